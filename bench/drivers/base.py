@@ -1,0 +1,192 @@
+"""The contract between the pump, which decides when, and a driver, which decides how.
+
+One *port* a worker owns all its connections. A *lane* is one producer or one consumer:
+lane numbers are those of `PortSpec.producers` and `PortSpec.consumers`, each counted from
+0. Work passes in batches of int64 arrays, so that one Python call serves many messages.
+Nothing here opens a socket; each driver does so in a module of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.clock import Clock
+from brokers.endpoint import Endpoint
+
+Int64 = NDArray[np.int64]
+
+
+class Outcome(IntEnum):
+    """What a broker said about a message that was sent."""
+
+    CONFIRMED = 1
+    """0-9-1 basic.ack, 1.0 accepted."""
+    REFUSED = 2
+    """0-9-1 basic.nack, 1.0 rejected or modified."""
+    RETURNED = 3
+    """0-9-1 basic.return (unroutable), 1.0 released."""
+
+
+class DriverError(Exception):
+    """The broker or the network ended the work; the message says which and why."""
+
+
+class ConnectionLost(DriverError):  # noqa: N818  (the field's own word)
+    """A connection, channel, session or link was closed by the other side, or broke."""
+
+
+class Refused(DriverError):  # noqa: N818
+    """The broker refused what was asked: credentials, virtual host, queue, permission."""
+
+
+@dataclass(frozen=True)
+class ProducerLane:
+    """One producer: its number in the whole trial, which goes into stamps, and its queue."""
+
+    producer: int
+    queue: str
+
+
+@dataclass(frozen=True)
+class ConsumerLane:
+    """One consumer: its number in the whole trial and its queue."""
+
+    consumer: int
+    queue: str
+
+
+@dataclass(frozen=True)
+class PortSpec:
+    """Everything a driver needs to know to open a port.
+
+    Attributes:
+        endpoint: where the broker is; None for the memory driver.
+        producers: the producing lanes of this worker.
+        consumers: the consuming lanes of this worker.
+        size: bytes of each body; the first 32 are the stamp.
+        durable: send persistent messages.
+        confirm_window: unsettled messages a producing lane may have; 0 = none are asked
+            for (0-9-1 without confirm.select, 1.0 pre-settled).
+        prefetch: messages a consuming lane may hold unacknowledged.
+        ack_batch: messages acknowledged at once; 0 = automatic (1.0: pre-settled).
+        wake_fd: an eventfd that ends `poll` early when readable; the port reads it empty.
+        options: what only one driver understands, by name.
+    """
+
+    endpoint: Endpoint | None
+    producers: tuple[ProducerLane, ...]
+    consumers: tuple[ConsumerLane, ...]
+    size: int
+    durable: bool = False
+    confirm_window: int = 256
+    prefetch: int = 1_000
+    ack_batch: int = 64
+    wake_fd: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settlements:
+    """What brokers said of messages sent: rows of equal length, valid until the next `poll`.
+
+    Attributes:
+        lane: producing lane of this worker.
+        seq: the lane's message number.
+        outcome: an `Outcome`.
+        at_ns: when the word arrived, monotonic ns.
+    """
+
+    lane: Int64
+    seq: Int64
+    outcome: Int64
+    at_ns: Int64
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Messages received: rows of equal length, valid until the next `poll`.
+
+    Attributes:
+        lane: consuming lane of this worker.
+        producer: the sender's number in the whole trial, from the stamp.
+        seq: the sender's message number, from the stamp.
+        intended_ns: when it was due, from the stamp.
+        sent_ns: when it was sent, from the stamp.
+        received_ns: when it arrived here, monotonic ns.
+        redelivered: 1 where the broker marked it so (1.0: delivery-count > 0).
+        foreign: bodies without our stamp that came in this poll (they are in no row).
+    """
+
+    lane: Int64
+    producer: Int64
+    seq: Int64
+    intended_ns: Int64
+    sent_ns: Int64
+    received_ns: Int64
+    redelivered: Int64
+    foreign: int = 0
+
+
+class Port(Protocol):
+    """An open worker's end of the broker."""
+
+    def room(self) -> int:
+        """Return how many messages it may take now without blocking.
+
+        What bounds it is the broker's doing (credit, confirm window, socket, flow control,
+        connection.blocked) or the workload's window. With several producing lanes it is
+        the number that can be dealt in turn from the lane that is next: the smallest room
+        of a lane times the number of lanes suffices.
+        """
+
+    def send(self, lane: Int64, seq: Int64, intended_ns: Int64) -> Int64:
+        """Stamp and send messages; all arrays have one length, at most `room()`.
+
+        Returns the time each was stamped (`sent`), monotonic ns, in the same order.
+
+        Raises:
+            DriverError: see there.
+        """
+
+    def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
+        """Move bytes both ways; return at the first news or after `timeout_ns`.
+
+        Also writes what is due: acknowledgements whose batch is full, or that have
+        waited for 10 ms with nothing new, credit, heartbeats. A timeout of 0 never waits.
+
+        Raises:
+            DriverError: see there.
+        """
+
+    def counters(self) -> dict[str, int]:
+        """Return what the driver counted, such as `blocked_events`, `flow_frames`, `bytes_out`."""
+
+    def close(self) -> None:
+        """Acknowledge what is pending and close gracefully; never raises DriverError."""
+
+
+class Opener(Protocol):
+    """What a driver module offers: `open_port`."""
+
+    def __call__(self, spec: PortSpec, clock: Clock) -> Port:
+        """Open every connection and lane of a worker.
+
+        Raises:
+            DriverError: see there.
+        """
+
+
+def empty_settlements() -> Settlements:
+    """Return no rows."""
+    none = np.empty(0, np.int64)
+    return Settlements(none, none, none, none)
+
+
+def empty_deliveries() -> Deliveries:
+    """Return no rows."""
+    none = np.empty(0, np.int64)
+    return Deliveries(none, none, none, none, none, none, none)

@@ -1,0 +1,249 @@
+"""The results folder: everything needed to redraw, re-check and re-run, in open formats.
+
+```
+<run-id>/
+  run.json             RunRecord
+  scenario.toml        as given
+  trials/<nnn>-<target>-<workload>/
+    trial.json         TrialRecord; renamed into place last, so its presence means finished
+    latency.hlog       HdrHistogram V2 log: one line a second (of intended time) and tag
+    timeline.parquet   one row each 100 ms, see TIMELINE_COLUMNS
+    broker.log
+```
+
+The models are here; `bench.archive` writes and reads the folder.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.scenario import Scenario
+
+SCHEMA_VERSION = 1
+
+TAGS = ("response", "service", "slip", "blocked", "confirm")
+"""Tags of latency.hlog. response = received - intended; service = received - sent; slip =
+our own lateness at sending (sent - intended less blocked); blocked = the part of
+sent - intended in which the driver had no room; confirm = confirmed - intended."""
+
+TIMELINE_COLUMNS = {
+    "at_ns": "int64",  # start of the tick, after the trial's start
+    "phase": "string",  # warm-up, measure, drain
+    "offered": "int64",  # messages due in this tick
+    "sent": "int64",
+    "received": "int64",  # unique messages
+    "confirmed": "int64",
+    "backlog": "int64",  # due and not received at the tick's end
+    "broker_cpu_s": "float64",  # CPU seconds used in this tick, whole process tree; NaN = unknown
+    "broker_rss": "float64",  # bytes
+    "client_cpu_s": "float64",
+    "client_rss": "float64",
+}
+
+
+class Outcome(StrEnum):
+    """How a trial ended."""
+
+    COMPLETED = "completed"
+    OVERLOADED = "overloaded"
+    STALLED = "stalled"
+    BROKER_FAILED = "broker-failed"
+    DISCONNECTED = "disconnected"
+    WORKER_FAILED = "worker-failed"
+    INTERRUPTED = "interrupted"
+
+
+class Model(BaseModel):
+    """Base of every stored record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Note(Model):
+    """A word on the measurement (health) or on the broker (finding), with advice."""
+
+    code: str
+    """Member of a closed set, see `bench.run.health`."""
+    hard: bool
+    """Health only: makes the trial invalid."""
+    text: str
+    """One sentence, with figures, that ends in what to do."""
+
+
+class Ledger(Model):
+    """What happened to every message of a trial, warm-up included.
+
+    `sent` = received-unique + missing; missing = lost + allowed. `balanced` says that these sums hold.
+    """
+
+    sent: int
+    confirmed: int
+    refused: int
+    """Nacked, rejected or modified by the broker."""
+    returned: int
+    """Returned as unroutable, or released."""
+    unknown: int
+    """Sent and never settled, where confirms were asked for."""
+    received: int
+    """Unique messages received."""
+    lost: int
+    """Confirmed (without confirms: sent) and never received."""
+    unconfirmed_missing: int
+    """Not confirmed and never received: allowed, and counted."""
+    duplicated: int
+    """Deliveries beyond the first of a message."""
+    redelivered: int
+    """Deliveries that the broker marked as redelivered."""
+    reordered: int
+    """Deliveries with a lower number than one of the same producer seen before on that lane."""
+    foreign: int
+    """Bodies that were not ours."""
+    stray: int
+    """Deliveries of numbers that were never sent."""
+    balanced: bool
+
+
+class TagRecord(Model):
+    """The measured part of one latency, merged over workers and seconds."""
+
+    count: int
+    histogram: str
+    """Base64 of the HdrHistogram V2 encoding, zlib-compressed: 1 ns to 1 h, 3 digits."""
+    negative: int
+    """Values below 0: counted, not in the histogram."""
+    out_of_range: int
+    """Values above 1 h: counted, not in the histogram."""
+
+
+class Usage(Model):
+    """What one side used in the measured part; None where it cannot be known."""
+
+    cpu_s: float | None
+    cpu_us_per_message: float | None
+    cpu_cores_busiest: float | None
+    """Share of one core that the busiest worker used (client), or the mean cores in use (broker)."""
+    rss_peak: int | None
+
+
+class Little(Model):
+    """Little's law on a drained trial: the integral of the backlog equals the sum of responses."""
+
+    backlog_integral_s: float
+    response_sum_s: float
+    holds: bool
+
+
+class BrokerRecord(Model):
+    """The broker as it reported itself in this trial."""
+
+    name: str
+    kind: str
+    product: str
+    version: str
+    runtime: str
+    asked: dict[str, str]
+    reported: dict[str, str]
+    limits: dict[str, str]
+    labels: tuple[str, ...]
+    started: int
+    """How many times this broker had been started in the run when the trial began."""
+
+
+class TrialRecord(Model):
+    """One trial: one target and one workload, once, on an empty queue."""
+
+    schema_version: int = SCHEMA_VERSION
+    index: int
+    """Place in the run's order, from 0."""
+    repetition: int
+    target: str
+    workload: str
+    outcome: Outcome
+    reason: str
+    """Why it ended otherwise than completed; empty where it completed."""
+    start_utc: str
+    """ISO 8601 time of the trial's first intended send."""
+    start_monotonic_ns: int
+    """The same instant on CLOCK_MONOTONIC."""
+    measure_from_s: int
+    """First measured second, after the start; warm-up before it."""
+    measure_to_s: int
+    """End of the measured part (exclusive)."""
+    drained: bool
+    """Whether every message sent was received before the drain ran out."""
+    offered: int
+    """Messages due in the measured part (closed loop: sent)."""
+    sent: int
+    """Messages of the measured part (by intended time) that were sent."""
+    received: int
+    """Messages of the measured part that were received, whenever."""
+    achieved_rate: float
+    """Messages received within the measured part, a second."""
+    latency: dict[str, TagRecord]
+    """By tag; response and slip are absent for a closed loop."""
+    ledger: Ledger
+    little: Little | None
+    broker: BrokerRecord
+    broker_usage: Usage
+    client_usage: Usage
+    health: tuple[Note, ...]
+    findings: tuple[Note, ...]
+    counters: dict[str, int]
+    """What the drivers counted, summed over workers."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the measurement can be trusted; findings never make it invalid."""
+        return self.outcome not in _NO_RESULT and not any(note.hard for note in self.health)
+
+
+_NO_RESULT = {
+    Outcome.WORKER_FAILED,
+    Outcome.INTERRUPTED,
+    Outcome.BROKER_FAILED,
+    Outcome.DISCONNECTED,
+}
+
+
+class PlannedTrial(Model):
+    """One line of the plan."""
+
+    index: int
+    repetition: int
+    target: str
+    workload: str
+    restart_broker: bool
+    """Whether its broker is started anew for it."""
+
+
+class ImageRecord(Model):
+    """The image that brokers ran from."""
+
+    recipe: str
+    content_digest: str
+    packages: dict[str, str]
+    """Versions of the broker packages and runtimes (not the whole manifest)."""
+
+
+class RunRecord(Model):
+    """A run: its scenario as resolved, order, tools and host."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    started_utc: str
+    mode: Literal["full", "quick"]
+    scenario: Scenario
+    """As resolved: overrides, `--quick` and sweeps applied."""
+    seed: int
+    overrides: tuple[str, ...]
+    command: str
+    """The command that repeats this run."""
+    plan: tuple[PlannedTrial, ...]
+    tools: dict[str, str]
+    """Versions of Python, busbench and the libraries that matter."""
+    host: dict[str, str]
+    """CPU model and count, memory, kernel, distribution, virtualisation, clock source, file system."""
+    images: dict[str, ImageRecord]
+    """By recipe name."""

@@ -1,0 +1,224 @@
+"""What to measure: the scenario file as frozen, typed models.
+
+A scenario asks a question of some targets under some workloads by a plan. Everything a
+user can write is here, with its meaning, unit and bounds; the reference in
+`docs/scenario.md` and the JSON Schema are generated from it. Reading files and collecting
+faults is the business of `bench.load`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration
+from brokers.settings import BrokerName, Frozen, QpidBrokerJSettings, RabbitMQSettings
+
+STAMP_SIZE = 32
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Stall(Frozen):
+    """A pause of the scripted memory broker."""
+
+    at: Duration
+    """When it begins, after the start of the trial."""
+    length: PositiveDuration
+    """How long nothing is served."""
+
+
+class MemoryBroker(Frozen):
+    """The scripted in-memory broker: capacity, stalls, loss, duplicates, reordering.
+
+    It has no place and no protocol; time is virtual, so a trial of a minute takes
+    milliseconds and is exact.
+    """
+
+    name: BrokerName
+    """How targets and reports call this broker."""
+    kind: Literal["memory"]
+    """`memory`."""
+    capacity: Annotated[float, Field(gt=0)] = 20_000.0
+    """Messages it serves a second, one after the other."""
+    stalls: tuple[Stall, ...] = ()
+    """Pauses, in order of time."""
+    lose: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Messages (counted from 0 in order of arrival) that it confirms and then drops."""
+    duplicate: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Messages that it delivers twice."""
+    swap: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Messages that it delivers after their successor."""
+
+
+class Target(Frozen):
+    """One way to use one broker: the thing that a row of the report is about."""
+
+    name: BrokerName
+    """How reports and folders call it."""
+    label: str | None = None
+    """Name for people, as reports print it; by default made of broker and protocol."""
+    broker: str
+    """Name of an entry of `brokers`."""
+    protocol: Literal["amqp091", "amqp10", "memory"]
+    """`amqp091` (AMQP 0-9-1), `amqp10` (AMQP 1.0), or `memory`."""
+    driver: str
+    """How workers speak: `pika` (0-9-1), `proton` (1.0) or `memory`; see `bench drivers`."""
+
+
+class RateLoad(Frozen):
+    """Open loop: messages are due at times fixed before the run, whatever the broker does."""
+
+    kind: Literal["rate"]
+    """`rate`."""
+    rate: Annotated[float, Field(gt=0, le=10_000_000)]
+    """Messages a second, over all producers."""
+    arrivals: Literal["constant", "poisson"] = "constant"
+    """Even spacing, or a seeded Poisson process."""
+    max_backlog: Annotated[int, Field(ge=1)] = 100_000
+    """Messages due and not yet received at which the trial ends as overloaded."""
+
+
+class InFlightLoad(Frozen):
+    """Closed loop: a bounded number of messages between send and receive."""
+
+    kind: Literal["in_flight"]
+    """`in_flight`."""
+    in_flight: tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...]
+    """The bounds to try, over all producers; each makes a workload of its own."""
+    stall_after: PositiveDuration = 5 * NS_PER_S
+    """Time without any message received after which the trial ends as stalled."""
+
+
+class Workload(Frozen):
+    """What producers and consumers do: load, sizes, durability, settlement, concurrency."""
+
+    name: BrokerName
+    """How reports and folders call it."""
+    description: str = ""
+    """A sentence for the report."""
+    load: Annotated[RateLoad | InFlightLoad, Field(discriminator="kind")]
+    """When messages are sent."""
+    size: Annotated[int, Field(ge=STAMP_SIZE, le=64 * 1024**2)] = 100
+    """Bytes of a message body; the first 32 are the stamp."""
+    durable: bool = False
+    """Durable queue and persistent messages."""
+    producers: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Producers, each with a connection of its own."""
+    consumers: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Consumers, each with a connection of its own."""
+    queues: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Queues; producers and consumers are dealt over them in turn."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes for the producers, and as many for the consumers."""
+    confirm_window: Annotated[int, Field(ge=0, le=1_000_000)] = 256
+    """Unconfirmed (1.0: unsettled) messages a producer may have; 0 = no confirms (pre-settled)."""
+    prefetch: Annotated[int, Field(ge=1, le=65_535)] = 1_000
+    """Messages a consumer may hold unacknowledged (0-9-1 prefetch, 1.0 credit)."""
+    ack_batch: Annotated[int, Field(ge=0, le=65_535)] = 64
+    """Messages acknowledged at once; 0 = automatic acknowledgement (pre-settled)."""
+    duration: PositiveDuration = 30 * NS_PER_S
+    """Length of the measured part, in whole seconds."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Workload":
+        faults = []
+        if self.ack_batch > self.prefetch:
+            faults.append(
+                f"ack_batch = {self.ack_batch}: at most the prefetch ({self.prefetch}), or no acknowledgement is ever due"
+            )
+        if self.queues > min(self.producers, self.consumers):
+            faults.append(
+                f"queues = {self.queues}: each needs a producer and a consumer"
+                f" (producers = {self.producers}, consumers = {self.consumers})"
+            )
+        if self.producers % self.workers or self.consumers % self.workers:
+            faults.append(
+                f"workers = {self.workers}: must divide producers ({self.producers}) and consumers ({self.consumers})"
+            )
+        if self.duration % NS_PER_S:
+            faults.append(f"duration = {self.duration / NS_PER_S} s: whole seconds, as latency is logged by the second")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+class WarmUp(Frozen):
+    """When a broker counts as warm; the same rule for every broker.
+
+    After a broker's start its first trials run their own load unmeasured until it has
+    worked for `at_least` and its CPU time a message has moved by less than `tolerance`
+    between two successive windows; later trials on it only `settle`.
+    """
+
+    at_least: Duration = 30 * NS_PER_S
+    """Least time under load after a start (a JVM compiles for about 30 s)."""
+    at_most: PositiveDuration = 120 * NS_PER_S
+    """Longest warm-up of one trial; one that ends here is reported as too short."""
+    window: PositiveDuration = 10 * NS_PER_S
+    """Window over which CPU time a message is taken."""
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Largest relative change between two windows of a warm broker."""
+    settle: Duration = 2 * NS_PER_S
+    """Unmeasured start of each later trial."""
+
+
+class Plan(Frozen):
+    """How often, in which order, and on how fresh a broker."""
+
+    repetitions: Annotated[int, Field(ge=1, le=10_000)] = 10
+    """Trials of each target and workload."""
+    restart: Literal["trial", "block", "run"] = "block"
+    """When brokers are started anew: for each trial, each block (repetition), or once a run."""
+    warm_up: WarmUp = WarmUp()
+    """When a broker counts as warm."""
+    drain: PositiveDuration = 10 * NS_PER_S
+    """Longest wait, after the last send, for messages still on their way."""
+
+
+class Quick(Frozen):
+    """What `--quick` changes: a look at the shape of a result, never a verdict."""
+
+    workloads: tuple[str, ...] | None = None
+    """Names of the workloads kept; all where absent."""
+    repetitions: Annotated[int, Field(ge=1)] = 3
+    """Replaces `plan.repetitions`."""
+    restart: Literal["trial", "block", "run"] = "run"
+    """Replaces `plan.restart`."""
+    duration: PositiveDuration = 5 * NS_PER_S
+    """Replaces the `duration` of each workload."""
+    warm_up: WarmUp = WarmUp(window=5 * NS_PER_S, at_most=45 * NS_PER_S, settle=1 * NS_PER_S)
+    """Replaces `plan.warm_up`."""
+
+
+class Scenario(Frozen):
+    """One question, and all it takes to answer it."""
+
+    name: BrokerName
+    """Short name; the run's folder begins with it."""
+    title: str
+    """Title of the report."""
+    question: str
+    """What the run is to answer, as one sentence."""
+    brokers: Annotated[
+        tuple[Annotated[RabbitMQSettings | QpidBrokerJSettings | MemoryBroker, Field(discriminator="kind")], ...],
+        Field(min_length=1),
+    ]
+    """The systems under test."""
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)]
+    """The ways to use them that are compared."""
+    workloads: Annotated[tuple[Workload, ...], Field(min_length=1)]
+    """What is done to each target."""
+    plan: Plan = Plan()
+    """Repetitions, order, restarts, warm-up."""
+    quick: Quick = Quick()
+    """What `--quick` changes."""
+
+    def broker(self, name: str) -> RabbitMQSettings | QpidBrokerJSettings | MemoryBroker:
+        """Return the broker of that name; raise KeyError where there is none."""
+        for broker in self.brokers:
+            if broker.name == name:
+                return broker
+        raise KeyError(name)
+
+
+# Smallest sensible step of telemetry and of the timeline.
+TICK_NS = 100 * NS_PER_MS

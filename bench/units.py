@@ -1,0 +1,40 @@
+"""Units as people write them, integers as the code wants them. Pure.
+
+Durations are nanoseconds inside and text with a unit (`5s`, `500ms`) outside.
+"""
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+_UNITS_NS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S, "min": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
+_DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ns|us|ms|s|min|h)\s*$")
+
+
+def parse_duration(text: object) -> int:
+    """Return nanoseconds for text such as `1.5s`; raise ValueError for anything else."""
+    match = _DURATION.match(text) if isinstance(text, str) else None
+    if match is None:
+        message = f"{text!r} is no duration: write a number and a unit, such as '500ms', '5s' or '2min'"
+        raise ValueError(message)
+    return round(float(match[1]) * _UNITS_NS[match[2]])
+
+
+def format_duration(ns: int) -> str:
+    """Return the shortest exact text for a duration, such that parsing gives it back."""
+    for unit in ("h", "min", "s", "ms", "us"):
+        if ns and ns % _UNITS_NS[unit] == 0:
+            return f"{ns // _UNITS_NS[unit]}{unit}"
+    return f"{ns}ns" if ns else "0s"
+
+
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["500ms", "5s", "2min"]}),
+]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
