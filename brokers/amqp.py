@@ -1,0 +1,70 @@
+"""What every broker does over its control connection, started by us or by someone else."""
+
+from brokers.base import Broker, BrokerError
+from brokers.control import Control, ControlError
+from brokers.dialect import Address, Dialect
+from brokers.endpoint import Endpoint, Protocol
+
+
+class AmqpBroker(Broker):
+    """A broker known by a dialect, and by an address once it runs."""
+
+    def __init__(self, name: str, dialect: Dialect) -> None:
+        """Take what is known before it runs."""
+        self.name = name
+        self._dialect = dialect
+        self._address: Address | None = None
+        self._control: Control | None = None
+
+    def _attach(self, address: Address, control: Control) -> None:
+        """Take the address and an open control connection."""
+        self._address, self._control = address, control
+
+    def _detach(self) -> None:
+        """Close the control connection and forget the address."""
+        if self._control is not None:
+            self._control.close()
+        self._address = self._control = None
+
+    def _attached(self) -> tuple[Address, Control]:
+        if self._address is None or self._control is None:
+            message = f"broker {self.name!r} is not running: {self.failure() or 'start it first'}"
+            raise BrokerError(message)
+        return self._address, self._control
+
+    def endpoint(self, protocol: Protocol) -> Endpoint:
+        """See `Broker`."""
+        return self._dialect.endpoint(protocol, self._attached()[0])
+
+    def declare(self, queue: str, *, durable: bool) -> None:
+        """See `Broker`; a queue of that name goes first, with whatever it held."""
+        _, control = self._attached()
+        try:
+            control.delete(queue)
+            control.declare(queue, self._dialect.queue(durable=durable))
+        except ControlError as error:
+            raise self._fault(f"cannot declare the queue {queue!r}", error) from error
+
+    def depth(self, queue: str) -> int:
+        """See `Broker`."""
+        _, control = self._attached()
+        try:
+            depth = control.depth(queue)
+        except ControlError as error:
+            raise self._fault(f"cannot read the depth of the queue {queue!r}", error) from error
+        if depth is None:
+            message = f"broker {self.name!r} has no queue {queue!r}: declare it first"
+            raise BrokerError(message)
+        return depth
+
+    def delete(self, queue: str) -> None:
+        """See `Broker`."""
+        _, control = self._attached()
+        try:
+            control.delete(queue)
+        except ControlError as error:
+            raise self._fault(f"cannot delete the queue {queue!r}", error) from error
+
+    def _fault(self, what: str, error: ControlError) -> BrokerError:
+        dead = self.failure()
+        return BrokerError(f"broker {self.name!r} {what}: {dead or error}")

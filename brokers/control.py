@@ -1,0 +1,183 @@
+"""The control connection: one AMQP 0-9-1 connection that declares, counts and deletes queues.
+
+Both brokers speak AMQP 0-9-1, so one way serves both. Nothing here is on the path of a
+measured message.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pika
+import pika.exceptions
+from pika.adapters.blocking_connection import BlockingChannel
+
+from brokers.dialect import Address, QueueKind
+
+CONNECT_TIMEOUT_S = 5.0
+HANDSHAKE_TIMEOUT_S = 8.0
+SASL_HEADER = b"AMQP\x03\x01\x00\x00"
+"""Protocol id 3, version 1.0.0 (AMQP 1.0 part 5, section 5.3.2)."""
+
+
+class ControlError(Exception):
+    """The broker cannot be reached over AMQP 0-9-1, or refused what was asked; says why."""
+
+
+class UnreachableError(ControlError):
+    """Nothing answers AMQP at this address."""
+
+
+class LoginRefusedError(ControlError):
+    """User name or password are refused."""
+
+
+class VirtualHostRefusedError(ControlError):
+    """The virtual host does not exist, is not ready, or is not open to this user."""
+
+
+def answers_amqp10(address: Address) -> bool:
+    """Return whether the port answers the SASL header of AMQP 1.0 with the same."""
+    with contextlib.suppress(OSError):
+        with socket.create_connection((address.host, address.port), CONNECT_TIMEOUT_S) as connection:
+            connection.settimeout(CONNECT_TIMEOUT_S)
+            connection.sendall(SASL_HEADER)
+            answer = b""
+            while len(answer) < len(SASL_HEADER):
+                more = connection.recv(len(SASL_HEADER) - len(answer))
+                if not more:
+                    return False
+                answer += more
+            return answer == SASL_HEADER
+    return False
+
+
+class Control:
+    """An open control connection, or one that opens again when it was lost.
+
+    One call at a time: calls from several threads wait for each other.
+    """
+
+    def __init__(self, address: Address) -> None:
+        """Take the address; nothing is opened yet."""
+        self._address = address
+        self._lock = threading.Lock()
+        self._connection: pika.BlockingConnection | None = None
+        self._channel: BlockingChannel | None = None
+        self.server_properties: dict[str, Any] = {}
+        """What the broker said of itself at the last handshake."""
+
+    def open(self) -> None:
+        """Connect and log in to the virtual host.
+
+        Raises:
+            UnreachableError, LoginRefusedError, VirtualHostRefusedError: each says why.
+        """
+        with self._lock:
+            self._drop()
+            self._connect()
+
+    def declare(self, queue: str, kind: QueueKind) -> None:
+        """Declare a queue; raise ControlError where the broker refuses."""
+        with self._open_channel() as channel:
+            channel.queue_declare(queue, durable=kind.durable, arguments=dict(kind.arguments))
+
+    def depth(self, queue: str) -> int | None:
+        """Return the message count of queue.declare-ok, or None where there is no such queue.
+
+        RabbitMQ counts ready messages, Broker-J those that are delivered and not
+        acknowledged as well.
+        """
+        try:
+            with self._open_channel() as channel:
+                return int(channel.queue_declare(queue, passive=True).method.message_count)
+        except _NotFoundError:
+            return None
+
+    def delete(self, queue: str) -> None:
+        """Delete a queue with its messages; nothing happens where there is none."""
+        with contextlib.suppress(_NotFoundError), self._open_channel() as channel:
+            channel.queue_delete(queue)
+
+    def close(self) -> None:
+        """Close the connection if it is open."""
+        with self._lock:
+            self._drop()
+
+    @contextlib.contextmanager
+    def _open_channel(self) -> Iterator[BlockingChannel]:
+        """Yield a channel; turn pika's faults into ours, and forget what they broke."""
+        with self._lock:
+            try:
+                if self._connection is None or not self._connection.is_open:
+                    self._drop()
+                    self._connect()
+                if self._channel is None or not self._channel.is_open:
+                    self._channel = cast("pika.BlockingConnection", self._connection).channel()
+                yield self._channel
+            except pika.exceptions.ChannelClosedByBroker as error:
+                kind = _NotFoundError if error.reply_code == 404 else ControlError  # noqa: PLR2004
+                message = f"the broker refused: {error.reply_code} {error.reply_text}"
+                raise kind(message) from error
+            except (pika.exceptions.AMQPError, OSError) as error:
+                self._drop()
+                message = f"the connection was lost: {_words(error)}"
+                raise UnreachableError(message) from error
+
+    def _connect(self) -> None:
+        at = self._address
+        parameters = pika.ConnectionParameters(
+            host=at.host,
+            port=at.port,
+            virtual_host=at.virtual_host,
+            credentials=pika.PlainCredentials(at.username, at.password),
+            # No heartbeat: nobody serves this connection between two calls.
+            heartbeat=0,
+            connection_attempts=1,
+            socket_timeout=CONNECT_TIMEOUT_S,
+            stack_timeout=HANDSHAKE_TIMEOUT_S,
+            blocked_connection_timeout=HANDSHAKE_TIMEOUT_S,
+        )
+        try:
+            self._connection = pika.BlockingConnection(parameters)
+        except (pika.exceptions.AMQPError, OSError) as error:
+            raise _refusal(error) from error
+        self.server_properties = dict(getattr(self._connection, "_impl").server_properties or {})  # noqa: B009
+
+    def _drop(self) -> None:
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None and connection.is_open:
+            with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+                connection.close()
+
+
+class _NotFoundError(ControlError):
+    """Reply code 404: no such queue."""
+
+
+def _refusal(error: Exception) -> ControlError:
+    """Return what pika's failure to connect means."""
+    words = _words(error)
+    # ProbableAuthenticationError: closed while we logged in (AMQP 0-9-1 section 2.2.4 lets
+    # a broker close without a word); with connection.close, 403 after RabbitMQ's extension.
+    if isinstance(error, (pika.exceptions.AuthenticationError, pika.exceptions.ProbableAuthenticationError)):
+        return LoginRefusedError(words)
+    if isinstance(error, pika.exceptions.ProbableAccessDeniedError):
+        return VirtualHostRefusedError(words)
+    if isinstance(error, pika.exceptions.ConnectionClosedByBroker):
+        login = error.reply_code == 403 and "login" in error.reply_text.lower()  # noqa: PLR2004
+        return LoginRefusedError(words) if login else VirtualHostRefusedError(words)
+    return UnreachableError(words)
+
+
+def _words(error: BaseException) -> str:
+    """Return the innermost reason in words; pika's own errors often have none."""
+    for name in ("exceptions", "exception", "args"):
+        inner = getattr(error, name, None)
+        if isinstance(inner, BaseException):
+            return _words(inner)
+        if isinstance(inner, (list, tuple)) and inner and isinstance(inner[-1], BaseException):
+            return _words(inner[-1])
+    return str(error) or type(error).__name__

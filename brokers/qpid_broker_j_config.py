@@ -1,0 +1,183 @@
+"""Apache Qpid Broker-J: from settings to its initial configuration, command line and dialect. Pure.
+
+Sources: https://qpid.apache.org/releases/qpid-broker-j-10.1.0/book/ (initial configuration,
+virtual host nodes, context variables), and what the broker does.
+"""
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from brokers.dialect import Dialect, QueueKind
+from brokers.ports import LOOPBACK, Ports
+from brokers.settings import QpidBrokerJSettings
+
+MODEL_VERSION = "9.1"
+VIRTUAL_HOST = "default"
+DIRECT_SHARE = 0.25
+STORES = {"memory": "Memory", "bdb": "BDB", "derby": "DERBY"}
+"""Type of the virtual host, by store."""
+
+
+def dialect() -> Dialect:
+    """Return how Broker-J is spoken to."""
+    return Dialect(
+        product="Apache Qpid Broker-J",
+        virtual_host=VIRTUAL_HOST,
+        # The virtual host is found by open.hostname.
+        hostname="{}",
+        transient=QueueKind(durable=False),
+        durable=QueueKind(durable=True),
+        # confirm.select works, and server-properties do not say so.
+        confirms_unadvertised=True,
+    )
+
+
+def heap(settings: QpidBrokerJSettings) -> int:
+    """Return the Java heap in MiB."""
+    return int(settings.memory * settings.heap_share) // 1024**2
+
+
+def direct(settings: QpidBrokerJSettings) -> int:
+    """Return the direct memory, where message bodies live, in MiB."""
+    return int(settings.memory * DIRECT_SHARE) // 1024**2
+
+
+def threads(cpus: int) -> tuple[int, int]:
+    """Return size and selectors of the connection thread pool.
+
+    A virtual host whose pool is not larger than its number of selectors goes to ERROR.
+    """
+    return max(4, 2 * cpus), max(1, cpus // 2)
+
+
+def initial(settings: QpidBrokerJSettings) -> str:
+    """Return the initial configuration, JSON."""
+    size, selectors = threads(settings.cpus)
+    host = {
+        "type": STORES[settings.store],
+        "context": {
+            "virtualhost.connectionThreadPool.size": str(size),
+            "virtualhost.connectionThreadPool.numberOfSelectors": str(selectors),
+            # Else an argument of queue.declare that it does not know closes the connection (542).
+            "queue.behaviourOnUnknownDeclareArgument": "IGNORE",
+        },
+    }
+    node = {
+        "name": VIRTUAL_HOST,
+        "type": "Memory" if settings.store == "memory" else "JSON",
+        "defaultVirtualHostNode": "true",
+        "virtualHostInitialConfiguration": json.dumps(host),
+    }
+    configuration: dict[str, Any] = {
+        "name": "bench",
+        "modelVersion": MODEL_VERSION,
+        "authenticationproviders": [
+            {
+                "name": "plain",
+                "type": "Plain",
+                # Else PLAIN is not offered on a connection without TLS.
+                "secureOnlyMechanisms": [],
+                "users": [{"name": "guest", "type": "managed", "password": "guest"}],
+            }
+        ],
+        "brokerloggers": [_logger()],
+        "ports": [_port("AMQP", ["AMQP_0_9_1", "AMQP_1_0"]), _port("HTTP", ["HTTP"])],
+        "plugins": [{"type": "MANAGEMENT-HTTP", "name": "httpManagement", "httpBasicAuthenticationEnabled": "true"}],
+        "virtualhostnodes": [node],
+    }
+    return json.dumps(configuration, indent=1)
+
+
+def _logger() -> dict[str, Any]:
+    rules = [("Root", "WARN", "ROOT"), ("Operational", "INFO", "qpid.message.*")]
+    return {
+        "name": "console",
+        "type": "Console",
+        "consoleStreamTarget": "STDOUT",
+        "brokerloginclusionrules": [
+            {"name": name, "type": "NameAndLevel", "level": level, "loggerName": logger} for name, level, logger in rules
+        ],
+    }
+
+
+def _port(name: str, protocols: list[str]) -> dict[str, Any]:
+    port: dict[str, Any] = {
+        "name": name,
+        "port": f"${{bench.{name.lower()}}}",
+        "bindingAddress": LOOPBACK,  # the default is every interface
+        "authenticationProvider": "plain",
+        "protocols": protocols,
+    }
+    if name == "AMQP":
+        aliases = ("nameAlias", "defaultAlias", "hostnameAlias")
+        port["virtualhostaliases"] = [{"name": alias, "type": alias} for alias in aliases]
+    return port
+
+
+def command(settings: QpidBrokerJSettings, ports: Ports, home: PurePosixPath, library: PurePosixPath) -> tuple[str, ...]:
+    """Return the command line.
+
+    Args:
+        settings: what is wanted.
+        ports: where it listens.
+        home: the broker's folder, as it sees it.
+        library: folder of its jars, as it sees it.
+    """
+    return (
+        "/usr/bin/java",
+        "-server",
+        f"-Xmx{heap(settings)}m",
+        f"-XX:MaxDirectMemorySize={direct(settings)}m",
+        "-XX:+UseG1GC",
+        f"-XX:ActiveProcessorCount={settings.cpus}",
+        # A JVM out of heap limps on for minutes; a dead one is a clear outcome.
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-DQPID_WORK={home / 'work'}",
+        "-cp",
+        f"{library}/*",
+        "org.apache.qpid.server.Main",
+        "-icp",
+        str(home / "initial.json"),
+        "-st",
+        "JSON",
+        "-prop",
+        f"bench.amqp={ports.amqp}",
+        "-prop",
+        f"bench.http={ports.http}",
+    )
+
+
+def environment(home: PurePosixPath) -> dict[str, str]:
+    """Return the whole environment."""
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(home)}
+
+
+def asked(settings: QpidBrokerJSettings) -> dict[str, str]:
+    """Return the settings as asked, by the names under which `reported` has them."""
+    size, selectors = threads(settings.cpus)
+    return {
+        "store": STORES[settings.store],
+        "heap": f"{heap(settings) * 1024**2} bytes",
+        "direct memory": f"{direct(settings) * 1024**2} bytes",
+        "cores": str(settings.cpus),
+        "connection threads": str(size),
+        "selectors": str(selectors),
+    }
+
+
+READY = "BRK-1004"
+REASONS = re.compile(
+    r"BRK-1019|: FAILURE|\bERROR\b|OutOfMemoryError|already in use|Exception\b|^Error|too small|Could not",
+)
+
+
+def says_ready(log: str) -> bool:
+    """Return whether the start is complete; it is said also where a virtual host failed."""
+    return READY in log
+
+
+def reasons(log: str) -> list[str]:
+    """Return the lines of a log that tell why a start failed."""
+    return [line.strip() for line in log.splitlines() if REASONS.search(line)]

@@ -1,0 +1,121 @@
+"""RabbitMQ: from settings to its files, environment and dialect. Pure.
+
+Sources: https://www.rabbitmq.com/docs/configure, /docs/memory, /docs/disk-alarms,
+/docs/networking, and the server's own start script.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+from brokers.dialect import Dialect, QueueKind
+from brokers.ports import LOOPBACK, Ports
+from brokers.settings import RabbitMQSettings
+
+WATERMARK_SHARE = 0.6
+"""Share of the memory cap at which publishers are blocked, always given in bytes: the
+relative default is 0.4 up to 3.x and 0.6 since 4.0, and counts the host's memory."""
+DISK_FREE_LIMIT = 50_000_000
+NODE = "bench@localhost"
+
+
+def dialect(settings: RabbitMQSettings) -> Dialect:
+    """Return how RabbitMQ 4 is spoken to."""
+    return Dialect(
+        product="RabbitMQ",
+        virtual_host="/",
+        # https://www.rabbitmq.com/docs/amqp#virtual-hosts
+        hostname="vhost:{}",
+        transient=_queue(settings.transient_queue, durable=False),
+        durable=_queue(settings.durable_queue, durable=True),
+        address_prefix="/queues/",
+    )
+
+
+def _queue(kind: str, *, durable: bool) -> QueueKind:
+    # A quorum queue is durable by nature; a transient workload on it is transient messages.
+    return QueueKind(durable=durable or kind == "quorum", arguments={"x-queue-type": kind})
+
+
+def watermark(settings: RabbitMQSettings) -> int:
+    """Return the memory watermark in bytes."""
+    return int(settings.memory * WATERMARK_SHARE)
+
+
+def config(settings: RabbitMQSettings, ports: Ports) -> str:
+    """Return the text of rabbitmq.conf."""
+    return "\n".join(
+        [
+            f"listeners.tcp.1 = {LOOPBACK}:{ports.amqp}",
+            # Clients may come from another network namespace, which is not loopback to it.
+            "loopback_users = none",
+            f"vm_memory_high_watermark.absolute = {watermark(settings)}",
+            f"disk_free_limit.absolute = {DISK_FREE_LIMIT}",
+            "log.file = false",
+            "log.console = true",
+            "log.console.level = info",
+            "",
+        ]
+    )
+
+
+def environment(settings: RabbitMQSettings, ports: Ports, home: PurePosixPath) -> dict[str, str]:
+    """Return the whole environment of the server."""
+    schedulers = f"+S {settings.cpus}:{settings.cpus}"
+    return {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(home / "home"),  # .erlang.cookie is made there
+        "RABBITMQ_NODENAME": NODE,
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+        "RABBITMQ_PID_FILE": str(home / "rabbitmq.pid"),
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",  # else the packaged one is read as well
+        "RABBITMQ_DIST_PORT": str(ports.dist),
+        "ERL_EPMD_PORT": str(ports.epmd),
+        "ERL_EPMD_ADDRESS": LOOPBACK,
+        # The start script becomes the server instead of staying as its parent.
+        "RUNNING_UNDER_SYSTEMD": "true",
+        # Without the interface the distribution port is open to every network.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{schedulers} -kernel inet_dist_use_interface {{127,0,0,1}}",
+    }
+
+
+def files() -> dict[str, str]:
+    """Return the files that need no settings: no plugin is enabled (management costs CPU)."""
+    return {"enabled_plugins": "[].\n"}
+
+
+def asked(settings: RabbitMQSettings) -> dict[str, str]:
+    """Return the settings as asked, by the names under which `reported` has them."""
+    return {
+        "transient queue": settings.transient_queue,
+        "durable queue": settings.durable_queue,
+        "memory watermark": f"{watermark(settings)} bytes",
+        "disk free limit": f"{DISK_FREE_LIMIT} bytes",
+        "schedulers": str(settings.cpus),
+    }
+
+
+REASONS = re.compile(
+    r"eaddrinuse|already in use|BOOT FAILED|Error during startup|\[error\]|\[critical\]"
+    r"|Cannot allocate|Failed to start|syntax_error|\{error,|cannot be|Can't set|Crash dump",
+    re.IGNORECASE,
+)
+
+
+def reasons(log: str) -> list[str]:
+    """Return the lines of a log that tell why a start failed."""
+    return [line.strip() for line in log.splitlines() if REASONS.search(line) and line.strip()]
+
+
+def says_ready(log: str) -> bool:
+    """Return whether the start is complete; the port opens earlier."""
+    return re.search(r"completed with \d+ plugins", log) is not None
+
+
+def runtime(log: str) -> str:
+    """Return the Erlang version of the banner, with its JIT mark: `Erlang 27.3.4 [jit]`."""
+    found = re.search(r"Erlang:\s+(\S+ \[\w+\]|\S+)", log)
+    return f"Erlang {found[1]}" if found else "Erlang, version unknown"

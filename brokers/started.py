@@ -1,0 +1,233 @@
+"""A broker that we start: its folder, its processes, its readiness, its end.
+
+What to write and run is the business of each broker's own module; how processes are
+isolated, that of its place.
+"""
+
+import shutil
+import signal
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from brokers import limits, ports
+from brokers.amqp import AmqpBroker
+from brokers.base import BrokerError, Facts
+from brokers.control import Control, ControlError, answers_amqp10
+from brokers.dialect import Address, Dialect
+from brokers.places.base import Launch, Place, Running
+from brokers.settings import BrokerSettings
+
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 8.0
+POLL_S = 0.05
+LOG_TAIL = 1024**2
+QUOTED_LINES = 12
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a broker's module asks to be written and run.
+
+    Attributes:
+        files: text of each file, by path below the broker's folder.
+        folders: further folders to make below it.
+        argv: command and arguments, in paths of the place.
+        environment: every environment variable.
+        main: name of the process that takes signals.
+    """
+
+    files: Mapping[str, str]
+    folders: tuple[str, ...]
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    main: str
+
+
+class StartedBroker(AmqpBroker):
+    """A broker whose processes are ours."""
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        dialect: Dialect,
+        folder: Path,
+        place: Place,
+        fixed_ports: ports.Ports | None = None,
+    ) -> None:
+        """Describe a broker that is not started yet.
+
+        Args:
+            settings: what is wanted of it.
+            dialect: how it is spoken to.
+            folder: its own folder; `start` empties it.
+            place: where its processes run.
+            fixed_ports: its ports; free ones are found at each start where this is None.
+        """
+        super().__init__(settings.name, dialect)
+        self.folder = folder.absolute()
+        self._settings = settings
+        self._place = place
+        self._fixed_ports = fixed_ports
+        self._running: Running | None = None
+        self._limits = limits.Limits()
+        self._facts: Facts | None = None
+
+    # What each broker's module fills in.
+
+    @abstractmethod
+    def _program(self, at: ports.Ports, home: PurePosixPath) -> Program:
+        """Return what to write and run."""
+
+    @abstractmethod
+    def _says_ready(self, log: str) -> bool:
+        """Return whether its log says that the start is complete, well or not."""
+
+    @abstractmethod
+    def _reasons(self, log: str) -> list[str]:
+        """Return the lines of a log that tell why a start failed."""
+
+    @abstractmethod
+    def _observe(self, at: ports.Ports, control: Control) -> Facts:
+        """Return the facts of the broker that has just become ready (limits left out)."""
+
+    # The contract.
+
+    def start(self) -> None:
+        """See `Broker`; the folder is emptied first, so every start is on an empty store."""
+        if self._running is not None and self._running.exit_code() is None:
+            message = f"broker {self.name!r} runs already: stop it first"
+            raise BrokerError(message)
+        self._release()
+        at = self._fixed_ports or ports.free_ports()
+        program = self._program(at, self._place.home(self.folder))
+        self._write(program)
+        self._limits = limits.impose(int(self._settings.memory), self._settings.cpus)
+        try:
+            launch = Launch(program.argv, program.environment, self.folder, self._output, program.main)
+            self._running = self._place.start(launch, self._limits)
+            control = self._await_ready(self._running, at)
+            self._attach(self._own_address(at), control)
+            facts = self._observe(at, control)
+        except OSError as error:
+            self._release()
+            message = f"broker {self.name!r} cannot be started: {error}"
+            raise BrokerError(message) from error
+        except BaseException:
+            self._release()
+            raise
+        self._facts = Facts(
+            facts.product, facts.version, facts.runtime, facts.asked, facts.reported, dict(self._limits.facts)
+        )
+
+    def facts(self) -> Facts:
+        """See `Broker`."""
+        if self._facts is None:
+            message = f"broker {self.name!r} was never started: start it first"
+            raise BrokerError(message)
+        return self._facts
+
+    def pids(self) -> tuple[int, ...]:
+        """See `Broker`."""
+        return self._running.pids() if self._running is not None else ()
+
+    def failure(self) -> str | None:
+        """See `Broker`."""
+        if self._running is None:
+            return None if self._facts is None else "it was stopped"
+        code = self._running.exit_code()
+        return None if code is None else f"it ended with exit code {code}{self._why()}"
+
+    def log(self) -> str:
+        """See `Broker`."""
+        try:
+            with self._output.open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(max(0, size - LOG_TAIL))
+                return file.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def stop(self) -> None:
+        """See `Broker`."""
+        if self._control is not None:
+            self._control.close()
+        if self._running is not None:
+            self._running.signal(signal.SIGTERM)
+            self._running.wait(STOP_TIMEOUT_S)
+        self._release()
+
+    def kill(self) -> None:
+        """See `Broker`."""
+        if self._running is not None:
+            self._running.end()
+        self._release()
+
+    # How.
+
+    @property
+    def _output(self) -> Path:
+        return self.folder / "console.log"
+
+    def _own_address(self, at: ports.Ports) -> Address:
+        # The account that both brokers are given; it is reachable from this host alone.
+        return Address(ports.LOOPBACK, at.amqp, self._dialect.virtual_host, "guest", "guest")
+
+    def _write(self, program: Program) -> None:
+        """Make the folder anew, with what the program needs."""
+        try:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+            for name in ("", *program.folders):
+                (self.folder / name).mkdir(parents=True)
+            for name, text in program.files.items():
+                (self.folder / name).write_text(text)
+        except OSError as error:
+            message = f"broker {self.name!r}: its folder cannot be written: {error}"
+            raise BrokerError(message) from error
+
+    def _await_ready(self, running: Running, at: ports.Ports) -> Control:
+        """Return an open control connection once every protocol answers."""
+        control = Control(self._own_address(at))
+        deadline = time.monotonic() + START_TIMEOUT_S
+        why = "it did not say that it is ready"
+        while time.monotonic() < deadline:
+            ended = running.wait(POLL_S)
+            log = self.log()
+            if ended or (self._reasons(log) and self._says_ready(log)):
+                break
+            if not self._says_ready(log):
+                continue
+            try:
+                control.open()
+            except ControlError as error:
+                why = f"no AMQP 0-9-1 handshake on its virtual host {self._dialect.virtual_host!r}: {error}"
+                continue
+            if answers_amqp10(self._own_address(at)):
+                return control
+            control.close()
+            why = "its port does not answer AMQP 1.0"
+        code = running.exit_code()
+        ending = why if code is None else f"it ended with exit code {code}"
+        message = f"broker {self.name!r} failed to start: {ending}{self._why()}"
+        raise BrokerError(message)
+
+    def _why(self) -> str:
+        """Return the reason from kernel and log, as the end of a sentence."""
+        if self._limits.out_of_memory():
+            cap = int(self._settings.memory)
+            return f"; the kernel ended it at its memory cap of {cap} bytes: raise `memory` of broker {self.name!r}"
+        log = self.log()
+        lines = self._reasons(log) or [line for line in log.splitlines() if line.strip()][-QUOTED_LINES:]
+        return ". Its log says:\n  " + "\n  ".join(lines[:QUOTED_LINES]) if lines else ", and its log is empty"
+
+    def _release(self) -> None:
+        """End what is left, close what is open, remove the control groups."""
+        if self._running is not None:
+            self._running.end()
+            self._running = None
+        self._detach()
+        self._limits.remove()
+        self._limits = limits.Limits()
