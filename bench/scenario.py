@@ -185,7 +185,9 @@ class Quick(Frozen):
     """Replaces `plan.restart`."""
     duration: PositiveDuration = 5 * NS_PER_S
     """Replaces the `duration` of each workload."""
-    warm_up: WarmUp = WarmUp(window=5 * NS_PER_S, at_most=45 * NS_PER_S, settle=1 * NS_PER_S)
+    warm_up: WarmUp = WarmUp().model_copy(
+        update={"window": 5 * NS_PER_S, "at_most": 45 * NS_PER_S, "settle": 1 * NS_PER_S}
+    )
     """Replaces `plan.warm_up`."""
 
 

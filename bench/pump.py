@@ -1,0 +1,161 @@
+"""THE loop that decides when. It knows no protocol, process or file.
+
+One pump drives one port. It sends what is due as far as the port has room, waits in the
+port for news, and hands batches to the logs. A late message goes out at once under its
+intended time; how late, and whose doing it was, is recorded. What ends the loop is read
+from cells that the conductor writes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bench.blocked import Blocked
+from bench.clock import Clock
+from bench.drivers.base import Int64, Port
+from bench.record.account import ConsumerLog, ProducerLog
+from bench.source import BEAT_NS, Source
+from bench.units import NS_PER_S
+
+_MAX_BATCH = 4096
+
+
+class Cells(Protocol):
+    """What a pump reads from the conductor and writes for it; see `bench.run.board`."""
+
+    def end_ns(self) -> int:
+        """Return when the schedule ends: nothing due at or after it is sent."""
+
+    def stopped(self) -> bool:
+        """Return whether to leave the loop now."""
+
+    def tokens(self) -> int:
+        """Return how many messages of this worker's producers were received by anyone."""
+
+    def beat(self, progress: "Progress", now_ns: int) -> None:
+        """Show progress; called at least every `BEAT_NS`."""
+
+
+@dataclass
+class Progress:
+    """Counters a pump shows while it runs."""
+
+    due: int = 0
+    sent: int = 0
+    settled: int = 0
+    received: int = 0
+    done: bool = False
+    """Everything that will ever be due was sent."""
+    p99_ns: int = 0
+    """p99 of the latency received in the last full second; 0 where none was."""
+
+
+@dataclass
+class _Lanes:
+    """Deals messages over a worker's producing lanes in turn: message k to lane k mod n."""
+
+    count: int
+    taken: int = 0
+
+    def deal(self, messages: int) -> tuple[Int64, Int64]:
+        numbers = np.arange(self.taken, self.taken + messages)
+        self.taken += messages
+        return numbers % self.count, numbers // self.count
+
+
+class Pump:
+    """One worker's loop over one port."""
+
+    def __init__(
+        self,
+        port: Port,
+        clock: Clock,
+        cells: Cells,
+        *,
+        source: Source | None,
+        producer: ProducerLog | None,
+        consumer: ConsumerLog | None,
+        lanes: int = 0,
+        received: Callable[[Int64], None] | None = None,
+    ) -> None:
+        """Join the parts of a worker.
+
+        Args:
+            port: the open driver.
+            clock: time.
+            cells: the worker's view of the board.
+            source: what is due; None for a worker that only consumes.
+            producer: log of sends; None for a worker that only consumes.
+            consumer: log of deliveries; None for a worker that only produces.
+            lanes: number of producing lanes.
+            received: called with the producers of new messages, to give tokens back.
+        """
+        self._port = port
+        self._clock = clock
+        self._cells = cells
+        self._source = source
+        self._producer = producer
+        self._consumer = consumer
+        self._lanes = _Lanes(lanes)
+        self._received = received
+        self._blocked = Blocked()
+        self._progress = Progress(done=source is None)
+        self._beat_ns = 0
+        self._p99_second = 0
+
+    def run(self) -> None:
+        """Loop until the cells say stop.
+
+        Raises:
+            DriverError: the port failed; what was recorded until then is in the logs.
+        """
+        while not self._cells.stopped():
+            until_ns = self._send() if self._source else self._clock.now_ns() + BEAT_NS
+            self._beat()
+            settlements, deliveries = self._port.poll(max(0, until_ns - self._clock.now_ns()))
+            if self._producer and len(settlements.seq):
+                self._producer.settled(settlements)
+                self._progress.settled += len(settlements.seq)
+            if self._consumer and (len(deliveries.seq) or deliveries.foreign):
+                producers = self._consumer.received(deliveries)
+                self._progress.received += len(producers)
+                if self._received:
+                    self._received(producers)
+
+    def _send(self) -> int:
+        """Send what is due and there is room for; return until when to wait for news."""
+        source, log = self._source, self._producer
+        assert source is not None  # noqa: S101  (for the type checker: only called with a source)
+        assert log is not None  # noqa: S101
+        now_ns, end_ns = self._clock.now_ns(), self._cells.end_ns()
+        due, room = source.due(now_ns, end_ns), self._port.room()
+        self._blocked.update(now_ns, room=room > 0)
+        self._progress.due = self._progress.sent + due
+        count = min(due, room, _MAX_BATCH)
+        if count:
+            lane, seq = self._lanes.deal(count)
+            intended_ns = source.take(count, now_ns)
+            sent_ns = self._port.send(lane, seq, intended_ns)
+            log.sent(lane, seq, intended_ns, sent_ns, self._blocked)
+            self._progress.sent += count
+            now_ns = self._clock.now_ns()
+            self._blocked.update(now_ns, room=self._port.room() > 0)
+            due -= count
+        if due and room > count:
+            return now_ns
+        self._progress.done = not due and source.over(now_ns, end_ns)
+        idle = due or self._progress.done
+        return now_ns + (BEAT_NS if idle else min(source.wait_ns(now_ns), BEAT_NS))
+
+    def _beat(self) -> None:
+        now_ns = self._clock.now_ns()
+        if now_ns - self._beat_ns < BEAT_NS // 2:
+            return
+        self._beat_ns = now_ns
+        second = now_ns // NS_PER_S
+        if self._consumer and second != self._p99_second:
+            self._p99_second = second
+            self._progress.p99_ns = self._consumer.p99_ns(now_ns)
+        self._cells.beat(self._progress, now_ns)

@@ -1,0 +1,64 @@
+"""The HdrHistogram log: version 1.2 of the format, with tags, written and read.
+
+The writer is ours because the package's one writes no tags and fails on the start time.
+The format is that of HistogramLogProcessor (org.hdrhistogram:HdrHistogram): comment
+lines, a legend, then `Tag=x,start_s,length_s,max_ms,payload`, start times relative to the
+base time.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+
+from bench.record.histogram import Seconds, decode, encode, to_histogram
+from bench.units import NS_PER_MS
+
+_LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
+
+
+def write(path: Path, start_epoch_s: float, latencies: Mapping[str, Seconds]) -> None:
+    """Write one line for each second and tag that holds a value, in order of time.
+
+    Args:
+        path: the file, replaced where it exists.
+        start_epoch_s: real time of second 0.
+        latencies: by tag.
+    """
+    when = datetime.fromtimestamp(start_epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    lines = [
+        "#[Histogram log format version 1.2]",
+        f"#[StartTime: {start_epoch_s:.3f} (seconds since epoch), {when}]",
+        f"#[BaseTime: {start_epoch_s:.3f} (seconds since epoch)]",
+        _LEGEND,
+    ]
+    rows = [(second, tag) for tag, part in latencies.items() for second in np.unique(part.second).tolist()]
+    for second, tag in sorted(rows):
+        part = latencies[tag]
+        chosen = part.second == second
+        histogram = to_histogram(part.index[chosen], part.count[chosen])
+        maximum_ms = histogram.get_max_value() / NS_PER_MS
+        lines.append(f"Tag={tag},{second:.3f},1.000,{maximum_ms:.6f},{encode(histogram)}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, dict[int, HdrHistogram]]:
+    """Return tag -> second -> histogram.
+
+    Raises:
+        ValueError: a line is not of the format; the message names file and line.
+    """
+    found: dict[str, dict[int, HdrHistogram]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.startswith("Tag="):
+            continue
+        fields = line[len("Tag=") :].split(",")
+        try:
+            tag, start, _length, _maximum, payload = fields
+            found.setdefault(tag, {})[round(float(start))] = decode(payload)
+        except ValueError as error:
+            message = f"{path}:{number}: no line of a histogram log ({error})"
+            raise ValueError(message) from error
+    return found

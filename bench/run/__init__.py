@@ -1,0 +1,1 @@
+"""Carrying out a run: conductor, workers, the board between them, telemetry, health."""

@@ -1,0 +1,92 @@
+"""What a worker is told: read from its standard input, so that no password touches a disk or an argument."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
+from bench.scenario import InFlightLoad, RateLoad, Workload
+from bench.schedule import Constant, Poisson, Schedule, Stripe
+from bench.source import ClosedLoop, OpenLoop, Source, Tokens
+from brokers.endpoint import Endpoint
+
+
+class Assignment(BaseModel):
+    """One worker's part of one trial.
+
+    Roles: `producer` and `consumer` are processes of their own; `both` is the one inline
+    worker of the memory driver.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["producer", "consumer", "both"]
+    worker: int
+    """Number among the workers of its role, from 0."""
+    row: int
+    """Row of the board, from 0."""
+    rows: int
+    """Rows of the board."""
+    driver: str
+    workload: Workload
+    queues: tuple[str, ...]
+    """Names of the trial's queues on the broker."""
+    seed: int
+    """Seed of the trial's schedule."""
+    endpoint: dict[str, str | int | bool | None] | None = None
+    """Fields of an Endpoint; None for the memory driver."""
+    board: Path | None = None
+    account: Path | None = None
+    """Where the account is written."""
+    wake_fd: int | None = None
+    wake_fds: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the worker's files."""
+        return f"{self.role}-{self.worker}"
+
+    @property
+    def closed(self) -> bool:
+        """Whether the load is a closed loop."""
+        return isinstance(self.workload.load, InFlightLoad)
+
+    def port_spec(self) -> PortSpec:
+        """Return what the driver opens."""
+        work = self.workload
+        producing, consuming = self.role != "consumer", self.role != "producer"
+        stripe = range(self.worker, work.producers, work.workers)
+        consumers = range(self.worker, work.consumers, work.workers)
+        return PortSpec(
+            endpoint=None if self.endpoint is None else Endpoint(**self.endpoint),  # type: ignore[arg-type]
+            producers=tuple(ProducerLane(p, self.queues[p % work.queues]) for p in stripe) if producing else (),
+            consumers=tuple(ConsumerLane(c, self.queues[c % work.queues]) for c in consumers) if consuming else (),
+            size=work.size,
+            durable=work.durable,
+            confirm_window=work.confirm_window,
+            prefetch=work.prefetch,
+            ack_batch=work.ack_batch,
+            wake_fd=self.wake_fd,
+        )
+
+    def source(self, start_ns: int, tokens: Tokens) -> Source | None:
+        """Return what is due for this worker; None for a consumer."""
+        load = self.workload.load
+        if self.role == "consumer":
+            return None
+        if isinstance(load, InFlightLoad):
+            share, rest = divmod(load.in_flight[0], self.workload.workers)
+            return ClosedLoop(share + (self.worker < rest), start_ns, tokens)
+        return OpenLoop(Stripe(schedule(load, self.seed), start_ns, self.worker, self.workload.workers))
+
+
+def schedule(load: RateLoad, seed: int) -> Schedule:
+    """Return the schedule of a trial."""
+    return Constant(load.rate) if load.arrivals == "constant" else Poisson(load.rate, seed)
+
+
+def endpoint_fields(endpoint: Endpoint) -> dict[str, str | int | bool | None]:
+    """Return an endpoint as an assignment carries it."""
+    return asdict(endpoint)

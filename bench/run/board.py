@@ -1,0 +1,123 @@
+"""The board: a small shared map of int64 cells between the conductor and its workers.
+
+Row 0 belongs to the conductor, each other row to one worker; every cell has one writer,
+and an aligned 8-byte store is seen whole on every platform we run on. It carries the
+barrier, progress, heartbeats, and the tokens of closed loops. Nothing else is shared.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bench.drivers.base import Int64
+from bench.pump import Progress
+
+_START_NS, _END_NS, _STOP = range(3)
+(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _CPU_NS, _P99_NS) = range(9)
+_TOKENS = 16
+
+NEVER_NS = (1 << 62) - 1
+"""End of a schedule whose end is not decided yet."""
+
+
+class Board:
+    """The conductor's view; also holds the array that a worker's view writes to."""
+
+    def __init__(self, workers: int, path: Path | None = None) -> None:
+        """Make the board of `workers` workers, in a file where other processes share it."""
+        shape = (workers + 1, _TOKENS + workers)
+        if path is None:
+            self.cells: Int64 = np.zeros(shape, np.int64)
+        else:
+            fresh = not path.exists()
+            self.cells = np.memmap(path, np.int64, "w+" if fresh else "r+", shape=shape)
+        self._rows = self.cells[1:]
+
+    def start(self, start_ns: int) -> None:
+        """Open the barrier: the schedule begins at `start_ns`."""
+        self.cells[0, _END_NS] = NEVER_NS
+        self.cells[0, _START_NS] = start_ns
+
+    def end(self, end_ns: int) -> None:
+        """Decide the end of the schedule."""
+        self.cells[0, _END_NS] = end_ns
+
+    def stop(self) -> None:
+        """Tell every worker to leave its loop."""
+        self.cells[0, _STOP] = 1
+
+    def ready(self) -> int:
+        """Return how many workers are ready."""
+        return int(self._rows[:, _READY].sum())
+
+    def totals(self) -> Progress:
+        """Return the sum of what workers show; done where every worker is."""
+        sums = self._rows.sum(axis=0)
+        return Progress(
+            due=int(sums[_DUE]),
+            sent=int(sums[_SENT]),
+            settled=int(sums[_SETTLED]),
+            received=int(sums[_RECEIVED]),
+            done=bool(self._rows[:, _DONE].all()),
+            p99_ns=int(self._rows[:, _P99_NS].max()),
+        )
+
+    def beats_ns(self) -> Int64:
+        """Return when each worker last showed progress, int64 (workers,)."""
+        return self._rows[:, _BEAT_NS].copy()
+
+    def cpu_ns(self) -> Int64:
+        """Return the CPU time each worker has used, int64 (workers,)."""
+        return self._rows[:, _CPU_NS].copy()
+
+    def view(self, row: int, wake_fds: tuple[int, ...] = ()) -> "WorkerCells":
+        """Return the view of worker `row`, counted from 0."""
+        return WorkerCells(self.cells, row, wake_fds)
+
+
+class WorkerCells:
+    """One worker's view of the board."""
+
+    def __init__(self, cells: Int64, row: int, wake_fds: tuple[int, ...]) -> None:
+        """Write row `row` of the workers; ring `wake_fds` when tokens come back."""
+        self._control = cells[0]
+        self._mine = cells[row + 1]
+        self._tokens = cells[1:, _TOKENS + row]
+        self._given = self._mine[_TOKENS:]
+        self._wake_fds = wake_fds
+
+    def ready(self) -> None:
+        """Say that this worker waits for the start."""
+        self._mine[_READY] = 1
+
+    def start_ns(self) -> int:
+        """Return when the schedule begins; 0 while that is not known."""
+        return int(self._control[_START_NS])
+
+    def end_ns(self) -> int:
+        """Return when the schedule ends: nothing due at or after it is sent."""
+        return int(self._control[_END_NS])
+
+    def stopped(self) -> bool:
+        """Return whether to leave the loop now."""
+        return bool(self._control[_STOP])
+
+    def tokens(self) -> int:
+        """Return how many messages of this worker's producers were received by anyone."""
+        return int(self._tokens.sum())
+
+    def give(self, producers: Int64, workers: int) -> None:
+        """Give tokens back to the producing workers: producer p belongs to worker p mod `workers`."""
+        self._given[:workers] += np.bincount(producers % workers, minlength=workers)
+        for fd in self._wake_fds:
+            os.eventfd_write(fd, 1)
+
+    def beat(self, progress: Progress, now_ns: int) -> None:
+        """Show progress."""
+        mine = self._mine
+        mine[_DUE], mine[_SENT], mine[_SETTLED] = progress.due, progress.sent, progress.settled
+        mine[_RECEIVED], mine[_DONE], mine[_P99_NS] = progress.received, progress.done, progress.p99_ns
+        mine[_CPU_NS] = time.process_time_ns()
+        mine[_BEAT_NS] = now_ns

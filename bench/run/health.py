@@ -1,0 +1,167 @@
+"""Verdicts on the measurement (health) and on the broker (findings), kept apart. Pure.
+
+Health asks whether the number can be trusted; a hard verdict makes the trial invalid.
+Findings are what the broker did; they stay in the data and never invalidate a trial,
+since throwing away a bad broker's trials would flatter it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.record.histogram import decode
+from bench.results import Note, Outcome
+from bench.run.merge import Merged
+from bench.units import NS_PER_MS
+
+CLIENT_BOUND = 0.85
+_SATURATED = 0.99
+_SLIP_SHARE = 0.10
+_FEW_CPUS = 4
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What is judged beside the merged numbers.
+
+    Attributes:
+        merged: the trial's numbers.
+        outcome: how it ended.
+        drained: whether every message sent was received.
+        open_loop: whether messages were due by a schedule.
+        client_cores: share of a core that the busiest worker used; None where unknown.
+        warm_up_short: whether the broker did not count as warm when measuring began.
+        host_cpus: CPUs of this host.
+        shared_cpus: whether broker and clients run on the same CPUs.
+        steal_share: share of CPU time the hypervisor took in the measured part.
+    """
+
+    merged: Merged
+    outcome: Outcome
+    drained: bool
+    open_loop: bool
+    client_cores: float | None
+    warm_up_short: bool
+    host_cpus: int
+    shared_cpus: bool
+    steal_share: float | None
+
+
+def health(seen: Circumstances) -> tuple[Note, ...]:
+    """Return what speaks against the measurement."""
+    return tuple([*_accounting(seen), *_client(seen), *_host(seen)])
+
+
+def findings(seen: Circumstances, reason: str) -> tuple[Note, ...]:
+    """Return what the broker did wrong."""
+    return tuple(_findings(seen, reason))
+
+
+def _accounting(seen: Circumstances) -> Iterator[Note]:
+    ledger, little = seen.merged.ledger, seen.merged.little
+    if not ledger.balanced:
+        yield Note(
+            code="ledger-unbalanced",
+            hard=True,
+            text=f"The ledger does not add up ({ledger}): our own counting is wrong; please report it.",
+        )
+    if ledger.foreign:
+        yield Note(
+            code="foreign-messages",
+            hard=True,
+            text=f"{ledger.foreign} messages were not ours: something else uses these queues; keep it away.",
+        )
+    if little is not None and not little.holds:
+        yield Note(
+            code="little",
+            hard=True,
+            text=(
+                f"Little's law fails: backlog integral {little.backlog_integral_s:.4f} s against"
+                f" {little.response_sum_s:.4f} s of responses; our own counting is wrong; please report it."
+            ),
+        )
+    negative = sum(record.negative for record in seen.merged.measured.values())
+    outside = sum(record.out_of_range for record in seen.merged.measured.values())
+    if negative or outside:
+        yield Note(
+            code="clock",
+            hard=bool(negative),
+            text=(
+                f"{negative} latencies were negative and {outside} longer than an hour:"
+                " check that producers and consumers share one clock."
+            ),
+        )
+
+
+def _client(seen: Circumstances) -> Iterator[Note]:
+    if seen.client_cores is not None and seen.client_cores >= CLIENT_BOUND:
+        yield Note(
+            code="client-bound",
+            hard=False,
+            text=(
+                f"The busiest worker used {seen.client_cores:.0%} of a core: the figures are a lower bound"
+                " for the broker; use more workers or a lighter driver."
+            ),
+        )
+    slip, response = seen.merged.measured.get("slip"), seen.merged.measured.get("response")
+    if slip is None or response is None or not slip.count or not response.count:
+        return
+    slip_ns = decode(slip.histogram).get_value_at_percentile(99)
+    response_ns = decode(response.histogram).get_value_at_percentile(99)
+    if slip_ns > _SLIP_SHARE * response_ns:
+        yield Note(
+            code="tool-slip",
+            hard=slip_ns > NS_PER_MS,
+            text=(
+                f"p99 of our own lateness is {slip_ns / NS_PER_MS:.2f} ms beside a p99 response of"
+                f" {response_ns / NS_PER_MS:.2f} ms: free the host of other work, or lower the rate."
+            ),
+        )
+
+
+def _host(seen: Circumstances) -> Iterator[Note]:
+    if seen.warm_up_short:
+        yield Note(
+            code="warm-up-short",
+            hard=False,
+            text="The broker's CPU time a message still moved when measuring began: raise plan.warm_up.at_most.",
+        )
+    if seen.shared_cpus:
+        few = f", and the host has only {seen.host_cpus}" if seen.host_cpus < _FEW_CPUS else ""
+        yield Note(
+            code="shared-cores",
+            hard=False,
+            text=f"Broker and clients share CPUs{few}: a driver's CPU use costs its broker; compare like drivers.",
+        )
+    if seen.steal_share is not None and seen.steal_share > 0.01:  # noqa: PLR2004  (1 %)
+        yield Note(
+            code="steal",
+            hard=True,
+            text=f"The hypervisor took {seen.steal_share:.1%} of the CPU time: run on a quieter host.",
+        )
+
+
+def _findings(seen: Circumstances, reason: str) -> Iterator[Note]:
+    merged, ledger = seen.merged, seen.merged.ledger
+    if seen.outcome in (Outcome.OVERLOADED, Outcome.STALLED, Outcome.BROKER_FAILED, Outcome.DISCONNECTED):
+        yield _finding(str(seen.outcome), f"{reason}.")
+    window = merged.measured.get("response")
+    if seen.open_loop and window is not None and merged.offered:
+        share = merged.received / merged.offered
+        if share < _SATURATED:
+            yield _finding("saturated", f"Only {share:.1%} of the messages due were ever received.")
+    if merged.counters.get("blocked_events"):
+        yield _finding("blocked", f"The broker blocked a connection {merged.counters['blocked_events']} times.")
+    if ledger.lost:
+        yield _finding("lost", f"{ledger.lost} confirmed messages never arrived.")
+    if ledger.duplicated:
+        yield _finding("duplicated", f"{ledger.duplicated} messages arrived more than once.")
+    if ledger.reordered:
+        yield _finding("reordered", f"{ledger.reordered} messages arrived after a later one of their producer.")
+    if ledger.refused or ledger.returned:
+        yield _finding("refused", f"{ledger.refused} messages were refused and {ledger.returned} returned.")
+    if not seen.drained and seen.outcome is Outcome.COMPLETED and not ledger.lost:
+        yield _finding("not-drained", f"{ledger.unconfirmed_missing} messages had not arrived when the drain ended.")
+
+
+def _finding(code: str, text: str) -> Note:
+    return Note(code=code, hard=False, text=text)

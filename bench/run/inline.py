@@ -1,0 +1,68 @@
+"""A trial of the memory driver: one worker, in this process, on virtual time."""
+
+from collections.abc import Callable
+
+from bench.clock import VirtualClock
+from bench.drivers.base import Port, PortSpec
+from bench.drivers.memory import MemoryPort
+from bench.pump import Progress
+from bench.run.assignment import Assignment
+from bench.run.board import Board, WorkerCells
+from bench.run.control import Control, Phase, Seen, WarmRule
+from bench.run.worker import work
+from bench.record.account import Account
+from bench.scenario import MemoryBroker, Plan, Workload
+
+_START_NS = 1_000_000_000
+
+
+class _Directed(WorkerCells):
+    """The worker's view of a board that nobody else looks at: each beat is also a look of the conductor."""
+
+    def __init__(self, board: Board, control: Control) -> None:
+        super().__init__(board.cells, 0, ())
+        self._board = board
+        self._control_state = control
+
+    def beat(self, progress: Progress, now_ns: int) -> None:
+        super().beat(progress, now_ns)
+        seen = Seen(now_ns, progress.due, progress.sent, progress.settled, progress.received, progress.done)
+        phase = self._control_state.step(seen)
+        if self._control_state.end_ns is not None:
+            self._board.end(self._control_state.end_ns)
+        if phase is Phase.OVER:
+            self._board.stop()
+
+
+def run_inline(
+    workload: Workload,
+    script: MemoryBroker,
+    plan: Plan,
+    seed: int,
+    queues: tuple[str, ...],
+    make_port: Callable[[PortSpec, VirtualClock, MemoryBroker], Port] = MemoryPort,
+) -> tuple[Account, Control]:
+    """Run one trial of the scripted broker; return its account and how it went.
+
+    Virtual time starts at 1 s, the schedule with it.
+    """
+    clock = VirtualClock(_START_NS)
+    task = Assignment(
+        role="both",
+        worker=0,
+        row=0,
+        rows=1,
+        driver="memory",
+        workload=workload.model_copy(update={"workers": 1}),
+        queues=queues,
+        seed=seed,
+    )
+    rule = WarmRule(plan.warm_up, 0, _START_NS, known_warm=True)
+    control = Control(workload, rule, _START_NS, plan.drain, confirms=workload.confirm_window > 0)
+    board = Board(1)
+    board.start(_START_NS)
+    port = make_port(task.port_spec(), clock, script)
+    result, ended = work(task, port, clock, _Directed(board, control))
+    if ended is not None:
+        raise ended
+    return result, control

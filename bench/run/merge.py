@@ -1,0 +1,145 @@
+"""From the accounts of all workers to the numbers of one trial. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.drivers.base import Int64
+from bench.record.account import Account
+from bench.record.histogram import Seconds, encode, merge, to_histogram
+from bench.record.ledger import balance
+from bench.record.timeline import add
+from bench.results import TAGS, Ledger, Little, TagRecord
+from bench.scenario import TICK_NS
+from bench.units import NS_PER_S
+
+_LITTLE_TOLERANCE = 0.01
+_TICKS_PER_S = NS_PER_S // TICK_NS
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The numbers of one trial.
+
+    Attributes:
+        latencies: by tag, every second, warm-up and drain included.
+        measured: by tag, the measured part.
+        ledger: over the whole trial.
+        little: None where the trial did not drain or has no response.
+        ticks: int64 counts by the tick: offered, sent, received, confirmed, backlog (at the
+            tick's end).
+        offered, sent, received: messages of the measured part.
+        achieved_rate: messages received within the measured part, a second.
+        counters: what drivers counted.
+    """
+
+    latencies: dict[str, Seconds]
+    measured: dict[str, TagRecord]
+    ledger: Ledger
+    little: Little | None
+    ticks: dict[str, Int64]
+    offered: int
+    sent: int
+    received: int
+    achieved_rate: float
+    counters: dict[str, int]
+
+
+def merge_accounts(
+    accounts: Sequence[Account],
+    measure: range,
+    *,
+    confirms: bool,
+    drained: bool,
+    due: Int64 | None = None,
+) -> Merged:
+    """Merge what workers handed over.
+
+    Args:
+        accounts: one a worker.
+        measure: measured seconds after the start.
+        confirms: whether the broker settles every message.
+        drained: whether every message sent was received.
+        due: intended times of the whole trial, ns after the start, int64; None for a
+            closed loop, where a message is due when it is sent.
+    """
+    latencies = {tag: merge(a.latencies[tag] for a in accounts if tag in a.latencies) for tag in TAGS}
+    latencies = {tag: part for tag, part in latencies.items() if len(part.totals)}
+    first, end = measure.start, measure.stop
+    measured = {tag: tag_record(part.between(first, end)) for tag, part in latencies.items()}
+    ledger = balance(
+        [a.sent for a in accounts if a.sent is not None],
+        [a.received for a in accounts if a.received is not None],
+        confirms=confirms,
+    )
+    ticks = _ticks(accounts, due)
+    window = slice(first * _TICKS_PER_S, end * _TICKS_PER_S)
+    arrived = "response" if due is not None else "service"
+    offered = int(ticks["offered"][window].sum())
+    return Merged(
+        latencies=latencies,
+        measured=measured,
+        ledger=ledger,
+        little=_little(accounts, latencies.get(arrived)) if drained else None,
+        ticks=ticks,
+        offered=offered,
+        sent=measured["slip"].count + measured["slip"].negative if "slip" in measured else offered,
+        received=_values(measured.get(arrived)),
+        achieved_rate=float(ticks["received"][window].sum()) / max(end - first, 1),
+        counters=_counters(accounts),
+    )
+
+
+def tag_record(part: Seconds) -> TagRecord:
+    """Return one histogram over all seconds of a part."""
+    histogram = to_histogram(part.index, part.count)
+    return TagRecord(
+        count=int(part.count.sum()),
+        histogram=encode(histogram),
+        negative=part.negative,
+        out_of_range=part.out_of_range,
+    )
+
+
+def _values(record: TagRecord | None) -> int:
+    return 0 if record is None else record.count + record.negative + record.out_of_range
+
+
+def _ticks(accounts: Sequence[Account], due: Int64 | None) -> dict[str, Int64]:
+    length = max([len(row) for a in accounts for row in a.ticks.values()], default=0)
+    if due is not None and len(due):
+        length = max(length, int(due.max()) // TICK_NS + 1)
+    ticks = {
+        name: add([a.ticks[name] for a in accounts if name in a.ticks], length)
+        for name in ("offered", "sent", "received", "confirmed")
+    }
+    if due is not None:
+        ticks["offered"] = np.bincount(due // TICK_NS, minlength=length).astype(np.int64)
+    ticks["backlog"] = np.cumsum(ticks["offered"]) - np.cumsum(ticks["received"])
+    return ticks
+
+
+def _little(accounts: Sequence[Account], responses: Seconds | None) -> Little | None:
+    """Compare both sides of Little's law: producers' and consumers' own sums against histograms.
+
+    The integral of the backlog is the sum of received times less the sum of intended times,
+    each taken where it happened; the sum of responses comes out of the stamps.
+    """
+    if responses is None or responses.negative or responses.out_of_range:
+        return None
+    integral_ns = sum(a.received_sum_ns for a in accounts) - sum(a.intended_sum_ns for a in accounts)
+    difference = abs(integral_ns - responses.sum_ns)
+    return Little(
+        backlog_integral_s=integral_ns / NS_PER_S,
+        response_sum_s=responses.sum_ns / NS_PER_S,
+        holds=difference <= _LITTLE_TOLERANCE * max(integral_ns, responses.sum_ns, 1),
+    )
+
+
+def _counters(accounts: Sequence[Account]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in accounts:
+        for name, count in part.counters.items():
+            total[name] = total.get(name, 0) + count
+    return total

@@ -1,0 +1,113 @@
+"""A worker: one side of one trial. `work` is the job; `main` is the process around it.
+
+Exit codes: 0 done · 20 the broker refused or ended the work, reason in `<account>.error` ·
+anything else is a fault of ours, traceback in the worker's log.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from bench.clock import Clock, RealClock, tighten_timer_slack
+from bench.drivers.base import DriverError, Int64, Port
+from bench.drivers.registry import open_port
+from bench.pump import Pump
+from bench.record.account import Account, ConsumerLog, ProducerLog, account
+from bench.run import handover
+from bench.run.assignment import Assignment
+from bench.run.board import Board, WorkerCells
+from bench.units import NS_PER_MS
+
+EXIT_BROKER = 20
+_PR_SET_PDEATHSIG = 1
+
+
+def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tuple[Account, DriverError | None]:
+    """Say ready, wait for the start, pump until stopped; return the account.
+
+    The second part is what ended the work early, where something did: the account then
+    holds all there was until that moment.
+    """
+    cells.ready()
+    while not (start_ns := cells.start_ns()):
+        if cells.stopped():
+            return account(None, None, port.counters()), None
+        port.poll(2 * NS_PER_MS)
+    load = task.workload
+    producer = consumer = None
+    spec = task.port_spec()
+    if spec.producers:
+        numbers = tuple(lane.producer for lane in spec.producers)
+        producer = ProducerLog(numbers, start_ns, load.confirm_window, closed=task.closed)
+    if spec.consumers:
+        consumer = ConsumerLog(len(spec.consumers), load.producers, load.queues, start_ns, closed=task.closed)
+
+    def give(producers: Int64) -> None:
+        cells.give(producers, load.workers)
+
+    pump = Pump(
+        port,
+        clock,
+        cells,
+        source=task.source(start_ns, cells),
+        producer=producer,
+        consumer=consumer,
+        lanes=len(spec.producers),
+        received=give if task.closed else None,
+    )
+    ended: DriverError | None = None
+    try:
+        pump.run()
+    except DriverError as error:
+        ended = error
+    return account(producer, consumer, port.counters()), ended
+
+
+def main() -> int:
+    """Run one worker process: assignment on standard input, account in a file."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the conductor decides what Ctrl-C means
+    task = Assignment.model_validate_json(sys.stdin.buffer.read())
+    assert task.board is not None  # noqa: S101  (for the type checker: a process has files)
+    assert task.account is not None  # noqa: S101
+    tighten_timer_slack()
+    clock = RealClock()
+    try:
+        port = open_port(task.driver, task.port_spec(), clock)
+    except DriverError as error:
+        return _fail(task.account, error)
+    cells = Board(task.rows, task.board).view(task.row, task.wake_fds)
+    try:
+        result, ended = work(task, port, clock, cells)
+    except DriverError as error:
+        return _fail(task.account, error)
+    handover.save(task.account, result)
+    if ended is not None:
+        return _fail(task.account, ended)
+    port.close()
+    return 0
+
+
+def error_file(account_file: Path) -> Path:
+    """Return where a worker says why it ended early."""
+    return account_file.with_suffix(".error")
+
+
+def _fail(account_file: Path, error: DriverError) -> int:
+    error_file(account_file).write_text(f"{type(error).__name__}\n{error}\n", encoding="utf-8")
+    return EXIT_BROKER
+
+
+def _die_with_parent() -> None:
+    # A conductor that is killed outright cannot end its workers; the kernel does (prctl(2)).
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() == 1:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What is due: the open loop by the schedule, the closed loop by free tokens. Pure."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.schedule import Stripe
+from bench.units import NS_PER_MS
+
+Int64 = NDArray[np.int64]
+
+BEAT_NS = 20 * NS_PER_MS
+"""Longest time between two looks at what the conductor wrote."""
+
+
+class Tokens(Protocol):
+    """Where a closed loop learns of messages that arrived."""
+
+    def tokens(self) -> int:
+        """Return how many messages of this worker's producers were received by anyone."""
+
+
+class Source(Protocol):
+    """Decides how many messages are due."""
+
+    def due(self, now_ns: int, end_ns: int) -> int:
+        """Return how many messages not taken yet are due."""
+
+    def take(self, count: int, now_ns: int) -> Int64:
+        """Return the intended times of the next messages."""
+
+    def wait_ns(self, now_ns: int) -> int:
+        """Return how long nothing new will be due without news from outside."""
+
+    def over(self, now_ns: int, end_ns: int) -> bool:
+        """Return whether nothing more will ever be due."""
+
+
+class OpenLoop:
+    """Due by the schedule, whatever happens."""
+
+    closed = False
+
+    def __init__(self, stripe: Stripe) -> None:
+        """Follow a stripe of the schedule."""
+        self._stripe = stripe
+
+    def due(self, now_ns: int, end_ns: int) -> int:
+        """Return how many messages not taken yet are due."""
+        return self._stripe.due(min(now_ns, end_ns - 1))
+
+    def take(self, count: int, now_ns: int) -> Int64:  # noqa: ARG002  (the loop's signature)
+        """Return the intended times of the next messages."""
+        return self._stripe.take(count)
+
+    def wait_ns(self, now_ns: int) -> int:
+        """Return the time to the next intended send."""
+        return max(0, self._stripe.next_ns() - now_ns)
+
+    def over(self, now_ns: int, end_ns: int) -> bool:  # noqa: ARG002
+        """Return whether the next message lies beyond the end."""
+        return self._stripe.next_ns() >= end_ns
+
+
+class ClosedLoop:
+    """Due while fewer than `bound` messages are between send and receive; intended = sent."""
+
+    closed = True
+
+    def __init__(self, bound: int, start_ns: int, tokens: Tokens) -> None:
+        """Allow `bound` messages of this worker in flight from `start_ns` on."""
+        self._bound = bound
+        self._start_ns = start_ns
+        self._tokens = tokens
+        self._taken = 0
+
+    def due(self, now_ns: int, end_ns: int) -> int:
+        """Return the number of free tokens."""
+        if not self._start_ns <= now_ns < end_ns:
+            return 0
+        return max(0, self._bound - (self._taken - self._tokens.tokens()))
+
+    def take(self, count: int, now_ns: int) -> Int64:
+        """Use tokens up; messages are intended now."""
+        self._taken += count
+        return np.full(count, now_ns, np.int64)
+
+    def wait_ns(self, now_ns: int) -> int:
+        """Return the time to the start, or one beat: a token wakes the port."""
+        return self._start_ns - now_ns if now_ns < self._start_ns else BEAT_NS
+
+    def over(self, now_ns: int, end_ns: int) -> bool:
+        """Return whether the time is up."""
+        return now_ns >= end_ns
