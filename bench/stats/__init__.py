@@ -1,0 +1,1 @@
+"""Statistics over trials: estimates and comparisons. Pure: arrays in, results out."""

@@ -1,0 +1,189 @@
+"""Whether one target is better than another: an interval of the ratio of trial estimates.
+
+The unit is the trial. The effect is the ratio of (geometric) means, its interval that of
+Student's t on the logarithms, paired where trials were interleaved (Kalibera & Jones,
+"Rigorous benchmarking in reasonable time", ISMM 2013, section 7). A difference must both
+be certain and matter: it is judged against a smallest relevant effect. Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+DELTA = 0.05
+"""Smallest relevant effect: a ratio within 1/1.05 … 1.05 does not matter."""
+ALPHA = 0.05
+"""Chance of calling two equal targets unequal, over a whole family of comparisons."""
+MOST_TRIALS = 10_000
+
+
+class Verdict(StrEnum):
+    """What a comparison says of the first side."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "same"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Trial estimates of two sides, in the same order where trials are paired."""
+
+    first: Sequence[float]
+    second: Sequence[float]
+    lower_is_better: bool = True
+    """As for a latency; False as for a rate."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """First side over second side.
+
+    Attributes:
+        n: trials of the smaller side (paired: pairs).
+        ratio: geometric mean of first / second.
+        low, high: interval of the ratio at level 1 - alpha; 0 and infinity where n < 2.
+        p_value: of "the ratio is 1", two-sided, before any correction.
+        alpha: the level used, after Holm's correction in a family.
+        verdict: better, worse, same or undecided.
+        trials_needed: undecided only: trials that would decide if the estimate and the
+            spread stay as they are; None where more than 10,000 would.
+    """
+
+    n: int
+    ratio: float
+    low: float
+    high: float
+    p_value: float
+    alpha: float
+    verdict: Verdict
+    trials_needed: int | None = None
+
+
+@dataclass(frozen=True)
+class _Effect:
+    # Mean difference of logarithms, its standard error, degrees of freedom, and trials.
+    mean: float
+    error: float
+    freedom: float
+    n: int
+
+    @property
+    def p_value(self) -> float:
+        if self.n < 2:  # noqa: PLR2004  (no spread is known of one trial)
+            return 1.0
+        if self.error == 0:
+            return 1.0 if self.mean == 0 else 0.0
+        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+
+    def half_width(self, alpha: float) -> float:
+        if self.n < 2:  # noqa: PLR2004
+            return float("inf")
+        return float(stats.t.ppf(1 - alpha / 2, self.freedom) * self.error) if self.error else 0.0
+
+
+def compare(pair: Pair, *, paired: bool = True, delta: float = DELTA, alpha: float = ALPHA) -> Comparison:
+    """Compare the trial estimates of two targets.
+
+    Args:
+        pair: one positive, finite number a trial and side.
+        paired: whether the k-th numbers of both sides belong together.
+        delta: smallest relevant effect, as a share.
+        alpha: the interval covers the true ratio with probability 1 - alpha.
+
+    Raises:
+        ValueError: a number is not positive and finite, a side is empty, or pairs do not match.
+    """
+    return _judge(pair, _effect(pair, paired=paired), alpha=alpha, delta=delta)
+
+
+def compare_family(
+    pairs: Sequence[Pair], *, paired: bool = True, delta: float = DELTA, alpha: float = ALPHA
+) -> list[Comparison]:
+    """Compare many pairs and hold the chance of any false difference at alpha.
+
+    Holm's step-down procedure (Scandinavian Journal of Statistics 6, 1979): the k-th
+    smallest of m p-values is judged at alpha / (m - k + 1) until one fails; that one and
+    the rest keep the level at which it failed. Intervals are drawn at the same levels.
+
+    Raises:
+        ValueError: see `compare`.
+    """
+    effects = [_effect(pair, paired=paired) for pair in pairs]
+    order = sorted(range(len(effects)), key=lambda k: effects[k].p_value)
+    judged: dict[int, Comparison] = {}
+    level, failed = alpha, False
+    for rank, k in enumerate(order):
+        if not failed:
+            level = alpha / (len(effects) - rank)
+            failed = effects[k].p_value > level
+        judged[k] = _judge(pairs[k], effects[k], alpha=level, delta=delta)
+    return [judged[k] for k in range(len(effects))]
+
+
+def _logs(values: Sequence[float]) -> NDArray[np.float64]:
+    numbers = np.asarray(values, np.float64)
+    if not len(numbers) or not np.all(np.isfinite(numbers) & (numbers > 0)):
+        message = f"trial estimates must be positive and finite, at least one: got {list(values)}"
+        raise ValueError(message)
+    return np.log(numbers)
+
+
+def _effect(pair: Pair, *, paired: bool) -> _Effect:
+    first, second = _logs(pair.first), _logs(pair.second)
+    if paired:
+        if len(first) != len(second):
+            message = f"pairs need two sides of equal length: got {len(first)} and {len(second)}"
+            raise ValueError(message)
+        difference = first - second
+        n = len(difference)
+        error = float(difference.std(ddof=1)) / n**0.5 if n > 1 else float("inf")
+        return _Effect(float(difference.mean()), error, n - 1, n)
+    n = min(len(first), len(second))
+    mean = float(first.mean() - second.mean())
+    if n < 2:  # noqa: PLR2004
+        return _Effect(mean, float("inf"), 0, n)
+    # Welch's test: unequal variances, Satterthwaite's degrees of freedom.
+    parts = [float(side.var(ddof=1)) / len(side) for side in (first, second)]
+    weight = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (first, second), strict=True))
+    freedom = sum(parts) ** 2 / weight if weight else len(first) + len(second) - 2
+    return _Effect(mean, sum(parts) ** 0.5, freedom, n)
+
+
+def _judge(pair: Pair, effect: _Effect, *, alpha: float, delta: float) -> Comparison:
+    half = effect.half_width(alpha)
+    low, high = effect.mean - half, effect.mean + half
+    relevant = float(np.log1p(delta))
+    result = Comparison(
+        n=effect.n,
+        ratio=float(np.exp(effect.mean)),
+        low=float(np.exp(low)),
+        high=float(np.exp(high)),
+        p_value=effect.p_value,
+        alpha=alpha,
+        verdict=Verdict.UNDECIDED,
+    )
+    if (low > 0 or high < 0) and abs(effect.mean) > relevant:
+        is_better = (effect.mean < 0) == pair.lower_is_better
+        return replace(result, verdict=Verdict.BETTER if is_better else Verdict.WORSE)
+    if -relevant <= low and high <= relevant:
+        return replace(result, verdict=Verdict.SAME)
+    return replace(result, trials_needed=_trials_needed(effect, alpha, relevant))
+
+
+def _trials_needed(effect: _Effect, alpha: float, relevant: float) -> int | None:
+    # A relevant estimate needs an interval that leaves 1, a smaller one an interval that
+    # stays inside the band.
+    distance = abs(effect.mean) if abs(effect.mean) > relevant else relevant - abs(effect.mean)
+    if effect.n < 2 or distance <= 0:  # noqa: PLR2004
+        return None
+    spread = effect.error * effect.n**0.5
+    n = np.arange(2, MOST_TRIALS + 1)
+    freedom = (n - 1) * max(effect.freedom / (effect.n - 1), 1)
+    enough = stats.t.ppf(1 - alpha / 2, freedom) * spread / np.sqrt(n) < distance
+    return int(n[np.argmax(enough)]) if enough.any() else None

@@ -1,0 +1,1 @@
+"""Reports READ numbers: results folders in, HTML, Markdown and JSON out. Nothing here measures."""

@@ -1,0 +1,73 @@
+"""How numbers and names are printed, the same in every format. Pure."""
+
+import math
+from dataclasses import dataclass
+
+from bench.units import NS_PER_MS
+
+PROTOCOLS = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0", "memory": "memory"}
+_SIGNIFICANT = 3
+
+
+def number(value: float | None) -> str:
+    """Return three significant digits, thousands apart by commas; a dash where there is no value."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value == 0:
+        return "0"
+    decimals = max(0, _SIGNIFICANT - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def count(value: float | None) -> str:
+    """Return a whole number, thousands apart by commas."""
+    return "–" if value is None or math.isnan(value) else f"{value:,.0f}"
+
+
+def rate(value: float | None) -> str:
+    """Return messages a second: whole from 100 up, three digits below."""
+    return count(value) if value is not None and value >= 100 else number(value)  # noqa: PLR2004
+
+
+def milliseconds(ns: float | None) -> str:
+    """Return nanoseconds as milliseconds, without the unit."""
+    return number(None if ns is None else ns / NS_PER_MS)
+
+
+def mebibytes(size: float | None) -> str:
+    """Return bytes as MiB, without the unit."""
+    return count(None if size is None else size / 2**20)
+
+
+def listed(words: list[str]) -> str:
+    """Return `a, b and c`."""
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+@dataclass(frozen=True)
+class Name:
+    """What a target is called.
+
+    Attributes:
+        target: its name in the scenario.
+        label: short, for tables and figures.
+        product, version: of its broker, as it reported itself.
+        way: what tells it from other targets of the same product and version: the protocol,
+            or its label where two share one.
+    """
+
+    target: str
+    label: str
+    product: str
+    version: str
+    way: str
+
+    @property
+    def who(self) -> str:
+        """Product and version."""
+        return f"{self.product} {self.version}"
+
+    @property
+    def full(self) -> str:
+        """Product, version and protocol, as sentences say it."""
+        return f"{self.who} over {self.way}"

@@ -1,0 +1,100 @@
+"""Percentiles of HDR histograms, only as far as the data carry. Pure.
+
+The rank of a percentile is that of the hdrhistogram package, so that its reading of the
+same log gives the same figures. Messages that the histogram cannot hold keep their rank:
+negative values stand below it, those that never came (or took more than an hour) above.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
+
+Int64 = NDArray[np.int64]
+
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 99.99}
+"""The percentiles that reports print, by name."""
+
+_SAMPLES_ABOVE = 10
+
+
+def messages_needed(percent: float) -> int:
+    """Return the least number of messages for a percentile: 10 of them must lie above it."""
+    return round(_SAMPLES_ABOVE / (1 - percent / 100))
+
+
+def deepest_percent(messages: int) -> float:
+    """Return the highest percentile that so many messages carry; 0 where there are fewer than 10."""
+    return max(0.0, 100 * (1 - _SAMPLES_ABOVE / messages)) if messages else 0.0
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A histogram as arrays: one row a non-empty bucket, in rising order.
+
+    Attributes:
+        values_ns: highest value that the bucket stands for, int64.
+        cumulative: values up to and including the bucket, int64.
+        below: values that rank below the histogram (negative).
+        above: values that rank above it (never received, or beyond its range).
+        mean_ns: mean of the values in the histogram, by the middle of each bucket; NaN where it is empty.
+    """
+
+    values_ns: Int64
+    cumulative: Int64
+    below: int
+    above: int
+    mean_ns: float
+
+    @classmethod
+    def of(cls, histogram: HdrHistogram, *, below: int = 0, above: int = 0) -> "Distribution":
+        """Read a histogram with 1 ns units and 3 significant digits."""
+        counts = np.ctypeslib.as_array(histogram.counts).astype(np.int64)
+        index = np.flatnonzero(counts)
+        half_magnitude = int(histogram.sub_bucket_half_count_magnitude)
+        half = 1 << half_magnitude
+        # Inverse of AbstractHistogram.countsArrayIndex in HdrHistogram.
+        bucket = np.maximum((index >> half_magnitude) - 1, 0)
+        lowest = np.where(index < 2 * half, index, ((index & (half - 1)) + half) << bucket)
+        width = np.left_shift(np.int64(1), bucket)
+        held = counts[index]
+        total = int(held.sum())
+        mean = float(((lowest + (width >> 1)) * held).sum()) / total if total else math.nan
+        return cls(lowest + width - 1, np.cumsum(held), below, above, mean)
+
+    @property
+    def count(self) -> int:
+        """Number of values in the histogram."""
+        return int(self.cumulative[-1]) if len(self.cumulative) else 0
+
+    @property
+    def messages(self) -> int:
+        """Number of messages that rank, in the histogram or not."""
+        return self.below + self.count + self.above
+
+    @property
+    def max_ns(self) -> float:
+        """Highest value in the histogram; NaN where it is empty."""
+        return float(self.values_ns[-1]) if len(self.values_ns) else math.nan
+
+    def at(self, percent: float) -> float:
+        """Return the value of a percentile, whatever the number of messages.
+
+        Returns:
+            ns; 0 where the rank falls on a negative value, infinity where it falls on a
+            message that never came, NaN where there is no message.
+        """
+        if not self.messages:
+            return math.nan
+        rank = max(int(percent * self.messages / 100 + 0.5), 1) - self.below
+        if rank <= 0:
+            return 0.0
+        if rank > self.count:
+            return math.inf
+        return float(self.values_ns[np.searchsorted(self.cumulative, rank)])
+
+    def reliable(self, percent: float) -> float:
+        """Return `at(percent)`, or NaN where too few messages carry it."""
+        return self.at(percent) if self.messages >= messages_needed(percent) else math.nan

@@ -1,0 +1,274 @@
+"""Builds results folders with known contents, by the contract's models and the hdrhistogram package alone."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from hdrh.histogram import HdrHistogram
+
+from bench.results import TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
+from bench.scenario import Scenario
+
+TARGETS = ("rabbitmq-091", "rabbitmq-10", "broker-j-091", "broker-j-10")
+RATE = 2_000
+WARM_UP_S = 2
+# Median and 99th percentile of response in ms, by target and workload.
+SHAPES = {
+    "steady": {"rabbitmq-091": (0.31, 1.2), "rabbitmq-10": (0.36, 1.7), "broker-j-091": (0.42, 3.1), "broker-j-10": (0.48, 4.2)},
+    "durable": {"rabbitmq-091": (0.9, 4.1), "rabbitmq-10": (1.1, 4.9), "broker-j-091": (2.2, 8.8), "broker-j-10": (2.6, 9.7)},
+    "in-flight": {"rabbitmq-091": (0.5, 2.0), "rabbitmq-10": (0.6, 2.4), "broker-j-091": (0.6, 3.0), "broker-j-10": (0.7, 3.5)},
+}  # fmt: skip
+IN_FLIGHT = (16, 64, 256)
+CPU_US = {"rabbitmq-091": 138.0, "rabbitmq-10": 171.0, "broker-j-091": 151.0, "broker-j-10": 163.0}
+
+Change = Callable[[dict[str, Any]], dict[str, Any] | None]
+"""Takes a trial's fields; returns them changed, or None where the trial shall be missing."""
+
+
+def unchanged(trial: dict[str, Any]) -> dict[str, Any]:
+    """Return a trial as it is."""
+    return trial
+
+
+def quirks(trial: dict[str, Any]) -> dict[str, Any] | None:
+    """Give one trial of each kind a fault, so that a report has something to say."""
+    where = (trial["target"], trial["workload"], trial["repetition"])
+    if where[:2] == ("broker-j-10", "steady"):
+        trial["client_usage"]["cpu_cores_busiest"] = 0.93
+    if where == ("rabbitmq-091", "durable", 1):
+        text = "p99 of tool slip was 2.4 ms of 4.1 ms response: run on an idle host or lower the rate."
+        trial["health"] = [{"code": "tool-slip", "hard": True, "text": text}]
+    if where == ("broker-j-091", "durable", 2):
+        trial |= {"outcome": Outcome.OVERLOADED, "reason": "backlog passed 100,000 messages", "drained": False}
+        trial |= {"offered": trial["offered"] + 4_000, "achieved_rate": 1_410.0, "little": None}
+        text = "Achieved 70 % of the offered rate: lower the rate or give the broker more CPUs."
+        trial["findings"] = [{"code": "saturated", "hard": False, "text": text}]
+    if where == ("rabbitmq-10", "durable", 2):
+        return None
+    if where == ("rabbitmq-10", "steady", 1):
+        trial["offered"] += 3
+        trial["sent"] += 3
+        trial["ledger"] |= {"sent": trial["ledger"]["sent"] + 3, "confirmed": trial["ledger"]["confirmed"] + 3, "lost": 3}
+        text = "3 confirmed messages were never received: check the broker's log."
+        trial["findings"] = [{"code": "lost", "hard": False, "text": text}]
+    if where == ("broker-j-091", "steady", 1):
+        trial["broker_usage"] |= {"cpu_s": None, "cpu_us_per_message": None, "cpu_cores_busiest": None}
+    return trial
+
+
+def scenario(repetitions: int = 3, seconds: int = 5, *, closed_loop: bool = True) -> Scenario:
+    """Return two brokers over two protocols each, and up to five workloads."""
+    workloads: list[dict[str, Any]] = [
+        {"name": name, "durable": name == "durable", "duration": f"{seconds}s", "load": {"kind": "rate", "rate": RATE}}
+        for name in ("steady", "durable")
+    ]
+    workloads += [
+        {"name": f"in-flight-{n}", "duration": f"{seconds}s", "load": {"kind": "in_flight", "in_flight": [n]}}
+        for n in (IN_FLIGHT if closed_loop else ())
+    ]
+    return Scenario.model_validate(
+        {
+            "name": "rabbitmq-vs-qpid",
+            "title": "RabbitMQ and Apache Qpid Broker-J, over AMQP 0-9-1 and AMQP 1.0",
+            "question": "Which broker and which protocol carry 2,000 small messages a second at the lower latency?",
+            "brokers": [
+                {"name": "rabbitmq", "kind": "rabbitmq"},
+                {"name": "broker-j", "kind": "qpid-broker-j", "store": "bdb"},
+            ],
+            "targets": [
+                {
+                    "name": name,
+                    "broker": "rabbitmq" if name.startswith("rabbitmq") else "broker-j",
+                    "protocol": "amqp10" if name.endswith("10") else "amqp091",
+                    "driver": "proton" if name.endswith("10") else "pika",
+                }
+                for name in TARGETS
+            ],
+            "workloads": workloads,
+            "plan": {"repetitions": repetitions, "restart": "run"},
+        }
+    )
+
+
+def build(  # noqa: PLR0913
+    folder: Path,
+    *,
+    mode: str = "quick",
+    repetitions: int = 3,
+    seconds: int = 5,
+    cpus: int = 4,
+    closed_loop: bool = True,
+    change: Change = unchanged,
+    run_id: str = "rabbitmq-vs-qpid-20260101-120000",
+) -> Path:
+    """Write a results folder and return it."""
+    resolved = scenario(repetitions, seconds, closed_loop=closed_loop)
+    rng = np.random.default_rng(1)
+    plan = [
+        {"repetition": repetition, "target": target.name, "workload": workload.name, "restart_broker": repetition == 0}
+        for repetition in range(repetitions)
+        for workload in resolved.workloads
+        for target in (resolved.targets[k] for k in rng.permutation(len(resolved.targets)))
+    ]
+    (folder / "trials").mkdir(parents=True)
+    run = RunRecord.model_validate(
+        {
+            "run_id": run_id,
+            "started_utc": "2026-01-01T12:00:00Z",
+            "mode": mode,
+            "scenario": resolved.model_dump(mode="json"),
+            "seed": 7,
+            "overrides": [],
+            "command": "bench run rabbitmq-vs-qpid --seed 7" + (" --quick" if mode == "quick" else ""),
+            "plan": [line | {"index": index} for index, line in enumerate(plan)],
+            "tools": {"python": "3.11.2", "busbench": "0.1.0", "pika": "1.4.4", "python-qpid-proton": "0.40.0"},
+            "host": {"cpu": "Example CPU 3.0 GHz", "cpus": str(cpus), "memory": "16 GiB", "kernel": "6.1.0"},
+            "images": {
+                "stable": {
+                    "recipe": "stable",
+                    "content_digest": "sha256:" + "ab" * 32,
+                    "packages": {"rabbitmq-server": "4.0.5-8", "openjdk-21-jre-headless": "21.0.8"},
+                }
+            },
+        }
+    )
+    (folder / "run.json").write_text(run.model_dump_json(), encoding="utf-8")
+    for line in run.plan:
+        _write_trial(folder, line.model_dump(), seconds, change)
+    return folder
+
+
+def _write_trial(folder: Path, line: dict[str, Any], seconds: int, change: Change) -> None:
+    rng = np.random.default_rng(1_000 + line["index"])
+    values = dict(_latencies(line, seconds, rng))
+    measured = {
+        tag: _merged(by_second[second] for second in range(WARM_UP_S, WARM_UP_S + seconds))
+        for tag, by_second in values.items()
+    }
+    fields = change(_trial_fields(line, seconds, measured, rng))
+    if fields is None:
+        return
+    record = TrialRecord.model_validate(fields)
+    trial = folder / "trials" / f"{line['index']:03d}-{line['target']}-{line['workload']}"
+    trial.mkdir()
+    log = ["#[Histogram log format version 1.2]", "#[StartTime: 1767268800.000 (seconds since epoch)]"]
+    for second in range(WARM_UP_S + seconds):
+        for tag, by_second in values.items():
+            histogram = by_second[second]
+            payload = histogram.encode().decode("ascii")
+            log.append(f"Tag={tag},{second:.3f},1.000,{histogram.get_max_value() / 1e6:.6f},{payload}")
+    (trial / "latency.hlog").write_text("\n".join(log) + "\n", encoding="utf-8")
+    _timeline(record, seconds, rng).to_parquet(trial / "timeline.parquet")
+    (trial / "trial.json").write_text(record.model_dump_json(), encoding="utf-8")
+
+
+def _shape(line: dict[str, Any]) -> tuple[float, float, int]:
+    workload = line["workload"]
+    family = "in-flight" if workload.startswith("in-flight") else workload
+    p50, p99 = SHAPES[family][line["target"]]
+    if family != "in-flight":
+        return p50, p99, RATE
+    bound = int(workload.rpartition("-")[2])
+    factor = 1 + bound / 40
+    return p50 * factor, p99 * factor, min(int(bound / (p50 * factor) * 100), 4_000)
+
+
+def _latencies(line: dict[str, Any], seconds: int, rng: np.random.Generator) -> Iterator[tuple[str, list[HdrHistogram]]]:
+    p50, p99, rate = _shape(line)
+    tags = ("service", "confirm") if line["workload"].startswith("in-flight") else ("response", "service", "slip", "confirm")
+    level = rng.lognormal(0, 0.04)
+    sigma = np.log(p99 / p50) / 2.326
+    for tag in tags:
+        scale = {"response": 1.0, "service": 0.9, "confirm": 0.7, "slip": 0.05}[tag] * level * p50 * 1e6
+        by_second = []
+        for second in range(WARM_UP_S + seconds):
+            cold = 2.5 if second < WARM_UP_S else 1.0
+            drawn = scale * cold * rng.lognormal(0, sigma, rate)
+            drawn[rng.integers(rate)] += 9e6 * rng.random()
+            by_second.append(_histogram(drawn))
+        yield tag, by_second
+
+
+def _histogram(values_ns: np.ndarray[Any, np.dtype[np.float64]]) -> HdrHistogram:
+    histogram = HdrHistogram(1, 3_600_000_000_000, 3)
+    rounded, counts = np.unique((values_ns // 1_000).astype(int) * 1_000, return_counts=True)
+    for value, count in zip(rounded.tolist(), counts.tolist(), strict=True):
+        histogram.record_value(value, count)
+    return histogram
+
+
+def _merged(histograms: Iterator[HdrHistogram]) -> HdrHistogram:
+    total = HdrHistogram(1, 3_600_000_000_000, 3)
+    for histogram in histograms:
+        total.add(histogram)
+    return total
+
+
+def _trial_fields(
+    line: dict[str, Any], seconds: int, measured: dict[str, HdrHistogram], rng: np.random.Generator
+) -> dict[str, Any]:
+    count = next(iter(measured.values())).get_total_count()
+    rate = count / seconds
+    everything = count // seconds * (seconds + WARM_UP_S)
+    rabbit = line["target"].startswith("rabbitmq")
+    cpu = CPU_US[line["target"]] * rng.lognormal(0, 0.03) * (2 if line["workload"] == "durable" else 1)
+    none = dict.fromkeys(("refused", "returned", "unknown", "lost", "unconfirmed_missing"), 0)
+    none |= dict.fromkeys(("duplicated", "redelivered", "reordered", "foreign", "stray"), 0)
+    return {name: line[name] for name in ("index", "repetition", "target", "workload")} | {
+        "outcome": Outcome.COMPLETED,
+        "reason": "",
+        "start_utc": "2026-01-01T12:00:00Z",
+        "start_monotonic_ns": 10**12,
+        "measure_from_s": WARM_UP_S,
+        "measure_to_s": WARM_UP_S + seconds,
+        "drained": True,
+        "offered": count,
+        "sent": count,
+        "received": count,
+        "achieved_rate": rate * (1 - 0.001 * rng.random()),
+        "latency": {
+            tag: {"count": histogram.get_total_count(), "histogram": histogram.encode().decode("ascii"), "negative": 0, "out_of_range": 0}
+            for tag, histogram in measured.items()
+        },  # fmt: skip
+        "ledger": none | {"sent": everything, "confirmed": everything, "received": everything, "balanced": True},
+        "little": {"backlog_integral_s": 4.0, "response_sum_s": 4.0, "holds": True},
+        "broker": {
+            "name": "rabbitmq" if rabbit else "broker-j",
+            "kind": "rabbitmq" if rabbit else "qpid-broker-j",
+            "product": "RabbitMQ" if rabbit else "Apache Qpid Broker-J",
+            "version": "4.0.5" if rabbit else "10.1.0",
+            "runtime": "Erlang/OTP 27 [jit]" if rabbit else "OpenJDK 21.0.8",
+            "asked": {"memory cap": "1 GiB", "cpus": "2"} | ({"queue type": "quorum"} if rabbit else {"store": "BDB"}),
+            "reported": {"memory cap": "1 GiB", "cpus": "2" if rabbit else "4"} | ({"queue type": "quorum"} if rabbit else {"store": "BDB"}),
+            "limits": {"memory": "cgroup" if rabbit else "JVM -Xmx", "cpus": "+S 2:2" if rabbit else "ActiveProcessorCount"},
+            "labels": [],
+            "started": 1,
+        },  # fmt: skip
+        "broker_usage": {"cpu_s": cpu * count / 1e6, "cpu_us_per_message": cpu, "cpu_cores_busiest": cpu * rate / 1e6, "rss_peak": 180 * 2**20},
+        "client_usage": {"cpu_s": 0.1, "cpu_us_per_message": 62.0, "cpu_cores_busiest": 0.31, "rss_peak": 70 * 2**20},
+        "health": [],
+        "findings": [],
+        "counters": {"blocked_events": 0},
+    }  # fmt: skip
+
+
+def _timeline(record: TrialRecord, seconds: int, rng: np.random.Generator) -> pd.DataFrame:
+    ticks = (WARM_UP_S + seconds) * 10
+    each = record.offered // seconds // 10
+    at = np.arange(ticks)
+    cpu = record.broker_usage.cpu_us_per_message
+    frame = pd.DataFrame(
+        {
+            "at_ns": at * 100_000_000,
+            "phase": np.where(at < WARM_UP_S * 10, "warm-up", "measure"),
+            **dict.fromkeys(("offered", "sent", "received", "confirmed"), each),
+            "backlog": rng.integers(0, 4, ticks),
+            "broker_cpu_s": np.nan if cpu is None else cpu * each / 1e6,
+            "broker_rss": float(180 * 2**20),
+            "client_cpu_s": 62.0 * each / 1e6,
+            "client_rss": float(70 * 2**20),
+        }
+    )
+    return frame.astype(TIMELINE_COLUMNS)
