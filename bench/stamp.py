@@ -18,7 +18,7 @@ _LAYOUT = struct.Struct("<IIqqq")
 SIZE = _LAYOUT.size
 
 
-def pack_into(body: bytearray, producer: int, seq: int, intended_ns: int, sent_ns: int) -> None:
+def pack_into(body: bytearray | memoryview, producer: int, seq: int, intended_ns: int, sent_ns: int) -> None:
     """Write a stamp over the first 32 bytes of a body."""
     _LAYOUT.pack_into(body, 0, MAGIC, producer, seq, intended_ns, sent_ns)
 

@@ -1,0 +1,254 @@
+"""One TCP connection with one lane on it: what every driver over sockets has in common.
+
+Here is the traffic of bytes and what is said when it ends; what the bytes mean is the
+business of a driver's own lanes, and when to read or write that of `socket_port`.
+"""
+
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench.clock import Clock
+from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, PortSpec, ProducerLane, Refused
+from bench.drivers.rows import DeliveryRows, SettlementRows
+from bench.drivers.timers import Timers
+from brokers.endpoint import Endpoint
+
+OUTPUT_LIMIT = 256 * 1024
+"""Bytes a lane may have written and not yet handed to the kernel before it has no room."""
+
+FLUSH_BYTES = 64 * 1024
+"""Bytes gathered in a batch after which they are handed to the kernel within the batch."""
+
+ACK_LINGER_NS = 10_000_000
+"""Longest wait of a message for its acknowledgement after the last one came."""
+
+_CONNECT_S = 10.0
+_PROTOCOL_NAMES = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0"}
+
+
+@dataclass
+class Context:
+    """What the lanes of one port share.
+
+    Attributes:
+        spec: what the port was asked for.
+        endpoint: where the broker is.
+        clock: time.
+        timers: callbacks that `poll` makes when they are due.
+        settlements: rows for the next `poll` to return.
+        deliveries: rows for the next `poll` to return.
+        failures: why lanes broke, oldest first.
+        counters: what was counted, by name.
+        watch_writable: tells the port that a connection waits, or waits no longer, for
+            its socket to take more.
+    """
+
+    spec: PortSpec
+    endpoint: Endpoint
+    clock: Clock
+    timers: Timers = field(default_factory=Timers)
+    settlements: SettlementRows = field(default_factory=SettlementRows)
+    deliveries: DeliveryRows = field(default_factory=DeliveryRows)
+    failures: list[DriverError] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    watch_writable: "Callable[[Connection, bool], None]" = lambda _connection, _wanted: None
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter."""
+        self.counters[name] = self.counters.get(name, 0) + by
+
+
+def address(endpoint: Endpoint) -> str:
+    """Return host and port as one word."""
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{host}:{endpoint.port}"
+
+
+def connect(endpoint: Endpoint) -> socket.socket:
+    """Return a connected socket that does not block and does not delay small writes.
+
+    Raises:
+        ConnectionLost: nobody answers at that address within 10 s.
+    """
+    try:
+        stream = socket.create_connection((endpoint.host, endpoint.port), timeout=_CONNECT_S)
+    except OSError as error:
+        message = f"no broker answers at {address(endpoint)}: {error.strerror or error}; is it running, is the port right?"
+        raise ConnectionLost(message) from error
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream.setblocking(False)  # noqa: FBT003  (positional only)
+    return stream
+
+
+class Connection(ABC):
+    """One connection, from connect to close.
+
+    A subclass keeps what it wants written until `_write` is asked for it, sets `ready`
+    when its lane is open and `closed` when the closing handshake is over.
+    """
+
+    def __init__(self, context: Context, owner: str, queue: str) -> None:
+        """Connect; the protocol's handshake goes on in `fill` and `drain`.
+
+        Args:
+            context: what the lanes of the port share.
+            owner: how messages name the lane, such as `producer 3`.
+            queue: its queue.
+
+        Raises:
+            ConnectionLost: nobody answers.
+        """
+        self.context = context
+        self.owner = owner
+        self.queue = queue
+        self.ready = False
+        self.closed = False
+        self._wants_writable = False
+        self._socket = connect(context.endpoint)
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._socket.fileno()
+
+    @abstractmethod
+    def _read(self) -> None:
+        """Receive once and act on it."""
+
+    @abstractmethod
+    def _write(self) -> bool:
+        """Send what is pending; return whether all of it went out."""
+
+    @abstractmethod
+    def begin_close(self) -> None:
+        """Acknowledge what is pending and begin the closing handshake."""
+
+    def fill(self) -> None:
+        """Receive once, act on it, and send what that gave rise to."""
+        self._read()
+        self.drain()
+
+    def drain(self) -> None:
+        """Send what is pending as far as the socket takes it."""
+        waits = not self.closed and not self._write()
+        if waits != self._wants_writable:
+            self._wants_writable = waits
+            self.context.watch_writable(self, waits)
+
+    def abandon(self) -> None:
+        """Close the socket, whatever the state."""
+        self.closed = True
+        self._socket.close()
+
+    def refuse_or_lose(self, detail: str) -> None:
+        """Record that the broker said no: a refusal while opening, a loss afterwards."""
+        self._fail(ConnectionLost if self.ready else Refused, detail)
+
+    def lose(self, detail: str) -> None:
+        """Record that the connection broke."""
+        self._fail(ConnectionLost, detail)
+
+    def _fail(self, kind: type[DriverError], detail: str) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        endpoint = self.context.endpoint
+        verb = "refused" if kind is Refused else "dropped"
+        self.context.failures.append(
+            kind(
+                f"broker at {address(endpoint)} {verb} {self.owner} of queue {self.queue!r}"
+                f" over {_PROTOCOL_NAMES[endpoint.protocol]}: {detail}"
+            )
+        )
+
+    def _receive(self, limit: int) -> bytes:
+        """Return at most so many bytes that have come; empty where there are none."""
+        try:
+            data = self._socket.recv(limit)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            self.lose(error.strerror or str(error))
+            return b""
+        if not data:
+            self.lose("connection closed without a word")
+        self.context.count("bytes_in", len(data))
+        return data
+
+    def _transmit(self, data: bytes | bytearray | memoryview) -> int:
+        """Return how many of these bytes the kernel took."""
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self.lose(error.strerror or str(error))
+            return 0
+        self.context.count("bytes_out", sent)
+        return sent
+
+
+class Producer(Connection):
+    """A connection that sends."""
+
+    def __init__(self, context: Context, lane: int, producer: ProducerLane) -> None:
+        """Connect for producing lane `lane` of this worker."""
+        self.lane = lane
+        self.producer = producer.producer
+        super().__init__(context, f"producer {producer.producer}", producer.queue)
+
+    @abstractmethod
+    def room(self) -> int:
+        """Return how many messages may be published now."""
+
+    @abstractmethod
+    def publish(self, seq: int, intended_ns: int) -> int:
+        """Stamp and encode one message; return the time of the stamp, monotonic ns."""
+
+    @abstractmethod
+    def unwritten(self) -> int:
+        """Return the bytes that the kernel has not yet been given."""
+
+
+class Consumer(Connection):
+    """A connection that receives and acknowledges."""
+
+    def __init__(self, context: Context, lane: int, consumer: ConsumerLane) -> None:
+        """Connect for consuming lane `lane` of this worker."""
+        self.lane = lane
+        self._unacknowledged = 0
+        self._last_ns = 0
+        self._lingers = False
+        super().__init__(context, f"consumer {consumer.consumer}", consumer.queue)
+
+    @abstractmethod
+    def acknowledge(self) -> None:
+        """Acknowledge all that was delivered and was not yet; leaves writing to `drain`."""
+
+    def delivered(self, now_ns: int) -> None:
+        """Count a message that wants an acknowledgement, and give it when a batch is full."""
+        self._unacknowledged += 1
+        self._last_ns = now_ns
+        if self._unacknowledged >= self.context.spec.ack_batch:
+            self._unacknowledged = 0
+            self.acknowledge()
+        elif not self._lingers:
+            self._lingers = True
+            self.context.timers.call_at(now_ns + ACK_LINGER_NS, self._linger)
+
+    def settle_rest(self) -> None:
+        """Acknowledge an unfinished batch."""
+        if self._unacknowledged:
+            self._unacknowledged = 0
+            self.acknowledge()
+
+    def _linger(self) -> None:
+        """Acknowledge what has waited long enough with nothing new; else look again later."""
+        due_ns = self._last_ns + ACK_LINGER_NS
+        self._lingers = not self.closed and self._unacknowledged > 0 and self.context.clock.now_ns() < due_ns
+        if self._lingers:
+            self.context.timers.call_at(due_ns, self._linger)
+        elif not self.closed:
+            self.settle_rest()
+            self.drain()

@@ -1,0 +1,222 @@
+"""The port of every driver over sockets: many connections, one loop, one thread.
+
+It decides when sockets are read and written and when timers run. It knows no protocol:
+that is in the lanes (`connection.Producer`, `connection.Consumer`) it is given.
+"""
+
+import os
+import select
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import numpy as np
+
+from bench.clock import Clock
+from bench.drivers.base import (
+    ConnectionLost,
+    ConsumerLane,
+    Deliveries,
+    Int64,
+    PortSpec,
+    ProducerLane,
+    Settlements,
+)
+from bench.drivers.connection import FLUSH_BYTES, Connection, Consumer, Context, Producer, address
+from bench.units import NS_PER_MS, NS_PER_S
+
+OPEN_NS = 10 * NS_PER_S
+"""Longest wait for one lane to open."""
+
+_OPEN_MORE_NS = 50 * NS_PER_MS
+"""Patience for each further lane, as they open side by side."""
+
+_CLOSE_NS = 2 * NS_PER_S
+_READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
+
+OpenProducer = Callable[[Context, int, ProducerLane], Producer]
+OpenConsumer = Callable[[Context, int, ConsumerLane], Consumer]
+Lane = TypeVar("Lane", bound=Connection)
+
+
+class Selector:
+    """Waits for any number of sockets, to the microsecond.
+
+    The timeout of epoll_wait(2) is in whole milliseconds, and Python rounds up to them,
+    which alone would make a paced sender 0.5 ms late. That of select(2) is in
+    microseconds, but it takes no descriptor above 1,023. An epoll descriptor is itself
+    readable when one of its sockets is ready (epoll(7)), so the wait is a select of it.
+    """
+
+    def __init__(self) -> None:
+        """Watch nothing yet."""
+        self._epoll = select.epoll()
+
+    def watch(self, descriptor: int, *, writable: bool = False) -> None:
+        """Watch a descriptor from now on."""
+        self._epoll.register(descriptor, select.EPOLLIN | (select.EPOLLOUT if writable else 0))
+
+    def change(self, descriptor: int, *, writable: bool) -> None:
+        """Watch, or watch no longer, whether a watched descriptor takes bytes."""
+        self._epoll.modify(descriptor, select.EPOLLIN | (select.EPOLLOUT if writable else 0))
+
+    def forget(self, descriptor: int) -> None:
+        """Watch a descriptor no longer."""
+        self._epoll.unregister(descriptor)
+
+    def wait(self, timeout_ns: int) -> Sequence[tuple[int, int]]:
+        """Return (descriptor, event mask) of what is ready, at the latest after `timeout_ns`."""
+        if timeout_ns > 0 and not select.select((self._epoll,), (), (), timeout_ns / NS_PER_S)[0]:
+            return ()
+        return self._epoll.poll(0)
+
+    def close(self) -> None:
+        """Release the descriptor."""
+        self._epoll.close()
+
+
+class SocketPort:
+    """A `bench.drivers.base.Port` over lanes that have a connection each."""
+
+    def __init__(self, spec: PortSpec, clock: Clock, open_producer: OpenProducer, open_consumer: OpenConsumer) -> None:
+        """Open every lane; on failure nothing stays open.
+
+        Raises:
+            ConnectionLost: a broker does not answer, or ended a connection.
+            Refused: a broker refused credentials, virtual host or queue.
+        """
+        if spec.endpoint is None:
+            message = "a driver over sockets needs an endpoint"
+            raise ValueError(message)
+        self._clock = clock
+        self._context = Context(spec, spec.endpoint, clock)
+        self._context.watch_writable = self._watch_writable
+        self._selector = Selector()
+        self._wake_fd = spec.wake_fd
+        if self._wake_fd is not None:
+            self._selector.watch(self._wake_fd)
+        self._producers: list[Producer] = []
+        self._consumers: list[Consumer] = []
+        self._connections: dict[int, Connection] = {}
+        try:
+            self._open(spec, open_producer, open_consumer)
+        except BaseException:
+            self._release()
+            raise
+
+    def room(self) -> int:
+        """See `bench.drivers.base.Port`."""
+        if not self._producers:
+            return 0
+        return min([lane.room() for lane in self._producers]) * len(self._producers)
+
+    def send(self, lane: Int64, seq: Int64, intended_ns: Int64) -> Int64:
+        """See `bench.drivers.base.Port`."""
+        self._raise_failure()
+        sent = np.empty(len(seq), np.int64)
+        touched: set[Producer] = set()
+        for row, (which, number, intended) in enumerate(
+            zip(lane.tolist(), seq.tolist(), intended_ns.tolist(), strict=True)
+        ):
+            producer = self._producers[which]
+            sent[row] = producer.publish(number, intended)
+            touched.add(producer)
+            if producer.unwritten() > FLUSH_BYTES:
+                producer.drain()
+        for producer in touched:
+            producer.drain()
+        return sent
+
+    def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
+        """See `bench.drivers.base.Port`."""
+        context = self._context
+        deadline_ns = self._clock.now_ns() + timeout_ns
+        had_no_room = bool(self._producers) and timeout_ns > 0 and self.room() == 0
+        woken = self._turn(timeout_ns)
+        while not (woken or context.settlements or context.deliveries or context.deliveries.foreign):
+            self._raise_failure()
+            left_ns = deadline_ns - self._clock.now_ns()
+            if left_ns <= 0 or (had_no_room and self.room() > 0):
+                break
+            woken = self._turn(left_ns)
+        return context.settlements.settlements(), context.deliveries.deliveries()
+
+    def counters(self) -> dict[str, int]:
+        """See `bench.drivers.base.Port`: `bytes_in`, `bytes_out`, and what the lanes count."""
+        return dict(self._context.counters)
+
+    def close(self) -> None:
+        """See `bench.drivers.base.Port`."""
+        for connection in self._connections.values():
+            if not connection.closed:
+                connection.begin_close()
+                connection.drain()
+        deadline_ns = self._clock.now_ns() + _CLOSE_NS
+        with suppress(OSError):
+            while any(not c.closed for c in self._connections.values()) and self._clock.now_ns() < deadline_ns:
+                self._turn(deadline_ns - self._clock.now_ns())
+        self._release()
+
+    def _open(self, spec: PortSpec, open_producer: OpenProducer, open_consumer: OpenConsumer) -> None:
+        for lane, producer in enumerate(spec.producers):
+            self._producers.append(self._adopt(open_producer(self._context, lane, producer)))
+        for lane, consumer in enumerate(spec.consumers):
+            self._consumers.append(self._adopt(open_consumer(self._context, lane, consumer)))
+        deadline_ns = self._clock.now_ns() + OPEN_NS + _OPEN_MORE_NS * len(self._connections)
+        while waiting := [c for c in self._connections.values() if not c.ready]:
+            self._raise_failure()
+            left_ns = deadline_ns - self._clock.now_ns()
+            if left_ns <= 0:
+                raise ConnectionLost(self._unopened(spec, waiting))
+            self._turn(left_ns)
+        self._raise_failure()
+
+    def _unopened(self, spec: PortSpec, waiting: list[Connection]) -> str:
+        where = address(self._context.endpoint)
+        return (
+            f"broker at {where} took the connection but did not open {waiting[0].owner} of queue"
+            f" {waiting[0].queue!r} within {OPEN_NS // NS_PER_S} s ({len(waiting)} of"
+            f" {len(spec.producers) + len(spec.consumers)} lanes wait): it is overloaded or blocks,"
+            f" or it does not speak {self._context.endpoint.protocol} at this port"
+        )
+
+    def _adopt(self, connection: Lane) -> Lane:
+        self._connections[connection.fileno()] = connection
+        self._selector.watch(connection.fileno())
+        connection.drain()
+        return connection
+
+    def _turn(self, timeout_ns: int) -> bool:
+        """Run timers, wait, read, write; return whether the wake descriptor was readable."""
+        timers = self._context.timers
+        now_ns = self._clock.now_ns()
+        if timers.next_due_ns <= now_ns:
+            timers.run(now_ns)
+        woken = False
+        for descriptor, events in self._selector.wait(min(timeout_ns, timers.next_due_ns - now_ns)):
+            if descriptor == self._wake_fd:
+                os.eventfd_read(descriptor)
+                woken = True
+                continue
+            connection = self._connections[descriptor]
+            if not connection.closed:
+                if events & _READABLE:
+                    connection.fill()
+                else:
+                    connection.drain()
+            if connection.closed:
+                self._selector.forget(descriptor)
+        return woken
+
+    def _watch_writable(self, connection: Connection, wanted: bool) -> None:  # noqa: FBT001
+        if not connection.closed:
+            self._selector.change(connection.fileno(), writable=wanted)
+
+    def _raise_failure(self) -> None:
+        if self._context.failures:
+            raise self._context.failures[0]
+
+    def _release(self) -> None:
+        for connection in self._connections.values():
+            connection.abandon()
+        self._selector.close()
