@@ -1,0 +1,99 @@
+"""The content of a root file system: made stable, digested, listed."""
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+# What differs from build to build, or comes from the building machine. A cookie is made at
+# each start; no broker here trusts a certificate of the system's; names are not resolved.
+UNSTABLE = (
+    "etc/hostname",
+    "etc/resolv.conf",
+    "etc/ssl/certs/java/cacerts",
+    "var/lib/rabbitmq/.erlang.cookie",
+)
+
+
+def normalise(root: Path) -> None:
+    """Remove what is unstable; let the owner read and enter everything; drop set-id bits.
+
+    The tree belongs to the user who built it, whoever that is, so set-id bits would mean
+    something else for each.
+    """
+    for path in UNSTABLE:
+        (root / path).unlink(missing_ok=True)
+    for path in (root, *_walk(root)):
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            continue
+        mode = stat.S_IMODE(status.st_mode) & 0o1777 | (0o700 if path.is_dir() else 0o600)
+        if mode != stat.S_IMODE(status.st_mode):
+            path.chmod(mode)
+
+
+def digest(root: Path) -> str:
+    """Return the content digest: over path, type, mode, link target and bytes of everything.
+
+    Times and owners do not count.
+    """
+    whole = hashlib.sha256()
+    for path in _walk(root):
+        status = path.lstat()
+        kind = stat.S_IFMT(status.st_mode)
+        if kind == stat.S_IFLNK:
+            # The mode of a link means nothing and differs between systems.
+            entry = f"l 0 {os.readlink(path)}"
+        elif kind == stat.S_IFREG:
+            with path.open("rb") as file:
+                entry = f"f {stat.S_IMODE(status.st_mode):o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        else:
+            entry = f"{'d' if kind == stat.S_IFDIR else 'o'} {stat.S_IMODE(status.st_mode):o}"
+        whole.update(os.fsencode(path.relative_to(root)) + b"\0" + os.fsencode(entry) + b"\0")
+    return f"sha256:{whole.hexdigest()}"
+
+
+def size(root: Path) -> int:
+    """Return the bytes that the tree takes on disk, each hard link counted once."""
+    blocks = {}
+    for path in _walk(root):
+        status = path.lstat()
+        blocks[status.st_ino] = status.st_blocks
+    return sum(blocks.values()) * 512
+
+
+def packages(root: Path) -> dict[str, str]:
+    """Return version by name of every installed Debian package, from dpkg's status file."""
+    found = {}
+    for stanza in (root / "var/lib/dpkg/status").read_text().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line[0].isspace())
+        if fields.get("Status") == "install ok installed":
+            found[fields["Package"]] = fields["Version"]
+    return dict(sorted(found.items()))
+
+
+def delete(tree: Path) -> None:
+    """Delete a tree, also where a folder in it cannot be entered; no fault where it is gone.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if tree.is_symlink() or not tree.is_dir():
+            tree.unlink()
+            return
+        tree.chmod(0o700)
+        for entry in list(os.scandir(tree)):
+            delete(Path(entry.path))
+        tree.rmdir()
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield everything below a folder, parents first, in byte order of the names."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: os.fsencode(entry.name)):
+        path = Path(entry.path)
+        yield path
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(path)
