@@ -126,7 +126,7 @@ class MemoryPort:
                 self._held = None
         if not rows:
             return empty_deliveries()
-        return Deliveries(*np.array(rows, np.int64).T)
+        return Deliveries(*np.ascontiguousarray(np.array(rows, np.int64).T))
 
     def _row(self, message: _Message, received_ns: int) -> tuple[int, ...]:
         lanes = self._consumer_of[message.queue]

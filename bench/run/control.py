@@ -109,7 +109,7 @@ class Control:
         """
         self._workload = workload
         self._rule = rule
-        self._start_ns = start_ns
+        self.start_ns = start_ns
         self._drain_ns = drain_ns
         self._confirms = confirms
         self._progress = (start_ns, -1, -1)
@@ -128,9 +128,9 @@ class Control:
         self._note_progress(seen)
         if self.phase is Phase.WARM_UP and self._rule.warm(seen):
             # The cut lies on a whole second, as latency is kept by the second of intended time.
-            self.measure_from_s = math.ceil(max(0, seen.now_ns - self._start_ns) / NS_PER_S)
+            self.measure_from_s = math.ceil(max(0, seen.now_ns - self.start_ns) / NS_PER_S)
             self.measure_to_s = self.measure_from_s + self._workload.duration // NS_PER_S
-            self.end_ns = self._start_ns + self.measure_to_s * NS_PER_S
+            self.end_ns = self.start_ns + self.measure_to_s * NS_PER_S
             self.phase = Phase.MEASURE
         if self.phase in (Phase.WARM_UP, Phase.MEASURE):
             self._watch(seen)
@@ -154,18 +154,23 @@ class Control:
             if seen.sent > seen.received and idle_ns >= load.stall_after:
                 held = seen.sent - seen.received
                 reason = f"no message arrived for {idle_ns / NS_PER_S:.1f} s while {held} were on their way"
-                self._abandon(seen, Outcome.STALLED, reason)
+                self._shorten(Outcome.STALLED, reason, seen.now_ns)
         elif seen.due - seen.received > load.max_backlog:
             reason = (
                 f"{seen.due - seen.received} messages were due and not received,"
                 f" more than max_backlog = {load.max_backlog}"
             )
-            self._abandon(seen, Outcome.OVERLOADED, reason)
+            self._shorten(Outcome.OVERLOADED, reason, seen.now_ns)
 
-    def _abandon(self, seen: Seen, outcome: Outcome, reason: str) -> None:
+    def cut(self, outcome: Outcome, reason: str, now_ns: int) -> None:
+        """End the trial now, for a reason from outside; the measured part ends with the last whole second."""
+        self._shorten(outcome, reason, now_ns)
+        self.phase = Phase.OVER
+
+    def _shorten(self, outcome: Outcome, reason: str, now_ns: int) -> None:
         self.outcome, self.reason = outcome, reason
-        self.end_ns = seen.now_ns
-        whole_s = (seen.now_ns - self._start_ns) // NS_PER_S
+        self.end_ns = now_ns
+        whole_s = max(0, now_ns - self.start_ns) // NS_PER_S
         if self.phase is Phase.WARM_UP:
             self.measure_from_s = self.measure_to_s = whole_s
         else:

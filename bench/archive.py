@@ -1,0 +1,168 @@
+"""Writing and reading the results folder that `bench.results` describes.
+
+A trial is finished when its `trial.json` exists, which is renamed into place last. What an
+interrupted trial left behind is moved under `attempts/`, never deleted and never mixed up
+with a finished one.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from bench.record import hlog
+from bench.record.histogram import Seconds
+from bench.results import SCHEMA_VERSION, TIMELINE_COLUMNS, RunRecord, TrialRecord
+
+
+class ArchiveError(Exception):
+    """A results folder cannot be written or read; the message names it and the next step."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished trial: its record and its folder."""
+
+    record: TrialRecord
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """A results folder as read.
+
+    `unreadable` names trials whose record is damaged, with the reason; `attempts` names the
+    folders of trials that were begun and did not finish.
+    """
+
+    folder: Path
+    record: RunRecord
+    trials: tuple[Trial, ...]
+    unreadable: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
+
+
+def create(folder: Path, record: RunRecord, scenario_text: str) -> None:
+    """Begin a results folder.
+
+    Raises:
+        ArchiveError: the folder exists, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        message = f"--out {folder} exists already: name a new folder, or finish that run with --resume {folder}"
+        raise ArchiveError(message) from error
+    except OSError as error:
+        message = f"--out {folder} cannot be made ({error.strerror}): name a folder that can be written"
+        raise ArchiveError(message) from error
+    (folder / "trials").mkdir()
+    (folder / "scenario.toml").write_text(scenario_text, encoding="utf-8")
+    write_whole(folder / "run.json", record.model_dump_json(indent=1))
+
+
+def point_latest(folder: Path) -> None:
+    """Let `latest` beside a results folder point to it."""
+    link = folder.parent / "latest"
+    fresh = folder.parent / f".latest-{os.getpid()}"
+    if link.is_symlink() or not link.exists():
+        fresh.symlink_to(folder.name)
+        fresh.replace(link)
+
+
+def trial_folder(run: Path, index: int, target: str, workload: str) -> Path:
+    """Return the folder of a trial, empty; what an earlier attempt left goes under `attempts/`."""
+    folder = run / "trials" / f"{index:03d}-{target}-{workload}"
+    if folder.exists():
+        attempts = run / "attempts"
+        attempts.mkdir(exist_ok=True)
+        number = sum(1 for _ in attempts.glob(f"{folder.name}-*")) + 1
+        folder.rename(attempts / f"{folder.name}-{number}")
+    folder.mkdir()
+    return folder
+
+
+def finish_trial(
+    folder: Path,
+    record: TrialRecord,
+    latencies: Mapping[str, Seconds],
+    start_epoch_s: float,
+    timeline: pd.DataFrame,
+    broker_log: str,
+) -> None:
+    """Write everything of a trial; `trial.json` last, which makes it finished."""
+    hlog.write(folder / "latency.hlog", start_epoch_s, latencies)
+    frame = timeline.astype({name: kind for name, kind in TIMELINE_COLUMNS.items() if kind != "string"})
+    frame[list(TIMELINE_COLUMNS)].to_parquet(folder / "timeline.parquet", index=False)
+    (folder / "broker.log").write_text(broker_log, encoding="utf-8", errors="replace")
+    write_whole(folder / "trial.json", record.model_dump_json(indent=1))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def read(folder: Path) -> Run:
+    """Read a results folder.
+
+    Raises:
+        ArchiveError: it is none, or of a schema this version does not know.
+    """
+    file = folder / "run.json"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"{folder} is no results folder ({file.name}: {error.strerror}): name one that `bench run` made"
+        raise ArchiveError(message) from error
+    record = _parse_run(file, text)
+    trials, unreadable = [], []
+    for place in sorted((folder / "trials").glob("*/trial.json")):
+        try:
+            trials.append(Trial(TrialRecord.model_validate_json(place.read_text(encoding="utf-8")), place.parent))
+        except (ValidationError, OSError, UnicodeDecodeError) as error:
+            unreadable.append(f"{place.parent.name}: {str(error).splitlines()[0]}")
+    attempts = tuple(sorted(path.name for path in (folder / "attempts").glob("*")))
+    return Run(folder, record, tuple(trials), tuple(unreadable), attempts)
+
+
+def read_timeline(trial: Trial) -> pd.DataFrame:
+    """Return the timeline of a trial, columns as in TIMELINE_COLUMNS."""
+    return pd.read_parquet(trial.folder / "timeline.parquet")
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space where a folder is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def empty_timeline(ticks: int) -> pd.DataFrame:
+    """Return a timeline of `ticks` rows with zero counts and unknown usage."""
+    kinds = {"int64": np.int64(0), "float64": np.nan, "string": ""}
+    return pd.DataFrame({name: [kinds[kind]] * ticks for name, kind in TIMELINE_COLUMNS.items()})
+
+
+def _parse_run(file: Path, text: str) -> RunRecord:
+    try:
+        version = json.loads(text).get("schema_version")
+    except (ValueError, AttributeError) as error:
+        message = f"{file} is damaged ({error}): the run cannot be read"
+        raise ArchiveError(message) from error
+    if version != SCHEMA_VERSION:
+        message = f"{file} has schema_version {version}; this bench reads {SCHEMA_VERSION}: use the version that wrote it"
+        raise ArchiveError(message)
+    try:
+        return RunRecord.model_validate_json(text)
+    except ValidationError as error:
+        message = f"{file} is damaged ({error.error_count()} faults, first: {error.errors()[0]['msg']})"
+        raise ArchiveError(message) from error

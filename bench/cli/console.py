@@ -1,0 +1,26 @@
+"""Where words for people go: standard error for progress and faults, standard output for answers."""
+
+from collections.abc import Iterable
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+EXIT_USAGE = 2
+EXIT_INVALID = 3
+EXIT_FAILED = 4
+EXIT_INTERRUPTED = 130
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def fail(code: int, faults: Iterable[str]) -> NoReturn:
+    """Print faults, one a line, and leave with an exit code."""
+    for fault in faults:
+        err.print(f"[bold red]error:[/] {_plain(fault)}")
+    raise typer.Exit(code)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

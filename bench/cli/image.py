@@ -1,0 +1,52 @@
+"""`bench image`: build, show and remove the cloud-services image."""
+
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out
+from brokers import image
+
+image_app = typer.Typer(help="The cloud-services image: one root file system with every broker.", no_args_is_help=True)
+
+_Name = Annotated[str, typer.Argument(help="Name of the recipe.")]
+
+
+@image_app.command()
+def build(recipe: _Name = "stable") -> None:
+    """Build an image into the user's cache folder, unless it is there already."""
+    try:
+        found = image.ensure(recipe, err.print)
+    except image.ImageError as error:
+        fail(_code(recipe), [str(error)])
+    out.print(str(found.root))
+
+
+@image_app.command()
+def show(recipe: _Name = "stable", packages: Annotated[bool, typer.Option(help="List every package.")] = False) -> None:
+    """Print what is known of a built image."""
+    try:
+        found = image.find(recipe)
+    except image.ImageError as error:
+        fail(EXIT_USAGE, [str(error)])
+    if found is None:
+        fail(EXIT_FAILED, [f"image {recipe} is not built: run `bench image build {recipe}`"])
+    out.print(f"recipe          {found.recipe.name}\nroot            {found.root}")
+    out.print(f"content digest  {found.content_digest}\nsize            {found.size / 1e6:.0f} MB")
+    for name, version in sorted(found.packages.items()):
+        if packages or any(part in name for part in ("rabbitmq", "qpid", "erlang-base", "openjdk")):
+            out.print(f"{name}  {version}")
+
+
+@image_app.command()
+def rm(recipe: _Name = "stable") -> None:
+    """Remove a built image."""
+    try:
+        gone = image.remove(recipe)
+    except image.ImageError as error:
+        fail(_code(recipe), [str(error)])
+    out.print(f"image {recipe} {'removed' if gone else 'was not there'}")
+
+
+def _code(recipe: str) -> int:
+    return EXIT_FAILED if recipe in image.recipe_names() else EXIT_USAGE

@@ -1,0 +1,72 @@
+"""Live progress of a run: trial k of n, phase, rate and p99 now, time left."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.live import Live as Screen
+from rich.text import Text
+
+from bench.cli.console import err
+from bench.results import PlannedTrial, TrialRecord
+from bench.run.trial import Live
+from bench.units import NS_PER_MS
+
+
+class Progress:
+    """Shows one changing line on a terminal, and one line a trial anywhere."""
+
+    def __init__(self, total_s: float) -> None:
+        """Expect the whole run to take about `total_s`."""
+        self._total_s = total_s
+        self._started = time.monotonic()
+        self._screen = Screen(Text(""), console=err, refresh_per_second=4, transient=True)
+        self._head = ""
+        self._share = 0.0
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        if err.is_terminal:
+            self._screen.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Clear the changing line."""
+        if err.is_terminal:
+            self._screen.stop()
+
+    def say(self, text: str) -> None:
+        """Print a word on what is being done."""
+        err.print(Text(f"  {text}", style="dim"))
+
+    def begin(self, planned: PlannedTrial, number: int, of: int) -> None:
+        """Note that a trial begins."""
+        self._share = (number - 1) / of
+        self._head = f"trial {number} of {of}  {planned.target} · {planned.workload}"
+        self._screen.update(Text(f"{self._head}  preparing"))
+
+    def live(self, live: Live) -> None:
+        """Show how the trial goes."""
+        p99 = f"p99 {live.p99_ns / NS_PER_MS:.2f} ms" if live.p99_ns else "p99 …"
+        self._screen.update(
+            Text(f"{self._head}  {live.phase.value}  {live.rate:,.0f} msg/s  {p99}  about {self._left()} left")
+        )
+
+    def end(self, record: TrialRecord) -> None:
+        """Print the trial's line."""
+        state = "" if record.valid else "  INVALID"
+        if record.reason:
+            state += f"  {record.outcome.value}: {record.reason}"
+        hard = "; ".join(note.text for note in record.health if note.hard)
+        line = f"{self._head}  {record.achieved_rate:,.0f} msg/s{state}{'  ' + hard if hard else ''}"
+        err.print(Text(line, style="" if record.valid else "red"))
+
+    def _left(self) -> str:
+        elapsed = time.monotonic() - self._started
+        # The estimate holds at first; what was seen takes over as the run goes on.
+        seen = elapsed / self._share if self._share else self._total_s
+        left = max(0.0, self._share * seen + (1 - self._share) * self._total_s - elapsed)
+        minutes, seconds = divmod(round(left), 60)
+        return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

@@ -1,0 +1,215 @@
+"""`bench run`: carry out a scenario and report on it."""
+
+
+import secrets
+import shlex
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench import archive
+from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out
+from bench.cli.progress import Progress
+from bench.cli.report import write_reports
+from bench.load import Loaded, ScenarioError, load_scenario
+from bench.plan import estimate_bytes, estimate_ns, make_plan
+from bench.results import ImageRecord, PlannedTrial, RunRecord
+from bench.run.conductor import RunEnd, conduct
+from bench.run.host import host_facts, tool_versions
+from bench.scenario import MemoryBroker, Scenario
+from bench.units import NS_PER_S
+from brokers import image
+from brokers.base import BrokerError
+
+_SECONDS_A_MINUTE = 60
+_NOTABLE_PACKAGES = ("rabbitmq-server", "erlang-base", "openjdk-", "qpid-broker-j")
+
+
+def run(  # noqa: PLR0913  (one parameter an option)
+    scenario: Annotated[
+        str | None, typer.Argument(help="Name of a shipped scenario (see `bench scenarios`) or path of a TOML file.")
+    ] = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Results folder to make; by default results/<run id>.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A short look at the shape; names no winner.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print trials, minutes and disk; run nothing.")] = False,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: workloads.0.size=1024.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of order and schedules; by default a fresh one.", min=0)] = None,
+    driver: Annotated[str | None, typer.Option(help="Use this driver for every target it can serve.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Finish the run in this results folder.", metavar="FOLDER")
+    ] = None,
+) -> None:
+    """Run a scenario: every trial of its plan, then the report.
+
+    Exit codes: 0 all trials valid · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
+    """
+    if (scenario is None) == (resume is None):
+        fail(EXIT_USAGE, ["name one scenario to run, or one folder to finish with --resume"])
+    if resume is not None:
+        given = {"--out": out_folder, "--quick": quick, "--set": overrides, "--seed": seed, "--driver": driver}
+        extra = [option for option, value in given.items() if value not in (None, False, [])]
+        if extra:
+            fail(EXIT_USAGE, [f"{', '.join(extra)}: not with --resume, which keeps the run as it was begun"])
+        _finish(resume, plan_only=plan)
+        return
+    try:
+        loaded = load_scenario(scenario or "", overrides or [], quick=quick, driver=driver)
+    except ScenarioError as error:
+        fail(EXIT_USAGE, [str(fault) for fault in error.faults])
+    chosen = secrets.randbelow(1 << 31) if seed is None else seed
+    planned = make_plan(loaded.scenario, chosen)
+    if plan:
+        _print_plan(loaded.scenario, planned)
+        return
+    _start(loaded, planned, chosen, out_folder, _command(scenario or "", overrides or [], quick, driver, chosen))
+
+
+def _command(scenario: str, overrides: list[str], quick: bool, driver: str | None, seed: int) -> str:
+    words = ["bench", "run", scenario, *(["--quick"] if quick else [])]
+    for override in overrides:
+        words += ["--set", override]
+    if driver is not None:
+        words += ["--driver", driver]
+    return shlex.join([*words, "--seed", str(seed)])
+
+
+def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder: Path | None, command: str) -> None:
+    now = datetime.now(UTC)
+    run_id = f"{loaded.scenario.name}-{now:%Y%m%d-%H%M%S}"
+    place = folder or Path("results") / run_id
+    _check_disk(loaded.scenario, planned, place)
+    if place.exists():
+        fail(EXIT_USAGE, [f"--out {place} exists already: name a new folder, or finish that run with --resume {place}"])
+    images = _images(loaded.scenario)
+    record = RunRecord(
+        run_id=run_id,
+        started_utc=now.isoformat(timespec="seconds"),
+        mode="quick" if loaded.quick else "full",
+        scenario=loaded.scenario,
+        seed=seed,
+        overrides=tuple(loaded.overrides),
+        command=command,
+        plan=planned,
+        tools=tool_versions(),
+        host=host_facts(place),
+        images={name: _image_record(found) for name, found in images.items()},
+    )
+    try:
+        archive.create(place, record, loaded.text)
+    except archive.ArchiveError as error:
+        fail(EXIT_USAGE, [str(error)])
+    archive.point_latest(place)
+    _carry_out(record, place, {name: found.root for name, found in images.items()})
+
+
+def _finish(folder: Path, *, plan_only: bool) -> None:
+    try:
+        begun = archive.read(folder)
+    except archive.ArchiveError as error:
+        fail(EXIT_USAGE, [str(error)])
+    if plan_only:
+        done = {trial.record.index for trial in begun.trials if trial.record.valid}
+        _print_plan(begun.record.scenario, tuple(p for p in begun.record.plan if p.index not in done))
+        return
+    images = _images(begun.record.scenario)
+    changed = [
+        name
+        for name, found in images.items()
+        if begun.record.images[name].content_digest != found.content_digest
+    ]
+    if changed:
+        fail(
+            EXIT_FAILED,
+            [f"image {name} is not the one this run began with: its trials would not compare; start a new run" for name in changed],
+        )
+    _carry_out(begun.record, folder, {name: found.root for name, found in images.items()})
+
+
+def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
+    total_s = estimate_ns(record.scenario, record.plan) / NS_PER_S
+    started = time.monotonic()
+    try:
+        with Progress(total_s) as progress:
+            end = conduct(record, folder, roots, progress)
+    except BrokerError as error:
+        err.print(f"a broker could not be stopped: {error}")
+        end = RunEnd(0, (str(error),), interrupted=False)
+    except OSError as error:
+        fail(
+            EXIT_FAILED,
+            [f"{folder} could not be written ({error.strerror}): finished trials are kept;"
+             f" make room, then `bench run --resume {folder}`"],
+        )
+    finished = archive.read(folder)
+    if finished.trials:
+        write_reports(folder)
+    minutes, seconds = divmod(round(time.monotonic() - started), _SECONDS_A_MINUTE)
+    err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {minutes} min {seconds} s")
+    code = _exit_code(end, finished)
+    if code in (EXIT_INTERRUPTED, EXIT_FAILED, EXIT_INVALID):
+        for text in end.failed:
+            err.print(f"[bold red]error:[/] {text}", markup=True)
+        err.print(f"to finish it: bench run --resume {folder}")
+    if finished.trials:
+        out.print(str((folder / "report.html").resolve() if not folder.is_absolute() else folder / "report.html"))
+    raise typer.Exit(code)
+
+
+def _exit_code(end: RunEnd, finished: archive.Run) -> int:
+    no_result = {"broker-failed", "disconnected", "worker-failed"}
+    if end.interrupted:
+        return EXIT_INTERRUPTED
+    if end.failed or any(trial.record.outcome in no_result for trial in finished.trials):
+        return EXIT_FAILED
+    if len(finished.trials) < len(finished.record.plan):
+        return EXIT_FAILED
+    return 0 if all(trial.record.valid for trial in finished.trials) else EXIT_INVALID
+
+
+def _images(scenario: Scenario) -> dict[str, image.Image]:
+    recipes = sorted(
+        {
+            broker.image
+            for broker in scenario.brokers
+            if not isinstance(broker, MemoryBroker) and broker.place == "sandbox"
+        }
+    )
+    try:
+        return {name: image.ensure(name, err.print) for name in recipes}
+    except image.ImageError as error:
+        fail(EXIT_FAILED, [str(error)])
+
+
+def _image_record(found: image.Image) -> ImageRecord:
+    notable = {n: v for n, v in found.packages.items() if any(part in n for part in _NOTABLE_PACKAGES)}
+    return ImageRecord(recipe=found.recipe.name, content_digest=found.content_digest, packages=notable)
+
+
+def _check_disk(scenario: Scenario, planned: tuple[PlannedTrial, ...], folder: Path) -> None:
+    needed, free = estimate_bytes(scenario, planned), archive.free_bytes(folder.absolute())
+    if free < needed:
+        fail(
+            EXIT_FAILED,
+            [f"{folder}: the results take about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free:"
+             " make room, or name another place with --out"],
+        )
+
+
+def _print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
+    out.print(f"{scenario.title}\n")
+    for trial in planned:
+        fresh = "  (broker started anew)" if trial.restart_broker else ""
+        out.print(f"{trial.index:4d}  repetition {trial.repetition + 1}  {trial.target}  {trial.workload}{fresh}")
+    minutes = estimate_ns(scenario, planned) / NS_PER_S / _SECONDS_A_MINUTE
+    megabytes = estimate_bytes(scenario, planned) / 1e6
+    out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")
+
+

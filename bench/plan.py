@@ -1,0 +1,83 @@
+"""From a scenario and a seed to the ordered trials of a run. Pure.
+
+Every repetition is a block that holds each target and workload once, in a random order of
+its own; the order of every second block is the reverse of the one before (ABBA), which
+cancels linear drift between the members of a pair (Bulej et al., ICPE 2020).
+"""
+
+import random
+
+from bench.results import PlannedTrial
+from bench.scenario import MemoryBroker, RateLoad, Scenario
+from bench.units import NS_PER_S
+
+_TRIAL_OVERHEAD_NS = 2_500_000_000  # workers' start, drain and clean-up, as seen on two cores
+_START_OVERHEAD_NS = 6 * NS_PER_S
+_BYTES_A_TRIAL = 400_000
+
+
+def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
+    """Return the trials of a run in their order; the same for the same scenario and seed."""
+    chance = random.Random(seed)  # noqa: S311  (an order of trials, no secret)
+    cells = [(target.name, workload.name) for target in scenario.targets for workload in scenario.workloads]
+    planned: list[PlannedTrial] = []
+    order = cells
+    for repetition in range(scenario.plan.repetitions):
+        order = order[::-1] if repetition % 2 else chance.sample(cells, len(cells))
+        planned += _block(scenario, repetition, order, len(planned))
+    return tuple(planned)
+
+
+def _block(
+    scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int
+) -> list[PlannedTrial]:
+    brokers = {target.name: target.broker for target in scenario.targets}
+    restart, started = scenario.plan.restart, set[str]()
+    block = []
+    for place, (target, workload) in enumerate(order):
+        broker = brokers[target]
+        fresh = restart == "trial" or (broker not in started and (restart == "block" or repetition == 0))
+        started.add(broker)
+        block.append(
+            PlannedTrial(
+                index=first + place, repetition=repetition, target=target, workload=workload, restart_broker=fresh
+            )
+        )
+    return block
+
+
+def estimate_ns(scenario: Scenario, plan: tuple[PlannedTrial, ...]) -> int:
+    """Return about how long a plan takes, warm-up as the rule's least."""
+    rule = scenario.plan.warm_up
+    length = {workload.name: workload.duration for workload in scenario.workloads}
+    brokers = {target.name: target.broker for target in scenario.targets}
+    total, warm, loaded = 0, set[tuple[str, str]](), dict[str, int]()
+    for trial in plan:
+        broker = brokers[trial.target]
+        if isinstance(scenario.broker(broker), MemoryBroker):
+            total += NS_PER_S
+            continue
+        if trial.restart_broker:
+            total += _START_OVERHEAD_NS
+            loaded[broker] = 0
+            warm = {cell for cell in warm if brokers[cell[0]] != broker}
+        warm_up = rule.settle
+        if (trial.target, trial.workload) not in warm:
+            warm_up = max(3 * rule.window, rule.at_least - loaded.get(broker, 0), rule.settle)
+        warm.add((trial.target, trial.workload))
+        busy = min(warm_up, rule.at_most) + length[trial.workload]
+        loaded[broker] = loaded.get(broker, 0) + busy
+        total += busy + _TRIAL_OVERHEAD_NS
+    return total
+
+
+def estimate_bytes(scenario: Scenario, plan: tuple[PlannedTrial, ...]) -> int:
+    """Return about how much disk the results take."""
+    lengths = {workload.name: workload.duration // NS_PER_S for workload in scenario.workloads}
+    return sum(_BYTES_A_TRIAL + 3_000 * lengths[trial.workload] for trial in plan)
+
+
+def offered_rate(scenario: Scenario, workload: str) -> float | None:
+    """Return the rate a workload offers, messages a second; None for a closed loop."""
+    load = next(w.load for w in scenario.workloads if w.name == workload)
+    return load.rate if isinstance(load, RateLoad) else None

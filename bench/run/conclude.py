@@ -1,0 +1,139 @@
+"""From what a trial left to its record and files."""
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench import archive
+from bench.drivers.base import Int64
+from bench.record.histogram import Seconds
+from bench.results import BrokerRecord, Outcome, PlannedTrial, TrialRecord
+from bench.run import health, timeline
+from bench.run.assignment import schedule
+from bench.run.merge import Merged, merge_accounts
+from bench.run.trial import Raw
+from bench.scenario import RateLoad, Workload
+from bench.units import NS_PER_S
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """A trial ready to be written."""
+
+    record: TrialRecord
+    latencies: dict[str, Seconds]
+    start_epoch_s: float
+    timeline: pd.DataFrame
+
+    def write(self, folder: Path, broker_log: str) -> None:
+        """Write it; the trial is finished when this returns."""
+        archive.finish_trial(folder, self.record, self.latencies, self.start_epoch_s, self.timeline, broker_log)
+
+
+def due_times(workload: Workload, seed: int, raw: Raw) -> Int64 | None:
+    """Return the intended times of a whole trial, ns after the start; None for a closed loop."""
+    load = workload.load
+    if not isinstance(load, RateLoad):
+        return None
+    end_ns = (raw.control.end_ns or raw.start_ns) - raw.start_ns
+    enough = int(max(end_ns, 0) / NS_PER_S * load.rate * 1.1) + 1000
+    times = schedule(load, seed).times(0, enough)
+    return times[times < end_ns]
+
+
+def conclude(
+    planned: PlannedTrial,
+    workload: Workload,
+    seed: int,
+    raw: Raw,
+    broker: BrokerRecord,
+    *,
+    external: bool,
+    clock_offset_ns: int | None = None,
+) -> Concluded:
+    """Merge, judge and describe a trial.
+
+    Args:
+        planned: its line of the plan.
+        workload: what was done.
+        seed: of its schedule.
+        raw: what it left.
+        broker: what it ran on.
+        external: whether the broker's processes cannot be seen.
+        clock_offset_ns: real time less monotonic time; taken now where absent.
+    """
+    control = raw.control
+    measure = range(control.measure_from_s, control.measure_to_s)
+    merged = merge_accounts(
+        raw.accounts,
+        measure,
+        confirms=workload.confirm_window > 0,
+        drained=control.drained,
+        due=due_times(workload, seed, raw),
+    )
+    offset_ns = time.time_ns() - time.monotonic_ns() if clock_offset_ns is None else clock_offset_ns
+    start_epoch_s = (raw.start_ns + offset_ns) / NS_PER_S
+    record = _record(planned, raw, merged, broker, start_epoch_s)
+    seen = _circumstances(raw, merged, measure, workload, external=external)
+    record = record.model_copy(
+        update={"health": health.health(seen), "findings": health.findings(seen, control.reason)}
+    )
+    frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure)
+    return Concluded(record, merged.latencies, start_epoch_s, frame)
+
+
+def _record(
+    planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecord, start_epoch_s: float
+) -> TrialRecord:
+    control = raw.control
+    measure = range(control.measure_from_s, control.measure_to_s)
+    messages = round(merged.achieved_rate * len(measure))
+    return TrialRecord(
+        index=planned.index,
+        repetition=planned.repetition,
+        target=planned.target,
+        workload=planned.workload,
+        outcome=control.outcome,
+        reason=control.reason,
+        start_utc=datetime.fromtimestamp(start_epoch_s, UTC).isoformat(timespec="microseconds"),
+        start_monotonic_ns=raw.start_ns,
+        measure_from_s=measure.start,
+        measure_to_s=measure.stop,
+        drained=control.drained,
+        offered=merged.offered,
+        sent=merged.sent,
+        received=merged.received,
+        achieved_rate=merged.achieved_rate,
+        latency=merged.measured,
+        ledger=merged.ledger,
+        little=merged.little,
+        broker=broker,
+        broker_usage=timeline.usage(raw.samples, "broker", raw.start_ns, measure, messages),
+        client_usage=timeline.usage(raw.samples, "client", raw.start_ns, measure, messages),
+        health=(),
+        findings=(),
+        counters=merged.counters,
+    )
+
+
+def _circumstances(
+    raw: Raw, merged: Merged, measure: range, workload: Workload, *, external: bool
+) -> health.Circumstances:
+    edges = raw.start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
+    seen = len(raw.samples) > 0 and len(measure) > 0
+    return health.Circumstances(
+        merged=merged,
+        outcome=Outcome(raw.control.outcome),
+        drained=raw.control.drained,
+        open_loop=isinstance(workload.load, RateLoad),
+        client_cores=timeline.busiest(raw.samples, edges) if seen else None,
+        warm_up_short=raw.warm_rule.too_short,
+        host_cpus=os.cpu_count() or 1,
+        shared_cpus=seen and not external,
+        steal_share=timeline.steal_share(raw.samples, raw.start_ns, measure) if seen else None,
+    )

@@ -1,0 +1,168 @@
+"""A run: every trial of the plan in its order, whatever happens to one of them.
+
+A trial that fails is written with its reason and the run goes on; a run that is stopped
+keeps every finished trial, and `conduct` on the same folder does the rest.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bench import archive
+from bench.results import PlannedTrial, RunRecord, TrialRecord
+from bench.run.conclude import Concluded, conclude
+from bench.run.control import WarmRule
+from bench.run.fleet import Fleet, broker_record
+from bench.run.inline import run_inline
+from bench.run.trial import Conditions, Live, Raw, run_trial
+from bench.scenario import MemoryBroker, Target, Workload
+from brokers.base import BrokerError, Facts
+
+_MOST_START_FAILURES = 2
+
+
+class Watch(Protocol):
+    """Who looks at a run while it goes on."""
+
+    def say(self, text: str) -> None:
+        """Take a word on what is being done."""
+
+    def begin(self, planned: PlannedTrial, number: int, of: int) -> None:
+        """Take that a trial begins: the `number`-th of those left, from 1."""
+
+    def live(self, live: Live) -> None:
+        """Take how the trial goes; a few times a second."""
+
+    def end(self, record: TrialRecord) -> None:
+        """Take that a trial is finished and written."""
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended.
+
+    Attributes:
+        finished: trials finished now or before.
+        failed: words on what kept others from running.
+        interrupted: whether the user ended it.
+    """
+
+    finished: int
+    failed: tuple[str, ...]
+    interrupted: bool
+
+
+def conduct(
+    run: RunRecord,
+    folder: Path,
+    image_roots: Mapping[str, Path],
+    watch: Watch,
+) -> RunEnd:
+    """Run what is left of a plan into a results folder.
+
+    A KeyboardInterrupt ends the run after cleaning up; the trial under way is not kept.
+
+    Args:
+        run: the run's record.
+        folder: its results folder, made already.
+        image_roots: root file systems by recipe.
+        watch: who looks on.
+
+    Raises:
+        BrokerError: a broker could not be stopped.
+        OSError: results could not be written; every finished trial is kept.
+    """
+    with tempfile.TemporaryDirectory(prefix="busbench-brokers-") as scratch:
+        fleet = Fleet(run.scenario, Path(scratch), image_roots, watch.say)
+        conductor = _Conductor(run, folder, fleet, watch)
+        try:
+            return conductor.run_all()
+        finally:
+            fleet.stop_all()
+
+
+class _Conductor:
+    def __init__(self, run: RunRecord, folder: Path, fleet: Fleet, watch: Watch) -> None:
+        self._run = run
+        self._folder = folder
+        self._fleet = fleet
+        self._watch = watch
+        self._start_failures: dict[str, list[str]] = {}
+
+    def run_all(self) -> RunEnd:
+        done = {trial.record.index for trial in archive.read(self._folder).trials if trial.record.valid}
+        left = [planned for planned in self._run.plan if planned.index not in done]
+        finished = len(done)
+        for number, planned in enumerate(left, start=1):
+            target = next(t for t in self._run.scenario.targets if t.name == planned.target)
+            if len(self._start_failures.get(target.broker, ())) >= _MOST_START_FAILURES:
+                continue
+            self._watch.begin(planned, number, len(left))
+            try:
+                record = self._one(planned, target)
+            except KeyboardInterrupt:
+                return RunEnd(finished, self._failures(), interrupted=True)
+            except BrokerError as error:
+                self._start_failures.setdefault(target.broker, []).append(str(error))
+                self._watch.say(str(error))
+                continue
+            finished += record.valid
+            self._watch.end(record)
+        return RunEnd(finished, self._failures(), interrupted=False)
+
+    def _failures(self) -> tuple[str, ...]:
+        return tuple(texts[-1] for texts in self._start_failures.values())
+
+    def _one(self, planned: PlannedTrial, target: Target) -> TrialRecord:
+        workload = next(w for w in self._run.scenario.workloads if w.name == planned.workload)
+        settings = self._run.scenario.broker(target.broker)
+        folder = archive.trial_folder(self._folder, planned.index, planned.target, planned.workload)
+        if isinstance(settings, MemoryBroker):
+            concluded, log = self._in_memory(planned, workload, settings), ""
+        else:
+            concluded, log = self._on_broker(planned, target, workload)
+        concluded.write(folder, log)
+        return concluded.record
+
+    def _queues(self, planned: PlannedTrial, workload: Workload) -> tuple[str, ...]:
+        return tuple(f"busbench-{self._run.run_id}-{planned.index}-{n}" for n in range(workload.queues))
+
+    def _seed(self, planned: PlannedTrial) -> int:
+        # The same schedule for every target of a repetition, so that pairs differ by target alone.
+        return self._run.seed * 1_000_003 + planned.repetition
+
+    def _in_memory(self, planned: PlannedTrial, workload: Workload, script: MemoryBroker) -> Concluded:
+        seed, plan = self._seed(planned), self._run.scenario.plan
+        account, control = run_inline(workload, script, plan, seed, self._queues(planned, workload))
+        start_ns = control.start_ns
+        rule = WarmRule(plan.warm_up, 0, start_ns, known_warm=True)
+        raw = Raw([account], start_ns, control, rule, ())
+        facts = Facts("scripted memory broker", "1", "virtual time", labels=("virtual time",))
+        broker = broker_record(script.name, script.kind, facts, 1)
+        return conclude(planned, workload, seed, raw, broker, external=True)
+
+    def _on_broker(self, planned: PlannedTrial, target: Target, workload: Workload) -> tuple[Concluded, str]:
+        instance = self._fleet.get(target.broker, fresh=planned.restart_broker)
+        cell = (target.name, workload.name)
+        seed = self._seed(planned)
+        raw = run_trial(
+            Conditions(
+                target=target,
+                workload=workload,
+                plan=self._run.scenario.plan,
+                seed=seed,
+                queues=self._queues(planned, workload),
+                loaded_ns=instance.loaded_ns,
+                known_warm=cell in instance.warm,
+                watch=self._watch.live,
+            ),
+            instance.broker,
+        )
+        instance.warm.add(cell)
+        instance.loaded_ns += max(0, (raw.control.end_ns or raw.start_ns) - raw.start_ns)
+        kind = self._run.scenario.broker(target.broker).kind
+        broker = broker_record(target.broker, kind, instance.facts, instance.started)
+        external = not instance.broker.pids()
+        return conclude(planned, workload, seed, raw, broker, external=external), instance.broker.log()

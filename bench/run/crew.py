@@ -1,0 +1,113 @@
+"""The worker processes of one trial: started, watched, ended. Nothing about what they measure."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.record.account import Account
+from bench.run import handover
+from bench.run.assignment import Assignment
+from bench.run.worker import EXIT_BROKER, error_file
+
+
+class WorkerEnded(Exception):  # noqa: N818  (what happened, not whose error it is)
+    """A worker ended before it was told to.
+
+    Attributes:
+        broker: whether the broker refused or ended the work (else the fault is ours).
+    """
+
+    def __init__(self, message: str, *, broker: bool) -> None:
+        """Keep the message and whose doing it was."""
+        super().__init__(message)
+        self.broker = broker
+
+
+class Crew:
+    """The workers of a trial."""
+
+    def __init__(self, tasks: Sequence[Assignment], folder: Path) -> None:
+        """Start one process for each task, with logs in `folder`."""
+        self._tasks = tasks
+        self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+        try:
+            for task in tasks:
+                self._processes.append(self._start(task))
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids, in order of the tasks."""
+        return tuple(process.pid for process in self._processes)
+
+    def check(self) -> None:
+        """Raise WorkerEnded where a worker has ended."""
+        for task, process in zip(self._tasks, self._processes, strict=True):
+            code = process.poll()
+            if code == EXIT_BROKER:
+                raise WorkerEnded(f"{task.name}: {self._said(task)}", broker=True)
+            if code is not None:
+                raise WorkerEnded(f"{task.name} {_ending(code)}: {self._last_line(task)}", broker=False)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until every worker has ended; return whether they did."""
+        until = time.monotonic() + timeout_s
+        for process in self._processes:
+            try:
+                process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                return False
+        return True
+
+    def kill(self) -> None:
+        """End every worker at once and reap it."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+        for process in self._processes:
+            process.wait()
+
+    def accounts(self) -> list[Account]:
+        """Return the accounts that were handed over."""
+        files = [task.account for task in self._tasks if task.account is not None and task.account.exists()]
+        return [handover.load(file) for file in files]
+
+    def _start(self, task: Assignment) -> subprocess.Popen[bytes]:
+        fds = [task.wake_fd, *task.wake_fds]
+        with (self._folder / f"{task.name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bench.run.worker"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[fd for fd in fds if fd is not None],
+                # Ctrl-C in a terminal goes to the conductor alone; it decides what becomes of workers.
+                start_new_session=True,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            )
+        assert process.stdin is not None  # noqa: S101  (for the type checker: it is a pipe)
+        process.stdin.write(task.model_dump_json().encode())
+        process.stdin.close()
+        return process
+
+    def _said(self, task: Assignment) -> str:
+        assert task.account is not None  # noqa: S101
+        lines = error_file(task.account).read_text(encoding="utf-8").splitlines()
+        return " ".join(lines[1:])
+
+    def _last_line(self, task: Assignment) -> str:
+        text = (self._folder / f"{task.name}.log").read_text(encoding="utf-8", errors="replace").strip()
+        return text.splitlines()[-1] if text else "it left no word"
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"

@@ -1,0 +1,109 @@
+"""The brokers of a run: started when the plan says so, kept, replaced when they died, stopped at the end."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.results import BrokerRecord
+from bench.scenario import MemoryBroker, Scenario
+from brokers.base import Broker, BrokerError, Facts
+from brokers.open import open_broker
+
+
+@dataclass
+class Instance:
+    """One broker since its start.
+
+    Attributes:
+        broker: it.
+        facts: what it reported after its start.
+        loaded_ns: time under load since its start.
+        warm: pairs of target and workload that were warmed on it.
+        started: how many times the run has started this broker.
+    """
+
+    broker: Broker
+    facts: Facts
+    started: int
+    loaded_ns: int = 0
+    warm: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Fleet:
+    """Running brokers by name."""
+
+    def __init__(
+        self, scenario: Scenario, folder: Path, image_roots: Mapping[str, Path], say: Callable[[str], None]
+    ) -> None:
+        """Keep brokers below `folder`; `image_roots` are root file systems by recipe."""
+        self._scenario = scenario
+        self._folder = folder
+        self._image_roots = image_roots
+        self._say = say
+        self._running: dict[str, Instance] = {}
+        self._started: dict[str, int] = {}
+
+    def get(self, name: str, *, fresh: bool) -> Instance:
+        """Return a running broker, started anew where `fresh` or where the last one is gone.
+
+        Raises:
+            BrokerError: it could not be started or reached.
+        """
+        running = self._running.get(name)
+        if running is not None and (fresh or running.broker.failure() is not None):
+            self.stop(name)
+            running = None
+        return running or self._start(name)
+
+    def stop(self, name: str) -> None:
+        """Stop a broker where it runs."""
+        running = self._running.pop(name, None)
+        if running is not None:
+            running.broker.stop()
+
+    def stop_all(self) -> None:
+        """Stop every broker, also where stopping one fails; then raise the first failure."""
+        failures = []
+        for name in list(self._running):
+            try:
+                self.stop(name)
+            except BrokerError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _start(self, name: str) -> Instance:
+        settings = self._scenario.broker(name)
+        if isinstance(settings, MemoryBroker):
+            message = f"{name} is a scripted memory broker: it runs inside its worker and is never started"
+            raise TypeError(message)
+        number = self._started.get(name, 0) + 1
+        root = self._image_roots.get(settings.image) if settings.place == "sandbox" else None
+        broker = open_broker(settings, self._folder / f"{name}-{number}", root, os.environ)
+        self._say(f"starting {name}" if root else f"reaching {name}")
+        self._started[name] = number
+        try:
+            broker.start()
+            instance = Instance(broker, broker.facts(), number)
+        except BaseException:  # Ctrl-C included: nothing that was started may stay
+            broker.kill()
+            raise
+        self._running[name] = instance
+        return instance
+
+
+def broker_record(name: str, kind: str, facts: Facts, started: int) -> BrokerRecord:
+    """Return what a trial stores of its broker."""
+    return BrokerRecord(
+        name=name,
+        kind=kind,
+        product=facts.product,
+        version=facts.version,
+        runtime=facts.runtime,
+        asked=facts.asked,
+        reported=facts.reported,
+        limits=facts.limits,
+        labels=facts.labels,
+        started=started,
+    )

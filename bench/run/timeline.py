@@ -1,0 +1,91 @@
+"""The timeline of a trial: counts and usage on one axis of 100 ms ticks. Pure."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.drivers.base import Int64
+from bench.results import Usage
+from bench.run.control import Phase
+from bench.run.telemetry import Sample
+from bench.scenario import TICK_NS
+from bench.units import NS_PER_S
+
+Float64 = NDArray[np.float64]
+
+
+def make_timeline(ticks: dict[str, Int64], samples: Sequence[Sample], start_ns: int, measure: range) -> pd.DataFrame:
+    """Return one row a tick, columns as in `bench.results.TIMELINE_COLUMNS`.
+
+    Args:
+        ticks: counts by the tick.
+        samples: telemetry in order of time.
+        start_ns: start of the schedule.
+        measure: measured seconds after the start.
+    """
+    length = len(ticks["offered"])
+    edges = start_ns + np.arange(length + 1, dtype=np.int64) * TICK_NS
+    at_ns = edges[:-1] - start_ns
+    phase = np.where(
+        at_ns < measure.start * NS_PER_S,
+        Phase.WARM_UP.value,
+        np.where(at_ns < measure.stop * NS_PER_S, Phase.MEASURE.value, Phase.DRAIN.value),
+    )
+    return pd.DataFrame(
+        {
+            "at_ns": at_ns,
+            "phase": phase,
+            **ticks,
+            "broker_cpu_s": np.diff(_at(samples, "broker_cpu_s", edges)),
+            "broker_rss": _at(samples, "broker_rss", edges)[1:],
+            "client_cpu_s": np.diff(_at(samples, "client_cpu_s", edges)),
+            "client_rss": _at(samples, "client_rss", edges)[1:],
+        }
+    )
+
+
+def usage(samples: Sequence[Sample], side: str, start_ns: int, measure: range, messages: int) -> Usage:
+    """Return what a side (`broker` or `client`) used in the measured part.
+
+    CPU time comes from the process accounts of the kernel, in steps of 10 ms.
+    """
+    edges = start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
+    length_s = measure.stop - measure.start
+    inside = [s for s in samples if edges[0] <= s.at_ns <= edges[1]]
+    used = np.diff(_at(samples, f"{side}_cpu_s", edges))[0] if length_s else np.nan
+    peaks = [rss for s in inside if (rss := getattr(s, f"{side}_rss")) is not None]
+    known = length_s > 0 and np.isfinite(used)
+    return Usage(
+        cpu_s=float(used) if known else None,
+        cpu_us_per_message=float(used) / messages * 1e6 if known and messages else None,
+        cpu_cores_busiest=(busiest(samples, edges) if side == "client" else float(used) / length_s) if known else None,
+        rss_peak=max(peaks, default=None),
+    )
+
+
+def busiest(samples: Sequence[Sample], edges: Int64) -> float:
+    """Return the share of one core that the busiest worker used between two instants."""
+    at = np.array([s.at_ns for s in samples], np.int64)
+    rows = np.array([s.worker_cpu_s for s in samples], np.float64)
+    shares = [np.diff(np.interp(edges, at, row))[0] for row in rows.T]
+    return float(max(shares, default=0.0)) / (float(edges[1] - edges[0]) / NS_PER_S)
+
+
+def steal_share(samples: Sequence[Sample], start_ns: int, measure: range) -> float | None:
+    """Return the share of all CPU time that the hypervisor took in the measured part."""
+    edges = start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
+    stolen, total = (np.diff(_at(samples, name, edges))[0] for name in ("steal_s", "total_s"))
+    return float(stolen / total) if np.isfinite(stolen) and total > 0 else None
+
+
+def _at(samples: Sequence[Sample], name: str, at_ns: Int64) -> Float64:
+    """Return a reading at given instants, linear between samples, NaN beyond them or where unknown."""
+    pairs = [(s.at_ns, getattr(s, name)) for s in samples if getattr(s, name) is not None]
+    if not pairs:
+        return np.full(len(at_ns), np.nan)
+    times, values = np.array(pairs, np.float64).T
+    reach = TICK_NS  # the last sample may lie just before the last edge
+    inside = (at_ns >= times[0] - reach) & (at_ns <= times[-1] + reach)
+    return np.where(inside, np.interp(at_ns, times, values), np.nan)

@@ -1,0 +1,239 @@
+"""One trial on a real broker: queues, workers, phases, telemetry, and what came of it."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.drivers.registry import protocol_of
+from bench.record.account import Account
+from bench.results import Outcome
+from bench.run.assignment import Assignment, endpoint_fields
+from bench.run.board import Board
+from bench.run.control import Control, Phase, Seen, WarmRule
+from bench.run.crew import Crew, WorkerEnded
+from bench.run.telemetry import Sample, Sampler
+from bench.scenario import TICK_NS, Plan, Target, Workload
+from bench.source import BEAT_NS
+from bench.units import NS_PER_MS, NS_PER_S
+from brokers.base import Broker, BrokerError
+
+_READY_TIMEOUT_S = 60
+_STUCK_NS = 10 * NS_PER_S
+_LEAVE_TIMEOUT_S = 10.0
+_START_DELAY_NS = 200 * NS_PER_MS
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a person watching may see of a running trial."""
+
+    phase: Phase
+    elapsed_s: float
+    remaining_s: float | None
+    rate: float
+    p99_ns: int
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What surrounds a trial.
+
+    Attributes:
+        target, workload, plan: from the scenario.
+        seed: of this trial's schedule.
+        queues: unique names for this trial.
+        loaded_ns: time under load the broker has had since its start.
+        known_warm: whether this target and workload were warmed on it before.
+        watch: called a few times a second.
+    """
+
+    target: Target
+    workload: Workload
+    plan: Plan
+    seed: int
+    queues: tuple[str, ...]
+    loaded_ns: int
+    known_warm: bool
+    watch: Callable[[Live], None]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a trial leaves: accounts, its course, telemetry."""
+
+    accounts: list[Account]
+    start_ns: int
+    control: Control
+    warm_rule: WarmRule
+    samples: Sequence[Sample]
+
+
+def run_trial(given: Conditions, broker: Broker) -> Raw:
+    """Run one trial on a running broker; its queues are made before and deleted after.
+
+    Whatever ends it, KeyboardInterrupt included, its workers are gone afterwards.
+
+    Raises:
+        BrokerError: the broker could not be prepared.
+    """
+    for queue in given.queues:
+        broker.declare(queue, durable=given.workload.durable)
+    try:
+        with tempfile.TemporaryDirectory(prefix="busbench-trial-") as scratch:
+            return _with_workers(given, broker, Path(scratch))
+    finally:
+        if broker.failure() is None:
+            for queue in given.queues:
+                _delete_quietly(broker, queue)
+
+
+def _delete_quietly(broker: Broker, queue: str) -> None:
+    # A broker that died meanwhile is reported by the trial itself; its queues went with it.
+    try:
+        broker.delete(queue)
+    except BrokerError:
+        return
+
+
+def _with_workers(given: Conditions, broker: Broker, folder: Path) -> Raw:
+    wake = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(given.workload.workers)]
+    try:
+        tasks = _tasks(given, broker, folder, wake)
+        board = Board(len(tasks), folder / "board")
+        crew = Crew(tasks, folder)
+        try:
+            return _Course(given, broker, board, crew).run()
+        finally:
+            crew.kill()
+    finally:
+        for fd in wake:
+            os.close(fd)
+
+
+def _tasks(given: Conditions, broker: Broker, folder: Path, wake: list[int]) -> list[Assignment]:
+    workers = given.workload.workers
+    endpoint = endpoint_fields(broker.endpoint(protocol_of(given.target.driver)))
+    tasks = []
+    for role, base in (("producer", 0), ("consumer", workers)):
+        for worker in range(workers):
+            task = Assignment(
+                role=role,  # type: ignore[arg-type]  (a literal of the tuple above)
+                worker=worker,
+                row=base + worker,
+                rows=2 * workers,
+                driver=given.target.driver,
+                workload=given.workload,
+                queues=given.queues,
+                seed=given.seed,
+                endpoint=endpoint,
+                board=folder / "board",
+                account=folder / f"{role}-{worker}.npz",
+            )
+            if task.closed:
+                wakes = {"wake_fd": wake[worker]} if role == "producer" else {"wake_fds": tuple(wake)}
+                task = task.model_copy(update=wakes)
+            tasks.append(task)
+    return tasks
+
+
+class _Course:
+    """The course of a trial once its workers are started."""
+
+    def __init__(self, given: Conditions, broker: Broker, board: Board, crew: Crew) -> None:
+        self._given = given
+        self._broker = broker
+        self._board = board
+        self._crew = crew
+        self._sampler = Sampler()
+        self._shown = (0, 0)
+        self._rate = 0.0
+
+    def run(self) -> Raw:
+        """Wait for readiness, conduct the phases, collect."""
+        given = self._given
+        confirms = given.workload.confirm_window > 0
+        start_ns = time.monotonic_ns()
+        rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
+        control = Control(given.workload, rule, start_ns, given.plan.drain, confirms=confirms)
+        try:
+            self._await_ready()
+            start_ns = time.monotonic_ns() + _START_DELAY_NS
+            rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
+            control = Control(given.workload, rule, start_ns, given.plan.drain, confirms=confirms)
+            self._board.start(start_ns)
+            self._conduct(control, start_ns)
+        except WorkerEnded as ended:
+            self._end_early(control, start_ns, ended)
+        self._board.stop()
+        if not self._crew.wait(_LEAVE_TIMEOUT_S):
+            control.outcome = Outcome.WORKER_FAILED
+            control.reason = f"a worker did not leave within {_LEAVE_TIMEOUT_S:.0f} s"
+            self._crew.kill()
+        return Raw(self._crew.accounts(), start_ns, control, rule, self._sampler.samples)
+
+    def _await_ready(self) -> None:
+        until = time.monotonic() + _READY_TIMEOUT_S
+        while self._board.ready() < len(self._crew.pids):
+            self._crew.check()
+            if time.monotonic() > until:
+                message = f"workers were not ready within {_READY_TIMEOUT_S} s"
+                raise WorkerEnded(message, broker=False)
+            time.sleep(0.01)
+
+    def _conduct(self, control: Control, start_ns: int) -> None:
+        next_sample_ns = 0
+        cpu_s: float | None = None
+        while control.phase is not Phase.OVER:
+            now_ns = time.monotonic_ns()
+            if now_ns >= next_sample_ns:
+                next_sample_ns = now_ns - now_ns % TICK_NS + TICK_NS
+                cpu_s = self._sampler.sample(now_ns, self._broker.pids(), self._crew.pids).broker_cpu_s
+                self._watch_workers(control, start_ns, now_ns)
+            totals = self._board.totals()
+            control.step(
+                Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s)
+            )
+            if control.end_ns is not None:
+                self._board.end(control.end_ns)
+            time.sleep(BEAT_NS / NS_PER_S)
+
+    def _watch_workers(self, control: Control, start_ns: int, now_ns: int) -> None:
+        self._crew.check()
+        failure = self._broker.failure()
+        if failure is not None:
+            raise WorkerEnded(failure, broker=True)
+        idle_ns = now_ns - int(self._board.beats_ns().min())
+        if now_ns - start_ns > _STUCK_NS and idle_ns > _STUCK_NS:
+            message = f"a worker has shown no sign of life for {idle_ns / NS_PER_S:.0f} s"
+            raise WorkerEnded(message, broker=False)
+        self._show(control, start_ns, now_ns)
+
+    def _show(self, control: Control, start_ns: int, now_ns: int) -> None:
+        totals = self._board.totals()
+        shown_ns, received = self._shown
+        if now_ns - shown_ns >= NS_PER_S // 2:
+            self._rate = (totals.received - received) / ((now_ns - shown_ns) / NS_PER_S) if shown_ns else 0.0
+            self._shown = (now_ns, totals.received)
+        left = None if control.end_ns is None else max(0.0, (control.end_ns - now_ns) / NS_PER_S)
+        self._given.watch(
+            Live(control.phase, max(0.0, (now_ns - start_ns) / NS_PER_S), left, self._rate, totals.p99_ns)
+        )
+
+    def _end_early(self, control: Control, start_ns: int, ended: WorkerEnded) -> None:
+        """Note why the trial ended; a connection that broke because the broker died is the broker's."""
+        failure = self._broker.failure()
+        until = time.monotonic() + (1.0 if ended.broker else 0.0)
+        while failure is None and time.monotonic() < until:
+            time.sleep(0.05)
+            failure = self._broker.failure()
+        now_ns = time.monotonic_ns()
+        if failure is not None:
+            control.cut(Outcome.BROKER_FAILED, failure, now_ns)
+        elif ended.broker:
+            control.cut(Outcome.DISCONNECTED, str(ended), now_ns)
+        else:
+            control.cut(Outcome.WORKER_FAILED, str(ended), now_ns)
+        self._sampler.sample(now_ns, (), self._crew.pids)
