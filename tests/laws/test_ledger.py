@@ -1,0 +1,125 @@
+"""The ledger: exactly the messages that were scripted to go wrong, and no others."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.drivers.base import Int64, Outcome
+from bench.record.ledger import Bitmap, Received, ReceivedLedger, Sent, SentLedger, balance
+from bench.results import Ledger
+
+TOTAL = 1_000_000
+
+
+def row(value: int, length: int) -> Int64:
+    """Return a constant int64 array."""
+    return np.full(length, value, np.int64)
+
+
+def sender(total: int, confirmed: Int64) -> Sent:
+    """Return the account of one producer that sent `total` messages."""
+    ledger = SentLedger([0])
+    ledger.send(row(0, total))
+    ledger.settle(row(0, len(confirmed)), confirmed, row(Outcome.CONFIRMED, len(confirmed)))
+    return ledger.finish()
+
+
+def receiver(seqs: Int64) -> Received:
+    """Return the account of one consumer that received these numbers in this order."""
+    ledger = ReceivedLedger(1, 1, 1)
+    for part in np.array_split(seqs, 50):
+        ledger.receive(row(0, len(part)), row(0, len(part)), part, row(0, len(part)), 0)
+    return ledger.finish()
+
+
+@pytest.mark.parametrize("faults", [0, 1, 137])
+def test_a_million_messages_with_scripted_faults(faults: int) -> None:
+    """k lost, k doubled and k swapped messages among a million are reported as exactly k each."""
+    rng = np.random.default_rng(faults)
+    # Faults lie apart, so that a swap never moves a lost or a doubled message.
+    places = rng.permutation(TOTAL // 10)[: 3 * faults] * 10
+    lost, doubled, swapped = places[:faults], places[faults : 2 * faults], places[2 * faults :]
+    order = np.arange(TOTAL)
+    order[swapped], order[swapped + 1] = order[swapped + 1], order[swapped].copy()
+    order = np.repeat(order, np.where(np.isin(order, doubled), 2, 1))
+    order = order[~np.isin(order, lost)]
+
+    ledger = balance([sender(TOTAL, np.arange(TOTAL))], [receiver(order)], confirms=True)
+
+    # The second copy of a doubled message is a duplicate, not a disorder.
+    assert (ledger.lost, ledger.duplicated, ledger.reordered) == (faults, faults, faults)
+    assert (ledger.sent, ledger.confirmed, ledger.received) == (TOTAL, TOTAL, TOTAL - faults)
+    assert ledger.balanced
+
+
+def test_unconfirmed_and_missing_is_no_loss() -> None:
+    """What was never confirmed may be missing: it is counted, and not as lost."""
+    confirmed = np.arange(90)
+    ledger = balance([sender(100, confirmed)], [receiver(np.arange(80))], confirms=True)
+    assert (ledger.lost, ledger.unconfirmed_missing, ledger.unknown) == (10, 10, 10)
+
+
+def test_without_confirms_everything_missing_is_lost() -> None:
+    """Where no confirm was asked for, a message sent and not received is lost."""
+    ledger = balance([sender(100, np.empty(0, np.int64))], [receiver(np.arange(99))], confirms=False)
+    assert (ledger.lost, ledger.unconfirmed_missing, ledger.unknown) == (1, 0, 0)
+
+
+def test_strays_unbalance_the_ledger() -> None:
+    """A number that was never sent cannot be received."""
+    ledger = balance([sender(10, np.arange(10))], [receiver(np.arange(12))], confirms=True)
+    assert ledger.stray == 2
+    assert not ledger.balanced
+
+
+def test_one_message_at_two_consumers_is_a_duplicate() -> None:
+    """Two workers that received the same number have one duplicate between them."""
+    ledger = balance(
+        [sender(10, np.arange(10))], [receiver(np.arange(6)), receiver(np.arange(5, 10))], confirms=True
+    )
+    assert (ledger.received, ledger.duplicated, ledger.lost) == (10, 1, 0)
+
+
+def test_foreign_producers_are_strays_not_errors() -> None:
+    """A stamp with an impossible producer or number is counted, not obeyed."""
+    ledger = ReceivedLedger(1, 2, 1)
+    fresh = ledger.receive(row(0, 3), np.array([0, 7, 1]), np.array([0, 0, 1 << 60]), row(0, 3), 4)
+    found = ledger.finish()
+    assert fresh.tolist() == [1, 0, 0]
+    assert (found.stray, found.foreign) == (2, 4)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20_000)), max_size=80))
+def test_bitmap_equals_a_set(marks: list[tuple[int, int]]) -> None:
+    """A bitmap says new exactly when a set of pairs would."""
+    bitmap, seen, expected = Bitmap(3), set[tuple[int, int]](), []
+    for mark in marks:
+        expected.append(int(mark not in seen))
+        seen.add(mark)
+    found: list[int] = []
+    for part in (marks[: len(marks) // 2], marks[len(marks) // 2 :]):
+        rows = np.array([m[0] for m in part], np.int64)
+        found += bitmap.mark(rows, np.array([m[1] for m in part], np.int64)).tolist()
+    assert found == expected
+
+
+@given(
+    st.integers(0, 40),
+    st.sets(st.integers(0, 39)),
+    st.lists(st.integers(0, 39), max_size=60),
+)
+def test_balance_equals_sets(total: int, confirmed: set[int], arrived: list[int]) -> None:
+    """Every figure of the ledger is what plain sets say."""
+    told = {c for c in confirmed if c < total}
+    seen = [a for a in arrived if a < total]
+    ledger: Ledger = balance(
+        [sender(total, np.array(sorted(told), np.int64))], [receiver(np.array(seen, np.int64))], confirms=True
+    )
+    unique = set(seen)
+    assert ledger.received == len(unique)
+    assert ledger.lost == len(told - unique)
+    assert ledger.unconfirmed_missing == total - len(unique) - len(told - unique)
+    assert ledger.duplicated == len(seen) - len(unique)
+    assert ledger.unknown == total - len(told)
+    assert ledger.balanced
