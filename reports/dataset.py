@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
+from bench.archive import ArchiveError, Run, Trial, read, read_timeline
 from bench.record import hlog
 from bench.record.histogram import decode, new_histogram
 from bench.results import TAGS, TIMELINE_COLUMNS, RunRecord, TrialRecord
 from reports.errors import ReportError
-from reports.folder import StoredRun, StoredTrial, open_run
 from reports.quantiles import PERCENTILES, Distribution, messages_needed
 
 CLIENT_BOUND = 0.85
@@ -95,13 +95,14 @@ def load(*folders: Path | str) -> Dataset:
     if not folders:
         message = "no results folder given: name one, such as results/latest."
         raise ReportError(message)
-    runs = sorted((open_run(Path(folder)) for folder in folders), key=lambda run: run.record.run_id)
+    runs = sorted((_open(Path(folder)) for folder in folders), key=lambda run: run.record.run_id)
     _check_alike(runs)
     trials, latency, seconds, timeline, notes, absent = ([], [], [], [], [], [])  # type: ignore[var-annotated]
     records: dict[tuple[str, int], TrialRecord] = {}
     for run in runs:
-        broken = dict(run.unreadable)
-        for index, stored in sorted(run.trials.items()):
+        broken = {int(text.partition("-")[0]): f"unreadable: {text}" for text in run.unreadable}
+        for stored in run.trials:
+            index = stored.record.index
             try:
                 over_time, ticks = _read_latency(run, stored), _read_timeline(run, stored)
             except (OSError, ValueError, KeyError) as error:
@@ -140,12 +141,19 @@ _LATENCY_COLUMNS = ["tag", "count", "negative", "out_of_range", "never", *PERCEN
 _SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
 
 
+def _open(folder: Path) -> Run:
+    try:
+        return read(folder)
+    except ArchiveError as error:
+        raise ReportError(str(error)) from None
+
+
 def main_tag(record: TrialRecord) -> str:
     """Return the latency that a trial is about: response, or service in a closed loop."""
     return "response" if "response" in record.latency else "service"
 
 
-def _check_alike(runs: list[StoredRun]) -> None:
+def _check_alike(runs: list[Run]) -> None:
     first = runs[0]
     for other in runs[1:]:
         if other.record.run_id == first.record.run_id:
@@ -176,7 +184,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
         why_not = f"{trial.outcome}: {trial.reason}" if trial.reason else str(trial.outcome)
     elif bad:
         why_not = "; ".join(note.text for note in bad)
-    elif not trial.latency:
+    elif not any(tag.count for tag in trial.latency.values()):
         why_not = "nothing was received"
     return (
         _key(run, trial)
@@ -229,7 +237,7 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         )
 
 
-def _read_latency(run: StoredRun, stored: StoredTrial) -> list[dict[str, Any]]:
+def _read_latency(run: Run, stored: Trial) -> list[dict[str, Any]]:
     trial = stored.record
     if not trial.latency:
         return []
@@ -272,8 +280,8 @@ def _read_latency(run: StoredRun, stored: StoredTrial) -> list[dict[str, Any]]:
     return rows
 
 
-def _read_timeline(run: StoredRun, stored: StoredTrial) -> pd.DataFrame:
-    frame = pd.read_parquet(stored.folder / "timeline.parquet")
+def _read_timeline(run: Run, stored: Trial) -> pd.DataFrame:
+    frame = read_timeline(stored)
     missing = [name for name in TIMELINE_COLUMNS if name not in frame.columns]
     if missing:
         message = f"timeline.parquet has no column {', '.join(missing)}"
@@ -305,4 +313,4 @@ def _absent_rows(run: RunRecord, found: set[int], broken: dict[int, str]) -> Ite
     for trial in run.plan:
         if trial.index not in found:
             key = {"run_id": run.run_id} | {name: getattr(trial, name) for name in _KEY[1:]}
-            yield key | {"why": broken.get(trial.index, "not run")}
+            yield key | {"why": broken.get(trial.index, "not run, or not finished")}

@@ -1,0 +1,85 @@
+"""What stands beside the numbers: circumstances, and what they do not show. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from bench.scenario import MemoryBroker, Scenario
+from reports.dataset import Dataset
+from reports.format import count, listed
+from reports.quantiles import PERCENTILES
+from reports.summary import Cell, Fact
+from reports.verdict import MIN_CPUS, MIN_TRIALS
+
+
+def caveats(data: Dataset) -> tuple[str, ...]:
+    """Return what holds for every answer of these runs."""
+    return tuple(_caveats(data))
+
+
+def _caveats(data: Dataset) -> Iterator[str]:
+    if data.runs[0].mode == "quick":
+        yield (
+            f"Quick run: it shows the shape and names no winner. A verdict needs {MIN_TRIALS} trials a row:"
+            " run the scenario without --quick."
+        )
+    cpus = {run.host.get("cpus", "unknown") for run in data.runs}
+    if any(not text.isdigit() or int(text) < MIN_CPUS for text in cpus):
+        yield (
+            f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients: nothing is ranked by throughput."
+        )
+    left_out = data.trials[~data.trials["usable"]]
+    if len(left_out):
+        yield f"{len(left_out)} of {len(data.trials)} finished trials are left out, each with its reason below."
+    if len(data.absent):
+        yield f"{len(data.absent)} planned trials have no result."
+    lost = int(data.trials["ledger_lost"].sum())
+    if lost:
+        yield f"{count(lost)} confirmed messages were lost: see the ledger."
+    unbalanced = int((~data.trials["ledger_balanced"]).sum())
+    if unbalanced:
+        yield f"The ledger of {unbalanced} trials does not balance: our own counting is wrong there."
+    if len({tuple(sorted(run.host.items())) for run in data.runs}) > 1:
+        yield "The runs were made on unlike hosts: see the environment."
+
+
+def environment(data: Dataset) -> tuple[Fact, ...]:
+    """Return facts of host, image and tools, one value a run."""
+    tables = []
+    for run in data.runs:
+        facts = dict(run.host)
+        for recipe, image in run.images.items():
+            facts[f"image {recipe}"] = image.content_digest
+            facts |= {f"image {recipe}: {package}": version for package, version in image.packages.items()}
+        tables.append(facts | {f"tool {tool}": version for tool, version in run.tools.items() if tool not in facts})
+    keys = list(dict.fromkeys(key for facts in tables for key in facts))
+    return tuple(Fact(key=key, values=tuple(facts.get(key, "–") for facts in tables)) for key in keys)
+
+
+def not_shown(scenario: Scenario, cells: Mapping[tuple[str, str], Cell]) -> tuple[str, ...]:
+    """Return what a run of this scenario says nothing about."""
+    return tuple(_not_shown(scenario, cells))
+
+
+def _not_shown(scenario: Scenario, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
+    places = {getattr(broker, "place", "memory") for broker in scenario.brokers}
+    if "sandbox" in places:
+        yield "A network: brokers and clients shared one machine and spoke over loopback."
+        yield "Clusters: each broker was a single node, so no replication and no failover."
+    if "external" in places:
+        yield "The fresh state of external brokers, and their CPU and memory: someone else runs them."
+    if any(isinstance(broker, MemoryBroker) for broker in scenario.brokers):
+        yield "A real broker: rows of the memory broker are scripted."
+    yield from _other_loads(scenario)
+    yield "Faults: no broker, disk or network was made to fail."
+    yield "TLS, authentication beyond user name and password, and other exchange types."
+    thin = [name for name in PERCENTILES if any(not cell.latency_ns[name].n and cell.n for cell in cells.values())]
+    if thin:
+        yield f"{listed(thin)} of some rows: too few messages a trial carry it."
+
+
+def _other_loads(scenario: Scenario) -> Iterator[str]:
+    sizes = sorted({workload.size for workload in scenario.workloads})
+    yield f"Message sizes other than {listed([count(size) for size in sizes])} B."
+    queues = sorted({workload.queues for workload in scenario.workloads})
+    yield f"Other numbers of queues than {listed([count(number) for number in queues])}, deep backlogs, idle connections."
+    lengths = max(workload.duration for workload in scenario.workloads) // 10**9
+    yield f"What comes later than {count(lengths)} s after the warm-up: leaks, compaction, paging."

@@ -1,0 +1,49 @@
+"""Trial estimates to one number with its range. Pure."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from reports.format import count
+from reports.quantiles import PERCENTILES, messages_needed
+from reports.summary import Spread
+
+
+def spread(values: Iterable[float | None], unknown: str = "not known") -> Spread:
+    """Return median and range of what trials measured.
+
+    Args:
+        values: one a trial; None or NaN = no number, infinity = no bound is known.
+        unknown: the reason to give where no trial has a number.
+    """
+    known = sorted(float(value) for value in values if value is not None and not math.isnan(value))
+    if not known:
+        return Spread(median=None, low=None, high=None, n=0, why=unknown)
+    never = sum(math.isinf(value) for value in known)
+    median = float(np.median(known)) if math.isfinite(known[len(known) // 2]) else math.inf
+    return Spread(
+        median=median if math.isfinite(median) else None,
+        low=known[0] if math.isfinite(known[0]) else None,
+        high=known[-1] if math.isfinite(known[-1]) else None,
+        n=len(known),
+        never=never,
+        why="" if math.isfinite(median) else f"never came in {never} of {len(known)} trials",
+    )
+
+
+def not_enough(name: str, messages: float, seconds: float) -> str:
+    """Return why a percentile is missing: how many messages it needs, and how many seconds more.
+
+    Args:
+        name: a key of PERCENTILES; any other is simply not known.
+        messages: recorded a trial.
+        seconds: measured a trial.
+    """
+    if name not in PERCENTILES:
+        return "not known"
+    needed = messages_needed(PERCENTILES[name])
+    if not messages:
+        return f"not enough data: {count(needed)} messages a trial needed"
+    more = math.ceil((needed / messages - 1) * seconds)
+    return f"not enough data: {count(needed)} messages a trial needed, {count(more)} s more at this rate"
