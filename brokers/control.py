@@ -66,8 +66,7 @@ class Control:
         self._lock = threading.Lock()
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
-        self.server_properties: dict[str, Any] = {}
-        """What the broker said of itself at the last handshake."""
+        self._properties: dict[str, Any] = {}
 
     def open(self) -> None:
         """Connect and log in to the virtual host.
@@ -100,6 +99,20 @@ class Control:
         """Delete a queue with its messages; nothing happens where there is none."""
         with contextlib.suppress(_NotFoundError), self._open_channel() as channel:
             channel.queue_delete(queue)
+
+    def check(self) -> None:
+        """Look whether the connection still stands, and open it again where it does not.
+
+        Raises:
+            ControlError: it is lost and cannot be opened again.
+        """
+        with self._open_channel():
+            cast("pika.BlockingConnection", self._connection).process_data_events(time_limit=0)
+
+    def server_property(self, name: str) -> str:
+        """Return what the broker said of itself at the last handshake (connection.start), or nothing."""
+        value = self._properties.get(name, "")
+        return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
     def close(self) -> None:
         """Close the connection if it is open."""
@@ -144,7 +157,8 @@ class Control:
             self._connection = pika.BlockingConnection(parameters)
         except (pika.exceptions.AMQPError, OSError) as error:
             raise _refusal(error) from error
-        self.server_properties = dict(getattr(self._connection, "_impl").server_properties or {})  # noqa: B009
+        # pika keeps them where only its connection of the inner layer shows them.
+        self._properties = dict(self._connection._impl.server_properties or {})  # noqa: SLF001
 
     def _drop(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None

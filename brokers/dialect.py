@@ -25,9 +25,9 @@ class Dialect:
 
     Attributes:
         product: name for people.
+        announced: part of `product` in server-properties (0-9-1, connection.start).
         virtual_host: the default virtual host over 0-9-1.
-        hostname: 1.0: `hostname` of the open frame, `{}` standing for the virtual host;
-            None where the broker's default virtual host needs none.
+        hostname: 1.0: `hostname` of the open frame, `{}` standing for the virtual host.
         transient: queue of workloads that are not durable.
         durable: queue of durable workloads.
         address_prefix: see `Endpoint`.
@@ -35,6 +35,7 @@ class Dialect:
     """
 
     product: str
+    announced: str
     virtual_host: str
     hostname: str
     transient: QueueKind
@@ -45,6 +46,10 @@ class Dialect:
     def queue(self, *, durable: bool) -> QueueKind:
         """Return what queues of such workloads are declared as."""
         return self.durable if durable else self.transient
+
+    def is_product(self, announced: str) -> bool:
+        """Return whether this is how such a broker names itself."""
+        return self.announced in announced.lower()
 
     def endpoint(self, protocol: Protocol, at: "Address") -> Endpoint:
         """Return where a driver of that protocol reaches a broker of this kind."""

@@ -146,7 +146,7 @@ def impose(memory: int, cpus: int, own: Mapping[str, Controller] | None = None, 
     return Limits(
         joins=tuple(group / "cgroup.procs" for group in groups),
         facts={
-            "memory": f"{memory} bytes, {facts.get('memory', OWN_ONLY)}",
+            "memory": f"{memory // 1024**2} MiB, {facts.get('memory', OWN_ONLY)}",
             "cpus": f"{cpus}, {cpu_fact}",
         },
         groups=tuple(groups),

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from brokers import qpid_broker_j_config, rabbitmq_config
 from brokers.base import Broker
+from brokers.external import ExternalBroker
 from brokers.places.sandbox import Sandbox
 from brokers.qpid_broker_j import QpidBrokerJ
 from brokers.rabbitmq import RabbitMQ
@@ -20,12 +22,21 @@ def open_broker(
 
     Args:
         settings: what is wanted.
-        folder: the broker's own folder; its start empties it.
+        folder: the broker's own folder; its start empties it. Unused by an external broker.
         image_root: root file system of the image; None for an external broker.
         environ: where the credentials of an external broker are looked up.
+
+    Raises:
+        ValueError: a broker that is to be started was given no image.
     """
+    if settings.external is not None:
+        if isinstance(settings, RabbitMQSettings):
+            dialect, asked = rabbitmq_config.dialect(settings), rabbitmq_config.asked_of_external(settings)
+        else:
+            dialect, asked = qpid_broker_j_config.dialect(), {}
+        return ExternalBroker(settings.name, folder, settings.external, dialect, asked, environ)
     if image_root is None:
-        message = "a broker that we start needs an image"
+        message = f"broker {settings.name!r} is started from an image, and none was given"
         raise ValueError(message)
     place = Sandbox(image_root)
     if isinstance(settings, RabbitMQSettings):

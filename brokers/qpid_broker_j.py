@@ -16,6 +16,7 @@ from brokers.settings import QpidBrokerJSettings
 from brokers.started import Program, StartedBroker
 
 REST_TIMEOUT_S = 5.0
+PROBE = "bench.probe"
 
 
 class QpidBrokerJ(StartedBroker):
@@ -56,14 +57,19 @@ class QpidBrokerJ(StartedBroker):
         return qpid_broker_j_config.reasons(log)
 
     def _observe(self, at: ports.Ports, control: Control) -> Facts:
+        name = qpid_broker_j_config.VIRTUAL_HOST
         broker = self._get(at, "broker")
-        host = self._get(at, f"virtualhost/{qpid_broker_j_config.VIRTUAL_HOST}/{qpid_broker_j_config.VIRTUAL_HOST}")
+        host = self._get(at, f"virtualhost/{name}/{name}")
+        # The policies of queues are told by a queue.
+        control.declare(PROBE, self._dialect.transient)
+        queue = self._get(at, f"queue/{name}/{name}/{PROBE}")
+        control.delete(PROBE)
         return Facts(
             product="Apache Qpid Broker-J",
-            version=str(broker.get("productVersion", "")),
-            runtime=f"OpenJDK {broker.get('platform', '')}",
+            version=str(broker.get("productVersion")),
+            runtime=qpid_broker_j_config.runtime(broker),
             asked=qpid_broker_j_config.asked(self._qpid),
-            reported={"store": str(host.get("type"))},
+            reported=qpid_broker_j_config.reported(broker, host, queue),
         )
 
     def _get(self, at: ports.Ports, path: str) -> dict[str, Any]:

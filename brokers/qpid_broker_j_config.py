@@ -6,6 +6,7 @@ virtual host nodes, context variables), and what the broker does.
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,6 +25,7 @@ def dialect() -> Dialect:
     """Return how Broker-J is spoken to."""
     return Dialect(
         product="Apache Qpid Broker-J",
+        announced="qpid",
         virtual_host=VIRTUAL_HOST,
         # The virtual host is found by open.hostname.
         hostname="{}",
@@ -165,6 +167,29 @@ def asked(settings: QpidBrokerJSettings) -> dict[str, str]:
         "connection threads": str(size),
         "selectors": str(selectors),
     }
+
+
+def reported(broker: Mapping[str, Any], host: Mapping[str, Any], queue: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings in three objects of the management interface (REST)."""
+    found = {
+        "store": host.get("type"),
+        "heap": f"{broker.get('maximumHeapMemorySize')} bytes",
+        "direct memory": f"{broker.get('maximumDirectMemorySize')} bytes",
+        "cores": broker.get("numberOfCores"),
+        "connection threads": host.get("connectionThreadPoolSize"),
+        "selectors": host.get("numberOfSelectors"),
+        "flow to disk": f"{broker.get('flowToDiskThreshold')} bytes",
+        "queue type": queue.get("type"),
+        "queue overflow policy": queue.get("overflowPolicy"),
+    }
+    return {name: str(value) for name, value in found.items()}
+
+
+def runtime(broker: Mapping[str, Any]) -> str:
+    """Return the Java runtime with its collector: `Java 21.0.13 (Debian), G1`."""
+    vendor, _, version = str(broker.get("platform")).partition(" ")
+    collector = "G1" if any("G1" in name for name in broker) else "collector unknown"
+    return f"Java {version} ({vendor}), {collector}"
 
 
 READY = "BRK-1004"

@@ -1,15 +1,15 @@
 """RabbitMQ, started by us from an image. What is written and run: `brokers.rabbitmq_config`."""
 
-import re
-import subprocess
 from pathlib import Path, PurePosixPath
 
-from brokers import ports, rabbitmq_config
+from brokers import limits, ports, rabbitmq_config
 from brokers.base import BrokerError, Facts
 from brokers.control import Control
-from brokers.places.base import Place
+from brokers.places.base import Launch, Place
 from brokers.settings import RabbitMQSettings
 from brokers.started import Program, StartedBroker
+
+INQUIRY_TIMEOUT_S = 10.0
 
 
 class RabbitMQ(StartedBroker):
@@ -51,8 +51,19 @@ class RabbitMQ(StartedBroker):
     def _observe(self, at: ports.Ports, control: Control) -> Facts:
         return Facts(
             product="RabbitMQ",
-            version=str(control.server_properties.get("version", b"")),
+            version=control.server_property("version"),
             runtime=rabbitmq_config.runtime(self.log()),
             asked=rabbitmq_config.asked(self._rabbit),
-            reported={},
+            reported=self._ask(at),
         )
+
+    def _ask(self, at: ports.Ports) -> dict[str, str]:
+        """Return what the server says of its settings."""
+        output = self.folder / "inquiry.log"
+        environment = rabbitmq_config.environment(self._rabbit, at, self._place.home(self.folder))
+        asking = self._place.start(
+            Launch(rabbitmq_config.inquiry(), environment, self.folder, output, main="erl_call"), limits.Limits()
+        )
+        asking.wait(INQUIRY_TIMEOUT_S)
+        asking.end()
+        return rabbitmq_config.answer(output.read_text())

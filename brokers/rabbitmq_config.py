@@ -22,6 +22,7 @@ def dialect(settings: RabbitMQSettings) -> Dialect:
     """Return how RabbitMQ 4 is spoken to."""
     return Dialect(
         product="RabbitMQ",
+        announced="rabbitmq",
         virtual_host="/",
         # https://www.rabbitmq.com/docs/amqp#virtual-hosts
         hostname="vhost:{}",
@@ -53,6 +54,7 @@ def config(settings: RabbitMQSettings, ports: Ports) -> str:
             "log.file = false",
             "log.console = true",
             "log.console.level = info",
+            "log.console.use_colors = off",
             "",
         ]
     )
@@ -87,27 +89,55 @@ def files() -> dict[str, str]:
     return {"enabled_plugins": "[].\n"}
 
 
+def asked_of_external(settings: RabbitMQSettings) -> dict[str, str]:
+    """Return the settings that hold for a server someone else runs."""
+    return {"transient queue": settings.transient_queue, "durable queue": settings.durable_queue}
+
+
 def asked(settings: RabbitMQSettings) -> dict[str, str]:
     """Return the settings as asked, by the names under which `reported` has them."""
     return {
-        "transient queue": settings.transient_queue,
-        "durable queue": settings.durable_queue,
+        **asked_of_external(settings),
         "memory watermark": f"{watermark(settings)} bytes",
         "disk free limit": f"{DISK_FREE_LIMIT} bytes",
         "schedulers": str(settings.cpus),
     }
 
 
+# erl_call evaluates this in the server; one `key=value` a line. The calls are those that
+# `rabbitmqctl status` and `rabbitmq-diagnostics environment` make, without their second of start-up.
+INQUIRY = """\
+{ok, Credit} = application:get_env(rabbit, credit_flow_default_credit),
+lists:flatten(io_lib:format(
+  "schedulers=~w;memory watermark=~w bytes;disk free limit=~w bytes;credit flow=~w;Khepri=~w;emulator=~w",
+  [erlang:system_info(schedulers_online), vm_memory_monitor:get_memory_limit(),
+   rabbit_disk_monitor:get_disk_free_limit(), Credit, rabbit_khepri:is_enabled(),
+   erlang:system_info(emu_flavor)])).
+"""
+
+
+def inquiry() -> tuple[str, ...]:
+    """Return the command that asks the running server for its settings, in the server's own environment."""
+    return ("/bin/sh", "-c", f'printf "%s" "$1" | erl_call -r -timeout 5 -sname {NODE} -e', "sh", INQUIRY)
+
+
+def answer(text: str) -> dict[str, str]:
+    """Return the settings in an answer to the inquiry; none where it holds no answer."""
+    found = re.search(r'\{ok, "(.*)"\}', text)
+    return dict(pair.split("=", 1) for pair in found[1].split(";")) if found else {}
+
+
+# What the server and the Erlang runtime write where a start fails.
 REASONS = re.compile(
-    r"eaddrinuse|already in use|BOOT FAILED|Error during startup|\[error\]|\[critical\]"
-    r"|Cannot allocate|Failed to start|syntax_error|\{error,|cannot be|Can't set|Crash dump",
-    re.IGNORECASE,
+    r"ERROR: |\[error\]|\[critical\]|eaddrinuse|Failed to|Cannot |can't|Crash dump|erl_crash|errorContext|reason: ",
 )
 
 
 def reasons(log: str) -> list[str]:
-    """Return the lines of a log that tell why a start failed."""
-    return [line.strip() for line in log.splitlines() if REASONS.search(line) and line.strip()]
+    """Return the lines of a log that tell what went wrong, without their time stamps."""
+    lines = (re.sub(r"^\S+ \S+ (\[\w+\]) <[\d.]+> ?", r"\1 ", line).strip() for line in log.splitlines())
+    said = (line for line in lines if REASONS.search(line) and not re.fullmatch(r"\[error\]\s*=*", line))
+    return list(dict.fromkeys(said))
 
 
 def says_ready(log: str) -> bool:

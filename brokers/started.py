@@ -4,6 +4,7 @@ What to write and run is the business of each broker's own module; how processes
 isolated, that of its place.
 """
 
+import dataclasses
 import shutil
 import signal
 import time
@@ -15,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from brokers import limits, ports
 from brokers.amqp import AmqpBroker
 from brokers.base import BrokerError, Facts
-from brokers.control import Control, ControlError, answers_amqp10
+from brokers.control import Control, ControlError, VirtualHostRefusedError, answers_amqp10
 from brokers.dialect import Address, Dialect
 from brokers.places.base import Launch, Place, Running
 from brokers.settings import BrokerSettings
@@ -118,9 +119,7 @@ class StartedBroker(AmqpBroker):
         except BaseException:
             self._release()
             raise
-        self._facts = Facts(
-            facts.product, facts.version, facts.runtime, facts.asked, facts.reported, dict(self._limits.facts)
-        )
+        self._facts = dataclasses.replace(facts, limits=dict(self._limits.facts))
 
     def facts(self) -> Facts:
         """See `Broker`."""
@@ -138,7 +137,7 @@ class StartedBroker(AmqpBroker):
         if self._running is None:
             return None if self._facts is None else "it was stopped"
         code = self._running.exit_code()
-        return None if code is None else f"it ended with exit code {code}{self._why()}"
+        return None if code is None else f"it {_ending(code)}{self._why(last=True)}"
 
     def log(self) -> str:
         """See `Broker`."""
@@ -196,7 +195,7 @@ class StartedBroker(AmqpBroker):
         while time.monotonic() < deadline:
             ended = running.wait(POLL_S)
             log = self.log()
-            if ended or (self._reasons(log) and self._says_ready(log)):
+            if ended:
                 break
             if not self._says_ready(log):
                 continue
@@ -204,24 +203,33 @@ class StartedBroker(AmqpBroker):
                 control.open()
             except ControlError as error:
                 why = f"no AMQP 0-9-1 handshake on its virtual host {self._dialect.virtual_host!r}: {error}"
+                if isinstance(error, VirtualHostRefusedError) and self._reasons(log):
+                    break  # it started without its virtual host, and will not mend that
                 continue
             if answers_amqp10(self._own_address(at)):
                 return control
             control.close()
             why = "its port does not answer AMQP 1.0"
         code = running.exit_code()
-        ending = why if code is None else f"it ended with exit code {code}"
-        message = f"broker {self.name!r} failed to start: {ending}{self._why()}"
+        ending = why if code is None else f"it {_ending(code)}"
+        message = f"broker {self.name!r} failed to start: {ending}{self._why(last=False)}"
         raise BrokerError(message)
 
-    def _why(self) -> str:
-        """Return the reason from kernel and log, as the end of a sentence."""
+    def _why(self, *, last: bool) -> str:
+        """Return the reason from kernel and log, as the end of a sentence.
+
+        Args:
+            last: quote the last lines that tell a reason, else the first.
+        """
         if self._limits.out_of_memory():
-            cap = int(self._settings.memory)
-            return f"; the kernel ended it at its memory cap of {cap} bytes: raise `memory` of broker {self.name!r}"
+            cap = int(self._settings.memory) // 1024**2
+            return f"; the kernel ended it at its memory cap of {cap} MiB: raise `memory` of broker {self.name!r}"
         log = self.log()
-        lines = self._reasons(log) or [line for line in log.splitlines() if line.strip()][-QUOTED_LINES:]
-        return ". Its log says:\n  " + "\n  ".join(lines[:QUOTED_LINES]) if lines else ", and its log is empty"
+        lines = self._reasons(log)
+        if not lines:
+            lines, last = [line for line in log.splitlines() if line.strip()], True
+        quoted = lines[-QUOTED_LINES:] if last else lines[:QUOTED_LINES]
+        return ". Its log says:\n  " + "\n  ".join(quoted) if quoted else ", and its log is empty"
 
     def _release(self) -> None:
         """End what is left, close what is open, remove the control groups."""
@@ -231,3 +239,10 @@ class StartedBroker(AmqpBroker):
         self._detach()
         self._limits.remove()
         self._limits = limits.Limits()
+
+
+def _ending(code: int) -> str:
+    """Return how a process ended, from its exit code."""
+    if code <= 128:  # noqa: PLR2004  (128 + n: ended by signal n)
+        return f"ended with exit code {code}"
+    return f"was ended by signal {code - 128}"

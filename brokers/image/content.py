@@ -16,15 +16,23 @@ UNSTABLE = (
     "var/lib/rabbitmq/.erlang.cookie",
 )
 
+HOSTS = "127.0.0.1\tlocalhost\n"
+"""etc/hosts: RabbitMQ's node is called `@localhost`, and some suites bring no such file."""
+
 
 def normalise(root: Path) -> None:
-    """Remove what is unstable; let the owner read and enter everything; drop set-id bits.
+    """Remove what is unstable; name localhost; let the owner read and enter everything; drop set-id bits.
 
     The tree belongs to the user who built it, whoever that is, so set-id bits would mean
     something else for each.
     """
     for path in UNSTABLE:
         (root / path).unlink(missing_ok=True)
+    hosts = root / "etc/hosts"
+    hosts.parent.mkdir(exist_ok=True)
+    hosts.unlink(missing_ok=True)
+    hosts.write_text(HOSTS)
+    hosts.chmod(0o644)
     for path in (root, *_walk(root)):
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):

@@ -1,0 +1,196 @@
+"""The place `external`: a broker that someone else runs, at an address, with our credentials.
+
+Nothing is started or stopped. All that is known of it is what it reports itself, and its
+store holds what others put there.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from brokers.amqp import AmqpBroker
+from brokers.base import BrokerError, Facts
+from brokers.control import (
+    Control,
+    ControlError,
+    LoginRefusedError,
+    UnreachableError,
+    VirtualHostRefusedError,
+    answers_amqp10,
+)
+from brokers.dialect import Address, Dialect
+from brokers.endpoint import Endpoint, Protocol
+from brokers.settings import External
+
+GUEST = "guest"
+"""User name and password where the environment has none."""
+LABEL = "store not fresh"
+UNKNOWN = "unknown: someone else runs it"
+
+
+def address(external: External, dialect: Dialect, environ: Mapping[str, str]) -> Address:
+    """Return the address and credentials of an external broker. Pure."""
+    return Address(
+        host=external.host,
+        port=external.port,
+        virtual_host=dialect.virtual_host if external.virtual_host is None else external.virtual_host,
+        username=environ.get(external.username_env) or GUEST,
+        password=environ.get(external.password_env) or GUEST,
+    )
+
+
+def explain(name: str, external: External, at: Address, environ: Mapping[str, str], error: ControlError) -> str:
+    """Return what to tell a user whose external broker cannot be used. Pure."""
+    where = f"broker {name!r} at {at.host}:{at.port}"
+    variables = f"{external.username_env} and {external.password_env}"
+    unset = [name for name in (external.username_env, external.password_env) if not environ.get(name)]
+    state = f" ({' and '.join(unset)} not set: {GUEST!r} was tried)" if unset else ""
+    match error:
+        case LoginRefusedError():
+            return (
+                f"{where} refuses the user {at.username!r} or the password: set the environment variables"
+                f" {variables}{state}. It said: {error}"
+            )
+        case VirtualHostRefusedError():
+            return (
+                f"{where} refuses the virtual host {at.virtual_host!r} to the user {at.username!r} from {variables}:"
+                f" correct `external.virtual_host`, or give the user permissions on it. It said: {error}"
+            )
+        case UnreachableError():
+            return (
+                f"{where} cannot be reached over AMQP 0-9-1: start it, or correct `external.host` and"
+                f" `external.port` (credentials are taken from {variables}). Reason: {error}"
+            )
+        case _:
+            return f"{where} refused what was asked: {error}"
+
+
+class ExternalBroker(AmqpBroker):
+    """A broker at an address."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        external: External,
+        dialect: Dialect,
+        asked: Mapping[str, str],
+        environ: Mapping[str, str],
+    ) -> None:
+        """Describe an external broker; nothing is connected yet.
+
+        Args:
+            name: how scenario and report call it.
+            folder: nothing is written there.
+            external: where it is.
+            dialect: how it is spoken to.
+            asked: the settings that still hold for it, such as queue types.
+            environ: where its credentials are looked up.
+        """
+        super().__init__(name, dialect)
+        self.folder = folder
+        self._external = external
+        self._environ = environ
+        self._asked = dict(asked)
+        self._at = address(external, dialect, environ)
+        self._speaks_amqp10 = False
+        self._facts: Facts | None = None
+        self._queues: set[str] = set()
+
+    def start(self) -> None:
+        """Connect to it; see `Broker`."""
+        control = Control(self._at)
+        try:
+            control.open()
+        except ControlError as error:
+            raise BrokerError(self._explain(error)) from error
+        product = control.server_property("product")
+        if not self._dialect.is_product(product):
+            control.close()
+            message = (
+                f"broker {self.name!r} at {self._at.host}:{self._at.port} is {product!r}, not"
+                f" {self._dialect.product}: correct its `kind`"
+            )
+            raise BrokerError(message)
+        self._speaks_amqp10 = answers_amqp10(self._at)
+        self._facts = Facts(
+            product=self._dialect.product,
+            version=control.server_property("version"),
+            runtime=control.server_property("platform") or UNKNOWN,
+            asked=self._asked,
+            reported={"address": f"{self._at.host}:{self._at.port}", "virtual host": self._at.virtual_host},
+            limits={"memory": UNKNOWN, "cpus": UNKNOWN},
+            labels=(LABEL,),
+        )
+        self._attach(self._at, control)
+
+    def endpoint(self, protocol: Protocol) -> Endpoint:
+        """See `Broker`; raises BrokerError where it does not speak that protocol."""
+        found = super().endpoint(protocol)
+        if protocol == "amqp10" and not self._speaks_amqp10:
+            message = (
+                f"broker {self.name!r} at {self._at.host}:{self._at.port} does not answer AMQP 1.0: enable it there"
+                " (RabbitMQ before 4.0: the plugin rabbitmq_amqp1_0), or leave out its targets with protocol 'amqp10'"
+            )
+            raise BrokerError(message)
+        return found
+
+    def facts(self) -> Facts:
+        """See `Broker`."""
+        if self._facts is None:
+            message = f"broker {self.name!r} was never reached: start it first"
+            raise BrokerError(message)
+        return self._facts
+
+    def declare(self, queue: str, *, durable: bool) -> None:
+        """See `Broker`; a queue that was there before is someone else's and is not touched."""
+        _, control = self._attached()
+        try:
+            there = queue not in self._queues and control.depth(queue) is not None
+        except ControlError as error:
+            raise BrokerError(self._explain(error)) from error
+        if there:
+            message = f"broker {self.name!r} has a queue {queue!r} that is not ours: choose another name"
+            raise BrokerError(message)
+        super().declare(queue, durable=durable)
+        self._queues.add(queue)
+
+    def delete(self, queue: str) -> None:
+        """See `Broker`."""
+        super().delete(queue)
+        self._queues.discard(queue)
+
+    def pids(self) -> tuple[int, ...]:
+        """Return none: its processes are not ours to see."""
+        return ()
+
+    def failure(self) -> str | None:
+        """See `Broker`; looks at the control connection."""
+        if self._control is None:
+            return "it is not connected"
+        try:
+            self._control.check()
+        except ControlError as error:
+            return self._explain(error)
+        return None
+
+    def log(self) -> str:
+        """Return nothing: its log is not ours to read."""
+        return ""
+
+    def stop(self) -> None:
+        """Delete the queues that we declared and disconnect."""
+        if self._control is not None:
+            for queue in sorted(self._queues):
+                try:
+                    self._control.delete(queue)
+                except ControlError:
+                    break
+        self._queues.clear()
+        self._detach()
+
+    def kill(self) -> None:
+        """Do what `stop` does: it is not ours to end."""
+        self.stop()
+
+    def _explain(self, error: ControlError) -> str:
+        return explain(self.name, self._external, self._at, self._environ, error)
