@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.drivers.registry import protocol_of
+
 from bench.record.account import Account
 from bench.results import Outcome
 from bench.run.assignment import Assignment, endpoint_fields
@@ -115,7 +115,7 @@ def _with_workers(given: Conditions, broker: Broker, folder: Path) -> Raw:
 
 def _tasks(given: Conditions, broker: Broker, folder: Path, wake: list[int]) -> list[Assignment]:
     workers = given.workload.workers
-    endpoint = endpoint_fields(broker.endpoint(protocol_of(given.target.driver)))
+    endpoint = endpoint_fields(broker.endpoint(given.target.protocol))
     tasks = []
     for role, base in (("producer", 0), ("consumer", workers)):
         for worker in range(workers):

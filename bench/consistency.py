@@ -1,0 +1,81 @@
+"""What takes two parts of a scenario to check: names, protocols, promises a store cannot keep. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from bench.drivers.registry import DRIVERS
+from bench.faults import Fault
+from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
+from brokers.settings import QpidBrokerJSettings
+
+
+def inconsistencies(scenario: Scenario) -> Iterator[Fault]:
+    """Return a fault for each part that does not fit another."""
+    for where, names in (
+        ("brokers", [broker.name for broker in scenario.brokers]),
+        ("targets", [target.name for target in scenario.targets]),
+        ("workloads", [workload.name for workload in scenario.workloads]),
+    ):
+        yield from _repeated(where, names)
+    for index, target in enumerate(scenario.targets):
+        yield from _target(scenario, f"targets.{index}", target)
+    yield from _durability(scenario)
+    yield from _quick(scenario)
+    yield from _schedule_lengths(scenario)
+
+
+def _repeated(where: str, names: Iterable[str]) -> Iterator[Fault]:
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield Fault(where, f"{name!r} stands {times} times: names must differ")
+
+
+def _target(scenario: Scenario, path: str, target: Target) -> Iterator[Fault]:
+    brokers = {broker.name: broker for broker in scenario.brokers}
+    if target.broker not in brokers:
+        yield Fault(f"{path}.broker", f"{target.broker!r} is no entry of brokers: there are {', '.join(brokers)}")
+        return
+    if target.driver not in DRIVERS:
+        yield Fault(f"{path}.driver", f"{target.driver!r} is no driver: choose {', '.join(DRIVERS)}")
+        return
+    speaks = DRIVERS[target.driver].protocol
+    if speaks != target.protocol:
+        fitting = ", ".join(name for name, driver in DRIVERS.items() if driver.protocol == target.protocol)
+        yield Fault(f"{path}.driver", f"{target.driver!r} speaks {speaks}, not {target.protocol}: choose {fitting}")
+    scripted = isinstance(brokers[target.broker], MemoryBroker)
+    if scripted != (target.protocol == "memory"):
+        kind = "a scripted memory broker" if scripted else "a real broker"
+        allowed = "memory" if scripted else "amqp091 or amqp10"
+        yield Fault(f"{path}.protocol", f"{target.protocol!r} on {kind}: use {allowed}")
+
+
+def _durability(scenario: Scenario) -> Iterator[Fault]:
+    durable = [workload.name for workload in scenario.workloads if workload.durable]
+    if not durable:
+        return
+    for index, broker in enumerate(scenario.brokers):
+        used = any(target.broker == broker.name for target in scenario.targets)
+        if used and isinstance(broker, QpidBrokerJSettings) and broker.store == "memory":
+            yield Fault(
+                f"brokers.{index}.store",
+                f"'memory' keeps nothing, and workload {', '.join(durable)} is durable: use bdb or derby, or durable = false",
+            )
+
+
+def _quick(scenario: Scenario) -> Iterator[Fault]:
+    names = [workload.name for workload in scenario.workloads]
+    for name in scenario.quick.workloads or ():
+        if name not in names:
+            yield Fault("quick.workloads", f"{name!r} is no workload: there are {', '.join(names)}")
+
+
+def _schedule_lengths(scenario: Scenario) -> Iterator[Fault]:
+    # The intended times of a trial are made in memory to be counted against what was sent.
+    most = 200_000_000
+    for index, workload in enumerate(scenario.workloads):
+        load = workload.load
+        if isinstance(load, RateLoad) and load.rate * workload.duration / 1e9 > most:
+            yield Fault(
+                f"workloads.{index}.duration",
+                f"{load.rate:,.0f} messages a second for that long are more than {most:,}: shorten it",
+            )

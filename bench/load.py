@@ -1,0 +1,196 @@
+"""Reading scenarios: from a name or a path and `--set` overrides to a resolved Scenario, or every fault at once.
+
+Nothing else in the suite sees TOML. What a single model cannot check, because it takes
+two parts of the file, is in `bench.consistency`.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from bench.consistency import inconsistencies
+from bench.faults import Fault, ScenarioError, from_pydantic
+from bench.drivers.registry import DRIVERS, driver_named
+from bench.overrides import apply_overrides
+from bench.scenario import InFlightLoad, MemoryBroker, Quick, Scenario, Workload
+
+SHIPPED = Path(__file__).parent / "scenarios"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A scenario ready to run.
+
+    Attributes:
+        scenario: as resolved: overrides, driver, `--quick` and sweeps applied.
+        text: the file as given.
+        overrides: as given.
+        quick: whether `--quick` was applied.
+    """
+
+    scenario: Scenario
+    text: str
+    overrides: tuple[str, ...]
+    quick: bool
+
+
+def load_scenario(
+    name_or_path: str, overrides: Sequence[str] = (), *, quick: bool = False, driver: str | None = None
+) -> Loaded:
+    """Read, check and resolve a scenario.
+
+    Args:
+        name_or_path: name of a shipped scenario, or path of a TOML file.
+        overrides: `path=value` each, the value in TOML syntax or plain text.
+        quick: apply the scenario's `quick` table.
+        driver: use this driver for every target whose protocol it speaks; `memory` for all.
+
+    Raises:
+        ScenarioError: with every fault found.
+    """
+    text = _read(_find(name_or_path))
+    document = _parse(name_or_path, text)
+    faults = list(apply_overrides(document, overrides))
+    try:
+        scenario = Scenario.model_validate(document)
+    except ValidationError as error:
+        faults += from_pydantic(error, document)
+        scenario = _salvage(document)
+    faults += inconsistencies(scenario)
+    if driver is not None:
+        faults += _driver_faults(scenario, driver)
+    if faults:
+        raise ScenarioError(faults)
+    return Loaded(resolve(scenario, quick=quick, driver=driver), text, tuple(overrides), quick)
+
+
+def shipped_scenarios() -> Iterator[Scenario]:
+    """Return the shipped scenarios, in order of name."""
+    for path in sorted(SHIPPED.glob("*.toml")):
+        yield Scenario.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def resolve(scenario: Scenario, *, quick: bool = False, driver: str | None = None) -> Scenario:
+    """Return what is run: `--driver`, `--quick` and sweeps applied."""
+    if driver is not None:
+        scenario = _with_driver(scenario, driver)
+    if quick:
+        scenario = _quickened(scenario)
+    workloads = tuple(single for workload in scenario.workloads for single in _singles(workload))
+    return scenario.model_copy(update={"workloads": workloads})
+
+
+def _find(name_or_path: str) -> Path:
+    if os.sep not in name_or_path and not name_or_path.endswith(".toml"):
+        path = SHIPPED / f"{name_or_path}.toml"
+        if path.exists():
+            return path
+        names = sorted(found.stem for found in SHIPPED.glob("*.toml"))
+        near = difflib.get_close_matches(name_or_path, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(names)}, or name a file"
+        raise ScenarioError([Fault("scenario", f"{name_or_path!r} is no shipped scenario: {hint}")])
+    return Path(name_or_path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        fault = Fault("scenario", f"{path} cannot be read ({error.strerror}): name a TOML file, or see `bench scenarios`")
+    except UnicodeDecodeError as error:
+        fault = Fault("scenario", f"{path} is no UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8")
+    raise ScenarioError([fault])
+
+
+def _parse(name: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError([Fault("scenario", f"{name} is no valid TOML: {error}")]) from error
+
+
+def _salvage(document: dict[str, Any]) -> Scenario:
+    """Return the sound parts of a faulty scenario, so that what is wrong between them is told at once too."""
+    parts: dict[str, Any] = {"name": "faulty"}
+    for field in ("brokers", "targets", "workloads", "quick"):
+        whole = TypeAdapter[Any](Scenario.model_fields[field].annotation)
+        given = document.get(field, ())
+        parts[field] = _sound(whole, given)
+    known = {broker.name for broker in parts["brokers"]}
+    named = {str(broker.get("name")) for broker in _tables(document.get("brokers"))}
+    # A target of a broker that is faulty itself is told of once that broker is mended.
+    parts["targets"] = tuple(t for t in parts["targets"] if t.broker in known or t.broker not in named)
+    return Scenario.model_construct(**parts)
+
+
+def _sound(adapter: TypeAdapter[Any], given: object) -> Any:  # noqa: ANN401  (whatever the field holds)
+    if not isinstance(given, list):
+        try:
+            return adapter.validate_python(given)
+        except ValidationError:
+            return Quick() if isinstance(given, dict) else ()
+    found: list[Any] = []
+    for entry in given:
+        try:
+            found += adapter.validate_python([entry])
+        except ValidationError:
+            continue
+    return tuple(found)
+
+
+def _tables(given: object) -> Iterator[dict[str, Any]]:
+    yield from (entry for entry in given if isinstance(entry, dict)) if isinstance(given, list) else ()
+
+
+def _driver_faults(scenario: Scenario, name: str) -> Iterator[Fault]:
+    try:
+        driver = driver_named(name)
+    except ValueError as error:
+        yield Fault("--driver", str(error))
+        return
+    if driver.protocol != "memory" and all(target.protocol != driver.protocol for target in scenario.targets):
+        protocols = ", ".join(sorted({target.protocol for target in scenario.targets}))
+        yield Fault("--driver", f"{name!r} speaks {driver.protocol}; the targets of {scenario.name} speak {protocols}")
+
+
+def _with_driver(scenario: Scenario, name: str) -> Scenario:
+    if DRIVERS[name].protocol != "memory":
+        targets = tuple(
+            t.model_copy(update={"driver": name}) if t.protocol == DRIVERS[name].protocol else t
+            for t in scenario.targets
+        )
+        return scenario.model_copy(update={"targets": targets})
+    brokers = tuple(
+        b if isinstance(b, MemoryBroker) else MemoryBroker(name=b.name, kind="memory") for b in scenario.brokers
+    )
+    scripted = tuple(t.model_copy(update={"driver": "memory", "protocol": "memory"}) for t in scenario.targets)
+    return scenario.model_copy(update={"brokers": brokers, "targets": scripted})
+
+
+def _quickened(scenario: Scenario) -> Scenario:
+    quick = scenario.quick
+    kept = tuple(
+        workload.model_copy(update={"duration": quick.duration})
+        for workload in scenario.workloads
+        if quick.workloads is None or workload.name in quick.workloads
+    )
+    plan = scenario.plan.model_copy(
+        update={"repetitions": quick.repetitions, "restart": quick.restart, "warm_up": quick.warm_up}
+    )
+    return scenario.model_copy(update={"workloads": kept, "plan": plan})
+
+
+def _singles(workload: Workload) -> Iterator[Workload]:
+    load = workload.load
+    if not isinstance(load, InFlightLoad) or len(load.in_flight) == 1:
+        yield workload
+        return
+    for bound in load.in_flight:
+        single = load.model_copy(update={"in_flight": (bound,)})
+        yield workload.model_copy(update={"name": f"{workload.name}-{bound}", "load": single})
