@@ -1,0 +1,65 @@
+"""A figure as inline SVG: small, deterministic, safe beside others in one page, light or dark.
+
+Colours become CSS variables (`--c0`…, `--ink`, `--faint`, `--shade`), the font is the
+page's, identifiers get a prefix, and nothing points outside the page.
+"""
+
+import html
+import io
+import re
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from reports.charts.theme import FAINT, INK, PALETTE, RC, SHADE
+
+_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+_VARIABLES = {color.lower(): f"var(--c{place})" for place, color in enumerate(PALETTE)} | {
+    INK: "var(--ink)",
+    FAINT: "var(--faint)",
+    SHADE: "var(--shade)",
+    "#000000": "var(--ink)",
+}
+_ID = re.compile(r'\bid="([^"]+)"')
+_REFERENCE = re.compile(r'(?:href="|url\()#([^")]+)')
+
+
+def to_svg(figure: Figure, prefix: str, description: str) -> str:
+    """Return `<svg>…</svg>` for a page.
+
+    Args:
+        figure: made under `RC`.
+        prefix: unique in the page; opens every identifier.
+        description: what the figure shows, for those who do not see it.
+    """
+    written = io.StringIO()
+    with mpl.rc_context(RC):
+        figure.savefig(written, format="svg", metadata=_METADATA, transparent=True, dpi=72)
+    text = written.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"\bxlink:href=", "href=", text)
+    text = _identifiers(text, prefix)
+    for color, variable in _VARIABLES.items():
+        text = re.sub(re.escape(color), variable, text, flags=re.IGNORECASE)
+    text = re.sub(r"font-family: [^;\"]+;? ?", "", text)  # the page's own
+    text = re.sub(r"font: ([^;\"]*?)([\d.]+)px [^;\"]+", r"font: \1\2px var(--font)", text)
+    text = re.sub(r"(\d\.\d{2})\d+", r"\1", text)
+    view = re.search(r'viewBox="([^"]+)"', text)
+    box = view[1] if view else "0 0 432 288"
+    opening = f'<svg class="figure" viewBox="{box}" role="img" aria-label="{html.escape(description, quote=True)}">'
+    text = re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)
+    return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _identifiers(text: str, prefix: str) -> str:
+    used = set(_REFERENCE.findall(text))
+
+    def rename(match: re.Match[str]) -> str:
+        return f'id="{prefix}-{match[1]}"' if match[1] in used else ""
+
+    text = _ID.sub(rename, text)
+    text = text.replace("<g >", "<g>")
+    return re.sub(r'(href="|url\()#', rf"\1#{prefix}-", text)

@@ -1,0 +1,137 @@
+"""How figures look: one colour a target everywhere, one dash a protocol, labels at the lines.
+
+Colours are those of Okabe & Ito (2008), told apart with any common colour blindness. In a
+page each stands for a CSS variable, so that one SVG serves light and dark.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from reports.format import number
+from reports.summary import TargetSummary
+
+PALETTE = ("#0072B2", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#E69F00")
+INK = "#1b1c1d"
+"""Text and axes."""
+FAINT = "#c9cacb"
+"""Grid lines."""
+SHADE = "#e8e9ea"
+"""The warm-up."""
+RC = {
+    "font.size": 10.5,
+    "font.family": "sans-serif",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "busbench",
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.labelsize": 10.5,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "lines.linewidth": 2.0,
+}
+"""Settings of matplotlib under which figures are made and written."""
+
+_DASHES = {"AMQP 0-9-1": "-", "AMQP 1.0": (0, (4, 1.4)), "memory": "-"}
+_LABEL_WIDTH = 12
+_STEPS = ((0.8, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)), (float("inf"), (1.0,)))
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one target is drawn."""
+
+    label: str
+    color: str
+    dash: str | tuple[int, tuple[float, float]]
+
+    @property
+    def wrapped(self) -> str:
+        """The label on lines of at most 12 characters, where words allow."""
+        return textwrap.fill(self.label, _LABEL_WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def styles(targets: Sequence[TargetSummary]) -> dict[str, Style]:
+    """Return the style of each target by name: colour by order, dash by protocol."""
+    return {
+        target.name: Style(target.label, PALETTE[place % len(PALETTE)], _DASHES.get(target.protocol, "-"))  # type: ignore[arg-type]
+        for place, target in enumerate(targets)
+    }
+
+
+def figure(height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure 6 inches wide and its axes, one above the other with a shared x axis."""
+    made = Figure(figsize=(6.0, height), layout=None)
+    axes = made.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+    return made, list(axes)
+
+
+def spread_out(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Return places moved apart to at least `gap`, in their order and within low … high where they fit."""
+    order = np.argsort(places, kind="stable")
+    moved = np.array(places, float)[order]
+    for k in range(1, len(moved)):
+        moved[k] = max(moved[k], moved[k - 1] + gap)
+    if len(moved) and moved[-1] > high:
+        moved[-1] = high
+        for k in range(len(moved) - 2, -1, -1):
+            moved[k] = min(moved[k], moved[k + 1] - gap)
+    if len(moved) and moved[0] < low:
+        moved += low - moved[0]
+    result = np.empty(len(moved))
+    result[order] = moved
+    return [float(place) for place in result]
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
+    """Write each target's label at the right of the axes, joined to its line's end (x, y); limits must be final."""
+    if not ends:
+        return
+    points = axes.transAxes.inverted().transform(axes.transData.transform([(x, y) for x, y, _ in ends]))
+    height = axes.get_window_extent().height / axes.figure.dpi * 72
+    lines = max(style.wrapped.count("\n") + 1 for _, _, style in ends)
+    gap = (lines * 11.5 + 3) / height
+    places = spread_out([float(point[1]) for point in points], gap, gap / 2, 1 - gap / 2)
+    for (x, y, style), place in zip(ends, places, strict=True):
+        axes.annotate(
+            style.wrapped,
+            xy=(x, y),
+            xytext=(1.05, place),
+            textcoords="axes fraction",
+            color=style.color,
+            fontsize=9.5,
+            fontweight="bold",
+            va="center",
+            linespacing=1.05,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": style.color, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)},
+        )
+
+
+def millisecond_axis(axes: Axes) -> None:
+    """Make the y axis logarithmic in ms, with plain numbers, fewer the more decades it spans."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    decades = float(np.log10(high / low))
+    steps = next(steps for limit, steps in _STEPS if decades <= limit)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _plain(value: float) -> str:
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text

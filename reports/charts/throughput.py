@@ -1,0 +1,42 @@
+"""Throughput: what each trial achieved beside what was offered."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from reports.charts.theme import INK, Style
+from reports.format import count
+
+
+def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered: float | None) -> Axes:
+    """Draw one dot a trial on one row a target.
+
+    Args:
+        axes: to draw on.
+        trials: rows of `Dataset.trials` of one workload, those that may be used.
+        styles: by target.
+        offered: messages a second; None in a closed loop.
+    """
+    rows = list(styles)
+    for place, (target, style) in enumerate(styles.items()):
+        rates = trials.loc[trials["target"] == target, "achieved_rate"]
+        axes.plot(
+            rates.to_numpy(), [place] * len(rates), "o", color=style.color, markersize=7, alpha=0.75, markeredgewidth=0
+        )
+        if rates.empty:
+            axes.text(0.02, place, "no usable trial", transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+    axes.set_yticks(range(len(rows)), [style.wrapped for style in styles.values()])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    highest = max(float(trials["achieved_rate"].max()) if len(trials) else 1.0, offered or 0.0)
+    axes.set_xlim(0, highest * 1.12)
+    if offered is not None:
+        axes.axvline(offered, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=0)
+        axes.text(offered, 1.02, f"offered {count(offered)}", transform=axes.get_xaxis_transform(), ha="center", fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+    axes.set_xlabel("achieved, messages a second")
+    return axes
