@@ -67,7 +67,7 @@ def _location(steps: Sequence[int | str], document: dict[str, Any]) -> list[int 
 
 
 def _text(detail: Any, location: list[Any], document: dict[str, Any]) -> str:  # noqa: ANN401  (pydantic's own record)
-    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
+    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ").replace("tuple", "list")
     if kind == "extra_forbidden":
         return _unknown(str(location[-1]), location, document)
     if kind == "missing":

@@ -4,6 +4,7 @@ Nothing else in the suite sees TOML. What a single model cannot check, because i
 two parts of the file, is in `bench.consistency`.
 """
 
+import contextlib
 import difflib
 import os
 import tomllib
@@ -117,30 +118,28 @@ def _parse(name: str, text: str) -> dict[str, Any]:
 
 def _salvage(document: dict[str, Any]) -> Scenario:
     """Return the sound parts of a faulty scenario, so that what is wrong between them is told at once too."""
-    parts: dict[str, Any] = {"name": "faulty"}
-    for field in ("brokers", "targets", "workloads", "quick"):
-        whole = TypeAdapter[Any](Scenario.model_fields[field].annotation)
-        given = document.get(field, ())
-        parts[field] = _sound(whole, given)
+    parts: dict[str, Any] = {"name": "faulty", "quick": Quick()}
+    with contextlib.suppress(ValidationError):
+        parts["quick"] = Quick.model_validate(document.get("quick", {}))
+    for field in ("brokers", "targets", "workloads"):
+        entries = TypeAdapter[Any](Scenario.model_fields[field].annotation)
+        parts[field] = _sound(entries, document.get(field))
     known = {broker.name for broker in parts["brokers"]}
     named = {str(broker.get("name")) for broker in _tables(document.get("brokers"))}
-    # A target of a broker that is faulty itself is told of once that broker is mended.
+    # What names a part that is faulty itself is told of once that part is mended.
     parts["targets"] = tuple(t for t in parts["targets"] if t.broker in known or t.broker not in named)
+    sound = {workload.name for workload in parts["workloads"]}
+    faulty = {str(workload.get("name")) for workload in _tables(document.get("workloads"))} - sound
+    kept = tuple(name for name in parts["quick"].workloads or () if name not in faulty)
+    parts["quick"] = parts["quick"].model_copy(update={"workloads": kept})
     return Scenario.model_construct(**parts)
 
 
-def _sound(adapter: TypeAdapter[Any], given: object) -> Any:  # noqa: ANN401  (whatever the field holds)
-    if not isinstance(given, list):
-        try:
-            return adapter.validate_python(given)
-        except ValidationError:
-            return Quick() if isinstance(given, dict) else ()
+def _sound(adapter: TypeAdapter[Any], given: object) -> tuple[Any, ...]:
     found: list[Any] = []
-    for entry in given:
-        try:
+    for entry in _tables(given):
+        with contextlib.suppress(ValidationError):
             found += adapter.validate_python([entry])
-        except ValidationError:
-            continue
     return tuple(found)
 
 

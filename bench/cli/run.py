@@ -29,7 +29,7 @@ _SECONDS_A_MINUTE = 60
 _NOTABLE_PACKAGES = ("rabbitmq-server", "erlang-base", "openjdk-", "qpid-broker-j")
 
 
-def run(  # noqa: PLR0913  (one parameter an option)
+def run(  
     scenario: Annotated[
         str | None, typer.Argument(help="Name of a shipped scenario (see `bench scenarios`) or path of a TOML file.")
     ] = None,
