@@ -1,11 +1,14 @@
 """How numbers and names are printed, the same in every format. Pure."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.units import NS_PER_MS
 
 PROTOCOLS = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0", "memory": "memory"}
+Printer = Callable[[float | None], str]
+"""Any of the functions below: a number to its text, without a unit."""
 _SIGNIFICANT = 3
 
 

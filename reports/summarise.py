@@ -10,7 +10,7 @@ from bench.scenario import MemoryBroker, RateLoad, Scenario, Target, Workload
 from reports.beside import caveats, environment, not_shown
 from reports.dataset import Dataset
 from reports.durability import durability
-from reports.format import PROTOCOLS, Name, count
+from reports.format import PROTOCOLS, Name, count, listed
 from reports.quantiles import PERCENTILES
 from reports.questions import Question, questions
 from reports.spread import not_enough, spread
@@ -93,6 +93,7 @@ def summarise(data: Dataset) -> Summary:
             Absent(target=row.target, workload=row.workload, repetition=row.repetition, why=row.why)
             for row in data.absent.itertuples()
         ),
+        promises=tuple(_promises(asked, found, cells)),
         not_shown=not_shown(scenario, cells),
         trials_finished=len(data.trials),
         trials_usable=int(data.trials["usable"].sum()),
@@ -246,6 +247,17 @@ def _remarks(question: Question, found: dict[str, Name], cells: dict[tuple[str, 
                 yield f"{where}: {remark.rstrip('.')}."
 
 
+def _promises(
+    asked: tuple[Question, ...], found: dict[str, Name], cells: dict[tuple[str, str], Cell]
+) -> Iterator[str]:
+    for question in asked:
+        groups: dict[str, list[str]] = {}
+        for target, name in found.items():
+            groups.setdefault(cells[target, question.workloads[0].name].durability, []).append(name.label)
+        parts = [f"{listed(labels)}: {promise}" for promise, labels in groups.items()]
+        yield f"{question.name}: {next(iter(groups))}." if len(parts) == 1 else f"{question.name}: {'; '.join(parts)}."
+
+
 def _run(run: RunRecord) -> RunSummary:
     return RunSummary(
         run_id=run.run_id,
@@ -267,6 +279,7 @@ def _target(data: Dataset, target: Target, name: Name) -> TargetSummary:
         driver=target.driver,
         place=_place(data.runs[0].scenario, target),
         runtime=broker.runtime if broker else "",
+        limits=broker.limits if broker else {},
         labels=broker.labels if broker else (),
     )
 

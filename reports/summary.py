@@ -82,6 +82,8 @@ class TargetSummary(Model):
     driver: str
     place: str
     runtime: str
+    limits: dict[str, str]
+    """How memory cap and CPU count are applied."""
     labels: tuple[str, ...]
     """Words of the broker's that a report must show."""
 
@@ -225,6 +227,8 @@ class Summary(Model):
     settings: tuple[SettingRow, ...]
     environment: tuple[Fact, ...]
     absent: tuple[Absent, ...]
+    promises: tuple[str, ...]
+    """What a confirmed message survives, workload by workload."""
     not_shown: tuple[str, ...]
     """What this run says nothing about."""
     trials_finished: int

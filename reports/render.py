@@ -1,0 +1,61 @@
+"""From results folders to report files: what the command line and the conductor call."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from reports.dataset import load
+from reports.errors import ReportError
+from reports.export.json import to_json
+from reports.export.markdown import to_markdown
+from reports.page.figures import panels
+from reports.page.page import render_page
+from reports.summarise import summarise
+from reports.summary import Summary
+
+HTML = "report.html"
+MARKDOWN = "report.md"
+JSON = "summary.json"
+
+
+def render(
+    folders: Sequence[Path], *, html: Path | None = None, markdown: Path | None = None, json: Path | None = None
+) -> Summary:
+    """Read results folders of one scenario and write a report in the formats that have a path.
+
+    Returns:
+        What the report says.
+
+    Raises:
+        ReportError: results cannot be read, or a file cannot be written.
+    """
+    data = load(*folders)
+    summary = summarise(data)
+    if json:
+        _write(json, lambda: to_json(summary))
+    if markdown:
+        _write(markdown, lambda: to_markdown(summary))
+    if html:
+        _write(html, lambda: render_page(summary, panels(data, summary)))
+    return summary
+
+
+def render_into(folder: Path) -> Path:
+    """Write report.html, report.md and summary.json into a results folder; return the path of the page.
+
+    Raises:
+        ReportError: see `render`.
+    """
+    render([folder], html=folder / HTML, markdown=folder / MARKDOWN, json=folder / JSON)
+    return folder / HTML
+
+
+def _write(path: Path, text: Callable[[], str]) -> None:
+    content = text()
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(content, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        message = f"{path} cannot be written ({error.strerror}): name a file in a folder that exists and has room."
+        raise ReportError(message) from None
