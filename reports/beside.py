@@ -28,12 +28,12 @@ def _caveats(data: Dataset) -> Iterator[str]:
         )
     left_out = data.trials[~data.trials["usable"]]
     if len(left_out):
-        yield f"{len(left_out)} of {len(data.trials)} finished trials are left out, each with its reason below."
+        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, each with its reason below."
     if len(data.absent):
-        yield f"{len(data.absent)} planned trials have no result."
+        yield f"Without a result: {len(data.absent)} of {sum(len(run.plan) for run in data.runs)} planned trials."
     lost = int(data.trials["ledger_lost"].sum())
     if lost:
-        yield f"{count(lost)} confirmed messages were lost: see the ledger."
+        yield f"Confirmed messages lost: {count(lost)}; see the ledger."
     unbalanced = int((~data.trials["ledger_balanced"]).sum())
     if unbalanced:
         yield f"The ledger of {unbalanced} trials does not balance: our own counting is wrong there."

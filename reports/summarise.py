@@ -12,7 +12,7 @@ from reports.dataset import Dataset
 from reports.durability import durability
 from reports.format import PROTOCOLS, Name, count, listed
 from reports.quantiles import PERCENTILES
-from reports.questions import Question, questions
+from reports.questions import Question, in_flight, questions
 from reports.spread import not_enough, spread
 from reports.summary import (
     Absent,
@@ -148,17 +148,17 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     a_trial = messages / len(latency) if len(latency) else 0.0
     seconds = float(trials["measured_s"].mean()) if len(trials) else 0.0
     missing = "no usable trial"
+    planned = sum(
+        line.target == target.name and line.workload == workload.name for run in data.runs for line in run.plan
+    )
     return Cell(
         target=target.name,
         workload=workload.name,
-        planned=sum(
-            planned.target == target.name and planned.workload == workload.name
-            for run in data.runs
-            for planned in run.plan
-        ),
+        planned=planned,
         n=len(trials),
         latency_tag="response" if tag == "response" else "service",
         messages=messages,
+        in_flight=None if isinstance(workload.load, RateLoad) else in_flight(workload),
         offered_rate=workload.load.rate if isinstance(workload.load, RateLoad) else None,
         achieved_rate=spread(trials["achieved_rate"], missing),
         latency_ns={
@@ -171,12 +171,16 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         broker_rss=spread(trials["broker_rss_peak"]),
         client_bound=bool(trials["client_bound"].any()),
         durability=durability(data.runs[0].scenario, target.broker, workload),
-        remarks=tuple(_cell_remarks(everything, trials, latency)),
+        remarks=tuple(_cell_remarks(planned, everything, trials, latency)),
     )
 
 
-def _cell_remarks(everything: pd.DataFrame, trials: pd.DataFrame, latency: pd.DataFrame) -> Iterator[str]:
+def _cell_remarks(
+    planned: int, everything: pd.DataFrame, trials: pd.DataFrame, latency: pd.DataFrame
+) -> Iterator[str]:
     total = len(everything)
+    if total < planned:
+        yield f"{planned - total} of {planned} planned trials without a result"
     if bool(trials["client_bound"].any()):
         yield "client-bound: a lower bound"
     for outcome, group in trials[trials["outcome"] != "completed"].groupby("outcome"):
@@ -241,8 +245,6 @@ def _remarks(question: Question, found: dict[str, Name], cells: dict[tuple[str, 
         for workload in question.workloads:
             cell = cells[target, workload.name]
             where = f"{name.label}, {workload.name}" if len(question.workloads) > 1 else name.label
-            if cell.n < cell.planned:
-                yield f"{where}: {cell.n} of {cell.planned} planned trials are used."
             for remark in cell.remarks:
                 yield f"{where}: {remark.rstrip('.')}."
 
@@ -290,7 +292,13 @@ def _place(scenario: Scenario, target: Target) -> str:
 
 
 def _ledger(data: Dataset) -> Iterator[LedgerRow]:
-    for (target, workload), group in data.trials.groupby(_KEY, sort=False):
+    scenario = data.runs[0].scenario
+    groups = {key: group for key, group in data.trials.groupby(_KEY)}
+    order = [(target.name, workload.name) for workload in scenario.workloads for target in scenario.targets]
+    for target, workload in order:
+        if (target, workload) not in groups:
+            continue
+        group = groups[target, workload]
         checked = group["little_holds"].dropna()
         yield LedgerRow(
             target=target,

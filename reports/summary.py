@@ -47,6 +47,8 @@ class Cell(Model):
     """`response` (received - intended), or `service` (received - sent) in a closed loop."""
     messages: int
     """Latencies measured, all usable trials together."""
+    in_flight: int | None
+    """Bound of messages in flight; None in an open loop."""
     offered_rate: float | None
     """Messages a second that were due; None in a closed loop."""
     achieved_rate: Spread

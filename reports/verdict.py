@@ -91,20 +91,23 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> tuple[str, str | Non
     figures = _figures(case)
     if not figures:
         return "No result: no trial could be used.", None
+    if case.mode == "quick":
+        opening = _opening(case)
+        return f"A quick look, no verdict: {opening[0].lower()}{opening[1:]} {figures}.", None
     refusal = _refusal(case)
     if refusal:
-        return f"{refusal} {_opening(case)}: {figures}.", None
+        return f"{refusal} {_opening(case)} {figures}.", None
     standings = [_standing(case, workload, judged) for workload in case.rows]
     winners = {winner.name.target if winner else None for _, winner in standings}
     if len(standings) == 1:
         sentence, winner = standings[0]
-        return f"{sentence} {_opening(case)}: {figures}.", winner.name.target if winner else None
+        return f"{sentence} {_opening(case)} {figures}.", winner.name.target if winner else None
     if len(winners) == 1 and None not in winners:
         best = standings[0][1]
         assert best is not None
         sentence = f"{best.name.full} carries most at every bound."
-        return f"{sentence} {_opening(case)}: {figures}.", best.name.target
-    return f"No single winner over the sweep. {_opening(case)}: {figures}.", None
+        return f"{sentence} {_opening(case)} {figures}.", best.name.target
+    return f"No single winner over the sweep. {_opening(case)} {figures}.", None
 
 
 def _candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
@@ -115,8 +118,6 @@ def _candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
 
 def _refusal(case: Case) -> str:
     rows = [row for group in case.rows.values() for row in group]
-    if case.mode == "quick":
-        return "A quick look at the shape, no verdict."
     if case.by_throughput and case.cpus is None:
         return f"Not ranked: the host's CPUs are not known, and throughput is ranked on {MIN_CPUS} or more."
     if case.by_throughput and (case.cpus or 0) < MIN_CPUS:
@@ -207,8 +208,9 @@ def _figures(case: Case) -> str:
         known = [row for row in rows if row.median is not None]
         if known:
             bound = " (client-bound: a lower bound)" if any(row.client_bound for row in known) else ""
-            groups.setdefault(name.who, []).append(f"{_figure(case, known)} over {name.way}{bound}")
-    return "; ".join(f"{who} {', '.join(parts)}" for who, parts in groups.items())
+            who = "" if name.who in groups else f" for {name.who}"
+            groups.setdefault(name.who, []).append(f"{_figure(case, known)}{who} over {name.way}{bound}")
+    return "; ".join(listed(parts) for parts in groups.values())
 
 
 def _figure(case: Case, rows: Sequence[Row]) -> str:

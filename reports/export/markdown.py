@@ -80,7 +80,7 @@ def _values(cell: Cell) -> Iterator[str]:
 def _value(spread: Spread, text: Printer) -> str:
     if spread.median is None:
         return spread.why.partition(":")[0] or "–"
-    if spread.n < 2:  # noqa: PLR2004  (one trial has no range)
+    if spread.n < 2 or (not spread.never and text(spread.low) == text(spread.high)):  # noqa: PLR2004  (no range)
         return text(spread.median)
     return f"{text(spread.median)} ({text(spread.low)}–{text(spread.high) if spread.high is not None else 'never'})"
 

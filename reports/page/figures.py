@@ -131,7 +131,7 @@ def _percentiles_sentence(cells: list[Cell]) -> str:
     tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds)
     return (
         f"From target to target the median {shown[0].latency_tag} {middle} ms, and p99 {tail} ms."
-        " Histograms of all usable trials are added; a curve ends where the data do."
+        " Histograms of all usable trials are added; a curve ends where too few messages, or none that came, carry it."
     )
 
 

@@ -11,6 +11,22 @@ from reports.page.figures import Panel
 from reports.summary import Spread, Summary
 
 _HERE = Path(__file__).parent
+_LEDGER = {
+    "sent": "sent",
+    "confirmed": "confirmed",
+    "received": "received",
+    "lost": "lost",
+    "duplicated": "duplicated",
+    "reordered": "reordered",
+    "unknown": "unknown",
+    "unconfirmed_missing": "unconfirmed and missing",
+    "redelivered": "redelivered",
+    "refused": "refused",
+    "returned": "returned",
+    "foreign": "foreign",
+    "stray": "stray",
+}
+_ALWAYS = ("sent", "confirmed", "received", "lost", "duplicated", "reordered", "unknown")
 
 
 def render_page(summary: Summary, panels: dict[str, list[Panel]]) -> str:
@@ -35,6 +51,12 @@ def render_page(summary: Summary, panels: dict[str, list[Panel]]) -> str:
         "number": lambda spread: _value(spread, printed.number),
         "mib": lambda spread: _value(spread, printed.mebibytes),
         "ratio": printed.number,
+        "unbroken": _unbroken,
+    }
+    shown = {
+        key: name
+        for key, name in _LEDGER.items()
+        if key in _ALWAYS or any(getattr(row, key) for row in summary.ledger)
     }
     return environment.get_template("page.html.j2").render(
         report=summary,
@@ -44,7 +66,16 @@ def render_page(summary: Summary, panels: dict[str, list[Panel]]) -> str:
         labels={target.name: target.label for target in summary.targets},
         colors={target.name: f"var(--c{place % len(PALETTE)})" for place, target in enumerate(summary.targets)},
         whos=list(dict.fromkeys(target.full.rpartition(" over ")[0] for target in summary.targets)),
+        ledger_shown=shown,
+        ledger_zero=[name for key, name in _LEDGER.items() if key not in shown],
         brokers=list(dict.fromkeys(target.broker for target in summary.targets)),
+    )
+
+
+def _unbroken(words: str) -> Markup:
+    """Keep hyphenated names such as Broker-J on one line."""
+    return Markup(" ").join(
+        Markup('<span class="whole">{}</span>').format(word) if "-" in word else word for word in words.split()
     )
 
 
@@ -53,7 +84,7 @@ def _value(spread: Spread, text: printed.Printer) -> Markup:
     if spread.median is None:
         return Markup('<span class="none">–</span><small>{}</small>').format(spread.why.partition(":")[0])
     shown = Markup('<data value="{}">{}</data>').format(repr(spread.median), text(spread.median))
-    if spread.n < 2:  # noqa: PLR2004  (one trial has no range)
+    if spread.n < 2 or (not spread.never and text(spread.low) == text(spread.high)):  # noqa: PLR2004  (no range)
         return shown
     low = Markup('<data value="{}">{}</data>').format(repr(spread.low), text(spread.low))
     if spread.high is None:

@@ -12,10 +12,6 @@ from reports.page.page import render_page
 from reports.summarise import summarise
 from reports.summary import Summary
 
-HTML = "report.html"
-MARKDOWN = "report.md"
-JSON = "summary.json"
-
 
 def render(
     folders: Sequence[Path], *, html: Path | None = None, markdown: Path | None = None, json: Path | None = None
@@ -37,16 +33,6 @@ def render(
     if html:
         _write(html, lambda: render_page(summary, panels(data, summary)))
     return summary
-
-
-def render_into(folder: Path) -> Path:
-    """Write report.html, report.md and summary.json into a results folder; return the path of the page.
-
-    Raises:
-        ReportError: see `render`.
-    """
-    render([folder], html=folder / HTML, markdown=folder / MARKDOWN, json=folder / JSON)
-    return folder / HTML
 
 
 def _write(path: Path, text: Callable[[], str]) -> None:
