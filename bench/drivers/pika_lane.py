@@ -48,7 +48,9 @@ class PikaLane(Connection):
             return
         try:
             self._amqp.feed(data)
-        except (ValueError, pika.exceptions.AMQPError) as error:
+        except ValueError as error:
+            self.lose(str(error))
+        except pika.exceptions.AMQPError as error:
             self.lose(f"{type(error).__name__}: {error}")
 
     def _write(self) -> bool:

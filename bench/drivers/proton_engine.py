@@ -18,6 +18,8 @@ from bench.units import NS_PER_MS
 
 _READ_BYTES = 64 * 1024
 _MAX_FRAME = 64 * 1024
+_NOT_REFUSED = (pn.PN_SASL_NONE, pn.PN_SASL_OK)
+"""Outcomes of SASL with which the handshake goes on."""
 
 
 def _condition(condition: Any) -> str:
@@ -38,9 +40,10 @@ class ProtonConnection(Connection):
         """Begin the handshake; `make_link` is `pn_sender` or `pn_receiver`."""
         endpoint = self.context.endpoint
         self._closing = False
+        self._opened = False
         self._unsent = 0
         self._handlers: dict[int, Callable[[], None]] = {
-            pn.PN_CONNECTION_REMOTE_OPEN: self._tick,
+            pn.PN_CONNECTION_REMOTE_OPEN: self._on_connection_open,
             pn.PN_CONNECTION_REMOTE_CLOSE: self._on_connection_closed,
             pn.PN_SESSION_REMOTE_CLOSE: self._on_session_closed,
             pn.PN_LINK_REMOTE_OPEN: self._on_link_news,
@@ -59,9 +62,9 @@ class ProtonConnection(Connection):
         pn.pn_connection_set_password(self._amqp, endpoint.password)
         self._transport = pn.pn_transport()
         pn.pn_transport_set_max_frame(self._transport, _MAX_FRAME)
-        sasl = pn.pn_sasl(self._transport)
-        pn.pn_sasl_allowed_mechs(sasl, "PLAIN")
-        pn.pn_sasl_set_allow_insecure_mechs(sasl, True)  # noqa: FBT003  (positional only)
+        self._sasl = pn.pn_sasl(self._transport)
+        pn.pn_sasl_allowed_mechs(self._sasl, "PLAIN")
+        pn.pn_sasl_set_allow_insecure_mechs(self._sasl, True)  # noqa: FBT003  (positional only)
         pn.pn_transport_bind(self._transport, self._amqp)
         pn.pn_connection_open(self._amqp)
         self._session = pn.pn_session(self._amqp)
@@ -81,6 +84,14 @@ class ProtonConnection(Connection):
     @abstractmethod
     def _on_delivery(self, delivery: Any) -> None:
         """Act on a delivery's news: a settlement, or a message."""
+
+    def lose(self, detail: str) -> None:
+        """Record that the connection broke; RabbitMQ refuses a virtual host in this way."""
+        if not self._opened and pn.pn_sasl_outcome(self._sasl) == pn.PN_SASL_OK:
+            hostname = self.context.endpoint.hostname
+            self.refuse_or_lose(f"{detail}, in answer to the open frame: is there a virtual host for {hostname!r}?")
+        else:
+            super().lose(detail)
 
     def begin_close(self) -> None:
         """Begin the closing handshake."""
@@ -107,6 +118,8 @@ class ProtonConnection(Connection):
         while data and (taken := pn.pn_transport_push(self._transport, data)) > 0:
             data = data[taken:]
         self._dispatch()
+        if not self.ready and pn.pn_sasl_outcome(self._sasl) not in _NOT_REFUSED:
+            self.refuse_or_lose(f"SASL PLAIN: wrong user name or password (user {self.context.endpoint.username!r})")
 
     def _write(self) -> bool:
         transport = self._transport
@@ -143,6 +156,10 @@ class ProtonConnection(Connection):
         if not self.closed:
             self._dispatch()
             self.drain()
+
+    def _on_connection_open(self) -> None:
+        self._opened = True
+        self._tick()
 
     def _on_connection_closed(self) -> None:
         self._ended(pn.pn_connection_remote_condition(self._amqp))
