@@ -14,6 +14,7 @@ _TRUE, _FALSE, _BOOLEAN = 0x41, 0x42, 0x56
 _UINT, _SMALL_UINT = 0x70, 0x52
 _BINARY8, _BINARY32 = 0xA0, 0xB0
 _LIST8, _LIST32 = 0xC0, 0xD0
+_BYTE_MAX = 0xFF
 _FIXED_WIDTHS = {0x4: 0, 0x5: 1, 0x6: 2, 0x7: 4, 0x8: 8, 0x9: 16}
 """Bytes of a value by the upper half of its constructor (1.2)."""
 _SHORT_SIZES = frozenset((0xA, 0xC, 0xE))
@@ -46,7 +47,7 @@ def opening(size: int, *, durable: bool) -> bytes:
     `durable` is written in both cases, as brokers differ in what its absence means.
     """
     header = bytes((_DESCRIBED, _SMALL_ULONG, _HEADER, _LIST8, 2, 1, _TRUE if durable else _FALSE))
-    length = bytes((_BINARY8, size)) if size <= 0xFF else struct.pack(">BI", _BINARY32, size)
+    length = bytes((_BINARY8, size)) if size <= _BYTE_MAX else struct.pack(">BI", _BINARY32, size)
     return header + bytes((_DESCRIBED, _SMALL_ULONG, _DATA)) + length
 
 

@@ -40,7 +40,8 @@ class ConfirmWindow:
         """
         if multiple:
             last = min(tag or self._last_tag, self._last_tag)
-            seqs = [seq for t in range(self._oldest_tag, last + 1) if (seq := self._seq_of_tag.pop(t, None)) is not None]
+            tags = range(self._oldest_tag, last + 1)
+            seqs = [seq for t in tags if (seq := self._seq_of_tag.pop(t, None)) is not None]
             self._oldest_tag = max(self._oldest_tag, last + 1)
         else:
             only = self._seq_of_tag.pop(tag, None)

@@ -75,7 +75,9 @@ def connect(endpoint: Endpoint) -> socket.socket:
     try:
         stream = socket.create_connection((endpoint.host, endpoint.port), timeout=_CONNECT_S)
     except OSError as error:
-        message = f"no broker answers at {address(endpoint)}: {error.strerror or error}; is it running, is the port right?"
+        message = (
+            f"no broker answers at {address(endpoint)}: {error.strerror or error}; is it running, is the port right?"
+        )
         raise ConnectionLost(message) from error
     stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     stream.setblocking(False)  # noqa: FBT003  (positional only)

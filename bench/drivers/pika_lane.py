@@ -135,9 +135,7 @@ class PikaProducer(PikaLane, Producer):
             self._window.publish(seq)
         sent_ns = self.context.clock.now_ns()
         stamp.pack_into(self._body, self.producer, seq, intended_ns, sent_ns)
-        self._channel.basic_publish(
-            "", self.queue, bytes(self._body), self._properties, mandatory=self._limit > 0
-        )
+        self._channel.basic_publish("", self.queue, bytes(self._body), self._properties, mandatory=self._limit > 0)
         return sent_ns
 
     def unwritten(self) -> int:
@@ -219,9 +217,7 @@ class PikaConsumer(PikaLane, Consumer):
         self._channel.basic_qos(prefetch_count=self.context.spec.prefetch, callback=self._on_prefetch)
 
     def _on_prefetch(self, _frame: Any) -> None:
-        self._channel.basic_consume(
-            self.queue, self._on_message, auto_ack=self._automatic, callback=self._on_consuming
-        )
+        self._channel.basic_consume(self.queue, self._on_message, auto_ack=self._automatic, callback=self._on_consuming)
 
     def _on_consuming(self, _frame: Any) -> None:
         self.ready = True

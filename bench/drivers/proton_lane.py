@@ -61,7 +61,8 @@ class ProtonProducer(ProtonConnection, Producer):
         bytes_left = OUTPUT_LIMIT - self.unwritten()
         if bytes_left <= 0:
             return 0
-        fits = min(1 + bytes_left // (len(self._message) + _FRAMING_BYTES), max(0, pn.pn_link_credit(self._link)))
+        credit = max(0, int(pn.pn_link_credit(self._link)))
+        fits = min(credit, 1 + bytes_left // (len(self._message) + _FRAMING_BYTES))
         return min(fits, self._limit - len(self._unsettled)) if self._limit else fits
 
     def publish(self, seq: int, intended_ns: int) -> int:

@@ -1,7 +1,7 @@
 """The drivers there are, by name. A driver's client library is imported only when it is opened."""
 
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Literal, cast
 
 from bench.clock import Clock
@@ -22,6 +22,10 @@ class Driver:
     description: str
     module: str | None
     distribution: str | None = None
+
+    def client_version(self) -> str | None:
+        """Return name and version of the client library, such as `pika 1.4.4`; None where there is none."""
+        return f"{self.distribution} {metadata.version(self.distribution)}" if self.distribution else None
 
 
 DRIVERS = {

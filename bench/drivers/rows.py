@@ -73,9 +73,7 @@ class DeliveryRows(Rows):
     def deliveries(self) -> Deliveries:
         """Return what was gathered since the last call."""
         foreign, self.foreign = self.foreign, 0
-        if len(self):
-            return Deliveries(*self.take(), foreign=foreign)
-        return Deliveries(*_NO_DELIVERIES_COLUMNS, foreign=foreign) if foreign else _NO_DELIVERIES
-
-
-_NO_DELIVERIES_COLUMNS = np.empty((7, 0), np.int64)
+        if not len(self) and not foreign:
+            return _NO_DELIVERIES
+        lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered = self.take()
+        return Deliveries(lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered, foreign)
