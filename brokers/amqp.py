@@ -43,7 +43,7 @@ class AmqpBroker(Broker):
             control.delete(queue)
             control.declare(queue, self._dialect.queue(durable=durable))
         except ControlError as error:
-            raise self._fault(f"cannot declare the queue {queue!r}", error) from error
+            raise self._fault("declare", queue, error) from error
 
     def depth(self, queue: str) -> int:
         """See `Broker`."""
@@ -51,7 +51,7 @@ class AmqpBroker(Broker):
         try:
             depth = control.depth(queue)
         except ControlError as error:
-            raise self._fault(f"cannot read the depth of the queue {queue!r}", error) from error
+            raise self._fault("read the depth of", queue, error) from error
         if depth is None:
             message = f"broker {self.name!r} has no queue {queue!r}: declare it first"
             raise BrokerError(message)
@@ -63,8 +63,8 @@ class AmqpBroker(Broker):
         try:
             control.delete(queue)
         except ControlError as error:
-            raise self._fault(f"cannot delete the queue {queue!r}", error) from error
+            raise self._fault("delete", queue, error) from error
 
-    def _fault(self, what: str, error: ControlError) -> BrokerError:
+    def _fault(self, what: str, queue: str, error: ControlError) -> BrokerError:
         dead = self.failure()
-        return BrokerError(f"broker {self.name!r} {what}: {dead or error}")
+        return BrokerError(f"broker {self.name!r} cannot {what} the queue {queue!r}: {dead or error}")

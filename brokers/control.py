@@ -40,18 +40,16 @@ class VirtualHostRefusedError(ControlError):
 
 def answers_amqp10(address: Address) -> bool:
     """Return whether the port answers the SASL header of AMQP 1.0 with the same."""
-    with contextlib.suppress(OSError):
-        with socket.create_connection((address.host, address.port), CONNECT_TIMEOUT_S) as connection:
-            connection.settimeout(CONNECT_TIMEOUT_S)
-            connection.sendall(SASL_HEADER)
-            answer = b""
-            while len(answer) < len(SASL_HEADER):
-                more = connection.recv(len(SASL_HEADER) - len(answer))
-                if not more:
-                    return False
-                answer += more
-            return answer == SASL_HEADER
-    return False
+    answer = b""
+    with (
+        contextlib.suppress(OSError),
+        # The timeout holds for each read as well.
+        socket.create_connection((address.host, address.port), CONNECT_TIMEOUT_S) as connection,
+    ):
+        connection.sendall(SASL_HEADER)
+        while len(answer) < len(SASL_HEADER) and (more := connection.recv(len(SASL_HEADER) - len(answer))):
+            answer += more
+    return answer == SASL_HEADER
 
 
 class Control:

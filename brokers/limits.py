@@ -87,7 +87,7 @@ def find(cgroup: str, mountinfo: str) -> dict[str, Controller]:
     mounts: dict[str, tuple[str, Path]] = {}
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
-        kind, _, options = (right.split() + ["", "", ""])[:3]
+        kind, _, options = [*right.split(), "", "", ""][:3]
         root, point = left.split()[3:5]
         names = ["unified"] if kind == "cgroup2" else options.split(",") if kind == "cgroup" else []
         for name in names:
@@ -97,9 +97,9 @@ def find(cgroup: str, mountinfo: str) -> dict[str, Controller]:
         number, controllers, path = line.split(":", 2)
         names = ["unified"] if number == "0" else controllers.split(",")
         for name in {"memory", "cpu", "unified"}.intersection(names, mounts):
-            root, point = mounts[name]
-            inside = path.removeprefix(root) if root != "/" else path
-            found[name] = Controller(point / inside.lstrip("/"), 2 if name == "unified" else 1)
+            mounted, at = mounts[name]
+            inside = path.removeprefix(mounted) if mounted != "/" else path
+            found[name] = Controller(at / inside.lstrip("/"), 2 if name == "unified" else 1)
     return found
 
 

@@ -75,7 +75,7 @@ class QpidBrokerJ(StartedBroker):
     def _get(self, at: ports.Ports, path: str) -> dict[str, Any]:
         """Return one object of its management interface."""
         token = base64.b64encode(b"guest:guest").decode()
-        request = urllib.request.Request(  # noqa: S310  (http on loopback)
+        request = urllib.request.Request(
             f"http://{ports.LOOPBACK}:{at.http}/api/latest/{path}", headers={"Authorization": f"Basic {token}"}
         )
         # No proxy stands between us and our own loopback.

@@ -99,7 +99,8 @@ def _logger() -> dict[str, Any]:
         "type": "Console",
         "consoleStreamTarget": "STDOUT",
         "brokerloginclusionrules": [
-            {"name": name, "type": "NameAndLevel", "level": level, "loggerName": logger} for name, level, logger in rules
+            {"name": name, "type": "NameAndLevel", "level": level, "loggerName": logger}
+            for name, level, logger in rules
         ],
     }
 
@@ -118,7 +119,9 @@ def _port(name: str, protocols: list[str]) -> dict[str, Any]:
     return port
 
 
-def command(settings: QpidBrokerJSettings, ports: Ports, home: PurePosixPath, library: PurePosixPath) -> tuple[str, ...]:
+def command(
+    settings: QpidBrokerJSettings, ports: Ports, home: PurePosixPath, library: PurePosixPath
+) -> tuple[str, ...]:
     """Return the command line.
 
     Args:

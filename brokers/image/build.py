@@ -24,6 +24,8 @@ UNWANTED = ("/usr/share/man/?*/?*", "/usr/share/info/*", "/usr/share/locale/*", 
 """Folders of manual sections stay: the post-installation of Java links into them."""
 TOOLS = {"mmdebstrap": "mmdebstrap", "tar": "tar", "mvn": "maven"}
 """Programs, and the packages they come from."""
+AS_OURSELVES = ("--no-same-owner", "--preserve-permissions")
+"""Of tar: files belong to the caller, with the modes of the archive whatever the umask."""
 END_TIMEOUT_S = 30.0
 QUOTED_LINES = 15
 
@@ -68,10 +70,10 @@ def build(recipe: Recipe, root: Path, lock: int, say: Say) -> None:
 
 
 def _bootstrap(recipe: Recipe, root: Path, lock: int) -> None:
-    unpack = ("tar", "--extract", f"--directory={root}", "--no-same-owner", "--preserve-permissions", "--exclude=./dev/*")
+    unpack = ("tar", "--extract", f"--directory={root}", *AS_OURSELVES, "--exclude=./dev/*")
     environment = {**os.environ, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH}
     with tempfile.TemporaryFile() as words:
-        maker = subprocess.Popen(  # noqa: S603  (a fixed command and a checked recipe)
+        maker = subprocess.Popen(
             bootstrap_command(recipe),
             stdout=subprocess.PIPE,
             stderr=words,
@@ -81,9 +83,7 @@ def _bootstrap(recipe: Recipe, root: Path, lock: int) -> None:
             start_new_session=True,
         )
         with _ending(maker):
-            unpacked = subprocess.run(  # noqa: S603  (a fixed command)
-                unpack, stdin=maker.stdout, stderr=subprocess.PIPE, pass_fds=(lock,), check=False
-            )
+            unpacked = subprocess.run(unpack, stdin=maker.stdout, stderr=subprocess.PIPE, pass_fds=(lock,), check=False)
             if maker.stdout is not None:
                 maker.stdout.close()
             made = maker.wait()
@@ -125,9 +125,7 @@ def _add(artifact: Artifact, root: Path, lock: int) -> None:
         check(artifact, archive)
         target = root / artifact.folder.lstrip("/")
         target.mkdir(parents=True, exist_ok=True)
-        # Modes as in the archive, whatever the umask of whoever builds.
-        unpack = ("tar", "--extract", "--gzip", f"--file={archive}", f"--directory={target}")
-        _run((*unpack, "--no-same-owner", "--preserve-permissions"), root, lock)
+        _run(("tar", "--extract", "--gzip", f"--file={archive}", f"--directory={target}", *AS_OURSELVES), root, lock)
 
 
 def check(artifact: Artifact, archive: Path) -> None:
@@ -150,7 +148,7 @@ def check(artifact: Artifact, archive: Path) -> None:
 
 
 def _run(command: tuple[str, ...], folder: Path, lock: int) -> None:
-    done = subprocess.run(  # noqa: S603  (a fixed command and a checked recipe)
+    done = subprocess.run(
         command,
         cwd=folder,
         stdin=subprocess.DEVNULL,

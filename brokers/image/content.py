@@ -26,8 +26,8 @@ def normalise(root: Path) -> None:
     The tree belongs to the user who built it, whoever that is, so set-id bits would mean
     something else for each.
     """
-    for path in UNSTABLE:
-        (root / path).unlink(missing_ok=True)
+    for name in UNSTABLE:
+        (root / name).unlink(missing_ok=True)
     hosts = root / "etc/hosts"
     hosts.parent.mkdir(exist_ok=True)
     hosts.unlink(missing_ok=True)
@@ -53,7 +53,7 @@ def digest(root: Path) -> str:
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFLNK:
             # The mode of a link means nothing and differs between systems.
-            entry = f"l 0 {os.readlink(path)}"
+            entry = f"l 0 {path.readlink()}"
         elif kind == stat.S_IFREG:
             with path.open("rb") as file:
                 entry = f"f {stat.S_IMODE(status.st_mode):o} {hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -6,6 +6,7 @@ namespace ends with the process that started it, even when that one is killed.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from brokers.places.base import Launch, Place, Running
 HOME = PurePosixPath("/run/bench")
 REFRESH_S = 1.0
 END_TIMEOUT_S = 10.0
+INFO_FD = "{info_fd}"
+"""Stands for the number of the pipe on which bubblewrap tells the id of its first process."""
 
 # Joins the control groups named before `--` (by writing its own id), then becomes the
 # command after it: no process of the broker ever runs outside its limits.
@@ -33,7 +36,7 @@ def command(root: Path, launch: Launch, bwrap: str = "bwrap") -> tuple[str, ...]
     # fmt: off
     return (
         bwrap,
-        "--unshare-pid", "--unshare-ipc", "--die-with-parent",
+        "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--info-fd", INFO_FD,
         "--ro-bind", str(root), "/",
         "--tmpfs", "/run", "--bind", str(launch.folder), str(HOME),
         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",  # noqa: S108  (the sandbox's own)
@@ -63,21 +66,28 @@ class SandboxProcess(Running):
         self._ended = threading.Event()
         self._error: OSError | None = None
         self._popen: subprocess.Popen[bytes] | None = None
+        self._first: psutil.Process | None = None
         threading.Thread(target=self._keep, name="sandbox-keeper", daemon=True).start()
         self._started.wait()
         if self._error is not None:
             raise self._error
 
     def _keep(self) -> None:
+        reading, writing = os.pipe()
         try:
-            with self._launch.output.open("ab") as output:
-                self._popen = subprocess.Popen(  # noqa: S603  (our own command line)
-                    self._argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C is for us, not for the broker
-                )
+            with self._launch.output.open("ab") as output, os.fdopen(reading, "rb") as information:
+                try:
+                    self._popen = subprocess.Popen(
+                        [part.format(info_fd=writing) if part == INFO_FD else part for part in self._argv],
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        pass_fds=(writing,),
+                        start_new_session=True,  # Ctrl-C is for us, not for the broker
+                    )
+                finally:
+                    os.close(writing)
+                self._first = _first(information.read())
         except OSError as error:
             self._error = error
             return
@@ -87,11 +97,11 @@ class SandboxProcess(Running):
         self._ended.set()
 
     def _tree(self) -> list[psutil.Process]:
-        """Return every process below the outer bubblewrap."""
-        if self._popen is None or self._ended.is_set():
+        """Return every process of the namespace but its first, which is bubblewrap's."""
+        if self._first is None:
             return []
         try:
-            return psutil.Process(self._popen.pid).children(recursive=True)
+            return self._first.children(recursive=True)
         except psutil.NoSuchProcess:
             return []
 
@@ -99,7 +109,7 @@ class SandboxProcess(Running):
         """See `Running`; the tree is looked at again once a second."""
         with self._lock:
             if time.monotonic() - self._refreshed >= REFRESH_S:
-                self._pids = tuple(process.pid for process in self._tree() if _name(process) not in {"bwrap", ""})
+                self._pids = tuple(process.pid for process in self._tree())
                 self._refreshed = time.monotonic()
             elif self._ended.is_set():
                 self._pids = ()
@@ -124,12 +134,26 @@ class SandboxProcess(Running):
         return self._ended.wait(timeout_s)
 
     def end(self) -> None:
-        """See `Running`. The death of the outer bubblewrap ends the whole namespace."""
-        left = self._tree()
-        if self._popen is not None and not self._ended.is_set():
+        """See `Running`.
+
+        The death of a namespace's first process ends every other, and it is complete only
+        when they are gone (pid_namespaces(7)): waiting for that one is waiting for all.
+        """
+        if self._first is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self._first.kill()
+        if self._popen is not None and not self._ended.wait(END_TIMEOUT_S):
             self._popen.kill()
             self._ended.wait(END_TIMEOUT_S)
-        psutil.wait_procs(left, timeout=END_TIMEOUT_S)
+        if self._first is not None:
+            psutil.wait_procs([self._first], timeout=END_TIMEOUT_S)
+
+
+def _first(information: bytes) -> psutil.Process | None:
+    """Return the first process of the namespace, from what bubblewrap wrote; None where it failed."""
+    with contextlib.suppress(ValueError, KeyError, psutil.NoSuchProcess):
+        return psutil.Process(int(json.loads(information)["child-pid"]))
+    return None
 
 
 def _name(process: psutil.Process) -> str:
