@@ -1,0 +1,42 @@
+"""The sandbox's command line. What it does to processes is tested on real brokers in tests/live."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from brokers.limits import Limits
+from brokers.places.base import Launch
+from brokers.places.sandbox import Sandbox, command
+
+
+def _launch(folder: Path) -> Launch:
+    return Launch(("/bin/x", "--y"), {"A": "1 2"}, folder, folder / "log", main="x")
+
+
+def test_the_command_shows_the_image_read_only_and_one_writable_folder(tmp_path: Path) -> None:
+    """The image at /, the folder at /run/bench; nothing of the caller's environment."""
+    line = command(Path("/image"), _launch(tmp_path))
+    text = " ".join(line)
+    assert "--ro-bind /image /" in text
+    assert f"--bind {tmp_path} /run/bench" in text
+    assert "--clearenv" in line
+    assert line[line.index("--setenv") :][:3] == ("--setenv", "A", "1 2")
+    assert line[line.index("--") + 1 :] == ("/bin/x", "--y")
+
+
+def test_the_namespace_ends_with_its_starter() -> None:
+    """Both are needed: own process ids, and death with the parent."""
+    line = command(Path("/image"), _launch(Path("/x")))
+    assert {"--unshare-pid", "--die-with-parent"} <= set(line)
+
+
+def test_home_is_the_same_for_every_folder() -> None:
+    """So an image's content and a broker's config do not depend on where results lie."""
+    assert Sandbox(Path("/image")).home(Path("/a")) == PurePosixPath("/run/bench")
+
+
+def test_a_missing_bubblewrap_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message that says what to install."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OSError, match="package bubblewrap"):
+        Sandbox(tmp_path).start(_launch(tmp_path), Limits())

@@ -1,0 +1,97 @@
+"""RabbitMQ's files, environment and dialect, from settings."""
+
+from pathlib import PurePosixPath
+
+from pydantic import ByteSize
+
+from brokers import rabbitmq_config
+from brokers.dialect import Address
+from brokers.ports import Ports
+from brokers.settings import RabbitMQSettings
+
+SETTINGS = RabbitMQSettings(name="r", kind="rabbitmq", memory=ByteSize(1024**3), cpus=3)
+PORTS = Ports(amqp=11111, http=11112, epmd=11113, dist=11114)
+
+
+def test_config_listens_on_loopback_with_an_absolute_watermark() -> None:
+    """The relative default differs by version and counts the host's memory, so it is never used."""
+    lines = rabbitmq_config.config(SETTINGS, PORTS).splitlines()
+    assert "listeners.tcp.1 = 127.0.0.1:11111" in lines
+    assert "vm_memory_high_watermark.absolute = 644245094" in lines
+    assert not any("relative" in line for line in lines)
+
+
+def test_environment_holds_every_port_on_loopback() -> None:
+    """epmd, distribution and scheduler count are set, and the packaged environment is shut out."""
+    environment = rabbitmq_config.environment(SETTINGS, PORTS, PurePosixPath("/run/bench"))
+    assert environment["ERL_EPMD_PORT"] == "11113"
+    assert environment["ERL_EPMD_ADDRESS"] == "127.0.0.1"
+    assert environment["RABBITMQ_DIST_PORT"] == "11114"
+    assert environment["RABBITMQ_CONF_ENV_FILE"] == "/dev/null"
+    assert "+S 3:3" in environment["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"]
+    assert "inet_dist_use_interface {127,0,0,1}" in environment["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"]
+    written = (environment[name] for name in ("HOME", "RABBITMQ_MNESIA_BASE", "RABBITMQ_LOG_BASE"))
+    assert all(path.startswith("/run/bench/") for path in written)
+
+
+def test_queue_types_follow_durability() -> None:
+    """By default transient workloads get classic queues, durable ones quorum queues."""
+    dialect = rabbitmq_config.dialect(SETTINGS)
+    assert dialect.queue(durable=False).arguments == {"x-queue-type": "classic"}
+    assert dialect.queue(durable=False).durable is False
+    assert dialect.queue(durable=True).arguments == {"x-queue-type": "quorum"}
+    assert dialect.queue(durable=True).durable is True
+
+
+def test_a_quorum_queue_is_declared_durable_for_transient_workloads_too() -> None:
+    """A quorum queue that is not durable is refused by the server."""
+    settings = SETTINGS.model_copy(update={"transient_queue": "quorum"})
+    assert rabbitmq_config.dialect(settings).queue(durable=False).durable is True
+
+
+def test_addresses_are_version_2_over_amqp10_only() -> None:
+    """`/queues/` stands before the percent-encoded name over 1.0; 0-9-1 uses the bare name."""
+    at = Address("127.0.0.1", 11111, "/", "guest", "guest")
+    dialect = rabbitmq_config.dialect(SETTINGS)
+    assert dialect.endpoint("amqp10", at).address("a b") == "/queues/a%20b"
+    assert dialect.endpoint("amqp10", at).hostname == "vhost:/"
+    assert dialect.endpoint("amqp091", at).address("a b") == "a b"
+    assert dialect.endpoint("amqp091", at).confirms_unadvertised is False
+
+
+def test_every_setting_asked_is_among_those_reported() -> None:
+    """What the server answers has the names under which it was asked, queue types aside."""
+    answer = rabbitmq_config.answer(
+        '{ok, "schedulers=3;memory watermark=1 bytes;disk free limit=2 bytes;credit flow={400,200}"}'
+    )
+    assert answer["credit flow"] == "{400,200}"
+    asked = set(rabbitmq_config.asked(SETTINGS)) - {"transient queue", "durable queue"}
+    assert asked <= set(answer)
+
+
+def test_no_answer_reports_nothing() -> None:
+    """Where the server did not answer, no setting is invented."""
+    assert rabbitmq_config.answer("erl_call: failed to connect to node bench@localhost") == {}
+
+
+def test_the_runtime_is_read_from_the_banner() -> None:
+    """Erlang's version goes with its JIT mark."""
+    assert rabbitmq_config.runtime("  Erlang:      27.3.4.1 [jit]\n  TLS Library: x") == "Erlang 27.3.4.1 [jit]"
+    assert rabbitmq_config.runtime("") == "Erlang, version unknown"
+
+
+def test_ready_is_the_end_of_the_start() -> None:
+    """The line of the listener, which comes earlier, is not enough."""
+    assert not rabbitmq_config.says_ready("started TCP listener on 127.0.0.1:11111")
+    assert rabbitmq_config.says_ready("  Starting broker... completed with 0 plugins.")
+
+
+def test_reasons_are_quoted_once_without_time_stamps() -> None:
+    """Rulers and repetitions go, the reason stays."""
+    log = (
+        "2026-01-01 00:00:00.000000+00:00 [info] <0.1.0> fine\n"
+        "2026-01-01 00:00:00.000000+00:00 [error] <0.1.0> ===========\n"
+        "2026-01-01 00:00:00.000000+00:00 [error] <0.1.0> ERROR: could not bind: eaddrinuse\n"
+        "2026-01-01 00:00:00.000001+00:00 [error] <0.1.0> ERROR: could not bind: eaddrinuse\n"
+    )
+    assert rabbitmq_config.reasons(log) == ["[error] ERROR: could not bind: eaddrinuse"]
