@@ -129,3 +129,13 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
         received_sum_ns=consumer.received_sum_ns if consumer else 0,
         counters=counters,
     )
+
+
+def warm_kernels() -> None:
+    """Call every kernel of the logs once, so that none is compiled or loaded while messages are measured."""
+    one = np.array([1], np.int64)
+    producer, consumer = ProducerLog((0,), 0, 1, closed=False), ConsumerLog(1, 1, 1, 0, closed=False)
+    producer.sent(one - 1, one - 1, one, one, Blocked())
+    producer.settled(Settlements(one - 1, one - 1, one, one))
+    consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1))
+    consumer.p99_ns(0)

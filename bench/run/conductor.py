@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench import archive
+from bench.record.account import warm_kernels
 from bench.results import PlannedTrial, RunRecord, TrialRecord
 from bench.run.conclude import Concluded, conclude
 from bench.run.control import WarmRule
@@ -74,6 +75,7 @@ def conduct(
         BrokerError: a broker could not be stopped.
         OSError: results could not be written; every finished trial is kept.
     """
+    warm_kernels()  # compiled here once, loaded from the cache by every worker
     with tempfile.TemporaryDirectory(prefix="busbench-brokers-") as scratch:
         fleet = Fleet(run.scenario, Path(scratch), image_roots, watch.say)
         conductor = _Conductor(run, folder, fleet, watch)

@@ -14,7 +14,7 @@ from bench.clock import Clock, RealClock, tighten_timer_slack
 from bench.drivers.base import DriverError, Int64, Port
 from bench.drivers.registry import open_port
 from bench.pump import Pump
-from bench.record.account import Account, ConsumerLog, ProducerLog, account
+from bench.record.account import Account, ConsumerLog, ProducerLog, account, warm_kernels
 from bench.run import handover
 from bench.run.assignment import Assignment
 from bench.run.board import Board, WorkerCells
@@ -73,6 +73,7 @@ def main() -> int:
     assert task.board is not None  # noqa: S101  (for the type checker: a process has files)
     assert task.account is not None  # noqa: S101
     tighten_timer_slack()
+    warm_kernels()
     clock = RealClock()
     try:
         port = open_port(task.driver, task.port_spec(), clock)

@@ -1,0 +1,165 @@
+"""Trials on real brokers: what is measured is right, and every violent end has a name."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from bench.record.histogram import decode
+from bench.results import BrokerRecord, Outcome, PlannedTrial
+from bench.run.conclude import Concluded, conclude
+from bench.run.control import Phase
+from bench.run.trial import Conditions, Live, Raw, run_trial
+from bench.scenario import Plan, Target, Workload
+from bench.units import NS_PER_S
+from brokers.base import Broker
+from brokers.settings import RabbitMQSettings
+
+SEED = 5
+PLAN = Plan.model_validate({"warm_up": {"settle": "1s"}, "drain": "5s"})
+RABBITMQ_091 = Target(name="r-091", broker="r", protocol="amqp091", driver="pika")
+
+
+def trial(
+    broker: Broker, target: Target, work: dict[str, object], watch: Callable[[Live], None] = lambda _: None
+) -> tuple[Concluded, Raw, Workload]:
+    """Run one trial with a second of warm-up, and conclude it."""
+    workload = Workload.model_validate({"name": "w", **work})
+    queues = tuple(f"trial-{os.getpid()}-{time.monotonic_ns()}-{n}" for n in range(workload.queues))
+    raw = run_trial(Conditions(target, workload, PLAN, SEED, queues, 0, known_warm=True, watch=watch), broker)
+    planned = PlannedTrial(index=0, repetition=0, target=target.name, workload="w", restart_broker=False)
+    record = BrokerRecord(
+        name="r", kind="rabbitmq", product="", version="", runtime="", asked={}, reported={}, limits={}, labels=(),
+        started=1,
+    )  # fmt: skip
+    return conclude(planned, workload, SEED, raw, record, external=False), raw, workload
+
+
+@pytest.mark.parametrize(("protocol", "driver"), [("amqp091", "pika"), ("amqp10", "proton")])
+@pytest.mark.parametrize("load", [{"kind": "rate", "rate": 400}, {"kind": "in_flight", "in_flight": [16]}])
+def test_a_trial_drains_and_balances(broker: Broker, protocol: str, driver: str, load: dict[str, object]) -> None:
+    """Both loads over both protocols on both brokers: all arrives, the ledger and Little's law hold."""
+    target = Target.model_validate({"name": "t", "broker": "r", "protocol": protocol, "driver": driver})
+    done, raw, _ = trial(broker, target, {"load": load, "duration": "1s", "durable": True})
+    record = done.record
+    assert (record.outcome, record.drained, record.reason) == (Outcome.COMPLETED, True, "")
+    assert record.ledger.balanced
+    assert record.ledger.sent == record.ledger.confirmed == record.ledger.received > 0
+    assert (record.ledger.lost, record.ledger.duplicated, record.ledger.reordered) == (0, 0, 0)
+    assert record.little is not None
+    assert record.little.holds
+    tags = {"service", "confirm"} | ({"response", "slip", "blocked"} if load["kind"] == "rate" else set())
+    assert set(record.latency) == tags
+    if load["kind"] == "rate":
+        assert record.offered == record.sent == record.received == 400
+    assert record.broker_usage.cpu_s is not None
+    assert record.client_usage.rss_peak is not None
+    assert {Phase.WARM_UP.value, Phase.MEASURE.value} <= set(done.timeline["phase"])
+    assert raw.control.measure_from_s >= 1
+
+
+def test_several_lanes_queues_and_workers(rabbitmq: Broker) -> None:
+    """Four producers and four consumers in two processes each, over two queues, keep every message once."""
+    shape = {"producers": 4, "consumers": 4, "queues": 2, "workers": 2}
+    done, _, _ = trial(
+        rabbitmq, RABBITMQ_091, {"load": {"kind": "in_flight", "in_flight": [33]}, "duration": "1s", **shape}
+    )
+    assert done.record.drained
+    assert done.record.ledger.balanced
+    assert done.record.ledger.received > 100
+
+
+class _At:
+    """Does something once, when a trial has been measured for a while."""
+
+    def __init__(self, after_s: float, action: Callable[[], None]) -> None:
+        """Wait for `after_s` seconds of the schedule."""
+        self._after_s = after_s
+        self._action = action
+        self.done = False
+
+    def __call__(self, live: Live) -> None:
+        """Look at a running trial."""
+        if not self.done and live.phase is Phase.MEASURE and live.elapsed_s >= self._after_s:
+            self.done = True
+            self._action()
+
+
+def test_a_stopped_broker_shows_its_whole_stall(start_broker: Callable[[RabbitMQSettings], Broker]) -> None:
+    """RabbitMQ under SIGSTOP for D: response quantiles are D(1 - (1-q)T/W), W = Dμ/(μ-λ), within 10 %.
+
+    μ is read from the drain: messages received in the ticks between the end of the stall
+    and the return of the backlog to what it was.
+    """
+    broker = start_broker(RabbitMQSettings(name="stopped", kind="rabbitmq"))
+    stopped: list[float] = []
+
+    def stall() -> None:
+        begin = time.monotonic()
+        for pid in broker.pids():
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(1.0)
+        for pid in broker.pids():
+            os.kill(pid, signal.SIGCONT)
+        stopped.append(time.monotonic() - begin)
+
+    rate, length_s = 1000.0, 10
+    work = {"load": {"kind": "rate", "rate": rate}, "duration": f"{length_s}s"}
+    done, _, _ = trial(broker, RABBITMQ_091, work, _At(4, stall))
+    assert done.record.outcome is Outcome.COMPLETED
+    backlog = done.timeline["backlog"].to_numpy()
+    peak = int(backlog.argmax())
+    over = peak + int((backlog[peak:] < 0.02 * backlog[peak]).argmax())
+    drained = int(done.timeline["received"].to_numpy()[peak + 1 : over + 1].sum())
+    capacity = drained / max((over - peak) * 0.1, 0.1)
+    (stall_s,) = stopped
+    window_s = stall_s * capacity / (capacity - rate)
+    histogram = decode(done.record.latency["response"].histogram)
+    for percentile in (98.0, 99.0, 99.5, 99.9):
+        expected = stall_s * (1 - (1 - percentile / 100) * length_s / window_s)
+        assert histogram.get_value_at_percentile(percentile) / NS_PER_S == pytest.approx(expected, rel=0.1)
+    assert "tool-slip" not in [note.code for note in done.record.health if note.hard]
+
+
+def test_a_killed_broker_ends_the_trial_by_name(start_broker: Callable[[RabbitMQSettings], Broker]) -> None:
+    """A broker that dies in mid-trial: outcome broker-failed, what was recorded is kept, nothing strays."""
+    broker = start_broker(RabbitMQSettings(name="killed", kind="rabbitmq"))
+    done, _, _ = trial(
+        broker, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(3, broker.kill)
+    )
+    assert done.record.outcome is Outcome.BROKER_FAILED
+    assert done.record.reason
+    assert not done.record.valid
+    assert 1 <= done.record.measure_to_s - done.record.measure_from_s <= 4
+    assert done.record.ledger.received > 500
+    assert not _workers()
+
+
+def test_a_killed_worker_ends_the_trial_by_name(rabbitmq: Broker) -> None:
+    """A worker killed in mid-trial: outcome worker-failed, naming worker and signal."""
+
+    def kill() -> None:
+        _workers()[0].kill()
+
+    done, _, _ = trial(
+        rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(2, kill)
+    )
+    assert done.record.outcome is Outcome.WORKER_FAILED
+    assert "was killed by SIGKILL" in done.record.reason
+    assert not _workers()
+
+
+def _workers() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "bench.run.worker" in " ".join(child.cmdline())]
+
+
+def test_an_overloaded_broker_is_a_finding_not_a_fault(rabbitmq: Broker) -> None:
+    """Past max_backlog a trial ends as overloaded, valid, with the finding that says so."""
+    load = {"kind": "rate", "rate": 200_000, "max_backlog": 20_000}
+    done, _, _ = trial(rabbitmq, RABBITMQ_091, {"load": load, "duration": "5s"})
+    assert done.record.outcome is Outcome.OVERLOADED
+    assert "overloaded" in [note.code for note in done.record.findings]
+    assert not [note for note in done.record.health if note.code == "ledger-unbalanced"]
