@@ -47,7 +47,7 @@ class ProtonConnection(Connection):
             pn.PN_CONNECTION_REMOTE_CLOSE: self._on_connection_closed,
             pn.PN_SESSION_REMOTE_CLOSE: self._on_session_closed,
             pn.PN_LINK_REMOTE_OPEN: self._on_link_news,
-            pn.PN_LINK_FLOW: self._on_link_news,
+            pn.PN_LINK_FLOW: self._on_flow,
             pn.PN_LINK_REMOTE_CLOSE: self._on_link_closed,
             pn.PN_LINK_REMOTE_DETACH: self._on_link_closed,
             pn.PN_TRANSPORT_ERROR: self._on_transport_error,
@@ -160,6 +160,10 @@ class ProtonConnection(Connection):
     def _on_connection_open(self) -> None:
         self._opened = True
         self._tick()
+
+    def _on_flow(self) -> None:
+        self.context.count("flow_frames")
+        self._on_link_news()
 
     def _on_connection_closed(self) -> None:
         self._ended(pn.pn_connection_remote_condition(self._amqp))

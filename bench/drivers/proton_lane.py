@@ -92,7 +92,6 @@ class ProtonProducer(ProtonConnection, Producer):
         target = pn.pn_terminus_get_type(pn.pn_link_remote_target(self._link))
         if target != pn.PN_UNSPECIFIED and pn.pn_link_credit(self._link) > 0:
             self.ready = True
-        self.context.count("flow_frames")
 
     def _on_delivery(self, delivery: Any) -> None:
         """Settle on a terminal outcome.

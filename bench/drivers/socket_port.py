@@ -129,6 +129,7 @@ class SocketPort:
 
     def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
         """See `bench.drivers.base.Port`."""
+        self._raise_failure()
         context = self._context
         deadline_ns = self._clock.now_ns() + timeout_ns
         had_no_room = bool(self._producers) and timeout_ns > 0 and self.room() == 0
