@@ -24,7 +24,8 @@ def _caveats(data: Dataset) -> Iterator[str]:
     cpus = {run.host.get("cpus", "unknown") for run in data.runs}
     if any(not text.isdigit() or int(text) < MIN_CPUS for text in cpus):
         yield (
-            f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients: nothing is ranked by throughput."
+            f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients:"
+            " nothing is ranked by throughput."
         )
     left_out = data.trials[~data.trials["usable"]]
     if len(left_out):
@@ -80,6 +81,7 @@ def _other_loads(scenario: Scenario) -> Iterator[str]:
     sizes = sorted({workload.size for workload in scenario.workloads})
     yield f"Message sizes other than {listed([count(size) for size in sizes])} B."
     queues = sorted({workload.queues for workload in scenario.workloads})
-    yield f"Other numbers of queues than {listed([count(number) for number in queues])}, deep backlogs, idle connections."
+    used = listed([count(number) for number in queues])
+    yield f"Other numbers of queues than {used}, deep backlogs, idle connections."
     lengths = max(workload.duration for workload in scenario.workloads) // 10**9
     yield f"What comes later than {count(lengths)} s after the warm-up: leaks, compaction, paging."

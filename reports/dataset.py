@@ -58,7 +58,7 @@ class Dataset:
     records: dict[tuple[str, int], TrialRecord] = field(repr=False)
 
     def histogram(self, target: str, workload: str, tag: str) -> HdrHistogram:
-        """Return the sum of the histograms of all usable trials of a target and workload; empty where none has the tag."""
+        """Return the sum of the histograms of all usable trials of a cell; empty where none has the tag."""
         total = new_histogram()
         for record in self._usable(target, workload):
             if tag in record.latency:

@@ -175,9 +175,7 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     )
 
 
-def _cell_remarks(
-    planned: int, everything: pd.DataFrame, trials: pd.DataFrame, latency: pd.DataFrame
-) -> Iterator[str]:
+def _cell_remarks(planned: int, everything: pd.DataFrame, trials: pd.DataFrame, latency: pd.DataFrame) -> Iterator[str]:
     total = len(everything)
     if total < planned:
         yield f"{planned - total} of {planned} planned trials without a result"
@@ -195,9 +193,7 @@ def _cell_remarks(
         yield f"{count(never)} due and never received: they rank above the maximum"
 
 
-def _case(
-    data: Dataset, question: Question, found: dict[str, Name], cells: dict[tuple[str, str], Cell]
-) -> Case:
+def _case(data: Dataset, question: Question, found: dict[str, Name], cells: dict[tuple[str, str], Cell]) -> Case:
     scenario = data.runs[0].scenario
     rows = {
         workload.name: [_row(data, found[target.name], target, workload, cells) for target in scenario.targets]
@@ -208,9 +204,7 @@ def _case(
     return Case(question=question, rows=rows, mode=data.runs[0].mode, cpus=known)
 
 
-def _row(
-    data: Dataset, name: Name, target: Target, workload: Workload, cells: dict[tuple[str, str], Cell]
-) -> Row:
+def _row(data: Dataset, name: Name, target: Target, workload: Workload, cells: dict[tuple[str, str], Cell]) -> Row:
     cell = cells[target.name, workload.name]
     trials = _of(data.trials, target.name, workload.name)
     trials = trials[trials["usable"]]
@@ -249,9 +243,7 @@ def _remarks(question: Question, found: dict[str, Name], cells: dict[tuple[str, 
                 yield f"{where}: {remark.rstrip('.')}."
 
 
-def _promises(
-    asked: tuple[Question, ...], found: dict[str, Name], cells: dict[tuple[str, str], Cell]
-) -> Iterator[str]:
+def _promises(asked: tuple[Question, ...], found: dict[str, Name], cells: dict[tuple[str, str], Cell]) -> Iterator[str]:
     for question in asked:
         groups: dict[str, list[str]] = {}
         for target, name in found.items():
@@ -293,7 +285,7 @@ def _place(scenario: Scenario, target: Target) -> str:
 
 def _ledger(data: Dataset) -> Iterator[LedgerRow]:
     scenario = data.runs[0].scenario
-    groups = {key: group for key, group in data.trials.groupby(_KEY)}
+    groups = dict(iter(data.trials.groupby(_KEY)))
     order = [(target.name, workload.name) for workload in scenario.workloads for target in scenario.targets]
     for target, workload in order:
         if (target, workload) not in groups:

@@ -98,16 +98,13 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> tuple[str, str | Non
     if refusal:
         return f"{refusal} {_opening(case)} {figures}.", None
     standings = [_standing(case, workload, judged) for workload in case.rows]
-    winners = {winner.name.target if winner else None for _, winner in standings}
-    if len(standings) == 1:
-        sentence, winner = standings[0]
-        return f"{sentence} {_opening(case)} {figures}.", winner.name.target if winner else None
-    if len(winners) == 1 and None not in winners:
-        best = standings[0][1]
-        assert best is not None
-        sentence = f"{best.name.full} carries most at every bound."
-        return f"{sentence} {_opening(case)} {figures}.", best.name.target
-    return f"No single winner over the sweep. {_opening(case)} {figures}.", None
+    sentence, winner = standings[0]
+    if len(standings) > 1:
+        winners = {each.name.target if each else None for _, each in standings}
+        winner = winner if len(winners) == 1 else None
+        sentence = f"{winner.name.full} carries most at every bound." if winner else "No single winner over the sweep."
+    said = [sentence, _not_compared(case), f"{_opening(case)} {figures}."]
+    return " ".join(part for part in said if part), winner.name.target if winner else None
 
 
 def _candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
@@ -128,6 +125,22 @@ def _refusal(case: Case) -> str:
     return ""
 
 
+def _not_compared(case: Case) -> str:
+    """Say which rows with a figure stand outside the comparison, and why."""
+    reasons: dict[str, str] = {}
+    for rows in case.rows.values():
+        for row in rows:
+            if row.client_bound:
+                reasons[row.name.full] = "client-bound: a lower bound"
+            elif not row.finite:
+                reasons[row.name.full] = "in some trial over 1 % of the messages never came"
+            elif len(row.estimates) < MIN_TRIALS:
+                reasons[row.name.full] = f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed"
+    if not reasons:
+        return ""
+    return "Not compared: " + "; ".join(f"{name} ({why})" for name, why in reasons.items()) + "."
+
+
 def _standing(case: Case, workload: str, judged: Mapping[Key, Comparison]) -> tuple[str, Row | None]:
     rows = _candidates(case, case.rows[workload])
     classes = {row.durability for row in rows}
@@ -138,19 +151,23 @@ def _standing(case: Case, workload: str, judged: Mapping[Key, Comparison]) -> tu
         return f"No verdict: fewer than two rows can be compared ({MIN_TRIALS} usable trials, no bound of ours).", None
     found = {**judged, **{(w, b, a): _mirror(c) for (w, a, b), c in judged.items()}}
 
-    def beats(a: Row, b: Row) -> Comparison | None:
-        comparison = found.get((workload, a.name.target, b.name.target))
-        return comparison if comparison and comparison.verdict is Verdict.BETTER else None
+    def between(a: Row, b: Row) -> Comparison | None:
+        return found.get((workload, a.name.target, b.name.target))
+
+    def beats(a: Row, b: Row) -> bool:
+        comparison = between(a, b)
+        return comparison is not None and comparison.verdict is Verdict.BETTER
 
     for row in rows:
-        won = [beats(row, other) for other in rows if other is not row]
-        if all(won):
-            return _victory(case, row, [c for c in won if c]), row
-    pairs = [found.get((workload, a.name.target, b.name.target)) for a, b in combinations(rows, 2)]
+        others = [other for other in rows if other is not row]
+        if all(beats(row, other) for other in others):
+            return _victory(case, row, [c for c in (between(row, other) for other in others) if c]), row
+    pairs = [between(a, b) for a, b in combinations(rows, 2)]
     if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
-        return f"No relevant difference: all {len(rows)} rows lie within {DELTA:.0%} of each other in {case.metric}.", None
-    leaders = [row for row in rows if not any(beats(other, row) for other in rows if other is not row)]
-    return _no_winner(case, rows, leaders, [found.get((workload, a.name.target, b.name.target)) for a, b in combinations(leaders, 2)]), None  # fmt: skip
+        alike = f"all {len(rows)} rows compared lie within {DELTA:.0%} of each other in {case.metric}"
+        return f"No relevant difference: {alike}.", None
+    leaders = [row for row in rows if not any(beats(other, row) for other in rows)]
+    return _no_winner(case, rows, leaders, [between(a, b) for a, b in combinations(leaders, 2)]), None
 
 
 def _victory(case: Case, row: Row, won: list[Comparison]) -> str:
@@ -158,7 +175,7 @@ def _victory(case: Case, row: Row, won: list[Comparison]) -> str:
     low, high = number(factors[0]), number(factors[-1])
     span = low if low == high else f"{low} to {high}"
     word = "highest" if case.by_throughput else "lowest"
-    others = "the other is" if len(won) == 1 else f"the other {len(won)} are"
+    others = "the other row compared is" if len(won) == 1 else f"the other {len(won)} compared are"
     trials = min(c.n for c in won)
     return f"{row.name.full} has the {word} {case.metric}; {others} {span} times as high (n = {trials} trials a row)."
 

@@ -12,9 +12,7 @@ from reports.charts.theme import SHADE, Style, label_ends, millisecond_axis
 _LONGEST_WARM_UP_S = 30
 
 
-def draw(
-    axes: Axes, seconds: pd.DataFrame, styles: Mapping[str, Style], column: str, *, labels: bool = True
-) -> Axes:
+def draw(axes: Axes, seconds: pd.DataFrame, styles: Mapping[str, Style], column: str, *, labels: bool = True) -> Axes:
     """Draw the median over trials of one percentile of each second, and the trials' range as a band.
 
     Args:

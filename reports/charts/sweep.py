@@ -45,7 +45,7 @@ def draw_latency(
     return axes
 
 
-def _lines(  # noqa: PLR0913
+def _lines(
     axes: Axes,
     frame: pd.DataFrame,
     column: str,

@@ -7,6 +7,7 @@ page each stands for a CSS variable, so that one SVG serves light and dark.
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ FAINT = "#c9cacb"
 """Grid lines."""
 SHADE = "#e8e9ea"
 """The warm-up."""
-RC = {
+RC: dict[Any, Any] = {
     "font.size": 10.5,
     "font.family": "sans-serif",
     "svg.fonttype": "none",
@@ -116,7 +117,14 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
             va="center",
             linespacing=1.05,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": style.color, "linewidth": 0.7, "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": style.color,
+                "linewidth": 0.7,
+                "shrinkA": 1,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
         )
 
 

@@ -35,7 +35,9 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered:
     axes.set_xlim(0, highest * 1.12)
     if offered is not None:
         axes.axvline(offered, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=0)
-        axes.text(offered, 1.02, f"offered {count(offered)}", transform=axes.get_xaxis_transform(), ha="center", fontsize=9)
+        axes.text(
+            offered, 1.02, f"offered {count(offered)}", transform=axes.get_xaxis_transform(), ha="center", fontsize=9
+        )
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
     axes.set_xlabel("achieved, messages a second")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.scenario import RateLoad
@@ -45,8 +46,8 @@ def _panels(
         yield _panel(
             f"q{place}-sweep",
             f"{question.name}: throughput and latency against messages in flight",
-            "In a closed loop throughput is the number in flight divided by latency: read both panels together. Bars span"
-            " the trials.",
+            "In a closed loop throughput is the number in flight divided by latency: read both panels together."
+            " Bars span the trials.",
             _sweep(question, data, styles),
         )
         return
@@ -112,7 +113,7 @@ def _sweep(question: Question, data: Dataset, styles: dict[str, Style]) -> Figur
     return figure
 
 
-def _usable(data: Dataset, question: Question):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _usable(data: Dataset, question: Question) -> pd.DataFrame:
     return data.trials[data.trials["usable"] & (data.trials["workload"] == question.workloads[0].name)]
 
 

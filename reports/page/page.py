@@ -1,5 +1,7 @@
 """Fills the template: one self-contained HTML text, readable from a file, without any network."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -43,20 +45,19 @@ def render_page(summary: Summary, panels: dict[str, list[Panel]]) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., object]] = {
         "count": printed.count,
         "listed": lambda words: printed.listed(list(words)),
-        "ms": lambda spread: _value(spread, printed.milliseconds),
-        "rate": lambda spread: _value(spread, printed.rate),
-        "number": lambda spread: _value(spread, printed.number),
-        "mib": lambda spread: _value(spread, printed.mebibytes),
+        "ms": partial(_value, text=printed.milliseconds),
+        "rate": partial(_value, text=printed.rate),
+        "number": partial(_value, text=printed.number),
+        "mib": partial(_value, text=printed.mebibytes),
         "ratio": printed.number,
         "unbroken": _unbroken,
     }
+    environment.filters |= filters
     shown = {
-        key: name
-        for key, name in _LEDGER.items()
-        if key in _ALWAYS or any(getattr(row, key) for row in summary.ledger)
+        key: name for key, name in _LEDGER.items() if key in _ALWAYS or any(getattr(row, key) for row in summary.ledger)
     }
     return environment.get_template("page.html.j2").render(
         report=summary,

@@ -50,7 +50,11 @@ def quirks(trial: dict[str, Any]) -> dict[str, Any] | None:
     if where == ("rabbitmq-10", "steady", 1):
         trial["offered"] += 3
         trial["sent"] += 3
-        trial["ledger"] |= {"sent": trial["ledger"]["sent"] + 3, "confirmed": trial["ledger"]["confirmed"] + 3, "lost": 3}
+        trial["ledger"] |= {
+            "sent": trial["ledger"]["sent"] + 3,
+            "confirmed": trial["ledger"]["confirmed"] + 3,
+            "lost": 3,
+        }
         text = "3 confirmed messages were never received: check the broker's log."
         trial["findings"] = [{"code": "lost", "hard": False, "text": text}]
     if where == ("broker-j-091", "steady", 1):
@@ -92,7 +96,7 @@ def scenario(repetitions: int = 3, seconds: int = 5, *, closed_loop: bool = True
     )
 
 
-def build(  # noqa: PLR0913
+def build(
     folder: Path,
     *,
     mode: str = "quick",
@@ -175,9 +179,15 @@ def _shape(line: dict[str, Any]) -> tuple[float, float, int]:
     return p50 * factor, p99 * factor, min(int(bound / (p50 * factor) * 100), 4_000)
 
 
-def _latencies(line: dict[str, Any], seconds: int, rng: np.random.Generator) -> Iterator[tuple[str, list[HdrHistogram]]]:
+def _latencies(
+    line: dict[str, Any], seconds: int, rng: np.random.Generator
+) -> Iterator[tuple[str, list[HdrHistogram]]]:
     p50, p99, rate = _shape(line)
-    tags = ("service", "confirm") if line["workload"].startswith("in-flight") else ("response", "service", "slip", "confirm")
+    tags = (
+        ("service", "confirm")
+        if line["workload"].startswith("in-flight")
+        else ("response", "service", "slip", "confirm")
+    )
     level = rng.lognormal(0, 0.04)
     sigma = np.log(p99 / p50) / 2.326
     for tag in tags:
