@@ -92,27 +92,32 @@ class _Conductor:
         self._fleet = fleet
         self._watch = watch
         self._start_failures: dict[str, list[str]] = {}
+        self._finished = 0
 
     def run_all(self) -> RunEnd:
         done = {trial.record.index for trial in archive.read(self._folder).trials if trial.record.valid}
         left = [planned for planned in self._run.plan if planned.index not in done]
-        finished = len(done)
-        for number, planned in enumerate(left, start=1):
-            target = next(t for t in self._run.scenario.targets if t.name == planned.target)
-            if len(self._start_failures.get(target.broker, ())) >= _MOST_START_FAILURES:
-                continue
-            self._watch.begin(planned, number, len(left))
-            try:
-                record = self._one(planned, target)
-            except KeyboardInterrupt:
-                return RunEnd(finished, self._failures(), interrupted=True)
-            except BrokerError as error:
-                self._start_failures.setdefault(target.broker, []).append(str(error))
-                self._watch.say(str(error))
-                continue
-            finished += record.valid
-            self._watch.end(record)
-        return RunEnd(finished, self._failures(), interrupted=False)
+        self._finished = len(done)
+        try:
+            for number, planned in enumerate(left, start=1):
+                self._next(planned, number, len(left))
+        except KeyboardInterrupt:
+            return RunEnd(self._finished, self._failures(), interrupted=True)
+        return RunEnd(self._finished, self._failures(), interrupted=False)
+
+    def _next(self, planned: PlannedTrial, number: int, of: int) -> None:
+        target = next(t for t in self._run.scenario.targets if t.name == planned.target)
+        if len(self._start_failures.get(target.broker, ())) >= _MOST_START_FAILURES:
+            return
+        self._watch.begin(planned, number, of)
+        try:
+            record = self._one(planned, target)
+        except BrokerError as error:
+            self._start_failures.setdefault(target.broker, []).append(str(error))
+            self._watch.say(str(error))
+            return
+        self._finished += record.valid
+        self._watch.end(record)
 
     def _failures(self) -> tuple[str, ...]:
         return tuple(texts[-1] for texts in self._start_failures.values())

@@ -1,0 +1,106 @@
+"""The results folder: finished means finished, damage is named, nothing is overwritten."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import archive
+from bench.load import load_scenario
+from bench.plan import make_plan
+from bench.results import RunRecord
+from bench.run.conductor import conduct
+from tests.quiet import Quiet
+
+
+def smoke_record() -> tuple[RunRecord, str]:
+    """Return the record of a small run on the memory driver."""
+    loaded = load_scenario("smoke", ["workloads.0.duration='1s'"])
+    record = RunRecord(
+        run_id="smoke-1", started_utc="2026-01-01T00:00:00+00:00", mode="full", scenario=loaded.scenario, seed=1,
+        overrides=(), command="bench run smoke", plan=make_plan(loaded.scenario, 1), tools={}, host={}, images={},
+    )  # fmt: skip
+    return record, loaded.text
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """A finished run."""
+    record, text = smoke_record()
+    folder = tmp_path / "run"
+    archive.create(folder, record, text)
+    assert conduct(record, folder, {}, Quiet()).finished == 4
+    return folder
+
+
+def test_a_run_reads_back(finished: Path) -> None:
+    """Record, scenario and every trial come back as written, in order."""
+    run = archive.read(finished)
+    assert run.record == smoke_record()[0]
+    assert [trial.record.index for trial in run.trials] == [0, 1, 2, 3]
+    assert all(trial.record.valid for trial in run.trials)
+    frame = archive.read_timeline(run.trials[0])
+    assert frame["received"].sum() == run.trials[0].record.ledger.received
+    assert (run.unreadable, run.attempts) == ((), ())
+
+
+def test_only_what_is_missing_is_run_again(finished: Path) -> None:
+    """A trial without trial.json is run again on resuming; its remains go under attempts/."""
+    gone = sorted((finished / "trials").iterdir())[2]
+    (gone / "trial.json").unlink()
+    kept = (sorted((finished / "trials").iterdir())[0] / "trial.json").stat().st_mtime_ns
+    watch = Quiet()
+    end = conduct(archive.read(finished).record, finished, {}, watch)
+    assert (end.finished, end.interrupted, watch.begun) == (4, False, [2])
+    run = archive.read(finished)
+    assert len(run.trials) == 4
+    assert run.attempts == (f"{gone.name}-1",)
+    assert (sorted((finished / "trials").iterdir())[0] / "trial.json").stat().st_mtime_ns == kept
+
+
+def test_an_existing_folder_is_never_written_over(finished: Path) -> None:
+    """Beginning a run in a folder that exists is refused, with the way out."""
+    record, text = smoke_record()
+    with pytest.raises(archive.ArchiveError, match=r"exists already.*--resume"):
+        archive.create(finished, record, text)
+
+
+def test_damage_is_named(finished: Path, tmp_path: Path) -> None:
+    """No folder, a torn run.json, a newer schema, a torn trial: each has its own words."""
+    with pytest.raises(archive.ArchiveError, match="no results folder"):
+        archive.read(tmp_path / "nowhere")
+    trial = sorted((finished / "trials").iterdir())[0] / "trial.json"
+    trial.write_text(trial.read_text()[:200])
+    run = archive.read(finished)
+    assert len(run.trials) == 3
+    assert run.unreadable[0].startswith(trial.parent.name)
+    record = json.loads((finished / "run.json").read_text())
+    (finished / "run.json").write_text(json.dumps(record | {"schema_version": 99}))
+    with pytest.raises(archive.ArchiveError, match="schema_version 99"):
+        archive.read(finished)
+    (finished / "run.json").write_text("{")
+    with pytest.raises(archive.ArchiveError, match="damaged"):
+        archive.read(finished)
+
+
+def test_latest_follows_the_newest(tmp_path: Path) -> None:
+    """`latest` is a relative link that moves, and never replaces a real folder."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        archive.point_latest(tmp_path / name)
+        assert (tmp_path / "latest").readlink() == Path(name)
+    (tmp_path / "latest").unlink()
+    (tmp_path / "latest").mkdir()
+    archive.point_latest(tmp_path / "a")
+    assert not (tmp_path / "latest").is_symlink()
+
+
+def test_an_interrupt_keeps_finished_trials(tmp_path: Path) -> None:
+    """Ctrl-C between or within trials leaves every finished one, and the run can be finished."""
+    record, text = smoke_record()
+    folder = tmp_path / "run"
+    archive.create(folder, record, text)
+    end = conduct(record, folder, {}, Quiet(interrupt_at=2))
+    assert (end.finished, end.interrupted) == (2, True)
+    assert len(archive.read(folder).trials) == 2
+    assert conduct(record, folder, {}, Quiet()).finished == 4
