@@ -6,6 +6,7 @@ Student's t on the logarithms, paired where trials were interleaved (Kalibera & 
 be certain and matter: it is judged against a smallest relevant effect. Pure.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -183,7 +184,11 @@ def _trials_needed(effect: _Effect, alpha: float, relevant: float) -> int | None
     if effect.n < 2 or distance <= 0:  # noqa: PLR2004
         return None
     spread = effect.error * effect.n**0.5
-    n = np.arange(2, MOST_TRIALS + 1)
-    freedom = (n - 1) * max(effect.freedom / (effect.n - 1), 1)
-    enough = stats.t.ppf(1 - alpha / 2, freedom) * spread / np.sqrt(n) < distance
-    return int(n[np.argmax(enough)]) if enough.any() else None
+    sides = max(effect.freedom / (effect.n - 1), 1)
+
+    def decides(n: int) -> bool:
+        return bool(stats.t.ppf(1 - alpha / 2, (n - 1) * sides) * spread / n**0.5 < distance)
+
+    # The half-width falls with every trial, so the first number that decides can be bisected.
+    first = 2 + bisect_left(range(2, MOST_TRIALS + 1), True, key=decides)  # noqa: FBT003
+    return first if first <= MOST_TRIALS else None

@@ -28,22 +28,22 @@ def test_the_interval_covers_the_true_ratio(trials: int) -> None:
     """Coverage of the 95 % interval is 93 to 97 % on hierarchies, at 3 trials as at 10."""
     rng = np.random.default_rng(11)
     covered = 0
-    for _ in range(2_000):
+    for _ in range(1_500):
         found = compare(Pair((1.1 * simulated(rng, trials)).tolist(), simulated(rng, trials).tolist()))
         covered += found.low <= 1.1 <= found.high
-    assert 0.93 <= covered / 2_000 <= 0.97
+    assert 0.93 <= covered / 1_500 <= 0.97
 
 
 def test_equal_targets_raise_alarms_at_the_nominal_rate() -> None:
     """A against A: better or worse in 5 % (without a smallest effect), and in no more over a family of six."""
     rng = np.random.default_rng(5)
     single = family = 0
-    for _ in range(1_000):
+    for _ in range(600):
         pairs = [Pair(simulated(rng, 10).tolist(), simulated(rng, 10).tolist()) for _ in range(6)]
         single += compare(pairs[0], delta=0).verdict in (Verdict.BETTER, Verdict.WORSE)
         family += any(c.verdict in (Verdict.BETTER, Verdict.WORSE) for c in compare_family(pairs, delta=0))
-    assert 0.03 <= single / 1_000 <= 0.07
-    assert 0.03 <= family / 1_000 <= 0.07
+    assert 0.03 <= single / 600 <= 0.07
+    assert 0.03 <= family / 600 <= 0.07
 
 
 def student_tail(t: float, freedom: int) -> float:
@@ -70,7 +70,7 @@ positive = st.floats(0.01, 100)
 
 @given(st.lists(st.tuples(positive, positive), min_size=2, max_size=12))
 def test_swapping_the_sides_inverts_the_ratio(pairs: list[tuple[float, float]]) -> None:
-    """a over b and b over a are one comparison seen from both ends."""
+    """First over second and second over first are one comparison seen from both ends."""
     first, second = [a for a, _ in pairs], [b for _, b in pairs]
     forth, back = compare(Pair(first, second)), compare(Pair(second, first))
     assert forth.ratio == pytest.approx(1 / back.ratio)
@@ -98,8 +98,13 @@ def test_an_empty_family_has_no_comparison() -> None:
 
 @pytest.mark.parametrize(
     ("factor", "spread", "verdict"),
-    [(0.80, 0.02, Verdict.BETTER), (1.25, 0.02, Verdict.WORSE), (1.0, 0.01, Verdict.SAME), (1.08, 0.20, Verdict.UNDECIDED)],
-)  # fmt: skip
+    [
+        (0.80, 0.02, Verdict.BETTER),
+        (1.25, 0.02, Verdict.WORSE),
+        (1.0, 0.01, Verdict.SAME),
+        (1.08, 0.20, Verdict.UNDECIDED),
+    ],
+)
 def test_each_verdict_is_given_where_it_is_due(factor: float, spread: float, verdict: Verdict) -> None:
     """Ten trials of a known ratio and spread: better, worse, same, undecided."""
     noise = spread * np.array([-1.5, -1.0, -0.6, -0.3, -0.1, 0.1, 0.3, 0.6, 1.0, 1.5])

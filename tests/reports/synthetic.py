@@ -16,10 +16,25 @@ RATE = 2_000
 WARM_UP_S = 2
 # Median and 99th percentile of response in ms, by target and workload.
 SHAPES = {
-    "steady": {"rabbitmq-091": (0.31, 1.2), "rabbitmq-10": (0.36, 1.7), "broker-j-091": (0.42, 3.1), "broker-j-10": (0.48, 4.2)},
-    "durable": {"rabbitmq-091": (0.9, 4.1), "rabbitmq-10": (1.1, 4.9), "broker-j-091": (2.2, 8.8), "broker-j-10": (2.6, 9.7)},
-    "in-flight": {"rabbitmq-091": (0.5, 2.0), "rabbitmq-10": (0.6, 2.4), "broker-j-091": (0.6, 3.0), "broker-j-10": (0.7, 3.5)},
-}  # fmt: skip
+    "steady": {
+        "rabbitmq-091": (0.31, 1.2),
+        "rabbitmq-10": (0.36, 1.7),
+        "broker-j-091": (0.42, 3.1),
+        "broker-j-10": (0.48, 4.2),
+    },
+    "durable": {
+        "rabbitmq-091": (0.9, 4.1),
+        "rabbitmq-10": (1.1, 4.9),
+        "broker-j-091": (2.2, 8.8),
+        "broker-j-10": (2.6, 9.7),
+    },
+    "in-flight": {
+        "rabbitmq-091": (0.5, 2.0),
+        "rabbitmq-10": (0.6, 2.4),
+        "broker-j-091": (0.6, 3.0),
+        "broker-j-10": (0.7, 3.5),
+    },
+}
 IN_FLIGHT = (16, 64, 256)
 CPU_US = {"rabbitmq-091": 138.0, "rabbitmq-10": 171.0, "broker-j-091": 151.0, "broker-j-10": 163.0}
 
@@ -239,9 +254,14 @@ def _trial_fields(
         "received": count,
         "achieved_rate": rate * (1 - 0.001 * rng.random()),
         "latency": {
-            tag: {"count": histogram.get_total_count(), "histogram": histogram.encode().decode("ascii"), "negative": 0, "out_of_range": 0}
+            tag: {
+                "count": histogram.get_total_count(),
+                "histogram": histogram.encode().decode("ascii"),
+                "negative": 0,
+                "out_of_range": 0,
+            }
             for tag, histogram in measured.items()
-        },  # fmt: skip
+        },
         "ledger": none | {"sent": everything, "confirmed": everything, "received": everything, "balanced": True},
         "little": {"backlog_integral_s": 4.0, "response_sum_s": 4.0, "holds": True},
         "broker": {
@@ -251,17 +271,26 @@ def _trial_fields(
             "version": "4.0.5" if rabbit else "10.1.0",
             "runtime": "Erlang/OTP 27 [jit]" if rabbit else "OpenJDK 21.0.8",
             "asked": {"memory cap": "1 GiB", "cpus": "2"} | ({"queue type": "quorum"} if rabbit else {"store": "BDB"}),
-            "reported": {"memory cap": "1 GiB", "cpus": "2" if rabbit else "4"} | ({"queue type": "quorum"} if rabbit else {"store": "BDB"}),
-            "limits": {"memory": "cgroup" if rabbit else "JVM -Xmx", "cpus": "+S 2:2" if rabbit else "ActiveProcessorCount"},
+            "reported": {"memory cap": "1 GiB", "cpus": "2" if rabbit else "4"}
+            | ({"queue type": "quorum"} if rabbit else {"store": "BDB"}),
+            "limits": {
+                "memory": "cgroup" if rabbit else "JVM -Xmx",
+                "cpus": "+S 2:2" if rabbit else "ActiveProcessorCount",
+            },
             "labels": [],
             "started": 1,
-        },  # fmt: skip
-        "broker_usage": {"cpu_s": cpu * count / 1e6, "cpu_us_per_message": cpu, "cpu_cores_busiest": cpu * rate / 1e6, "rss_peak": 180 * 2**20},
+        },
+        "broker_usage": {
+            "cpu_s": cpu * count / 1e6,
+            "cpu_us_per_message": cpu,
+            "cpu_cores_busiest": cpu * rate / 1e6,
+            "rss_peak": 180 * 2**20,
+        },
         "client_usage": {"cpu_s": 0.1, "cpu_us_per_message": 62.0, "cpu_cores_busiest": 0.31, "rss_peak": 70 * 2**20},
         "health": [],
         "findings": [],
         "counters": {"blocked_events": 0},
-    }  # fmt: skip
+    }
 
 
 def _timeline(record: TrialRecord, seconds: int, rng: np.random.Generator) -> pd.DataFrame:

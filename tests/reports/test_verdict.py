@@ -1,0 +1,155 @@
+"""What may be concluded: the sentences, and above all what they must not say."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from reports.durability import Durability, durability
+from reports.format import Name
+from reports.questions import questions
+from reports.summary import Summary
+from reports.verdict import Case, Row, answer, comparisons
+from tests.reports.synthetic import scenario
+
+RANKING = re.compile(
+    r"lowest|highest|fastest|slowest|best|winner|carries most|faster|slower|better|beats", re.IGNORECASE
+)
+NOISE = np.exp(0.02 * np.linspace(-1.5, 1.5, 10))
+
+
+def row(target: str, level: float, *, n: int = 10, bound: bool = False, kept: Durability = Durability.NONE) -> Row:
+    """Return a row whose trials lie around a level, with 2 % of noise that differs from target to target."""
+    shift = sum(map(ord, target)) % n
+    values = np.roll(NOISE[:n], shift) * level
+    name = Name(target, target, target.upper(), "1.0", "AMQP 1.0")
+    estimates = {("run", k): float(value) for k, value in enumerate(values)}
+    return Row(name, "steady", estimates, float(np.median(values)), bound, kept)
+
+
+def judged(
+    rows: Sequence[Row], *, mode: str = "full", cpus: int | None = 8, sweep: bool = False
+) -> tuple[str, str | None]:
+    """Return sentence and winner of one question of the synthetic scenario."""
+    asked = questions(scenario())[2 if sweep else 0]
+    by_workload = {w.name: [Row(**{**vars(r), "workload": w.name}) for r in rows] for w in asked.workloads}
+    case = Case(asked, by_workload, mode, cpus)
+    return answer(case, comparisons([case]))
+
+
+def test_a_clear_winner_is_named_with_its_version() -> None:
+    """20 % apart at 2 % noise and ten trials: the sentence names product, version, protocol and figures."""
+    sentence, winner = judged([row("a", 1e6), row("b", 1.2e6), row("c", 1.4e6)])
+    assert winner == "a"
+    assert sentence.startswith("A 1.0 over AMQP 1.0 has the lowest p99 response; the other 2 compared are 1.20 to 1.40")
+    assert "1.00 ms" in sentence
+
+
+def test_a_quick_run_names_no_winner() -> None:
+    """However clear the figures, a quick run ranks nothing and keeps the scenario's order."""
+    sentence, winner = judged([row("b", 9e6), row("a", 1e6)], mode="quick")
+    assert winner is None
+    assert not RANKING.search(sentence)
+    assert sentence.index("9.00 ms") < sentence.index("1.00 ms")
+
+
+def test_fewer_than_ten_trials_give_no_verdict() -> None:
+    """Nine trials a row: figures, the number, and no ranking."""
+    sentence, winner = judged([row("a", 1e6, n=9), row("b", 2e6, n=9)])
+    assert winner is None
+    assert "9 usable trials" in sentence
+    assert not RANKING.search(sentence)
+
+
+def test_a_client_bound_row_wins_nothing() -> None:
+    """The lowest row is client-bound: the next one wins among the rest, and the sentence says who stood outside."""
+    sentence, winner = judged([row("a", 1e6, bound=True), row("b", 1.5e6), row("c", 2e6)])
+    assert winner == "b"
+    assert "Not compared: A 1.0 over AMQP 1.0 (client-bound: a lower bound)" in sentence
+
+
+def test_a_row_whose_messages_never_came_wins_nothing() -> None:
+    """One trial without bound takes the row out of the comparison, visibly."""
+    lossy = row("a", 1e6)
+    lossy = Row(**{**vars(lossy), "estimates": {**lossy.estimates, ("run", 3): float("inf")}})
+    sentence, winner = judged([lossy, row("b", 1.5e6), row("c", 2e6)])
+    assert winner == "b"
+    assert "over 1 % of the messages never came" in sentence
+
+
+def test_rows_of_unlike_durability_are_not_compared() -> None:
+    """A store that survives less cannot win against one that survives more."""
+    sentence, winner = judged([row("a", 1e6, kept=Durability.PROCESS), row("b", 2e6, kept=Durability.SYSTEM)])
+    assert winner is None
+    assert "unlike durability" in sentence
+
+
+def test_few_cpus_rank_nothing_by_throughput() -> None:
+    """A sweep on two CPUs, or on an unknown number, is shown and not ranked; the same on eight has a winner."""
+    rows = [row("a", 2_000), row("b", 1_000)]
+    for cpus, words in ((2, "this host has 2 CPUs"), (None, "not known")):
+        sentence, winner = judged(rows, cpus=cpus, sweep=True)
+        assert winner is None
+        assert words in sentence
+        assert not RANKING.search(sentence.replace("throughput is ranked", ""))
+    assert judged(rows, sweep=True)[1] == "a"
+
+
+def test_equal_rows_are_said_to_be_the_same() -> None:
+    """Differences well inside 5 % are no relevant difference."""
+    sentence, winner = judged([row("a", 1e6), row("b", 1.005e6)])
+    assert winner is None
+    assert sentence.startswith("No relevant difference")
+
+
+def test_rows_not_told_apart_are_said_to_be_so() -> None:
+    """Two leaders within noise, one row behind: neither leader wins, and the sentence says what would decide."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for target, level in (("a", 1.0e6), ("b", 1.06e6), ("c", 3e6)):
+        estimates = {("run", k): float(level * rng.lognormal(0, 0.15)) for k in range(10)}
+        rows.append(Row(**{**vars(row(target, level)), "estimates": estimates}))
+    sentence, winner = judged(rows)
+    assert winner is None
+    assert "are not told apart" in sentence
+    assert re.search(r"about \d+ trials a row would decide", sentence)
+    assert "C 1.0 over AMQP 1.0 is higher" in sentence
+
+
+def test_without_any_figure_there_is_no_result() -> None:
+    """Rows without estimates make one plain sentence."""
+    nothing = Row(**{**vars(row("a", 1e6)), "estimates": {}, "median": None})
+    assert judged([nothing, nothing]) == ("No result: no trial could be used.", None)
+
+
+@pytest.mark.parametrize("mode", ["quick", "full"])
+def test_two_cpus_in_a_whole_report(mode: str, quick_summary: Summary, full_summary: Summary) -> None:
+    """Whole reports: the quick one names no winner in any sentence, the full one never the client-bound row."""
+    if mode == "quick":
+        assert all(answer.winner is None and not RANKING.search(answer.sentence) for answer in quick_summary.answers)
+        assert quick_summary.comparisons == ()
+    else:
+        steady = full_summary.answers[0]
+        assert steady.winner == "rabbitmq-091"
+        assert full_summary.cell("broker-j-10", "steady").client_bound
+        assert "broker-j-10" not in {c.first for c in full_summary.comparisons if c.workload == "steady"}
+        assert "broker-j-10" not in {c.second for c in full_summary.comparisons if c.workload == "steady"}
+
+
+def test_durability_follows_the_store() -> None:
+    """Quorum and BDB survive an operating-system crash; a transient workload promises nothing."""
+    asked = scenario()
+    steady, durable = asked.workloads[:2]
+    assert durability(asked, "rabbitmq", durable) is Durability.SYSTEM
+    assert durability(asked, "broker-j", durable) is Durability.SYSTEM
+    assert durability(asked, "rabbitmq", steady) is Durability.NONE
+    with pytest.raises(KeyError):
+        durability(asked, "nobody", durable)
+
+
+def test_a_sweep_is_one_question_in_rising_order() -> None:
+    """Bounds of one closed loop belong together; rates stand by themselves."""
+    found = questions(scenario())
+    assert [question.name for question in found] == ["steady", "durable", "in-flight"]
+    assert [workload.name for workload in found[2].workloads] == ["in-flight-16", "in-flight-64", "in-flight-256"]
