@@ -1,0 +1,32 @@
+# The verbs of this project; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup compare test lint evidence clean
+
+BIN := .venv/bin
+# PYTHON = the interpreter of `make setup`; PYTEST_FLAGS, RUN_FLAGS = passed on as they are.
+export PYTHON
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing (system packages by apt, Python packages into .venv)
+	@.ci/setup.sh
+
+compare: setup ## RabbitMQ beside Qpid Broker-J, in minutes; ends with the path of the report
+	@$(BIN)/bench run rabbitmq-vs-qpid --quick $(RUN_FLAGS)
+
+test: lint ## Linters, then every test, those on real brokers included
+	@$(BIN)/pytest $(PYTEST_FLAGS)
+
+lint: setup ## Ruff (rules and format) and mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+evidence: setup ## The full comparison: takes hours and wants a machine with nothing else to do
+	@$(BIN)/bench run rabbitmq-vs-qpid $(RUN_FLAGS)
+
+clean: ## Remove .venv, caches and build products; results/ and the image cache stay
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find bench brokers reports tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "clean: results/ and the image cache were left; remove an image with: bench image rm NAME"
