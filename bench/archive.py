@@ -159,7 +159,9 @@ def _parse_run(file: Path, text: str) -> RunRecord:
         message = f"{file} is damaged ({error}): the run cannot be read"
         raise ArchiveError(message) from error
     if version != SCHEMA_VERSION:
-        message = f"{file} has schema_version {version}; this bench reads {SCHEMA_VERSION}: use the version that wrote it"
+        message = (
+            f"{file} has schema_version {version}; this bench reads {SCHEMA_VERSION}: use the version that wrote it"
+        )
         raise ArchiveError(message)
     try:
         return RunRecord.model_validate_json(text)

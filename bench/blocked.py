@@ -49,7 +49,8 @@ class Blocked:
             total: Int64 = done[episode] - inside
             return total
 
-        return np.clip(before(sent_ns) - before(intended_ns), 0, np.maximum(sent_ns - intended_ns, 0))
+        blocked: Int64 = np.clip(before(sent_ns) - before(intended_ns), 0, np.maximum(sent_ns - intended_ns, 0))
+        return blocked
 
     def _forget(self, before_ns: int) -> None:
         gone = 0

@@ -58,7 +58,8 @@ def _durability(scenario: Scenario) -> Iterator[Fault]:
         if used and isinstance(broker, QpidBrokerJSettings) and broker.store == "memory":
             yield Fault(
                 f"brokers.{index}.store",
-                f"'memory' keeps nothing, and workload {', '.join(durable)} is durable: use bdb or derby, or durable = false",
+                f"'memory' keeps nothing, and workload {', '.join(durable)} is durable:"
+                " use bdb or derby, or durable = false",
             )
 
 

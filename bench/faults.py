@@ -8,9 +8,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.scenario import MemoryBroker, Scenario
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.settings import Frozen, QpidBrokerJSettings, RabbitMQSettings
 
 _SHOWN = 60
+_KINDS: dict[str, type[Frozen]] = {
+    "rabbitmq": RabbitMQSettings,
+    "qpid-broker-j": QpidBrokerJSettings,
+    "memory": MemoryBroker,
+}
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,9 @@ def _location(steps: Sequence[int | str], document: dict[str, Any]) -> list[int 
     return location
 
 
-def _text(detail: Any, location: list[Any], document: dict[str, Any]) -> str:  # noqa: ANN401  (pydantic's own record)
-    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ").replace("tuple", "list")
+def _text(detail: Any, location: list[Any], document: dict[str, Any]) -> str:
+    kind: str = detail["type"]
+    message: str = detail["msg"].removeprefix("Value error, ").replace("tuple", "list")
     if kind == "extra_forbidden":
         return _unknown(str(location[-1]), location, document)
     if kind == "missing":
@@ -104,7 +110,11 @@ def _at(document: dict[str, Any], location: list[Any]) -> dict[str, Any]:
 
 def _fields(location: list[Any], table: dict[str, Any]) -> list[str]:
     """Return the names allowed where an unknown one stands."""
-    kinds = {"rabbitmq": RabbitMQSettings, "qpid-broker-j": QpidBrokerJSettings, "memory": MemoryBroker}
+    kinds: dict[str, type[Frozen]] = {
+        "rabbitmq": RabbitMQSettings,
+        "qpid-broker-j": QpidBrokerJSettings,
+        "memory": MemoryBroker,
+    }
     if location[:1] == ["brokers"] and table.get("kind") in kinds:
         return list(kinds[table["kind"]].model_fields)
     schema: Any = Scenario.model_json_schema()

@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bench.consistency import inconsistencies
-from bench.faults import Fault, ScenarioError, from_pydantic
 from bench.drivers.registry import DRIVERS, driver_named
+from bench.faults import Fault, ScenarioError, from_pydantic
 from bench.overrides import apply_overrides
 from bench.scenario import InFlightLoad, MemoryBroker, Quick, Scenario, Workload
 
@@ -103,7 +103,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        fault = Fault("scenario", f"{path} cannot be read ({error.strerror}): name a TOML file, or see `bench scenarios`")
+        fault = Fault(
+            "scenario", f"{path} cannot be read ({error.strerror}): name a TOML file, or see `bench scenarios`"
+        )
     except UnicodeDecodeError as error:
         fault = Fault("scenario", f"{path} is no UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8")
     raise ScenarioError([fault])
@@ -122,7 +124,7 @@ def _salvage(document: dict[str, Any]) -> Scenario:
     with contextlib.suppress(ValidationError):
         parts["quick"] = Quick.model_validate(document.get("quick", {}))
     for field in ("brokers", "targets", "workloads"):
-        entries = TypeAdapter[Any](Scenario.model_fields[field].annotation)
+        entries = TypeAdapter[Any](Scenario.model_fields[field].annotation or Any)
         parts[field] = _sound(entries, document.get(field))
     known = {broker.name for broker in parts["brokers"]}
     named = {str(broker.get("name")) for broker in _tables(document.get("brokers"))}

@@ -21,7 +21,7 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> Itera
         yield from _set(document, path.strip(), _value(value.strip()))
 
 
-def _value(text: str) -> Any:  # noqa: ANN401  (whatever TOML holds)
+def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -28,9 +28,7 @@ def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     return tuple(planned)
 
 
-def _block(
-    scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int
-) -> list[PlannedTrial]:
+def _block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:
     brokers = {target.name: target.broker for target in scenario.targets}
     restart, started = scenario.plan.restart, set[str]()
     block = []

@@ -123,7 +123,8 @@ class Workload(Frozen):
         faults = []
         if self.ack_batch > self.prefetch:
             faults.append(
-                f"ack_batch = {self.ack_batch}: at most the prefetch ({self.prefetch}), or no acknowledgement is ever due"
+                f"ack_batch = {self.ack_batch}: at most the prefetch ({self.prefetch}),"
+                " or no acknowledgement is ever due"
             )
         if self.queues > min(self.producers, self.consumers):
             faults.append(

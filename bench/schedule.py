@@ -33,7 +33,8 @@ class Constant:
 
     def times(self, first: int, count: int) -> Int64:
         """Return intended times."""
-        return np.rint(np.arange(first, first + count) * self._gap_ns).astype(np.int64)
+        times: Int64 = np.rint(np.arange(first, first + count) * self._gap_ns).astype(np.int64)
+        return times
 
 
 class Poisson:

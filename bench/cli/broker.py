@@ -4,19 +4,20 @@ import os
 import signal
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out
 from brokers import image
 from brokers.base import Broker, BrokerError
+from brokers.endpoint import Protocol
 from brokers.open import open_broker
 from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
 
 broker_app = typer.Typer(help="Brokers, one by one.", no_args_is_help=True)
 
-_KINDS = {
+_KINDS: dict[str, RabbitMQSettings | QpidBrokerJSettings] = {
     "rabbitmq": RabbitMQSettings(name="rabbitmq", kind="rabbitmq"),
     "qpid-broker-j": QpidBrokerJSettings(name="qpid-broker-j", kind="qpid-broker-j"),
 }
@@ -36,11 +37,11 @@ def start(
 ) -> None:
     """Start a broker from the image, print its addresses, and stop it on Ctrl-C."""
     if name not in _KINDS:
-        fail(EXIT_USAGE, [f"{name!r} is no broker we can start: {', '.join(_KINDS)}"])
+        fail(EXIT_USAGE, f"{name!r} is no broker we can start: {', '.join(_KINDS)}")
     try:
         root = image.ensure(recipe, err.print).root
     except image.ImageError as error:
-        fail(EXIT_FAILED, [str(error)])
+        fail(EXIT_FAILED, str(error))
     with tempfile.TemporaryDirectory(prefix="busbench-broker-") as folder:
         broker = open_broker(_KINDS[name], Path(folder) / name, root, os.environ)
         try:
@@ -48,9 +49,9 @@ def start(
             _show(broker)
             while (failure := broker.failure()) is None:
                 signal.sigtimedwait([], 0.5)
-            fail(EXIT_FAILED, [failure])
+            fail(EXIT_FAILED, failure)
         except BrokerError as error:
-            fail(EXIT_FAILED, [str(error)])
+            fail(EXIT_FAILED, str(error))
         finally:
             broker.stop()
 
@@ -58,7 +59,7 @@ def start(
 def _show(broker: Broker) -> None:
     facts = broker.facts()
     out.print(f"{facts.product} {facts.version} on {facts.runtime}")
-    for protocol in ("amqp091", "amqp10"):
-        endpoint = broker.endpoint(protocol)  # type: ignore[arg-type]  (a literal of the tuple above)
+    for protocol in get_args(Protocol):
+        endpoint = broker.endpoint(protocol)
         out.print(f"{protocol}  amqp://{endpoint.username}@{endpoint.host}:{endpoint.port}  user guest, password guest")
     out.print("Ctrl-C stops it")

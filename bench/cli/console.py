@@ -1,6 +1,5 @@
 """Where words for people go: standard error for progress and faults, standard output for answers."""
 
-from collections.abc import Iterable
 from typing import NoReturn
 
 import typer
@@ -15,7 +14,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def fail(code: int, faults: Iterable[str]) -> NoReturn:
+def fail(code: int, *faults: str) -> NoReturn:
     """Print faults, one a line, and leave with an exit code."""
     for fault in faults:
         err.print(f"[bold red]error:[/] {_plain(fault)}")

@@ -18,7 +18,7 @@ def build(recipe: _Name = "stable") -> None:
     try:
         found = image.ensure(recipe, err.print)
     except image.ImageError as error:
-        fail(_code(recipe), [str(error)])
+        fail(_code(recipe), str(error))
     out.print(str(found.root))
 
 
@@ -28,9 +28,9 @@ def show(recipe: _Name = "stable", packages: Annotated[bool, typer.Option(help="
     try:
         found = image.find(recipe)
     except image.ImageError as error:
-        fail(EXIT_USAGE, [str(error)])
+        fail(EXIT_USAGE, str(error))
     if found is None:
-        fail(EXIT_FAILED, [f"image {recipe} is not built: run `bench image build {recipe}`"])
+        fail(EXIT_FAILED, f"image {recipe} is not built: run `bench image build {recipe}`")
     out.print(f"recipe          {found.recipe.name}\nroot            {found.root}")
     out.print(f"content digest  {found.content_digest}\nsize            {found.size / 1e6:.0f} MB")
     for name, version in sorted(found.packages.items()):
@@ -44,7 +44,7 @@ def rm(recipe: _Name = "stable") -> None:
     try:
         gone = image.remove(recipe)
     except image.ImageError as error:
-        fail(_code(recipe), [str(error)])
+        fail(_code(recipe), str(error))
     out.print(f"image {recipe} {'removed' if gone else 'was not there'}")
 
 

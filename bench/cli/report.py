@@ -27,13 +27,11 @@ def report(
             json=first / "summary.json" if chosen_nothing else json,
         )
     except (ArchiveError, reports.ReportError) as error:
-        fail(EXIT_USAGE, [str(error)])
+        fail(EXIT_USAGE, str(error))
     out.print(str(html or md or json or first / "report.html"))
 
 
 def write_reports(folder: Path) -> None:
     """Write every form of a run's report into its folder."""
     err.print("drawing the report")
-    reports.render(
-        [folder], html=folder / "report.html", markdown=folder / "report.md", json=folder / "summary.json"
-    )
+    reports.render([folder], html=folder / "report.html", markdown=folder / "report.md", json=folder / "summary.json")

@@ -1,9 +1,7 @@
 """`bench run`: carry out a scenario and report on it."""
 
-
 import secrets
 import shlex
-
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +13,8 @@ from bench import archive
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out
 from bench.cli.progress import Progress
 from bench.cli.report import write_reports
-from bench.load import Loaded, ScenarioError, load_scenario
+from bench.faults import ScenarioError
+from bench.load import Loaded, load_scenario
 from bench.plan import estimate_bytes, estimate_ns, make_plan
 from bench.results import ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
@@ -29,7 +28,7 @@ _SECONDS_A_MINUTE = 60
 _NOTABLE_PACKAGES = ("rabbitmq-server", "erlang-base", "openjdk-", "qpid-broker-j")
 
 
-def run(  
+def run(
     scenario: Annotated[
         str | None, typer.Argument(help="Name of a shipped scenario (see `bench scenarios`) or path of a TOML file.")
     ] = None,
@@ -41,7 +40,9 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: workloads.0.size=1024.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of order and schedules; by default a fresh one.", min=0)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of order and schedules; by default a fresh one.", min=0)
+    ] = None,
     driver: Annotated[str | None, typer.Option(help="Use this driver for every target it can serve.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Finish the run in this results folder.", metavar="FOLDER")
@@ -52,18 +53,18 @@ def run(
     Exit codes: 0 all trials valid · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
     """
     if (scenario is None) == (resume is None):
-        fail(EXIT_USAGE, ["name one scenario to run, or one folder to finish with --resume"])
+        fail(EXIT_USAGE, "name one scenario to run, or one folder to finish with --resume")
     if resume is not None:
         given = {"--out": out_folder, "--quick": quick, "--set": overrides, "--seed": seed, "--driver": driver}
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
-            fail(EXIT_USAGE, [f"{', '.join(extra)}: not with --resume, which keeps the run as it was begun"])
+            fail(EXIT_USAGE, f"{', '.join(extra)}: not with --resume, which keeps the run as it was begun")
         _finish(resume, plan_only=plan)
         return
     try:
         loaded = load_scenario(scenario or "", overrides or [], quick=quick, driver=driver)
     except ScenarioError as error:
-        fail(EXIT_USAGE, [str(fault) for fault in error.faults])
+        fail(EXIT_USAGE, *map(str, error.faults))
     chosen = secrets.randbelow(1 << 31) if seed is None else seed
     planned = make_plan(loaded.scenario, chosen)
     if plan:
@@ -87,7 +88,7 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
     place = folder or Path("results") / run_id
     _check_disk(loaded.scenario, planned, place)
     if place.exists():
-        fail(EXIT_USAGE, [f"--out {place} exists already: name a new folder, or finish that run with --resume {place}"])
+        fail(EXIT_USAGE, f"--out {place} exists already: name a new folder, or finish that run with --resume {place}")
     images = _images(loaded.scenario)
     record = RunRecord(
         run_id=run_id,
@@ -105,7 +106,7 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
     try:
         archive.create(place, record, loaded.text)
     except archive.ArchiveError as error:
-        fail(EXIT_USAGE, [str(error)])
+        fail(EXIT_USAGE, str(error))
     archive.point_latest(place)
     _carry_out(record, place, {name: found.root for name, found in images.items()})
 
@@ -114,21 +115,22 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
     try:
         begun = archive.read(folder)
     except archive.ArchiveError as error:
-        fail(EXIT_USAGE, [str(error)])
+        fail(EXIT_USAGE, str(error))
     if plan_only:
         done = {trial.record.index for trial in begun.trials if trial.record.valid}
         _print_plan(begun.record.scenario, tuple(p for p in begun.record.plan if p.index not in done))
         return
     images = _images(begun.record.scenario)
     changed = [
-        name
-        for name, found in images.items()
-        if begun.record.images[name].content_digest != found.content_digest
+        name for name, found in images.items() if begun.record.images[name].content_digest != found.content_digest
     ]
     if changed:
         fail(
             EXIT_FAILED,
-            [f"image {name} is not the one this run began with: its trials would not compare; start a new run" for name in changed],
+            *(
+                f"image {name} is not the one this run began with: its trials would not compare; start a new run"
+                for name in changed
+            ),
         )
     _carry_out(begun.record, folder, {name: found.root for name, found in images.items()})
 
@@ -145,8 +147,8 @@ def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
     except OSError as error:
         fail(
             EXIT_FAILED,
-            [f"{folder} could not be written ({error.strerror}): finished trials are kept;"
-             f" make room, then `bench run --resume {folder}`"],
+            f"{folder} could not be written ({error.strerror}): finished trials are kept;"
+            f" make room, then `bench run --resume {folder}`",
         )
     finished = archive.read(folder)
     if finished.trials:
@@ -185,7 +187,7 @@ def _images(scenario: Scenario) -> dict[str, image.Image]:
     try:
         return {name: image.ensure(name, err.print) for name in recipes}
     except image.ImageError as error:
-        fail(EXIT_FAILED, [str(error)])
+        fail(EXIT_FAILED, str(error))
 
 
 def _image_record(found: image.Image) -> ImageRecord:
@@ -198,8 +200,8 @@ def _check_disk(scenario: Scenario, planned: tuple[PlannedTrial, ...], folder: P
     if free < needed:
         fail(
             EXIT_FAILED,
-            [f"{folder}: the results take about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free:"
-             " make room, or name another place with --out"],
+            f"{folder}: the results take about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free:"
+            " make room, or name another place with --out",
         )
 
 
@@ -211,5 +213,3 @@ def _print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
     minutes = estimate_ns(scenario, planned) / NS_PER_S / _SECONDS_A_MINUTE
     megabytes = estimate_bytes(scenario, planned) / 1e6
     out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")
-
-

@@ -81,7 +81,6 @@ class ConsumerLog:
         self.received_ticks.count(rows.received_ns)
         return rows.producer
 
-
     def p99_ns(self, now_ns: int) -> int:
         """Return the p99 of the last full second, for people to watch; 0 where it is empty."""
         second = (now_ns - self._start_ns) // NS_PER_S - 1

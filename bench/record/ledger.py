@@ -239,9 +239,7 @@ def _highest(row: Bits) -> int:
     return 0 if not len(used) else (int(used[-1]) << 3) + int(row[used[-1]]).bit_length()
 
 
-def _balanced(
-    sent: Sequence[Sent], counts: dict[str, int], total_sent: int, settled: int, *, confirms: bool
-) -> bool:
+def _balanced(sent: Sequence[Sent], counts: dict[str, int], total_sent: int, settled: int, *, confirms: bool) -> bool:
     told_apart = counts["confirmed"] + sum(part.refused + part.returned for part in sent)
     return (
         counts["unique"] + counts["missing"] == total_sent

@@ -10,10 +10,7 @@ from bench.scenario import TICK_NS
 @kernel
 def _count(at_ns: Int64, start_ns: int, tick_ns: int, counts: Int64) -> None:
     for at in at_ns:
-        tick = (at - start_ns) // tick_ns
-        if tick < 0:
-            tick = 0
-        counts[tick] += 1
+        counts[max((at - start_ns) // tick_ns, 0)] += 1
 
 
 class TickCounter:

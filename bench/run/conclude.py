@@ -87,9 +87,7 @@ def conclude(
     return Concluded(record, merged.latencies, start_epoch_s, frame)
 
 
-def _record(
-    planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecord, start_epoch_s: float
-) -> TrialRecord:
+def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecord, start_epoch_s: float) -> TrialRecord:
     control = raw.control
     measure = range(control.measure_from_s, control.measure_to_s)
     messages = round(merged.achieved_rate * len(measure))

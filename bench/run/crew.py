@@ -52,9 +52,11 @@ class Crew:
         for task, process in zip(self._tasks, self._processes, strict=True):
             code = process.poll()
             if code == EXIT_BROKER:
-                raise WorkerEnded(f"{task.name}: {self._said(task)}", broker=True)
+                message = f"{task.name}: {self._said(task)}"
+                raise WorkerEnded(message, broker=True)
             if code is not None:
-                raise WorkerEnded(f"{task.name} {_ending(code)}: {self._last_line(task)}", broker=False)
+                message = f"{task.name} {_ending(code)}: {self._last_line(task)}"
+                raise WorkerEnded(message, broker=False)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until every worker has ended; return whether they did."""

@@ -48,7 +48,7 @@ class Circumstances:
 
 def health(seen: Circumstances) -> tuple[Note, ...]:
     """Return what speaks against the measurement."""
-    return tuple([*_accounting(seen), *_client(seen), *_host(seen)])
+    return (*_accounting(seen), *_client(seen), *_host(seen))
 
 
 def findings(seen: Circumstances, reason: str) -> tuple[Note, ...]:

@@ -6,11 +6,11 @@ from bench.clock import VirtualClock
 from bench.drivers.base import Port, PortSpec
 from bench.drivers.memory import MemoryPort
 from bench.pump import Progress
+from bench.record.account import Account
 from bench.run.assignment import Assignment
 from bench.run.board import Board, WorkerCells
 from bench.run.control import Control, Phase, Seen, WarmRule
 from bench.run.worker import work
-from bench.record.account import Account
 from bench.scenario import MemoryBroker, Plan, Workload
 
 _START_NS = 1_000_000_000

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
+from typing import Literal, cast
 
 from bench.record.account import Account
 from bench.results import Outcome
@@ -19,6 +19,7 @@ from bench.scenario import TICK_NS, Plan, Target, Workload
 from bench.source import BEAT_NS
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker, BrokerError
+from brokers.endpoint import Protocol
 
 _READY_TIMEOUT_S = 60
 _STUCK_NS = 10 * NS_PER_S
@@ -115,12 +116,13 @@ def _with_workers(given: Conditions, broker: Broker, folder: Path) -> Raw:
 
 def _tasks(given: Conditions, broker: Broker, folder: Path, wake: list[int]) -> list[Assignment]:
     workers = given.workload.workers
-    endpoint = endpoint_fields(broker.endpoint(given.target.protocol))
+    endpoint = endpoint_fields(broker.endpoint(cast("Protocol", given.target.protocol)))
     tasks = []
-    for role, base in (("producer", 0), ("consumer", workers)):
+    roles: tuple[tuple[Literal["producer", "consumer"], int], ...] = (("producer", 0), ("consumer", workers))
+    for role, base in roles:
         for worker in range(workers):
             task = Assignment(
-                role=role,  # type: ignore[arg-type]  (a literal of the tuple above)
+                role=role,
                 worker=worker,
                 row=base + worker,
                 rows=2 * workers,
@@ -166,7 +168,7 @@ class _Course:
             self._board.start(start_ns)
             self._conduct(control, start_ns)
         except WorkerEnded as ended:
-            self._end_early(control, start_ns, ended)
+            self._end_early(control, ended)
         self._board.stop()
         if not self._crew.wait(_LEAVE_TIMEOUT_S):
             control.outcome = Outcome.WORKER_FAILED
@@ -193,9 +195,7 @@ class _Course:
                 cpu_s = self._sampler.sample(now_ns, self._broker.pids(), self._crew.pids).broker_cpu_s
                 self._watch_workers(control, start_ns, now_ns)
             totals = self._board.totals()
-            control.step(
-                Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s)
-            )
+            control.step(Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s))
             if control.end_ns is not None:
                 self._board.end(control.end_ns)
             time.sleep(BEAT_NS / NS_PER_S)
@@ -222,7 +222,7 @@ class _Course:
             Live(control.phase, max(0.0, (now_ns - start_ns) / NS_PER_S), left, self._rate, totals.p99_ns)
         )
 
-    def _end_early(self, control: Control, start_ns: int, ended: WorkerEnded) -> None:
+    def _end_early(self, control: Control, ended: WorkerEnded) -> None:
         """Note why the trial ended; a connection that broke because the broker died is the broker's."""
         failure = self._broker.failure()
         until = time.monotonic() + (1.0 if ended.broker else 0.0)

@@ -48,14 +48,14 @@ def test_only_what_is_missing_is_run_again(finished: Path) -> None:
     """A trial without trial.json is run again on resuming; its remains go under attempts/."""
     gone = sorted((finished / "trials").iterdir())[2]
     (gone / "trial.json").unlink()
-    kept = (sorted((finished / "trials").iterdir())[0] / "trial.json").stat().st_mtime_ns
+    kept = (min((finished / "trials").iterdir()) / "trial.json").stat().st_mtime_ns
     watch = Quiet()
     end = conduct(archive.read(finished).record, finished, {}, watch)
     assert (end.finished, end.interrupted, watch.begun) == (4, False, [2])
     run = archive.read(finished)
     assert len(run.trials) == 4
     assert run.attempts == (f"{gone.name}-1",)
-    assert (sorted((finished / "trials").iterdir())[0] / "trial.json").stat().st_mtime_ns == kept
+    assert (min((finished / "trials").iterdir()) / "trial.json").stat().st_mtime_ns == kept
 
 
 def test_an_existing_folder_is_never_written_over(finished: Path) -> None:
@@ -69,7 +69,7 @@ def test_damage_is_named(finished: Path, tmp_path: Path) -> None:
     """No folder, a torn run.json, a newer schema, a torn trial: each has its own words."""
     with pytest.raises(archive.ArchiveError, match="no results folder"):
         archive.read(tmp_path / "nowhere")
-    trial = sorted((finished / "trials").iterdir())[0] / "trial.json"
+    trial = min((finished / "trials").iterdir()) / "trial.json"
     trial.write_text(trial.read_text()[:200])
     run = archive.read(finished)
     assert len(run.trials) == 3

@@ -35,7 +35,7 @@ def receiver(seqs: Int64) -> Received:
 
 @pytest.mark.parametrize("faults", [0, 1, 137])
 def test_a_million_messages_with_scripted_faults(faults: int) -> None:
-    """k lost, k doubled and k swapped messages among a million are reported as exactly k each."""
+    """Among a million, k lost, k doubled and k swapped messages are reported as exactly k each."""
     rng = np.random.default_rng(faults)
     # Faults lie apart, so that a swap never moves a lost or a doubled message.
     places = rng.permutation(TOTAL // 10)[: 3 * faults] * 10
@@ -75,9 +75,7 @@ def test_strays_unbalance_the_ledger() -> None:
 
 def test_one_message_at_two_consumers_is_a_duplicate() -> None:
     """Two workers that received the same number have one duplicate between them."""
-    ledger = balance(
-        [sender(10, np.arange(10))], [receiver(np.arange(6)), receiver(np.arange(5, 10))], confirms=True
-    )
+    ledger = balance([sender(10, np.arange(10))], [receiver(np.arange(6)), receiver(np.arange(5, 10))], confirms=True)
     assert (ledger.received, ledger.duplicated, ledger.lost) == (10, 1, 0)
 
 
