@@ -1,0 +1,165 @@
+"""Both drivers against both brokers keep the port's contract."""
+
+import os
+import time
+from typing import Any
+
+import pytest
+
+from bench.drivers.base import Outcome
+from bench.units import NS_PER_MS, NS_PER_S
+from brokers.base import Broker
+from tests.live.driver_exchange import (
+    CLOCK,
+    DRIVERS,
+    Exchanged,
+    channel,
+    endpoint,
+    exchange,
+    gather,
+    port,
+    queue,
+    send,
+    spec,
+)
+
+KIB = 1024
+SHAPES: dict[str, dict[str, Any]] = {
+    "window and batches": {"messages": 2_000},
+    "durable": {"messages": 300, "durable": True},
+    "one by one": {"messages": 150, "confirm_window": 1, "ack_batch": 1, "prefetch": 1},
+    "unconfirmed and automatic": {"messages": 2_000, "confirm_window": 0, "ack_batch": 0},
+    "nothing but the stamp": {"messages": 500, "size": 32},
+    "batch as large as the prefetch": {"messages": 500, "prefetch": 7, "ack_batch": 7},
+    "two octets of length": {"messages": 200, "size": 256},
+    "more than a frame": {"messages": 40, "size": 128 * KIB},
+    "many frames": {"messages": 6, "size": KIB * KIB},
+}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_message_arrives_once_in_order_and_is_confirmed(broker: Broker, driver: str, shape: str) -> None:
+    """With the stamp it was sent with; afterwards the queue is empty, so all was acknowledged."""
+    options = dict(SHAPES[shape])
+    messages, window = options.pop("messages"), options.get("confirm_window", 256)
+    with queue(broker, durable=options.get("durable", False)) as name:
+        with port(driver, spec(endpoint(broker, driver), (name,), (name,), **options)) as opened:
+            rows = exchange(opened, messages, settled=window > 0)
+            assert opened.counters()["bytes_out"] > messages * options.get("size", 100)
+        check(rows, messages)
+        assert sorted(row[1] for row in rows.settled) == (list(range(messages)) if window else [])
+        assert {row[2] for row in rows.settled} <= {Outcome.CONFIRMED}
+        assert all(at_ns > rows.sent[100, seq][1] for _, seq, _, at_ns in rows.settled)
+        assert broker.depth(name) == 0
+
+
+def check(rows: Exchanged, messages: int) -> None:
+    """Every message of producer 100 came once, in order, unharmed."""
+    assert [row[2] for row in rows.delivered] == list(range(messages))
+    assert {(row[0], row[1], row[6]) for row in rows.delivered} == {(0, 100, 0)}
+    assert all(row[3:5] == rows.sent[100, row[2]] for row in rows.delivered)
+    assert all(row[5] > row[4] for row in rows.delivered)
+    assert rows.foreign == 0
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_two_lanes_on_two_queues_do_not_mix(broker: Broker, driver: str) -> None:
+    """Each consumer gets the messages of the producer on its queue, in order."""
+    with queue(broker) as left, queue(broker) as right:
+        with port(driver, spec(endpoint(broker, driver), (left, right), (left, right))) as opened:
+            rows = exchange(opened, 1_000, lanes=2)
+        for lane in (0, 1):
+            came = [(row[1], row[2]) for row in rows.delivered if row[0] == lane]
+            assert came == [(100 + lane, seq) for seq in range(500)]
+            assert sorted(row[1] for row in rows.settled if row[0] == lane) == list(range(500))
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_room_is_the_window_less_what_is_unsettled(broker: Broker, driver: str) -> None:
+    """A full window leaves no room; the first confirmation gives it back and ends the poll."""
+    with (
+        queue(broker) as name,
+        port(driver, spec(endpoint(broker, driver), (name,), confirm_window=16)) as opened,
+    ):
+        rows = Exchanged()
+        assert opened.room() == 16
+        send(opened, rows, 0, 10)
+        assert opened.room() == 6
+        send(opened, rows, 10, 6)
+        assert opened.room() == 0
+        begin_ns = CLOCK.now_ns()
+        gather(opened, rows, 5 * NS_PER_S)
+        assert opened.room() == len(rows.settled) > 0
+        assert CLOCK.now_ns() - begin_ns < 4 * NS_PER_S
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_what_was_not_acknowledged_comes_again_and_says_so(broker: Broker, driver: str) -> None:
+    """A consumer that dies leaves its messages to the next one, marked as redelivered."""
+    with queue(broker) as name:
+        at, rows, again = endpoint(broker, driver), Exchanged(), Exchanged()
+        with port(driver, spec(at, (name,))) as opened:
+            send(opened, rows, 0, 20)
+            while len(rows.settled) < 20:
+                gather(opened, rows)
+        with port(driver, spec(at, (), (name,), ack_batch=1_000)) as dying:
+            while len(rows.delivered) < 20:
+                gather(dying, rows, 0)
+            for connection in dying._connections.values():
+                connection.abandon()
+        with port(driver, spec(at, (), (name,))) as opened:
+            while len(again.delivered) < 20:
+                gather(opened, again)
+        assert {row[6] for row in rows.delivered} == {0}
+        assert [(row[2], row[6]) for row in again.delivered] == [(seq, 1) for seq in range(20)]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_bodies_without_our_stamp_are_counted_and_taken_away(broker: Broker, driver: str) -> None:
+    """They are in no row, and they do not stay in the queue."""
+    with queue(broker) as name:
+        with channel(broker) as plain:
+            for body in (b"short", b"x" * 200, b""):
+                plain.basic_publish("", name, body)
+        with port(driver, spec(endpoint(broker, driver), (name,), (name,))) as opened:
+            rows = Exchanged()
+            while rows.foreign < 3:
+                gather(opened, rows)
+            rows = exchange(opened, 10)
+        check(rows, 10)
+        assert broker.depth(name) == 0
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_the_wake_descriptor_ends_an_idle_poll(broker: Broker, driver: str) -> None:
+    """A silent broker does not keep the pump from being woken; without a wake the timeout is kept."""
+    wake = os.eventfd(0)
+    with queue(broker) as name, port(driver, spec(endpoint(broker, driver), (), (name,), wake_fd=wake)) as opened:
+        os.eventfd_write(wake, 1)
+        begin = time.monotonic()
+        opened.poll(5 * NS_PER_S)
+        assert time.monotonic() - begin < 2
+        begin = time.monotonic()
+        opened.poll(30 * NS_PER_MS)
+        assert time.monotonic() - begin >= 0.03
+    os.close(wake)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_full_queue_refuses_and_is_believed(rabbitmq: Broker, driver: str) -> None:
+    """RabbitMQ's reject-publish answers basic.nack, and rejected over 1.0: REFUSED, not confirmed."""
+    name = f"full-{driver}"
+    with channel(rabbitmq) as plain:
+        plain.queue_declare(name, arguments={"x-max-length": 10, "x-overflow": "reject-publish"})
+    with port(driver, spec(endpoint(rabbitmq, driver), (name,))) as opened:
+        rows = Exchanged()
+        for first in range(0, 40, 10):
+            send(opened, rows, first, 10)
+            while len(rows.settled) < first + 10:
+                gather(opened, rows)
+    outcomes = {seq: outcome for _, seq, outcome, _ in rows.settled}
+    assert len(outcomes) == 40
+    assert {outcomes[seq] for seq in range(10)} == {Outcome.CONFIRMED}
+    assert {outcomes[seq] for seq in range(20, 40)} == {Outcome.REFUSED}
+    rabbitmq.delete(name)
