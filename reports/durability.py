@@ -14,10 +14,10 @@ from bench.scenario import MemoryBroker, Scenario, Workload
 class Durability(StrEnum):
     """What a confirmed message survives."""
 
-    NONE = "none: lost with the broker"
-    PROCESS = "survives a crash of the broker's process"
-    SYSTEM = "survives a crash of the operating system"
-    UNKNOWN = "not known: someone else runs this broker"
+    NONE = "nothing: it is lost with the broker"
+    PROCESS = "a crash of the broker's process"
+    SYSTEM = "a crash of the operating system"
+    UNKNOWN = "what is not known, as someone else runs this broker"
 
 
 _STORES = {

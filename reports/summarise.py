@@ -248,8 +248,8 @@ def _promises(asked: tuple[Question, ...], found: dict[str, Name], cells: dict[t
         groups: dict[str, list[str]] = {}
         for target, name in found.items():
             groups.setdefault(cells[target, question.workloads[0].name].durability, []).append(name.label)
-        parts = [f"{listed(labels)}: {promise}" for promise, labels in groups.items()]
-        yield f"{question.name}: {next(iter(groups))}." if len(parts) == 1 else f"{question.name}: {'; '.join(parts)}."
+        parts = [promise + (f" ({listed(labels)})" if len(groups) > 1 else "") for promise, labels in groups.items()]
+        yield f"{question.name}: a confirmed message survives {'; '.join(parts)}."
 
 
 def _run(run: RunRecord) -> RunSummary:
@@ -303,16 +303,26 @@ def _ledger(data: Dataset) -> Iterator[LedgerRow]:
 
 
 def _notes(data: Dataset) -> Iterator[NoteRow]:
-    for (kind, code, hard, target, workload), group in data.notes.groupby(["kind", "code", "hard", *_KEY], sort=False):
-        yield NoteRow(
-            kind=kind,
-            code=code,
-            hard=bool(hard),
-            target=target,
-            workload=workload,
-            trials=tuple(int(index) for index in group["index"]),
-            text=group["text"].iloc[0],
-        )
+    word = ["kind", "code", "hard", "text"]
+    cells = data.notes.assign(cell=data.notes["target"] + " " + data.notes["workload"]).groupby(word)["cell"]
+    wide = cells.transform("nunique") > 1
+    for _, group in data.notes[wide].groupby(word, sort=False):
+        yield _note(group, target=None, workload=None)
+    for _, group in data.notes[~wide].groupby([*word[:3], *_KEY], sort=False):
+        yield _note(group, target=group["target"].iloc[0], workload=group["workload"].iloc[0])
+
+
+def _note(group: pd.DataFrame, *, target: str | None, workload: str | None) -> NoteRow:
+    first = group.iloc[0]
+    return NoteRow(
+        kind=first["kind"],
+        code=first["code"],
+        hard=bool(first["hard"]),
+        target=target,
+        workload=workload,
+        trials=tuple(int(index) for index in group["index"]),
+        text=first["text"],
+    )
 
 
 def _settings(data: Dataset) -> Iterator[SettingRow]:

@@ -156,8 +156,9 @@ class NoteRow(Model):
     kind: Literal["health", "finding"]
     code: str
     hard: bool
-    target: str
-    workload: str
+    target: str | None
+    """None where trials of several rows have the same text."""
+    workload: str | None
     trials: tuple[int, ...]
     """Places in the run's order."""
     text: str

@@ -145,7 +145,9 @@ def _standing(case: Case, workload: str, judged: Mapping[Key, Comparison]) -> tu
     rows = _candidates(case, case.rows[workload])
     classes = {row.durability for row in rows}
     if len(rows) > 1 and len(classes) > 1:
-        parts = [f"{listed([r.name.full for r in rows if r.durability == kind])} ({kind})" for kind in sorted(classes)]
+        parts = [
+            f"{listed([r.name.full for r in rows if r.durability == kind])} survives {kind}" for kind in sorted(classes)
+        ]
         return f"No verdict: rows of unlike durability are not compared: {'; '.join(parts)}.", None
     if len(rows) < 2:  # noqa: PLR2004
         return f"No verdict: fewer than two rows can be compared ({MIN_TRIALS} usable trials, no bound of ours).", None

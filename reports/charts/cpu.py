@@ -42,4 +42,4 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style]) -> Axes:
 
 
 def _beside(axes: Axes, x: float, y: float, text: str) -> None:
-    axes.annotate(text, (x, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
+    axes.annotate(text, (x, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=10)

@@ -25,7 +25,7 @@ FAINT = "#c9cacb"
 SHADE = "#e8e9ea"
 """The warm-up."""
 RC: dict[Any, Any] = {
-    "font.size": 10.5,
+    "font.size": 11.5,
     "font.family": "sans-serif",
     "svg.fonttype": "none",
     "svg.hashsalt": "busbench",
@@ -35,7 +35,7 @@ RC: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
-    "axes.labelsize": 10.5,
+    "axes.labelsize": 11.5,
     "grid.color": FAINT,
     "grid.linewidth": 0.6,
     "text.color": INK,
@@ -47,7 +47,12 @@ RC: dict[Any, Any] = {
 
 _DASHES = {"AMQP 0-9-1": "-", "AMQP 1.0": (0, (4, 1.4)), "memory": "-"}
 _LABEL_WIDTH = 12
-_STEPS = ((0.8, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)), (2.5, (1.0, 2.0, 5.0)), (float("inf"), (1.0,)))
+_STEPS = (
+    (0.45, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0)),
+    (0.8, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)),
+    (2.5, (1.0, 2.0, 5.0)),
+    (float("inf"), (1.0,)),
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
     points = axes.transAxes.inverted().transform(axes.transData.transform([(x, y) for x, y, _ in ends]))
     height = axes.get_window_extent().height / axes.figure.dpi * 72
     lines = max(style.wrapped.count("\n") + 1 for _, _, style in ends)
-    gap = (lines * 11.5 + 3) / height
+    gap = (lines * 12.7 + 3) / height
     places = spread_out([float(point[1]) for point in points], gap, gap / 2, 1 - gap / 2)
     for (x, y, style), place in zip(ends, places, strict=True):
         axes.annotate(
@@ -112,7 +117,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
             xytext=(1.05, place),
             textcoords="axes fraction",
             color=style.color,
-            fontsize=9.5,
+            fontsize=10.5,
             fontweight="bold",
             va="center",
             linespacing=1.05,

@@ -26,7 +26,7 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered:
             rates.to_numpy(), [place] * len(rates), "o", color=style.color, markersize=7, alpha=0.75, markeredgewidth=0
         )
         if rates.empty:
-            axes.text(0.02, place, "no usable trial", transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+            axes.text(0.02, place, "no usable trial", transform=axes.get_yaxis_transform(), va="center", fontsize=10)
     axes.set_yticks(range(len(rows)), [style.wrapped for style in styles.values()])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
@@ -36,7 +36,7 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered:
     if offered is not None:
         axes.axvline(offered, color=INK, linewidth=1, linestyle=(0, (2, 2)), zorder=0)
         axes.text(
-            offered, 1.02, f"offered {count(offered)}", transform=axes.get_xaxis_transform(), ha="center", fontsize=9
+            offered, 1.02, f"offered {count(offered)}", transform=axes.get_xaxis_transform(), ha="center", fontsize=10
         )
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))

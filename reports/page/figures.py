@@ -64,14 +64,14 @@ def _panel(prefix: str, title: str, sentence: str, figure: Figure) -> Panel:
     return Panel(title, sentence, to_svg(figure, prefix, f"{title}. {sentence}"))
 
 
-_Draw = Callable[[Question, Dataset, dict[str, Style]], Figure]
+_LABELS_IN, _TITLE_IN = 0.55, 0.25  # inches for the x axis' words, and for a line above the axes
 
 
 def _percentiles(question: Question, data: Dataset, styles: dict[str, Style]) -> Figure:
     workload = question.workloads[0]
     tag = "response" if isinstance(workload.load, RateLoad) else "service"
     figure, (axes,) = theme.figure(3.5)
-    figure.subplots_adjust(0.12, 0.15, 0.77, 0.97)
+    figure.subplots_adjust(0.13, 0.155, 0.745, 0.97)
     percentiles.draw(axes, {name: data.distribution(name, workload.name, tag) for name in styles}, styles, tag)
     return figure
 
@@ -79,7 +79,7 @@ def _percentiles(question: Question, data: Dataset, styles: dict[str, Style]) ->
 def _over_time(question: Question, data: Dataset, styles: dict[str, Style]) -> Figure:
     rows = _usable(data, question)[["run_id", "index"]].merge(data.seconds, on=["run_id", "index"])
     figure, (upper, lower) = theme.figure(4.3, rows=2)
-    figure.subplots_adjust(0.12, 0.12, 0.77, 0.94, hspace=0.12)
+    figure.subplots_adjust(0.13, 0.125, 0.745, 0.94, hspace=0.12)
     over_time.draw(upper, rows, styles, "p99")
     over_time.draw(lower, rows, styles, "p50", labels=False)
     upper.label_outer()
@@ -88,15 +88,17 @@ def _over_time(question: Question, data: Dataset, styles: dict[str, Style]) -> F
 
 def _throughput(question: Question, data: Dataset, styles: dict[str, Style]) -> Figure:
     load = question.workloads[0].load
-    figure, (axes,) = theme.figure(1.1 + 0.42 * len(styles))
-    figure.subplots_adjust(0.22, 0.24, 0.98, 0.9)
+    height = 1.0 + 0.44 * len(styles)
+    figure, (axes,) = theme.figure(height)
+    figure.subplots_adjust(0.24, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
     throughput.draw(axes, _usable(data, question), styles, load.rate if isinstance(load, RateLoad) else None)
     return figure
 
 
 def _cpu(question: Question, data: Dataset, styles: dict[str, Style]) -> Figure:
-    figure, (axes,) = theme.figure(0.9 + 0.55 * len(styles))
-    figure.subplots_adjust(0.22, 0.19, 0.98, 0.97)
+    height = 0.8 + 0.55 * len(styles)
+    figure, (axes,) = theme.figure(height)
+    figure.subplots_adjust(0.24, _LABELS_IN / height, 0.98, 0.98)
     cpu.draw(axes, _usable(data, question), styles)
     return figure
 
@@ -106,7 +108,7 @@ def _sweep(question: Question, data: Dataset, styles: dict[str, Style]) -> Figur
     trials = data.trials[data.trials["usable"]]
     latency = data.latency.merge(trials[["run_id", "index"]], on=["run_id", "index"])
     figure, (upper, lower) = theme.figure(4.6, rows=2)
-    figure.subplots_adjust(0.13, 0.11, 0.77, 0.97, hspace=0.12)
+    figure.subplots_adjust(0.15, 0.12, 0.745, 0.97, hspace=0.12)
     sweep.draw_throughput(upper, trials, styles, bounds)
     sweep.draw_latency(lower, latency, styles, bounds, labels=False)
     upper.label_outer()
@@ -139,7 +141,10 @@ def _percentiles_sentence(cells: list[Cell]) -> str:
 def _time_sentence(question: Question, data: Dataset) -> str:
     width = over_time.seconds_drawn(data.seconds[data.seconds["workload"] == question.workloads[0].name])
     each = "each second" if width == 1 else f"each {count(width)} s"
-    return f"p99 and p50 of {each} of intended time: median over trials, their range as a band, warm-up shaded."
+    return (
+        f"p99 and p50 of {each} of intended time: median over trials, their range as a band."
+        " The warm-up is shaded and may leave the frame."
+    )
 
 
 def _throughput_sentence(cells: list[Cell], styles: dict[str, Style]) -> str:
