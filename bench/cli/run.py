@@ -65,6 +65,7 @@ def run(
         loaded = load_scenario(scenario or "", overrides or [], quick=quick, driver=driver)
     except ScenarioError as error:
         fail(EXIT_USAGE, *map(str, error.faults))
+    _check_recipes(loaded.scenario)
     chosen = secrets.randbelow(1 << 31) if seed is None else seed
     planned = make_plan(loaded.scenario, chosen)
     if plan:
@@ -174,6 +175,17 @@ def _exit_code(end: RunEnd, finished: archive.Run) -> int:
     if len(finished.trials) < len(finished.record.plan):
         return EXIT_FAILED
     return 0 if all(trial.record.valid for trial in finished.trials) else EXIT_INVALID
+
+
+def _check_recipes(scenario: Scenario) -> None:
+    known = image.recipe_names()
+    faults = [
+        f"brokers.{index}.image: there is no recipe {broker.image!r}: choose one of {', '.join(known)}"
+        for index, broker in enumerate(scenario.brokers)
+        if not isinstance(broker, MemoryBroker) and broker.image not in known
+    ]
+    if faults:
+        fail(EXIT_USAGE, *faults)
 
 
 def _images(scenario: Scenario) -> dict[str, image.Image]:

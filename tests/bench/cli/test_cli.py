@@ -1,0 +1,115 @@
+"""The command line: exit codes, one message a fault, no traceback, the report's path last."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bench.archive import read
+from bench.cli.main import app
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Bench":
+    """The command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return Bench()
+
+
+class Bench:
+    """Calls the command as a user would."""
+
+    def __call__(self, *words: str) -> Result:
+        """Run it; anything but a deliberate exit is a failure of the test."""
+        result = CliRunner().invoke(app, list(words))
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def refused(self, code: int, *words: str) -> str:
+        """Run it, expecting an exit code and a message; return the message as one line."""
+        result = self(*words)
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        return " ".join(result.output.split())
+
+
+def test_smoke_from_file_to_report(bench: Bench) -> None:
+    """The smoke scenario ends in 0, prints the report's path last and leaves a readable folder."""
+    result = bench("run", "smoke", "--seed", "5")
+    assert result.exit_code == 0, result.output
+    page = Path(result.stdout.strip().splitlines()[-1])
+    assert page.name == "report.html"
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    run = read(Path("results/latest"))
+    assert len(run.trials) == len(run.record.plan) == 4
+    assert run.record.command == "bench run smoke --seed 5"
+    assert json.loads(Path("results/latest/summary.json").read_text())
+    assert bench("report", "results/latest", "--md", "again.md").exit_code == 0
+    assert Path("again.md").read_text() == Path("results/latest/report.md").read_text()
+
+
+def test_the_same_seed_gives_the_same_numbers(bench: Bench) -> None:
+    """On the memory driver, the command that a report names repeats it to the last bucket."""
+    for name in ("a", "b"):
+        assert bench("run", "smoke", "--seed", "7", "--out", name).exit_code == 0
+    first, second = read(Path("a")), read(Path("b"))
+    assert [t.record.latency for t in first.trials] == [t.record.latency for t in second.trials]
+
+
+def test_usage_faults(bench: Bench, tmp_path: Path) -> None:
+    """Whatever is wrong with the words or the file: exit code 2, the field, what is allowed."""
+    assert "no such field: did you mean 'size'?" in bench.refused(2, "run", "smoke", "--set", "workloads.0.sise=1")
+    assert "is no shipped scenario" in bench.refused(2, "run", "smokee")
+    assert "cannot be read" in bench.refused(2, "run", "./none.toml")
+    assert "name one scenario" in bench.refused(2, "run")
+    assert "No such option" in bench.refused(2, "run", "smoke", "--fast")
+    assert "no results folder" in bench.refused(2, "report", str(tmp_path))
+    assert "no results folder" in bench.refused(2, "run", "--resume", str(tmp_path))
+    assert "--set: not with --resume" in bench.refused(2, "run", "--resume", "x", "--set", "a=1")
+    assert "choose one of current, stable" in bench.refused(2, "image", "show", "unheard-of")
+    assert "brokers.0.image" in bench.refused(2, "run", "rabbitmq-vs-qpid", "--set", "brokers.0.image=old")
+    assert "no broker we can start" in bench.refused(2, "broker", "start", "kafka")
+    (tmp_path / "taken").mkdir()
+    assert "exists already" in bench.refused(2, "run", "smoke", "--out", "taken")
+
+
+def test_all_faults_of_a_scenario_come_at_once(bench: Bench) -> None:
+    """Three faults, three lines."""
+    text = bench.refused(
+        2, "run", "smoke", "--set", "workloads.0.size=1", "--set", "plan.repetitions=0", "--set", "targets.0.broker=x"
+    )
+    assert text.count("error:") == 3
+
+
+def test_the_plan_is_shown_and_nothing_is_run(bench: Bench) -> None:
+    """`--plan` prints every trial with minutes and disk, and makes no folder."""
+    result = bench("run", "rabbitmq-vs-qpid", "--quick", "--plan")
+    assert result.exit_code == 0
+    assert "24 trials, about" in result.stdout
+    assert not Path("results").exists()
+
+
+def test_lists(bench: Bench) -> None:
+    """Scenarios, drivers, brokers and the schema are printed."""
+    assert "rabbitmq-vs-qpid" in bench("scenarios").stdout
+    assert "amqp10" in bench("drivers").stdout
+    assert "qpid-broker-j" in bench("broker", "list").stdout
+    assert json.loads(bench("schema").stdout)["title"] == "Scenario"
+
+
+def test_an_external_broker_that_is_not_there(bench: Bench) -> None:
+    """Nobody at the address: exit code 4, the address and what to check, and no other trial is tried for long."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    text = bench.refused(4, "run", "own-broker", "--set", f"brokers.mine.external.port={port}")
+    assert f"127.0.0.1:{port}" in text
+    assert "--resume" in text
+
+
+def test_a_results_folder_that_cannot_be_written(bench: Bench, tmp_path: Path) -> None:
+    """A file where a folder should be: exit code 2, said at once."""
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in bench.refused(2, "run", "smoke", "--out", "file/run")

@@ -1,0 +1,116 @@
+"""A whole run by the command, ended with violence at every stage, and finished all the same."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.archive import read
+
+SCENARIO = """
+name = "violence"
+title = "Violence"
+question = "Does a run survive?"
+[[brokers]]
+name = "rabbitmq"
+kind = "rabbitmq"
+[[targets]]
+name = "r-091"
+broker = "rabbitmq"
+protocol = "amqp091"
+driver = "pika"
+[[targets]]
+name = "r-10"
+broker = "rabbitmq"
+protocol = "amqp10"
+driver = "proton"
+[[workloads]]
+name = "steady"
+duration = "3s"
+load = { kind = "rate", rate = 300 }
+[plan]
+repetitions = 1
+restart = "run"
+warm_up = { at_least = "1s", at_most = "1s", settle = "1s" }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, image_root: Path) -> Iterator[Path]:  # noqa: ARG001  (the image must be there)
+    """A folder with the scenario; what a failing test leaves is ended."""
+    (tmp_path / "violence.toml").write_text(SCENARIO)
+    yield tmp_path
+    for process in psutil.Process().children(recursive=True):
+        if "bench.cli" in " ".join(process.cmdline()):
+            process.kill()
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """Start the command."""
+    code = "from bench.cli import main; main()"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words], cwd=folder, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def in_mid_trial(command: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Wait until a trial has run for two seconds; return every process of the run but the first."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        assert command.poll() is None, command.communicate()
+        family = psutil.Process(command.pid).children(recursive=True)
+        if sum("bench.run.worker" in " ".join(_words(process)) for process in family) == 2:
+            time.sleep(2.0)
+            return psutil.Process(command.pid).children(recursive=True)
+        time.sleep(0.05)
+    pytest.fail("no trial began within a minute")
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def gone(family: list[psutil.Process]) -> list[psutil.Process]:
+    """Wait up to 10 s for every process to end; return those that did not."""
+    return psutil.wait_procs(family, timeout=10)[1]
+
+
+def test_a_run_survives_kill_and_interrupt(folder: Path) -> None:
+    """SIGKILL in the first trial, Ctrl-C in the next attempt: nothing strays; `--resume` finishes all."""
+    command = start(folder, "run", "violence.toml", "--out", "run", "--seed", "1")
+    family = in_mid_trial(command)
+    assert any("beam" in process.name() for process in family)
+    command.kill()
+    command.communicate()
+    assert gone(family) == []
+    assert read(folder / "run").trials == ()
+
+    command = start(folder, "run", "--resume", "run")
+    family = in_mid_trial(command)
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate(timeout=60)
+    assert command.returncode == 130, said
+    assert "Traceback" not in said
+    assert "bench run --resume run" in said
+    assert gone(family) == []
+
+    command = start(folder, "run", "--resume", "run")
+    out, said = command.communicate(timeout=120)
+    assert command.returncode in {0, 3}, said  # 3: this host may be too noisy for a valid trial
+    run = read(folder / "run")
+    assert [trial.record.index for trial in run.trials] == [0, 1]
+    assert all(trial.record.ledger.balanced and trial.record.drained for trial in run.trials)
+    assert len(run.attempts) == 2
+    assert out.strip().splitlines()[-1].endswith("report.html")
+    assert not list(Path("/dev/shm").glob("busbench-*"))
