@@ -124,7 +124,7 @@ def test_without_any_figure_there_is_no_result() -> None:
 
 
 @pytest.mark.parametrize("mode", ["quick", "full"])
-def test_two_cpus_in_a_whole_report(mode: str, quick_summary: Summary, full_summary: Summary) -> None:
+def test_a_whole_report_names_only_whom_it_may(mode: str, quick_summary: Summary, full_summary: Summary) -> None:
     """Whole reports: the quick one names no winner in any sentence, the full one never the client-bound row."""
     if mode == "quick":
         assert all(answer.winner is None and not RANKING.search(answer.sentence) for answer in quick_summary.answers)
