@@ -186,6 +186,9 @@ if has flock; then # two at once would tear down each other's .venv
   flock 9
 fi
 echo "setup of $root, $(date)" >"$log"
+if [ -n "${PYTHON:-}" ] && ! has "$PYTHON"; then
+  fail 2 "PYTHON=$PYTHON is no program: name an interpreter of 3.11 or newer, or leave PYTHON unset"
+fi
 system_part
 [ -n "$python" ] || fail 2 "no Python of 3.11 or newer with venv and ensurepip was found\
 ${PYTHON:+ (PYTHON=$PYTHON)}: install one, or name it: make setup PYTHON=/path/to/python3"
