@@ -13,11 +13,12 @@ from typing import Any, cast
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from brokers.dialect import Address, QueueKind
 
 CONNECT_TIMEOUT_S = 5.0
-HANDSHAKE_TIMEOUT_S = 8.0
+HANDSHAKE_TIMEOUT_S = 6.0
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"
 """Protocol id 3, version 1.0.0 (AMQP 1.0 part 5, section 5.3.2)."""
 
@@ -153,7 +154,7 @@ class Control:
         )
         try:
             self._connection = pika.BlockingConnection(parameters)
-        except (pika.exceptions.AMQPError, OSError) as error:
+        except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
             raise _refusal(error) from error
         # pika keeps them where only its connection of the inner layer shows them.
         self._properties = dict(self._connection._impl.server_properties or {})  # noqa: SLF001

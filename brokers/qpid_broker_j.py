@@ -53,6 +53,9 @@ class QpidBrokerJ(StartedBroker):
     def _says_ready(self, log: str) -> bool:
         return qpid_broker_j_config.says_ready(log)
 
+    def _says_failed(self, log: str) -> bool:
+        return qpid_broker_j_config.says_failed(log)
+
     def _reasons(self, log: str) -> list[str]:
         return qpid_broker_j_config.reasons(log)
 

@@ -196,14 +196,21 @@ def runtime(broker: Mapping[str, Any]) -> str:
 
 
 READY = "BRK-1004"
+FAILURES = ("BRK-1019", ": FAILURE")
+"""A part that did not start, and a port or virtual host that did not open."""
 REASONS = re.compile(
-    r"BRK-1019|: FAILURE|\bERROR\b|OutOfMemoryError|already in use|Exception\b|^Error|too small|Could not",
+    r"BRK-1019|PRT-1009|: FAILURE|\bERROR\b|OutOfMemoryError|already in use|Exception\b|^Error|too small|Could not",
 )
 
 
 def says_ready(log: str) -> bool:
     """Return whether the start is complete; it is said also where a virtual host failed."""
     return READY in log
+
+
+def says_failed(log: str) -> bool:
+    """Return whether it says that it is ready, with something missing."""
+    return says_ready(log) and any(failure in log for failure in FAILURES)
 
 
 def reasons(log: str) -> list[str]:

@@ -45,6 +45,9 @@ class RabbitMQ(StartedBroker):
     def _says_ready(self, log: str) -> bool:
         return rabbitmq_config.says_ready(log)
 
+    def _says_failed(self, log: str) -> bool:  # noqa: ARG002  (a start that fails ends the server)
+        return False
+
     def _reasons(self, log: str) -> list[str]:
         return rabbitmq_config.reasons(log)
 

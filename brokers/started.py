@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from brokers import limits, ports
 from brokers.amqp import AmqpBroker
 from brokers.base import BrokerError, Facts
-from brokers.control import Control, ControlError, VirtualHostRefusedError, answers_amqp10
+from brokers.control import Control, ControlError, answers_amqp10
 from brokers.dialect import Address, Dialect
 from brokers.places.base import Launch, Place, Running
 from brokers.settings import BrokerSettings
@@ -85,6 +85,10 @@ class StartedBroker(AmqpBroker):
     @abstractmethod
     def _says_ready(self, log: str) -> bool:
         """Return whether its log says that the start is complete, well or not."""
+
+    @abstractmethod
+    def _says_failed(self, log: str) -> bool:
+        """Return whether the start is complete without all that was asked."""
 
     @abstractmethod
     def _reasons(self, log: str) -> list[str]:
@@ -195,7 +199,7 @@ class StartedBroker(AmqpBroker):
         while time.monotonic() < deadline:
             ended = running.wait(POLL_S)
             log = self.log()
-            if ended:
+            if ended or self._says_failed(log):
                 break
             if not self._says_ready(log):
                 continue
@@ -203,16 +207,17 @@ class StartedBroker(AmqpBroker):
                 control.open()
             except ControlError as error:
                 why = f"no AMQP 0-9-1 handshake on its virtual host {self._dialect.virtual_host!r}: {error}"
-                if isinstance(error, VirtualHostRefusedError) and self._reasons(log):
-                    break  # it started without its virtual host, and will not mend that
                 continue
             if answers_amqp10(self._own_address(at)):
                 return control
             control.close()
             why = "its port does not answer AMQP 1.0"
         code = running.exit_code()
-        ending = why if code is None else f"it {_ending(code)}"
-        message = f"broker {self.name!r} failed to start: {ending}{self._why(last=False)}"
+        if code is not None:
+            why = f"it {_ending(code)}"
+        elif self._says_failed(self.log()):
+            why = "it runs without all that was asked of it"
+        message = f"broker {self.name!r} failed to start: {why}{self._why(last=False)}"
         raise BrokerError(message)
 
     def _why(self, *, last: bool) -> str:

@@ -85,5 +85,6 @@ def test_the_runtime_names_java_vendor_and_collector() -> None:
 def test_a_failed_virtual_host_is_a_reason_although_the_broker_says_ready() -> None:
     """BRK-1004 is printed in either case."""
     log = 'x VHT-1011 : Open : "default" : FAILURE\ny BRK-1004 : Qpid Broker Ready\n'
-    assert qpid_broker_j_config.says_ready(log)
+    assert qpid_broker_j_config.says_failed(log)
+    assert not qpid_broker_j_config.says_failed(log.replace("FAILURE", "SUCCESS"))
     assert qpid_broker_j_config.reasons(log) == ['x VHT-1011 : Open : "default" : FAILURE']

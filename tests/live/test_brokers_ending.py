@@ -1,0 +1,144 @@
+"""How brokers end: stopped, killed, crashed, orphaned. Nothing may be left behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from brokers import limits, ports
+from brokers.base import Broker, BrokerError
+from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+
+Settings = RabbitMQSettings | QpidBrokerJSettings
+Starter = Callable[[Settings], Broker]
+
+KINDS = [
+    pytest.param(RabbitMQSettings(name="r", kind="rabbitmq"), id="rabbitmq"),
+    pytest.param(QpidBrokerJSettings(name="q", kind="qpid-broker-j"), id="qpid-broker-j"),
+]
+
+
+def _groups(broker: Broker) -> tuple[Path, ...]:
+    found: tuple[Path, ...] = broker._limits.groups  # type: ignore[attr-defined]
+    return found
+
+
+def _listeners(pids: tuple[int, ...]) -> set[int]:
+    return {
+        connection.laddr.port
+        for pid in pids
+        for connection in psutil.Process(pid).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def _nothing_left(pids: tuple[int, ...], listeners: set[int], groups: tuple[Path, ...]) -> bool:
+    return not (
+        any(psutil.pid_exists(pid) for pid in pids)
+        or any(not ports.is_free(port) for port in listeners)
+        or any(group.exists() for group in groups)
+    )
+
+
+@pytest.mark.parametrize("settings", KINDS)
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_nothing_is_left_at_once(start_broker: Starter, settings: Settings, how: str) -> None:
+    """No process (epmd included), listener or control group; the data stay. A stop is graceful, a kill is not."""
+    broker = start_broker(settings)
+    pids, groups = broker.pids(), _groups(broker)
+    listeners = _listeners(pids)
+    assert listeners
+    begun = time.monotonic()
+    getattr(broker, how)()
+    assert time.monotonic() - begun < 12
+    assert _nothing_left(pids, listeners, groups)
+    assert broker.pids() == ()
+    assert broker.failure() == "it was stopped"
+    said_goodbye = re.search(r"BRK-1005|vhost is stopping", broker.log()) is not None
+    assert said_goodbye == (how == "stop")
+    assert any(broker.folder.rglob("*"))
+    with pytest.raises(BrokerError, match="is not running"):
+        broker.endpoint("amqp091")
+
+
+@pytest.mark.parametrize("settings", KINDS)
+def test_a_crash_is_told_with_its_signal_and_the_next_start_is_empty(start_broker: Starter, settings: Settings) -> None:
+    """By `failure`, and by whatever is asked of it afterwards; the rest of its processes end as well.
+
+    What the store held is gone at the next start, so that every start is alike.
+    """
+    broker = start_broker(settings)
+    broker.declare("q", durable=True)
+    pids, groups = broker.pids(), _groups(broker)
+    main = next(pid for pid in pids if psutil.Process(pid).name() in {"beam.smp", "java"})
+    os.kill(main, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while broker.failure() is None:
+        assert time.monotonic() < deadline
+    assert "was ended by signal 9" in str(broker.failure())
+    with pytest.raises(BrokerError, match="was ended by signal 9"):
+        broker.declare("q", durable=False)
+    broker.stop()
+    assert _nothing_left(pids, set(), groups)
+    broker.start()
+    assert broker.failure() is None
+    with pytest.raises(BrokerError, match="has no queue"):
+        broker.depth("q")
+
+
+def test_starting_a_running_broker_is_refused(rabbitmq: Broker) -> None:
+    """And does it no harm."""
+    with pytest.raises(BrokerError, match="runs already"):
+        rabbitmq.start()
+    assert rabbitmq.failure() is None
+
+
+STARTER = """
+import json, sys, threading, time
+from pathlib import Path
+from brokers.open import open_broker
+from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+
+folder, root = Path(sys.argv[1]), Path(sys.argv[2])
+brokers = [
+    open_broker(settings, folder / settings.name, root, {})
+    for settings in (
+        RabbitMQSettings(name="r", kind="rabbitmq"), QpidBrokerJSettings(name="q", kind="qpid-broker-j")
+    )
+]
+# From threads that end at once: the brokers must live on all the same.
+threads = [threading.Thread(target=broker.start) for broker in brokers]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(json.dumps({
+    "pids": [pid for broker in brokers for pid in broker.pids()],
+    "groups": [str(group) for broker in brokers for group in broker._limits.groups],
+    "failures": [broker.failure() for broker in brokers],
+}), flush=True)
+time.sleep(600)
+"""
+
+
+def test_brokers_end_with_a_starter_that_is_killed(image_root: Path, tmp_path: Path) -> None:
+    """Every process within seconds; the empty control groups with the next broker that is started."""
+    with subprocess.Popen([sys.executable, "-c", STARTER, tmp_path, image_root], stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        told = json.loads(starter.stdout.readline())
+        assert told["failures"] == [None, None]
+        processes = [psutil.Process(pid) for pid in told["pids"]]
+        assert {"beam.smp", "epmd", "java"} <= {process.name() for process in processes}
+        starter.kill()
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert alive == []
+    limits.impose(1024**3, 1).remove()
+    assert [group for group in told["groups"] if Path(group).exists()] == []

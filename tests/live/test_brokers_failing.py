@@ -1,0 +1,101 @@
+"""Brokers that cannot start: one message with the reason from the log, and nothing left running."""
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from brokers import limits, qpid_broker_j_config, rabbitmq_config
+from brokers.base import BrokerError
+from brokers.places.sandbox import Sandbox
+from brokers.ports import LOOPBACK, Ports, free_ports
+from brokers.qpid_broker_j import QpidBrokerJ
+from brokers.rabbitmq import RabbitMQ
+from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+
+RABBITMQ = RabbitMQSettings(name="r", kind="rabbitmq")
+QPID = QpidBrokerJSettings(name="q", kind="qpid-broker-j")
+
+
+def _broker(
+    settings: RabbitMQSettings | QpidBrokerJSettings, folder: Path, root: Path, ports: Ports | None = None
+) -> RabbitMQ | QpidBrokerJ:
+    if isinstance(settings, RabbitMQSettings):
+        return RabbitMQ(settings, folder, root, Sandbox(root), ports)
+    return QpidBrokerJ(settings, folder, root, Sandbox(root), ports)
+
+
+def _refused(broker: RabbitMQ | QpidBrokerJ) -> str:
+    """Return the message of a start that fails, having looked that nothing is left."""
+    with pytest.raises(BrokerError) as caught:
+        broker.start()
+    # The sandbox's command line names the folder, and nothing in a sandbox outlives it.
+    commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if f"--bind {broker.folder} " in command]
+    assert broker.pids() == ()
+    assert broker._limits.groups == ()
+    message = str(caught.value)
+    assert f"broker {broker.name!r} failed to start" in message
+    return message
+
+
+@pytest.mark.parametrize("settings", [RABBITMQ, QPID], ids=lambda settings: settings.kind)
+def test_a_port_in_use(settings: RabbitMQSettings | QpidBrokerJSettings, image_root: Path, tmp_path: Path) -> None:
+    """Each broker's own words for it are quoted, with the port."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        port = server.getsockname()[1]
+        message = _refused(_broker(settings, tmp_path / "b", image_root, replace(free_ports(), amqp=port)))
+    assert str(port) in message
+    assert "eaddrinuse" in message or "port in use" in message
+
+
+def test_a_configuration_that_rabbitmq_does_not_know(
+    image_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wrong line is in the message."""
+    monkeypatch.setattr(rabbitmq_config, "config", lambda *_: "listeners.tcp.1 = 127.0.0.1:nonsense\n")
+    assert "nonsense" in _refused(_broker(RABBITMQ, tmp_path / "b", image_root))
+
+
+def test_a_virtual_host_that_broker_j_cannot_open(
+    image_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broker-J says that it is ready all the same."""
+    monkeypatch.setattr(qpid_broker_j_config, "threads", lambda _cpus: (4, 8))
+    message = _refused(_broker(QPID, tmp_path / "b", image_root))
+    assert "Number of Selectors 8" in message
+    assert "FAILURE" in message
+
+
+def test_a_heap_that_is_too_small(image_root: Path, tmp_path: Path) -> None:
+    """The JVM's own word is quoted."""
+    settings = QPID.model_copy(update={"memory": 64 * 1024**2, "heap_share": 0.11})
+    message = _refused(_broker(settings, tmp_path / "b", image_root))
+    assert "OutOfMemoryError" in message or "memory cap" in message
+
+
+def test_a_memory_cap_that_is_too_small(image_root: Path, tmp_path: Path) -> None:
+    """Where the kernel enforces it, the message names the cap and the setting to raise."""
+    probe = limits.impose(1024**3, 1)
+    probe.remove()
+    if "cgroup" not in probe.facts["memory"].split(",")[1]:
+        pytest.skip("no control group can be written here")
+    settings = RABBITMQ.model_copy(update={"memory": 40 * 1024**2})
+    message = _refused(_broker(settings, tmp_path / "b", image_root))
+    assert "memory cap of 40 MiB: raise `memory` of broker 'r'" in message
+
+
+@pytest.mark.parametrize("settings", [RABBITMQ, QPID], ids=lambda settings: settings.kind)
+def test_an_image_without_the_broker(settings: RabbitMQSettings | QpidBrokerJSettings, tmp_path: Path) -> None:
+    """Told before anything is started."""
+    with pytest.raises(BrokerError, match="holds no"):
+        _broker(settings, tmp_path / "b", tmp_path).start()
+
+
+def test_a_folder_that_cannot_be_written(image_root: Path, tmp_path: Path) -> None:
+    """Told with the folder."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BrokerError, match="its folder cannot be written"):
+        _broker(RABBITMQ, tmp_path / "file" / "b", image_root).start()

@@ -1,0 +1,181 @@
+"""Brokers that run: both protocols on the virtual host, queues, facts, processes, listeners."""
+
+import contextlib
+import ipaddress
+import time
+import uuid
+from collections.abc import Callable, Iterator
+
+import pika
+import proton
+import psutil
+import pytest
+from proton.utils import BlockingConnection
+
+from brokers.base import Broker, BrokerError
+from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+
+Starter = Callable[[RabbitMQSettings | QpidBrokerJSettings], Broker]
+
+
+@pytest.fixture
+def queue(broker: Broker) -> Iterator[str]:
+    """The name of a queue of one's own, deleted afterwards."""
+    name = f"test {uuid.uuid4()}"
+    yield name
+    broker.delete(name)
+
+
+def _publish(broker: Broker, queue: str) -> None:
+    at = broker.endpoint("amqp091")
+    credentials = pika.PlainCredentials(at.username, at.password)
+    connection = pika.BlockingConnection(pika.ConnectionParameters(at.host, at.port, at.virtual_host, credentials))
+    with contextlib.closing(connection):
+        connection.channel().basic_publish("", at.address(queue), b"one")
+
+
+def _send(broker: Broker, queue: str) -> None:
+    at = broker.endpoint("amqp10")
+    connection = BlockingConnection(
+        f"amqp://{at.username}:{at.password}@{at.host}:{at.port}",
+        timeout=10,
+        allowed_mechs="PLAIN",
+        virtual_host=at.hostname,
+    )
+    with contextlib.closing(connection):
+        connection.create_sender(at.address(queue)).send(proton.Message(body=b"one"))
+
+
+def _await_depth(broker: Broker, queue: str, wanted: int) -> None:
+    """Return when the queue has that depth: a broker may count a moment after it confirmed."""
+    deadline = time.monotonic() + 5
+    while (found := broker.depth(queue)) != wanted:
+        assert time.monotonic() < deadline, f"depth {found}, not {wanted}"
+
+
+@pytest.mark.parametrize("durable", [False, True])
+@pytest.mark.parametrize("send", [_publish, _send], ids=["amqp091", "amqp10"])
+def test_a_message_reaches_the_queue_that_was_declared(
+    broker: Broker,
+    queue: str,
+    send: Callable[[Broker, str], None],
+    durable: bool,  # noqa: FBT001
+) -> None:
+    """Over either protocol's own address, on the endpoint's virtual host."""
+    broker.declare(queue, durable=durable)
+    assert broker.depth(queue) == 0
+    send(broker, queue)
+    _await_depth(broker, queue, 1)
+
+
+def test_declaring_again_empties_the_queue_and_may_change_its_kind(broker: Broker, queue: str) -> None:
+    """Each trial begins on an empty queue of the kind it asks for."""
+    broker.declare(queue, durable=False)
+    _publish(broker, queue)
+    _await_depth(broker, queue, 1)
+    broker.declare(queue, durable=True)
+    assert broker.depth(queue) == 0
+
+
+def test_deleting_a_queue_twice_is_no_fault(broker: Broker, queue: str) -> None:
+    """And its depth is then an error with the next step."""
+    broker.declare(queue, durable=True)
+    broker.delete(queue)
+    broker.delete(queue)
+    with pytest.raises(BrokerError, match="declare it first"):
+        broker.depth(queue)
+
+
+def test_facts_report_what_was_asked(broker: Broker) -> None:
+    """Product, version and runtime are there, and every setting that both name is as asked."""
+    facts = broker.facts()
+    assert facts.version[0].isdigit()
+    assert facts.runtime.startswith(("Erlang 2", "Java 21"))
+    shared = set(facts.asked) & set(facts.reported)
+    assert len(shared) >= 3
+    assert {name: facts.asked[name] for name in shared} == {name: facts.reported[name] for name in shared}
+    assert set(facts.limits) == {"memory", "cpus"}
+    assert facts.labels == ()
+
+
+def test_rabbitmq_reports_credit_flow_and_jit(rabbitmq: Broker) -> None:
+    """Both bear on its numbers."""
+    facts = rabbitmq.facts()
+    assert facts.reported["credit flow"] == "{400,200}"
+    assert facts.reported["emulator"] == "jit"
+    assert facts.runtime.endswith("[jit]")
+
+
+def test_every_listener_is_on_loopback(broker: Broker) -> None:
+    """AMQP, management, distribution and port mapper: nothing is open to a network."""
+    listeners = [
+        connection.laddr
+        for pid in broker.pids()
+        for connection in psutil.Process(pid).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert broker.endpoint("amqp091").port in {port for _, port in listeners}
+    for address, port in listeners:
+        found = ipaddress.ip_address(address.removeprefix("::ffff:"))
+        assert found.is_loopback, f"port {port} on {address}"
+
+
+def test_processes_are_those_of_the_broker(rabbitmq: Broker, qpid_broker_j: Broker) -> None:
+    """With RabbitMQ's helpers and its port mapper, without the sandbox's own."""
+    names = [psutil.Process(pid).name() for pid in rabbitmq.pids()]
+    assert {"beam.smp", "epmd"} <= set(names)
+    assert "bwrap" not in names
+    assert [psutil.Process(pid).name() for pid in qpid_broker_j.pids()] == ["java"]
+
+
+def test_processes_are_told_cheaply(broker: Broker) -> None:
+    """They are asked for every 100 ms; the mean cost must not show (under 1 ms)."""
+    broker.pids()
+    begun = time.process_time()
+    for _ in range(100):
+        broker.pids()
+    assert (time.process_time() - begun) / 100 < 0.001
+
+
+def test_a_running_broker_has_no_failure_and_a_log(broker: Broker) -> None:
+    """The log is what it wrote to its console."""
+    assert broker.failure() is None
+    assert "127.0.0.1" in broker.log() or "Listening" in broker.log()
+
+
+@pytest.mark.parametrize("store", ["memory", "derby"])
+def test_broker_j_runs_on_its_other_stores(start_broker: Starter, store: str) -> None:
+    """BDB is the shared one's; on one CPU, beside the shared brokers."""
+    settings = QpidBrokerJSettings.model_validate({"name": "q", "kind": "qpid-broker-j", "store": store, "cpus": 1})
+    broker = start_broker(settings)
+    assert broker.facts().reported["store"] == {"memory": "Memory", "derby": "DERBY"}[store]
+    assert broker.facts().reported["cores"] == "1"
+    broker.declare("q", durable=store != "memory")
+    _publish(broker, "q")
+    _await_depth(broker, "q", 1)
+
+
+def test_two_rabbitmqs_run_side_by_side(rabbitmq: Broker, start_broker: Starter) -> None:
+    """Same node name, own ports and processes: a queue of one is not the other's."""
+    other = start_broker(RabbitMQSettings(name="other", kind="rabbitmq", cpus=1))
+    assert not set(other.pids()) & set(rabbitmq.pids())
+    other.declare("only here", durable=False)
+    with pytest.raises(BrokerError, match="has no queue"):
+        rabbitmq.depth("only here")
+    assert other.facts().reported["schedulers"] == "1"
+
+
+def test_every_process_is_within_the_limits(broker: Broker) -> None:
+    """Where this host lets us make control groups: all of them, with the cap that was asked."""
+    limits = broker._limits  # type: ignore[attr-defined]
+    if not limits.groups:
+        pytest.skip("no control group can be written here: " + broker.facts().limits["memory"])
+    inside = {int(pid) for join in limits.joins for pid in join.read_text().split()}
+    assert set(broker.pids()) <= inside
+    (memory,) = [
+        file
+        for group in limits.groups
+        for name in ("memory.limit_in_bytes", "memory.max")
+        if (file := group / name).exists()
+    ]
+    assert int(memory.read_text()) == 1024**3
