@@ -121,7 +121,7 @@ system_part() {
     [ $((${#sandbox[@]} + ${#build[@]})) -eq 0 ] ||
       say_what_works "still missing after the installation: ${build[*]} ${sandbox[*]}"
   else
-    say_what_works "not root and no sudo: as root, run: apt-get install ${build[*]} ${sandbox[*]}"
+    say_what_works "not root, and sudo is missing or refused: as root, run: apt-get install ${build[*]} ${sandbox[*]}"
     [ ${#build[@]} -eq 0 ] || fail 3 "the virtual environment cannot be built without: ${build[*]}"
   fi
 }
