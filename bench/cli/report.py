@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-import reports
 from bench.archive import ArchiveError
 from bench.cli.console import EXIT_USAGE, err, fail, out
 
@@ -17,6 +16,8 @@ def report(
     json: Annotated[Path | None, typer.Option(help="Write JSON here.")] = None,
 ) -> None:
     """Write the report of one or several results folders as HTML, Markdown and JSON."""
+    import reports  # noqa: PLC0415  (a second of matplotlib and pandas that no other verb needs)
+
     first = results[0]
     chosen_nothing = html is None and md is None and json is None
     try:
@@ -33,5 +34,7 @@ def report(
 
 def write_reports(folder: Path) -> None:
     """Write every form of a run's report into its folder."""
+    import reports  # noqa: PLC0415  (as above)
+
     err.print("drawing the report")
     reports.render([folder], html=folder / "report.html", markdown=folder / "report.md", json=folder / "summary.json")

@@ -19,6 +19,7 @@ from bench.plan import estimate_bytes, estimate_ns, make_plan
 from bench.results import ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
 from bench.run.host import host_facts, tool_versions
+from bench.run.scratch import scratch_root
 from bench.scenario import MemoryBroker, Scenario
 from bench.units import NS_PER_S
 from brokers import image
@@ -101,7 +102,7 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
         command=command,
         plan=planned,
         tools=tool_versions(),
-        host=host_facts(place),
+        host=host_facts(place, scratch_root()),
         images={name: _image_record(found) for name, found in images.items()},
     )
     try:

@@ -37,7 +37,8 @@ class Assignment(BaseModel):
     """Seed of the trial's schedule."""
     endpoint: dict[str, str | int | bool | None] | None = None
     """Fields of an Endpoint; None for the memory driver."""
-    board: Path | None = None
+    board_fd: int | None = None
+    """Inherited descriptor of the board's memory."""
     account: Path | None = None
     """Where the account is written."""
     wake_fd: int | None = None

@@ -5,9 +5,9 @@ and an aligned 8-byte store is seen whole on every platform we run on. It carrie
 barrier, progress, heartbeats, and the tokens of closed loops. Nothing else is shared.
 """
 
+import mmap
 import os
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -25,15 +25,27 @@ NEVER_NS = (1 << 62) - 1
 class Board:
     """The conductor's view; also holds the array that a worker's view writes to."""
 
-    def __init__(self, workers: int, path: Path | None = None) -> None:
-        """Make the board of `workers` workers, in a file where other processes share it."""
+    def __init__(self, workers: int, fd: int | None = None) -> None:
+        """Look at the board of `workers` workers.
+
+        Args:
+            workers: how many.
+            fd: memory that other processes share, from `share`; by default this process's own.
+        """
         shape = (workers + 1, _TOKENS + workers)
-        if path is None:
+        if fd is None:
             self.cells: Int64 = np.zeros(shape, np.int64)
         else:
-            fresh = not path.exists()
-            self.cells = np.memmap(path, np.int64, "w+" if fresh else "r+", shape=shape)
+            memory = mmap.mmap(fd, 8 * shape[0] * shape[1])
+            self.cells = np.frombuffer(memory, np.int64).reshape(shape)
         self._rows = self.cells[1:]
+
+    @staticmethod
+    def share(workers: int) -> int:
+        """Return a descriptor of fresh zeroed memory for a board; it vanishes with its last holder."""
+        fd = os.memfd_create("busbench-board")
+        os.ftruncate(fd, 8 * (workers + 1) * (_TOKENS + workers))
+        return fd
 
     def start(self, start_ns: int) -> None:
         """Open the barrier: the schedule begins at `start_ns`."""

@@ -4,7 +4,6 @@ A trial that fails is written with its reason and the run goes on; a run that is
 keeps every finished trial, and `conduct` on the same folder does the rest.
 """
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from bench.run.conclude import Concluded, conclude
 from bench.run.control import WarmRule
 from bench.run.fleet import Fleet, broker_record
 from bench.run.inline import run_inline
+from bench.run.scratch import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.scenario import MemoryBroker, Target, Workload
 from brokers.base import BrokerError, Facts
@@ -76,9 +76,9 @@ def conduct(
         OSError: results could not be written; every finished trial is kept.
     """
     warm_kernels()  # compiled here once, loaded from the cache by every worker
-    with tempfile.TemporaryDirectory(prefix="busbench-brokers-") as scratch:
-        fleet = Fleet(run.scenario, Path(scratch), image_roots, watch.say)
-        conductor = _Conductor(run, folder, fleet, watch)
+    with scratch_folder() as scratch:
+        fleet = Fleet(run.scenario, scratch, image_roots, watch.say)
+        conductor = _Conductor(run, folder, scratch, fleet, watch)
         try:
             return conductor.run_all()
         finally:
@@ -86,9 +86,10 @@ def conduct(
 
 
 class _Conductor:
-    def __init__(self, run: RunRecord, folder: Path, fleet: Fleet, watch: Watch) -> None:
+    def __init__(self, run: RunRecord, folder: Path, scratch: Path, fleet: Fleet, watch: Watch) -> None:
         self._run = run
         self._folder = folder
+        self._scratch = scratch
         self._fleet = fleet
         self._watch = watch
         self._start_failures: dict[str, list[str]] = {}
@@ -154,6 +155,8 @@ class _Conductor:
         instance = self._fleet.get(target.broker, fresh=planned.restart_broker)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
+        scratch = self._scratch / f"trial-{planned.index}"
+        scratch.mkdir()
         raw = run_trial(
             Conditions(
                 target=target,
@@ -163,6 +166,7 @@ class _Conductor:
                 queues=self._queues(planned, workload),
                 loaded_ns=instance.loaded_ns,
                 known_warm=cell in instance.warm,
+                scratch=scratch,
                 watch=self._watch.live,
             ),
             instance.broker,

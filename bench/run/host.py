@@ -25,11 +25,12 @@ def version() -> str:
         return "unknown"
 
 
-def host_facts(results: Path) -> dict[str, str]:
+def host_facts(results: Path, data: Path) -> dict[str, str]:
     """Return facts of this host, as text for people.
 
     Args:
         results: a folder on the file system that results are written to.
+        data: a folder on the file system that brokers keep their data on.
     """
     return {
         "cpu": _cpu_model(),
@@ -40,6 +41,7 @@ def host_facts(results: Path) -> dict[str, str]:
         "virtualisation": _virtualisation(),
         "clock source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource") or "unknown",
         "cpu governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "not offered",
+        "file system of broker data": _file_system(data),
         "file system of results": _file_system(results),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
     }

@@ -1,7 +1,6 @@
 """One trial on a real broker: queues, workers, phases, telemetry, and what came of it."""
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,6 +47,7 @@ class Conditions:
         queues: unique names for this trial.
         loaded_ns: time under load the broker has had since its start.
         known_warm: whether this target and workload were warmed on it before.
+        scratch: a folder for workers' files, empty.
         watch: called a few times a second.
     """
 
@@ -58,6 +58,7 @@ class Conditions:
     queues: tuple[str, ...]
     loaded_ns: int
     known_warm: bool
+    scratch: Path
     watch: Callable[[Live], None]
 
 
@@ -83,8 +84,7 @@ def run_trial(given: Conditions, broker: Broker) -> Raw:
     for queue in given.queues:
         broker.declare(queue, durable=given.workload.durable)
     try:
-        with tempfile.TemporaryDirectory(prefix="busbench-trial-") as scratch:
-            return _with_workers(given, broker, Path(scratch))
+        return _with_workers(given, broker)
     finally:
         if broker.failure() is None:
             for queue in given.queues:
@@ -99,22 +99,23 @@ def _delete_quietly(broker: Broker, queue: str) -> None:
         return
 
 
-def _with_workers(given: Conditions, broker: Broker, folder: Path) -> Raw:
-    wake = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(given.workload.workers)]
+def _with_workers(given: Conditions, broker: Broker) -> Raw:
+    workers = given.workload.workers
+    wake = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(workers)]
+    shared = Board.share(2 * workers)
     try:
-        tasks = _tasks(given, broker, folder, wake)
-        board = Board(len(tasks), folder / "board")
-        crew = Crew(tasks, folder)
+        board = Board(2 * workers, shared)
+        crew = Crew(_tasks(given, broker, wake, shared), given.scratch)
         try:
             return _Course(given, broker, board, crew).run()
         finally:
             crew.kill()
     finally:
-        for fd in wake:
+        for fd in (*wake, shared):
             os.close(fd)
 
 
-def _tasks(given: Conditions, broker: Broker, folder: Path, wake: list[int]) -> list[Assignment]:
+def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) -> list[Assignment]:
     workers = given.workload.workers
     endpoint = endpoint_fields(broker.endpoint(cast("Protocol", given.target.protocol)))
     tasks = []
@@ -131,8 +132,8 @@ def _tasks(given: Conditions, broker: Broker, folder: Path, wake: list[int]) -> 
                 queues=given.queues,
                 seed=given.seed,
                 endpoint=endpoint,
-                board=folder / "board",
-                account=folder / f"{role}-{worker}.npz",
+                board_fd=board_fd,
+                account=given.scratch / f"{role}-{worker}.npz",
             )
             if task.closed:
                 wakes = {"wake_fd": wake[worker]} if role == "producer" else {"wake_fds": tuple(wake)}

@@ -70,8 +70,7 @@ def main() -> int:
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the conductor decides what Ctrl-C means
     task = Assignment.model_validate_json(sys.stdin.buffer.read())
-    assert task.board is not None  # noqa: S101  (for the type checker: a process has files)
-    assert task.account is not None  # noqa: S101
+    assert task.account is not None  # noqa: S101  (for the type checker: a process hands over a file)
     tighten_timer_slack()
     warm_kernels()
     clock = RealClock()
@@ -79,7 +78,7 @@ def main() -> int:
         port = open_port(task.driver, task.port_spec(), clock)
     except DriverError as error:
         return _fail(task.account, error)
-    cells = Board(task.rows, task.board).view(task.row, task.wake_fds)
+    cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds)
     try:
         result, ended = work(task, port, clock, cells)
     except DriverError as error:

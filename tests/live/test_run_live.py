@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from bench.archive import read
+from bench.run.scratch import scratch_root
 
 SCENARIO = """
 name = "violence"
@@ -113,4 +114,4 @@ def test_a_run_survives_kill_and_interrupt(folder: Path) -> None:
     assert all(trial.record.ledger.balanced and trial.record.drained for trial in run.trials)
     assert len(run.attempts) == 2
     assert out.strip().splitlines()[-1].endswith("report.html")
-    assert not list(Path("/dev/shm").glob("busbench-*"))
+    assert list(scratch_root().iterdir()) == []

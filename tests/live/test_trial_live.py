@@ -2,8 +2,10 @@
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -29,7 +31,11 @@ def trial(
     """Run one trial with a second of warm-up, and conclude it."""
     workload = Workload.model_validate({"name": "w", **work})
     queues = tuple(f"trial-{os.getpid()}-{time.monotonic_ns()}-{n}" for n in range(workload.queues))
-    raw = run_trial(Conditions(target, workload, PLAN, SEED, queues, 0, known_warm=True, watch=watch), broker)
+    with tempfile.TemporaryDirectory() as scratch:
+        given = Conditions(
+            target, workload, PLAN, SEED, queues, 0, known_warm=True, scratch=Path(scratch), watch=watch
+        )  # fmt: skip
+        raw = run_trial(given, broker)
     planned = PlannedTrial(index=0, repetition=0, target=target.name, workload="w", restart_broker=False)
     record = BrokerRecord(
         name="r", kind="rabbitmq", product="", version="", runtime="", asked={}, reported={}, limits={}, labels=(),
@@ -144,9 +150,7 @@ def test_a_killed_worker_ends_the_trial_by_name(rabbitmq: Broker) -> None:
     def kill() -> None:
         _workers()[0].kill()
 
-    done, _, _ = trial(
-        rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(2, kill)
-    )
+    done, _, _ = trial(rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(2, kill))
     assert done.record.outcome is Outcome.WORKER_FAILED
     assert "was killed by SIGKILL" in done.record.reason
     assert not _workers()

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 
@@ -11,18 +10,20 @@ from bench.pump import Progress
 from bench.run.board import NEVER_NS, Board
 
 
-def test_a_worker_in_another_process_is_seen(tmp_path: Path) -> None:
+def test_a_worker_in_another_process_is_seen() -> None:
     """Readiness and progress written by a process appear on the conductor's board."""
-    board = Board(2, tmp_path / "board")
+    fd = Board.share(2)
+    board = Board(2, fd)
     board.start(123)
     code = (
-        "import sys; from pathlib import Path\n"
+        "import sys\n"
         "from bench.run.board import Board; from bench.pump import Progress\n"
-        "cells = Board(2, Path(sys.argv[1])).view(1)\n"
+        "cells = Board(2, int(sys.argv[1])).view(1)\n"
         "assert cells.start_ns() == 123\n"
         "cells.ready(); cells.beat(Progress(due=5, sent=4, settled=3, received=2, done=True, p99_ns=9), 77)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "board")], check=True)
+    subprocess.run([sys.executable, "-c", code, str(fd)], check=True, pass_fds=[fd])
+    os.close(fd)
     assert board.ready() == 1
     assert board.totals() == Progress(due=5, sent=4, settled=3, received=2, done=False, p99_ns=9)
     assert board.beats_ns().tolist() == [0, 77]

@@ -1,0 +1,64 @@
+"""Documents that cannot rot: generated ones are fresh, named ones exist, every field has its words."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+from bench import results, scenario
+from bench.cli.main import app
+from bench.load import shipped_scenarios
+from bench.reference import scenario_markdown
+from brokers import settings
+
+ROOT = Path(__file__).parents[1]
+MODELS = [
+    found
+    for module in (scenario, results, settings)
+    for found in vars(module).values()
+    if isinstance(found, type) and issubclass(found, BaseModel) and found.__module__ == module.__name__
+]
+
+
+def test_the_scenario_reference_is_fresh() -> None:
+    """docs/scenario.md is what the models say: `python -m bench.reference > docs/scenario.md`."""
+    assert (ROOT / "docs/scenario.md").read_text() == scenario_markdown()
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m.__module__ != "bench.results"], ids=lambda m: m.__name__)
+def test_every_field_of_a_scenario_is_explained(model: type[BaseModel]) -> None:
+    """No field that a user can write is without a sentence."""
+    silent = [name for name, field in model.model_fields.items() if not field.description]
+    assert silent == []
+
+
+def test_the_readme_knows_every_command_and_scenario() -> None:
+    """README names each verb and each shipped scenario, and no verb that does not exist."""
+    text = (ROOT / "README.md").read_text()
+    verbs = set(vars(get_command(app))["commands"])
+    named = set(re.findall(r"(?:`|^|/)bench ([a-z]+)\b", text, re.MULTILINE))
+    assert {"run", "report", "doctor"} <= named
+    assert named <= verbs, named - verbs
+    for shipped in shipped_scenarios():
+        assert shipped.name in text
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Every relative link of README, CHANGELOG and docs names a file that exists."""
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_architecture_names_every_room() -> None:
+    """docs/architecture.md mentions each top module of bench and brokers."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    for package in ("bench", "brokers"):
+        for path in (ROOT / package).iterdir():
+            name = path.stem
+            if name.startswith("__") or name.endswith(("_config",)):
+                continue
+            stem = re.sub(r"^(qpid_broker_j|rabbitmq).*", r"\1", name)
+            assert re.search(rf"\b{re.escape(stem)}", text), f"{package}/{path.name}"
