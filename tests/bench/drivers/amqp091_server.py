@@ -1,0 +1,105 @@
+"""A 0-9-1 broker of few words: it opens what is asked, and the test says the rest.
+
+Frames are made and read by pika's codec. It runs in a thread until its client is gone.
+"""
+
+import socket
+import threading
+from collections.abc import Callable
+from queue import Queue
+from typing import Any
+
+from pika import frame, spec
+
+from brokers.endpoint import Endpoint
+
+ANSWERS: dict[type, Callable[[Any], Any]] = {
+    spec.Connection.StartOk: lambda _: spec.Connection.Tune(10, 131_072, 0),
+    spec.Connection.Open: lambda _: spec.Connection.OpenOk(),
+    spec.Connection.Close: lambda _: spec.Connection.CloseOk(),
+    spec.Channel.Open: lambda _: spec.Channel.OpenOk(),
+    spec.Channel.Close: lambda _: spec.Channel.CloseOk(),
+    spec.Queue.Declare: lambda asked: spec.Queue.DeclareOk(asked.queue, 0, 0),
+    spec.Confirm.Select: lambda _: spec.Confirm.SelectOk(),
+    spec.Basic.Qos: lambda _: spec.Basic.QosOk(),
+    spec.Basic.Consume: lambda asked: spec.Basic.ConsumeOk(asked.consumer_tag),
+}
+
+
+class Amqp091Server:
+    """Serves one client.
+
+    Attributes:
+        endpoint: where it listens.
+        heard: methods that it did not answer, as they come.
+    """
+
+    def __init__(self, *, confirms: bool = True) -> None:
+        """Listen; `confirms` says whether the capability is advertised."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._capabilities = {"publisher_confirms": True, "basic.nack": True} if confirms else {}
+        port = self._listener.getsockname()[1]
+        self.endpoint = Endpoint(
+            "amqp091", "127.0.0.1", port, "/", None, "guest", "guest", confirms_unadvertised=not confirms
+        )
+        self.heard: Queue[Any] = Queue()
+        self._client: socket.socket | None = None
+        self._consumer = ""
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def say(self, method: Any, channel: int = 1) -> None:
+        """Send a method frame."""
+        assert self._client is not None
+        self._client.sendall(frame.Method(channel, method).marshal())
+
+    def deliver(self, tag: int, body: bytes, *, redelivered: bool = False) -> None:
+        """Send a message to the consumer."""
+        assert self._client is not None
+        self.say(spec.Basic.Deliver(self._consumer, tag, redelivered, "", "q"))
+        header = frame.Header(1, len(body), spec.BasicProperties()).marshal()
+        self._client.sendall(header + (frame.Body(1, body).marshal() if body else b""))
+
+    def hear(self, kind: type) -> Any:
+        """Return the next unanswered method of that kind, passing over others; wait at most 5 s."""
+        while True:
+            method = self.heard.get(timeout=5)
+            if isinstance(method, kind):
+                return method
+
+    def stop(self) -> None:
+        """Hang up."""
+        if self._client is not None:
+            self._client.close()
+        self._listener.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        self._client, _ = self._listener.accept()
+        start = spec.Connection.Start(
+            server_properties={"capabilities": self._capabilities}, mechanisms="PLAIN", locales="en_US"
+        )
+        data = b""
+        while len(data) < len(b"AMQP\0\0\x09\x01"):
+            data += self._client.recv(8)
+        self.say(start, 0)
+        data = b""
+        try:
+            while received := self._client.recv(1 << 16):
+                data += received
+                while (decoded := frame.decode_frame(data))[1] is not None:
+                    data = data[decoded[0] :]
+                    self._act(decoded[1])
+        except OSError:
+            return
+
+    def _act(self, came: Any) -> None:
+        if not isinstance(came, frame.Method):
+            return
+        if isinstance(came.method, spec.Basic.Consume):
+            self._consumer = came.method.consumer_tag
+        answer = ANSWERS.get(type(came.method))
+        if answer is None:
+            self.heard.put(came.method)
+        else:
+            self.say(answer(came.method), came.channel_number)
