@@ -8,6 +8,9 @@ from bench.faults import Fault
 from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
 from brokers.settings import QpidBrokerJSettings
 
+LONGEST_NAME = 32
+"""As `BrokerName` has it, which folders and records rely on."""
+
 
 def inconsistencies(scenario: Scenario) -> Iterator[Fault]:
     """Return a fault for each part that does not fit another."""
@@ -17,9 +20,11 @@ def inconsistencies(scenario: Scenario) -> Iterator[Fault]:
         ("workloads", [workload.name for workload in scenario.workloads]),
     ):
         yield from _repeated(where, names)
+    yield from _sweeps(scenario)
     for index, target in enumerate(scenario.targets):
         yield from _target(scenario, f"targets.{index}", target)
     yield from _durability(scenario)
+    yield from _restarts(scenario)
     yield from _quick(scenario)
     yield from _schedule_lengths(scenario)
 
@@ -28,6 +33,32 @@ def _repeated(where: str, names: Iterable[str]) -> Iterator[Fault]:
     for name, times in Counter(names).items():
         if times > 1:
             yield Fault(where, f"{name!r} stands {times} times: names must differ")
+
+
+def _sweeps(scenario: Scenario) -> Iterator[Fault]:
+    """A sweep makes workloads of its own, whose names must serve as names too."""
+    singles = [single.name for workload in scenario.workloads for single in workload.singles()]
+    given = [workload.name for workload in scenario.workloads]
+    for name, times in Counter(singles).items():
+        if times > max(1, given.count(name)):
+            yield Fault("workloads", f"a sweep makes {name!r}, which stands {times} times: names must differ")
+    for index, workload in enumerate(scenario.workloads):
+        longest = max((single.name for single in workload.singles()), key=len)
+        if len(longest) > LONGEST_NAME:
+            yield Fault(
+                f"workloads.{index}.name",
+                f"its sweep makes {longest!r}, {len(longest)} characters: at most {LONGEST_NAME}, so shorten it",
+            )
+
+
+def _restarts(scenario: Scenario) -> Iterator[Fault]:
+    used = {target.broker for target in scenario.targets}
+    external = [b.name for b in scenario.brokers if b.name in used and getattr(b, "place", "") == "external"]
+    if not external:
+        return
+    for path, restart in (("plan.restart", scenario.plan.restart), ("quick.restart", scenario.quick.restart)):
+        if restart != "run":
+            yield Fault(path, f"{restart!r}: broker {', '.join(external)} is external and never restarted: use 'run'")
 
 
 def _target(scenario: Scenario, path: str, target: Target) -> Iterator[Fault]:

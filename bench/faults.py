@@ -3,19 +3,16 @@
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from bench.scenario import MemoryBroker, Scenario
-from brokers.settings import Frozen, QpidBrokerJSettings, RabbitMQSettings
+from bench.reference import models_below, models_within
+from bench.scenario import Scenario
+from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
 
 _SHOWN = 60
-_KINDS: dict[str, type[Frozen]] = {
-    "rabbitmq": RabbitMQSettings,
-    "qpid-broker-j": QpidBrokerJSettings,
-    "memory": MemoryBroker,
-}
+_TABLE_WANTED = ("model_type", "model_attributes_type", "dict_type")
 
 
 @dataclass(frozen=True)
@@ -50,30 +47,30 @@ def from_pydantic(error: ValidationError, document: dict[str, Any]) -> Iterator[
             continue  # an echo: the list is short because its entries are faulty, which is told already
         location = _location(detail["loc"], document)
         path = ".".join(str(part) for part in location)
+        if detail["type"] == "union_tag_invalid":
+            path += ".kind"
         yield Fault(path or "scenario", _text(detail, location, document))
 
 
 def _location(steps: Sequence[int | str], document: dict[str, Any]) -> list[int | str]:
-    """Return where a fault is, as the user wrote it: without the kinds that pydantic puts between."""
+    """Return where a fault is, as the user wrote it: without the kinds that pydantic puts between.
+
+    They stand where several models are allowed, after the field or the number of its entry.
+    """
     location: list[int | str] = []
-    here: Any = document
-    entered = True
+    chosen = False
     for step in steps:
-        if entered and isinstance(here, dict) and here.get("kind") == step:
-            entered = False
+        if not chosen and len(_allowed(document, location)) > 1 and step in _all_kinds(_allowed(document, location)):
+            chosen = True
             continue
         location.append(step)
-        try:
-            here = here[step]
-        except (KeyError, IndexError, TypeError):
-            here = None
-        entered = True
+        chosen = False
     return location
 
 
 def _text(detail: Any, location: list[Any], document: dict[str, Any]) -> str:
     kind: str = detail["type"]
-    message: str = detail["msg"].removeprefix("Value error, ").replace("tuple", "list")
+    message: str = detail["msg"].removeprefix("Value error, ").replace("Tuple", "List").replace("tuple", "list")
     if kind == "extra_forbidden":
         return _unknown(str(location[-1]), location, document)
     if kind == "missing":
@@ -82,6 +79,10 @@ def _text(detail: Any, location: list[Any], document: dict[str, Any]) -> str:
         return message
     if kind == "union_tag_not_found":
         return f"needs a field `kind`: {detail['ctx']['discriminator']} decides what else is allowed"
+    if kind == "union_tag_invalid":
+        return f"{detail['ctx']['tag']!r}: choose {detail['ctx']['expected_tags']}"
+    if kind in _TABLE_WANTED:
+        message = "a table of fields is wanted, see docs/scenario.md"
     given = repr(detail["input"])
     shown = given if len(given) <= _SHOWN else given[:_SHOWN] + "…"
     return f"{shown}: {message[0].lower()}{message[1:]}"
@@ -93,8 +94,12 @@ def _unknown(name: str, location: list[Any], document: dict[str, Any]) -> str:
         return f"{name} belongs to RabbitMQ: Broker-J has no quorum or classic queues, its store is `store`"
     if table.get("kind") == "rabbitmq" and name in QpidBrokerJSettings.model_fields:
         return f"{name} belongs to Broker-J: RabbitMQ chooses by queue type, `transient_queue` and `durable_queue`"
-    near = difflib.get_close_matches(name, _fields(location, table), 1)
-    hint = f"did you mean {near[0]!r}?" if near else "see docs/scenario.md for the fields there are"
+    here = _model_at(document, location[:-1])
+    elsewhere = [model.__name__ for model in models_below(Scenario) if name in model.model_fields]
+    if elsewhere:
+        return f"no field of {here.__name__}, but of {', '.join(elsewhere)}: see docs/scenario.md"
+    near = difflib.get_close_matches(name, here.model_fields, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(here.model_fields)}"
     return f"no such field: {hint}"
 
 
@@ -108,17 +113,25 @@ def _at(document: dict[str, Any], location: list[Any]) -> dict[str, Any]:
     return here if isinstance(here, dict) else {}
 
 
-def _fields(location: list[Any], table: dict[str, Any]) -> list[str]:
-    """Return the names allowed where an unknown one stands."""
-    kinds: dict[str, type[Frozen]] = {
-        "rabbitmq": RabbitMQSettings,
-        "qpid-broker-j": QpidBrokerJSettings,
-        "memory": MemoryBroker,
-    }
-    if location[:1] == ["brokers"] and table.get("kind") in kinds:
-        return list(kinds[table["kind"]].model_fields)
-    schema: Any = Scenario.model_json_schema()
-    names: list[str] = []
-    for part in [schema, *schema["$defs"].values()]:
-        names += part.get("properties", {})
-    return names
+def _model_at(document: dict[str, Any], location: list[Any]) -> type[BaseModel]:
+    """Return the model of a table: where several are allowed, the one of its `kind`."""
+    allowed = _allowed(document, location)
+    return next((model for model in allowed if _at(document, location).get("kind") in _all_kinds([model])), allowed[0])
+
+
+def _allowed(document: dict[str, Any], location: list[Any]) -> list[type[BaseModel]]:
+    """Return the models that a value there may be of; none where it is no table or list of tables."""
+    if not location:
+        return [Scenario]
+    *way, last = location
+    if isinstance(last, int):
+        return _allowed(document, way)  # an entry is of what its list's field names
+    if not _allowed(document, way):
+        return []
+    field = _model_at(document, way).model_fields.get(last)
+    return list(models_within(field.annotation)) if field else []
+
+
+def _all_kinds(models: Sequence[type[BaseModel]]) -> tuple[Any, ...]:
+    fields = [model.model_fields["kind"] for model in models if "kind" in model.model_fields]
+    return tuple(kind for field in fields for kind in get_args(field.annotation))

@@ -8,7 +8,7 @@ import contextlib
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from bench.consistency import inconsistencies
 from bench.drivers.registry import DRIVERS, driver_named
 from bench.faults import Fault, ScenarioError, from_pydantic
 from bench.overrides import apply_overrides
-from bench.scenario import InFlightLoad, MemoryBroker, Quick, Scenario, Workload
+from bench.scenario import MemoryBroker, Quick, Scenario
 
 SHIPPED = Path(__file__).parent / "scenarios"
 
@@ -83,7 +83,7 @@ def resolve(scenario: Scenario, *, quick: bool = False, driver: str | None = Non
         scenario = _with_driver(scenario, driver)
     if quick:
         scenario = _quickened(scenario)
-    workloads = tuple(single for workload in scenario.workloads for single in _singles(workload))
+    workloads = tuple(single for workload in scenario.workloads for single in workload.singles())
     return scenario.model_copy(update={"workloads": workloads})
 
 
@@ -114,8 +114,11 @@ def _read(path: Path) -> str:
 def _parse(name: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ScenarioError([Fault("scenario", f"{name} is no valid TOML: {error}")]) from error
+    except RecursionError:
+        fault = Fault("scenario", f"{name} is no valid TOML: brackets are nested too deeply")
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
+        fault = Fault("scenario", f"{name} is no valid TOML: {error}")
+    raise ScenarioError([fault])
 
 
 def _salvage(document: dict[str, Any]) -> Scenario:
@@ -126,13 +129,11 @@ def _salvage(document: dict[str, Any]) -> Scenario:
     for field in ("brokers", "targets", "workloads"):
         entries = TypeAdapter[Any](Scenario.model_fields[field].annotation or Any)
         parts[field] = _sound(entries, document.get(field))
-    known = {broker.name for broker in parts["brokers"]}
-    named = {str(broker.get("name")) for broker in _tables(document.get("brokers"))}
     # What names a part that is faulty itself is told of once that part is mended.
-    parts["targets"] = tuple(t for t in parts["targets"] if t.broker in known or t.broker not in named)
-    sound = {workload.name for workload in parts["workloads"]}
-    faulty = {str(workload.get("name")) for workload in _tables(document.get("workloads"))} - sound
-    kept = tuple(name for name in parts["quick"].workloads or () if name not in faulty)
+    hidden = _may_be_faulty(document.get("brokers"), parts["brokers"])
+    parts["targets"] = tuple(target for target in parts["targets"] if not hidden(target.broker))
+    hidden = _may_be_faulty(document.get("workloads"), parts["workloads"])
+    kept = tuple(name for name in parts["quick"].workloads or () if not hidden(name))
     parts["quick"] = parts["quick"].model_copy(update={"workloads": kept})
     return Scenario.model_construct(**parts)
 
@@ -143,6 +144,16 @@ def _sound(adapter: TypeAdapter[Any], given: object) -> tuple[Any, ...]:
         with contextlib.suppress(ValidationError):
             found += adapter.validate_python([entry])
     return tuple(found)
+
+
+def _may_be_faulty(given: object, sound: tuple[Any, ...]) -> Callable[[str], bool]:
+    """Return a test of whether a name may mean an entry that is faulty: one so called, or one without a name."""
+    known = {entry.name for entry in sound}
+    if not isinstance(given, list):
+        return lambda name: name not in known
+    names = [entry.get("name") if isinstance(entry, dict) else None for entry in given]
+    nameless = any(not isinstance(name, str) for name in names)
+    return lambda name: name not in known and (nameless or name in names)
 
 
 def _tables(given: object) -> Iterator[dict[str, Any]]:
@@ -185,13 +196,3 @@ def _quickened(scenario: Scenario) -> Scenario:
         update={"repetitions": quick.repetitions, "restart": quick.restart, "warm_up": quick.warm_up}
     )
     return scenario.model_copy(update={"workloads": kept, "plan": plan})
-
-
-def _singles(workload: Workload) -> Iterator[Workload]:
-    load = workload.load
-    if not isinstance(load, InFlightLoad) or len(load.in_flight) == 1:
-        yield workload
-        return
-    for bound in load.in_flight:
-        single = load.model_copy(update={"in_flight": (bound,)})
-        yield workload.model_copy(update={"name": f"{workload.name}-{bound}", "load": single})

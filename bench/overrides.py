@@ -24,7 +24,7 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> Itera
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # not TOML, a number of thousands of digits, or brackets without end
         return text
 
 
@@ -42,8 +42,8 @@ def _set(document: dict[str, Any], path: str, value: object) -> Iterator[Fault]:
         here = found
     if isinstance(here, dict):
         here[last] = value
-    elif isinstance(here, list) and last.isdigit() and int(last) < len(here):
-        here[int(last)] = value
+    elif isinstance(here, list) and (index := _index(here, last)) is not None:
+        here[index] = value
     else:
         yield Fault("--set", f"{path}: {'.'.join(way) or path} has no {last!r}; {_offer(here)}")
 
@@ -51,9 +51,14 @@ def _set(document: dict[str, Any], path: str, value: object) -> Iterator[Fault]:
 def _entry(here: object, part: str) -> object:
     if not isinstance(here, list):
         return None
-    if part.isdigit():
-        return here[int(part)] if int(part) < len(here) else None
+    if (index := _index(here, part)) is not None:
+        return here[index]
     return next((entry for entry in here if isinstance(entry, dict) and entry.get("name") == part), None)
+
+
+def _index(here: list[Any], part: str) -> int | None:
+    """Return the number of an entry that `part` means, or None."""
+    return next((n for n in range(len(here)) if part == str(n)), None)
 
 
 def _offer(here: object) -> str:

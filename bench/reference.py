@@ -33,20 +33,24 @@ def scenario_schema() -> dict[str, Any]:
 def scenario_markdown() -> str:
     """Return the reference as Markdown: one table a model, in the order of first use."""
     parts = [_HEAD]
-    for model in _models(Scenario, []):
+    for model in models_below(Scenario):
         summary = (model.__doc__ or "").strip()
         parts.append(f"## {model.__name__}\n\n{_unwrap(summary)}\n\n{_table(model)}")
     return "\n".join(parts)
 
 
-def _models(model: type[BaseModel], found: list[type[BaseModel]]) -> list[type[BaseModel]]:
-    if model not in found:
-        found.append(model)
-        for field in model.model_fields.values():
-            for inner in _leaves(field.annotation):
-                if isinstance(inner, type) and issubclass(inner, BaseModel):
-                    _models(inner, found)
-    return found
+def models_below(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return a model and every model that its fields lead to, each once, in the order of first use."""
+    inner = (found for field in model.model_fields.values() for found in models_within(field.annotation))
+    below = (deeper for found in inner for deeper in models_below(found))
+    return list(dict.fromkeys([model, *below]))
+
+
+def models_within(annotation: object) -> Iterator[type[BaseModel]]:
+    """Return the models that a field's annotation names, such as both of `A | tuple[B, ...]`."""
+    for leaf in _leaves(annotation):
+        if isinstance(leaf, type) and issubclass(leaf, BaseModel):
+            yield leaf
 
 
 def _leaves(annotation: object) -> Iterator[object]:

@@ -8,12 +8,22 @@ faults is the business of `bench.load`.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration
+from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration
 from brokers.settings import BrokerName, Frozen, QpidBrokerJSettings, RabbitMQSettings
 
 STAMP_SIZE = 32
+
+
+def _whole_seconds(ns: int) -> int:
+    if ns % NS_PER_S:
+        message = f"{ns / NS_PER_S} s: whole seconds, as latency is logged by the second"
+        raise ValueError(message)
+    return ns
+
+
+WholeSeconds = Annotated[PositiveDuration, AfterValidator(_whole_seconds)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -37,7 +47,7 @@ class MemoryBroker(Frozen):
     """How targets and reports call this broker."""
     kind: Literal["memory"]
     """`memory`."""
-    capacity: Annotated[float, Field(gt=0)] = 20_000.0
+    capacity: Annotated[float, Field(gt=0, le=1_000_000_000)] = 20_000.0
     """Messages it serves a second, one after the other."""
     stalls: tuple[Stall, ...] = ()
     """Pauses, in order of time."""
@@ -82,7 +92,7 @@ class InFlightLoad(Frozen):
 
     kind: Literal["in_flight"]
     """`in_flight`."""
-    in_flight: tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...]
+    in_flight: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(min_length=1)]
     """The bounds to try, over all producers; each makes a workload of its own."""
     stall_after: PositiveDuration = 5 * NS_PER_S
     """Time without any message received after which the trial ends as stalled."""
@@ -115,7 +125,7 @@ class Workload(Frozen):
     """Messages a consumer may hold unacknowledged (0-9-1 prefetch, 1.0 credit)."""
     ack_batch: Annotated[int, Field(ge=0, le=65_535)] = 64
     """Messages acknowledged at once; 0 = automatic acknowledgement (pre-settled)."""
-    duration: PositiveDuration = 30 * NS_PER_S
+    duration: WholeSeconds = 30 * NS_PER_S
     """Length of the measured part, in whole seconds."""
 
     @model_validator(mode="after")
@@ -135,11 +145,21 @@ class Workload(Frozen):
             faults.append(
                 f"workers = {self.workers}: must divide producers ({self.producers}) and consumers ({self.consumers})"
             )
-        if self.duration % NS_PER_S:
-            faults.append(f"duration = {self.duration / NS_PER_S} s: whole seconds, as latency is logged by the second")
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def singles(self) -> "tuple[Workload, ...]":
+        """Return one workload for each bound of a sweep, named `<name>-<bound>`; itself where there is no sweep."""
+        load = self.load
+        if not isinstance(load, InFlightLoad) or len(load.in_flight) == 1:
+            return (self,)
+        return tuple(
+            self.model_copy(
+                update={"name": f"{self.name}-{bound}", "load": load.model_copy(update={"in_flight": (bound,)})}
+            )
+            for bound in load.in_flight
+        )
 
 
 class WarmUp(Frozen):
@@ -161,6 +181,16 @@ class WarmUp(Frozen):
     settle: Duration = 2 * NS_PER_S
     """Unmeasured start of each later trial."""
 
+    @model_validator(mode="after")
+    def _can_end(self) -> "WarmUp":
+        if self.at_most < max(self.at_least, self.settle):
+            message = (
+                f"at_most = {format_duration(self.at_most)}: no shorter than at_least"
+                f" ({format_duration(self.at_least)}) and settle ({format_duration(self.settle)})"
+            )
+            raise ValueError(message)
+        return self
+
 
 class Plan(Frozen):
     """How often, in which order, and on how fresh a broker."""
@@ -168,7 +198,9 @@ class Plan(Frozen):
     repetitions: Annotated[int, Field(ge=1, le=10_000)] = 10
     """Trials of each target and workload."""
     restart: Literal["trial", "block", "run"] = "block"
-    """When brokers are started anew: for each trial, each block (repetition), or once a run."""
+    """When brokers are started anew: for each trial, each block (repetition), or once a run.
+
+    `run` where a broker is `external`: it is not ours to restart, and all are treated alike."""
     warm_up: WarmUp = WarmUp()
     """When a broker counts as warm."""
     drain: PositiveDuration = 10 * NS_PER_S
@@ -178,14 +210,14 @@ class Plan(Frozen):
 class Quick(Frozen):
     """What `--quick` changes: a look at the shape of a result, never a verdict."""
 
-    workloads: tuple[str, ...] | None = None
+    workloads: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Names of the workloads kept; all where absent."""
     repetitions: Annotated[int, Field(ge=1)] = 3
     """Replaces `plan.repetitions`."""
     restart: Literal["trial", "block", "run"] = "run"
     """Replaces `plan.restart`."""
-    duration: PositiveDuration = 5 * NS_PER_S
-    """Replaces the `duration` of each workload."""
+    duration: WholeSeconds = 5 * NS_PER_S
+    """Replaces the `duration` of each workload; whole seconds."""
     warm_up: WarmUp = WarmUp().model_copy(
         update={"window": 5 * NS_PER_S, "at_most": 45 * NS_PER_S, "settle": 1 * NS_PER_S}
     )

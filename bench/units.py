@@ -4,6 +4,7 @@ Durations are nanoseconds inside and text with a unit (`5s`, `500ms`) outside.
 """
 
 import re
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -11,6 +12,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S, "min": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
+_LONGEST_NS = 366 * 24 * 3600 * NS_PER_S
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ns|us|ms|s|min|h)\s*$")
 
 
@@ -20,7 +22,11 @@ def parse_duration(text: object) -> int:
     if match is None:
         message = f"{text!r} is no duration: write a number and a unit, such as '500ms', '5s' or '2min'"
         raise ValueError(message)
-    return round(float(match[1]) * _UNITS_NS[match[2]])
+    ns = Decimal(match[1]) * _UNITS_NS[match[2]]
+    if ns > _LONGEST_NS:
+        message = f"{text!r} is longer than a year: durations are at most 366 days"
+        raise ValueError(message)
+    return round(ns)
 
 
 def format_duration(ns: int) -> str:

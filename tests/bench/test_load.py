@@ -1,11 +1,15 @@
 """Scenario files: names, overrides, sweeps, and every fault at once."""
 
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from bench.faults import ScenarioError
-from bench.load import load_scenario, shipped_scenarios
+from bench.faults import Fault, ScenarioError
+from bench.load import SHIPPED, load_scenario, shipped_scenarios
 from bench.scenario import InFlightLoad, MemoryBroker
 
 
@@ -31,11 +35,27 @@ def test_every_shipped_scenario_loads() -> None:
         ("workloads.0.size=31", "workloads.0.size", "31: input should be greater than or equal to 32"),
         ("workloads.0.load.rate=0", "workloads.0.load.rate", "0: input should be greater than 0"),
         ("workloads.0.duration=5", "workloads.0.duration", "write a number and a unit"),
-        ("workloads.0.duration='500ms'", "workloads.0", "whole seconds"),
+        ("workloads.0.duration='500ms'", "workloads.0.duration", "whole seconds"),
         ("workloads.0.sise=100", "workloads.0.sise", "did you mean 'size'?"),
         ("workloads.0.ack_batch=2000", "workloads.0", "at most the prefetch"),
         ("workloads.0.queues=2", "workloads.0", "each needs a producer and a consumer"),
-        ("workloads.0.load.kind=firehose", "workloads.0.load", "'rate', 'in_flight'"),
+        ("workloads.0.load.kind=firehose", "workloads.0.load.kind", "'firehose': choose 'rate', 'in_flight'"),
+        ("workloads.0.load.rate=nan", "workloads.0.load.rate", "nan"),
+        ("workloads.0.load.in_flight=[16]", "workloads.0.load.in_flight", "no field of RateLoad, but of InFlightLoad"),
+        ("workloads.0.restart=run", "workloads.0.restart", "no field of Workload, but of Plan, Quick"),
+        ("workloads.0=5", "workloads.0", "a table of fields is wanted"),
+        ("workloads=5", "workloads", "5: input should be a valid list"),
+        ("workloads.in-flight.load.in_flight=[]", "workloads.2.load.in_flight", "at least 1 item"),
+        ("workloads.in-flight.load.in_flight=[16, 16]", "workloads", "a sweep makes 'in-flight-16'"),
+        ("workloads.in-flight.name=a-name-of-thirty-two-characters.", "workloads.2.name", "at most 32"),
+        ("workloads.0.duration=9999999h", "workloads.0.duration", "at most 366 days"),
+        ("workloads.0.siz=100", "workloads.0.siz", "did you mean 'size'?"),
+        ("brokers=5", "brokers", "5: input should be a valid list"),
+        ("brokers.0.kind=kafka", "brokers.0.kind", "'kafka': choose 'rabbitmq', 'qpid-broker-j', 'memory'"),
+        ("plan.warm_up.at_most=29s", "plan.warm_up", "no shorter than at_least (30s)"),
+        ("quick.workloads=[]", "quick.workloads", "at least 1 item"),
+        ("quick.duration=1500ms", "quick.duration", "1.5 s: whole seconds"),
+        ("workloads.².size=100", "--set", "counted from 0"),
         ("brokers.broker-j.store=memory", "brokers.1.store", "keeps nothing"),
         ("brokers.broker-j.durable_queue=quorum", "brokers.1.durable_queue", "belongs to RabbitMQ"),
         ("brokers.rabbitmq.store=bdb", "brokers.0.store", "belongs to Broker-J"),
@@ -48,6 +68,12 @@ def test_every_shipped_scenario_loads() -> None:
         ("quick.workloads=['x']", "quick.workloads", "there are steady, durable, in-flight"),
         ("plan.repetitions=0", "plan.repetitions", "greater than or equal to 1"),
         ("workloads.nine.size=100", "--set", "there are steady, durable, in-flight"),
+        ("kind=kind", "kind", "no field of Scenario, but of"),
+        ("memory=memory", "memory", "no field of Scenario, but of RabbitMQSettings, QpidBrokerJSettings"),
+        ("plan.kind=kind", "plan.kind", "no field of Plan, but of"),
+        ("brokers.0.rabbitmq=1", "brokers.0.rabbitmq", "no such field: there are"),
+        ("workloads.0.load.rates=1", "workloads.0.load.rates", "did you mean 'rate'?"),
+        ("workloads.0.load.stall_after=1s", "workloads.0.load.stall_after", "no field of RateLoad"),
         ("nonsense", "--set", "write PATH=VALUE"),
     ],
 )
@@ -132,3 +158,71 @@ def test_a_resolved_scenario_survives_its_own_json() -> None:
     for quick in (False, True):
         scenario = load_scenario("rabbitmq-vs-qpid", quick=quick).scenario
         assert type(scenario).model_validate_json(scenario.model_dump_json()) == scenario
+
+
+def paths(here: object, way: str = "") -> Iterator[str]:
+    """Yield the path of everything in a parsed file."""
+    steps = here.items() if isinstance(here, dict) else enumerate(here) if isinstance(here, list) else ()
+    for step, below in steps:
+        yield f"{way}{step}"
+        yield from paths(below, f"{way}{step}.")
+
+
+PATHS = [path for file in sorted(SHIPPED.glob("*.toml")) for path in paths(tomllib.loads(file.read_text()))]
+VALUES = st.one_of(
+    st.sampled_from(
+        ["nan", "-inf", "true", "[]", "{}", "[[]]", "[{}]", "{kind='rate'}", "1979-05-27", "''", "-1", "9e99"]
+    ),
+    st.integers().map(str),
+    st.text(max_size=12),
+)
+
+
+@given(
+    name=st.sampled_from(["rabbitmq-vs-qpid", "own-broker", "smoke"]),
+    changes=st.lists(st.tuples(st.sampled_from(PATHS) | st.text(max_size=8), VALUES), max_size=3),
+    quick=st.booleans(),
+    driver=st.sampled_from([None, "memory", "pika", "carrot"]),
+)
+@example(name="smoke", changes=[("kind", "memory"), ("memory", "1")], quick=False, driver=None)
+@example(name="smoke", changes=[("workloads.0.size", "9" * 5_000)], quick=False, driver=None)
+@example(name="smoke", changes=[("workloads.0.size", "[" * 5_000)], quick=False, driver=None)
+def test_whatever_is_written_is_loaded_or_told(
+    name: str,
+    changes: list[tuple[str, str]],
+    quick: bool,  # noqa: FBT001
+    driver: str | None,
+) -> None:
+    """No change to a scenario raises anything but ScenarioError, whose faults are lines of text with a path."""
+    overrides = [f"{path}={value}" for path, value in changes]
+    told: tuple[Fault, ...] = ()
+    names: list[str] = []
+    try:
+        names = [w.name for w in load_scenario(name, overrides, quick=quick, driver=driver).scenario.workloads]
+    except ScenarioError as error:
+        told = error.faults
+    assert bool(told) != bool(names)
+    assert len(set(names)) == len(names)
+    assert all(fault.path and fault.text and len(str(fault)) < 500 for fault in told)
+
+
+@pytest.mark.parametrize("text", ["x = " + "9" * 5_000, "x = " + "[" * 5_000, "x = [1", "\x00"])
+def test_hostile_files_are_told(tmp_path: Path, text: str) -> None:
+    """Numbers and brackets without end are faults of the file, not of ours."""
+    path = tmp_path / "hostile.toml"
+    path.write_text(text)
+    [told] = faults(str(path))
+    assert "is no valid TOML" in told
+
+
+@pytest.mark.parametrize("path", ["plan.restart", "quick.restart"])
+def test_an_external_broker_is_never_restarted(path: str) -> None:
+    """Where a broker is not ours to restart, no broker of the run is: all are treated alike."""
+    [told] = faults("own-broker", f"{path}=block")
+    assert told.startswith(f"{path}: 'block': broker mine is external")
+
+
+def test_a_faulty_part_is_told_of_once() -> None:
+    """What only names a faulty or nameless part is not told of as well."""
+    assert [text.split(": ")[0] for text in faults("rabbitmq-vs-qpid", "brokers.0.cpus=0")] == ["brokers.0.cpus"]
+    assert [text.split(": ")[0] for text in faults("rabbitmq-vs-qpid", "workloads.0.name=3")] == ["workloads.0.name"]
