@@ -68,6 +68,7 @@ class PikaConnection(pika.connection.Connection):  # type: ignore[misc]
         timers: Timers,
         on_open: Callable[["PikaConnection"], None],
         on_end: Callable[[BaseException], None],
+        flush: Callable[[], None],
     ) -> None:
         """Begin the handshake on a stream that is connected already.
 
@@ -77,6 +78,7 @@ class PikaConnection(pika.connection.Connection):  # type: ignore[misc]
             timers: where pika's timers wait.
             on_open: called when connection.open-ok has come.
             on_end: called with the reason when pika ends the stream.
+            flush: called when one of pika's timers may have written, such as a heartbeat.
         """
         logging.getLogger("pika").setLevel(logging.CRITICAL)
         self.output = bytearray()
@@ -86,6 +88,7 @@ class PikaConnection(pika.connection.Connection):  # type: ignore[misc]
         self._clock = clock
         self._timers = timers
         self._on_end = on_end
+        self._flush = flush
         super().__init__(
             connection_parameters,
             on_open_callback=on_open,
@@ -140,10 +143,14 @@ class PikaConnection(pika.connection.Connection):  # type: ignore[misc]
         self.output += data
 
     def _adapter_call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
-        return self._timers.call_at(self._clock.now_ns() + int(delay * NS_PER_S), callback)
+        def call() -> None:
+            callback()
+            self._flush()
+
+        return self._timers.call_at(self._clock.now_ns() + int(delay * NS_PER_S), call)
 
     def _adapter_remove_timeout(self, timeout_id: Timer) -> None:
         timeout_id.cancel()
 
     def _adapter_add_callback_threadsafe(self, callback: Callable[[], object]) -> None:
-        self._timers.call_at(self._clock.now_ns(), callback)
+        self._adapter_call_later(0, callback)

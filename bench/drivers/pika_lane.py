@@ -39,6 +39,7 @@ class PikaLane(Connection):
             context.timers,
             on_open=self._on_open,
             on_end=self._on_end,
+            flush=self.drain,
         )
 
     def _read(self) -> None:

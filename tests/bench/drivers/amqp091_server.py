@@ -14,7 +14,6 @@ from pika import frame, spec
 from brokers.endpoint import Endpoint
 
 ANSWERS: dict[type, Callable[[Any], Any]] = {
-    spec.Connection.StartOk: lambda _: spec.Connection.Tune(10, 131_072, 0),
     spec.Connection.Open: lambda _: spec.Connection.OpenOk(),
     spec.Connection.Close: lambda _: spec.Connection.CloseOk(),
     spec.Channel.Open: lambda _: spec.Channel.OpenOk(),
@@ -32,9 +31,10 @@ class Amqp091Server:
     Attributes:
         endpoint: where it listens.
         heard: methods that it did not answer, as they come.
+        heartbeats: heartbeat frames that came.
     """
 
-    def __init__(self, *, confirms: bool = True) -> None:
+    def __init__(self, *, confirms: bool = True, heartbeat_s: int = 0) -> None:
         """Listen; `confirms` says whether the capability is advertised."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._capabilities = {"publisher_confirms": True, "basic.nack": True} if confirms else {}
@@ -43,6 +43,8 @@ class Amqp091Server:
             "amqp091", "127.0.0.1", port, "/", None, "guest", "guest", confirms_unadvertised=not confirms
         )
         self.heard: Queue[Any] = Queue()
+        self.heartbeats = 0
+        self._tune = spec.Connection.Tune(10, 131_072, heartbeat_s)
         self._client: socket.socket | None = None
         self._consumer = ""
         self._thread = threading.Thread(target=self._serve)
@@ -94,7 +96,11 @@ class Amqp091Server:
             return
 
     def _act(self, came: Any) -> None:
+        self.heartbeats += isinstance(came, frame.Heartbeat)
         if not isinstance(came, frame.Method):
+            return
+        if isinstance(came.method, spec.Connection.StartOk):
+            self.say(self._tune, 0)
             return
         if isinstance(came.method, spec.Basic.Consume):
             self._consumer = came.method.consumer_tag

@@ -15,11 +15,11 @@ START = pika.frame.Method(
 ).marshal()
 
 
-def connection(**options: object) -> tuple[PikaConnection, list[BaseException]]:
+def connection() -> tuple[PikaConnection, list[BaseException]]:
     """Return a connection at the beginning of its handshake, and where its end is told."""
     ended = list[BaseException]()
     endpoint = Endpoint("amqp091", "127.0.0.1", 5672, "/", None, "guest", "secret")
-    made = PikaConnection(parameters(endpoint, "test"), RealClock(), Timers(), print, ended.append, **options)
+    made = PikaConnection(parameters(endpoint, "test"), RealClock(), Timers(), print, ended.append, lambda: None)
     return made, ended
 
 

@@ -22,8 +22,8 @@ def opened() -> Iterator[Opened]:
     """Open a port with one lane on a server of few words; both end with the test."""
     ends: list[Callable[[], None]] = []
 
-    def open_one(role: str, *, confirms: bool = True, **options: Any) -> tuple[Port, Amqp091Server]:
-        server = Amqp091Server(confirms=confirms)
+    def open_one(role: str, server: Amqp091Server | None = None, **options: Any) -> tuple[Port, Amqp091Server]:
+        server = server or Amqp091Server()
         ends.append(server.stop)
         lanes = (
             (ProducerLane(7, "q"),) if role == "producer" else (),
@@ -90,7 +90,7 @@ def test_a_blocked_connection_has_no_room(opened: Opened) -> None:
 @pytest.mark.parametrize("confirms", [True, False])
 def test_acks_and_nacks_settle_the_window(opened: Opened, confirms: bool) -> None:  # noqa: FBT001
     """Also of a broker that confirms without saying that it can."""
-    port, server = opened("producer", confirms=confirms, confirm_window=4)
+    port, server = opened("producer", Amqp091Server(confirms=confirms), confirm_window=4)
     send(port, 10, 11, 12, 13)
     assert port.room() == 0
     publish = server.hear(spec.Basic.Publish)
@@ -127,6 +127,13 @@ def test_deliveries_are_read_and_acknowledged_by_batch(opened: Opened) -> None:
     port.poll(30 * NS_PER_MS)
     second = server.hear(spec.Basic.Ack)
     assert [(ack.delivery_tag, ack.multiple) for ack in (first, second)] == [(2, True), (3, True)]
+
+
+def test_a_silent_lane_keeps_its_connection_alive(opened: Opened) -> None:
+    """A broker that asks for a heartbeat a second gets it from an idle poll."""
+    port, server = opened("consumer", Amqp091Server(heartbeat_s=1))
+    port.poll(1_300 * NS_PER_MS)
+    assert server.heartbeats >= 1
 
 
 def test_a_channel_closed_by_the_broker_is_lost_with_its_reason(opened: Opened) -> None:
