@@ -29,7 +29,7 @@ def _caveats(data: Dataset) -> Iterator[str]:
         )
     left_out = data.trials[~data.trials["usable"]]
     if len(left_out):
-        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, each with its reason below."
+        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials; health and findings say why."
     if len(data.absent):
         yield f"Without a result: {len(data.absent)} of {sum(len(run.plan) for run in data.runs)} planned trials."
     lost = int(data.trials["ledger_lost"].sum())

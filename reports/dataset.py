@@ -183,7 +183,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
     if not trial.model_copy(update={"health": ()}).valid:
         why_not = f"{trial.outcome}: {trial.reason}" if trial.reason else str(trial.outcome)
     elif bad:
-        why_not = "; ".join(note.text for note in bad)
+        why_not = ", ".join(note.code for note in bad)
     elif not any(tag.count for tag in trial.latency.values()):
         why_not = "nothing was received"
     return (

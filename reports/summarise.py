@@ -183,8 +183,8 @@ def _cell_remarks(planned: int, everything: pd.DataFrame, trials: pd.DataFrame, 
         yield "client-bound: a lower bound"
     for outcome, group in trials[trials["outcome"] != "completed"].groupby("outcome"):
         yield f"{outcome} in {len(group)} of {total} trials"
-    for row in everything[~everything["usable"]].itertuples():
-        yield f"trial {row.index} left out: {row.why_not}"
+    for why, group in everything[~everything["usable"]].groupby("why_not"):
+        yield f"{len(group)} of {total} trial{'s' if total > 1 else ''} left out: {why}"
     lost = int(everything["ledger_lost"].sum())
     if lost:
         yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
