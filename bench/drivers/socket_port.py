@@ -23,13 +23,14 @@ from bench.drivers.base import (
     Settlements,
 )
 from bench.drivers.connection import FLUSH_BYTES, Connection, Consumer, Context, Producer, address
-from bench.units import NS_PER_MS, NS_PER_S
+from bench.units import NS_PER_S
 
 OPEN_NS = 10 * NS_PER_S
-"""Longest wait for one lane to open."""
+"""Longest wait for lanes that open side by side."""
 
-_OPEN_MORE_NS = 50 * NS_PER_MS
-"""Patience for each further lane, as they open side by side."""
+_OPENING_AT_ONCE = 64
+"""Lanes that open side by side: a broker's listen backlog is often 128, and beyond it a
+connection waits a second for its SYN to be sent again."""
 
 _CLOSE_NS = 2 * NS_PER_S
 _READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
@@ -160,10 +161,13 @@ class SocketPort:
 
     def _open(self, spec: PortSpec, open_producer: OpenProducer, open_consumer: OpenConsumer) -> None:
         for lane, producer in enumerate(spec.producers):
-            self._producers.append(self._adopt(open_producer(self._context, lane, producer)))
+            self._producers.append(self._adopt(spec, open_producer(self._context, lane, producer)))
         for lane, consumer in enumerate(spec.consumers):
-            self._consumers.append(self._adopt(open_consumer(self._context, lane, consumer)))
-        deadline_ns = self._clock.now_ns() + OPEN_NS + _OPEN_MORE_NS * len(self._connections)
+            self._consumers.append(self._adopt(spec, open_consumer(self._context, lane, consumer)))
+        self._await_ready(spec)
+
+    def _await_ready(self, spec: PortSpec) -> None:
+        deadline_ns = self._clock.now_ns() + OPEN_NS
         while waiting := [c for c in self._connections.values() if not c.ready]:
             self._raise_failure()
             left_ns = deadline_ns - self._clock.now_ns()
@@ -181,10 +185,12 @@ class SocketPort:
             f" or it does not speak {self._context.endpoint.protocol} at this port"
         )
 
-    def _adopt(self, connection: Lane) -> Lane:
+    def _adopt(self, spec: PortSpec, connection: Lane) -> Lane:
         self._connections[connection.fileno()] = connection
         self._selector.watch(connection.fileno())
         connection.drain()
+        if len(self._connections) % _OPENING_AT_ONCE == 0:
+            self._await_ready(spec)
         return connection
 
     def _turn(self, timeout_ns: int) -> bool:

@@ -13,6 +13,7 @@ from bench.scenario import InFlightLoad, WarmUp, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 
 _DRAIN_LIMIT = 6  # a drain that progresses may take this many times the longest wait without progress
+_JUST_PASSED_NS = 100 * NS_PER_MS
 _GRACE_NS = 100 * NS_PER_MS  # after the last message: time for duplicates and strays to show
 
 
@@ -127,8 +128,9 @@ class Control:
         """Take what is seen; return the phase from now on."""
         self._note_progress(seen)
         if self.phase is Phase.WARM_UP and self._rule.warm(seen):
-            # The cut lies on a whole second, as latency is kept by the second of intended time.
-            self.measure_from_s = math.ceil(max(0, seen.now_ns - self.start_ns) / NS_PER_S)
+            # The cut lies on a whole second, as latency is kept by the second of intended time; one
+            # that has just passed will do, as all that was sent since is on record.
+            self.measure_from_s = math.ceil(max(0, seen.now_ns - self.start_ns - _JUST_PASSED_NS) / NS_PER_S)
             self.measure_to_s = self.measure_from_s + self._workload.duration // NS_PER_S
             self.end_ns = self.start_ns + self.measure_to_s * NS_PER_S
             self.phase = Phase.MEASURE
