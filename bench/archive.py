@@ -5,14 +5,14 @@ interrupted trial left behind is moved under `attempts/`, never deleted and neve
 with a finished one.
 """
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
@@ -62,13 +62,19 @@ def create(folder: Path, record: RunRecord, scenario_text: str) -> None:
     except OSError as error:
         message = f"--out {folder} cannot be made ({error.strerror}): name a folder that can be written"
         raise ArchiveError(message) from error
-    (folder / "trials").mkdir()
-    (folder / "scenario.toml").write_text(scenario_text, encoding="utf-8")
-    write_whole(folder / "run.json", record.model_dump_json(indent=1))
+    try:
+        (folder / "trials").mkdir()
+        (folder / "scenario.toml").write_text(scenario_text, encoding="utf-8")
+        write_whole(folder / "run.json", record.model_dump_json(indent=1))
+        _point_latest(folder)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        message = f"--out {folder} cannot be written ({error.strerror}): make room, or name another place"
+        raise ArchiveError(message) from error
 
 
-def point_latest(folder: Path) -> None:
-    """Let `latest` beside a results folder point to it."""
+def _point_latest(folder: Path) -> None:
+    """Let `latest` beside a results folder point to it; a real file or folder of that name stays."""
     link = folder.parent / "latest"
     fresh = folder.parent / f".latest-{os.getpid()}"
     if link.is_symlink() or not link.exists():
@@ -76,15 +82,33 @@ def point_latest(folder: Path) -> None:
         fresh.replace(link)
 
 
+@contextlib.contextmanager
+def writing(run: Path) -> Iterator[None]:
+    """Turn what keeps a results folder from being written into an ArchiveError."""
+    try:
+        yield
+    except OSError as error:
+        message = (
+            f"{run} cannot be written ({error.strerror or error}): finished trials are kept;"
+            f" make room, then run: bench run --resume {run}"
+        )
+        raise ArchiveError(message) from error
+
+
 def trial_folder(run: Path, index: int, target: str, workload: str) -> Path:
-    """Return the folder of a trial, empty; what an earlier attempt left goes under `attempts/`."""
+    """Return the folder of a trial, empty; what an earlier attempt left goes under `attempts/`.
+
+    Raises:
+        ArchiveError: it cannot be made.
+    """
     folder = run / "trials" / f"{index:03d}-{target}-{workload}"
-    if folder.exists():
-        attempts = run / "attempts"
-        attempts.mkdir(exist_ok=True)
-        number = sum(1 for _ in attempts.glob(f"{folder.name}-*")) + 1
-        folder.rename(attempts / f"{folder.name}-{number}")
-    folder.mkdir()
+    with writing(run):
+        if folder.exists():
+            attempts = run / "attempts"
+            attempts.mkdir(exist_ok=True)
+            number = sum(1 for _ in attempts.glob(f"{folder.name}-*")) + 1
+            folder.rename(attempts / f"{folder.name}-{number}")
+        folder.mkdir()
     return folder
 
 
@@ -96,19 +120,28 @@ def finish_trial(
     timeline: pd.DataFrame,
     broker_log: str,
 ) -> None:
-    """Write everything of a trial; `trial.json` last, which makes it finished."""
-    hlog.write(folder / "latency.hlog", start_epoch_s, latencies)
+    """Write everything of a trial; `trial.json` last, which makes it finished.
+
+    Raises:
+        ArchiveError: it cannot be written.
+    """
     frame = timeline.astype({name: kind for name, kind in TIMELINE_COLUMNS.items() if kind != "string"})
-    frame[list(TIMELINE_COLUMNS)].to_parquet(folder / "timeline.parquet", index=False)
-    (folder / "broker.log").write_text(broker_log, encoding="utf-8", errors="replace")
-    write_whole(folder / "trial.json", record.model_dump_json(indent=1))
+    with writing(folder.parents[1]):
+        hlog.write(folder / "latency.hlog", start_epoch_s, latencies)
+        frame[list(TIMELINE_COLUMNS)].to_parquet(folder / "timeline.parquet", index=False)
+        (folder / "broker.log").write_text(broker_log, encoding="utf-8", errors="replace")
+        write_whole(folder / "trial.json", record.model_dump_json(indent=1))
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def read(folder: Path) -> Run:
@@ -144,12 +177,6 @@ def free_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
-
-
-def empty_timeline(ticks: int) -> pd.DataFrame:
-    """Return a timeline of `ticks` rows with zero counts and unknown usage."""
-    kinds = {"int64": np.int64(0), "float64": np.nan, "string": ""}
-    return pd.DataFrame({name: [kinds[kind]] * ticks for name, kind in TIMELINE_COLUMNS.items()})
 
 
 def _parse_run(file: Path, text: str) -> RunRecord:

@@ -4,11 +4,8 @@ Times are integer nanoseconds of CLOCK_MONOTONIC, which is one clock for all pro
 a host.
 """
 
-import ctypes
 import time
 from typing import Protocol
-
-_PR_SET_TIMERSLACK = 29
 
 
 class Clock(Protocol):
@@ -49,12 +46,3 @@ class VirtualClock:
         """Let time pass at once."""
         if ns > 0:
             self._now_ns += ns
-
-
-def tighten_timer_slack() -> bool:
-    """Ask the kernel to end this thread's sleeps within 1 ns instead of 50 µs.
-
-    See prctl(2), PR_SET_TIMERSLACK. Returns whether it could be done (Linux only).
-    """
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    return prctl is not None and prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0) == 0

@@ -8,7 +8,7 @@ cancels linear drift between the members of a pair (Bulej et al., ICPE 2020).
 import random
 
 from bench.results import PlannedTrial
-from bench.scenario import MemoryBroker, RateLoad, Scenario
+from bench.scenario import MemoryBroker, Scenario
 from bench.units import NS_PER_S
 
 _TRIAL_OVERHEAD_NS = 2_500_000_000  # workers' start, drain and clean-up, as seen on two cores
@@ -73,9 +73,3 @@ def estimate_bytes(scenario: Scenario, plan: tuple[PlannedTrial, ...]) -> int:
     """Return about how much disk the results take."""
     lengths = {workload.name: workload.duration // NS_PER_S for workload in scenario.workloads}
     return sum(_BYTES_A_TRIAL + 3_000 * lengths[trial.workload] for trial in plan)
-
-
-def offered_rate(scenario: Scenario, workload: str) -> float | None:
-    """Return the rate a workload offers, messages a second; None for a closed loop."""
-    load = next(w.load for w in scenario.workloads if w.name == workload)
-    return load.rate if isinstance(load, RateLoad) else None

@@ -131,7 +131,8 @@ class Pump:
         assert log is not None  # noqa: S101
         now_ns, end_ns = self._clock.now_ns(), self._cells.end_ns()
         due, room = source.due(now_ns, end_ns), self._port.room()
-        self._blocked.update(now_ns, room=room > 0)
+        if not source.closed:
+            self._blocked.update(now_ns, room=room > 0)
         self._progress.due = self._progress.sent + due
         count = min(due, room, _MAX_BATCH)
         if count:
@@ -141,7 +142,8 @@ class Pump:
             log.sent(lane, seq, intended_ns, sent_ns, self._blocked)
             self._progress.sent += count
             now_ns = self._clock.now_ns()
-            self._blocked.update(now_ns, room=self._port.room() > 0)
+            if not source.closed:
+                self._blocked.update(now_ns, room=self._port.room() > 0)
             due -= count
         if due and room > count:
             return now_ns

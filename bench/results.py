@@ -52,7 +52,6 @@ class Outcome(StrEnum):
     BROKER_FAILED = "broker-failed"
     DISCONNECTED = "disconnected"
     WORKER_FAILED = "worker-failed"
-    INTERRUPTED = "interrupted"
 
 
 class Model(BaseModel):
@@ -75,7 +74,8 @@ class Note(Model):
 class Ledger(Model):
     """What happened to every message of a trial, warm-up included.
 
-    `sent` = received-unique + missing; missing = lost + allowed. `balanced` says that these sums hold.
+    sent = received + lost + undelivered + unconfirmed_missing; `balanced` says that this and the
+    sums of settlements hold.
     """
 
     sent: int
@@ -89,7 +89,10 @@ class Ledger(Model):
     received: int
     """Unique messages received."""
     lost: int
-    """Confirmed (without confirms: sent) and never received."""
+    """Confirmed (without confirms: sent), never received, and not on the broker either."""
+    undelivered: int
+    """Confirmed (without confirms: sent) and not received, while they lay on the broker or the trial
+    was cut before it could deliver them."""
     unconfirmed_missing: int
     """Not confirmed and never received: allowed, and counted."""
     duplicated: int
@@ -97,7 +100,8 @@ class Ledger(Model):
     redelivered: int
     """Deliveries that the broker marked as redelivered."""
     reordered: int
-    """Deliveries with a lower number than one of the same producer seen before on that lane."""
+    """First deliveries, not marked as redelivered, with a lower number than one of the same producer
+    seen before on that lane."""
     foreign: int
     """Bodies that were not ours."""
     stray: int
@@ -196,12 +200,11 @@ class TrialRecord(Model):
     @property
     def valid(self) -> bool:
         """Whether the measurement can be trusted; findings never make it invalid."""
-        return self.outcome not in _NO_RESULT and not any(note.hard for note in self.health)
+        return self.outcome not in NO_RESULT and not any(note.hard for note in self.health)
 
 
-_NO_RESULT = {
+NO_RESULT = {
     Outcome.WORKER_FAILED,
-    Outcome.INTERRUPTED,
     Outcome.BROKER_FAILED,
     Outcome.DISCONNECTED,
 }

@@ -79,7 +79,7 @@ class RateLoad(Frozen):
 
     kind: Literal["rate"]
     """`rate`."""
-    rate: Annotated[float, Field(gt=0, le=10_000_000)]
+    rate: Annotated[float, Field(ge=0.001, le=10_000_000)]
     """Messages a second, over all producers."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Even spacing, or a seeded Poisson process."""

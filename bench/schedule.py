@@ -79,7 +79,6 @@ class Stripe:
         self._start_ns = start_ns
         self._worker = worker
         self._workers = workers
-        self._taken = 0
         self._next_block = 0
         self._times = np.empty(0, np.int64)
 
@@ -94,7 +93,6 @@ class Stripe:
         while len(self._times) < count:
             self._extend()
         taken, self._times = self._times[:count], self._times[count:]
-        self._taken += count
         return taken
 
     def next_ns(self) -> int:

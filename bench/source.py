@@ -22,7 +22,13 @@ class Tokens(Protocol):
 
 
 class Source(Protocol):
-    """Decides how many messages are due."""
+    """Decides how many messages are due.
+
+    Attributes:
+        closed: whether a message is due when it is sent, so that none can be late.
+    """
+
+    closed: bool
 
     def due(self, now_ns: int, end_ns: int) -> int:
         """Return how many messages not taken yet are due."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench.archive import write_whole
 from reports.dataset import load
 from reports.errors import ReportError
 from reports.export.json import to_json
@@ -37,11 +38,8 @@ def render(
 
 def _write(path: Path, text: Callable[[], str]) -> None:
     content = text()
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(content, encoding="utf-8")
-        part.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         message = f"{path} cannot be written ({error.strerror}): name a file in a folder that exists and has room."
         raise ReportError(message) from None

@@ -134,6 +134,7 @@ class LedgerRow(Model):
     confirmed: int
     received: int
     lost: int
+    undelivered: int
     unconfirmed_missing: int
     duplicated: int
     redelivered: int

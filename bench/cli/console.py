@@ -4,6 +4,7 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 EXIT_USAGE = 2
 EXIT_INVALID = 3
@@ -16,10 +17,11 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def fail(code: int, *faults: str) -> NoReturn:
     """Print faults, one a line, and leave with an exit code."""
-    for fault in faults:
-        err.print(f"[bold red]error:[/] {_plain(fault)}")
+    tell(*faults)
     raise typer.Exit(code)
 
 
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+def tell(*faults: str) -> None:
+    """Print faults, one a line."""
+    for fault in faults:
+        err.print(Text.assemble(("error: ", "bold red"), fault))

@@ -22,7 +22,8 @@ class Progress:
         self._started = time.monotonic()
         self._screen = Screen(Text(""), console=err, refresh_per_second=4, transient=True)
         self._head = ""
-        self._share = 0.0
+        self._number, self._of = 1, 1
+        self._began = self._started
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -43,7 +44,8 @@ class Progress:
 
     def begin(self, planned: PlannedTrial, number: int, of: int) -> None:
         """Note that a trial begins."""
-        self._share = (number - 1) / of
+        self._number, self._of = number, of
+        self._began = time.monotonic()
         self._head = f"trial {number} of {of}  {planned.target} · {planned.workload}"
         self._screen.update(Text(f"{self._head}  preparing"))
 
@@ -64,9 +66,25 @@ class Progress:
         err.print(Text(line, style="" if record.valid else "red"))
 
     def _left(self) -> str:
-        elapsed = time.monotonic() - self._started
-        # The estimate holds at first; what was seen takes over as the run goes on.
-        seen = elapsed / self._share if self._share else self._total_s
-        left = max(0.0, self._share * seen + (1 - self._share) * self._total_s - elapsed)
+        left = time_left(
+            self._total_s, self._began - self._started, time.monotonic() - self._began, self._number, self._of
+        )
         minutes, seconds = divmod(round(left), 60)
         return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def time_left(estimate_s: float, before_s: float, within_s: float, number: int, of: int) -> float:
+    """Return about how many seconds a run still takes.
+
+    Args:
+        estimate_s: what the plan says of the whole.
+        before_s: what the trials before this one took.
+        within_s: what this one has taken so far.
+        number: of this trial, from 1.
+        of: how many there are.
+    """
+    done = number - 1
+    # The first trials of a broker warm it and are long, so what was seen only gradually takes over.
+    seen = done / of
+    a_trial = (1 - seen) * estimate_s / of + seen * (before_s / done if done else 0.0)
+    return max(0.0, a_trial * (of - done) - within_s)

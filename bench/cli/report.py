@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.archive import ArchiveError
-from bench.cli.console import EXIT_USAGE, err, fail, out
+from bench.cli.console import EXIT_USAGE, err, fail, out, tell
 
 
 def report(
@@ -32,9 +32,16 @@ def report(
     out.print(str(html or md or json or first / "report.html"))
 
 
-def write_reports(folder: Path) -> None:
-    """Write every form of a run's report into its folder."""
+def write_reports(folder: Path) -> bool:
+    """Write every form of a run's report into its folder; say so and return False where that fails."""
     import reports  # noqa: PLC0415  (as above)
 
     err.print("drawing the report")
-    reports.render([folder], html=folder / "report.html", markdown=folder / "report.md", json=folder / "summary.json")
+    try:
+        reports.render(
+            [folder], html=folder / "report.html", markdown=folder / "report.md", json=folder / "summary.json"
+        )
+    except (ArchiveError, reports.ReportError) as error:
+        tell(f"{error} The results are whole: bench report {folder}")
+        return False
+    return True

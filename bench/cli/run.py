@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from bench import archive
-from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out
+from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out, tell
 from bench.cli.progress import Progress
 from bench.cli.report import write_reports
 from bench.faults import ScenarioError
 from bench.load import Loaded, load_scenario
 from bench.plan import estimate_bytes, estimate_ns, make_plan
-from bench.results import ImageRecord, PlannedTrial, RunRecord
+from bench.results import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
 from bench.run.host import host_facts, tool_versions
 from bench.run.scratch import scratch_root
@@ -109,7 +109,6 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
         archive.create(place, record, loaded.text)
     except archive.ArchiveError as error:
         fail(EXIT_USAGE, str(error))
-    archive.point_latest(place)
     _carry_out(record, place, {name: found.root for name, found in images.items()})
 
 
@@ -138,40 +137,35 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
 
 
 def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
-    total_s = estimate_ns(record.scenario, record.plan) / NS_PER_S
+    done = {trial.record.index for trial in archive.read(folder).trials if trial.record.valid}
+    left = tuple(planned for planned in record.plan if planned.index not in done)
     started = time.monotonic()
     try:
-        with Progress(total_s) as progress:
+        with Progress(estimate_ns(record.scenario, left) / NS_PER_S) as progress:
             end = conduct(record, folder, roots, progress)
     except BrokerError as error:
-        err.print(f"a broker could not be stopped: {error}")
-        end = RunEnd(0, (str(error),), interrupted=False)
+        end = RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
+    except archive.ArchiveError as error:
+        fail(EXIT_FAILED, str(error))
     except OSError as error:
-        fail(
-            EXIT_FAILED,
-            f"{folder} could not be written ({error.strerror}): finished trials are kept;"
-            f" make room, then `bench run --resume {folder}`",
-        )
+        fail(EXIT_FAILED, f"the host refused ({error}): finished trials are kept; bench run --resume {folder}")
     finished = archive.read(folder)
-    if finished.trials:
-        write_reports(folder)
+    drawn = not finished.trials or write_reports(folder)
     minutes, seconds = divmod(round(time.monotonic() - started), _SECONDS_A_MINUTE)
     err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {minutes} min {seconds} s")
     code = _exit_code(end, finished)
-    if code in (EXIT_INTERRUPTED, EXIT_FAILED, EXIT_INVALID):
-        for text in end.failed:
-            err.print(f"[bold red]error:[/] {text}", markup=True)
+    if code:
+        tell(*end.failed)
         err.print(f"to finish it: bench run --resume {folder}")
-    if finished.trials:
-        out.print(str((folder / "report.html").resolve() if not folder.is_absolute() else folder / "report.html"))
-    raise typer.Exit(code)
+    if finished.trials and drawn:
+        out.print(str(folder / "report.html"))
+    raise typer.Exit(code if drawn else EXIT_FAILED)
 
 
 def _exit_code(end: RunEnd, finished: archive.Run) -> int:
-    no_result = {"broker-failed", "disconnected", "worker-failed"}
     if end.interrupted:
         return EXIT_INTERRUPTED
-    if end.failed or any(trial.record.outcome in no_result for trial in finished.trials):
+    if end.failed or any(trial.record.outcome in NO_RESULT for trial in finished.trials):
         return EXIT_FAILED
     if len(finished.trials) < len(finished.record.plan):
         return EXIT_FAILED

@@ -83,6 +83,10 @@ class MemoryPort:
             gone.append(self._queue.popleft())
         return self._settle(gone), self._deliver(gone)
 
+    def depth(self) -> int:
+        """Return the number of messages not served yet."""
+        return len(self._queue)
+
     def counters(self) -> dict[str, int]:
         """Return the number of messages that arrived at the broker."""
         return {"arrived": self._arrived}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.blocked import Blocked
-from bench.drivers.base import Deliveries, Int64, Settlements
+from bench.drivers.base import Deliveries, Int64, Outcome, Settlements
 from bench.record.histogram import Seconds, SecondsRecorder
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.timeline import TickCounter
@@ -47,9 +47,11 @@ class ProducerLog:
     def settled(self, rows: Settlements) -> None:
         """Record a batch of settlements."""
         self.ledger.settle(rows.lane, rows.seq, rows.outcome)
-        intended_ns = self._intended[rows.lane, rows.seq & self._mask]
-        self.confirm.record(intended_ns, rows.at_ns - intended_ns)
-        self.confirmed_ticks.count(rows.at_ns)
+        # A refusal is no confirm: a broker that refuses fast must not look fast.
+        good = rows.outcome == Outcome.CONFIRMED
+        intended_ns = self._intended[rows.lane[good], rows.seq[good] & self._mask]
+        self.confirm.record(intended_ns, rows.at_ns[good] - intended_ns)
+        self.confirmed_ticks.count(rows.at_ns[good])
 
 
 class ConsumerLog:
@@ -135,6 +137,6 @@ def warm_kernels() -> None:
     one = np.array([1], np.int64)
     producer, consumer = ProducerLog((0,), 0, 1, closed=False), ConsumerLog(1, 1, 1, 0, closed=False)
     producer.sent(one - 1, one - 1, one, one, Blocked())
-    producer.settled(Settlements(one - 1, one - 1, one, one))
+    producer.settled(Settlements(one - 1, one - 1, one * int(Outcome.CONFIRMED), one))
     consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1))
     consumer.p99_ns(0)

@@ -191,12 +191,19 @@ def _row(bits: Bits, row: int, length: int) -> NDArray[np.bool_]:
     return np.pad(found, (0, length - len(found))).astype(bool)
 
 
-def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: bool) -> Ledger:
+def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: bool, left: int | None = 0) -> Ledger:
     """Merge the accounts of all workers of a trial into one ledger.
 
-    A number is *lost* when the broker confirmed it (without confirms: when it was sent)
-    and it never arrived. A number received by two workers is a duplicate. Deliveries of
-    numbers never sent are strays.
+    A number is *lost* when the broker confirmed it (without confirms: when it was sent),
+    it never arrived, and the broker does not hold it any more. A number received by two
+    workers is a duplicate. Deliveries of numbers never sent are strays.
+
+    Args:
+        sent: accounts of producing workers.
+        received: accounts of consuming workers.
+        confirms: whether confirms were asked for.
+        left: messages that lay on the broker at the end; None where the trial was cut or
+            the broker could not say, so that nothing can be called lost.
     """
     counts = dict.fromkeys(("confirmed", "unique", "lost", "missing", "again", "stray"), 0)
     for part in sent:
@@ -214,6 +221,8 @@ def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: boo
             counts["lost"] += int((confirmed & ~arrived).sum())
             counts["again"] += int(np.maximum(seen[:total] - 1, 0).sum())
             counts["stray"] += int((seen[total:] > 0).sum())
+    promised = counts["lost"]
+    undelivered = promised if left is None else min(promised, left)
     total_sent = sum(int(part.sent.sum()) for part in sent)
     settled = sum(part.settled for part in sent)
     return Ledger(
@@ -223,8 +232,9 @@ def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: boo
         returned=sum(part.returned for part in sent),
         unknown=total_sent - settled if confirms else 0,
         received=counts["unique"],
-        lost=counts["lost"],
-        unconfirmed_missing=counts["missing"] - counts["lost"],
+        lost=promised - undelivered,
+        undelivered=undelivered,
+        unconfirmed_missing=counts["missing"] - promised,
         duplicated=counts["again"] + sum(part.duplicated for part in received),
         redelivered=sum(part.redelivered for part in received),
         reordered=sum(part.reordered for part in received),

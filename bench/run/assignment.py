@@ -37,6 +37,8 @@ class Assignment(BaseModel):
     """Seed of the trial's schedule."""
     endpoint: dict[str, str | int | bool | None] | None = None
     """Fields of an Endpoint; None for the memory driver."""
+    conductor: int = 0
+    """Process id of the conductor; a worker does not outlive it."""
     board_fd: int | None = None
     """Inherited descriptor of the board's memory."""
     account: Path | None = None

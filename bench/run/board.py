@@ -7,7 +7,6 @@ barrier, progress, heartbeats, and the tokens of closed loops. Nothing else is s
 
 import mmap
 import os
-import time
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from bench.drivers.base import Int64
 from bench.pump import Progress
 
 _START_NS, _END_NS, _STOP = range(3)
-(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _CPU_NS, _P99_NS) = range(9)
+(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P99_NS) = range(8)
 _TOKENS = 16
 
 NEVER_NS = (1 << 62) - 1
@@ -80,10 +79,6 @@ class Board:
         """Return when each worker last showed progress, int64 (workers,)."""
         return self._rows[:, _BEAT_NS].copy()
 
-    def cpu_ns(self) -> Int64:
-        """Return the CPU time each worker has used, int64 (workers,)."""
-        return self._rows[:, _CPU_NS].copy()
-
     def view(self, row: int, wake_fds: tuple[int, ...] = ()) -> "WorkerCells":
         """Return the view of worker `row`, counted from 0."""
         return WorkerCells(self.cells, row, wake_fds)
@@ -131,5 +126,4 @@ class WorkerCells:
         mine = self._mine
         mine[_DUE], mine[_SENT], mine[_SETTLED] = progress.due, progress.sent, progress.settled
         mine[_RECEIVED], mine[_DONE], mine[_P99_NS] = progress.received, progress.done, progress.p99_ns
-        mine[_CPU_NS] = time.process_time_ns()
         mine[_BEAT_NS] = now_ns

@@ -12,7 +12,7 @@ import pandas as pd
 from bench import archive
 from bench.drivers.base import Int64
 from bench.record.histogram import Seconds
-from bench.results import BrokerRecord, Outcome, PlannedTrial, TrialRecord
+from bench.results import NO_RESULT, BrokerRecord, Outcome, PlannedTrial, TrialRecord
 from bench.run import health, timeline
 from bench.run.assignment import schedule
 from bench.run.merge import Merged, merge_accounts
@@ -75,6 +75,7 @@ def conclude(
         confirms=workload.confirm_window > 0,
         drained=control.drained,
         due=due_times(workload, seed, raw),
+        left=None if control.outcome in NO_RESULT else raw.left,
     )
     offset_ns = time.time_ns() - time.monotonic_ns() if clock_offset_ns is None else clock_offset_ns
     start_epoch_s = (raw.start_ns + offset_ns) / NS_PER_S
@@ -128,6 +129,7 @@ def _circumstances(
         merged=merged,
         outcome=Outcome(raw.control.outcome),
         drained=raw.control.drained,
+        measured_s=len(measure),
         open_loop=isinstance(workload.load, RateLoad),
         client_cores=timeline.busiest(raw.samples, edges) if seen else None,
         warm_up_short=raw.warm_rule.too_short,

@@ -4,6 +4,7 @@ A trial that fails is written with its reason and the run goes on; a run that is
 keeps every finished trial, and `conduct` on the same folder does the rest.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,12 +46,10 @@ class RunEnd:
     """How a run ended.
 
     Attributes:
-        finished: trials finished now or before.
         failed: words on what kept others from running.
         interrupted: whether the user ended it.
     """
 
-    finished: int
     failed: tuple[str, ...]
     interrupted: bool
 
@@ -93,18 +92,17 @@ class _Conductor:
         self._fleet = fleet
         self._watch = watch
         self._start_failures: dict[str, list[str]] = {}
-        self._finished = 0
+        self._token = secrets.token_hex(3)
 
     def run_all(self) -> RunEnd:
         done = {trial.record.index for trial in archive.read(self._folder).trials if trial.record.valid}
         left = [planned for planned in self._run.plan if planned.index not in done]
-        self._finished = len(done)
         try:
             for number, planned in enumerate(left, start=1):
                 self._next(planned, number, len(left))
         except KeyboardInterrupt:
-            return RunEnd(self._finished, self._failures(), interrupted=True)
-        return RunEnd(self._finished, self._failures(), interrupted=False)
+            return RunEnd(self._failures(), interrupted=True)
+        return RunEnd(self._failures(), interrupted=False)
 
     def _next(self, planned: PlannedTrial, number: int, of: int) -> None:
         target = next(t for t in self._run.scenario.targets if t.name == planned.target)
@@ -117,7 +115,6 @@ class _Conductor:
             self._start_failures.setdefault(target.broker, []).append(str(error))
             self._watch.say(str(error))
             return
-        self._finished += record.valid
         self._watch.end(record)
 
     def _failures(self) -> tuple[str, ...]:
@@ -135,7 +132,8 @@ class _Conductor:
         return concluded.record
 
     def _queues(self, planned: PlannedTrial, workload: Workload) -> tuple[str, ...]:
-        return tuple(f"busbench-{self._run.run_id}-{planned.index}-{n}" for n in range(workload.queues))
+        # The token tells apart what an earlier, killed attempt at the same trial may have left.
+        return tuple(f"busbench-{self._run.run_id}-{self._token}-{planned.index}-{n}" for n in range(workload.queues))
 
     def _seed(self, planned: PlannedTrial) -> int:
         # The same schedule for every target of a repetition, so that pairs differ by target alone.
@@ -143,16 +141,16 @@ class _Conductor:
 
     def _in_memory(self, planned: PlannedTrial, workload: Workload, script: MemoryBroker) -> Concluded:
         seed, plan = self._seed(planned), self._run.scenario.plan
-        account, control = run_inline(workload, script, plan, seed, self._queues(planned, workload))
+        account, control, left = run_inline(workload, script, plan, seed, self._queues(planned, workload))
         start_ns = control.start_ns
         rule = WarmRule(plan.warm_up, 0, start_ns, known_warm=True)
-        raw = Raw([account], start_ns, control, rule, ())
+        raw = Raw([account], start_ns, control, rule, (), left)
         facts = Facts("scripted memory broker", "1", "virtual time", labels=("virtual time",))
         broker = broker_record(script.name, script.kind, facts, 1)
         return conclude(planned, workload, seed, raw, broker, external=True)
 
     def _on_broker(self, planned: PlannedTrial, target: Target, workload: Workload) -> tuple[Concluded, str]:
-        instance = self._fleet.get(target.broker, fresh=planned.restart_broker)
+        instance = self._fleet.get(target.broker, planned.repetition)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
         scratch = self._scratch / f"trial-{planned.index}"
@@ -171,7 +169,8 @@ class _Conductor:
             ),
             instance.broker,
         )
-        instance.warm.add(cell)
+        if raw.control.warmed:
+            instance.warm.add(cell)
         instance.loaded_ns += max(0, (raw.control.end_ns or raw.start_ns) - raw.start_ns)
         kind = self._run.scenario.broker(target.broker).kind
         broker = broker_record(target.broker, kind, instance.facts, instance.started)

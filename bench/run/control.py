@@ -120,6 +120,7 @@ class Control:
         self.outcome = Outcome.COMPLETED
         self.reason = ""
         self.drained = False
+        self.warmed = False
         self.end_ns: int | None = None
         self.measure_from_s = 0
         self.measure_to_s = 0
@@ -134,6 +135,7 @@ class Control:
             self.measure_to_s = self.measure_from_s + self._workload.duration // NS_PER_S
             self.end_ns = self.start_ns + self.measure_to_s * NS_PER_S
             self.phase = Phase.MEASURE
+            self.warmed = True
         if self.phase in (Phase.WARM_UP, Phase.MEASURE):
             self._watch(seen)
             if self.end_ns is not None and seen.now_ns >= self.end_ns:
@@ -153,7 +155,7 @@ class Control:
         load = self._workload.load
         if isinstance(load, InFlightLoad):
             idle_ns = seen.now_ns - self._progress[0]
-            if seen.sent > seen.received and idle_ns >= load.stall_after:
+            if idle_ns >= load.stall_after:
                 held = seen.sent - seen.received
                 reason = f"no message arrived for {idle_ns / NS_PER_S:.1f} s while {held} were on their way"
                 self._shorten(Outcome.STALLED, reason, seen.now_ns)
@@ -171,7 +173,7 @@ class Control:
 
     def _shorten(self, outcome: Outcome, reason: str, now_ns: int) -> None:
         self.outcome, self.reason = outcome, reason
-        self.end_ns = now_ns
+        self.end_ns = now_ns if self.end_ns is None else min(self.end_ns, now_ns)
         whole_s = max(0, now_ns - self.start_ns) // NS_PER_S
         if self.phase is Phase.WARM_UP:
             self.measure_from_s = self.measure_to_s = whole_s

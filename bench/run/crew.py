@@ -1,5 +1,6 @@
 """The worker processes of one trial: started, watched, ended. Nothing about what they measure."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -31,26 +32,31 @@ class Crew:
     """The workers of a trial."""
 
     def __init__(self, tasks: Sequence[Assignment], folder: Path) -> None:
-        """Start one process for each task, with logs in `folder`."""
+        """Keep one process for each task, with logs in `folder`; none is started yet."""
         self._tasks = tasks
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
-        try:
-            for task in tasks:
+
+    def start(self) -> None:
+        """Start every worker; raise WorkerEnded where the host does not let us."""
+        for task in self._tasks:
+            try:
                 self._processes.append(self._start(task))
-        except BaseException:
-            self.kill()
-            raise
+            except OSError as error:
+                message = f"{task.name} could not be started ({error})"
+                raise WorkerEnded(message, broker=False) from error
 
     @property
     def pids(self) -> tuple[int, ...]:
         """Process ids, in order of the tasks."""
         return tuple(process.pid for process in self._processes)
 
-    def check(self) -> None:
-        """Raise WorkerEnded where a worker has ended."""
+    def check(self, *, told: bool = False) -> None:
+        """Raise WorkerEnded where a worker has ended; once `told` to, only where it did so badly."""
         for task, process in zip(self._tasks, self._processes, strict=True):
             code = process.poll()
+            if told and code == 0 and task.account is not None and task.account.exists():
+                continue
             if code == EXIT_BROKER:
                 message = f"{task.name}: {self._said(task)}"
                 raise WorkerEnded(message, broker=True)
@@ -58,15 +64,16 @@ class Crew:
                 message = f"{task.name} {_ending(code)}: {self._last_line(task)}"
                 raise WorkerEnded(message, broker=False)
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until every worker has ended; return whether they did."""
+    def see_off(self, timeout_s: float) -> None:
+        """Wait until every worker has left; raise WorkerEnded where one does not, or leaves badly."""
         until = time.monotonic() + timeout_s
-        for process in self._processes:
+        for task, process in zip(self._tasks, self._processes, strict=True):
             try:
                 process.wait(max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                return False
-        return True
+            except subprocess.TimeoutExpired as error:
+                message = f"{task.name} did not leave within {timeout_s:.0f} s"
+                raise WorkerEnded(message, broker=False) from error
+        self.check(told=True)
 
     def kill(self) -> None:
         """End every worker at once and reap it."""
@@ -95,8 +102,9 @@ class Crew:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             )
         assert process.stdin is not None  # noqa: S101  (for the type checker: it is a pipe)
-        process.stdin.write(task.model_dump_json().encode())
-        process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # a worker that died already says so by its exit code
+            process.stdin.write(task.model_dump_json().encode())
+            process.stdin.close()
         return process
 
     def _said(self, task: Assignment) -> str:

@@ -21,11 +21,13 @@ class Instance:
         loaded_ns: time under load since its start.
         warm: pairs of target and workload that were warmed on it.
         started: how many times the run has started this broker.
+        repetition: the one it was started for.
     """
 
     broker: Broker
     facts: Facts
     started: int
+    repetition: int
     loaded_ns: int = 0
     warm: set[tuple[str, str]] = field(default_factory=set)
 
@@ -44,36 +46,47 @@ class Fleet:
         self._running: dict[str, Instance] = {}
         self._started: dict[str, int] = {}
 
-    def get(self, name: str, *, fresh: bool) -> Instance:
-        """Return a running broker, started anew where `fresh` or where the last one is gone.
+    def get(self, name: str, repetition: int) -> Instance:
+        """Return a running broker, started anew where the plan says so or where the last one is gone.
 
         Raises:
             BrokerError: it could not be started or reached.
         """
         running = self._running.get(name)
-        if running is not None and (fresh or running.broker.failure() is not None):
+        if running is not None and (self._stale(running, repetition) or running.broker.failure() is not None):
             self.stop(name)
             running = None
-        return running or self._start(name)
+        return running or self._start(name, repetition)
 
     def stop(self, name: str) -> None:
-        """Stop a broker where it runs."""
-        running = self._running.pop(name, None)
-        if running is not None:
+        """Stop a broker where it runs; kill it where stopping is cut short."""
+        running = self._running.get(name)
+        if running is None:
+            return
+        try:
             running.broker.stop()
+        except BaseException:  # Ctrl-C included
+            running.broker.kill()
+            raise
+        finally:
+            del self._running[name]
 
     def stop_all(self) -> None:
         """Stop every broker, also where stopping one fails; then raise the first failure."""
-        failures = []
+        failures: list[BaseException] = []
         for name in list(self._running):
             try:
                 self.stop(name)
-            except BrokerError as error:
+            except (BrokerError, KeyboardInterrupt) as error:
                 failures.append(error)
         if failures:
             raise failures[0]
 
-    def _start(self, name: str) -> Instance:
+    def _stale(self, running: Instance, repetition: int) -> bool:
+        restart = self._scenario.plan.restart
+        return restart == "trial" or (restart == "block" and running.repetition != repetition)
+
+    def _start(self, name: str, repetition: int) -> Instance:
         settings = self._scenario.broker(name)
         if isinstance(settings, MemoryBroker):
             message = f"{name} is a scripted memory broker: it runs inside its worker and is never started"
@@ -85,11 +98,10 @@ class Fleet:
         self._started[name] = number
         try:
             broker.start()
-            instance = Instance(broker, broker.facts(), number)
+            instance = self._running[name] = Instance(broker, broker.facts(), number, repetition)
         except BaseException:  # Ctrl-C included: nothing that was started may stay
             broker.kill()
             raise
-        self._running[name] = instance
         return instance
 
 

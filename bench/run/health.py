@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.record.histogram import decode
-from bench.results import Note, Outcome
+from bench.results import NO_RESULT, Note, Outcome
 from bench.run.merge import Merged
 from bench.units import NS_PER_MS
 
@@ -27,6 +27,7 @@ class Circumstances:
         merged: the trial's numbers.
         outcome: how it ended.
         drained: whether every message sent was received.
+        measured_s: length of the measured part.
         open_loop: whether messages were due by a schedule.
         client_cores: share of a core that the busiest worker used; None where unknown.
         warm_up_short: whether the broker did not count as warm when measuring began.
@@ -38,6 +39,7 @@ class Circumstances:
     merged: Merged
     outcome: Outcome
     drained: bool
+    measured_s: int
     open_loop: bool
     client_cores: float | None
     warm_up_short: bool
@@ -144,23 +146,24 @@ def _findings(seen: Circumstances, reason: str) -> Iterator[Note]:
     merged, ledger = seen.merged, seen.merged.ledger
     if seen.outcome in (Outcome.OVERLOADED, Outcome.STALLED, Outcome.BROKER_FAILED, Outcome.DISCONNECTED):
         yield _finding(str(seen.outcome), f"{reason}.")
-    window = merged.measured.get("response")
-    if seen.open_loop and window is not None and merged.offered:
-        share = merged.received / merged.offered
+    if seen.open_loop and merged.offered:
+        share = merged.achieved_rate * seen.measured_s / merged.offered
         if share < _SATURATED:
-            yield _finding("saturated", f"Only {share:.1%} of the messages due were ever received.")
+            yield _finding("saturated", f"It delivered {share:.1%} of the messages due in the measured time.")
     if merged.counters.get("blocked_events"):
         yield _finding("blocked", f"The broker blocked a connection {merged.counters['blocked_events']} times.")
     if ledger.lost:
-        yield _finding("lost", f"{ledger.lost} confirmed messages never arrived.")
+        promise = "confirmed" if ledger.confirmed else "sent (no confirms were asked for)"
+        yield _finding("lost", f"{ledger.lost} messages that were {promise} never arrived and are gone.")
     if ledger.duplicated:
         yield _finding("duplicated", f"{ledger.duplicated} messages arrived more than once.")
     if ledger.reordered:
         yield _finding("reordered", f"{ledger.reordered} messages arrived after a later one of their producer.")
     if ledger.refused or ledger.returned:
         yield _finding("refused", f"{ledger.refused} messages were refused and {ledger.returned} returned.")
-    if not seen.drained and seen.outcome is Outcome.COMPLETED and not ledger.lost:
-        yield _finding("not-drained", f"{ledger.unconfirmed_missing} messages had not arrived when the drain ended.")
+    if not seen.drained and seen.outcome not in NO_RESULT and ledger.undelivered + ledger.unconfirmed_missing:
+        held = ledger.undelivered + ledger.unconfirmed_missing
+        yield _finding("not-drained", f"{held} messages had not arrived when the drain ended.")
 
 
 def _finding(code: str, text: str) -> Note:

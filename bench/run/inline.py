@@ -1,9 +1,6 @@
 """A trial of the memory driver: one worker, in this process, on virtual time."""
 
-from collections.abc import Callable
-
 from bench.clock import VirtualClock
-from bench.drivers.base import Port, PortSpec
 from bench.drivers.memory import MemoryPort
 from bench.pump import Progress
 from bench.record.account import Account
@@ -40,9 +37,8 @@ def run_inline(
     plan: Plan,
     seed: int,
     queues: tuple[str, ...],
-    make_port: Callable[[PortSpec, VirtualClock, MemoryBroker], Port] = MemoryPort,
-) -> tuple[Account, Control]:
-    """Run one trial of the scripted broker; return its account and how it went.
+) -> tuple[Account, Control, int]:
+    """Run one trial of the scripted broker; return its account, how it went, and what it still held.
 
     Virtual time starts at 1 s, the schedule with it.
     """
@@ -61,8 +57,8 @@ def run_inline(
     control = Control(workload, rule, _START_NS, plan.drain, confirms=workload.confirm_window > 0)
     board = Board(1)
     board.start(_START_NS)
-    port = make_port(task.port_spec(), clock, script)
+    port = MemoryPort(task.port_spec(), clock, script)
     result, ended = work(task, port, clock, _Directed(board, control))
     if ended is not None:
         raise ended
-    return result, control
+    return result, control, port.depth()

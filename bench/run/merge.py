@@ -53,6 +53,7 @@ def merge_accounts(
     confirms: bool,
     drained: bool,
     due: Int64 | None = None,
+    left: int | None = 0,
 ) -> Merged:
     """Merge what workers handed over.
 
@@ -61,6 +62,7 @@ def merge_accounts(
         measure: measured seconds after the start.
         confirms: whether the broker settles every message.
         drained: whether every message sent was received.
+        left: messages left on the broker; None = cut or unknown.
         due: intended times of the whole trial, ns after the start, int64; None for a
             closed loop, where a message is due when it is sent.
     """
@@ -72,6 +74,7 @@ def merge_accounts(
         [a.sent for a in accounts if a.sent is not None],
         [a.received for a in accounts if a.received is not None],
         confirms=confirms,
+        left=left,
     )
     ticks = _ticks(accounts, due)
     window = slice(first * _TICKS_PER_S, end * _TICKS_PER_S)

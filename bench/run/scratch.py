@@ -50,9 +50,10 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _remove_unless_held(folder: Path) -> None:
-    with contextlib.suppress(OSError), (folder / _LOCK).open() as lock:
+    # Folders are made and locked under the root's lock: one without a lock file is nobody's.
+    with contextlib.suppress(FileNotFoundError), (folder / _LOCK).open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

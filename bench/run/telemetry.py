@@ -12,7 +12,7 @@ class Sample:
 
     Attributes:
         at_ns: monotonic time.
-        broker_cpu_s, client_cpu_s: CPU seconds used since sampling began; None = unknown.
+        broker_cpu_s, client_cpu_s: CPU seconds used since the processes began; None = unknown.
         broker_rss, client_rss: bytes resident; None = unknown.
         worker_cpu_s: CPU seconds of each worker process.
         steal_s: CPU seconds the hypervisor took, over all CPUs.

@@ -32,7 +32,6 @@ class Live:
 
     phase: Phase
     elapsed_s: float
-    remaining_s: float | None
     rate: float
     p99_ns: int
 
@@ -64,13 +63,14 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Raw:
-    """What a trial leaves: accounts, its course, telemetry."""
+    """What a trial leaves: accounts, its course, telemetry, messages left on the broker (None: unknown)."""
 
     accounts: list[Account]
     start_ns: int
     control: Control
     warm_rule: WarmRule
     samples: Sequence[Sample]
+    left: int | None
 
 
 def run_trial(given: Conditions, broker: Broker) -> Raw:
@@ -132,6 +132,7 @@ def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) ->
                 queues=given.queues,
                 seed=given.seed,
                 endpoint=endpoint,
+                conductor=os.getpid(),
                 board_fd=board_fd,
                 account=given.scratch / f"{role}-{worker}.npz",
             )
@@ -153,6 +154,7 @@ class _Course:
         self._sampler = Sampler()
         self._shown = (0, 0)
         self._rate = 0.0
+        self._started = False
 
     def run(self) -> Raw:
         """Wait for readiness, conduct the phases, collect."""
@@ -162,20 +164,37 @@ class _Course:
         rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
         control = Control(given.workload, rule, start_ns, given.plan.drain, confirms=confirms)
         try:
+            self._crew.start()
             self._await_ready()
             start_ns = time.monotonic_ns() + _START_DELAY_NS
             rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
             control = Control(given.workload, rule, start_ns, given.plan.drain, confirms=confirms)
             self._board.start(start_ns)
+            self._started = True
             self._conduct(control, start_ns)
         except WorkerEnded as ended:
             self._end_early(control, ended)
         self._board.stop()
-        if not self._crew.wait(_LEAVE_TIMEOUT_S):
-            control.outcome = Outcome.WORKER_FAILED
-            control.reason = f"a worker did not leave within {_LEAVE_TIMEOUT_S:.0f} s"
+        self._dismiss(control)
+        return Raw(self._crew.accounts(), start_ns, control, rule, self._sampler.samples, self._left())
+
+    def _dismiss(self, control: Control) -> None:
+        """See every worker off; one that leaves badly spoils a trial that seemed complete."""
+        try:
+            self._crew.see_off(_LEAVE_TIMEOUT_S)
+        except WorkerEnded as ended:
             self._crew.kill()
-        return Raw(self._crew.accounts(), start_ns, control, rule, self._sampler.samples)
+            if control.outcome is Outcome.COMPLETED:
+                self._end_early(control, ended)
+
+    def _left(self) -> int | None:
+        """Return how many messages still lie on the broker; None where it cannot say."""
+        if self._broker.failure() is not None:
+            return None
+        try:
+            return sum(self._broker.depth(queue) for queue in self._given.queues)
+        except BrokerError:
+            return None
 
     def _await_ready(self) -> None:
         until = time.monotonic() + _READY_TIMEOUT_S
@@ -218,10 +237,7 @@ class _Course:
         if now_ns - shown_ns >= NS_PER_S // 2:
             self._rate = (totals.received - received) / ((now_ns - shown_ns) / NS_PER_S) if shown_ns else 0.0
             self._shown = (now_ns, totals.received)
-        left = None if control.end_ns is None else max(0.0, (control.end_ns - now_ns) / NS_PER_S)
-        self._given.watch(
-            Live(control.phase, max(0.0, (now_ns - start_ns) / NS_PER_S), left, self._rate, totals.p99_ns)
-        )
+        self._given.watch(Live(control.phase, max(0.0, (now_ns - start_ns) / NS_PER_S), self._rate, totals.p99_ns))
 
     def _end_early(self, control: Control, ended: WorkerEnded) -> None:
         """Note why the trial ended; a connection that broke because the broker died is the broker's."""
@@ -231,10 +247,11 @@ class _Course:
             time.sleep(0.05)
             failure = self._broker.failure()
         now_ns = time.monotonic_ns()
+        if not self._started:
+            now_ns = control.start_ns  # nothing was ever due
         if failure is not None:
             control.cut(Outcome.BROKER_FAILED, failure, now_ns)
         elif ended.broker:
             control.cut(Outcome.DISCONNECTED, str(ended), now_ns)
         else:
             control.cut(Outcome.WORKER_FAILED, str(ended), now_ns)
-        self._sampler.sample(now_ns, (), self._crew.pids)

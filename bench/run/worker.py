@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bench.clock import Clock, RealClock, tighten_timer_slack
+from bench.clock import Clock, RealClock
 from bench.drivers.base import DriverError, Int64, Port
 from bench.drivers.registry import open_port
 from bench.pump import Pump
@@ -18,6 +18,7 @@ from bench.record.account import Account, ConsumerLog, ProducerLog, account, war
 from bench.run import handover
 from bench.run.assignment import Assignment
 from bench.run.board import Board, WorkerCells
+from bench.run.punctual import be_punctual
 from bench.units import NS_PER_MS
 
 EXIT_BROKER = 20
@@ -67,17 +68,19 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
 
 def main() -> int:
     """Run one worker process: assignment on standard input, account in a file."""
-    _die_with_parent()
+    _die_with_conductor()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the conductor decides what Ctrl-C means
     task = Assignment.model_validate_json(sys.stdin.buffer.read())
+    if os.getppid() != task.conductor:
+        return 1  # it died before the kernel was asked to tell us
     assert task.account is not None  # noqa: S101  (for the type checker: a process hands over a file)
-    tighten_timer_slack()
     warm_kernels()
     clock = RealClock()
     try:
         port = open_port(task.driver, task.port_spec(), clock)
     except DriverError as error:
         return _fail(task.account, error)
+    be_punctual()
     cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds)
     try:
         result, ended = work(task, port, clock, cells)
@@ -100,13 +103,11 @@ def _fail(account_file: Path, error: DriverError) -> int:
     return EXIT_BROKER
 
 
-def _die_with_parent() -> None:
+def _die_with_conductor() -> None:
     # A conductor that is killed outright cannot end its workers; the kernel does (prctl(2)).
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() == 1:
-        sys.exit(1)
 
 
 if __name__ == "__main__":

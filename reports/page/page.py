@@ -21,6 +21,7 @@ _LEDGER = {
     "duplicated": "duplicated",
     "reordered": "reordered",
     "unknown": "unknown",
+    "undelivered": "left on the broker",
     "unconfirmed_missing": "unconfirmed and missing",
     "redelivered": "redelivered",
     "refused": "refused",

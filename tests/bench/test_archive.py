@@ -29,7 +29,7 @@ def finished(tmp_path: Path) -> Path:
     record, text = smoke_record()
     folder = tmp_path / "run"
     archive.create(folder, record, text)
-    assert conduct(record, folder, {}, Quiet()).finished == 4
+    assert conduct(record, folder, {}, Quiet()).failed == ()
     return folder
 
 
@@ -51,7 +51,7 @@ def test_only_what_is_missing_is_run_again(finished: Path) -> None:
     kept = (min((finished / "trials").iterdir()) / "trial.json").stat().st_mtime_ns
     watch = Quiet()
     end = conduct(archive.read(finished).record, finished, {}, watch)
-    assert (end.finished, end.interrupted, watch.begun) == (4, False, [2])
+    assert (end.failed, end.interrupted, watch.begun) == ((), False, [2])
     run = archive.read(finished)
     assert len(run.trials) == 4
     assert run.attempts == (f"{gone.name}-1",)
@@ -87,11 +87,11 @@ def test_latest_follows_the_newest(tmp_path: Path) -> None:
     """`latest` is a relative link that moves, and never replaces a real folder."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        archive.point_latest(tmp_path / name)
+        archive._point_latest(tmp_path / name)
         assert (tmp_path / "latest").readlink() == Path(name)
     (tmp_path / "latest").unlink()
     (tmp_path / "latest").mkdir()
-    archive.point_latest(tmp_path / "a")
+    archive._point_latest(tmp_path / "a")
     assert not (tmp_path / "latest").is_symlink()
 
 
@@ -101,6 +101,7 @@ def test_an_interrupt_keeps_finished_trials(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     archive.create(folder, record, text)
     end = conduct(record, folder, {}, Quiet(interrupt_at=2))
-    assert (end.finished, end.interrupted) == (2, True)
+    assert end.interrupted
     assert len(archive.read(folder).trials) == 2
-    assert conduct(record, folder, {}, Quiet()).finished == 4
+    assert not conduct(record, folder, {}, Quiet()).interrupted
+    assert len(archive.read(folder).trials) == 4

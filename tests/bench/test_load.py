@@ -33,7 +33,7 @@ def test_every_shipped_scenario_loads() -> None:
     ("override", "path", "words"),
     [
         ("workloads.0.size=31", "workloads.0.size", "31: input should be greater than or equal to 32"),
-        ("workloads.0.load.rate=0", "workloads.0.load.rate", "0: input should be greater than 0"),
+        ("workloads.0.load.rate=0", "workloads.0.load.rate", "0: input should be greater than or equal to 0.001"),
         ("workloads.0.duration=5", "workloads.0.duration", "write a number and a unit"),
         ("workloads.0.duration='500ms'", "workloads.0.duration", "whole seconds"),
         ("workloads.0.sise=100", "workloads.0.sise", "did you mean 'size'?"),

@@ -239,7 +239,7 @@ def _trial_fields(
     everything = count // seconds * (seconds + WARM_UP_S)
     rabbit = line["target"].startswith("rabbitmq")
     cpu = CPU_US[line["target"]] * rng.lognormal(0, 0.03) * (2 if line["workload"] == "durable" else 1)
-    none = dict.fromkeys(("refused", "returned", "unknown", "lost", "unconfirmed_missing"), 0)
+    none = dict.fromkeys(("refused", "returned", "unknown", "lost", "undelivered", "unconfirmed_missing"), 0)
     none |= dict.fromkeys(("duplicated", "redelivered", "reordered", "foreign", "stray"), 0)
     return {name: line[name] for name in ("index", "repetition", "target", "workload")} | {
         "outcome": Outcome.COMPLETED,

@@ -27,7 +27,6 @@ def test_a_worker_in_another_process_is_seen() -> None:
     assert board.ready() == 1
     assert board.totals() == Progress(due=5, sent=4, settled=3, received=2, done=False, p99_ns=9)
     assert board.beats_ns().tolist() == [0, 77]
-    assert int(board.cpu_ns()[1]) > 0
 
 
 def test_end_and_stop_reach_workers() -> None:

@@ -98,11 +98,22 @@ def test_a_token_that_never_returns_is_a_stall() -> None:
     assert "4 were on their way" in trial.reason
 
 
-def test_an_idle_closed_loop_with_nothing_out_is_no_stall() -> None:
-    """Without messages on their way there is nothing to wait for."""
+def test_a_closed_loop_that_may_not_send_is_a_stall_too() -> None:
+    """Nothing on its way and nothing arriving, as when the broker blocks the producer."""
     trial = control({"kind": "in_flight", "in_flight": [4], "stall_after": "500ms"})
-    trial.step(seen(0.1, sent=6, received=6))
-    assert trial.step(seen(1.9, sent=6, received=6)) is Phase.MEASURE
+    trial.step(seen(0.1))
+    assert trial.step(seen(0.7)) is Phase.DRAIN
+    assert (trial.outcome, trial.warmed) == (Outcome.STALLED, False)
+
+
+def test_a_cut_in_the_drain_does_not_prolong_the_schedule() -> None:
+    """What ends after the schedule leaves its end where it was: nothing more was due."""
+    trial = control(RATE)
+    trial.step(seen(1.0))
+    trial.step(seen(3.0, sent=300, received=290))
+    trial.cut(Outcome.DISCONNECTED, "gone", START + 9 * NS_PER_S)
+    assert trial.end_ns == START + 3 * NS_PER_S
+    assert (trial.measure_from_s, trial.measure_to_s) == (1, 3)
 
 
 def test_cutting_keeps_whole_seconds() -> None:

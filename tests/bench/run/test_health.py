@@ -10,8 +10,8 @@ from bench.run.health import Circumstances, findings, health
 from bench.run.merge import Merged, tag_record
 
 CLEAN = Ledger(
-    sent=1000, confirmed=1000, refused=0, returned=0, unknown=0, received=1000, lost=0, unconfirmed_missing=0,
-    duplicated=0, redelivered=0, reordered=0, foreign=0, stray=0, balanced=True,
+    sent=1000, confirmed=1000, refused=0, returned=0, unknown=0, received=1000, lost=0, undelivered=0,
+    unconfirmed_missing=0, duplicated=0, redelivered=0, reordered=0, foreign=0, stray=0, balanced=True,
 )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def merged(slip_ns: int = 10_000, response_ns: int = 1_000_000, **changes: objec
 def around(numbers: Merged, **changes: object) -> Circumstances:
     """Return quiet circumstances of a completed trial."""
     quiet = Circumstances(
-        merged=numbers, outcome=Outcome.COMPLETED, drained=True, open_loop=True, client_cores=0.3,
+        merged=numbers, outcome=Outcome.COMPLETED, drained=True, measured_s=1, open_loop=True, client_cores=0.3,
         warm_up_short=False, host_cpus=8, shared_cpus=False, steal_share=0.0,
     )  # fmt: skip
     return replace(quiet, **changes)  # type: ignore[arg-type]
@@ -75,7 +75,9 @@ def test_what_brokers_do_never_invalidates() -> None:
     """Loss, duplicates, overload, blocking: findings, and health stays clean."""
     ledger = CLEAN.model_copy(update={"lost": 2, "duplicated": 3, "reordered": 1, "refused": 4})
     seen = around(
-        merged(ledger=ledger, received=900, counters={"blocked_events": 1}), outcome=Outcome.OVERLOADED, drained=False
+        merged(ledger=ledger, achieved_rate=900.0, counters={"blocked_events": 1}),
+        outcome=Outcome.OVERLOADED,
+        drained=False,
     )
     found = {note.code for note in findings(seen, "too much")}
     assert found == {"overloaded", "saturated", "blocked", "lost", "duplicated", "reordered", "refused"}

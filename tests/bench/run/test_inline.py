@@ -14,7 +14,7 @@ def test_scripted_faults_are_counted_exactly() -> None:
         {"name": "m", "kind": "memory", "lose": [10, 20], "duplicate": [30, 40, 50], "swap": [60]}
     )
     work = Workload.model_validate({"name": "w", "duration": "2s", "load": {"kind": "rate", "rate": 200}})
-    account, control = run_inline(work, script, PLAN, 1, ("q",))
+    account, control, _ = run_inline(work, script, PLAN, 1, ("q",))
     ledger = merge_accounts([account], range(2), confirms=True, drained=control.drained).ledger
     assert (ledger.lost, ledger.duplicated, ledger.reordered) == (2, 3, 1)
     assert (ledger.sent, ledger.confirmed, ledger.received) == (400, 400, 398)
@@ -29,7 +29,7 @@ def test_many_lanes_share_the_load() -> None:
          "load": {"kind": "rate", "rate": 1000, "arrivals": "poisson"}}
     )  # fmt: skip
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "capacity": 3000})
-    account, control = run_inline(work, script, PLAN, 1, ("a", "b"))
+    account, control, _ = run_inline(work, script, PLAN, 1, ("a", "b"))
     ledger = merge_accounts([account], range(1), confirms=True, drained=control.drained).ledger
     assert control.drained
     assert ledger.balanced
@@ -42,7 +42,7 @@ def test_an_overloaded_memory_broker_ends_by_name() -> None:
         {"name": "w", "duration": "60s", "load": {"kind": "rate", "rate": 2000, "max_backlog": 3000}}
     )
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "capacity": 1000})
-    _, control = run_inline(work, script, PLAN, 1, ("q",))
+    _, control, _ = run_inline(work, script, PLAN, 1, ("q",))
     assert control.outcome is Outcome.OVERLOADED
     assert control.measure_to_s == 3
 
@@ -53,7 +53,7 @@ def test_a_lost_token_stalls_a_closed_loop() -> None:
         {"name": "w", "duration": "60s", "load": {"kind": "in_flight", "in_flight": [1], "stall_after": "1s"}}
     )
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "lose": [50]})
-    account, control = run_inline(work, script, PLAN, 1, ("q",))
+    account, control, _ = run_inline(work, script, PLAN, 1, ("q",))
     assert control.outcome is Outcome.STALLED
     ledger = merge_accounts([account], range(1), confirms=True, drained=control.drained).ledger
     assert (ledger.sent, ledger.received, ledger.lost) == (51, 50, 1)
