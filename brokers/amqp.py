@@ -21,9 +21,12 @@ class AmqpBroker(Broker):
         self._address, self._control = address, control
 
     def _detach(self) -> None:
-        """Close the control connection and forget the address."""
+        """Drop the control connection and forget the address.
+
+        Without a closing handshake, which a broker that hangs would not answer.
+        """
         if self._control is not None:
-            self._control.close()
+            self._control.drop()
         self._address = self._control = None
 
     def _attached(self) -> tuple[Address, Control]:
@@ -66,5 +69,8 @@ class AmqpBroker(Broker):
             raise self._fault("delete", queue, error) from error
 
     def _fault(self, what: str, queue: str, error: ControlError) -> BrokerError:
-        dead = self.failure()
-        return BrokerError(f"broker {self.name!r} cannot {what} the queue {queue!r}: {dead or error}")
+        return BrokerError(f"broker {self.name!r} cannot {what} the queue {queue!r}: {self._reason(error)}")
+
+    def _reason(self, error: ControlError) -> str:
+        """Return why a call failed, in words for the user."""
+        return self.failure() or str(error)

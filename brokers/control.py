@@ -5,6 +5,7 @@ measured message.
 """
 
 import contextlib
+import functools
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,12 +14,14 @@ from typing import Any, cast
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 
 from brokers.dialect import Address, QueueKind
 
 CONNECT_TIMEOUT_S = 5.0
 HANDSHAKE_TIMEOUT_S = 6.0
+ANSWER_TIMEOUT_S = 5.0
+"""How long any one method may stay unanswered; a frozen broker keeps its connections open for ever."""
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"
 """Protocol id 3, version 1.0.0 (AMQP 1.0 part 5, section 5.3.2)."""
 
@@ -29,6 +32,10 @@ class ControlError(Exception):
 
 class UnreachableError(ControlError):
     """Nothing answers AMQP at this address."""
+
+
+class SilentError(ControlError):
+    """The broker keeps the connection and does not answer; names what it was asked."""
 
 
 class LoginRefusedError(ControlError):
@@ -56,7 +63,9 @@ def answers_amqp10(address: Address) -> bool:
 class Control:
     """An open control connection, or one that opens again when it was lost.
 
-    One call at a time: calls from several threads wait for each other.
+    One call at a time: calls from several threads wait for each other. Every call ends, with
+    a broker that answers nothing as well: whatever is not answered in time raises SilentError
+    and costs the connection.
     """
 
     def __init__(self, address: Address) -> None:
@@ -71,7 +80,7 @@ class Control:
         """Connect and log in to the virtual host.
 
         Raises:
-            UnreachableError, LoginRefusedError, VirtualHostRefusedError: each says why.
+            UnreachableError, SilentError, LoginRefusedError, VirtualHostRefusedError: each says why.
         """
         with self._lock:
             self._drop()
@@ -79,7 +88,7 @@ class Control:
 
     def declare(self, queue: str, kind: QueueKind) -> None:
         """Declare a queue; raise ControlError where the broker refuses."""
-        with self._open_channel() as channel:
+        with self._asking("queue.declare") as channel:
             channel.queue_declare(queue, durable=kind.durable, arguments=dict(kind.arguments))
 
     def depth(self, queue: str) -> int | None:
@@ -89,14 +98,14 @@ class Control:
         acknowledged as well.
         """
         try:
-            with self._open_channel() as channel:
+            with self._asking("queue.declare (passive)") as channel:
                 return int(channel.queue_declare(queue, passive=True).method.message_count)
         except _NotFoundError:
             return None
 
     def delete(self, queue: str) -> None:
         """Delete a queue with its messages; nothing happens where there is none."""
-        with contextlib.suppress(_NotFoundError), self._open_channel() as channel:
+        with contextlib.suppress(_NotFoundError), self._asking("queue.delete") as channel:
             channel.queue_delete(queue)
 
     def check(self) -> None:
@@ -105,7 +114,7 @@ class Control:
         Raises:
             ControlError: it is lost and cannot be opened again.
         """
-        with self._open_channel():
+        with self._asking("channel.open"):
             cast("pika.BlockingConnection", self._connection).process_data_events(time_limit=0)
 
     def server_property(self, name: str) -> str:
@@ -114,29 +123,50 @@ class Control:
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
     def close(self) -> None:
-        """Close the connection if it is open."""
+        """Close the connection if it is open, with the closing handshake where the broker answers it."""
+        with self._lock:
+            connection = self._connection
+            if connection is not None and connection.is_open:
+                faults = (_UnansweredError, pika.exceptions.AMQPError, OSError)
+                with contextlib.suppress(*faults), _deadline(connection, "connection.close"):
+                    connection.close()
+            self._drop()
+
+    def drop(self) -> None:
+        """Close the socket if it is open, without a word to the broker: it need not answer any more."""
         with self._lock:
             self._drop()
 
     @contextlib.contextmanager
-    def _open_channel(self) -> Iterator[BlockingChannel]:
-        """Yield a channel; turn pika's faults into ours, and forget what they broke."""
+    def _asking(self, method: str) -> Iterator[BlockingChannel]:
+        """Yield a channel for one method; turn pika's faults into ours, and forget what they broke."""
         with self._lock:
             try:
                 if self._connection is None or not self._connection.is_open:
                     self._drop()
                     self._connect()
+                connection = cast("pika.BlockingConnection", self._connection)
                 if self._channel is None or not self._channel.is_open:
-                    self._channel = cast("pika.BlockingConnection", self._connection).channel()
-                yield self._channel
+                    with _deadline(connection, "channel.open"):
+                        self._channel = connection.channel()
+                with _deadline(connection, method):
+                    yield self._channel
             except pika.exceptions.ChannelClosedByBroker as error:
                 kind = _NotFoundError if error.reply_code == 404 else ControlError  # noqa: PLR2004
                 message = f"the broker refused: {error.reply_code} {error.reply_text}"
                 raise kind(message) from error
+            except _UnansweredError as error:
+                self._drop()
+                message = f"it did not answer {error} within {ANSWER_TIMEOUT_S:g} s"
+                raise SilentError(message) from error
             except (pika.exceptions.AMQPError, OSError) as error:
                 self._drop()
                 message = f"the connection was lost: {_words(error)}"
                 raise UnreachableError(message) from error
+            except KeyboardInterrupt:
+                # An answer may still be on its way: the next call must not take it for its own.
+                self._drop()
+                raise
 
     def _connect(self) -> None:
         at = self._address
@@ -161,9 +191,34 @@ class Control:
 
     def _drop(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
-        if connection is not None and connection.is_open:
+        if connection is not None and not connection.is_closed:
             with contextlib.suppress(pika.exceptions.AMQPError, OSError):
-                connection.close()
+                _cut(connection, pika.exceptions.ConnectionClosedByClient(200, "dropped"))
+                connection.process_data_events(time_limit=0)  # pika closes the socket in its loop
+
+
+class _UnansweredError(Exception):
+    """A method was not answered in time; its only argument names it."""
+
+
+@contextlib.contextmanager
+def _deadline(connection: pika.BlockingConnection, method: str) -> Iterator[None]:
+    """End the connection with _UnansweredError where what is asked within takes too long.
+
+    pika's blocking calls wait without a limit of their own. A timer of its inner loop ends
+    the connection as pika itself does when a connection stays blocked too long.
+    """
+    loop = connection._impl.ioloop  # noqa: SLF001  (BlockingConnection.call_later fires between calls only)
+    timer = loop.call_later(ANSWER_TIMEOUT_S, functools.partial(_cut, connection, _UnansweredError(method)))
+    try:
+        yield
+    finally:
+        loop.remove_timeout(timer)
+
+
+def _cut(connection: pika.BlockingConnection, error: Exception) -> None:
+    """Have pika close the socket without a handshake; its running or next call raises the error."""
+    connection._impl._terminate_stream(error)  # noqa: SLF001  (pika has no public way)
 
 
 class _NotFoundError(ControlError):
@@ -173,6 +228,8 @@ class _NotFoundError(ControlError):
 def _refusal(error: Exception) -> ControlError:
     """Return what pika's failure to connect means."""
     words = _words(error)
+    if isinstance(error, AMQPConnectorStackTimeout):  # connected, but the handshake did not end
+        return SilentError(f"it did not answer the AMQP 0-9-1 handshake within {HANDSHAKE_TIMEOUT_S:g} s")
     # ProbableAuthenticationError: closed while we logged in (AMQP 0-9-1 section 2.2.4 lets
     # a broker close without a word); with connection.close, 403 after RabbitMQ's extension.
     if isinstance(error, (pika.exceptions.AuthenticationError, pika.exceptions.ProbableAuthenticationError)):

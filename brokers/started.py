@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from brokers import limits, ports
 from brokers.amqp import AmqpBroker
 from brokers.base import BrokerError, Facts
-from brokers.control import Control, ControlError, answers_amqp10
+from brokers.control import Control, ControlError, SilentError, answers_amqp10
 from brokers.dialect import Address, Dialect
 from brokers.places.base import Launch, Place, Running
 from brokers.settings import BrokerSettings
@@ -75,6 +75,8 @@ class StartedBroker(AmqpBroker):
         self._running: Running | None = None
         self._limits = limits.Limits()
         self._facts: Facts | None = None
+        self._silence = ""
+        """What it did not answer, from then on: it is not asked again, since each question would wait as long."""
 
     # What each broker's module fills in.
 
@@ -141,7 +143,9 @@ class StartedBroker(AmqpBroker):
         if self._running is None:
             return None if self._facts is None else "it was stopped"
         code = self._running.exit_code()
-        return None if code is None else f"it {_ending(code)}{self._why(last=True)}"
+        if code is not None:
+            return f"it {_ending(code)}{self._why(last=True)}"
+        return f"{self._silence}, though its processes are there{self._why(last=True)}" if self._silence else None
 
     def log(self) -> str:
         """See `Broker`."""
@@ -154,21 +158,32 @@ class StartedBroker(AmqpBroker):
             return ""
 
     def stop(self) -> None:
-        """See `Broker`."""
-        if self._control is not None:
-            self._control.close()
-        if self._running is not None:
-            self._running.signal(signal.SIGTERM)
-            self._running.wait(STOP_TIMEOUT_S)
-        self._release()
+        """See `Broker`; one that hangs is ended all the same, after its time to stop by itself."""
+        self._detach()
+        try:
+            if self._running is not None:
+                self._running.signal(signal.SIGTERM)
+                self._running.signal(signal.SIGCONT)  # a stopped process takes no other signal until it goes on
+                self._running.wait(STOP_TIMEOUT_S)
+        finally:
+            self._release()
 
     def kill(self) -> None:
         """See `Broker`."""
-        if self._running is not None:
-            self._running.end()
         self._release()
 
     # How.
+
+    def _attached(self) -> tuple[Address, Control]:
+        if self._silence:
+            message = f"broker {self.name!r} is not asked any more: {self.failure()}"
+            raise BrokerError(message)
+        return super()._attached()
+
+    def _reason(self, error: ControlError) -> str:
+        if isinstance(error, SilentError):
+            self._silence = str(error)
+        return super()._reason(error)
 
     @property
     def _output(self) -> Path:
@@ -210,7 +225,7 @@ class StartedBroker(AmqpBroker):
                 continue
             if answers_amqp10(self._own_address(at)):
                 return control
-            control.close()
+            control.drop()
             why = "its port does not answer AMQP 1.0"
         code = running.exit_code()
         if code is not None:
@@ -237,11 +252,12 @@ class StartedBroker(AmqpBroker):
         return ". Its log says:\n  " + "\n  ".join(quoted) if quoted else ", and its log is empty"
 
     def _release(self) -> None:
-        """End what is left, close what is open, remove the control groups."""
+        """Drop the connection, end what is left, remove the control groups."""
+        self._detach()
+        self._silence = ""
         if self._running is not None:
             self._running.end()
             self._running = None
-        self._detach()
         self._limits.remove()
         self._limits = limits.Limits()
 

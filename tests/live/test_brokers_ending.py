@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from brokers import limits, ports
+from brokers import control, limits, ports
 from brokers.base import Broker, BrokerError
 from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
 
@@ -92,6 +92,32 @@ def test_a_crash_is_told_with_its_signal_and_the_next_start_is_empty(start_broke
     assert broker.failure() is None
     with pytest.raises(BrokerError, match="has no queue"):
         broker.depth("q")
+
+
+@pytest.mark.parametrize("settings", KINDS)
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_frozen_broker_is_told_and_ended(
+    start_broker: Starter, settings: Settings, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its silence is a failure that names what it was asked, is met only once, and holds up no end."""
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 1.0)
+    broker = start_broker(settings)
+    broker.declare("q", durable=False)
+    pids, groups = broker.pids(), _groups(broker)
+    listeners = _listeners(pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(BrokerError, match=f"broker '{settings.name}' .*did not answer queue.delete within 1 s"):
+        broker.delete("q")
+    assert "did not answer queue.delete" in str(broker.failure())
+    begun = time.monotonic()
+    with pytest.raises(BrokerError, match="is not asked any more"):
+        broker.delete("another")
+    assert time.monotonic() - begun < 0.5
+    getattr(broker, how)()
+    assert time.monotonic() - begun < 12
+    assert _nothing_left(pids, listeners, groups)
+    assert broker.failure() == "it was stopped"
 
 
 def test_starting_a_running_broker_is_refused(rabbitmq: Broker) -> None:

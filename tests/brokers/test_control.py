@@ -1,0 +1,112 @@
+"""The control connection against a broker that stops answering."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from pika import spec
+
+from brokers import control
+from brokers.control import Control, SilentError
+from brokers.dialect import Address, QueueKind
+from tests.bench.drivers.amqp091_server import ANSWERS, Amqp091Server
+
+CALLS: list[tuple[str, Callable[[Control], object]]] = [
+    ("channel.open", lambda asked: asked.depth("q")),
+    ("queue.declare", lambda asked: asked.declare("q", QueueKind(durable=True, arguments={}))),
+    ("queue.declare (passive)", lambda asked: asked.depth("q")),
+    ("queue.delete", lambda asked: asked.delete("q")),
+]
+SILENT = {"channel.open": spec.Channel.Open, "queue.declare": spec.Queue.Declare, "queue.delete": spec.Queue.Delete}
+
+
+@pytest.fixture(autouse=True)
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(control, "HANDSHAKE_TIMEOUT_S", 0.3)
+
+
+def _control(server: Amqp091Server) -> Control:
+    return Control(Address("127.0.0.1", server.endpoint.port, "/", "guest", "guest"))
+
+
+@pytest.mark.parametrize(("method", "call"), CALLS, ids=[name for name, _ in CALLS])
+def test_each_call_ends_and_names_what_was_not_answered(
+    method: str, call: Callable[[Control], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its time; afterwards the socket is closed, which the server sees."""
+    monkeypatch.delitem(ANSWERS, SILENT[method.removesuffix(" (passive)")], raising=False)
+    server = Amqp091Server()
+    asked = _control(server)
+    asked.open()
+    begun = time.monotonic()
+    with pytest.raises(SilentError) as caught:
+        call(asked)
+    assert str(caught.value) == f"it did not answer {method} within 0.3 s"
+    assert time.monotonic() - begun < 2
+    server._thread.join(5)  # ends when its client hangs up
+    assert not server._thread.is_alive()
+    server.stop()
+
+
+def test_a_handshake_that_stays_unfinished_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address is right then, so this is not told as a broker that cannot be reached."""
+    monkeypatch.delitem(ANSWERS, spec.Connection.Open)
+    server = Amqp091Server()
+    with pytest.raises(SilentError, match=r"did not answer the AMQP 0-9-1 handshake within 0.3 s"):
+        _control(server).open()
+    server.stop()
+
+
+@pytest.mark.parametrize("end", [Control.close, Control.drop])
+def test_an_unanswered_close_ends(end: Callable[[Control], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is given up, not waited for."""
+    monkeypatch.delitem(ANSWERS, spec.Connection.Close)
+    server = Amqp091Server()
+    asked = _control(server)
+    asked.open()
+    begun = time.monotonic()
+    end(asked)
+    assert time.monotonic() - begun < 2
+    server._thread.join(5)
+    assert not server._thread.is_alive()
+    server.stop()
+
+
+def test_a_drop_says_nothing_to_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A close does: its method is heard."""
+    monkeypatch.delitem(ANSWERS, spec.Connection.Close)  # what is not answered is kept in `heard`
+    heard = []
+    for end in (Control.drop, Control.close):
+        server = Amqp091Server()
+        asked = _control(server)
+        asked.open()
+        end(asked)
+        server._thread.join(5)
+        heard.append(any(isinstance(method, spec.Connection.Close) for method in server.heard.queue))
+        server.stop()
+    assert heard == [False, True]
+
+
+def test_ctrl_c_ends_a_call_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late answer can therefore not be taken for that of the next call."""
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 60.0)
+    server = Amqp091Server()
+    asked = _control(server)
+    asked.open()
+    main = threading.get_ident()
+
+    def interrupt() -> None:
+        server.hear(spec.Queue.Delete)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        asked.delete("q")
+    interrupter.join()
+    server._thread.join(5)
+    assert not server._thread.is_alive()
+    server.stop()
