@@ -13,6 +13,7 @@ from brokers.control import (
     Control,
     ControlError,
     LoginRefusedError,
+    SilentError,
     UnreachableError,
     VirtualHostRefusedError,
     answers_amqp10,
@@ -25,6 +26,8 @@ GUEST = "guest"
 """User name and password where the environment has none."""
 LABEL = "store not fresh"
 UNKNOWN = "unknown: someone else runs it"
+QUEUE_PREFIX = "busbench-"
+"""How the names of our queues start, where a user meets them among others."""
 
 
 def address(external: External, dialect: Dialect, environ: Mapping[str, str]) -> Address:
@@ -59,6 +62,11 @@ def explain(name: str, external: External, at: Address, environ: Mapping[str, st
             return (
                 f"{where} cannot be reached over AMQP 0-9-1: start it, or correct `external.host` and"
                 f" `external.port` (credentials are taken from {variables}). Reason: {error}"
+            )
+        case SilentError():
+            return (
+                f"{where} takes connections but is silent: {error}. Look whether it hangs (stopped, out of memory) and"
+                " restart it; or correct `external.port`, where something else listens there"
             )
         case _:
             return f"{where} refused what was asked: {error}"
@@ -149,10 +157,19 @@ class ExternalBroker(AmqpBroker):
         except ControlError as error:
             raise BrokerError(self._explain(error)) from error
         if there:
-            message = f"broker {self.name!r} has a queue {queue!r} that is not ours: choose another name"
+            message = (
+                f"broker {self.name!r} has a queue {queue!r} that this run did not make: nothing was changed."
+                f" Queues whose names start with {QUEUE_PREFIX!r} are left by runs that were killed: delete it there"
+                " unless another run uses it now"
+            )
             raise BrokerError(message)
-        super().declare(queue, durable=durable)
         self._queues.add(queue)
+        try:
+            super().declare(queue, durable=durable)
+        except BrokerError as error:
+            if not isinstance(error.__cause__, (SilentError, UnreachableError)):
+                self._queues.discard(queue)  # refused; without an answer it may have been made
+            raise
 
     def delete(self, queue: str) -> None:
         """See `Broker`."""
@@ -178,19 +195,46 @@ class ExternalBroker(AmqpBroker):
         return ""
 
     def stop(self) -> None:
-        """Delete the queues that we declared and disconnect."""
-        if self._control is not None:
-            for queue in sorted(self._queues):
-                try:
-                    self._control.delete(queue)
-                except ControlError:
-                    break
-        self._queues.clear()
-        self._detach()
+        """Delete the queues that we declared and disconnect.
+
+        Raises:
+            BrokerError: queues are left there; names each, and the reason.
+        """
+        if self._control is None:
+            return
+        try:
+            error = self._delete_all(self._control)
+            self._control.close()
+        finally:
+            self._detach()
+        if error is not None:
+            message = (
+                f"broker {self.name!r} keeps queues that this run made and could not delete; delete them there:"
+                f" {', '.join(sorted(self._queues))}. Reason: {self._explain(error)}"
+            )
+            raise BrokerError(message)
+
+    def _delete_all(self, control: Control) -> ControlError | None:
+        """Delete our queues as far as possible; return the first failure."""
+        first: ControlError | None = None
+        for queue in sorted(self._queues):
+            try:
+                control.delete(queue)
+            except (UnreachableError, SilentError) as error:
+                return first or error  # the others would fail as this one, each after its time
+            except ControlError as error:
+                first = first or error
+            else:
+                self._queues.discard(queue)
+        return first
 
     def kill(self) -> None:
         """Do what `stop` does: it is not ours to end."""
         self.stop()
+
+    def _reason(self, error: ControlError) -> str:
+        # To look what is wrong now would only wait for the same silence again.
+        return self._explain(error) if isinstance(error, SilentError) else super()._reason(error)
 
     def _explain(self, error: ControlError) -> str:
         return explain(self.name, self._external, self._at, self._environ, error)

@@ -1,14 +1,26 @@
-"""Addresses, credentials and messages of external brokers."""
+"""Addresses, credentials, messages and queues of external brokers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pika import spec
 
-from brokers import qpid_broker_j_config, rabbitmq_config
-from brokers.control import ControlError, LoginRefusedError, UnreachableError, VirtualHostRefusedError
+from brokers import control, qpid_broker_j_config, rabbitmq_config
+from brokers.base import BrokerError
+from brokers.control import (
+    Control,
+    ControlError,
+    LoginRefusedError,
+    SilentError,
+    UnreachableError,
+    VirtualHostRefusedError,
+)
+from brokers.dialect import Address
 from brokers.external import ExternalBroker, address, explain
 from brokers.open import open_broker
 from brokers.settings import External, RabbitMQSettings
+from tests.bench.drivers.amqp091_server import ANSWERS, Amqp091Server
 
 EXTERNAL = External(host="broker.example", port=5671)
 SETTINGS = RabbitMQSettings(name="r", kind="rabbitmq", place="external", external=EXTERNAL)
@@ -67,3 +79,79 @@ def test_open_broker_needs_no_image_for_an_external_one(tmp_path: Path) -> None:
     assert isinstance(open_broker(SETTINGS, tmp_path, None, {}), ExternalBroker)
     with pytest.raises(ValueError, match="started from an image"):
         open_broker(RabbitMQSettings(name="r", kind="rabbitmq"), tmp_path, None, {})
+
+
+def test_a_silent_broker_is_told_from_one_that_is_not_there() -> None:
+    """It was reached, so its address is right; what it did not answer is named."""
+    at = address(EXTERNAL, DIALECT, ENVIRON)
+    text = explain("r", EXTERNAL, at, ENVIRON, SilentError("it did not answer queue.delete within 5 s"))
+    for part in ("'r'", "broker.example:5671", "silent", "did not answer queue.delete within 5 s", "restart it"):
+        assert part in text
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Amqp091Server]:
+    """A broker on which each queue is there already, until it is deleted by someone else."""
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(control, "HANDSHAKE_TIMEOUT_S", 0.3)
+    found = Amqp091Server()
+    yield found
+    found.stop()
+
+
+def _connected(server: Amqp091Server, queues: set[str], tmp_path: Path) -> ExternalBroker:
+    broker = ExternalBroker("far", tmp_path, EXTERNAL, DIALECT, {}, {})
+    at = Address("127.0.0.1", server.endpoint.port, "/", "guest", "guest")
+    link = Control(at)
+    link.open()
+    broker._attach(at, link)
+    broker._queues = queues
+    return broker
+
+
+def test_a_queue_that_is_there_is_refused_with_what_to_do(server: Amqp091Server, tmp_path: Path) -> None:
+    """Nobody can choose a name, so the message says whose the queue may be."""
+    broker = _connected(server, set(), tmp_path)
+    with pytest.raises(BrokerError, match=r"'busbench-1' that this run did not make.*left by runs that were killed"):
+        broker.declare("busbench-1", durable=False)
+    broker.stop()
+
+
+def test_queues_that_cannot_be_deleted_are_named_at_the_end(server: Amqp091Server, tmp_path: Path) -> None:
+    """All of them, once the broker has fallen silent; and the connection is given up."""
+    broker = _connected(server, {"busbench-1", "busbench-2"}, tmp_path)  # the server does not answer queue.delete
+    with pytest.raises(BrokerError, match=r"'far' .*delete them there: busbench-1, busbench-2.*answer queue.delete"):
+        broker.stop()
+    with pytest.raises(BrokerError, match="is not running"):
+        broker.depth("busbench-1")
+
+
+def test_one_refused_queue_does_not_keep_the_others(
+    server: Amqp091Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only those that are still there are named."""
+
+    def answer(asked: spec.Queue.Delete) -> object:
+        refusal = spec.Channel.Close(403, "no", 50, 40)
+        return refusal if asked.queue == "busbench-1" else spec.Queue.DeleteOk(0)
+
+    monkeypatch.setitem(ANSWERS, spec.Queue.Delete, answer)
+    broker = _connected(server, {"busbench-1", "busbench-2"}, tmp_path)
+    with pytest.raises(BrokerError, match=r"delete them there: busbench-1. Reason: .*403 no"):
+        broker.stop()
+
+
+def test_a_queue_whose_declaration_was_not_answered_is_deleted_too(
+    server: Amqp091Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been made; at the end it is named among those left."""
+
+    def answer(asked: spec.Queue.Declare) -> object:
+        return spec.Channel.Close(404, "no queue", 50, 10) if asked.passive else spec.Queue.DeclareOk(asked.queue, 0, 0)
+
+    monkeypatch.setitem(ANSWERS, spec.Queue.Declare, answer)
+    broker = _connected(server, set(), tmp_path)
+    with pytest.raises(BrokerError, match=r"cannot declare the queue 'busbench-1'.*did not answer queue.delete"):
+        broker.declare("busbench-1", durable=False)
+    with pytest.raises(BrokerError, match="delete them there: busbench-1"):
+        broker.stop()

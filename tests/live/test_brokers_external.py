@@ -57,7 +57,7 @@ def test_a_queue_of_someone_else_is_not_touched(far: Broker, broker: Broker) -> 
     """Declaring it is refused."""
     name = f"test {uuid.uuid4()}"
     broker.declare(name, durable=False)
-    with pytest.raises(BrokerError, match="not ours"):
+    with pytest.raises(BrokerError, match="this run did not make"):
         far.declare(name, durable=False)
     assert broker.depth(name) == 0
     broker.delete(name)
