@@ -13,7 +13,8 @@ setup: ## Install what is missing (system packages by apt, Python packages into 
 	@.ci/setup.sh
 
 compare: setup ## RabbitMQ beside Qpid Broker-J, in minutes; ends with the path of the report
-	@$(BIN)/bench run rabbitmq-vs-qpid --quick $(RUN_FLAGS)
+	@# 3 = some trials were invalid: the report says which and why, and a quick look is still a look.
+	@$(BIN)/bench run rabbitmq-vs-qpid --quick $(RUN_FLAGS) || [ $$? -eq 3 ]
 
 test: lint ## Linters, then every test, those on real brokers included
 	@$(BIN)/pytest $(PYTEST_FLAGS)

@@ -156,6 +156,22 @@ def test_a_killed_worker_ends_the_trial_by_name(rabbitmq: Broker) -> None:
     assert not _workers()
 
 
+def test_a_worker_that_cannot_hand_over_spoils_the_trial(rabbitmq: Broker) -> None:
+    """Without a consumer's account nothing may be called lost: the trial is invalid and says why."""
+
+    def obstruct() -> None:
+        (account,) = [path for path in Path(tempfile.gettempdir()).glob("*/consumer-0.log") if path.parent.is_dir()]
+        (account.parent / "consumer-0.part").mkdir()
+
+    done, _, _ = trial(
+        rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 300}, "duration": "2s"}, _At(1, obstruct)
+    )
+    assert done.record.outcome is Outcome.WORKER_FAILED
+    assert "consumer-0 ended with exit code 1" in done.record.reason
+    assert done.record.ledger.lost == 0
+    assert not done.record.valid
+
+
 def _workers() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "bench.run.worker" in " ".join(child.cmdline())]
 

@@ -1,14 +1,19 @@
 """The command line: exit codes, one message a fault, no traceback, the report's path last."""
 
+import errno
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from bench import archive
 from bench.archive import read
 from bench.cli.main import app
+from bench.record import hlog
+from reports import compose
 
 
 @pytest.fixture
@@ -113,3 +118,47 @@ def test_a_results_folder_that_cannot_be_written(bench: Bench, tmp_path: Path) -
     """A file where a folder should be: exit code 2, said at once."""
     (tmp_path / "file").write_text("")
     assert "cannot be made" in bench.refused(2, "run", "smoke", "--out", "file/run")
+
+
+def test_a_full_disk_keeps_what_is_finished(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room for the third trial: exit code 4, the way on, two trials kept; and then it goes on."""
+    write, left = hlog.write, [2]
+
+    def fill(path: Path, *rest: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, *rest)
+
+    with monkeypatch.context() as full:
+        full.setattr(hlog, "write", fill)
+        text = bench.refused(4, "run", "smoke", "--out", "run")
+    assert "No space left on device" in text
+    assert "bench run --resume run" in text
+    assert len(read(Path("run")).trials) == 2
+    assert bench("run", "--resume", "run").exit_code == 0
+    assert len(read(Path("run")).trials) == 4
+
+
+def test_no_room_for_the_report_keeps_the_results(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that cannot be written is told with the command that draws it later."""
+
+    def fill(_: Path, __: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(compose, "write_whole", fill)
+        text = bench.refused(4, "run", "smoke", "--out", "run")
+    assert "bench report run" in text
+    assert bench("report", "run").exit_code == 0
+
+
+def test_no_room_to_begin_leaves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that cannot be begun is not left behind half made."""
+
+    def fill(_: Path, __: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive, "write_whole", fill)
+    assert "make room" in bench.refused(2, "run", "smoke", "--out", "run")
+    assert not Path("run").exists()

@@ -57,3 +57,21 @@ def test_a_lost_token_stalls_a_closed_loop() -> None:
     assert control.outcome is Outcome.STALLED
     ledger = merge_accounts([account], range(1), confirms=True, drained=control.drained).ledger
     assert (ledger.sent, ledger.received, ledger.lost) == (51, 50, 1)
+
+
+def test_what_lies_on_the_broker_is_not_lost() -> None:
+    """An overloaded broker that still holds messages when the drain ends has lost none of them."""
+    work = Workload.model_validate(
+        {"name": "w", "duration": "60s", "confirm_window": 0,
+         "load": {"kind": "rate", "rate": 20_000, "max_backlog": 20_000}}
+    )  # fmt: skip
+    script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "capacity": 1000})
+    account, control, left = run_inline(work, script, PLAN, 1, ("q",))
+    assert left > 0
+    ledger = merge_accounts([account], range(1), confirms=False, drained=control.drained, left=left).ledger
+    assert (ledger.lost, ledger.undelivered) == (0, left)
+    assert ledger.balanced
+    accused = merge_accounts([account], range(1), confirms=False, drained=control.drained, left=left - 5).ledger
+    assert (accused.lost, accused.undelivered) == (5, left - 5)
+    unknown = merge_accounts([account], range(1), confirms=False, drained=control.drained, left=None).ledger
+    assert (unknown.lost, unknown.undelivered) == (0, left)

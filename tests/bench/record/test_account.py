@@ -1,0 +1,53 @@
+"""The logs of a worker: what each figure counts and what it leaves out."""
+
+import numpy as np
+
+from bench.blocked import Blocked
+from bench.drivers.base import Deliveries, Outcome, Settlements
+from bench.record.account import ConsumerLog, ProducerLog, account, warm_kernels
+
+
+def test_only_confirms_are_confirm_latencies() -> None:
+    """A refusal or a return settles a message and is no confirm: a broker that refuses fast is not fast."""
+    log = ProducerLog((0,), 0, 8, closed=False)
+    zero, seq = np.zeros(3, np.int64), np.arange(3)
+    log.sent(zero, seq, zero, zero, Blocked())
+    outcomes = np.array([Outcome.CONFIRMED, Outcome.REFUSED, Outcome.RETURNED], np.int64)
+    log.settled(Settlements(zero, seq, outcomes, zero + 500))
+    found = account(log, None, {})
+    assert found.latencies["confirm"].count.sum() == 1
+    assert found.ticks["confirmed"].sum() == 1
+    assert found.sent is not None
+    assert (found.sent.settled, found.sent.refused, found.sent.returned) == (3, 1, 1)
+
+
+def test_duplicates_have_no_latency() -> None:
+    """The second copy of a message is counted in the ledger and nowhere else."""
+    log = ConsumerLog(1, 1, 1, 0, closed=False)
+    zero, seq = np.zeros(3, np.int64), np.array([0, 1, 1])
+    fresh = log.received(Deliveries(zero, zero, seq, zero, zero, zero + 700, zero))
+    found = account(None, log, {})
+    assert len(fresh) == 2
+    assert found.latencies["response"].count.sum() == 2
+    assert found.received is not None
+    assert found.received.duplicated == 1
+    assert found.received_sum_ns == 1400
+
+
+def test_a_closed_loop_has_service_and_confirm_only() -> None:
+    """Nothing is due in a closed loop, so nothing is late and nothing has a response."""
+    producer, consumer = ProducerLog((0,), 0, 8, closed=True), ConsumerLog(1, 1, 1, 0, closed=True)
+    one = np.array([0])
+    producer.sent(one, one, one, one + 30, Blocked())
+    producer.settled(Settlements(one, one, one + int(Outcome.CONFIRMED), one + 130))
+    consumer.received(Deliveries(one, one, one, one, one + 30, one + 530, one))
+    found = account(producer, consumer, {})
+    assert set(found.latencies) == {"service", "confirm"}
+    assert found.latencies["confirm"].sum_ns == 100
+    assert found.latencies["service"].sum_ns == 500
+
+
+def test_warming_the_kernels_leaves_no_trace() -> None:
+    """It can be called at any time."""
+    warm_kernels()
+    warm_kernels()
