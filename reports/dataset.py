@@ -17,6 +17,7 @@ from bench.record import hlog
 from bench.record.histogram import decode, new_histogram
 from bench.results import TAGS, TIMELINE_COLUMNS, RunRecord, TrialRecord
 from reports.errors import ReportError
+from reports.format import plain
 from reports.quantiles import PERCENTILES, Distribution, messages_needed
 
 CLIENT_BOUND = 0.85
@@ -183,7 +184,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
     if not trial.model_copy(update={"health": ()}).valid:
         why_not = f"{trial.outcome}: {trial.reason}" if trial.reason else str(trial.outcome)
     elif bad:
-        why_not = ", ".join(note.code for note in bad)
+        why_not = ", ".join(plain(note.code) for note in bad)
     elif not any(tag.count for tag in trial.latency.values()):
         why_not = "nothing was received"
     return (

@@ -74,3 +74,18 @@ class Name:
     def full(self) -> str:
         """Product, version and protocol, as sentences say it."""
         return f"{self.who} over {self.way}"
+
+
+_PLAIN = {
+    "tool-slip": "our client was late",
+    "steal": "the hypervisor took CPU time",
+    "clock": "latencies came out negative",
+    "ledger-unbalanced": "our ledger does not add up",
+    "little": "our counting contradicts itself",
+    "foreign-messages": "something else used the queues",
+}
+
+
+def plain(code: str) -> str:
+    """Return what a health code means, in words; the code itself where there are none."""
+    return f"{_PLAIN[code]} ({code})" if code in _PLAIN else code
