@@ -25,6 +25,7 @@ SILENT = {"channel.open": spec.Channel.Open, "queue.declare": spec.Queue.Declare
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(control, "DELETE_TIMEOUT_S", 0.3)
     monkeypatch.setattr(control, "HANDSHAKE_TIMEOUT_S", 0.3)
 
 
@@ -48,6 +49,18 @@ def test_each_call_ends_and_names_what_was_not_answered(
     assert time.monotonic() - begun < 2
     server._thread.join(5)  # ends when its client hangs up
     assert not server._thread.is_alive()
+    server.stop()
+
+
+def test_a_deletion_may_take_longer_but_only_where_the_broker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent broker costs the time of one answer, however patient a deletion is."""
+    monkeypatch.setattr(control, "DELETE_TIMEOUT_S", 60.0)
+    monkeypatch.delitem(ANSWERS, spec.Queue.Declare)
+    server = Amqp091Server()
+    asked = _control(server)
+    asked.open()
+    with pytest.raises(SilentError, match=r"queue.declare \(passive\) within 0.3 s"):
+        asked.delete("q")
     server.stop()
 
 
@@ -92,7 +105,7 @@ def test_a_drop_says_nothing_to_the_broker(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_ctrl_c_ends_a_call_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A late answer can therefore not be taken for that of the next call."""
-    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 60.0)
+    monkeypatch.setattr(control, "DELETE_TIMEOUT_S", 60.0)
     server = Amqp091Server()
     asked = _control(server)
     asked.open()
