@@ -15,6 +15,9 @@ WATERMARK_SHARE = 0.6
 """Share of the memory cap at which publishers are blocked, always given in bytes: the
 relative default is 0.4 up to 3.x and 0.6 since 4.0, and counts the host's memory."""
 DISK_FREE_LIMIT = 50_000_000
+CONNECTION_LOG_LEVEL = "warning"
+"""At `info` each connection writes several lines, and a hundred at once overload Erlang's
+logger: it makes those who log wait, then drops lines of every kind."""
 NODE = "bench@localhost"
 
 
@@ -55,6 +58,7 @@ def config(settings: RabbitMQSettings, ports: Ports) -> str:
             "log.console = true",
             "log.console.level = info",
             "log.console.use_colors = off",
+            f"log.connection.level = {CONNECTION_LOG_LEVEL}",
             "",
         ]
     )
@@ -101,6 +105,7 @@ def asked(settings: RabbitMQSettings) -> dict[str, str]:
         "memory watermark": f"{watermark(settings)} bytes",
         "disk free limit": f"{DISK_FREE_LIMIT} bytes",
         "schedulers": str(settings.cpus),
+        "connection log": CONNECTION_LOG_LEVEL,
     }
 
 
@@ -108,11 +113,14 @@ def asked(settings: RabbitMQSettings) -> dict[str, str]:
 # `rabbitmqctl status` and `rabbitmq-diagnostics environment` make, without their second of start-up.
 INQUIRY = """\
 {ok, Credit} = application:get_env(rabbit, credit_flow_default_credit),
+{ok, Log} = application:get_env(rabbit, log),
+Connections = proplists:get_value(connection, proplists:get_value(categories, Log, []), []),
 lists:flatten(io_lib:format(
-  "schedulers=~w;memory watermark=~w bytes;disk free limit=~w bytes;credit flow=~w;Khepri=~w;emulator=~w",
+  "schedulers=~w;memory watermark=~w bytes;disk free limit=~w bytes;credit flow=~w;Khepri=~w;emulator=~w;"
+  "connection log=~w",
   [erlang:system_info(schedulers_online), vm_memory_monitor:get_memory_limit(),
    rabbit_disk_monitor:get_disk_free_limit(), Credit, rabbit_khepri:is_enabled(),
-   erlang:system_info(emu_flavor)])).
+   erlang:system_info(emu_flavor), proplists:get_value(level, Connections, info)])).
 """
 
 

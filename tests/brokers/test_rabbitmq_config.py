@@ -21,6 +21,13 @@ def test_config_listens_on_loopback_with_an_absolute_watermark() -> None:
     assert not any("relative" in line for line in lines)
 
 
+def test_connections_are_logged_from_warnings_on() -> None:
+    """A burst of connections would overload the logger with their `info` lines; all else is logged at `info`."""
+    lines = rabbitmq_config.config(SETTINGS, PORTS).splitlines()
+    assert "log.connection.level = warning" in lines
+    assert "log.console.level = info" in lines
+
+
 def test_environment_holds_every_port_on_loopback() -> None:
     """epmd, distribution and scheduler count are set, and the packaged environment is shut out."""
     environment = rabbitmq_config.environment(SETTINGS, PORTS, PurePosixPath("/run/bench"))
@@ -62,7 +69,8 @@ def test_addresses_are_version_2_over_amqp10_only() -> None:
 def test_every_setting_asked_is_among_those_reported() -> None:
     """What the server answers has the names under which it was asked, queue types aside."""
     answer = rabbitmq_config.answer(
-        '{ok, "schedulers=3;memory watermark=1 bytes;disk free limit=2 bytes;credit flow={400,200}"}'
+        '{ok, "schedulers=3;memory watermark=1 bytes;disk free limit=2 bytes;credit flow={400,200};'
+        'connection log=warning"}'
     )
     assert answer["credit flow"] == "{400,200}"
     asked = set(rabbitmq_config.asked(SETTINGS)) - {"transient queue", "durable queue"}
