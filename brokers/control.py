@@ -199,7 +199,8 @@ class Control:
         if connection is not None and not connection.is_closed:
             with contextlib.suppress(pika.exceptions.AMQPError, OSError):
                 _cut(connection, pika.exceptions.ConnectionClosedByClient(200, "dropped"))
-                connection.process_data_events(time_limit=0)  # pika closes the socket in its loop
+                # pika closes the socket in its loop; process_data_events can return before that.
+                connection._flush_output(lambda: False)  # noqa: SLF001  (returns once the connection is closed)
 
 
 class _UnansweredError(Exception):

@@ -103,6 +103,19 @@ def test_a_drop_says_nothing_to_the_broker(monkeypatch: pytest.MonkeyPatch) -> N
     assert heard == [False, True]
 
 
+def test_a_drop_closes_the_socket_after_a_refusal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that the broker closed leaves pika an event to tell, which must not end its loop too early."""
+    monkeypatch.setitem(ANSWERS, spec.Queue.Declare, lambda _: spec.Channel.Close(404, "no queue", 50, 10))
+    server = Amqp091Server()
+    asked = _control(server)
+    asked.open()
+    assert asked.depth("q") is None
+    asked.drop()
+    server._thread.join(5)
+    assert not server._thread.is_alive()
+    server.stop()
+
+
 def test_ctrl_c_ends_a_call_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A late answer can therefore not be taken for that of the next call."""
     monkeypatch.setattr(control, "DELETE_TIMEOUT_S", 60.0)
