@@ -62,7 +62,7 @@ def test_nothing_is_left_at_once(start_broker: Starter, settings: Settings, how:
     assert _nothing_left(pids, listeners, groups)
     assert broker.pids() == ()
     assert broker.failure() == "it was stopped"
-    said_goodbye = re.search(r"BRK-1005|vhost is stopping", broker.log()) is not None
+    said_goodbye = re.search(r"BRK-1005|Virtual host '/' is stopping", broker.log()) is not None
     assert said_goodbye == (how == "stop")
     assert any(broker.folder.rglob("*"))
     with pytest.raises(BrokerError, match="is not running"):
