@@ -1,5 +1,6 @@
 """One trial on a real broker: queues, workers, phases, telemetry, and what came of it."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -86,17 +87,10 @@ def run_trial(given: Conditions, broker: Broker) -> Raw:
     try:
         return _with_workers(given, broker)
     finally:
-        if broker.failure() is None:
-            for queue in given.queues:
-                _delete_quietly(broker, queue)
-
-
-def _delete_quietly(broker: Broker, queue: str) -> None:
-    # A broker that died meanwhile is reported by the trial itself; its queues went with it.
-    try:
-        broker.delete(queue)
-    except BrokerError:
-        return
+        # A broker that died or froze meanwhile is reported by the trial itself, and not asked again and again.
+        with contextlib.suppress(BrokerError):
+            for queue in given.queues if broker.failure() is None else ():
+                broker.delete(queue)
 
 
 def _with_workers(given: Conditions, broker: Broker) -> Raw:
