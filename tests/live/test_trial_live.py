@@ -26,14 +26,18 @@ RABBITMQ_091 = Target(name="r-091", broker="r", protocol="amqp091", driver="pika
 
 
 def trial(
-    broker: Broker, target: Target, work: dict[str, object], watch: Callable[[Live], None] = lambda _: None
+    broker: Broker,
+    target: Target,
+    work: dict[str, object],
+    watch: Callable[[Live], None] = lambda _: None,
+    scratch: Path | None = None,
 ) -> tuple[Concluded, Raw, Workload]:
     """Run one trial with a second of warm-up, and conclude it."""
     workload = Workload.model_validate({"name": "w", **work})
     queues = tuple(f"trial-{os.getpid()}-{time.monotonic_ns()}-{n}" for n in range(workload.queues))
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as own:
         given = Conditions(
-            target, workload, PLAN, SEED, queues, 0, known_warm=True, scratch=Path(scratch), watch=watch
+            target, workload, PLAN, SEED, queues, 0, known_warm=True, scratch=scratch or Path(own), watch=watch
         )  # fmt: skip
         raw = run_trial(given, broker)
     planned = PlannedTrial(index=0, repetition=0, target=target.name, workload="w", restart_broker=False)
@@ -156,16 +160,14 @@ def test_a_killed_worker_ends_the_trial_by_name(rabbitmq: Broker) -> None:
     assert not _workers()
 
 
-def test_a_worker_that_cannot_hand_over_spoils_the_trial(rabbitmq: Broker) -> None:
+def test_a_worker_that_cannot_hand_over_spoils_the_trial(rabbitmq: Broker, tmp_path: Path) -> None:
     """Without a consumer's account nothing may be called lost: the trial is invalid and says why."""
 
     def obstruct() -> None:
-        (account,) = [path for path in Path(tempfile.gettempdir()).glob("*/consumer-0.log") if path.parent.is_dir()]
-        (account.parent / "consumer-0.part").mkdir()
+        (tmp_path / "consumer-0.part").mkdir()  # where its account would be written
 
-    done, _, _ = trial(
-        rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 300}, "duration": "2s"}, _At(1, obstruct)
-    )
+    work = {"load": {"kind": "rate", "rate": 300}, "duration": "2s"}
+    done, _, _ = trial(rabbitmq, RABBITMQ_091, work, _At(1, obstruct), tmp_path)
     assert done.record.outcome is Outcome.WORKER_FAILED
     assert "consumer-0 ended with exit code 1" in done.record.reason
     assert done.record.ledger.lost == 0
