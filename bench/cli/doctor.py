@@ -1,6 +1,7 @@
 """`bench doctor`: what this machine lacks, and how to get it."""
 
 import typer
+from rich.text import Text
 
 from bench.cli.console import out
 from bench.doctor import examine
@@ -11,8 +12,8 @@ def doctor() -> None:
     missing = 0
     for check in examine():
         missing += not check.ok
-        mark = "[green]ok[/]     " if check.ok else "[red]missing[/]"
-        out.print(f"{mark}  {check.name}: {check.found}")
+        mark = ("ok     ", "green") if check.ok else ("missing", "red")
+        out.print(Text.assemble(mark, f"  {check.name}: {check.found}"))
         if not check.ok:
             out.print(f"         needed for {check.needed_for}; {check.how_to_get}")
     if missing:

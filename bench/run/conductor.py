@@ -112,8 +112,11 @@ class _Conductor:
         try:
             record = self._one(planned, target)
         except BrokerError as error:
-            self._start_failures.setdefault(target.broker, []).append(str(error))
-            self._watch.say(str(error))
+            failures = self._start_failures.setdefault(target.broker, [])
+            failures.append(str(error))
+            # The reason is told once, at the end of the run, where it is not scrolled away.
+            last = len(failures) >= _MOST_START_FAILURES
+            self._watch.say(f"{target.broker} failed: {'its trials are left out' if last else 'trying once more'}")
             return
         self._watch.end(record)
 
