@@ -108,7 +108,7 @@ def _sweep(question: Question, data: Dataset, styles: dict[str, Style]) -> Figur
     trials = data.trials[data.trials["usable"]]
     latency = data.latency.merge(trials[["run_id", "index"]], on=["run_id", "index"])
     figure, (upper, lower) = theme.figure(4.6, rows=2)
-    figure.subplots_adjust(0.15, 0.12, 0.745, 0.97, hspace=0.12)
+    figure.subplots_adjust(0.2, 0.12, 0.745, 0.97, hspace=0.12)
     sweep.draw_throughput(upper, trials, styles, bounds)
     sweep.draw_latency(lower, latency, styles, bounds, labels=False)
     upper.label_outer()
