@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from bench.stamp import SIZE as STAMP_SIZE
 from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration
 from brokers.settings import BrokerName, Frozen, QpidBrokerJSettings, RabbitMQSettings
 
-STAMP_SIZE = 32
 
 
 def _whole_seconds(ns: int) -> int:
