@@ -15,7 +15,6 @@ from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_
 from brokers.settings import BrokerName, Frozen, QpidBrokerJSettings, RabbitMQSettings
 
 
-
 def _whole_seconds(ns: int) -> int:
     if ns % NS_PER_S:
         message = f"{ns / NS_PER_S} s: whole seconds, as latency is logged by the second"
