@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from bench.record import hlog
 from bench.record.histogram import Seconds
-from bench.results import SCHEMA_VERSION, TIMELINE_COLUMNS, RunRecord, TrialRecord
+from bench.results import SCHEMA_VERSION, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
 
 
 class ArchiveError(Exception):
@@ -46,6 +46,11 @@ class Run:
     trials: tuple[Trial, ...]
     unreadable: tuple[str, ...] = ()
     attempts: tuple[str, ...] = ()
+
+    def left(self) -> tuple[PlannedTrial, ...]:
+        """Return the planned trials that have no valid result yet, in their order."""
+        done = {trial.record.index for trial in self.trials if trial.record.valid}
+        return tuple(planned for planned in self.record.plan if planned.index not in done)
 
 
 def create(folder: Path, record: RunRecord, scenario_text: str) -> None:

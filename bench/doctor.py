@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.cache import cache_root
+
 PYTHON_AT_LEAST = (3, 11)
 DISK_AT_LEAST = 2 * 1000**3
 """Bytes: an image, what it is built from, and results."""
@@ -62,16 +64,11 @@ def examine() -> list[Check]:
     return [
         *checks,
         check_sandbox(),
-        check_disk(cache_folder()),
+        check_disk(cache_root()),
         check_control_group(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")),
         check_cpus(len(os.sched_getaffinity(0))),
         check_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
     ]
-
-
-def cache_folder() -> Path:
-    """Return the folder that images and compiled code are kept in."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "busbench"
 
 
 def check_python(version: tuple[int, ...]) -> Check:

@@ -7,13 +7,14 @@ temporary one where that cannot be written. Nothing but compilation lives here.
 """
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
+
+from bench.cache import cache_root
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _HERE = Path(__file__).parent
@@ -28,8 +29,7 @@ def _digest() -> str:
 
 
 def _cache_folder() -> Path:
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = home / "busbench" / "kernels" / _digest()
+    folder = cache_root() / "kernels" / _digest()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

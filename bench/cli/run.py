@@ -118,8 +118,7 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
     except archive.ArchiveError as error:
         fail(EXIT_USAGE, str(error))
     if plan_only:
-        done = {trial.record.index for trial in begun.trials if trial.record.valid}
-        _print_plan(begun.record.scenario, tuple(p for p in begun.record.plan if p.index not in done))
+        _print_plan(begun.record.scenario, begun.left())
         return
     images = _images(begun.record.scenario)
     changed = [
@@ -137,8 +136,7 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
 
 
 def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
-    done = {trial.record.index for trial in archive.read(folder).trials if trial.record.valid}
-    left = tuple(planned for planned in record.plan if planned.index not in done)
+    left = archive.read(folder).left()
     started = time.monotonic()
     try:
         with Progress(estimate_ns(record.scenario, left) / NS_PER_S) as progress:

@@ -95,8 +95,7 @@ class _Conductor:
         self._token = secrets.token_hex(3)
 
     def run_all(self) -> RunEnd:
-        done = {trial.record.index for trial in archive.read(self._folder).trials if trial.record.valid}
-        left = [planned for planned in self._run.plan if planned.index not in done]
+        left = archive.read(self._folder).left()
         try:
             for number, planned in enumerate(left, start=1):
                 self._next(planned, number, len(left))

@@ -13,13 +13,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.cache import cache_root
+
 _LOCK = "lock"
 
 
 def scratch_root() -> Path:
     """Return the folder that holds the scratch folders of all runs."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "busbench" / "runs"
+    return cache_root() / "runs"
 
 
 @contextlib.contextmanager

@@ -152,17 +152,13 @@ class _Course:
 
     def run(self) -> Raw:
         """Wait for readiness, conduct the phases, collect."""
-        given = self._given
-        confirms = given.workload.confirm_window > 0
         start_ns = time.monotonic_ns()
-        rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
-        control = Control(given.workload, rule, start_ns, given.plan.drain, confirms=confirms)
+        rule, control = self._direct(start_ns)
         try:
             self._crew.start()
             self._await_ready()
             start_ns = time.monotonic_ns() + _START_DELAY_NS
-            rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
-            control = Control(given.workload, rule, start_ns, given.plan.drain, confirms=confirms)
+            rule, control = self._direct(start_ns)
             self._board.start(start_ns)
             self._started = True
             self._conduct(control, start_ns)
@@ -171,6 +167,13 @@ class _Course:
         self._board.stop()
         self._dismiss(control)
         return Raw(self._crew.accounts(), start_ns, control, rule, self._sampler.samples, self._left())
+
+    def _direct(self, start_ns: int) -> tuple[WarmRule, Control]:
+        """Return what decides the phases of a schedule that starts at `start_ns`."""
+        given = self._given
+        rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
+        confirms = given.workload.confirm_window > 0
+        return rule, Control(given.workload, rule, start_ns, given.plan.drain, confirms=confirms)
 
     def _dismiss(self, control: Control) -> None:
         """See every worker off; one that leaves badly spoils a trial that seemed complete."""

@@ -133,15 +133,6 @@ def test_disk_is_that_of_the_nearest_folder_that_exists(tmp_path: Path, monkeypa
     assert seen == [tmp_path, tmp_path]
 
 
-def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """XDG_CACHE_HOME moves the cache; without it the cache is in the home folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
-    assert doctor.cache_folder() == Path("/elsewhere/busbench")
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert doctor.cache_folder() == Path("/home/somebody/.cache/busbench")
-
-
 def test_a_memory_hierarchy_of_version_1_is_found(tmp_path: Path) -> None:
     """With cgroup v1 our own group of the memory controller can be written."""
     (tmp_path / "own").write_text("4:cpu,cpuacct:/a\n3:memory:/a\n0::/\n")
