@@ -1,0 +1,145 @@
+"""The way of nearly every message, compiled: basic.deliver in three whole frames, and the acknowledgement owed for it.
+
+`take_whole` only uses up what it is sure of; anything else (a body in pieces, another
+method, a fault) it leaves to the state machine in `amqp091_scan`, which knows every case.
+"""
+
+from bench.kernels import kernel
+from bench.wire.amqp091_layout import (
+    ACK_BATCH,
+    CHANNEL,
+    CHANNELS,
+    DELIVERED,
+    FIRST_LANE,
+    FRAME_MAX,
+    LAST_NS,
+    LAST_TAG,
+    OUT,
+    OWN,
+    PHASE,
+    SETTLED_ROWS,
+    UNACKED,
+    Phase,
+)
+from bench.wire.octets import STAMP, Int64, Octets, get16, get32, get63, octet, put32, put64, read_stamp
+
+FRAME_HEADER = 7
+"""Octets before a frame's payload: type, channel, size."""
+FRAME_EXTRA = 8
+"""Octets of a frame beside its payload."""
+END_OCTET = 0xCE
+METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
+BASIC = 60
+PUBLISH, RETURN, DELIVER, GET_OK, ACK, NACK = 40, 50, 60, 71, 80, 120
+ACK_FRAME = 21
+"""Octets of a basic.ack frame."""
+
+_AWAIT_METHOD = int(Phase.METHOD)
+_DELIVERY = (BASIC << 16) | DELIVER
+_HEADER_LEAST = 14
+
+
+@kernel
+def put_ack(out: Octets, at: int, channel: int, tag: int, multiple: int) -> int:
+    """Write a basic.ack frame; return the offset behind it."""
+    out[at] = METHOD
+    out[at + 1] = (channel >> 8) & 0xFF
+    out[at + 2] = channel & 0xFF
+    put32(out, at + 3, ACK_FRAME - FRAME_EXTRA)
+    put32(out, at + 7, (BASIC << 16) | ACK)
+    put64(out, at + 11, tag)
+    out[at + 19] = multiple
+    out[at + 20] = END_OCTET
+    return at + ACK_FRAME
+
+
+@kernel
+def acknowledge(lanes: Int64, lane: int, out: Octets, at: int) -> int:
+    """Acknowledge what was delivered to a lane and was not yet; return the offset behind the frame."""
+    multiple = 1 if lanes[lane, UNACKED] > 1 else 0
+    lanes[lane, UNACKED] = 0
+    return put_ack(out, at, lanes[lane, CHANNEL], lanes[lane, LAST_TAG], multiple)
+
+
+@kernel
+def owe_ack(lanes: Int64, lane: int, cursor: Int64, acks: Octets, tag: int, now_ns: int) -> None:
+    """Count a message that wants an acknowledgement, and give it when a batch is full."""
+    if lanes[lane, ACK_BATCH]:
+        lanes[lane, LAST_TAG] = tag
+        lanes[lane, LAST_NS] = now_ns
+        lanes[lane, UNACKED] += 1
+        if lanes[lane, UNACKED] >= lanes[lane, ACK_BATCH]:
+            cursor[OUT] = acknowledge(lanes, lane, acks, cursor[OUT])
+
+
+@kernel
+def delivered(
+    lanes: Int64, lane: int, rows: Int64, cursor: Int64, acks: Octets, tag: int, redelivered: int, now_ns: int
+) -> None:
+    """End the row of deliveries whose stamp was just read."""
+    row = cursor[DELIVERED]
+    rows[SETTLED_ROWS, row] = lanes[lane, OWN]
+    rows[SETTLED_ROWS + 5, row] = now_ns
+    rows[SETTLED_ROWS + 6, row] = redelivered
+    cursor[DELIVERED] = row + 1
+    owe_ack(lanes, lane, cursor, acks, tag, now_ns)
+
+
+@kernel
+def _body_frame(buf: Octets, at: int, end: int, channel: int, largest: int) -> int:
+    """Return the offset of a whole body frame, all of a body with room for a stamp, behind the header frame at `at`.
+
+    -1 stands for anything else.
+    """
+    if end - at < FRAME_EXTRA + _HEADER_LEAST or buf[at] != HEADER or get16(buf, at + 1) != channel:
+        return -1
+    size, length = get32(buf, at + 3), get63(buf, at + FRAME_HEADER + 4)
+    if size < _HEADER_LEAST or size > largest or get16(buf, at + FRAME_HEADER) != BASIC or length < STAMP:
+        return -1
+    body = at + FRAME_EXTRA + size
+    if end - body - FRAME_EXTRA < length or buf[body - 1] != END_OCTET or buf[body] != BODY:
+        return -1
+    if get16(buf, body + 1) != channel or get32(buf, body + 3) != length or length > largest:
+        return -1
+    return body if buf[body + FRAME_HEADER + length] == END_OCTET else -1
+
+
+@kernel
+def take_whole(
+    buf: Octets,
+    at: int,
+    end: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    rows: Int64,
+    cursor: Int64,
+    acks: Octets,
+    now_ns: int,
+) -> int:
+    """Use up messages of ours that lie whole at `at` and behind it; return the offset behind the last of them.
+
+    Arguments are those of `amqp091_scan.scan`.
+    """
+    first, channels, largest = conns[conn, FIRST_LANE], conns[conn, CHANNELS], conns[conn, FRAME_MAX] - FRAME_EXTRA
+    acks_end = len(acks) - ACK_FRAME
+    while cursor[DELIVERED] < rows.shape[1] and cursor[OUT] <= acks_end and end - at > FRAME_EXTRA + 4:
+        channel, size = get16(buf, at + 1), get32(buf, at + 3)
+        header = at + FRAME_EXTRA + size
+        if buf[at] != METHOD or channel == 0 or channel > channels or size > largest or header >= end:
+            break
+        tag_at = at + FRAME_HEADER + 5 + octet(buf, at + FRAME_HEADER + 4)
+        lane = first + channel - 1
+        if (
+            get32(buf, at + FRAME_HEADER) != _DELIVERY
+            or tag_at + 9 > header - 1
+            or buf[header - 1] != END_OCTET
+            or lanes[lane, PHASE] != _AWAIT_METHOD
+        ):
+            break
+        body = _body_frame(buf, header, end, channel, largest)
+        if body < 0 or not read_stamp(buf, body + FRAME_HEADER, rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
+            break
+        delivered(lanes, lane, rows, cursor, acks, get63(buf, tag_at), octet(buf, tag_at + 8) & 1, now_ns)
+        at = body + FRAME_EXTRA + get32(buf, body + 3)
+    return at

@@ -1,0 +1,139 @@
+"""What the compiled AMQP 0-9-1 codec keeps, and where: columns of its tables, statuses, faults.
+
+All state lies in tables owned by the caller, so that ten thousand connections need no
+object each: a row of `conns` a connection, a row of `lanes` a channel. The channels of a
+connection are numbered from 1 without gaps, and channel c has row FIRST_LANE + c - 1.
+"""
+
+from enum import IntEnum
+
+# --- conns: int64 (connections, CONN_WIDTH) ------------------------------------------------
+
+FIRST_LANE = 0
+"""Row of the lane on channel 1."""
+CHANNELS = 1
+"""Number of channels."""
+FRAME_MAX = 2
+"""Largest frame the peer may send, octets, header and end included (connection.tune)."""
+IN_FRAME = 3
+"""1 while a body frame has begun and its end octet has not come."""
+FRAME_LEFT = 4
+"""Payload octets of that frame that have not come."""
+FRAME_LANE = 5
+"""Row of the lane that frame belongs to."""
+HEARTBEATS = 6
+"""Heartbeat frames received."""
+CONN_WIDTH = 7
+
+# --- lanes: int64 (lanes, LANE_WIDTH) ------------------------------------------------------
+
+PHASE = 0
+"""What the channel waits for: a `Phase`."""
+KIND = 1
+"""Method that began the content under way: DELIVER, GET_OK or RETURN."""
+BODY_LEFT = 2
+"""Body octets that have not come."""
+HEAD = 3
+"""Octets of the stamp gathered so far, of a body that comes in pieces."""
+REDELIVERED = 4
+TAG = 5
+"""Delivery tag of the content under way."""
+UNACKED = 6
+"""Messages delivered and not yet acknowledged."""
+LAST_TAG = 7
+"""Delivery tag of the last message that was delivered whole."""
+ACK_BATCH = 8
+"""Messages acknowledged at once; 0 = none is."""
+LAST_NS = 9
+"""When the last message was delivered."""
+PUBLISHED = 10
+"""Delivery tag of the last message published (https://www.rabbitmq.com/docs/confirms)."""
+OLDEST = 11
+"""Lowest tag not yet settled; PUBLISHED + 1 where all are."""
+IN_FLIGHT = 12
+"""Messages published and not yet settled."""
+CHANNEL = 13
+PRODUCER = 14
+"""Number of the producer in the whole trial, for stamps."""
+OWN = 15
+"""Number of the lane among the producing or consuming lanes of the port, for rows."""
+PREFIX = 16
+"""Octets of the lane's row of prefixes."""
+LANE_WIDTH = 17
+
+
+class Phase(IntEnum):
+    """What a channel waits for."""
+
+    METHOD = 0
+    HEADER = 1
+    BODY = 2
+
+
+# --- rows: int64 (ROWS_WIDTH, capacity), columns of what `poll` returns --------------------
+
+SETTLED_ROWS = 4
+"""Rows 0 to 3: lane, seq, outcome, at_ns."""
+ROWS_WIDTH = 11
+"""Rows 4 to 10: lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered."""
+
+# --- cursor: int64 (CURSOR_WIDTH,) ---------------------------------------------------------
+
+SETTLED = 0
+"""Settlements in `rows`."""
+DELIVERED = 1
+"""Deliveries in `rows`."""
+FOREIGN = 2
+"""Bodies without our stamp."""
+TAKEN = 3
+"""Offset behind the last octet that was used up."""
+FRAME_START = 4
+FRAME_END = 5
+"""Bounds of the control frame that stopped the scan."""
+OUT = 6
+"""Octets of acknowledgements written."""
+CURSOR_WIDTH = 7
+
+# --- the confirm ring: int64 (lanes, power of two); tag t of a lane lies at t & mask --------
+
+STATE_BITS = 2
+FREE, WAITING, CAME_BACK = 0, 1, 2
+"""Lower two bits of an entry; the sequence number stands above them."""
+
+
+class Status(IntEnum):
+    """Why a scan stopped; below 0 the octets are at fault."""
+
+    MORE = 0
+    """All that could be used up was: the rest is an unfinished frame."""
+    CONTROL = 1
+    """A frame that the caller must act on lies at FRAME_START."""
+    FULL = 2
+    """No room for rows or acknowledgements: take them out, then scan on from TAKEN."""
+    BAD_TYPE = -1
+    BAD_END = -2
+    TOO_LARGE = -3
+    BAD_CHANNEL = -4
+    SHORT = -5
+    UNEXPECTED_METHOD = -6
+    UNEXPECTED_HEADER = -7
+    UNEXPECTED_BODY = -8
+    BAD_CLASS = -9
+    BODY_TOO_LONG = -10
+    BODY_SIZE = -11
+
+
+FAULTS = {
+    Status.BAD_TYPE: "a frame of no known type",
+    Status.BAD_END: "a frame that does not end with 0xCE",
+    Status.TOO_LARGE: "a frame larger than was agreed",
+    Status.BAD_CHANNEL: "content on a channel that is not open",
+    Status.SHORT: "a frame too short for its method",
+    Status.UNEXPECTED_METHOD: "a method in the midst of a message",
+    Status.UNEXPECTED_HEADER: "a header frame without a method that announces content",
+    Status.UNEXPECTED_BODY: "a body frame without a header",
+    Status.BAD_CLASS: "a content header that is not of class basic",
+    Status.BODY_TOO_LONG: "a body longer than its header says",
+    Status.BODY_SIZE: "a body size beyond 2^63",
+}
+"""What the peer sent, by status (AMQP 0-9-1 specification, 2.3.5 and 4.2)."""

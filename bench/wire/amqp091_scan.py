@@ -1,0 +1,348 @@
+"""Finding deliveries, confirms and acknowledgements in a buffer of AMQP 0-9-1 frames, compiled.
+
+`scan` uses up whole method and header frames, and body frames as they come, octet by
+octet if need be, so that a body of any size is never gathered. What it makes of them are
+rows; any frame that is not about messages stops it and is left to the caller. The octets
+are those of a peer that may be broken or hostile: nothing is read behind `end`, and every
+length is looked at before it is believed.
+
+Sources: AMQP 0-9-1 specification, 2.3.5 (frames), 4.2.6 (content), and its XML for the
+arguments of methods; the layout of the tables is in `amqp091_layout`.
+"""
+
+from bench.drivers.base import Outcome
+from bench.kernels import kernel
+from bench.wire.amqp091_deliver import (
+    ACK,
+    ACK_FRAME,
+    BASIC,
+    BODY,
+    DELIVER,
+    END_OCTET,
+    FRAME_EXTRA,
+    FRAME_HEADER,
+    GET_OK,
+    HEADER,
+    HEARTBEAT,
+    METHOD,
+    NACK,
+    RETURN,
+    delivered,
+    owe_ack,
+    take_whole,
+)
+from bench.wire.amqp091_layout import (
+    BODY_LEFT,
+    CHANNELS,
+    DELIVERED,
+    FIRST_LANE,
+    FOREIGN,
+    FRAME_END,
+    FRAME_LANE,
+    FRAME_LEFT,
+    FRAME_MAX,
+    FRAME_START,
+    HEAD,
+    HEARTBEATS,
+    IN_FRAME,
+    KIND,
+    OUT,
+    PHASE,
+    REDELIVERED,
+    SETTLED_ROWS,
+    TAG,
+    TAKEN,
+    Phase,
+    Status,
+)
+from bench.wire.amqp091_settle import note_returned, settle
+from bench.wire.octets import STAMP, Int64, Octets, copy, get16, get32, get63, octet, read_stamp, stamp_seq
+
+_CONFIRMED = int(Outcome.CONFIRMED)
+_REFUSED = int(Outcome.REFUSED)
+_AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(Phase.METHOD), int(Phase.HEADER), int(Phase.BODY)
+_MORE, _CONTROL, _FULL = int(Status.MORE), int(Status.CONTROL), int(Status.FULL)
+_BAD_TYPE, _BAD_END, _TOO_LARGE = int(Status.BAD_TYPE), int(Status.BAD_END), int(Status.TOO_LARGE)
+_BAD_CHANNEL, _SHORT = int(Status.BAD_CHANNEL), int(Status.SHORT)
+_UNEXPECTED_METHOD, _UNEXPECTED_HEADER = int(Status.UNEXPECTED_METHOD), int(Status.UNEXPECTED_HEADER)
+_UNEXPECTED_BODY, _BAD_CLASS = int(Status.UNEXPECTED_BODY), int(Status.BAD_CLASS)
+_BODY_TOO_LONG, _BODY_SIZE = int(Status.BODY_TOO_LONG), int(Status.BODY_SIZE)
+_HEADER_LEAST = 14  # class, weight, body size, property flags
+_BODY_SIZE_LARGEST = 0x7FFF_FFFF_FFFF_FFFF
+
+
+@kernel
+def _complete(
+    buf: Octets, at: int, lanes: Int64, lane: int, ring: Int64, rows: Int64, cursor: Int64, acks: Octets, now_ns: int
+) -> None:
+    """End the content of a lane; its stamp, where it is long enough for one, begins at `at` of `buf`."""
+    lanes[lane, PHASE] = _AWAIT_METHOD
+    whole = lanes[lane, HEAD] == STAMP
+    if lanes[lane, KIND] == RETURN:
+        seq = stamp_seq(buf, at) if whole else -1
+        if seq >= 0:
+            note_returned(lanes, lane, ring, seq)
+    elif whole and read_stamp(buf, at, rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
+        delivered(lanes, lane, rows, cursor, acks, lanes[lane, TAG], lanes[lane, REDELIVERED], now_ns)
+    else:
+        cursor[FOREIGN] += 1
+        owe_ack(lanes, lane, cursor, acks, lanes[lane, TAG], now_ns)
+
+
+@kernel
+def _flag_after_tag(buf: Octets, at: int, end: int, before: int) -> int:
+    """Return the offset of a tag and its octet of bits, `before` short strings on; -1 where there is none."""
+    for _ in range(before):
+        if at >= end:
+            return -1
+        at += 1 + octet(buf, at)
+    return at if at + 9 <= end else -1
+
+
+@kernel
+def _method(
+    buf: Octets, at: int, end: int, lanes: Int64, lane: int, ring: Int64, rows: Int64, cursor: Int64, now_ns: int
+) -> int:
+    """Act on a method of class basic whose arguments are at..end; return a status."""
+    method = get16(buf, at - 2)
+    if method in (ACK, NACK):
+        if end - at < 9:  # noqa: PLR2004  (a tag and an octet of bits)
+            return _SHORT
+        outcome = _CONFIRMED if method == ACK else _REFUSED
+        multiple = (octet(buf, at + 8) & 1) == 1
+        whole = settle(lanes, lane, ring, rows, cursor, get63(buf, at), multiple, outcome, now_ns)
+        return _MORE if whole else _FULL
+    if method in (DELIVER, GET_OK):
+        tag_at = _flag_after_tag(buf, at, end, 1 if method == DELIVER else 0)
+        if tag_at < 0:
+            return _SHORT
+        lanes[lane, TAG] = get63(buf, tag_at)
+        lanes[lane, REDELIVERED] = octet(buf, tag_at + 8) & 1
+    elif method != RETURN:
+        return _CONTROL
+    lanes[lane, KIND] = method
+    lanes[lane, PHASE] = _AWAIT_HEADER
+    return _MORE
+
+
+@kernel
+def _body(
+    buf: Octets,
+    at: int,
+    size: int,
+    lanes: Int64,
+    lane: int,
+    heads: Octets,
+    ring: Int64,
+    rows: Int64,
+    cursor: Int64,
+    acks: Octets,
+    now_ns: int,
+) -> None:
+    """Use up `size` octets of a body."""
+    left = lanes[lane, BODY_LEFT] - size
+    lanes[lane, BODY_LEFT] = left
+    head = lanes[lane, HEAD]
+    if head == 0 and left == 0 and size >= STAMP:
+        lanes[lane, HEAD] = STAMP
+        _complete(buf, at, lanes, lane, ring, rows, cursor, acks, now_ns)
+        return
+    take = min(STAMP - head, size)
+    copy(heads, lane * STAMP + head, buf, at, take)
+    lanes[lane, HEAD] = head + take
+    if left == 0:
+        _complete(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
+
+
+@kernel
+def _begin_body(lanes: Int64, lane: int, buf: Octets, at: int, size: int) -> int:
+    """Act on a content header of `size` octets at `at`; return a status."""
+    if lanes[lane, PHASE] != _AWAIT_HEADER:
+        return _UNEXPECTED_HEADER
+    if size < _HEADER_LEAST:
+        return _SHORT
+    if get16(buf, at) != BASIC:
+        return _BAD_CLASS
+    length = get63(buf, at + 4)
+    if length == _BODY_SIZE_LARGEST:
+        return _BODY_SIZE
+    lanes[lane, BODY_LEFT] = length
+    lanes[lane, HEAD] = 0
+    lanes[lane, PHASE] = _AWAIT_BODY
+    return _MORE
+
+
+@kernel
+def _content(
+    buf: Octets,
+    at: int,
+    end: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    heads: Octets,
+    ring: Int64,
+    rows: Int64,
+    cursor: Int64,
+    acks: Octets,
+    now_ns: int,
+) -> tuple[int, int]:
+    """Act on the body frame at `at`, whole or begun; return a status and the offset behind what was used up."""
+    channel, size, payload = get16(buf, at + 1), get32(buf, at + 3), at + FRAME_HEADER
+    lane = conns[conn, FIRST_LANE] + channel - 1
+    status = _MORE
+    if channel == 0 or channel > conns[conn, CHANNELS]:
+        status = _BAD_CHANNEL
+    elif lanes[lane, PHASE] != _AWAIT_BODY:
+        status = _UNEXPECTED_BODY
+    elif size > lanes[lane, BODY_LEFT]:
+        status = _BODY_TOO_LONG
+    elif end - payload <= size:
+        conns[conn, IN_FRAME] = 1
+        conns[conn, FRAME_LEFT] = size
+        conns[conn, FRAME_LANE] = lane
+        at = payload
+    elif buf[payload + size] != END_OCTET:
+        status = _BAD_END
+    else:
+        if size:
+            _body(buf, payload, size, lanes, lane, heads, ring, rows, cursor, acks, now_ns)
+        at = payload + size + 1
+    return status, at
+
+
+@kernel
+def _go_on(
+    buf: Octets,
+    at: int,
+    end: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    heads: Octets,
+    ring: Int64,
+    rows: Int64,
+    cursor: Int64,
+    acks: Octets,
+    now_ns: int,
+) -> tuple[int, int]:
+    """Use up what has come of a body frame that has begun; as `_content`."""
+    left = conns[conn, FRAME_LEFT]
+    size = min(left, end - at)
+    if size:
+        conns[conn, FRAME_LEFT] = left - size
+        _body(buf, at, size, lanes, conns[conn, FRAME_LANE], heads, ring, rows, cursor, acks, now_ns)
+        at += size
+    if size < left or at >= end:
+        return _MORE, at
+    if buf[at] != END_OCTET:
+        return _BAD_END, at
+    conns[conn, IN_FRAME] = 0
+    return _MORE, at + 1
+
+
+@kernel
+def _whole(
+    buf: Octets,
+    at: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    heads: Octets,
+    ring: Int64,
+    rows: Int64,
+    cursor: Int64,
+    acks: Octets,
+    now_ns: int,
+) -> int:
+    """Act on the whole method, header or heartbeat frame at `at`; return a status."""
+    kind, channel, size, payload = octet(buf, at), get16(buf, at + 1), get32(buf, at + 3), at + FRAME_HEADER
+    is_open = 0 < channel <= conns[conn, CHANNELS]
+    lane = conns[conn, FIRST_LANE] + channel - 1
+    status = _MORE
+    if buf[payload + size] != END_OCTET:
+        status = _BAD_END
+    elif kind == HEARTBEAT:
+        conns[conn, HEARTBEATS] += 1
+    elif kind == HEADER:
+        status = _begin_body(lanes, lane, buf, payload, size) if is_open else _BAD_CHANNEL
+        if status == _MORE and lanes[lane, BODY_LEFT] == 0:
+            _complete(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
+    elif size < 4:  # noqa: PLR2004  (class and method)
+        status = _SHORT
+    elif not is_open or get16(buf, payload) != BASIC:
+        status = _CONTROL
+    elif lanes[lane, PHASE] != _AWAIT_METHOD:
+        status = _UNEXPECTED_METHOD
+    else:
+        status = _method(buf, payload + 4, payload + size, lanes, lane, ring, rows, cursor, now_ns)
+    return status
+
+
+@kernel
+def _known(kind: int) -> bool:
+    return kind in (METHOD, HEADER, BODY, HEARTBEAT)
+
+
+@kernel
+def scan(
+    buf: Octets,
+    start: int,
+    end: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    heads: Octets,
+    ring: Int64,
+    rows: Int64,
+    cursor: Int64,
+    acks: Octets,
+    now_ns: int,
+) -> int:
+    """Use up the frames in buf[start:end] of one connection; return a `Status`.
+
+    cursor[TAKEN] is where it stopped. After MORE the octets from there on are the beginning
+    of a frame: put the next ones behind them. Body octets are never left over.
+
+    Args:
+        buf: uint8, what was received.
+        start: first octet to use.
+        end: offset behind the last octet.
+        conns: int64 (connections, CONN_WIDTH).
+        conn: row of the connection.
+        lanes: int64 (lanes, LANE_WIDTH).
+        heads: uint8 (32 x lanes,), stamps of bodies that come in pieces.
+        ring: int64 (lanes, power of two), unsettled messages.
+        rows: int64 (ROWS_WIDTH, capacity), see `amqp091_layout`.
+        cursor: int64 (CURSOR_WIDTH,).
+        acks: uint8, where acknowledgements are written, 21 octets each.
+        now_ns: when the octets were read, monotonic ns.
+    """
+    at, status, moved = start, _MORE, True
+    largest = conns[conn, FRAME_MAX] - FRAME_EXTRA
+    acks_end = len(acks) - ACK_FRAME
+    while status == _MORE and moved and at < end:
+        begin = at
+        if cursor[DELIVERED] >= rows.shape[1] or cursor[OUT] > acks_end:
+            status = _FULL
+        elif conns[conn, IN_FRAME]:
+            status, at = _go_on(buf, at, end, conns, conn, lanes, heads, ring, rows, cursor, acks, now_ns)
+        elif not _known(octet(buf, at)):
+            status = _BAD_TYPE
+        elif end - at >= FRAME_HEADER:
+            size = get32(buf, at + 3)
+            if size > largest:
+                status = _TOO_LARGE
+            elif buf[at] == BODY:
+                status, at = _content(buf, at, end, conns, conn, lanes, heads, ring, rows, cursor, acks, now_ns)
+            elif end - at >= FRAME_EXTRA + size:
+                at = take_whole(buf, at, end, conns, conn, lanes, rows, cursor, acks, now_ns)
+                if at == begin:
+                    status = _whole(buf, at, conns, conn, lanes, heads, ring, rows, cursor, acks, now_ns)
+                    at += FRAME_EXTRA + size if status == _MORE else 0
+        moved = at > begin
+    cursor[TAKEN] = at
+    if status == _CONTROL:
+        cursor[FRAME_START] = at
+        cursor[FRAME_END] = at + FRAME_EXTRA + get32(buf, at + 3)
+    return status
