@@ -5,6 +5,25 @@ from typing import Literal
 from urllib.parse import quote
 
 Protocol = Literal["amqp091", "amqp10"]
+Sasl = Literal["plain", "external", "anonymous"]
+"""How a client says who it is: by password, by the certificate it showed, or not at all
+(RFC 4616, RFC 4422 appendix A, RFC 4505)."""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """What a client needs to talk TLS to a broker; files are PEM."""
+
+    ca_file: str | None
+    """Certificates of the authorities that are trusted; None = those of the system."""
+    cert_file: str | None = None
+    """The client's own certificate, for brokers that ask for one."""
+    key_file: str | None = None
+    """The key of that certificate; None = it is in the same file."""
+    server_name: str | None = None
+    """The name that the broker's certificate must carry; None = the endpoint's host."""
+    verify: bool = True
+    """Whether the broker's certificate is checked at all."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +46,10 @@ class Endpoint:
     """1.0: what stands before the percent-encoded queue name (`/queues/` on RabbitMQ 4)."""
     confirms_unadvertised: bool = False
     """0-9-1: confirm.select works although server-properties do not say so (Broker-J)."""
+    tls: Tls | None = None
+    """None: plain TCP."""
+    sasl: Sasl = "plain"
+    """The one SASL mechanism that is used; only `plain` sends user name and password."""
 
     def address(self, queue: str) -> str:
         """Return the address of a queue: an AMQP 1.0 node, or a 0-9-1 routing key.

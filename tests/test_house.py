@@ -27,6 +27,7 @@ BROKERS_ALLOWED = {
         "bench.consistency",  # what settings of brokers and workloads forbid together
     ),
     "brokers.endpoint": ("bench.drivers",),
+    "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection
 }
 REPORTS_READ = (
     "bench.results",
@@ -106,9 +107,7 @@ def fault(found: Import) -> str | None:
         and not within(name, *REPORTS_READ),
         "only bench.cli imports reports": within(name, "reports") and not within(importer, "reports", "bench.cli"),
         "drivers never import bench.run": within(importer, "bench.drivers") and within(name, "bench.run"),
-        "only bench.run and bench.cli import brokers, beside brokers.settings and brokers.endpoint": within(
-            importer, "bench"
-        )
+        "only bench.run and bench.cli import brokers, beside what is allowed above": within(importer, "bench")
         and within(name, "brokers")
         and not within(importer, "bench.run", "bench.cli")
         and not within(name, *allowed),
