@@ -73,6 +73,8 @@ class PortSpec:
             for (0-9-1 without confirm.select, 1.0 pre-settled).
         prefetch: messages a consuming lane may hold unacknowledged.
         ack_batch: messages acknowledged at once; 0 = automatic (1.0: pre-settled).
+        lanes_per_connection: lanes that share a connection, where the driver can (0-9-1: a
+            channel each, 1.0: a link each).
         wake_fd: an eventfd that ends `poll` early when readable; the port reads it empty.
         options: what only one driver understands, by name.
     """
@@ -85,6 +87,7 @@ class PortSpec:
     confirm_window: int = 256
     prefetch: int = 1_000
     ack_batch: int = 64
+    lanes_per_connection: int = 1
     wake_fd: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 

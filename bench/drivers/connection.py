@@ -84,6 +84,15 @@ def connect(endpoint: Endpoint) -> socket.socket:
     return stream
 
 
+def ending(kind: type[DriverError], endpoint: Endpoint, owner: str, queue: str, detail: str) -> DriverError:
+    """Return the error that says how a lane ended: `Refused`, or lost."""
+    verb = "refused" if kind is Refused else "dropped"
+    return kind(
+        f"broker at {address(endpoint)} {verb} {owner} of queue {queue!r}"
+        f" over {_PROTOCOL_NAMES[endpoint.protocol]}: {detail}"
+    )
+
+
 class Connection(ABC):
     """One connection, from connect to close.
 
@@ -155,14 +164,7 @@ class Connection(ABC):
         if self.closed:
             return
         self.closed = True
-        endpoint = self.context.endpoint
-        verb = "refused" if kind is Refused else "dropped"
-        self.context.failures.append(
-            kind(
-                f"broker at {address(endpoint)} {verb} {self.owner} of queue {self.queue!r}"
-                f" over {_PROTOCOL_NAMES[endpoint.protocol]}: {detail}"
-            )
-        )
+        self.context.failures.append(ending(kind, self.context.endpoint, self.owner, self.queue, detail))
 
     def _receive(self, limit: int) -> bytes:
         """Return at most so many bytes that have come; empty where there are none."""

@@ -32,6 +32,7 @@ DRIVERS = {
     driver.name: driver
     for driver in (
         Driver("pika", "amqp091", "pika, asynchronous: what a Python application sees", "bench.drivers.pika", "pika"),
+        Driver("wire091", "amqp091", "our compiled AMQP 0-9-1: drives a broker to its limit", "bench.drivers.wire091"),
         Driver(
             "proton",
             "amqp10",

@@ -5,8 +5,7 @@ that is in the lanes (`connection.Producer`, `connection.Consumer`) it is given.
 """
 
 import os
-import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ from bench.drivers.base import (
     Settlements,
 )
 from bench.drivers.connection import FLUSH_BYTES, Connection, Consumer, Context, Producer, address
+from bench.drivers.selector import READABLE, Selector
 from bench.units import NS_PER_S
 
 OPEN_NS = 10 * NS_PER_S
@@ -33,47 +33,10 @@ _OPENING_AT_ONCE = 64
 connection waits a second for its SYN to be sent again."""
 
 _CLOSE_NS = 2 * NS_PER_S
-_READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
 
 OpenProducer = Callable[[Context, int, ProducerLane], Producer]
 OpenConsumer = Callable[[Context, int, ConsumerLane], Consumer]
 Lane = TypeVar("Lane", bound=Connection)
-
-
-class Selector:
-    """Waits for any number of sockets, to the microsecond.
-
-    The timeout of epoll_wait(2) is in whole milliseconds, and Python rounds up to them,
-    which alone would make a paced sender 0.5 ms late. That of select(2) is in
-    microseconds, but it takes no descriptor above 1,023. An epoll descriptor is itself
-    readable when one of its sockets is ready (epoll(7)), so the wait is a select of it.
-    """
-
-    def __init__(self) -> None:
-        """Watch nothing yet."""
-        self._epoll = select.epoll()
-
-    def watch(self, descriptor: int, *, writable: bool = False) -> None:
-        """Watch a descriptor from now on."""
-        self._epoll.register(descriptor, select.EPOLLIN | (select.EPOLLOUT if writable else 0))
-
-    def change(self, descriptor: int, *, writable: bool) -> None:
-        """Watch, or watch no longer, whether a watched descriptor takes bytes."""
-        self._epoll.modify(descriptor, select.EPOLLIN | (select.EPOLLOUT if writable else 0))
-
-    def forget(self, descriptor: int) -> None:
-        """Watch a descriptor no longer."""
-        self._epoll.unregister(descriptor)
-
-    def wait(self, timeout_ns: int) -> Sequence[tuple[int, int]]:
-        """Return (descriptor, event mask) of what is ready, at the latest after `timeout_ns`."""
-        if timeout_ns > 0 and not select.select((self._epoll,), (), (), timeout_ns / NS_PER_S)[0]:
-            return ()
-        return self._epoll.poll(0)
-
-    def close(self) -> None:
-        """Release the descriptor."""
-        self._epoll.close()
 
 
 class SocketPort:
@@ -207,7 +170,7 @@ class SocketPort:
                 continue
             connection = self._connections[descriptor]
             if not connection.closed:
-                if events & _READABLE:
+                if events & READABLE:
                     connection.fill()
                 else:
                     connection.drain()

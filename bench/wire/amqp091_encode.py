@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench.kernels import kernel
 from bench.wire.amqp091_deliver import BODY, END_OCTET, FRAME_EXTRA, FRAME_HEADER
-from bench.wire.amqp091_layout import CHANNEL, PREFIX, PRODUCER
+from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER
 from bench.wire.amqp091_settle import note_published
 from bench.wire.octets import Int64, Octets, copy, put16, write_stamp
 
@@ -60,7 +60,7 @@ def encode(
     Args:
         out: uint8, long enough for them.
         at: where to begin.
-        prefixes: uint8 (lanes x width,), see `prefix`; each begins at a multiple of the width.
+        prefixes: uint8, see `prefix`; one for each lane, at its PREFIX_AT.
         body: uint8, see `body_frames`.
         frame_max: the frame size that `body` was made for.
         lanes: int64 (lanes, LANE_WIDTH).
@@ -73,11 +73,11 @@ def encode(
         first: the first message to write.
         end: behind the last one.
     """
-    octets, width = len(body), len(prefixes) // len(lanes)
+    octets = len(body)
     for i in range(first, end):
         row = lane[i]
         length = lanes[row, PREFIX]
-        copy(out, at, prefixes, row * width, length)
+        copy(out, at, prefixes, lanes[row, PREFIX_AT], length)
         at += length
         copy(out, at, body, 0, octets)
         channel = lanes[row, CHANNEL]

@@ -57,9 +57,11 @@ PRODUCER = 14
 """Number of the producer in the whole trial, for stamps."""
 OWN = 15
 """Number of the lane among the producing or consuming lanes of the port, for rows."""
-PREFIX = 16
-"""Octets of the lane's row of prefixes."""
-LANE_WIDTH = 17
+PREFIX_AT = 16
+"""Where the lane's method and header frames begin among the prefixes."""
+PREFIX = 17
+"""Octets of them."""
+LANE_WIDTH = 18
 
 
 class Phase(IntEnum):

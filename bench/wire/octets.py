@@ -24,7 +24,8 @@ _LARGEST = 0x7FFF_FFFF_FFFF_FFFF
 @kernel
 def octet(buf: Octets, at: int) -> int:
     """Return one octet as int64."""
-    return np.int64(buf[np.uint64(at)])
+    found: int = np.int64(buf[np.uint64(at)])  # type: ignore[assignment]
+    return found
 
 
 @kernel

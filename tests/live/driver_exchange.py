@@ -16,7 +16,7 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from brokers.endpoint import Endpoint
 
-DRIVERS = ("pika", "proton")
+DRIVERS = ("pika", "proton", "wire091")
 CLOCK = RealClock()
 _PATIENCE_NS = 20 * NS_PER_S
 _numbers = count()

@@ -11,7 +11,8 @@ import pytest
 
 from bench.clock import RealClock
 from bench.drivers.base import ConnectionLost, ConsumerLane, PortSpec, ProducerLane
-from bench.drivers.socket_port import Selector, SocketPort
+from bench.drivers.selector import Selector
+from bench.drivers.socket_port import SocketPort
 from brokers.endpoint import Endpoint
 from tests.bench.drivers.lane_server import StampConsumer, StampProducer, listening
 

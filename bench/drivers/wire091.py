@@ -1,0 +1,30 @@
+"""AMQP 0-9-1 through our own compiled codec: the driver `wire091`."""
+
+from collections.abc import Sequence
+
+from bench.clock import Clock
+from bench.drivers.base import PortSpec
+from bench.drivers.wire091_connection import Connection091
+from bench.drivers.wire091_tables import Tables091
+from bench.drivers.wire_connection import Lane
+from bench.drivers.wire_port import WirePort
+
+
+class _Codec(Tables091):
+    """The tables, and the connections that use them."""
+
+    def connect(self, index: int, lanes: Sequence[Lane]) -> Connection091:
+        """Open a connection with these lanes."""
+        return Connection091(self, index, lanes)
+
+
+def open_port(spec: PortSpec, clock: Clock) -> WirePort:
+    """Open every connection and lane of a worker.
+
+    Raises:
+        DriverError: see `bench.drivers.base`.
+    """
+    if spec.endpoint is None:
+        message = "a driver over sockets needs an endpoint"
+        raise ValueError(message)
+    return WirePort(spec, _Codec(spec, spec.endpoint, clock))

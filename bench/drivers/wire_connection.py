@@ -1,0 +1,245 @@
+"""One connection of a compiled port, with its lanes: octets in and out, and what is said when it ends.
+
+What the octets mean is the business of a protocol's own connection (`wire091`, `wire10`),
+when to read or write that of `wire_port`. A lane is known by its row in the port's tables:
+producing lanes come first.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bench.drivers.base import ConnectionLost, DriverError, Int64, Refused
+from bench.drivers.connection import ACK_LINGER_NS, FLUSH_BYTES, OUTPUT_LIMIT, connect, ending
+from bench.drivers.stream import Stream
+from bench.drivers.wire_context import LAST_IN, LAST_OUT, READ_BYTES, WireContext
+
+MORE, CONTROL, FULL = 0, 1, 2
+"""Why a scan stopped, in every codec; below 0 the octets are at fault."""
+
+
+class Lane(NamedTuple):
+    """One producer or consumer: its row in the port's tables, its number in the whole trial, its queue."""
+
+    row: int
+    number: int
+    queue: str
+    producing: bool
+
+    @property
+    def owner(self) -> str:
+        """How messages name it."""
+        return f"{'producer' if self.producing else 'consumer'} {self.number}"
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What a scan left: a status, where it stopped, and the control frame that stopped it."""
+
+    status: int
+    taken: int
+    frame: bytes = b""
+
+
+class WireConnection(ABC):
+    """One connection, from connect to close; its lanes are all producing or all consuming."""
+
+    def __init__(self, context: WireContext, index: int, lanes: Sequence[Lane]) -> None:
+        """Connect; the protocol's handshake goes on in `fill`.
+
+        Args:
+            context: what the connections of the port share.
+            index: row of the connection in the port's tables.
+            lanes: its lanes, in the order of their rows, which follow each other.
+
+        Raises:
+            ConnectionLost: nobody answers.
+            Refused: TLS failed.
+        """
+        self.context = context
+        self.index = index
+        self.lanes = tuple(lanes)
+        self.first = self.lanes[0].row
+        self.producing = self.lanes[0].producing
+        self.ready = False
+        self.closed = False
+        self.pending = bytearray()
+        self._carry = b""
+        self._lingers = False
+        self._stream = Stream(connect(context.endpoint))
+        self._descriptor = self._stream.fileno()
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, also after it was closed."""
+        return self._descriptor
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begin the protocol's handshake."""
+
+    @abstractmethod
+    def begin_close(self) -> None:
+        """Acknowledge what is pending and begin the closing handshake."""
+
+    @abstractmethod
+    def keep_alive(self) -> None:
+        """Say that we are there, by an empty frame."""
+
+    @abstractmethod
+    def acknowledge_before(self, before_ns: int) -> int | None:
+        """Acknowledge unfinished batches whose last message came before that.
+
+        Returns when the last message of the others came, or None where none is unfinished.
+        """
+
+    @abstractmethod
+    def _scan(self, start: int, end: int, now_ns: int) -> Scanned:
+        """Use up octets of the inbox; write acknowledgements."""
+
+    @abstractmethod
+    def _on_control(self, frame: bytes) -> None:
+        """Act on a frame that is not about messages."""
+
+    @abstractmethod
+    def _encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
+        """Write messages first <= i < end to the outbox; return the octets."""
+
+    @abstractmethod
+    def fault(self, status: int) -> str:
+        """Return what the peer sent that it must not, for a status below 0."""
+
+    def fill(self) -> bool:
+        """Receive once and act on it; return whether more is there that a selector would not show.
+
+        That is what TLS holds, and what a scan left for lack of rows.
+        """
+        context = self.context
+        kept = len(self._carry)
+        if kept:
+            context.inbox_view[:kept] = self._carry
+            if kept >= READ_BYTES:
+                return self._use(kept, context.clock.now_ns())
+        try:
+            got = self._stream.recv_into(context.inbox_view[kept : kept + READ_BYTES])
+        except OSError as error:
+            self.lose(str(error))
+            return False
+        if got is None:
+            return bool(kept) and self._use(kept, context.clock.now_ns())
+        if not got:
+            self.lose("connection closed without a word")
+            return False
+        now_ns = context.clock.now_ns()
+        context.io[self.index, LAST_IN] = now_ns
+        context.bytes_in += got
+        return self._use(kept + got, now_ns) or self._stream.pending()
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Send octets, or keep them until the socket takes them."""
+        if self.pending:
+            self.pending += data
+            return
+        sent = self._transmit(memoryview(data))
+        if sent < len(data) and not self.closed:
+            self.pending += data[sent:]
+            self.context.laggards.add(self)
+            self.context.watch_writable(self, True)  # noqa: FBT003  (a callback)
+
+    def drain(self) -> None:
+        """Send what is kept as far as the socket takes it."""
+        if self.pending and not self.closed:
+            with memoryview(self.pending) as view:
+                sent = self._transmit(view)
+            del self.pending[:sent]
+        if not self.pending or self.closed:
+            self.context.laggards.discard(self)
+            if not self.closed:
+                self.context.watch_writable(self, False)  # noqa: FBT003
+
+    def publish(
+        self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, octets: int, first: int, end: int
+    ) -> None:
+        """Make and send messages first <= i < end of `octets` each, some 64 KiB at a time.
+
+        Writes the time of the stamp into `sent_ns`: one reading of the clock serves what goes out at once.
+        """
+        step = max(1, FLUSH_BYTES // octets)
+        for start in range(first, end, step):
+            stop = min(start + step, end)
+            now_ns = self.context.clock.now_ns()
+            length = self._encode(lane, seq, intended_ns, now_ns, start, stop)
+            sent_ns[start:stop] = now_ns
+            self.write(self.context.outbox_view[:length])
+
+    def octets_left(self) -> int:
+        """Return how many octets may be written before the connection has no room."""
+        return max(0, OUTPUT_LIMIT - len(self.pending))
+
+    def linger(self, now_ns: int) -> None:
+        """Acknowledge, 10 ms after the last message, what fills no batch."""
+        if not self._lingers and not self.closed:
+            self._lingers = True
+            self.context.timers.call_at(now_ns + ACK_LINGER_NS, self._on_linger)
+
+    def abandon(self) -> None:
+        """Close the socket, whatever the state."""
+        self.closed = True
+        self._stream.close()
+
+    def refuse_or_lose(self, detail: str, lane: Lane | None = None) -> None:
+        """Record that the broker said no: a refusal while opening, a loss afterwards."""
+        self._fail(ConnectionLost if self.ready else Refused, detail, lane)
+
+    def lose(self, detail: str) -> None:
+        """Record that the connection broke."""
+        self._fail(ConnectionLost, detail, None)
+
+    def _fail(self, kind: type[DriverError], detail: str, lane: Lane | None) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        about = lane or self.lanes[0]
+        others = 0 if lane else len(self.lanes) - 1
+        owner = f"{about.owner} and {others} more on its connection" if others else about.owner
+        self.context.failures.append(ending(kind, self.context.endpoint, owner, about.queue, detail))
+
+    def _use(self, end: int, now_ns: int) -> bool:
+        """Scan the inbox up to `end`; return whether there was no room for all rows."""
+        start = 0
+        while True:
+            scanned = self._scan(start, end, now_ns)
+            start = scanned.taken
+            if scanned.status != CONTROL:
+                break
+            start += len(scanned.frame)
+            self._on_control(scanned.frame)
+            if self.closed:
+                return False
+        if scanned.status < 0:
+            self.lose(f"it sent {self.fault(scanned.status)}")
+            return False
+        self._carry = bytes(self.context.inbox_view[start:end])
+        return scanned.status == FULL
+
+    def _transmit(self, data: memoryview) -> int:
+        """Return how many of these octets the kernel took."""
+        if self.closed:
+            return len(data)
+        try:
+            sent = self._stream.send(data)
+        except OSError as error:
+            self.lose(str(error))
+            return len(data)
+        context = self.context
+        context.bytes_out += sent
+        context.io[self.index, LAST_OUT] = context.clock.now_ns()
+        return sent
+
+    def _on_linger(self) -> None:
+        self._lingers = False
+        if self.closed:
+            return
+        last_ns = self.acknowledge_before(self.context.clock.now_ns() - ACK_LINGER_NS)
+        if last_ns is not None:
+            self.linger(last_ns)

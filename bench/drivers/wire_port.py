@@ -1,0 +1,293 @@
+"""The port of the compiled drivers: any number of connections and lanes, one readiness loop, no object a message.
+
+It decides when sockets are read and written, and when timers run. What octets mean is in a
+protocol's own connections; the port knows them as `WireConnection`.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from bench.drivers.base import (
+    ConnectionLost,
+    Deliveries,
+    Int64,
+    PortSpec,
+    Settlements,
+    empty_deliveries,
+    empty_settlements,
+)
+from bench.drivers.connection import OUTPUT_LIMIT, address
+from bench.drivers.selector import READABLE, Selector
+from bench.drivers.timers import NEVER_NS
+from bench.drivers.wire_connection import Lane, WireConnection
+from bench.drivers.wire_context import LAST_IN, LAST_OUT, ROWS, ROWS_KEPT_FREE, SAY_EVERY, SILENT_AFTER, WireContext
+from bench.units import NS_PER_S
+
+OPEN_NS = 10 * NS_PER_S
+"""Longest wait for connections that open side by side."""
+
+_OPENING_AT_ONCE = 64
+"""Connections that open side by side: a broker's listen backlog is often 128, and beyond
+it a connection waits a second for its SYN to be sent again."""
+
+_CLOSE_NS = 2 * NS_PER_S
+_WATCH_NS = NS_PER_S // 2
+_UNBOUNDED = 1 << 40
+_NO_SETTLEMENTS = empty_settlements()
+_NO_DELIVERIES = empty_deliveries()
+
+
+class Codec(Protocol):
+    """What a protocol gives to the port: its tables, and connections that use them."""
+
+    context: WireContext
+
+    def connect(self, index: int, lanes: Sequence[Lane]) -> WireConnection:
+        """Open a connection with these lanes."""
+
+    def window_room(self) -> int:
+        """Return the messages that the fullest of the producing lanes may still send: window, credit."""
+
+    def message_octets(self) -> int:
+        """Return the octets of an encoded message, framing included."""
+
+
+class WirePort:
+    """A `bench.drivers.base.Port` over compiled codecs."""
+
+    def __init__(self, spec: PortSpec, codec: Codec) -> None:
+        """Open every connection and lane; on failure nothing stays open.
+
+        Raises:
+            ConnectionLost: a broker does not answer, or ended a connection.
+            Refused: a broker refused credentials, virtual host or queue.
+        """
+        self._context = codec.context
+        self._codec = codec
+        self._clock = codec.context.clock
+        self._lanes = len(spec.producers)
+        self._context.watch_writable = self._watch_writable
+        self._selector = Selector()
+        self._wake_fd = spec.wake_fd
+        if self._wake_fd is not None:
+            self._selector.watch(self._wake_fd)
+        self._connections: dict[int, WireConnection] = {}
+        self._of_lane: list[WireConnection] = []
+        self._unread: set[WireConnection] = set()
+        self._handed = False
+        try:
+            self._open(deal(spec))
+        except BaseException:
+            self._release()
+            raise
+        self._by_lane = np.array([connection.index for connection in self._of_lane], np.int64)
+        self._octets = codec.message_octets() if self._lanes else 1
+        self._watch_keep_alive()
+
+    def room(self) -> int:
+        """See `bench.drivers.base.Port`."""
+        context = self._context
+        if not self._lanes or context.stopped or context.failures:
+            return 0
+        least = self._codec.window_room()
+        most = OUTPUT_LIMIT // self._octets + 1
+        for connection in context.laggards:
+            left = connection.octets_left()
+            most = min(most, (left // self._octets + 1) // len(connection.lanes) if left else 0)
+        return min(least, most) * self._lanes
+
+    def send(self, lane: Int64, seq: Int64, intended_ns: Int64) -> Int64:
+        """See `bench.drivers.base.Port`."""
+        self._raise_failure()
+        count, octets = len(seq), self._octets
+        sent_ns = np.empty(count, np.int64)
+        if count == 1 or len(self._connections) == 1:
+            self._of_lane[lane[0]].publish(lane, seq, intended_ns, sent_ns, octets, 0, count)
+            return sent_ns
+        connection = self._by_lane[lane]
+        order = np.argsort(connection, kind="stable")
+        lane, seq, intended_ns, connection = lane[order], seq[order], intended_ns[order], connection[order]
+        bounds = [0, *(np.flatnonzero(np.diff(connection)) + 1).tolist(), count]
+        grouped_ns = np.empty(count, np.int64)
+        for first, end in pairwise(bounds):
+            self._of_lane[lane[first]].publish(lane, seq, intended_ns, grouped_ns, octets, first, end)
+        sent_ns[order] = grouped_ns
+        return sent_ns
+
+    def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
+        """See `bench.drivers.base.Port`."""
+        self._raise_failure()
+        context = self._context
+        if self._handed:
+            self._handed = False
+            context.cursor[:3] = 0
+        elif context.cursor[:3].any():  # it came while lanes were opened
+            timeout_ns = 0
+        if timeout_ns <= 0:
+            self._turn(0)
+            return self._taken()
+        deadline_ns = self._clock.now_ns() + timeout_ns
+        had_no_room = self._lanes > 0 and self.room() == 0
+        woken = self._turn(timeout_ns)
+        while not (woken or context.cursor[:3].any()):
+            self._raise_failure()
+            left_ns = deadline_ns - self._clock.now_ns()
+            if left_ns <= 0 or (had_no_room and self.room() > 0):
+                break
+            woken = self._turn(left_ns)
+        return self._taken()
+
+    def counters(self) -> dict[str, int]:
+        """See `bench.drivers.base.Port`: `bytes_in`, `bytes_out`, and what the connections count."""
+        context = self._context
+        return {"bytes_in": context.bytes_in, "bytes_out": context.bytes_out, **context.counters}
+
+    def close(self) -> None:
+        """See `bench.drivers.base.Port`."""
+        for connection in self._connections.values():
+            if not connection.closed:
+                connection.begin_close()
+        deadline_ns = self._clock.now_ns() + _CLOSE_NS
+        with suppress(OSError):
+            while any(not c.closed for c in self._connections.values()) and self._clock.now_ns() < deadline_ns:
+                self._context.cursor[:3] = 0
+                self._turn(deadline_ns - self._clock.now_ns())
+        self._release()
+
+    def _taken(self) -> tuple[Settlements, Deliveries]:
+        """Return the rows that were filled, as views of the tables."""
+        self._handed = True
+        settled, delivered, foreign = self._context.cursor[:3].tolist()
+        settlements, deliveries = _NO_SETTLEMENTS, _NO_DELIVERIES
+        if settled:
+            settlements = Settlements(*self._context.rows[:4, :settled])
+        if delivered or foreign:
+            lane, producer, seq, intended, sent, received, redelivered = self._context.rows[4:, :delivered]
+            deliveries = Deliveries(lane, producer, seq, intended, sent, received, redelivered, foreign)
+        return settlements, deliveries
+
+    def _open(self, groups: Sequence[Sequence[Lane]]) -> None:
+        for index, lanes in enumerate(groups):
+            connection = self._codec.connect(index, lanes)
+            self._connections[connection.fileno()] = connection
+            self._selector.watch(connection.fileno())
+            self._context.io[index, (LAST_IN, LAST_OUT)] = self._clock.now_ns()
+            if connection.producing:
+                self._of_lane += [connection] * len(lanes)
+            connection.begin()
+            if len(self._connections) % _OPENING_AT_ONCE == 0:
+                self._await_ready()
+        self._await_ready()
+
+    def _await_ready(self) -> None:
+        waiting = [c for c in self._connections.values() if not c.ready]
+        deadline_ns = self._clock.now_ns() + OPEN_NS
+        while waiting:
+            self._raise_failure()
+            left_ns = deadline_ns - self._clock.now_ns()
+            if left_ns <= 0:
+                raise ConnectionLost(self._unopened(waiting))
+            self._turn(left_ns)
+            waiting = [c for c in waiting if not c.ready]
+        self._raise_failure()
+
+    def _unopened(self, waiting: list[WireConnection]) -> str:
+        endpoint = self._context.endpoint
+        lane = waiting[0].lanes[0]
+        return (
+            f"broker at {address(endpoint)} took the connection but did not open {lane.owner} of queue"
+            f" {lane.queue!r} within {OPEN_NS // NS_PER_S} s ({len(waiting)} connections wait): it is overloaded or"
+            f" blocks, or it does not speak {endpoint.protocol} at this port"
+        )
+
+    def _turn(self, timeout_ns: int) -> bool:
+        """Run timers, wait, read, write; return whether the wake descriptor was readable."""
+        timers = self._context.timers
+        if timers.next_due_ns != NEVER_NS:
+            now_ns = self._clock.now_ns()
+            if timers.next_due_ns <= now_ns:
+                timers.run(now_ns)
+            timeout_ns = min(timeout_ns, timers.next_due_ns - now_ns)
+        for connection in list(self._unread):
+            self._unread.discard(connection)
+            self._read(connection)
+            timeout_ns = 0
+        woken = False
+        for descriptor, events in self._selector.wait(timeout_ns):
+            if descriptor == self._wake_fd:
+                os.eventfd_read(descriptor)
+                woken = True
+                continue
+            connection = self._connections[descriptor]
+            if events & ~READABLE:
+                connection.drain()
+            if events & READABLE and self._has_rows():
+                self._read(connection)
+        return woken
+
+    def _has_rows(self) -> bool:
+        return bool(self._context.cursor[:2].max() <= ROWS - ROWS_KEPT_FREE)
+
+    def _read(self, connection: WireConnection) -> None:
+        if not connection.closed and connection.fill():
+            self._unread.add(connection)
+        if connection.closed:
+            self._unread.discard(connection)
+            with suppress(OSError, ValueError):
+                self._selector.forget(connection.fileno())
+
+    def _watch_writable(self, connection: WireConnection, wanted: bool) -> None:  # noqa: FBT001
+        self._selector.change(connection.fileno(), writable=wanted)
+
+    def _watch_keep_alive(self) -> None:
+        if self._context.io[:, (SAY_EVERY, SILENT_AFTER)].any():
+            self._context.timers.call_at(self._clock.now_ns() + _WATCH_NS, self._keep_alive)
+
+    def _keep_alive(self) -> None:
+        """Speak where we were silent for too long, and give up peers that were (heartbeats, idle time-outs)."""
+        io, now_ns = self._context.io, self._clock.now_ns()
+        quiet = (io[:, SAY_EVERY] > 0) & (now_ns - io[:, LAST_OUT] >= io[:, SAY_EVERY])
+        dead = (io[:, SILENT_AFTER] > 0) & (now_ns - io[:, LAST_IN] >= io[:, SILENT_AFTER])
+        if quiet.any() or dead.any():
+            for connection in self._connections.values():
+                if connection.closed:
+                    continue
+                if quiet[connection.index]:
+                    connection.keep_alive()
+                if dead[connection.index]:
+                    silent_s = (now_ns - int(io[connection.index, LAST_IN])) / NS_PER_S
+                    connection.lose(f"nothing came from it for {silent_s:.0f} s, not even a heartbeat")
+        self._watch_keep_alive()
+
+    def _raise_failure(self) -> None:
+        if self._context.failures:
+            raise self._context.failures[0]
+
+    def _release(self) -> None:
+        for connection in self._connections.values():
+            connection.abandon()
+        self._selector.close()
+
+
+def deal(spec: PortSpec) -> list[list[Lane]]:
+    """Return the lanes of each connection: at most `lanes_per_connection`, producing and consuming ones apart.
+
+    Rows are counted over the port, producing lanes first.
+    """
+    producers = [Lane(row, lane.producer, lane.queue, producing=True) for row, lane in enumerate(spec.producers)]
+    consumers = [
+        Lane(len(producers) + row, lane.consumer, lane.queue, producing=False)
+        for row, lane in enumerate(spec.consumers)
+    ]
+    most = spec.lanes_per_connection
+    return [lanes[first : first + most] for lanes in (producers, consumers) for first in range(0, len(lanes), most)]
+
+
+def connections(spec: PortSpec) -> int:
+    """Return how many connections `deal` makes."""
+    return sum(-(-len(lanes) // spec.lanes_per_connection) for lanes in (spec.producers, spec.consumers))
