@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from bench.clock import Clock
 from bench.drivers.base import PortSpec
 from bench.drivers.wire091_connection import Connection091
-from bench.drivers.wire091_tables import Tables091
+from bench.drivers.wire091_tables import ClientTables091
 from bench.drivers.wire_connection import Lane
 from bench.drivers.wire_port import WirePort
 
 
-class _Codec(Tables091):
+class _Codec(ClientTables091):
     """The tables, and the connections that use them."""
 
     def connect(self, index: int, lanes: Sequence[Lane]) -> Connection091:

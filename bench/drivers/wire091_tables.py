@@ -16,52 +16,60 @@ from bench.wire.amqp091_settle import room
 from bench.wire.octets import STAMP
 from brokers.endpoint import Endpoint
 
-_FRAME_MAX = 131_072
+FRAME_MAX = 131_072
+"""Largest frame, octets, until a smaller one is agreed on."""
+
 _SPAN = 4
 """The ring is so many windows long: a broker that settles out of order may leave gaps."""
 
 
-class Tables091:
-    """State and templates; layouts are in `bench.wire.amqp091_layout`."""
+def ring_span(window: int) -> int:
+    """Return the length of a lane's ring for a window: a power of two; 1 where nothing is awaited."""
+    return 1 << (_SPAN * window - 1).bit_length() if window else 1
 
-    def __init__(self, spec: PortSpec, endpoint: Endpoint, clock: Clock) -> None:
-        """Make tables for the lanes and connections of `spec`."""
-        count, lanes = connections(spec), len(spec.producers) + len(spec.consumers)
-        self.cursor = np.zeros(layout.CURSOR_WIDTH, np.int64)
-        self.context = WireContext(spec, endpoint, clock, np.zeros((count, IO_WIDTH), np.int64), self.cursor)
-        self.tracked = spec.confirm_window > 0
-        span = 1 << (_SPAN * spec.confirm_window - 1).bit_length() if self.tracked else 1
-        self.conns = np.zeros((count, layout.CONN_WIDTH), np.int64)
-        self.conns[:, layout.FRAME_MAX] = _FRAME_MAX
+
+class Tables091:
+    """State of every connection and lane, whichever end we are; layouts are in `bench.wire.amqp091_layout`."""
+
+    def __init__(self, context: WireContext, lanes: int, rings: int, span: int, acks: int, width: int) -> None:
+        """Make tables.
+
+        Args:
+            context: buffers and rows; its `io` tells the number of connections.
+            lanes: lanes of all of them.
+            rings: how many of these send.
+            span: length of a ring, see `ring_span`.
+            acks: acknowledgements that one scan may make.
+            width: octets of the longest method and header frames of a message.
+        """
+        self.context = context
+        self.cursor = context.cursor
+        self.conns = np.zeros((len(context.io), layout.CONN_WIDTH), np.int64)
+        self.conns[:, layout.FRAME_MAX] = FRAME_MAX
         self.lanes = np.zeros((lanes, layout.LANE_WIDTH), np.int64)
+        self.lanes[:, layout.OLDEST] = 1
         self.heads = np.zeros(lanes * STAMP, np.uint8)
-        self.ring = np.zeros((max(len(spec.producers), 1), span), np.int64)
-        self.acks = np.zeros(ACK_FRAME * (ROWS if spec.consumers and spec.ack_batch else 1), np.uint8)
+        self.ring = np.zeros((max(rings, 1), span), np.int64)
+        self.tracked = span > 1
+        self.acks = np.zeros(ACK_FRAME * max(acks, 1), np.uint8)
         self.acks_view = self.acks.data
-        self.frame_max = _FRAME_MAX
-        self.body = body_frames(spec.size, _FRAME_MAX)
-        longest = max((len(lane.queue.encode()) for lane in spec.producers), default=0)
-        self._width = len(self._prefix(1, "")) + longest
-        self.prefixes = np.zeros(len(spec.producers) * self._width, np.uint8)
+        self.frame_max = FRAME_MAX
+        self.body = body_frames(context.spec.size, FRAME_MAX)
+        self.width = width
+        self.prefixes = np.zeros(rings * width, np.uint8)
         self.context.grow_outbox(max(1 << 17, self.message_octets()))
 
     def enter(self, index: int, lanes: Sequence[Lane]) -> None:
         """Note the lanes of a connection: the channels from 1 on."""
         self.conns[index, (layout.FIRST_LANE, layout.CHANNELS)] = lanes[0].row, len(lanes)
-        spec = self.context.spec
         for channel, lane in enumerate(lanes, 1):
-            row = self.lanes[lane.row]
-            row[layout.CHANNEL] = channel
-            row[layout.OLDEST] = 1
-            row[layout.OWN] = lane.row
-            if lane.producing:
-                octets = self._prefix(channel, lane.queue)
-                at = lane.row * self._width
-                row[[layout.PRODUCER, layout.PREFIX_AT, layout.PREFIX]] = lane.number, at, len(octets)
-                self.prefixes[at : at + len(octets)] = np.frombuffer(octets, np.uint8)
-            else:
-                row[layout.OWN] = lane.row - len(spec.producers)
-                row[layout.ACK_BATCH] = spec.ack_batch
+            self.lanes[lane.row, (layout.CHANNEL, layout.OWN, layout.PRODUCER)] = channel, lane.row, lane.number
+
+    def enter_prefix(self, row: int, octets: bytes) -> None:
+        """Note the method and header frames of a lane that sends."""
+        at = row * self.width
+        self.lanes[row, (layout.PREFIX_AT, layout.PREFIX)] = at, len(octets)
+        self.prefixes[at : at + len(octets)] = np.frombuffer(octets, np.uint8)
 
     def agree(self, index: int, frame_max: int) -> None:
         """Note the frame size that was agreed on; bodies are cut for the smallest of all connections."""
@@ -71,11 +79,44 @@ class Tables091:
             self.body = body_frames(self.context.spec.size, frame_max)
             self.context.grow_outbox(max(len(self.context.outbox), self.message_octets()))
 
-    def wants_acks(self, first: int, count: int) -> bool:
+    def owes_acks(self, first: int, count: int) -> bool:
         """Return whether any of the lanes has messages that are not acknowledged yet."""
         if count == 1:
             return bool(self.lanes[first, layout.UNACKED])
         return bool(self.lanes[first : first + count, layout.UNACKED].any())
+
+    def message_octets(self) -> int:
+        """Return the octets of an encoded message, framing included, at most."""
+        return self.width + len(self.body)
+
+
+class ClientTables091(Tables091):
+    """The tables of a worker's port."""
+
+    def __init__(self, spec: PortSpec, endpoint: Endpoint, clock: Clock) -> None:
+        """Make tables for the lanes and connections of `spec`."""
+        cursor = np.zeros(layout.CURSOR_WIDTH, np.int64)
+        context = WireContext(spec, endpoint, clock, np.zeros((connections(spec), IO_WIDTH), np.int64), cursor)
+        longest = max((len(lane.queue.encode()) for lane in spec.producers), default=0)
+        super().__init__(
+            context,
+            lanes=len(spec.producers) + len(spec.consumers),
+            rings=len(spec.producers),
+            span=ring_span(spec.confirm_window),
+            acks=ROWS if spec.consumers and spec.ack_batch else 1,
+            width=longest + len(prefix(1, "", spec.size, durable=spec.durable, mandatory=True)),
+        )
+
+    def enter(self, index: int, lanes: Sequence[Lane]) -> None:
+        """Note the lanes of a connection: the channels from 1 on."""
+        super().enter(index, lanes)
+        spec = self.context.spec
+        for channel, lane in enumerate(lanes, 1):
+            if lane.producing:
+                octets = prefix(channel, lane.queue, spec.size, durable=spec.durable, mandatory=self.tracked)
+                self.enter_prefix(lane.row, octets)
+            else:
+                self.lanes[lane.row, (layout.OWN, layout.ACK_BATCH)] = lane.row - len(spec.producers), spec.ack_batch
 
     def window_room(self) -> int:
         """Return the messages that the fullest of the producing lanes may still send."""
@@ -83,11 +124,3 @@ class Tables091:
         if not self.tracked:
             return 1 << 40
         return int(room(self.lanes, 0, len(spec.producers), spec.confirm_window, self.ring.shape[1]))
-
-    def message_octets(self) -> int:
-        """Return the octets of an encoded message, framing included."""
-        return self._width + len(self.body)
-
-    def _prefix(self, channel: int, queue: str) -> bytes:
-        spec = self.context.spec
-        return prefix(channel, queue, spec.size, durable=spec.durable, mandatory=self.tracked)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.drivers.base import ConnectionLost, DriverError, Int64, Refused
-from bench.drivers.connection import ACK_LINGER_NS, FLUSH_BYTES, OUTPUT_LIMIT, connect, ending
+from bench.drivers.connection import ACK_LINGER_NS, FLUSH_BYTES, OUTPUT_LIMIT, ending
 from bench.drivers.stream import Stream
 from bench.drivers.wire_context import LAST_IN, LAST_OUT, READ_BYTES, WireContext
 
@@ -45,17 +45,14 @@ class Scanned:
 class WireConnection(ABC):
     """One connection, from connect to close; its lanes are all producing or all consuming."""
 
-    def __init__(self, context: WireContext, index: int, lanes: Sequence[Lane]) -> None:
-        """Connect; the protocol's handshake goes on in `fill`.
+    def __init__(self, context: WireContext, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
+        """Use a connected stream; the protocol's handshake goes on in `fill`.
 
         Args:
             context: what the connections of the port share.
             index: row of the connection in the port's tables.
             lanes: its lanes, in the order of their rows, which follow each other.
-
-        Raises:
-            ConnectionLost: nobody answers.
-            Refused: TLS failed.
+            stream: the connected socket.
         """
         self.context = context
         self.index = index
@@ -67,7 +64,7 @@ class WireConnection(ABC):
         self.pending = bytearray()
         self._carry = b""
         self._lingers = False
-        self._stream = Stream(connect(context.endpoint))
+        self._stream = stream
         self._descriptor = self._stream.fileno()
 
     def fileno(self) -> int:

@@ -1,4 +1,7 @@
-"""The way of nearly every message, compiled: basic.deliver in three whole frames, and the acknowledgement owed for it.
+"""The way of nearly every message, compiled: three whole frames, and the acknowledgement owed for it.
+
+What comes may be a delivery or, where we play the broker, basic.publish: the acknowledgement
+is basic.ack either way.
 
 `take_whole` only uses up what it is sure of; anything else (a body in pieces, another
 method, a fault) it leaves to the state machine in `amqp091_scan`, which knows every case.
@@ -18,6 +21,7 @@ from bench.wire.amqp091_layout import (
     OWN,
     PHASE,
     SETTLED_ROWS,
+    TAG,
     UNACKED,
     Phase,
 )
@@ -36,6 +40,7 @@ ACK_FRAME = 21
 
 _AWAIT_METHOD = int(Phase.METHOD)
 _DELIVERY = (BASIC << 16) | DELIVER
+_PUBLISH = (BASIC << 16) | PUBLISH
 _HEADER_LEAST = 14
 
 
@@ -59,6 +64,15 @@ def acknowledge(lanes: Int64, lane: int, out: Octets, at: int) -> int:
     multiple = 1 if lanes[lane, UNACKED] > 1 else 0
     lanes[lane, UNACKED] = 0
     return put_ack(out, at, lanes[lane, CHANNEL], lanes[lane, LAST_TAG], multiple)
+
+
+@kernel
+def acknowledge_before(lanes: Int64, first: int, count: int, before_ns: int, out: Octets, at: int) -> int:
+    """Acknowledge unfinished batches of `count` lanes whose last message came no later; return the offset behind."""
+    for lane in range(first, first + count):
+        if lanes[lane, UNACKED] and lanes[lane, LAST_NS] <= before_ns and at + ACK_FRAME <= len(out):
+            at = acknowledge(lanes, lane, out, at)
+    return at
 
 
 @kernel
@@ -128,18 +142,21 @@ def take_whole(
         header = at + FRAME_EXTRA + size
         if buf[at] != METHOD or channel == 0 or channel > channels or size > largest or header >= end:
             break
-        tag_at = at + FRAME_HEADER + 5 + octet(buf, at + FRAME_HEADER + 4)
-        lane = first + channel - 1
-        if (
-            get32(buf, at + FRAME_HEADER) != _DELIVERY
-            or tag_at + 9 > header - 1
-            or buf[header - 1] != END_OCTET
-            or lanes[lane, PHASE] != _AWAIT_METHOD
-        ):
+        lane, method = first + channel - 1, get32(buf, at + FRAME_HEADER)
+        if lanes[lane, PHASE] != _AWAIT_METHOD or buf[header - 1] != END_OCTET:
+            break
+        tag, redelivered = lanes[lane, TAG] + 1, 0
+        if method == _DELIVERY:
+            tag_at = at + FRAME_HEADER + 5 + octet(buf, at + FRAME_HEADER + 4)
+            if tag_at + 9 > header - 1:
+                break
+            tag, redelivered = get63(buf, tag_at), octet(buf, tag_at + 8) & 1
+        elif method != _PUBLISH:
             break
         body = _body_frame(buf, header, end, channel, largest)
         if body < 0 or not read_stamp(buf, body + FRAME_HEADER, rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
             break
-        delivered(lanes, lane, rows, cursor, acks, get63(buf, tag_at), octet(buf, tag_at + 8) & 1, now_ns)
+        lanes[lane, TAG] = tag
+        delivered(lanes, lane, rows, cursor, acks, tag, redelivered, now_ns)
         at = body + FRAME_EXTRA + get32(buf, body + 3)
     return at

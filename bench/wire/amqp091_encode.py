@@ -1,9 +1,9 @@
-"""Making basic.publish: a message is made once as a template, and stamped as often as it is sent. Compiled.
+"""Making messages, compiled: one is made as a template, and stamped as often as it is sent.
 
-A message is a method frame, a header frame and body frames (AMQP 0-9-1 specification,
-2.3.5 and 4.2.6). What differs between lanes (channel, routing key) is a row of
-`prefixes`: the first two frames. The body frames are one template for all, whose channel
-numbers and stamp are written over.
+A message is a method frame (basic.publish or, where we play the broker, basic.deliver), a
+header frame and body frames (AMQP 0-9-1 specification, 2.3.5 and 4.2.6). What differs
+between lanes (channel, routing key) is a row of `prefixes`: the first two frames. The body
+frames are one template for all, whose channel numbers and stamp are written over.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from bench.kernels import kernel
 from bench.wire.amqp091_deliver import BODY, END_OCTET, FRAME_EXTRA, FRAME_HEADER
-from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER
+from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER, PUBLISHED, TAG_AT
 from bench.wire.amqp091_settle import note_published
-from bench.wire.octets import Int64, Octets, copy, put16, write_stamp
+from bench.wire.octets import Int64, Octets, copy, put16, put64, write_stamp
 
 _PERSISTENT, _TRANSIENT = 2, 1
 
@@ -26,6 +26,13 @@ def prefix(channel: int, queue: str, size: int, *, durable: bool, mandatory: boo
     properties = pika.BasicProperties(delivery_mode=_PERSISTENT if durable else _TRANSIENT)
     frames = (pika.frame.Method(channel, publish), pika.frame.Header(channel, size, properties))
     return b"".join(frame.marshal() for frame in frames)
+
+
+def delivery_prefix(channel: int, consumer_tag: str, queue: str, size: int) -> tuple[bytes, int]:
+    """Return the method and header frames of a delivery, and where in them the delivery tag stands."""
+    deliver = pika.spec.Basic.Deliver(consumer_tag, 0, redelivered=False, exchange="", routing_key=queue)
+    frames = (pika.frame.Method(channel, deliver), pika.frame.Header(channel, size, pika.BasicProperties()))
+    return b"".join(frame.marshal() for frame in frames), FRAME_HEADER + 5 + len(consumer_tag.encode())
 
 
 def body_frames(size: int, frame_max: int) -> NDArray[np.uint8]:
@@ -78,6 +85,8 @@ def encode(
         row = lane[i]
         length = lanes[row, PREFIX]
         copy(out, at, prefixes, lanes[row, PREFIX_AT], length)
+        if lanes[row, TAG_AT]:
+            put64(out, at + lanes[row, TAG_AT], lanes[row, PUBLISHED] + 1)
         at += length
         copy(out, at, body, 0, octets)
         channel = lanes[row, CHANNEL]
@@ -87,4 +96,6 @@ def encode(
         at += octets
         if tracked:
             note_published(lanes, row, ring, seq[i])
+        else:
+            lanes[row, PUBLISHED] += 1
     return at

@@ -30,14 +30,14 @@ CONN_WIDTH = 7
 PHASE = 0
 """What the channel waits for: a `Phase`."""
 KIND = 1
-"""Method that began the content under way: DELIVER, GET_OK or RETURN."""
+"""Method that began the content under way: DELIVER, GET_OK, RETURN or PUBLISH."""
 BODY_LEFT = 2
 """Body octets that have not come."""
 HEAD = 3
 """Octets of the stamp gathered so far, of a body that comes in pieces."""
 REDELIVERED = 4
 TAG = 5
-"""Delivery tag of the content under way."""
+"""Delivery tag of the content under way; of basic.publish, which carries none, the count."""
 UNACKED = 6
 """Messages delivered and not yet acknowledged."""
 LAST_TAG = 7
@@ -61,7 +61,9 @@ PREFIX_AT = 16
 """Where the lane's method and header frames begin among the prefixes."""
 PREFIX = 17
 """Octets of them."""
-LANE_WIDTH = 18
+TAG_AT = 18
+"""Where in them the delivery tag is written; 0 = nowhere, as basic.publish carries none."""
+LANE_WIDTH = 19
 
 
 class Phase(IntEnum):

@@ -26,6 +26,7 @@ from bench.wire.amqp091_deliver import (
     HEARTBEAT,
     METHOD,
     NACK,
+    PUBLISH,
     RETURN,
     delivered,
     owe_ack,
@@ -118,6 +119,9 @@ def _method(
             return _SHORT
         lanes[lane, TAG] = get63(buf, tag_at)
         lanes[lane, REDELIVERED] = octet(buf, tag_at + 8) & 1
+    elif method == PUBLISH:
+        lanes[lane, TAG] += 1
+        lanes[lane, REDELIVERED] = 0
     elif method != RETURN:
         return _CONTROL
     lanes[lane, KIND] = method

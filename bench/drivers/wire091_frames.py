@@ -1,0 +1,125 @@
+"""AMQP 0-9-1 frames on a connection of the compiled driver, whichever end we are.
+
+Messages, confirms and acknowledgements are the codec's. Frames that are not about messages
+are few, so pika's frame and method classes make and read them.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pika.exceptions
+import pika.frame
+
+from bench.drivers.base import Int64
+from bench.drivers.stream import Stream
+from bench.drivers.wire091_tables import Tables091
+from bench.drivers.wire_connection import Lane, Scanned, WireConnection
+from bench.wire import amqp091_layout as layout
+from bench.wire.amqp091_deliver import acknowledge_before
+from bench.wire.amqp091_encode import encode
+from bench.wire.amqp091_scan import scan
+
+_HEARTBEAT = pika.frame.Heartbeat().marshal()
+
+
+class Frames091(WireConnection):
+    """One connection; its lanes are the channels from 1 on.
+
+    Attributes:
+        tables: state of all connections and lanes.
+        handlers: what acts on a method that is not about messages, by its class.
+    """
+
+    def __init__(self, tables: Tables091, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
+        """Use a connected stream; see `WireConnection`."""
+        super().__init__(tables.context, index, lanes, stream)
+        self.tables = tables
+        self.handlers: dict[type, Callable[[int, Any], None]] = {}
+
+    @abstractmethod
+    def _owe_acks(self, now_ns: int) -> None:
+        """Act on messages that came and fill no batch of acknowledgements."""
+
+    def keep_alive(self) -> None:
+        """Say that we are there, by an empty frame."""
+        self.write(_HEARTBEAT)
+
+    def acknowledge_before(self, before_ns: int) -> int | None:
+        """Acknowledge unfinished batches whose last message came no later; see `WireConnection`."""
+        t, count = self.tables, len(self.lanes)
+        while end := acknowledge_before(t.lanes, self.first, count, before_ns, t.acks, 0):
+            self.write(t.acks_view[:end])
+        rows = t.lanes[self.first : self.first + count]
+        rest = rows[rows[:, layout.UNACKED] > 0, layout.LAST_NS]
+        return int(rest.min()) if len(rest) else None
+
+    def fault(self, status: int) -> str:
+        """Return what the peer sent that it must not, for a status below 0."""
+        if status == layout.Status.BAD_TYPE and not self.ready:
+            return f"no AMQP 0-9-1: {bytes(self.context.inbox_view[:16])!r}"
+        return layout.FAULTS[layout.Status(status)]
+
+    def _scan(self, start: int, end: int, now_ns: int) -> Scanned:
+        """Use up octets of the inbox; write acknowledgements."""
+        t, context = self.tables, self.context
+        status = scan(
+            context.inbox,
+            start,
+            end,
+            t.conns,
+            self.index,
+            t.lanes,
+            t.heads,
+            t.ring,
+            context.rows,
+            t.cursor,
+            t.acks,
+            now_ns,
+        )
+        taken, frame_end, out = t.cursor[[layout.TAKEN, layout.FRAME_END, layout.OUT]].tolist()
+        if out:
+            t.cursor[layout.OUT] = 0
+            self.write(t.acks_view[:out])
+        if t.owes_acks(self.first, len(self.lanes)):
+            self._owe_acks(now_ns)
+        frame = bytes(context.inbox_view[taken:frame_end]) if status == layout.Status.CONTROL else b""
+        return Scanned(status, taken, frame)
+
+    def _encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
+        """Write messages first <= i < end to the outbox; return the octets."""
+        t = self.tables
+        return encode(
+            self.context.outbox,
+            0,
+            t.prefixes,
+            t.body,
+            t.frame_max,
+            t.lanes,
+            t.ring,
+            t.tracked,
+            lane,
+            seq,
+            intended_ns,
+            sent_ns,
+            first,
+            end,
+        )
+
+    def _on_control(self, frame: bytes) -> None:
+        """Act on a frame that is not about messages."""
+        try:
+            _, decoded = pika.frame.decode_frame(frame)
+        except (pika.exceptions.AMQPError, ValueError, LookupError) as error:
+            self.lose(f"it sent a frame that cannot be read ({type(error).__name__}: {error})")
+            return
+        method = decoded.method
+        handler = self.handlers.get(type(method))
+        if handler is None:
+            self.lose(f"it sent {method.NAME}, for which nobody asked")
+        else:
+            handler(decoded.channel_number, method)
+
+    def say(self, channel: int, *methods: Any) -> None:
+        """Send methods on a channel."""
+        self.write(b"".join(pika.frame.Method(channel, method).marshal() for method in methods))
