@@ -17,8 +17,6 @@ from bench.drivers.wire091_tables import Tables091
 from bench.drivers.wire_connection import Lane, Scanned, WireConnection
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_deliver import acknowledge_before
-from bench.wire.amqp091_encode import encode
-from bench.wire.amqp091_scan import scan
 
 _HEARTBEAT = pika.frame.Heartbeat().marshal()
 
@@ -63,20 +61,7 @@ class Frames091(WireConnection):
     def _scan(self, start: int, end: int, now_ns: int) -> Scanned:
         """Use up octets of the inbox; write acknowledgements."""
         t, context = self.tables, self.context
-        status = scan(
-            context.inbox,
-            start,
-            end,
-            t.conns,
-            self.index,
-            t.lanes,
-            t.heads,
-            t.ring,
-            context.rows,
-            t.cursor,
-            t.acks,
-            now_ns,
-        )
+        status = t.scan(self.index, start, end, now_ns)
         taken, frame_end, out = t.cursor[[layout.TAKEN, layout.FRAME_END, layout.OUT]].tolist()
         if out:
             t.cursor[layout.OUT] = 0
@@ -88,23 +73,7 @@ class Frames091(WireConnection):
 
     def _encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
         """Write messages first <= i < end to the outbox; return the octets."""
-        t = self.tables
-        return encode(
-            self.context.outbox,
-            0,
-            t.prefixes,
-            t.body,
-            t.frame_max,
-            t.lanes,
-            t.ring,
-            t.tracked,
-            lane,
-            seq,
-            intended_ns,
-            sent_ns,
-            first,
-            end,
-        )
+        return self.tables.encode(lane, seq, intended_ns, sent_ns, first, end)
 
     def _on_control(self, frame: bytes) -> None:
         """Act on a frame that is not about messages."""

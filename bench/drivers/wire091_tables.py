@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.clock import Clock
-from bench.drivers.base import PortSpec
+from bench.drivers.base import Int64, PortSpec
 from bench.drivers.wire_connection import Lane
 from bench.drivers.wire_context import IO_WIDTH, ROWS, WireContext
 from bench.drivers.wire_port import connections
 from bench.wire import amqp091_layout as layout
-from bench.wire.amqp091_deliver import ACK_FRAME
-from bench.wire.amqp091_encode import body_frames, prefix
+from bench.wire.amqp091_deliver import ACK_FRAME, acknowledge_before
+from bench.wire.amqp091_encode import body_frames, encode, prefix
+from bench.wire.amqp091_scan import scan
 from bench.wire.amqp091_settle import room
 from bench.wire.octets import STAMP
 from brokers.endpoint import Endpoint
@@ -58,6 +59,7 @@ class Tables091:
         self.width = width
         self.prefixes = np.zeros(rings * width, np.uint8)
         self.context.grow_outbox(max(1 << 17, self.message_octets()))
+        self._load_kernels()
 
     def enter(self, index: int, lanes: Sequence[Lane]) -> None:
         """Note the lanes of a connection: the channels from 1 on."""
@@ -88,6 +90,51 @@ class Tables091:
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included, at most."""
         return self.width + len(self.body)
+
+    def scan(self, index: int, start: int, end: int, now_ns: int) -> int:
+        """Call `bench.wire.amqp091_scan.scan` on the inbox for a connection."""
+        context = self.context
+        return scan(
+            context.inbox,
+            start,
+            end,
+            self.conns,
+            index,
+            self.lanes,
+            self.heads,
+            self.ring,
+            context.rows,
+            self.cursor,
+            self.acks,
+            now_ns,
+        )
+
+    def encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
+        """Call `bench.wire.amqp091_encode.encode` on the outbox."""
+        return encode(
+            self.context.outbox,
+            0,
+            self.prefixes,
+            self.body,
+            self.frame_max,
+            self.lanes,
+            self.ring,
+            self.tracked,
+            lane,
+            seq,
+            intended_ns,
+            sent_ns,
+            first,
+            end,
+        )
+
+    def _load_kernels(self) -> None:
+        """Compile what is not compiled, or load it, before there is a connection that would wait for it."""
+        none = np.empty(0, np.int64)
+        self.scan(0, 0, 0, 0)
+        self.encode(none, none, none, 0, 0, 0)
+        acknowledge_before(self.lanes, 0, 0, 0, self.acks, 0)
+        room(self.lanes, 0, 0, 0, 0)
 
 
 class ClientTables091(Tables091):

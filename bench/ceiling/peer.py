@@ -1,0 +1,143 @@
+"""The null peer: a process that speaks a protocol to any number of clients and does nothing else.
+
+What is published to it is confirmed and dropped; whoever consumes from it is sent stamped
+messages as fast as it takes them. So a driver's own speed can be seen without a broker.
+Run as `python -m bench.ceiling.peer PROTOCOL …`; it prints its port, and ends when its
+standard input does.
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from bench.drivers.selector import READABLE, Selector
+from bench.drivers.stream import Stream
+from bench.drivers.wire_connection import WireConnection
+from bench.drivers.wire_context import WireContext
+
+_BACKLOG = 4_096
+_IDLE_NS = 1_000_000_000
+_PR_SET_PDEATHSIG = 1
+
+
+class Host(Protocol):
+    """What a protocol gives to the peer: tables, and the broker's end of a connection."""
+
+    context: WireContext
+
+    def accept(self, stream: Stream) -> "PeerConnection | None":
+        """Return a connection for a client; None where there are too many."""
+
+    def forget(self, connection: "PeerConnection") -> None:
+        """Use the place of a connection again."""
+
+
+class PeerConnection(WireConnection):
+    """The broker's end of a connection."""
+
+    def deliver(self) -> bool:
+        """Send messages where there is room; return whether more could be sent at once."""
+        raise NotImplementedError
+
+
+class Peer:
+    """Serves clients from one loop."""
+
+    def __init__(self, host: Host, listener: socket.socket, until: int) -> None:
+        """Serve whoever connects to `listener` until the descriptor `until` is at its end."""
+        self._host = host
+        self._listener = listener
+        self._until = until
+        self._selector = Selector()
+        self._connections: dict[int, PeerConnection] = {}
+        self._eager: set[PeerConnection] = set()
+        host.context.watch_writable = self._watch_writable
+
+    def serve(self) -> None:
+        """Serve until told to end."""
+        self._listener.setblocking(False)  # noqa: FBT003  (positional only)
+        self._selector.watch(self._listener.fileno())
+        self._selector.watch(self._until)
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        context = self._host.context
+        for descriptor, events in self._selector.wait(0 if self._eager else _IDLE_NS):
+            if descriptor == self._until:
+                return False
+            if descriptor == self._listener.fileno():
+                self._accept()
+                continue
+            connection = self._connections[descriptor]
+            if events & ~READABLE:
+                connection.drain()
+            if events & READABLE:
+                more = connection.fill()
+                while more and not connection.closed:
+                    context.cursor[:3] = 0
+                    more = connection.fill()
+                context.cursor[:3] = 0
+            self._eager.add(connection)
+            if connection.closed:
+                self._drop(connection)
+        for connection in list(self._eager):
+            if connection.closed or not connection.deliver():
+                self._eager.discard(connection)
+        return True
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                accepted, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            accepted.setblocking(False)  # noqa: FBT003
+            connection = self._host.accept(Stream(accepted))
+            if connection is None:
+                accepted.close()
+                continue
+            self._connections[connection.fileno()] = connection
+            self._selector.watch(connection.fileno())
+            connection.begin()
+
+    def _drop(self, connection: PeerConnection) -> None:
+        self._selector.forget(connection.fileno())
+        del self._connections[connection.fileno()]
+        self._eager.discard(connection)
+        connection.abandon()
+        self._host.forget(connection)
+
+    def _watch_writable(self, connection: WireConnection, wanted: bool) -> None:  # noqa: FBT001
+        self._selector.change(connection.fileno(), writable=wanted)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Listen on a free port of 127.0.0.1, print its number, serve."""
+    parser = argparse.ArgumentParser(prog="python -m bench.ceiling.peer", description=__doc__)
+    parser.add_argument("protocol", choices=("amqp091", "amqp10"))
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--lanes", type=int, default=1, help="channels or links a connection")
+    parser.add_argument("--size", type=int, default=100, help="bytes of a body that is delivered")
+    given = parser.parse_args(words)
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    module = import_module({"amqp091": "bench.ceiling.peer091", "amqp10": "bench.ceiling.peer10"}[given.protocol])
+    host = cast("Host", module.open_host(given.connections, given.lanes, given.size))
+    with socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) as listener:
+        sys.stdout.write(f"{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        os.set_blocking(sys.stdin.fileno(), False)
+        Peer(host, listener, sys.stdin.fileno()).serve()
+
+
+if __name__ == "__main__":
+    main()
