@@ -98,14 +98,13 @@ def test_a_stream_may_be_cut_at_every_octet() -> None:
     """In two at each place, and into single octets."""
     deliver = spec.Basic.Deliver("tag", 7, True, "", "q")  # noqa: FBT003
     plain = spec.BasicProperties(delivery_mode=2)
+    got = spec.Basic.GetOk(9, redelivered=False, exchange="x", routing_key="y", message_count=0)
     stream = [
         *frames(deliver, 1, stamped(3, 4, 100), 1_000, plain),
         *frames(spec.Basic.Return(312, "NO_ROUTE", "", "q"), 2, stamped(3, 4, 40), 9, plain),
         pika.frame.Method(2, spec.Basic.Ack(5, multiple=True)).marshal(),
         pika.frame.Method(1, spec.Channel.Flow(active=False)).marshal(),
-        *frames(
-            spec.Basic.GetOk(9, redelivered=False, exchange="x", routing_key="y", message_count=0), 3, b"", 9, plain
-        ),
+        *frames(got, 3, b"", 9, plain),
         pika.frame.Heartbeat().marshal(),
         *frames(deliver, 3, stamped(1, 2, 33), 31, plain),
     ]
