@@ -1,5 +1,6 @@
 """The compiled 0-9-1 scan finds what pika's decoder finds, however the octets come, and believes nobody."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from bench.wire.amqp091_layout import Status
 from bench.wire.amqp091_scan import scan
 from tests.bench.wire.amqp091_twin import CHANNELS, NOW, Fast, Found, Twin, frames, stamped
 
+GOLDEN = Path(__file__).parents[2] / "golden"
 PUBLISHED = 40
 channels = st.integers(1, CHANNELS)
 names = st.text(max_size=20)
@@ -195,3 +197,20 @@ def test_nothing_is_gathered_of_a_large_body() -> None:
         fast.feed([octets[at : at + 1_000]])
         assert len(fast._carry) < 64
     assert fast.found.delivered == [(0, 0, 1, -5, 1 << 50, 0)]
+
+
+@pytest.mark.parametrize("broker", ["rabbitmq", "broker-j"])
+@pytest.mark.parametrize("side", ["producer", "consumer"])
+def test_what_real_brokers_sent_is_found_however_it_is_cut(broker: str, side: str) -> None:
+    """Recorded by `tests.evidence.record091`: the handshake, 30 confirms or messages, bodies of others, many frames."""
+    octets = (GOLDEN / f"amqp091-{broker}-{side}.bin").read_bytes()
+    there = Twin(PUBLISHED, 3).read(octets)
+    if side == "producer":
+        assert [row[1] for row in there.settled] == list(range(30))
+    else:
+        assert [row[2] for row in there.delivered] == list(range(30))
+        assert (there.foreign, len(there.acks)) == (4, 11)
+    assert Fast(PUBLISHED, 3).feed([octets]) == there
+    assert Fast(PUBLISHED, 3).feed([octets[at : at + 1] for at in range(len(octets))]) == there
+    for cut in range(len(octets) + 1):
+        assert Fast(PUBLISHED, 3).feed([octets[:cut], octets[cut:]]) == there, cut
