@@ -70,7 +70,7 @@ def record(broker: Broker, name: str) -> None:
 def main() -> None:
     """Record from both brokers of the stable image."""
     wire091_connection.FRAME_MAX = FRAME_MAX
-    root = image.ensure("stable", lambda text: print(text, file=sys.stderr)).root
+    root = image.ensure("stable", lambda text: sys.stderr.write(f"{text}\n")).root
     GOLDEN.mkdir(exist_ok=True)
     for settings in (
         RabbitMQSettings(name="rabbitmq", kind="rabbitmq"),
