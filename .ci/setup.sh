@@ -73,6 +73,7 @@ list_missing() { # sets sandbox (an image and its brokers) and build (Proton, .v
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || sandbox+=(debian-archive-keyring)
   has newuidmap || sandbox+=(uidmap)
   has bwrap || sandbox+=(bubblewrap)
+  has openssl || sandbox+=(openssl) # certificates of brokers with transport = "tls"
   has mvn || sandbox+=(maven)
   has javac || sandbox+=(default-jdk-headless)
   has gcc || build+=(gcc libc6-dev)

@@ -64,6 +64,7 @@ def examine() -> list[Check]:
     return [
         *checks,
         check_sandbox(),
+        _tool("openssl", "brokers started with transport = 'tls' (makes their certificates)", "openssl"),
         check_disk(cache_root()),
         check_control_group(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")),
         check_cpus(len(os.sched_getaffinity(0))),

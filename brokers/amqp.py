@@ -1,9 +1,20 @@
 """What every broker does over its control connection, started by us or by someone else."""
 
-from brokers.base import Broker, BrokerError
+import dataclasses
+
+from brokers.base import Broker, BrokerError, Facts
 from brokers.control import Control, ControlError
 from brokers.dialect import Address, Dialect
 from brokers.endpoint import Endpoint, Protocol
+
+
+def with_security(facts: Facts, at: Address, control: Control) -> Facts:
+    """Return facts with how the broker is reached and logged in to: what was asked for, and what came of it."""
+    asked = {"transport": "tcp" if at.tls is None else "tls", "sasl": at.sasl}
+    cipher = control.cipher()
+    # The connection stands: the broker took the one mechanism that we have.
+    came = {"transport": "tls" if cipher else "tcp", "sasl": at.sasl} | ({"cipher": cipher} if cipher else {})
+    return dataclasses.replace(facts, asked=facts.asked | asked, reported=facts.reported | came)
 
 
 class AmqpBroker(Broker):

@@ -7,6 +7,7 @@ measured message.
 import contextlib
 import functools
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from typing import Any, cast
@@ -16,7 +17,9 @@ import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 
+from brokers import tls
 from brokers.dialect import Address, QueueKind
+from brokers.sasl import credentials
 
 CONNECT_TIMEOUT_S = 5.0
 HANDSHAKE_TIMEOUT_S = 6.0
@@ -36,12 +39,16 @@ class UnreachableError(ControlError):
     """Nothing answers AMQP at this address."""
 
 
+class TlsRefusedError(ControlError):
+    """TLS with the broker failed: its certificate, ours, or it speaks none at this port."""
+
+
 class SilentError(ControlError):
     """The broker keeps the connection and does not answer; names what it was asked."""
 
 
 class LoginRefusedError(ControlError):
-    """User name or password are refused."""
+    """User name, password or certificate are refused, or the SASL mechanism is not offered."""
 
 
 class VirtualHostRefusedError(ControlError):
@@ -51,15 +58,18 @@ class VirtualHostRefusedError(ControlError):
 def answers_amqp10(address: Address) -> bool:
     """Return whether the port answers the SASL header of AMQP 1.0 with the same."""
     answer = b""
-    with (
-        contextlib.suppress(OSError),
-        # The timeout holds for each read as well.
-        socket.create_connection((address.host, address.port), CONNECT_TIMEOUT_S) as connection,
-    ):
+    # The timeout holds for each read as well.
+    with contextlib.suppress(OSError), _connected(address) as connection:
         connection.sendall(SASL_HEADER)
         while len(answer) < len(SASL_HEADER) and (more := connection.recv(len(SASL_HEADER) - len(answer))):
             answer += more
     return answer == SASL_HEADER
+
+
+def _connected(address: Address) -> socket.socket:
+    """Return a connection with TLS on it where the address has it."""
+    plain = socket.create_connection((address.host, address.port), CONNECT_TIMEOUT_S)
+    return plain if address.tls is None else tls.shake_hands(plain, address.tls, address.host)
 
 
 class Control:
@@ -82,7 +92,7 @@ class Control:
         """Connect and log in to the virtual host.
 
         Raises:
-            UnreachableError, SilentError, LoginRefusedError, VirtualHostRefusedError: each says why.
+            UnreachableError, TlsRefusedError, SilentError, LoginRefusedError, VirtualHostRefusedError: each says why.
         """
         with self._lock:
             self._drop()
@@ -126,6 +136,14 @@ class Control:
         """Return what the broker said of itself at the last handshake (connection.start), or nothing."""
         value = self._properties.get(name, "")
         return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+    def cipher(self) -> str:
+        """Return protocol and cipher that TLS agreed on, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`; or nothing."""
+        # pika keeps the socket where only its inner layers show it.
+        inner = None if self._connection is None else self._connection._impl._transport  # noqa: SLF001
+        connected = None if inner is None else inner._sock  # noqa: SLF001
+        agreed = connected.cipher() if isinstance(connected, ssl.SSLSocket) else None
+        return f"{agreed[1]} {agreed[0]}" if agreed else ""
 
     def close(self) -> None:
         """Close the connection if it is open, with the closing handshake where the broker answers it."""
@@ -179,7 +197,8 @@ class Control:
             host=at.host,
             port=at.port,
             virtual_host=at.virtual_host,
-            credentials=pika.PlainCredentials(at.username, at.password),
+            credentials=credentials(at.sasl, at.username, at.password),
+            ssl_options=self._ssl_options(),
             # No heartbeat: nobody serves this connection between two calls.
             heartbeat=0,
             connection_attempts=1,
@@ -190,9 +209,18 @@ class Control:
         try:
             self._connection = pika.BlockingConnection(parameters)
         except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
-            raise _refusal(error) from error
+            raise _refusal(error, at) from error
         # pika keeps them where only its connection of the inner layer shows them.
         self._properties = dict(self._connection._impl.server_properties or {})  # noqa: SLF001
+
+    def _ssl_options(self) -> pika.SSLOptions | None:
+        asked = self._address.tls
+        if asked is None:
+            return None
+        try:
+            return pika.SSLOptions(tls.context(asked), asked.server_name or self._address.host)
+        except tls.TlsError as error:
+            raise TlsRefusedError(str(error)) from error
 
     def _drop(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
@@ -233,9 +261,11 @@ class _NotFoundError(ControlError):
     """Reply code 404: no such queue."""
 
 
-def _refusal(error: Exception) -> ControlError:
+def _refusal(error: Exception, address: Address) -> ControlError:
     """Return what pika's failure to connect means."""
-    words = _words(error)
+    words, reason = _words(error), _innermost(error)
+    if isinstance(reason, ssl.SSLError) and address.tls is not None:
+        return TlsRefusedError(tls.failure(reason, address.tls))
     if isinstance(error, AMQPConnectorStackTimeout):  # connected, but the handshake did not end
         return SilentError(f"it did not answer the AMQP 0-9-1 handshake within {HANDSHAKE_TIMEOUT_S:g} s")
     # ProbableAuthenticationError: closed while we logged in (AMQP 0-9-1 section 2.2.4 lets
@@ -252,10 +282,15 @@ def _refusal(error: Exception) -> ControlError:
 
 def _words(error: BaseException) -> str:
     """Return the innermost reason in words; pika's own errors often have none."""
+    reason = _innermost(error)
+    return str(reason) or type(reason).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
     for name in ("exceptions", "exception", "args"):
         inner = getattr(error, name, None)
         if isinstance(inner, BaseException):
-            return _words(inner)
+            return _innermost(inner)
         if isinstance(inner, (list, tuple)) and inner and isinstance(inner[-1], BaseException):
-            return _words(inner[-1])
-    return str(error) or type(error).__name__
+            return _innermost(inner[-1])
+    return error

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from brokers.endpoint import Endpoint, Protocol
+from brokers.endpoint import Endpoint, Protocol, Sasl, Tls
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,29 @@ class Dialect:
             password=at.password,
             address_prefix=self.address_prefix if protocol == "amqp10" else "",
             confirms_unadvertised=self.confirms_unadvertised and protocol == "amqp091",
+            tls=at.tls,
+            sasl=at.sasl,
         )
 
 
 @dataclass(frozen=True)
 class Address:
-    """A broker's address and the credentials for it."""
+    """A broker's address and what it takes to be let in there.
+
+    Attributes:
+        host: name or address.
+        port: of both protocols.
+        virtual_host: as 0-9-1 names it.
+        username: sent by SASL PLAIN only, as the password is.
+        password: in no representation.
+        tls: None = plain TCP.
+        sasl: the one mechanism that is used.
+    """
 
     host: str
     port: int
     virtual_host: str
     username: str
     password: str = field(repr=False)
+    tls: Tls | None = None
+    sasl: Sasl = "plain"

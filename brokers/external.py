@@ -7,20 +7,21 @@ store holds what others put there.
 from collections.abc import Mapping
 from pathlib import Path
 
-from brokers.amqp import AmqpBroker
+from brokers.amqp import AmqpBroker, with_security
 from brokers.base import BrokerError, Facts
 from brokers.control import (
     Control,
     ControlError,
     LoginRefusedError,
     SilentError,
+    TlsRefusedError,
     UnreachableError,
     VirtualHostRefusedError,
     answers_amqp10,
 )
 from brokers.dialect import Address, Dialect
-from brokers.endpoint import Endpoint, Protocol
-from brokers.settings import External
+from brokers.endpoint import Endpoint, Protocol, Tls
+from brokers.settings import ClientTls, External
 
 GUEST = "guest"
 """User name and password where the environment has none."""
@@ -31,14 +32,25 @@ QUEUE_PREFIX = "busbench-"
 
 
 def address(external: External, dialect: Dialect, environ: Mapping[str, str]) -> Address:
-    """Return the address and credentials of an external broker. Pure."""
+    """Return the address and credentials of an external broker."""
     return Address(
         host=external.host,
         port=external.port,
         virtual_host=dialect.virtual_host if external.virtual_host is None else external.virtual_host,
         username=environ.get(external.username_env) or GUEST,
         password=environ.get(external.password_env) or GUEST,
+        tls=None if external.tls is None else _tls(external.tls),
+        sasl=external.sasl,
     )
+
+
+def _tls(asked: ClientTls) -> Tls:
+    """Return it with paths that hold in a worker, wherever that one runs."""
+    ca, certificate, key = (
+        None if name is None else str(Path(name).expanduser().absolute())
+        for name in (asked.ca, asked.certificate, asked.key)
+    )
+    return Tls(ca, certificate, key, asked.server_name, asked.verify)
 
 
 def explain(name: str, external: External, at: Address, environ: Mapping[str, str], error: ControlError) -> str:
@@ -49,15 +61,14 @@ def explain(name: str, external: External, at: Address, environ: Mapping[str, st
     state = f" ({' and '.join(unset)} not set: {GUEST!r} was tried)" if unset else ""
     match error:
         case LoginRefusedError():
-            return (
-                f"{where} refuses the user {at.username!r} or the password: set the environment variables"
-                f" {variables}{state}. It said: {error}"
-            )
+            return f"{where} {_login_words(at, f'{variables}{state}')}. It said: {error}"
         case VirtualHostRefusedError():
             return (
                 f"{where} refuses the virtual host {at.virtual_host!r} to the user {at.username!r} from {variables}:"
                 f" correct `external.virtual_host`, or give the user permissions on it. It said: {error}"
             )
+        case TlsRefusedError():
+            return f"{where} cannot be reached over TLS: correct `external.tls`, host or port. Reason: {error}"
         case UnreachableError():
             return (
                 f"{where} cannot be reached over AMQP 0-9-1: start it, or correct `external.host` and"
@@ -70,6 +81,12 @@ def explain(name: str, external: External, at: Address, environ: Mapping[str, st
             )
         case _:
             return f"{where} refused what was asked: {error}"
+
+
+def _login_words(at: Address, variables: str) -> str:
+    if at.sasl == "plain":
+        return f"refuses the user {at.username!r} or the password: set the environment variables {variables}"
+    return f"does not let us in by SASL {at.sasl.upper()}: correct `external.sasl` or `external.tls`"
 
 
 class ExternalBroker(AmqpBroker):
@@ -120,7 +137,7 @@ class ExternalBroker(AmqpBroker):
             )
             raise BrokerError(message)
         self._speaks_amqp10 = answers_amqp10(self._at)
-        self._facts = Facts(
+        facts = Facts(
             product=self._dialect.product,
             version=control.server_property("version"),
             runtime=control.server_property("platform") or UNKNOWN,
@@ -129,6 +146,7 @@ class ExternalBroker(AmqpBroker):
             limits={"memory": UNKNOWN, "cpus": UNKNOWN},
             labels=(LABEL,),
         )
+        self._facts = with_security(facts, self._at, control)
         self._attach(self._at, control)
 
     def endpoint(self, protocol: Protocol) -> Endpoint:

@@ -42,7 +42,7 @@ class QpidBrokerJ(StartedBroker):
             raise BrokerError(message)
         library = PurePosixPath("/") / found[-1].relative_to(self._image_root)
         return Program(
-            files={"initial.json": qpid_broker_j_config.initial(self._qpid)},
+            files={"initial.json": qpid_broker_j_config.initial(self._qpid, home)},
             # The initial configuration is read only where the work folder is new.
             folders=("work",),
             argv=qpid_broker_j_config.command(self._qpid, at, home, library),

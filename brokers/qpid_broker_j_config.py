@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from brokers import certificates
 from brokers.dialect import Dialect, QueueKind
 from brokers.ports import LOOPBACK, Ports
 from brokers.settings import QpidBrokerJSettings
@@ -54,8 +55,13 @@ def threads(cpus: int) -> tuple[int, int]:
     return max(4, 2 * cpus), max(1, cpus // 2)
 
 
-def initial(settings: QpidBrokerJSettings) -> str:
-    """Return the initial configuration, JSON."""
+def initial(settings: QpidBrokerJSettings, home: PurePosixPath) -> str:
+    """Return the initial configuration, JSON.
+
+    Args:
+        settings: what is wanted.
+        home: the broker's folder, as it sees it.
+    """
     size, selectors = threads(settings.cpus)
     host = {
         "type": STORES[settings.store],
@@ -75,21 +81,53 @@ def initial(settings: QpidBrokerJSettings) -> str:
     configuration: dict[str, Any] = {
         "name": "bench",
         "modelVersion": MODEL_VERSION,
-        "authenticationproviders": [
-            {
-                "name": "plain",
-                "type": "Plain",
-                # Else PLAIN is not offered on a connection without TLS.
-                "secureOnlyMechanisms": [],
-                "users": [{"name": "guest", "type": "managed", "password": "guest"}],
-            }
-        ],
+        "authenticationproviders": _logins(settings),
         "brokerloggers": [_logger()],
-        "ports": [_port("AMQP", ["AMQP_0_9_1", "AMQP_1_0"]), _port("HTTP", ["HTTP"])],
+        "ports": [_port("AMQP", ["AMQP_0_9_1", "AMQP_1_0"], settings.sasl), _port("HTTP", ["HTTP"], "plain")],
         "plugins": [{"type": "MANAGEMENT-HTTP", "name": "httpManagement", "httpBasicAuthenticationEnabled": "true"}],
         "virtualhostnodes": [node],
     }
+    if settings.transport == "tls":
+        configuration |= _stores(home / certificates.FOLDER)
+        configuration["ports"][0] |= {
+            "transports": ["SSL"],
+            "keyStore": "server",
+            "trustStores": ["clients"],
+            "needClientAuth": str(settings.sasl == "external").lower(),
+        }
     return json.dumps(configuration, indent=1)
+
+
+def _logins(settings: QpidBrokerJSettings) -> list[dict[str, Any]]:
+    """Return the authentication providers: PLAIN for management, and what else is asked for AMQP."""
+    plain = {
+        "name": "plain",
+        "type": "Plain",
+        # Else PLAIN is not offered on a connection without TLS.
+        "secureOnlyMechanisms": [],
+        "users": [{"name": "guest", "type": "managed", "password": "guest"}],
+    }
+    if settings.sasl == "plain":
+        return [plain]
+    return [plain, {"name": settings.sasl, "type": settings.sasl.capitalize()}]
+
+
+def _stores(folder: PurePosixPath) -> dict[str, Any]:
+    """Return where our PEM files are; the other kinds of stores are Java's own."""
+    key, certificate = folder / certificates.SERVER_KEY, folder / certificates.SERVER
+    return {
+        "keystores": [
+            {
+                "name": "server",
+                "type": "NonJavaKeyStore",
+                "privateKeyUrl": f"file:{key}",
+                "certificateUrl": f"file:{certificate}",
+            }
+        ],
+        "truststores": [
+            {"name": "clients", "type": "NonJavaTrustStore", "certificatesUrl": f"file:{folder / certificates.CA}"}
+        ],
+    }
 
 
 def _logger() -> dict[str, Any]:
@@ -105,12 +143,12 @@ def _logger() -> dict[str, Any]:
     }
 
 
-def _port(name: str, protocols: list[str]) -> dict[str, Any]:
+def _port(name: str, protocols: list[str], login: str) -> dict[str, Any]:
     port: dict[str, Any] = {
         "name": name,
         "port": f"${{bench.{name.lower()}}}",
         "bindingAddress": LOOPBACK,  # the default is every interface
-        "authenticationProvider": "plain",
+        "authenticationProvider": login,
         "protocols": protocols,
     }
     if name == "AMQP":

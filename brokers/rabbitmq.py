@@ -35,7 +35,7 @@ class RabbitMQ(StartedBroker):
             message = f"broker {self.name!r}: the image at {self._image_root} holds no RabbitMQ: build another recipe"
             raise BrokerError(message)
         return Program(
-            files={"rabbitmq.conf": rabbitmq_config.config(self._rabbit, at), **rabbitmq_config.files()},
+            files=rabbitmq_config.files(self._rabbit, at, home),
             folders=("home", "data", "log"),
             argv=("/" + str(found[-1].relative_to(self._image_root)),),
             environment=rabbitmq_config.environment(self._rabbit, at, home),

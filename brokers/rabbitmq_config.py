@@ -7,6 +7,7 @@ Sources: https://www.rabbitmq.com/docs/configure, /docs/memory, /docs/disk-alarm
 import re
 from pathlib import PurePosixPath
 
+from brokers import certificates
 from brokers.dialect import Dialect, QueueKind
 from brokers.ports import LOOPBACK, Ports
 from brokers.settings import RabbitMQSettings
@@ -45,11 +46,12 @@ def watermark(settings: RabbitMQSettings) -> int:
     return int(settings.memory * WATERMARK_SHARE)
 
 
-def config(settings: RabbitMQSettings, ports: Ports) -> str:
+def config(settings: RabbitMQSettings, ports: Ports, home: PurePosixPath) -> str:
     """Return the text of rabbitmq.conf."""
     return "\n".join(
         [
-            f"listeners.tcp.1 = {LOOPBACK}:{ports.amqp}",
+            *_listener(settings, ports, home),
+            *_login(settings),
             # Clients may come from another network namespace, which is not loopback to it.
             "loopback_users = none",
             f"vm_memory_high_watermark.absolute = {watermark(settings)}",
@@ -62,6 +64,32 @@ def config(settings: RabbitMQSettings, ports: Ports) -> str:
             "",
         ]
     )
+
+
+def _listener(settings: RabbitMQSettings, ports: Ports, home: PurePosixPath) -> list[str]:
+    """Return the one listener (https://www.rabbitmq.com/docs/ssl)."""
+    if settings.transport == "tcp":
+        return [f"listeners.tcp.1 = {LOOPBACK}:{ports.amqp}"]
+    folder, asks = home / certificates.FOLDER, settings.sasl == "external"
+    return [
+        "listeners.tcp = none",
+        f"listeners.ssl.1 = {LOOPBACK}:{ports.amqp}",
+        f"ssl_options.cacertfile = {folder / certificates.CA}",
+        f"ssl_options.certfile = {folder / certificates.SERVER}",
+        f"ssl_options.keyfile = {folder / certificates.SERVER_KEY}",
+        f"ssl_options.verify = {'verify_peer' if asks else 'verify_none'}",
+        f"ssl_options.fail_if_no_peer_cert = {'true' if asks else 'false'}",
+    ]
+
+
+def _login(settings: RabbitMQSettings) -> list[str]:
+    """Return the one SASL mechanism and whom it logs in (https://www.rabbitmq.com/docs/access-control)."""
+    user = {
+        "plain": [],
+        "external": ["ssl_cert_login_from = common_name", f"default_user = {certificates.CLIENT_NAME}"],
+        "anonymous": ["anonymous_login_user = guest", "anonymous_login_pass = guest"],
+    }
+    return [f"auth_mechanisms.1 = {settings.sasl.upper()}", *user[settings.sasl]]
 
 
 def environment(settings: RabbitMQSettings, ports: Ports, home: PurePosixPath) -> dict[str, str]:
@@ -88,9 +116,10 @@ def environment(settings: RabbitMQSettings, ports: Ports, home: PurePosixPath) -
     }
 
 
-def files() -> dict[str, str]:
-    """Return the files that need no settings: no plugin is enabled (management costs CPU)."""
-    return {"enabled_plugins": "[].\n"}
+def files(settings: RabbitMQSettings, ports: Ports, home: PurePosixPath) -> dict[str, str]:
+    """Return the files: no plugin is enabled (management costs CPU) but the one that SASL EXTERNAL is."""
+    plugins = "rabbitmq_auth_mechanism_ssl" if settings.sasl == "external" else ""
+    return {"rabbitmq.conf": config(settings, ports, home), "enabled_plugins": f"[{plugins}].\n"}
 
 
 def asked_of_external(settings: RabbitMQSettings) -> dict[str, str]:

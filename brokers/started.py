@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from brokers import limits, ports
-from brokers.amqp import AmqpBroker
+from brokers import certificates, limits, ports
+from brokers.amqp import AmqpBroker, with_security
 from brokers.base import BrokerError, Facts
 from brokers.control import Control, ControlError, SilentError, answers_amqp10
 from brokers.dialect import Address, Dialect
@@ -117,7 +117,7 @@ class StartedBroker(AmqpBroker):
             self._running = self._place.start(launch, self._limits)
             control = self._await_ready(self._running, at)
             self._attach(self._own_address(at), control)
-            facts = self._observe(at, control)
+            facts = with_security(self._observe(at, control), self._own_address(at), control)
         except OSError as error:
             self._release()
             message = f"broker {self.name!r} cannot be started: {error}"
@@ -190,8 +190,17 @@ class StartedBroker(AmqpBroker):
         return self.folder / "console.log"
 
     def _own_address(self, at: ports.Ports) -> Address:
-        # The account that both brokers are given; it is reachable from this host alone.
-        return Address(ports.LOOPBACK, at.amqp, self._dialect.virtual_host, "guest", "guest")
+        sasl = self._settings.sasl
+        return Address(
+            host=ports.LOOPBACK,
+            port=at.amqp,
+            virtual_host=self._dialect.virtual_host,
+            # The account that both brokers are given; it is reachable from this host alone.
+            username="guest" if sasl == "plain" else "",
+            password="guest" if sasl == "plain" else "",
+            tls=certificates.towards(self.folder, sasl) if self._settings.transport == "tls" else None,
+            sasl=sasl,
+        )
 
     def _write(self, program: Program) -> None:
         """Make the folder anew, with what the program needs."""
@@ -202,8 +211,11 @@ class StartedBroker(AmqpBroker):
                 (self.folder / name).mkdir(parents=True)
             for name, text in program.files.items():
                 (self.folder / name).write_text(text)
+            if self._settings.transport == "tls":
+                (self.folder / certificates.FOLDER).mkdir()
+                certificates.make(self.folder / certificates.FOLDER)
         except OSError as error:
-            message = f"broker {self.name!r}: its folder cannot be written: {error}"
+            message = f"broker {self.name!r}: its folder cannot be prepared: {error}"
             raise BrokerError(message) from error
 
     def _await_ready(self, running: Running, at: ports.Ports) -> Control:

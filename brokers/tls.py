@@ -30,7 +30,7 @@ def shake_hands(connected: socket.socket, tls: Tls, host: str) -> ssl.SSLSocket:
         connected.close()
         if isinstance(error, TlsError):
             raise
-        raise TlsError(_handshake_words(error, tls)) from error
+        raise TlsError(failure(error, tls)) from error
 
 
 def context(tls: Tls) -> ssl.SSLContext:
@@ -40,6 +40,20 @@ def context(tls: Tls) -> ssl.SSLContext:
         TlsError: a file cannot be read, or is no certificate or key.
     """
     return _context(tls, tuple(_changed(path) for path in (tls.ca_file, tls.cert_file, tls.key_file)))
+
+
+def failure(error: OSError, tls: Tls) -> str:
+    """Return why a handshake failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        authorities = f"the CA in {tls.ca_file}" if tls.ca_file else "the system's CAs"
+        return f"its certificate does not pass: {words(error)} (checked against {authorities})"
+    if isinstance(error, ssl.SSLError) and error.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}:
+        return "it does not speak TLS at this port"
+    if isinstance(error, TimeoutError):
+        return "it did not answer the TLS handshake: does it speak TLS at this port?"
+    if isinstance(error, (ssl.SSLEOFError, ConnectionError)):
+        return "it closed the connection during the TLS handshake: does it speak TLS at this port?"
+    return f"the TLS handshake failed: {words(error)}"
 
 
 def words(error: OSError) -> str:
@@ -85,16 +99,3 @@ def _changed(path: str | None) -> int:
         return 0 if path is None else Path(path).stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _handshake_words(error: OSError, tls: Tls) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        authorities = f"the CA in {tls.ca_file}" if tls.ca_file else "the system's CAs"
-        return f"its certificate does not pass: {words(error)} (checked against {authorities})"
-    if isinstance(error, ssl.SSLError) and error.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}:
-        return "it does not speak TLS at this port"
-    if isinstance(error, TimeoutError):
-        return "it did not answer the TLS handshake: does it speak TLS at this port?"
-    if isinstance(error, (ssl.SSLEOFError, ConnectionError)):
-        return "it closed the connection during the TLS handshake: does it speak TLS at this port?"
-    return f"the TLS handshake failed: {words(error)}"

@@ -27,6 +27,7 @@ BROKERS_ALLOWED = {
         "bench.consistency",  # what settings of brokers and workloads forbid together
     ),
     "brokers.endpoint": ("bench.drivers",),
+    "brokers.sasl": ("bench.drivers",),  # pika's credentials, for drivers as for the control connection
     "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection
 }
 REPORTS_READ = (

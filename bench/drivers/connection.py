@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from bench.clock import Clock
 from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, PortSpec, ProducerLane, Refused
 from bench.drivers.rows import DeliveryRows, SettlementRows
+from bench.drivers.stream import Stream
 from bench.drivers.timers import Timers
+from brokers import tls
 from brokers.endpoint import Endpoint
 
 OUTPUT_LIMIT = 256 * 1024
@@ -41,6 +43,7 @@ class Context:
         deliveries: rows for the next `poll` to return.
         failures: why lanes broke, oldest first.
         counters: what was counted, by name.
+        buffer: what the socket last gave, for `Connection` to read into.
         watch_writable: tells the port that a connection waits, or waits no longer, for
             its socket to take more.
     """
@@ -53,6 +56,7 @@ class Context:
     deliveries: DeliveryRows = field(default_factory=DeliveryRows)
     failures: list[DriverError] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
+    buffer: bytearray = field(default_factory=bytearray)
     watch_writable: "Callable[[Connection, bool], None]" = lambda _connection, _wanted: None
 
     def count(self, name: str, by: int = 1) -> None:
@@ -67,21 +71,47 @@ def address(endpoint: Endpoint) -> str:
 
 
 def connect(endpoint: Endpoint) -> socket.socket:
-    """Return a connected socket that does not block and does not delay small writes.
+    """Return a connected socket, with TLS on it where asked, that neither blocks nor delays small writes.
 
     Raises:
         ConnectionLost: nobody answers at that address within 10 s.
+        Refused: TLS failed; says what is wrong with whose certificate, or that it speaks none.
     """
     try:
-        stream = socket.create_connection((endpoint.host, endpoint.port), timeout=_CONNECT_S)
+        connected = socket.create_connection((endpoint.host, endpoint.port), timeout=_CONNECT_S)
     except OSError as error:
         message = (
             f"no broker answers at {address(endpoint)}: {error.strerror or error}; is it running, is the port right?"
         )
         raise ConnectionLost(message) from error
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    stream.setblocking(False)  # noqa: FBT003  (positional only)
-    return stream
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if endpoint.tls is not None:
+        try:
+            connected = tls.shake_hands(connected, endpoint.tls, endpoint.host)
+        except tls.TlsError as error:
+            message = f"no TLS with the broker at {address(endpoint)}: {error}"
+            raise Refused(message) from error
+    connected.setblocking(False)  # noqa: FBT003  (positional only)
+    return connected
+
+
+def departure(endpoint: Endpoint, stream: Stream, error: OSError | None = None) -> tuple[bool, str]:
+    """Return whether a broker that went away has said no by it, and what to say of it.
+
+    An alert of TLS is a word of the broker's. In TLS 1.3 a broker finds only after the
+    handshake that we showed no certificate, and some hang up without an alert.
+
+    Args:
+        endpoint: where it is.
+        stream: to it.
+        error: what reading or writing raised; None where it closed the connection.
+    """
+    detail = "connection closed without a word" if error is None else str(error)
+    if isinstance(error, tls.TlsError):
+        return True, detail
+    if endpoint.tls is not None and endpoint.tls.cert_file is None and not stream.heard:
+        return True, f"{detail}, right after the TLS handshake: does it want a client certificate?"
+    return False, detail
 
 
 def ending(kind: type[DriverError], endpoint: Endpoint, owner: str, queue: str, detail: str) -> DriverError:
@@ -110,6 +140,7 @@ class Connection(ABC):
 
         Raises:
             ConnectionLost: nobody answers.
+            Refused: TLS failed.
         """
         self.context = context
         self.owner = owner
@@ -117,11 +148,15 @@ class Connection(ABC):
         self.ready = False
         self.closed = False
         self._wants_writable = False
-        self._socket = connect(context.endpoint)
+        self._stream = Stream(connect(context.endpoint))
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
-        return self._socket.fileno()
+        return self._stream.fileno()
+
+    def unread(self) -> bool:
+        """Return whether `fill` has something to read that no selector sees; see `Stream`."""
+        return not self.closed and self._stream.pending()
 
     @abstractmethod
     def _read(self) -> None:
@@ -150,7 +185,7 @@ class Connection(ABC):
     def abandon(self) -> None:
         """Close the socket, whatever the state."""
         self.closed = True
-        self._socket.close()
+        self._stream.close()
 
     def refuse_or_lose(self, detail: str) -> None:
         """Record that the broker said no: a refusal while opening, a loss afterwards."""
@@ -168,29 +203,39 @@ class Connection(ABC):
 
     def _receive(self, limit: int) -> bytes:
         """Return at most so many bytes that have come; empty where there are none."""
-        try:
-            data = self._socket.recv(limit)
-        except BlockingIOError:
-            return b""
-        except OSError as error:
-            self.lose(error.strerror or str(error))
-            return b""
-        if not data:
-            self.lose("connection closed without a word")
-        self.context.count("bytes_in", len(data))
-        return data
+        buffer = self.context.buffer
+        if len(buffer) < limit:
+            self.context.buffer = buffer = bytearray(limit)
+        with memoryview(buffer) as view:
+            try:
+                got = self._stream.recv_into(view[:limit])
+            except OSError as error:
+                self._depart(error)
+                return b""
+            if got is None:
+                return b""
+            if not got:
+                self._depart()
+            self.context.count("bytes_in", got)
+            return bytes(view[:got])
 
     def _transmit(self, data: bytes | bytearray | memoryview) -> int:
         """Return how many of these bytes the kernel took."""
-        try:
-            sent = self._socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            self.lose(error.strerror or str(error))
-            return 0
+        with memoryview(data) as view:
+            try:
+                sent = self._stream.send(view)
+            except OSError as error:
+                self._depart(error)
+                return 0
         self.context.count("bytes_out", sent)
         return sent
+
+    def _depart(self, error: OSError | None = None) -> None:
+        refused, detail = departure(self.context.endpoint, self._stream, error)
+        if refused:
+            self.refuse_or_lose(detail)
+        else:
+            self.lose(detail)
 
 
 class Producer(Connection):

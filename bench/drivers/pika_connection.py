@@ -17,6 +17,7 @@ from bench.clock import Clock
 from bench.drivers.timers import Timer, Timers
 from bench.units import NS_PER_S
 from brokers.endpoint import Endpoint
+from brokers.sasl import credentials
 
 _FRAME_HEADER = 7
 _FRAME_END = 1
@@ -30,7 +31,7 @@ def parameters(endpoint: Endpoint, name: str) -> pika.ConnectionParameters:
         host=endpoint.host,
         port=endpoint.port,
         virtual_host=endpoint.virtual_host,
-        credentials=pika.PlainCredentials(endpoint.username, endpoint.password),
+        credentials=credentials(endpoint.sasl, endpoint.username, endpoint.password),
         client_properties={"connection_name": name},
     )
 

@@ -97,6 +97,8 @@ class PikaLane(Connection):
             self.refuse_or_lose(f"{reason.reply_code} {reason.reply_text}")
         elif isinstance(reason, pika.exceptions.ConnectionClosedByClient):
             self.closed = True
+        elif isinstance(reason, pika.exceptions.AuthenticationError):
+            self.refuse_or_lose(f"it does not offer SASL {self.context.endpoint.sasl.upper()}")
         else:
             self.refuse_or_lose(f"{type(reason).__name__}: {reason}")
 

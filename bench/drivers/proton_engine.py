@@ -1,6 +1,7 @@
 """Proton's engine on our own socket: one connection, one session, one link.
 
 The engine turns bytes into events and calls into bytes; it owns no socket and no clock.
+It logs in by `sasl10`, and begins when the broker has let us in.
 It is used through `cproton`, the C binding under the `proton` package: the event objects
 of that package cost ten times what the engine does. What the link carries is the business
 of `proton_lane`.
@@ -14,12 +15,11 @@ from uuid import uuid4
 import cproton as pn
 
 from bench.drivers.connection import Connection
+from bench.drivers.sasl10 import SaslClient, SaslRefused
 from bench.units import NS_PER_MS
 
 _READ_BYTES = 64 * 1024
 _MAX_FRAME = 64 * 1024
-_NOT_REFUSED = (pn.PN_SASL_NONE, pn.PN_SASL_OK)
-"""Outcomes of SASL with which the handshake goes on."""
 
 
 def _condition(condition: Any) -> str:
@@ -58,13 +58,9 @@ class ProtonConnection(Connection):
         pn.pn_connection_set_container(self._amqp, f"busbench-{self.owner.replace(' ', '-')}-{uuid4()}")
         if endpoint.hostname is not None:
             pn.pn_connection_set_hostname(self._amqp, endpoint.hostname)
-        pn.pn_connection_set_user(self._amqp, endpoint.username)
-        pn.pn_connection_set_password(self._amqp, endpoint.password)
         self._transport = pn.pn_transport()
         pn.pn_transport_set_max_frame(self._transport, _MAX_FRAME)
-        self._sasl = pn.pn_sasl(self._transport)
-        pn.pn_sasl_allowed_mechs(self._sasl, "PLAIN")
-        pn.pn_sasl_set_allow_insecure_mechs(self._sasl, True)  # noqa: FBT003  (positional only)
+        self._sasl = SaslClient(endpoint.sasl, endpoint.username, endpoint.password)
         pn.pn_transport_bind(self._transport, self._amqp)
         pn.pn_connection_open(self._amqp)
         self._session = pn.pn_session(self._amqp)
@@ -87,7 +83,7 @@ class ProtonConnection(Connection):
 
     def lose(self, detail: str) -> None:
         """Record that the connection broke; RabbitMQ refuses a virtual host in this way."""
-        if not self._opened and pn.pn_sasl_outcome(self._sasl) == pn.PN_SASL_OK:
+        if not self._opened and self._sasl.done:
             hostname = self.context.endpoint.hostname
             self.refuse_or_lose(f"{detail}, in answer to the open frame: is there a virtual host for {hostname!r}?")
         else:
@@ -115,13 +111,22 @@ class ProtonConnection(Connection):
         data = memoryview(self._receive(_READ_BYTES))
         if self.closed:
             return
+        if not self._sasl.done:
+            try:
+                data = memoryview(self._sasl.feed(bytes(data)))
+            except SaslRefused as error:
+                self.refuse_or_lose(str(error))
+                return
         while data and (taken := pn.pn_transport_push(self._transport, data)) > 0:
             data = data[taken:]
         self._dispatch()
-        if not self.ready and pn.pn_sasl_outcome(self._sasl) not in _NOT_REFUSED:
-            self.refuse_or_lose(f"SASL PLAIN: wrong user name or password (user {self.context.endpoint.username!r})")
 
     def _write(self) -> bool:
+        login = self._sasl.output
+        if login:
+            del login[: self._transmit(login)]
+        if login or not self._sasl.done:
+            return not login
         transport = self._transport
         while (pending := pn.pn_transport_pending(transport)) > 0:
             data = pn.pn_transport_peek(transport, pending)[1]

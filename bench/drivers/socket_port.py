@@ -62,6 +62,8 @@ class SocketPort:
         self._producers: list[Producer] = []
         self._consumers: list[Consumer] = []
         self._connections: dict[int, Connection] = {}
+        self._unread: list[Connection] = []
+        """Connections that hold bytes which the selector does not see."""
         try:
             self._open(spec, open_producer, open_consumer)
         except BaseException:
@@ -163,20 +165,30 @@ class SocketPort:
         if timers.next_due_ns <= now_ns:
             timers.run(now_ns)
         woken = False
-        for descriptor, events in self._selector.wait(min(timeout_ns, timers.next_due_ns - now_ns)):
+        pending, self._unread = self._unread, []
+        for descriptor, events in self._selector.wait(0 if pending else min(timeout_ns, timers.next_due_ns - now_ns)):
             if descriptor == self._wake_fd:
                 os.eventfd_read(descriptor)
                 woken = True
-                continue
-            connection = self._connections[descriptor]
-            if not connection.closed:
-                if events & READABLE:
-                    connection.fill()
-                else:
-                    connection.drain()
-            if connection.closed:
-                self._selector.forget(descriptor)
+            else:
+                self._serve(self._connections[descriptor], readable=bool(events & READABLE))
+        for connection in pending:
+            # One that was readable as well may have been read, or have ended, just now.
+            if connection.unread() and connection not in self._unread:
+                self._serve(connection, readable=True)
         return woken
+
+    def _serve(self, connection: Connection, *, readable: bool) -> None:
+        """Read or write one connection; forget it once it is closed."""
+        if not connection.closed:
+            if readable:
+                connection.fill()
+            else:
+                connection.drain()
+        if connection.closed:
+            self._selector.forget(connection.fileno())
+        elif connection.unread():
+            self._unread.append(connection)
 
     def _watch_writable(self, connection: Connection, wanted: bool) -> None:  # noqa: FBT001
         if not connection.closed:

@@ -21,10 +21,14 @@ class Stream:
 
     A selector sees the socket, not what TLS holds: after a read that filled its buffer,
     ask `pending` and read again where it says so, before waiting.
+
+    Attributes:
+        heard: something has come.
     """
 
     def __init__(self, connected: socket.socket) -> None:
         """Take a socket that is connected, does not block and, for TLS, has shaken hands."""
+        self.heard = False
         self._socket = connected
         self._tls = connected if isinstance(connected, ssl.SSLSocket) else None
         self._ended = False
@@ -48,13 +52,13 @@ class Stream:
             OSError: the connection broke; its text is for people.
         """
         try:
-            if self._tls is None:
-                return self._socket.recv_into(buffer)
-            return self._recv_records(self._tls, buffer)
+            got = self._socket.recv_into(buffer) if self._tls is None else self._recv_records(self._tls, buffer)
         except _WOULD_BLOCK:
             return None
         except OSError as error:
             raise _readable(error) from error
+        self.heard = self.heard or got > 0
+        return got
 
     def send(self, data: memoryview) -> int:
         """Send bytes from the front; return how many were taken, 0 = would block.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.drivers.base import ConnectionLost, DriverError, Int64, Refused
-from bench.drivers.connection import ACK_LINGER_NS, FLUSH_BYTES, OUTPUT_LIMIT, ending
+from bench.drivers.connection import ACK_LINGER_NS, FLUSH_BYTES, OUTPUT_LIMIT, departure, ending
 from bench.drivers.stream import Stream
 from bench.drivers.wire_context import LAST_IN, LAST_OUT, READ_BYTES, WireContext
 
@@ -120,12 +120,12 @@ class WireConnection(ABC):
         try:
             got = self._stream.recv_into(context.inbox_view[kept : kept + READ_BYTES])
         except OSError as error:
-            self.lose(str(error))
+            self._depart(error)
             return False
         if got is None:
             return bool(kept) and self._use(kept, context.clock.now_ns())
         if not got:
-            self.lose("connection closed without a word")
+            self._depart()
             return False
         now_ns = context.clock.now_ns()
         context.io[self.index, LAST_IN] = now_ns
@@ -192,6 +192,13 @@ class WireConnection(ABC):
         """Record that the connection broke."""
         self._fail(ConnectionLost, detail, None)
 
+    def _depart(self, error: OSError | None = None) -> None:
+        refused, detail = departure(self.context.endpoint, self._stream, error)
+        if refused:
+            self.refuse_or_lose(detail)
+        else:
+            self.lose(detail)
+
     def _fail(self, kind: type[DriverError], detail: str, lane: Lane | None) -> None:
         if self.closed:
             return
@@ -226,7 +233,7 @@ class WireConnection(ABC):
         try:
             sent = self._stream.send(data)
         except OSError as error:
-            self.lose(str(error))
+            self._depart(error)
             return len(data)
         context = self.context
         context.bytes_out += sent

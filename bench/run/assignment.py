@@ -1,6 +1,5 @@
 """What a worker is told: read from its standard input, so that no password touches a disk or an argument."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -35,8 +34,8 @@ class Assignment(BaseModel):
     """Names of the trial's queues on the broker."""
     seed: int
     """Seed of the trial's schedule."""
-    endpoint: dict[str, str | int | bool | None] | None = None
-    """Fields of an Endpoint; None for the memory driver."""
+    endpoint: Endpoint | None = None
+    """None for the memory driver."""
     conductor: int = 0
     """Process id of the conductor; a worker does not outlive it."""
     board_fd: int | None = None
@@ -63,7 +62,7 @@ class Assignment(BaseModel):
         stripe = range(self.worker, work.producers, work.workers)
         consumers = range(self.worker, work.consumers, work.workers)
         return PortSpec(
-            endpoint=None if self.endpoint is None else Endpoint(**self.endpoint),  # type: ignore[arg-type]
+            endpoint=self.endpoint,
             producers=tuple(ProducerLane(p, self.queues[p % work.queues]) for p in stripe) if producing else (),
             consumers=tuple(ConsumerLane(c, self.queues[c % work.queues]) for c in consumers) if consuming else (),
             size=work.size,
@@ -88,8 +87,3 @@ class Assignment(BaseModel):
 def schedule(load: RateLoad, seed: int) -> Schedule:
     """Return the schedule of a trial."""
     return Constant(load.rate) if load.arrivals == "constant" else Poisson(load.rate, seed)
-
-
-def endpoint_fields(endpoint: Endpoint) -> dict[str, str | int | bool | None]:
-    """Return an endpoint as an assignment carries it."""
-    return asdict(endpoint)

@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from bench.record.account import Account
 from bench.results import Outcome
-from bench.run.assignment import Assignment, endpoint_fields
+from bench.run.assignment import Assignment
 from bench.run.board import Board
 from bench.run.control import Control, Phase, Seen, WarmRule
 from bench.run.crew import Crew, WorkerEnded
@@ -111,7 +111,7 @@ def _with_workers(given: Conditions, broker: Broker) -> Raw:
 
 def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) -> list[Assignment]:
     workers = given.workload.workers
-    endpoint = endpoint_fields(broker.endpoint(cast("Protocol", given.target.protocol)))
+    endpoint = broker.endpoint(cast("Protocol", given.target.protocol))
     tasks = []
     roles: tuple[tuple[Literal["producer", "consumer"], int], ...] = (("producer", 0), ("consumer", workers))
     for role, base in roles:

@@ -1,17 +1,22 @@
 """The control connection against a broker that stops answering."""
 
+import dataclasses
 import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pika import spec
 
 from brokers import control
-from brokers.control import Control, SilentError
+from brokers.control import Control, LoginRefusedError, SilentError, TlsRefusedError, answers_amqp10
 from brokers.dialect import Address, QueueKind
+from brokers.endpoint import Sasl
 from tests.bench.drivers.amqp091_server import ANSWERS, Amqp091Server
+from tests.tls_server import tls_server
 
 CALLS: list[tuple[str, Callable[[Control], object]]] = [
     ("channel.open", lambda asked: asked.depth("q")),
@@ -27,6 +32,35 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 0.3)
     monkeypatch.setattr(control, "DELETE_TIMEOUT_S", 0.3)
     monkeypatch.setattr(control, "HANDSHAKE_TIMEOUT_S", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"ca_file": "/nowhere/ca.pem"}, r"CA certificates in /nowhere/ca\.pem .*No such file"),
+        ({"server_name": "broker.example"}, r"its certificate does not pass: .*'broker\.example'.* \(checked against"),
+        ({"ca_file": None}, r"its certificate does not pass: .*the system's CAs\)$"),
+    ],
+)
+def test_tls_that_fails_is_told_apart(certified: Path, changed: dict[str, Any], says: str) -> None:
+    """From a broker that is not there, with what is wrong in one line."""
+    with tls_server(certified) as server:
+        at = server.endpoint
+        assert at.tls is not None
+        tls = dataclasses.replace(at.tls, **changed)
+        with pytest.raises(TlsRefusedError, match=says) as caught:
+            Control(Address(at.host, at.port, "/", "guest", "guest", tls)).open()
+        assert "\n" not in str(caught.value)
+        assert not answers_amqp10(Address(at.host, at.port, "/", "guest", "guest", tls))
+
+
+@pytest.mark.parametrize("sasl", ["external", "anonymous"])
+def test_a_mechanism_that_is_not_offered_is_a_refused_login(sasl: Sasl) -> None:
+    """By its name."""
+    server = Amqp091Server()
+    with pytest.raises(LoginRefusedError, match=sasl.upper()):
+        Control(Address("127.0.0.1", server.endpoint.port, "/", "", "", sasl=sasl)).open()
+    server.stop()
 
 
 def _control(server: Amqp091Server) -> Control:

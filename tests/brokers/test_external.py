@@ -13,10 +13,12 @@ from brokers.control import (
     ControlError,
     LoginRefusedError,
     SilentError,
+    TlsRefusedError,
     UnreachableError,
     VirtualHostRefusedError,
 )
 from brokers.dialect import Address
+from brokers.endpoint import Tls
 from brokers.external import ExternalBroker, address, explain
 from brokers.open import open_broker
 from brokers.settings import External, RabbitMQSettings
@@ -66,6 +68,35 @@ def test_each_refusal_names_address_variables_and_reason(error: ControlError, sa
     for part in (says, "broker.example:5671", "BUSBENCH_USERNAME", "BUSBENCH_PASSWORD", "x"):
         assert part in text
     assert "secret" not in text
+
+
+def test_what_is_asked_of_tls_and_sasl_reaches_drivers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths hold wherever a worker runs; `true` trusts the system."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ann")
+    table = {"ca": "ca.pem", "certificate": "~/c.pem", "key": "/etc/k.pem", "server_name": "b", "verify": False}
+    given = External.model_validate({"tls": table, "sasl": "external"})
+    endpoint = DIALECT.endpoint("amqp10", address(given, DIALECT, {}))
+    assert endpoint.tls == Tls(f"{tmp_path}/ca.pem", "/home/ann/c.pem", "/etc/k.pem", "b", verify=False)
+    assert endpoint.sasl == "external"
+    assert address(External.model_validate({"tls": True}), DIALECT, {}).tls == Tls(None)
+    assert address(EXTERNAL, DIALECT, {}).tls is None
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (TlsRefusedError("its certificate does not pass"), "cannot be reached over TLS: correct `external.tls`"),
+        (LoginRefusedError("x"), "does not let us in by SASL EXTERNAL: correct `external.sasl` or `external.tls`"),
+    ],
+)
+def test_refusals_of_tls_and_certificates_name_the_setting(error: ControlError, says: str) -> None:
+    """And not the variables of a password that was not sent."""
+    given = External.model_validate({"tls": {"certificate": "c.pem"}, "sasl": "external"})
+    text = explain("r", given, address(given, DIALECT, ENVIRON), ENVIRON, error)
+    assert says in text
+    assert str(error) in text
+    assert "BUSBENCH" not in text
 
 
 def test_a_refused_login_says_which_variables_are_not_set() -> None:

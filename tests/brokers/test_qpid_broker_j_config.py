@@ -13,11 +13,12 @@ from brokers.ports import Ports
 from brokers.settings import QpidBrokerJSettings
 
 SETTINGS = QpidBrokerJSettings(name="q", kind="qpid-broker-j", memory=ByteSize(1024**3), cpus=2)
+HOME = PurePosixPath("/run/bench")
 PORTS = Ports(amqp=11111, http=11112, epmd=11113, dist=11114)
 
 
 def _host(settings: QpidBrokerJSettings) -> dict[str, Any]:
-    node = json.loads(qpid_broker_j_config.initial(settings))["virtualhostnodes"][0]
+    node = json.loads(qpid_broker_j_config.initial(settings, HOME))["virtualhostnodes"][0]
     host: dict[str, Any] = json.loads(node["virtualHostInitialConfiguration"])
     return {"node": node["type"], **host}
 
@@ -40,9 +41,32 @@ def test_the_thread_pool_exceeds_its_selectors(cpus: int) -> None:
 
 def test_every_port_is_bound_to_loopback_and_plain_is_offered() -> None:
     """The default binding address is every interface, and PLAIN is for TLS only by default."""
-    configuration = json.loads(qpid_broker_j_config.initial(SETTINGS))
+    configuration = json.loads(qpid_broker_j_config.initial(SETTINGS, HOME))
     assert [port["bindingAddress"] for port in configuration["ports"]] == ["127.0.0.1", "127.0.0.1"]
     assert configuration["authenticationproviders"][0]["secureOnlyMechanisms"] == []
+
+
+def test_tls_stands_on_the_port_of_amqp_alone() -> None:
+    """With our PEM files, as the broker sees them; management stays as it is."""
+    settings = SETTINGS.model_copy(update={"transport": "tls"})
+    configuration = json.loads(qpid_broker_j_config.initial(settings, HOME))
+    amqp, http = configuration["ports"]
+    assert (amqp["transports"], amqp["keyStore"], amqp["needClientAuth"]) == (["SSL"], "server", "false")
+    assert "transports" not in http
+    assert configuration["keystores"][0]["privateKeyUrl"] == "file:/run/bench/tls/server-key.pem"
+    assert configuration["truststores"][0]["certificatesUrl"] == "file:/run/bench/tls/ca.pem"
+
+
+@pytest.mark.parametrize("sasl", ["plain", "external", "anonymous"])
+def test_amqp_logs_in_as_asked_and_management_by_password(sasl: str) -> None:
+    """EXTERNAL is the only one for which a client must show a certificate."""
+    settings = SETTINGS.model_copy(update={"transport": "tls", "sasl": sasl})
+    configuration = json.loads(qpid_broker_j_config.initial(settings, HOME))
+    types = {provider["name"]: provider["type"] for provider in configuration["authenticationproviders"]}
+    amqp, http = configuration["ports"]
+    assert types[amqp["authenticationProvider"]] == sasl.capitalize()
+    assert types[http["authenticationProvider"]] == "Plain"
+    assert amqp["needClientAuth"] == ("true" if sasl == "external" else "false")
 
 
 def test_unknown_queue_arguments_are_ignored() -> None:

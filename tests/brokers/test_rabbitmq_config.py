@@ -2,6 +2,7 @@
 
 from pathlib import PurePosixPath
 
+import pytest
 from pydantic import ByteSize
 
 from brokers import rabbitmq_config
@@ -10,12 +11,13 @@ from brokers.ports import Ports
 from brokers.settings import RabbitMQSettings
 
 SETTINGS = RabbitMQSettings(name="r", kind="rabbitmq", memory=ByteSize(1024**3), cpus=3)
+HOME = PurePosixPath("/run/bench")
 PORTS = Ports(amqp=11111, http=11112, epmd=11113, dist=11114)
 
 
 def test_config_listens_on_loopback_with_an_absolute_watermark() -> None:
     """The relative default differs by version and counts the host's memory, so it is never used."""
-    lines = rabbitmq_config.config(SETTINGS, PORTS).splitlines()
+    lines = rabbitmq_config.config(SETTINGS, PORTS, HOME).splitlines()
     assert "listeners.tcp.1 = 127.0.0.1:11111" in lines
     assert "vm_memory_high_watermark.absolute = 644245094" in lines
     assert not any("relative" in line for line in lines)
@@ -23,9 +25,41 @@ def test_config_listens_on_loopback_with_an_absolute_watermark() -> None:
 
 def test_connections_are_logged_from_warnings_on() -> None:
     """A burst of connections would overload the logger with their `info` lines; all else is logged at `info`."""
-    lines = rabbitmq_config.config(SETTINGS, PORTS).splitlines()
+    lines = rabbitmq_config.config(SETTINGS, PORTS, HOME).splitlines()
     assert "log.connection.level = warning" in lines
     assert "log.console.level = info" in lines
+
+
+def secured(transport: str, sasl: str) -> tuple[list[str], str]:
+    """Return the lines of rabbitmq.conf and the list of plugins."""
+    files = rabbitmq_config.files(SETTINGS.model_copy(update={"transport": transport, "sasl": sasl}), PORTS, HOME)
+    return files["rabbitmq.conf"].splitlines(), files["enabled_plugins"]
+
+
+@pytest.mark.parametrize(("sasl", "verify", "needed"), [("plain", "none", "false"), ("external", "peer", "true")])
+def test_tls_is_the_only_listener_and_asks_for_a_certificate_only_to_log_in(
+    sasl: str, verify: str, needed: str
+) -> None:
+    """Files are named as the server sees them."""
+    lines, _ = secured("tls", sasl)
+    assert "listeners.tcp = none" in lines
+    assert "listeners.ssl.1 = 127.0.0.1:11111" in lines
+    assert "ssl_options.keyfile = /run/bench/tls/server-key.pem" in lines
+    assert f"ssl_options.verify = verify_{verify}" in lines
+    assert f"ssl_options.fail_if_no_peer_cert = {needed}" in lines
+
+
+def test_one_mechanism_is_offered_with_its_user() -> None:
+    """So that what was asked for is what was measured; only EXTERNAL wants a plugin."""
+    for sasl, line, plugins in (
+        ("plain", "auth_mechanisms.1 = PLAIN", "[].\n"),
+        ("external", "default_user = busbench", "[rabbitmq_auth_mechanism_ssl].\n"),
+        ("anonymous", "anonymous_login_user = guest", "[].\n"),
+    ):
+        lines, enabled = secured("tls", sasl)
+        assert line in lines
+        assert [part for part in lines if part.startswith("auth_mechanisms")] == [f"auth_mechanisms.1 = {sasl.upper()}"]
+        assert enabled == plugins
 
 
 def test_environment_holds_every_port_on_loopback() -> None:

@@ -1,6 +1,7 @@
 """What a lane over 0-9-1 does when its broker throttles, refuses, delivers and throws out."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from pika import spec
 
 from bench import stamp
 from bench.clock import RealClock
-from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane
+from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
 from bench.drivers.pika import open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp091_server import Amqp091Server
@@ -49,6 +50,14 @@ def until(port: Port, holds: Callable[[], bool]) -> None:
     while not holds():
         assert RealClock().now_ns() < deadline_ns
         port.poll(5 * NS_PER_MS)
+
+
+def test_a_mechanism_that_is_not_offered_is_a_refusal(opened: Opened) -> None:
+    """By its name, before a name or password is sent."""
+    server = Amqp091Server()
+    server.endpoint = replace(server.endpoint, sasl="external")
+    with pytest.raises(Refused, match=r"refused producer 7 of queue 'q' .*: it does not offer SASL EXTERNAL$"):
+        opened("producer", server)
 
 
 def settled(port: Port, number: int) -> list[tuple[int, int]]:
