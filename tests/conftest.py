@@ -1,10 +1,18 @@
-"""What tests of every room share: one set of throw-away certificates a session, as making keys takes half a second."""
+"""What tests of every room share.
+
+One set of throw-away certificates a session, as making keys takes half a second; and no
+deadlines for generated examples, as the time of one on a busy machine says nothing.
+"""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from brokers import certificates
+
+settings.register_profile("busbench", deadline=None)
+settings.load_profile("busbench")
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ BROKERS_ALLOWED = {
         "bench.faults",  # words for the faults that a scenario's settings have
         "bench.consistency",  # what settings of brokers and workloads forbid together
     ),
-    "brokers.endpoint": ("bench.drivers",),
+    "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
     "brokers.sasl": ("bench.drivers",),  # pika's credentials, for drivers as for the control connection
     "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection
 }

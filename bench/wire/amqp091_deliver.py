@@ -41,7 +41,8 @@ ACK_FRAME = 21
 _AWAIT_METHOD = int(Phase.METHOD)
 _DELIVERY = (BASIC << 16) | DELIVER
 _PUBLISH = (BASIC << 16) | PUBLISH
-_HEADER_LEAST = 14
+HEADER_LEAST = 14
+"""Octets of a content header at least: class, weight, body size, property flags."""
 
 
 @kernel
@@ -105,10 +106,10 @@ def _body_frame(buf: Octets, at: int, end: int, channel: int, largest: int) -> i
 
     -1 stands for anything else.
     """
-    if end - at < FRAME_EXTRA + _HEADER_LEAST or buf[at] != HEADER or get16(buf, at + 1) != channel:
+    if end - at < FRAME_EXTRA + HEADER_LEAST or buf[at] != HEADER or get16(buf, at + 1) != channel:
         return -1
     size, length = get32(buf, at + 3), get63(buf, at + FRAME_HEADER + 4)
-    if size < _HEADER_LEAST or size > largest or get16(buf, at + FRAME_HEADER) != BASIC or length < STAMP:
+    if size < HEADER_LEAST or size > largest or get16(buf, at + FRAME_HEADER) != BASIC or length < STAMP:
         return -1
     body = at + FRAME_EXTRA + size
     if end - body - FRAME_EXTRA < length or buf[body - 1] != END_OCTET or buf[body] != BODY:

@@ -12,6 +12,7 @@ arguments of methods; the layout of the tables is in `amqp091_layout`.
 
 from bench.drivers.base import Outcome
 from bench.kernels import kernel
+from bench.wire.amqp091_content import begin_body, end_content, take_body
 from bench.wire.amqp091_deliver import (
     ACK,
     ACK_FRAME,
@@ -28,8 +29,6 @@ from bench.wire.amqp091_deliver import (
     NACK,
     PUBLISH,
     RETURN,
-    delivered,
-    owe_ack,
     take_whole,
 )
 from bench.wire.amqp091_layout import (
@@ -37,27 +36,24 @@ from bench.wire.amqp091_layout import (
     CHANNELS,
     DELIVERED,
     FIRST_LANE,
-    FOREIGN,
     FRAME_END,
     FRAME_LANE,
     FRAME_LEFT,
     FRAME_MAX,
     FRAME_START,
-    HEAD,
     HEARTBEATS,
     IN_FRAME,
     KIND,
     OUT,
     PHASE,
     REDELIVERED,
-    SETTLED_ROWS,
     TAG,
     TAKEN,
     Phase,
     Status,
 )
-from bench.wire.amqp091_settle import note_returned, settle
-from bench.wire.octets import STAMP, Int64, Octets, copy, get16, get32, get63, octet, read_stamp, stamp_seq
+from bench.wire.amqp091_settle import settle
+from bench.wire.octets import STAMP, Int64, Octets, get16, get32, get63, octet
 
 _CONFIRMED = int(Outcome.CONFIRMED)
 _REFUSED = int(Outcome.REFUSED)
@@ -65,29 +61,8 @@ _AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(Phase.METHOD), int(Phase.HEADER)
 _MORE, _CONTROL, _FULL = int(Status.MORE), int(Status.CONTROL), int(Status.FULL)
 _BAD_TYPE, _BAD_END, _TOO_LARGE = int(Status.BAD_TYPE), int(Status.BAD_END), int(Status.TOO_LARGE)
 _BAD_CHANNEL, _SHORT = int(Status.BAD_CHANNEL), int(Status.SHORT)
-_UNEXPECTED_METHOD, _UNEXPECTED_HEADER = int(Status.UNEXPECTED_METHOD), int(Status.UNEXPECTED_HEADER)
-_UNEXPECTED_BODY, _BAD_CLASS = int(Status.UNEXPECTED_BODY), int(Status.BAD_CLASS)
-_BODY_TOO_LONG, _BODY_SIZE = int(Status.BODY_TOO_LONG), int(Status.BODY_SIZE)
-_HEADER_LEAST = 14  # class, weight, body size, property flags
-_BODY_SIZE_LARGEST = 0x7FFF_FFFF_FFFF_FFFF
-
-
-@kernel
-def _complete(
-    buf: Octets, at: int, lanes: Int64, lane: int, ring: Int64, rows: Int64, cursor: Int64, acks: Octets, now_ns: int
-) -> None:
-    """End the content of a lane; its stamp, where it is long enough for one, begins at `at` of `buf`."""
-    lanes[lane, PHASE] = _AWAIT_METHOD
-    whole = lanes[lane, HEAD] == STAMP
-    if lanes[lane, KIND] == RETURN:
-        seq = stamp_seq(buf, at) if whole else -1
-        if seq >= 0:
-            note_returned(lanes, lane, ring, seq)
-    elif whole and read_stamp(buf, at, rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
-        delivered(lanes, lane, rows, cursor, acks, lanes[lane, TAG], lanes[lane, REDELIVERED], now_ns)
-    else:
-        cursor[FOREIGN] += 1
-        owe_ack(lanes, lane, cursor, acks, lanes[lane, TAG], now_ns)
+_UNEXPECTED_METHOD, _UNEXPECTED_BODY = int(Status.UNEXPECTED_METHOD), int(Status.UNEXPECTED_BODY)
+_BODY_TOO_LONG = int(Status.BODY_TOO_LONG)
 
 
 @kernel
@@ -130,53 +105,6 @@ def _method(
 
 
 @kernel
-def _body(
-    buf: Octets,
-    at: int,
-    size: int,
-    lanes: Int64,
-    lane: int,
-    heads: Octets,
-    ring: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
-    now_ns: int,
-) -> None:
-    """Use up `size` octets of a body."""
-    left = lanes[lane, BODY_LEFT] - size
-    lanes[lane, BODY_LEFT] = left
-    head = lanes[lane, HEAD]
-    if head == 0 and left == 0 and size >= STAMP:
-        lanes[lane, HEAD] = STAMP
-        _complete(buf, at, lanes, lane, ring, rows, cursor, acks, now_ns)
-        return
-    take = min(STAMP - head, size)
-    copy(heads, lane * STAMP + head, buf, at, take)
-    lanes[lane, HEAD] = head + take
-    if left == 0:
-        _complete(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
-
-
-@kernel
-def _begin_body(lanes: Int64, lane: int, buf: Octets, at: int, size: int) -> int:
-    """Act on a content header of `size` octets at `at`; return a status."""
-    if lanes[lane, PHASE] != _AWAIT_HEADER:
-        return _UNEXPECTED_HEADER
-    if size < _HEADER_LEAST:
-        return _SHORT
-    if get16(buf, at) != BASIC:
-        return _BAD_CLASS
-    length = get63(buf, at + 4)
-    if length == _BODY_SIZE_LARGEST:
-        return _BODY_SIZE
-    lanes[lane, BODY_LEFT] = length
-    lanes[lane, HEAD] = 0
-    lanes[lane, PHASE] = _AWAIT_BODY
-    return _MORE
-
-
-@kernel
 def _content(
     buf: Octets,
     at: int,
@@ -210,7 +138,7 @@ def _content(
         status = _BAD_END
     else:
         if size:
-            _body(buf, payload, size, lanes, lane, heads, ring, rows, cursor, acks, now_ns)
+            take_body(buf, payload, size, lanes, lane, heads, ring, rows, cursor, acks, now_ns)
         at = payload + size + 1
     return status, at
 
@@ -235,7 +163,7 @@ def _go_on(
     size = min(left, end - at)
     if size:
         conns[conn, FRAME_LEFT] = left - size
-        _body(buf, at, size, lanes, conns[conn, FRAME_LANE], heads, ring, rows, cursor, acks, now_ns)
+        take_body(buf, at, size, lanes, conns[conn, FRAME_LANE], heads, ring, rows, cursor, acks, now_ns)
         at += size
     if size < left or at >= end:
         return _MORE, at
@@ -269,9 +197,9 @@ def _whole(
     elif kind == HEARTBEAT:
         conns[conn, HEARTBEATS] += 1
     elif kind == HEADER:
-        status = _begin_body(lanes, lane, buf, payload, size) if is_open else _BAD_CHANNEL
+        status = begin_body(lanes, lane, buf, payload, size) if is_open else _BAD_CHANNEL
         if status == _MORE and lanes[lane, BODY_LEFT] == 0:
-            _complete(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
+            end_content(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
     elif size < 4:  # noqa: PLR2004  (class and method)
         status = _SHORT
     elif not is_open or get16(buf, payload) != BASIC:

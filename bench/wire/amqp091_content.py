@@ -1,0 +1,93 @@
+"""A message that comes piece by piece, compiled: its header, its body octet by octet, its end.
+
+Sources: AMQP 0-9-1 specification, 4.2.6 (content); the layout of the tables is in
+`amqp091_layout`.
+"""
+
+from bench.kernels import kernel
+from bench.wire.amqp091_deliver import BASIC, HEADER_LEAST, RETURN, delivered, owe_ack
+from bench.wire.amqp091_layout import (
+    BODY_LEFT,
+    DELIVERED,
+    FOREIGN,
+    HEAD,
+    KIND,
+    PHASE,
+    REDELIVERED,
+    SETTLED_ROWS,
+    TAG,
+    Phase,
+    Status,
+)
+from bench.wire.amqp091_settle import note_returned
+from bench.wire.octets import STAMP, Int64, Octets, copy, get16, get63, read_stamp, stamp_seq
+
+_AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(Phase.METHOD), int(Phase.HEADER), int(Phase.BODY)
+_MORE, _SHORT, _BAD_CLASS = int(Status.MORE), int(Status.SHORT), int(Status.BAD_CLASS)
+_UNEXPECTED_HEADER, _BODY_SIZE = int(Status.UNEXPECTED_HEADER), int(Status.BODY_SIZE)
+_BODY_SIZE_LARGEST = 0x7FFF_FFFF_FFFF_FFFF
+
+
+@kernel
+def end_content(
+    buf: Octets, at: int, lanes: Int64, lane: int, ring: Int64, rows: Int64, cursor: Int64, acks: Octets, now_ns: int
+) -> None:
+    """End the content of a lane; its stamp, where it is long enough for one, begins at `at` of `buf`."""
+    lanes[lane, PHASE] = _AWAIT_METHOD
+    whole = lanes[lane, HEAD] == STAMP
+    if lanes[lane, KIND] == RETURN:
+        seq = stamp_seq(buf, at) if whole else -1
+        if seq >= 0:
+            note_returned(lanes, lane, ring, seq)
+    elif whole and read_stamp(buf, at, rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
+        delivered(lanes, lane, rows, cursor, acks, lanes[lane, TAG], lanes[lane, REDELIVERED], now_ns)
+    else:
+        cursor[FOREIGN] += 1
+        owe_ack(lanes, lane, cursor, acks, lanes[lane, TAG], now_ns)
+
+
+@kernel
+def take_body(
+    buf: Octets,
+    at: int,
+    size: int,
+    lanes: Int64,
+    lane: int,
+    heads: Octets,
+    ring: Int64,
+    rows: Int64,
+    cursor: Int64,
+    acks: Octets,
+    now_ns: int,
+) -> None:
+    """Use up `size` octets of a body."""
+    left = lanes[lane, BODY_LEFT] - size
+    lanes[lane, BODY_LEFT] = left
+    head = lanes[lane, HEAD]
+    if head == 0 and left == 0 and size >= STAMP:
+        lanes[lane, HEAD] = STAMP
+        end_content(buf, at, lanes, lane, ring, rows, cursor, acks, now_ns)
+        return
+    take = min(STAMP - head, size)
+    copy(heads, lane * STAMP + head, buf, at, take)
+    lanes[lane, HEAD] = head + take
+    if left == 0:
+        end_content(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
+
+
+@kernel
+def begin_body(lanes: Int64, lane: int, buf: Octets, at: int, size: int) -> int:
+    """Act on a content header of `size` octets at `at`; return a status."""
+    if lanes[lane, PHASE] != _AWAIT_HEADER:
+        return _UNEXPECTED_HEADER
+    if size < HEADER_LEAST:
+        return _SHORT
+    if get16(buf, at) != BASIC:
+        return _BAD_CLASS
+    length = get63(buf, at + 4)
+    if length == _BODY_SIZE_LARGEST:
+        return _BODY_SIZE
+    lanes[lane, BODY_LEFT] = length
+    lanes[lane, HEAD] = 0
+    lanes[lane, PHASE] = _AWAIT_BODY
+    return _MORE
