@@ -54,6 +54,7 @@ PURE = (
     "bench.run.health",
     "bench.run.timeline",
     "bench.crosscheck.peer",
+    "bench.crosscheck.artemis",
     "bench.crosscheck.perftest",
     "bench.crosscheck.pairing",
     "bench.crosscheck.record",

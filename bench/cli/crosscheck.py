@@ -10,6 +10,7 @@ from rich.text import Text
 
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out, tell
 from bench.cli.images import check_recipes, ensure_images
+from bench.crosscheck.artemis import ArtemisPerf
 from bench.crosscheck.conduct import Wanted, conduct
 from bench.crosscheck.fetch import FetchError, ensure
 from bench.crosscheck.pairing import Pairing, pairings
@@ -25,7 +26,7 @@ from bench.scenario import Scenario
 from bench.units import NS_PER_MS
 from brokers.base import BrokerError
 
-_PEERS = (PerfTest(),)
+_PEERS = (PerfTest(), ArtemisPerf())
 
 
 def crosscheck(
@@ -42,7 +43,9 @@ def crosscheck(
     ] = 10,
     json: Annotated[Path | None, typer.Option(help="Write every reading here.", metavar="FILE")] = None,
 ) -> None:
-    """Put the same load through PerfTest (0-9-1) and through our drivers, in turn on the same broker.
+    """Put the same load through PerfTest (0-9-1) or Artemis perf (1.0), and through our drivers, in turn.
+
+    Both sides meet the same running broker, and what one cannot do as the other does is left out.
 
     Exit codes: 0 done · 2 usage · 4 host, broker or a tool failed · 130 interrupted.
     """

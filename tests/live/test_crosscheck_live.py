@@ -55,7 +55,9 @@ def check(folder: Path, protocol: str, driver: str, *words: str) -> tuple[dict[s
 
 
 @pytest.mark.usefixtures("image_root")
-@pytest.mark.parametrize(("protocol", "driver", "peer"), [("amqp091", "pika", "PerfTest")])
+@pytest.mark.parametrize(
+    ("protocol", "driver", "peer"), [("amqp091", "pika", "PerfTest"), ("amqp10", "proton", "Artemis perf")]
+)
 def test_both_sides_hold_the_same_load(tmp_path: Path, protocol: str, driver: str, peer: str) -> None:
     """A fixed rate through a driver of ours and a peer: both hold it, with every figure of the table."""
     checked, out = check(tmp_path, protocol, driver, "--pairs", "1", "--warm-up", "3")

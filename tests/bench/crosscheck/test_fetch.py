@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.crosscheck.artemis import ArtemisPerf
 from bench.crosscheck.fetch import FetchError, ensure
 from bench.crosscheck.perftest import PerfTest
 
@@ -78,3 +79,14 @@ def test_a_folder_that_cannot_be_written_is_told(mvn: Path, tmp_path: Path) -> N
     (tmp_path / "peers").touch()
     with pytest.raises(FetchError, match="cannot be kept in"):
         ensure(PerfTest(), lambda _: None, tmp_path / "peers")
+
+
+def test_an_archive_is_unpacked(mvn: Path, tmp_path: Path) -> None:
+    """Its one folder becomes the peer's."""
+    inside = tmp_path / "apache-artemis-2.44.0"
+    (inside / "lib").mkdir(parents=True)
+    write(mvn, f'{COPY}\ntar --create --gzip --file="$folder/artemis.tar.gz" --directory={tmp_path} {inside.name}')
+    found = ensure(ArtemisPerf(), lambda _: None, tmp_path / "peers")
+    assert found == tmp_path / "peers" / "apache-artemis-2.44.0"
+    assert [path.name for path in found.iterdir()] == ["lib"]
+    assert [path.name for path in (tmp_path / "peers").iterdir()] == [found.name]
