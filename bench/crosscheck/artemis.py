@@ -64,14 +64,14 @@ class ArtemisPerf(Peer):
             "--producers", str(work.producers), "--consumers", str(work.consumers),
             "--message-size", str(work.size), *(("--persistent",) if work.durable else ()),
             "--max-pending", str(bound(work)), *rate,
-            "--warmup", str(job.warm_up_s), "--duration", str(self.seconds(job)),
+            "--warmup", str(job.warm_up_s), "--duration", str(self.seconds(job.measure_s, job.warm_up_s)),
             "--json", job.report, f"queue://{at.address(job.queue)}",
         )
         # fmt: on
 
-    def seconds(self, job: Job) -> int:
+    def seconds(self, measure_s: int, warm_up_s: int) -> int:
         """See `Peer`; a second more, as its intervals are a little longer than a second."""
-        return job.warm_up_s + job.measure_s + 1
+        return warm_up_s + measure_s + 1
 
     def read(self, said: Said, job: Job) -> Measured:
         """See `Peer`; the measured part is the intervals that it does not call warm-up, `measure_s` at most."""

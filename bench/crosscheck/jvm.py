@@ -100,7 +100,7 @@ class _Course:
         """Return its lines once it has ended well."""
         assert self._process.stdout is not None  # noqa: S101  (for the type checker: it is a pipe)
         output = self._process.stdout.fileno()
-        limit_s = self._peer.seconds(self._job) + _START_AND_END_S
+        limit_s = self._peer.seconds(self._job.measure_s, self._job.warm_up_s) + _START_AND_END_S
         deadline = time.monotonic() + limit_s
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)

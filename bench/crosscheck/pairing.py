@@ -7,6 +7,9 @@ from bench.crosscheck.peer import Peer, bound
 from bench.drivers.registry import DRIVERS
 from bench.faults import Fault, ScenarioError
 from bench.scenario import InFlightLoad, Scenario, Target, Workload
+from bench.units import NS_PER_S
+
+_RUN_OVERHEAD_S = 3.0  # start, drain and clean-up of one run, as seen on two cores
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,17 @@ def pairings(
     if not found:
         raise ScenarioError([Fault("scenario", f"nothing to crosscheck: {reason}") for reason in refused])
     return tuple(found), tuple(refused)
+
+
+def estimate_s(checks: Sequence[Pairing], settle_s: float, pairs: int, warm_up_s: int, *, capture: bool) -> float:
+    """Return about how long a crosscheck takes, starts of brokers left out."""
+    total = 0.0
+    for one in checks:
+        length_s = one.workload.duration // NS_PER_S
+        ours = len(one.drivers) * (settle_s + length_s + _RUN_OVERHEAD_S)
+        theirs = one.peer.seconds(length_s, warm_up_s) + _RUN_OVERHEAD_S
+        total += (pairs + 1 + (capture and not one.closed)) * (ours + theirs)
+    return total
 
 
 def _same(workload: Workload) -> Workload:

@@ -101,8 +101,8 @@ class Peer(ABC):
         """Return the arguments of `java`, for a peer that lies in a folder."""
 
     @abstractmethod
-    def seconds(self, job: Job) -> int:
-        """Return how long it runs, start and end left out."""
+    def seconds(self, measure_s: int, warm_up_s: int) -> int:
+        """Return how long it runs for such parts, start and end left out."""
 
     @abstractmethod
     def read(self, said: Said, job: Job) -> Measured:

@@ -52,18 +52,18 @@ class PerfTest(Peer):
             "-x", str(work.producers), "-y", str(work.consumers),
             "-s", str(work.size), *(("-f", "persistent") if work.durable else ()),
             "-c", str(bound(work)), "-q", str(work.prefetch), *acks, *rate,
-            "-i", str(job.measure_s), "-z", str(self.seconds(job)),
+            "-i", str(job.measure_s), "-z", str(self.seconds(job.measure_s, job.warm_up_s)),
         )
         # fmt: on
 
-    def seconds(self, job: Job) -> int:
+    def seconds(self, measure_s: int, warm_up_s: int) -> int:
         """See `Peer`; a second more than is read, so that its end cannot cut the measured part."""
-        return (_warm_intervals(job) + 1) * job.measure_s + 1
+        return (_warm_intervals(measure_s, warm_up_s) + 1) * measure_s + 1
 
     def read(self, said: Said, job: Job) -> Measured:
         """See `Peer`."""
         lines = [(at_ns, line) for at_ns, line in said.lines if _TIME.search(line)]
-        warm = _warm_intervals(job)
+        warm = _warm_intervals(job.measure_s, job.warm_up_s)
         if len(lines) <= warm:
             raise PeerError(_complaint(said))
         before, after = lines[warm - 1], lines[warm]
@@ -85,12 +85,12 @@ class PerfTest(Peer):
     def measuring(self, line: str, job: Job) -> bool:
         """See `Peer`."""
         at = _TIME.search(line)
-        return at is not None and round(float(at[1])) >= _warm_intervals(job) * job.measure_s
+        return at is not None and round(float(at[1])) >= _warm_intervals(job.measure_s, job.warm_up_s) * job.measure_s
 
 
-def _warm_intervals(job: Job) -> int:
+def _warm_intervals(measure_s: int, warm_up_s: int) -> int:
     """Return the intervals of warm-up: whole ones, no fewer than asked for, at least one."""
-    return max(1, -(-job.warm_up_s // job.measure_s))
+    return max(1, -(-warm_up_s // measure_s))
 
 
 def _number(pattern: re.Pattern[str], line: str) -> float:

@@ -126,9 +126,14 @@ class Sides:
             PeerError: it gave no result.
             BrokerError: the broker could not be prepared.
         """
-        peer, broker = pairing.peer, self._instance.broker
+        peer, broker, endpoint = pairing.peer, self._instance.broker, self.endpoint(pairing)
+        if endpoint.tls is not None or endpoint.sasl != "plain":
+            message = (
+                f"broker {broker.name} wants TLS or SASL {endpoint.sasl}: peers are driven over plain TCP by password"
+            )
+            raise PeerError(message)
         with self._queue(durable=pairing.workload.durable) as queue:
-            job = self._job(pairing, queue, self.endpoint(pairing))
+            job = self._job(pairing, queue, endpoint)
             ran = run_peer(peer, self._folders[peer.name], job, broker, watch)
         measured = peer.read(ran.said, job)
         usage = usage_between(ran.samples, "client", measured.from_ns, measured.to_ns, measured.received)

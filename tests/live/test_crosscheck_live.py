@@ -12,6 +12,15 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.crosscheck.capture import captured
+from bench.crosscheck.fetch import ensure
+from bench.crosscheck.pairing import pairings
+from bench.crosscheck.perftest import PerfTest
+from bench.crosscheck.sides import Sides
+from bench.run.fleet import Instance
+from bench.scenario import Scenario
+from brokers.base import Broker
+
 HEAD = """
 name = "check"
 title = "Check"
@@ -72,6 +81,34 @@ def test_both_sides_hold_the_same_load(tmp_path: Path, protocol: str, driver: st
     assert [reading["pair"] for reading in checked["readings"]] == [0, 0, 1, 1]
     assert "guest" not in checked["command"]
     assert f"{driver} / {peer}: rate held" in out
+
+
+@pytest.mark.parametrize("side", ["pika", "PerfTest"])
+def test_a_capture_agrees_with_the_tool(rabbitmq: Broker, tmp_path: Path, side: str) -> None:
+    """From packets alone: every message both ways, no later than the tool itself says it came."""
+    broker = {"name": "rabbitmq", "kind": "rabbitmq"}
+    target = {"name": "t", "broker": "rabbitmq", "protocol": "amqp091", "driver": "pika"}
+    work = {"name": "w", "duration": "3s", "load": {"kind": "rate", "rate": 400}}
+    scenario = Scenario.model_validate(
+        {
+            "name": "s",
+            "title": "t",
+            "question": "q",
+            "brokers": [broker],
+            "targets": [target],
+            "workloads": [work],
+            "plan": {"warm_up": {"settle": "1s"}},
+        }
+    )
+    [pairing], _ = pairings(scenario, [PerfTest()])
+    instance = Instance(rabbitmq, rabbitmq.facts(), started=1, repetition=0)
+    sides = Sides(scenario, instance, {"PerfTest": ensure(PerfTest(), print)}, 3, tmp_path)
+    found = captured(sides, pairing, side, tmp_path)
+    assert (found.unmatched, found.dropped) == (0, 0)
+    assert 0.7 * 1_200 < found.messages < 1.3 * 1_200
+    assert 50_000 < found.wire_p50_ns < found.own_p50_ns
+    assert found.wire_p99_ns < 1_000_000_000
+    assert list(tmp_path.glob("*.pcap")) == []
 
 
 @pytest.mark.usefixtures("image_root")
