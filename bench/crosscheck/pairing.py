@@ -71,13 +71,13 @@ def pairings(
     for index, target in enumerate(scenario.targets):
         peer = next((one for one in peers if one.protocol == target.protocol), None)
         if peer is None:
-            refused.append(f"targets.{index}.protocol = {target.protocol!r}: no other tool speaks it: left out")
+            refused.append(f"targets.{index}.protocol = {target.protocol!r}: no other tool speaks it")
             continue
         more = (name for name in drivers if DRIVERS[name].protocol == target.protocol)
         ours = tuple(dict.fromkeys((target.driver, *more)))
         for place, workload in enumerate(scenario.workloads):
             against = peer.refusals(workload)
-            refused += [f"{target.name}: workloads.{place}.{reason}: left out" for reason in against]
+            refused += [f"{target.name}: workloads.{place}.{reason}" for reason in against]
             if not against:
                 found.append(Pairing(target, _same(workload), ours, peer))
     if not found:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench.crosscheck.pairing import pairings
+from bench.crosscheck.pairing import estimate_s, pairings
 from bench.crosscheck.perftest import PerfTest
 from bench.faults import ScenarioError
 from bench.scenario import InFlightLoad, Scenario
@@ -67,3 +67,12 @@ def test_nothing_left_is_a_fault() -> None:
     """A scenario without anything to crosscheck says why."""
     with pytest.raises(ScenarioError, match=r"nothing to crosscheck: targets\.0\.protocol = 'amqp10'"):
         pairings(scenario(RATE, protocol="amqp10", driver="proton"), PEERS)
+
+
+def test_the_estimate_counts_every_run() -> None:
+    """Warming pair, counted pairs and one under a capture, which a closed loop does not have."""
+    work = {"duration": "5s"}
+    rate, loop = pairings(scenario({**RATE, **work}, {**LOOP, **work}), PEERS)[0]
+    pair_s = (2 + 5 + 3) + (10 + 5 + 1 + 3)
+    assert estimate_s([rate], 2, 3, 10, capture=False) == 4 * pair_s
+    assert estimate_s([rate, loop], 2, 3, 10, capture=True) == (5 + 4) * pair_s
