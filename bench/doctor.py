@@ -65,6 +65,7 @@ def examine() -> list[Check]:
         *checks,
         check_sandbox(),
         _tool("openssl", "brokers started with transport = 'tls' (makes their certificates)", "openssl"),
+        _tool("tcpdump", "bench crosscheck --capture", "tcpdump"),
         check_disk(cache_root()),
         check_control_group(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")),
         check_cpus(len(os.sched_getaffinity(0))),
@@ -114,7 +115,7 @@ def check_java() -> Check:
         "JDK",
         ok=worked,
         found=said.splitlines()[0] if said else "says nothing",
-        needed_for=f"{_IMAGE} (Maven runs on it)",
+        needed_for=f"{_IMAGE} (Maven runs on it), bench crosscheck",
         how_to_get=_apt("default-jdk-headless"),
     )
 

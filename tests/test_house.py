@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("bench", "brokers", "reports")
 LONGEST = 350
 
-# Who beside `bench.run` and `bench.cli` may import what of `brokers`.
+# Who starts brokers and works with them.
+USE_BROKERS = ("bench.run", "bench.crosscheck", "bench.cli")
+# Who else may import what of `brokers`.
 BROKERS_ALLOWED = {
     "brokers.settings": (
         "bench.scenario",
@@ -52,6 +54,16 @@ PURE = (
     "bench.run.merge",
     "bench.run.health",
     "bench.run.timeline",
+    "bench.crosscheck.peer",
+    "bench.crosscheck.artemis",
+    "bench.crosscheck.perftest",
+    "bench.crosscheck.pairing",
+    "bench.crosscheck.pcap",
+    "bench.crosscheck.frames091",
+    "bench.crosscheck.frames10",
+    "bench.crosscheck.wire",
+    "bench.crosscheck.record",
+    "bench.crosscheck.verdict",
     "brokers.settings",
     "brokers.endpoint",
 )
@@ -108,9 +120,11 @@ def fault(found: Import) -> str | None:
         and not within(name, *REPORTS_READ),
         "only bench.cli imports reports": within(name, "reports") and not within(importer, "reports", "bench.cli"),
         "drivers never import bench.run": within(importer, "bench.drivers") and within(name, "bench.run"),
-        "only bench.run and bench.cli import brokers, beside what is allowed above": within(importer, "bench")
+        "only bench.cli imports bench.crosscheck": within(name, "bench.crosscheck")
+        and not within(importer, "bench.crosscheck", "bench.cli"),
+        f"only {', '.join(USE_BROKERS)} import brokers, beside what is allowed above": within(importer, "bench")
         and within(name, "brokers")
-        and not within(importer, "bench.run", "bench.cli")
+        and not within(importer, *USE_BROKERS)
         and not within(name, *allowed),
     }
     return next((rule for rule, is_broken in broken.items() if is_broken), None)
@@ -176,6 +190,8 @@ def test_files_are_short_and_say_what_they_are(module: str, path: Path) -> None:
         ("reports.dataset", "from bench import clock"),
         ("reports.dataset", "from brokers.settings import External"),
         ("bench.run.conductor", "from reports import render"),
+        ("bench.run.conductor", "from bench.crosscheck.conduct import conduct"),
+        ("bench.crosscheck.perftest", "import subprocess"),
         ("bench.plan", "import time"),
         ("bench.stats.compare", "from pathlib import Path"),
         ("bench.run.health", "import os.path"),
@@ -202,6 +218,8 @@ def test_an_import_by_call_is_seen(call: str) -> None:
         ("bench.drivers.base", "from brokers.endpoint import Endpoint"),
         ("bench.run.assignment", "from brokers.endpoint import Endpoint"),
         ("bench.cli.broker", "from brokers.open import open_broker"),
+        ("bench.crosscheck.jvm", "from brokers.base import Broker"),
+        ("bench.cli.crosscheck", "from bench.crosscheck.conduct import conduct"),
         ("bench.cli.report", "import reports"),
         ("reports.dataset", "from bench.archive import read"),
         ("reports.verdict", "from bench.stats.compare import DELTA"),

@@ -22,7 +22,8 @@ def fail(code: int, *faults: str) -> NoReturn:
     raise typer.Exit(code)
 
 
-def tell(*faults: str) -> None:
-    """Print faults, one a line."""
+def tell(*faults: str, kind: str = "error") -> None:
+    """Print faults, or words of another kind, one a line."""
+    style = "bold red" if kind == "error" else "bold yellow"
     for fault in faults:
-        err.print(Text.assemble(("error: ", "bold red"), fault))
+        err.print(Text.assemble((f"{kind}: ", style), fault))

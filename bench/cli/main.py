@@ -7,6 +7,7 @@ from types import FrameType
 import typer
 
 from bench.cli.broker import broker_app
+from bench.cli.crosscheck import crosscheck
 from bench.cli.doctor import doctor
 from bench.cli.image import image_app
 from bench.cli.lists import drivers, scenarios, schema
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(report)
+app.command()(crosscheck)
 app.command()(scenarios)
 app.command()(drivers)
 app.add_typer(image_app, name="image")

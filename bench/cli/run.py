@@ -11,6 +11,7 @@ import typer
 
 from bench import archive
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out, tell
+from bench.cli.images import check_recipes, ensure_images
 from bench.cli.progress import Progress
 from bench.cli.report import write_reports
 from bench.faults import ScenarioError
@@ -20,7 +21,7 @@ from bench.results import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
 from bench.run.host import host_facts, tool_versions
 from bench.run.scratch import scratch_root
-from bench.scenario import MemoryBroker, Scenario
+from bench.scenario import Scenario
 from bench.units import NS_PER_S
 from brokers import image
 from brokers.base import BrokerError
@@ -66,7 +67,7 @@ def run(
         loaded = load_scenario(scenario or "", overrides or [], quick=quick, driver=driver)
     except ScenarioError as error:
         fail(EXIT_USAGE, *map(str, error.faults))
-    _check_recipes(loaded.scenario)
+    check_recipes(loaded.scenario)
     chosen = secrets.randbelow(1 << 31) if seed is None else seed
     planned = make_plan(loaded.scenario, chosen)
     if plan:
@@ -91,7 +92,7 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
     _check_disk(loaded.scenario, planned, place)
     if place.exists():
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder, or finish that run with --resume {place}")
-    images = _images(loaded.scenario)
+    images = ensure_images(loaded.scenario)
     record = RunRecord(
         run_id=run_id,
         started_utc=now.isoformat(timespec="seconds"),
@@ -120,7 +121,7 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
     if plan_only:
         _print_plan(begun.record.scenario, begun.left())
         return
-    images = _images(begun.record.scenario)
+    images = ensure_images(begun.record.scenario)
     changed = [
         name for name, found in images.items() if begun.record.images[name].content_digest != found.content_digest
     ]
@@ -168,31 +169,6 @@ def _exit_code(end: RunEnd, finished: archive.Run) -> int:
     if len(finished.trials) < len(finished.record.plan):
         return EXIT_FAILED
     return 0 if all(trial.record.valid for trial in finished.trials) else EXIT_INVALID
-
-
-def _check_recipes(scenario: Scenario) -> None:
-    known = image.recipe_names()
-    faults = [
-        f"brokers.{index}.image: there is no recipe {broker.image!r}: choose one of {', '.join(known)}"
-        for index, broker in enumerate(scenario.brokers)
-        if not isinstance(broker, MemoryBroker) and broker.image not in known
-    ]
-    if faults:
-        fail(EXIT_USAGE, *faults)
-
-
-def _images(scenario: Scenario) -> dict[str, image.Image]:
-    recipes = sorted(
-        {
-            broker.image
-            for broker in scenario.brokers
-            if not isinstance(broker, MemoryBroker) and broker.place == "sandbox"
-        }
-    )
-    try:
-        return {name: image.ensure(name, err.print) for name in recipes}
-    except image.ImageError as error:
-        fail(EXIT_FAILED, str(error))
 
 
 def _image_record(found: image.Image) -> ImageRecord:

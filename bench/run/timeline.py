@@ -47,13 +47,19 @@ def make_timeline(ticks: dict[str, Int64], samples: Sequence[Sample], start_ns: 
 
 
 def usage(samples: Sequence[Sample], side: str, start_ns: int, measure: range, messages: int) -> Usage:
-    """Return what a side (`broker` or `client`) used in the measured part.
+    """Return what a side (`broker` or `client`) used in the measured part; see `usage_between`."""
+    from_ns, to_ns = start_ns + measure.start * NS_PER_S, start_ns + measure.stop * NS_PER_S
+    return usage_between(samples, side, from_ns, to_ns, messages)
+
+
+def usage_between(samples: Sequence[Sample], side: str, from_ns: int, to_ns: int, messages: int) -> Usage:
+    """Return what a side (`broker` or `client`) used between two instants.
 
     CPU time comes from the process accounts of the kernel, in steps of 10 ms.
     """
-    edges = start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
-    length_s = measure.stop - measure.start
-    inside = [s for s in samples if edges[0] <= s.at_ns <= edges[1]]
+    edges = np.array([from_ns, to_ns], np.int64)
+    length_s = (to_ns - from_ns) / NS_PER_S
+    inside = [s for s in samples if from_ns <= s.at_ns <= to_ns]
     used = np.diff(_at(samples, f"{side}_cpu_s", edges))[0] if length_s else np.nan
     peaks = [rss for s in inside if (rss := getattr(s, f"{side}_rss")) is not None]
     known = length_s > 0 and np.isfinite(used)

@@ -162,3 +162,46 @@ def test_no_room_to_begin_leaves_nothing(bench: Bench, monkeypatch: pytest.Monke
     monkeypatch.setattr(archive, "write_whole", fill)
     assert "make room" in bench.refused(2, "run", "smoke", "--out", "run")
     assert not Path("run").exists()
+
+
+CROSSCHECK = Path(__file__).parents[3] / "bench/scenarios/crosscheck.toml"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["smoke"], "nothing to crosscheck: targets.0.protocol = 'memory'"),
+        (["crosscheck", "--driver", "nobody"], "'nobody' is no driver"),
+        (["crosscheck", "--driver", "memory"], "'memory' speaks memory"),
+        (["crosscheck", "--set", "workloads.0.confirm_window=-1"], "workloads.0.confirm_window"),
+        (["crosscheck", "--set", "brokers.0.image=nothing"], "there is no recipe 'nothing'"),
+        (["crosscheck", "--json", "nowhere/found.json"], "there is no folder nowhere"),
+        (["crosscheck", "--pairs", "0"], "--pairs"),
+    ],
+)
+def test_a_crosscheck_that_cannot_be(bench: Bench, words: list[str], said: str) -> None:
+    """Usage faults end in 2 before anything is fetched or started."""
+    assert said in bench.refused(2, "crosscheck", *words)
+
+
+def test_a_capture_wants_a_fixed_rate(bench: Bench, tmp_path: Path) -> None:
+    """A scenario of closed loops alone has nothing to capture."""
+    text = CROSSCHECK.read_text()
+    begin, end = text.index('[[workloads]]\nname = "fixed"'), text.index('[[workloads]]\nname = "window"')
+    (tmp_path / "loops.toml").write_text(text[:begin] + text[end:])
+    assert "only such are captured" in bench.refused(2, "crosscheck", "loops.toml", "--capture")
+
+
+def test_a_crosscheck_without_java(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One message with what to install, exit code 4; what a peer cannot do was told before."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    text = bench.refused(4, "crosscheck", "crosscheck", "--set", "workloads.0.ack_batch=64")
+    assert "PerfTest needs java and mvn: apt-get install default-jdk-headless maven" in text
+    assert "left out: rabbitmq-10: workloads.0.ack_batch = 64: Artemis perf acknowledges one by one" in text
+
+
+def test_a_capture_without_tcpdump(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Said before anything is fetched or started, exit code 4."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "needs tcpdump: apt-get install tcpdump" in bench.refused(4, "crosscheck", "crosscheck", "--capture")

@@ -1,0 +1,175 @@
+"""One run of either side on one running broker: a driver of ours by the suite's own trial, or a peer on its JVM."""
+
+import secrets
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from bench.crosscheck.jvm import run_peer
+from bench.crosscheck.pairing import Pairing
+from bench.crosscheck.peer import Job, Measured, PeerError
+from bench.crosscheck.record import Reading
+from bench.record.histogram import decode
+from bench.results import NO_RESULT, PlannedTrial, TrialRecord, Usage
+from bench.run.conclude import conclude
+from bench.run.fleet import Instance, broker_record
+from bench.run.timeline import usage_between
+from bench.run.trial import Conditions, Live, run_trial
+from bench.scenario import Scenario
+from brokers.base import BrokerError
+from brokers.endpoint import Endpoint, Protocol
+
+_SEED = 1  # loads are evenly spaced or closed loops: no chance is involved
+
+
+class Sides:
+    """Both sides on one broker."""
+
+    def __init__(
+        self, scenario: Scenario, instance: Instance, folders: Mapping[str, Path], warm_up_s: int, scratch: Path
+    ) -> None:
+        """Use a running broker.
+
+        Args:
+            scenario: for its plan.
+            instance: the broker.
+            folders: where each peer lies, by name.
+            warm_up_s: time under load of a JVM before its measured part, at least.
+            scratch: a folder for the runs' files.
+        """
+        self._scenario = scenario
+        self._instance = instance
+        self._folders = folders
+        self._warm_up_s = warm_up_s
+        self._scratch = scratch
+        self._token = secrets.token_hex(3)
+        self._runs = 0
+
+    def reading(self, pairing: Pairing, side: str, pair: int) -> Reading:
+        """Run a side once; return what it measured.
+
+        Raises:
+            PeerError: it gave no result.
+            BrokerError: the broker failed.
+        """
+        if side == pairing.peer.name:
+            measured, usage = self.theirs(pairing)
+            return Reading(
+                side=side,
+                pair=pair,
+                sent_per_s=measured.sent_per_s,
+                received_per_s=measured.received_per_s,
+                p50_ns=measured.p50_ns,
+                p99_ns=measured.p99_ns,
+                cpu_us_per_message=usage.cpu_us_per_message,
+                rss_peak=usage.rss_peak,
+            )
+        record = self.ours(pairing, side)
+        p50_ns, p99_ns = quantiles_ns(record)
+        notes = [note.text for note in record.health if note.hard or note.code == "client-bound"]
+        return Reading(
+            side=side,
+            pair=pair,
+            sent_per_s=record.sent / max(1, record.measure_to_s - record.measure_from_s),
+            received_per_s=record.achieved_rate,
+            p50_ns=p50_ns,
+            p99_ns=p99_ns,
+            cpu_us_per_message=record.client_usage.cpu_us_per_message,
+            rss_peak=record.client_usage.rss_peak,
+            notes=(*notes, *(note.text for note in record.findings)),
+        )
+
+    def ours(self, pairing: Pairing, driver: str, watch: Callable[[Live], None] = lambda _live: None) -> TrialRecord:
+        """Run one trial of ours, after the plan's `settle`; return its record.
+
+        Raises:
+            PeerError: it gave no result.
+            BrokerError: the broker could not be prepared.
+        """
+        target = pairing.target.model_copy(update={"driver": driver})
+        queue = self._next_name()
+        scratch = self._scratch / queue
+        scratch.mkdir()
+        given = Conditions(
+            target=target,
+            workload=pairing.workload,
+            plan=self._scenario.plan,
+            seed=_SEED,
+            queues=(queue,),
+            loaded_ns=0,
+            known_warm=True,
+            scratch=scratch,
+            watch=watch,
+        )
+        raw = run_trial(given, self._instance.broker)
+        planned = PlannedTrial(
+            index=0, repetition=0, target=target.name, workload=pairing.workload.name, restart_broker=False
+        )
+        kind = self._scenario.broker(target.broker).kind
+        broker = broker_record(target.broker, kind, self._instance.facts, self._instance.started)
+        external = not self._instance.broker.pids()
+        record = conclude(planned, pairing.workload, _SEED, raw, broker, external=external).record
+        if record.outcome in NO_RESULT or "service" not in record.latency or not record.latency["service"].count:
+            message = f"driver {driver} gave no result: {record.outcome.value}: {record.reason or 'nothing arrived'}"
+            raise PeerError(message)
+        return record
+
+    def theirs(
+        self, pairing: Pairing, watch: Callable[[bool], None] = lambda _measuring: None
+    ) -> tuple[Measured, Usage]:
+        """Run the peer once; return what it measured and used in its measured part.
+
+        Raises:
+            PeerError: it gave no result.
+            BrokerError: the broker could not be prepared.
+        """
+        peer, broker, endpoint = pairing.peer, self._instance.broker, self.endpoint(pairing)
+        if endpoint.tls is not None or endpoint.sasl != "plain":
+            message = (
+                f"broker {broker.name} wants TLS or SASL {endpoint.sasl}: peers are driven over plain TCP by password"
+            )
+            raise PeerError(message)
+        with self._queue(durable=pairing.workload.durable) as queue:
+            job = self._job(pairing, queue, endpoint)
+            ran = run_peer(peer, self._folders[peer.name], job, broker, watch)
+        measured = peer.read(ran.said, job)
+        usage = usage_between(ran.samples, "client", measured.from_ns, measured.to_ns, measured.received)
+        return measured, usage
+
+    def command(self, pairing: Pairing) -> str:
+        """Return the peer's command line for people: without credentials, and with a name for its queue."""
+        shown = replace(self.endpoint(pairing), username="USER", password="PASSWORD")  # noqa: S106  (stand-ins)
+        folder = str(self._folders[pairing.peer.name])
+        return shlex.join(("java", *pairing.peer.java(folder, self._job(pairing, "QUEUE", shown))))
+
+    def endpoint(self, pairing: Pairing) -> Endpoint:
+        """Return where a target is reached."""
+        return self._instance.broker.endpoint(cast("Protocol", pairing.target.protocol))
+
+    def _job(self, pairing: Pairing, queue: str, endpoint: Endpoint) -> Job:
+        return Job(pairing.workload, endpoint, queue, self._warm_up_s, str(self._scratch / f"{queue}.report"))
+
+    @contextmanager
+    def _queue(self, *, durable: bool) -> Iterator[str]:
+        """Make an empty queue, as a trial does, and delete it afterwards."""
+        broker, queue = self._instance.broker, self._next_name()
+        broker.declare(queue, durable=durable)
+        try:
+            yield queue
+        finally:
+            with suppress(BrokerError):
+                if broker.failure() is None:
+                    broker.delete(queue)
+
+    def _next_name(self) -> str:
+        self._runs += 1
+        return f"busbench-crosscheck-{self._token}-{self._runs}"
+
+
+def quantiles_ns(record: TrialRecord) -> tuple[int, int]:
+    """Return p50 and p99 of received - sent."""
+    service = decode(record.latency["service"].histogram)
+    return service.get_value_at_percentile(50), service.get_value_at_percentile(99)

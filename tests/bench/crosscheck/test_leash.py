@@ -1,0 +1,63 @@
+"""A leashed program becomes the command, and ends with the one who started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from bench.crosscheck import leash
+
+STARTER = """
+import subprocess, sys, time
+from bench.crosscheck import leash
+process = leash.start(("sleep", "60"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_command_runs_under_the_same_process_id(tmp_path: Path) -> None:
+    """Output, folder and descriptors are those that were given."""
+    reading, writing = os.pipe()
+    code = f"import os; os.write({writing}, b'heard'); print(os.getpid(), os.getcwd())"
+    process = leash.start(
+        (sys.executable, "-c", code),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(writing,),
+        folder=tmp_path,
+    )
+    os.close(writing)
+    out, _ = process.communicate(timeout=30)
+    assert out.decode().split() == [str(process.pid), str(tmp_path)]
+    assert os.read(reading, 10) == b"heard"
+    os.close(reading)
+
+
+def test_a_command_that_is_not_there_is_told() -> None:
+    """Exit code 127, as a shell's."""
+    process = leash.start(("no-such-tool",), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 127
+    assert error.decode().startswith("no-such-tool: ")
+
+
+def test_it_ends_with_its_starter() -> None:
+    """A starter killed outright leaves nothing behind."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "."}
+    ) as starter:
+        assert starter.stdout is not None
+        pid = int(starter.stdout.readline())
+        until = time.monotonic() + 20
+        while "sleep" not in psutil.Process(pid).cmdline()[0] and time.monotonic() < until:
+            time.sleep(0.02)
+        starter.send_signal(signal.SIGKILL)
+        starter.wait()
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < until
+            time.sleep(0.02)
