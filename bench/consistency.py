@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from bench.drivers.registry import DRIVERS
+from bench.drivers.registry import Registry
 from bench.faults import Fault
 from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
 from brokers.settings import QpidBrokerJSettings
@@ -12,8 +12,8 @@ LONGEST_NAME = 32
 """As `BrokerName` has it, which folders and records rely on."""
 
 
-def inconsistencies(scenario: Scenario) -> Iterator[Fault]:
-    """Return a fault for each part that does not fit another."""
+def inconsistencies(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
+    """Return a fault for each part that does not fit another, or needs a driver that is not to be had."""
     for where, names in (
         ("brokers", [broker.name for broker in scenario.brokers]),
         ("targets", [target.name for target in scenario.targets]),
@@ -22,7 +22,7 @@ def inconsistencies(scenario: Scenario) -> Iterator[Fault]:
         yield from _repeated(where, names)
     yield from _sweeps(scenario)
     for index, target in enumerate(scenario.targets):
-        yield from _target(scenario, f"targets.{index}", target)
+        yield from _target(scenario, drivers, f"targets.{index}", target)
     yield from _durability(scenario)
     yield from _restarts(scenario)
     yield from _quick(scenario)
@@ -61,17 +61,18 @@ def _restarts(scenario: Scenario) -> Iterator[Fault]:
             yield Fault(path, f"{restart!r}: broker {', '.join(external)} is external and never restarted: use 'run'")
 
 
-def _target(scenario: Scenario, path: str, target: Target) -> Iterator[Fault]:
+def _target(scenario: Scenario, drivers: Registry, path: str, target: Target) -> Iterator[Fault]:
     brokers = {broker.name: broker for broker in scenario.brokers}
     if target.broker not in brokers:
         yield Fault(f"{path}.broker", f"{target.broker!r} is no entry of brokers: there are {', '.join(brokers)}")
         return
-    if target.driver not in DRIVERS:
-        yield Fault(f"{path}.driver", f"{target.driver!r} is no driver: choose {', '.join(DRIVERS)}")
+    refusal = drivers.refusal(target.driver)
+    if refusal is not None:
+        yield Fault(f"{path}.driver", refusal)
         return
-    speaks = DRIVERS[target.driver].protocol
+    speaks = drivers.installed[target.driver].driver.protocol
     if speaks != target.protocol:
-        fitting = ", ".join(name for name, driver in DRIVERS.items() if driver.protocol == target.protocol)
+        fitting = drivers.names(target.protocol)
         yield Fault(f"{path}.driver", f"{target.driver!r} speaks {speaks}, not {target.protocol}: choose {fitting}")
     scripted = isinstance(brokers[target.broker], MemoryBroker)
     if scripted != (target.protocol == "memory"):

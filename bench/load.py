@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bench.consistency import inconsistencies
-from bench.drivers.registry import DRIVERS, driver_named
+from bench.drivers.registry import driver_named, registry
 from bench.faults import Fault, ScenarioError, from_pydantic
 from bench.overrides import apply_overrides
 from bench.scenario import MemoryBroker, Quick, Scenario
@@ -63,7 +63,7 @@ def load_scenario(
     except ValidationError as error:
         faults += from_pydantic(error, document)
         scenario = _salvage(document)
-    faults += inconsistencies(scenario)
+    faults += inconsistencies(scenario, registry())
     if driver is not None:
         faults += _driver_faults(scenario, driver)
     if faults:
@@ -161,21 +161,21 @@ def _tables(given: object) -> Iterator[dict[str, Any]]:
 
 
 def _driver_faults(scenario: Scenario, name: str) -> Iterator[Fault]:
-    try:
-        driver = driver_named(name)
-    except ValueError as error:
-        yield Fault("--driver", str(error))
+    refusal = registry().refusal(name)
+    if refusal is not None:
+        yield Fault("--driver", refusal)
         return
+    driver = driver_named(name)
     if driver.protocol != "memory" and all(target.protocol != driver.protocol for target in scenario.targets):
         protocols = ", ".join(sorted({target.protocol for target in scenario.targets}))
         yield Fault("--driver", f"{name!r} speaks {driver.protocol}; the targets of {scenario.name} speak {protocols}")
 
 
 def _with_driver(scenario: Scenario, name: str) -> Scenario:
-    if DRIVERS[name].protocol != "memory":
+    protocol = driver_named(name).protocol
+    if protocol != "memory":
         targets = tuple(
-            t.model_copy(update={"driver": name}) if t.protocol == DRIVERS[name].protocol else t
-            for t in scenario.targets
+            t.model_copy(update={"driver": name}) if t.protocol == protocol else t for t in scenario.targets
         )
         return scenario.model_copy(update={"targets": targets})
     brokers = tuple(

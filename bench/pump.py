@@ -143,7 +143,9 @@ class Pump:
             self._progress.sent += count
             now_ns = self._clock.now_ns()
             if not source.closed:
-                self._blocked.update(now_ns, room=self._port.room() > 0)
+                room_left = self._port.room() > 0
+                # A driver may wait in `send`: where the last message took the last room, it was gone from then on.
+                self._blocked.update(now_ns if room_left else int(sent_ns[-1]), room=room_left)
             due -= count
         if due and room > count:
             return now_ns

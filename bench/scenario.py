@@ -70,7 +70,7 @@ class Target(Frozen):
     protocol: Literal["amqp091", "amqp10", "memory"]
     """`amqp091` (AMQP 0-9-1), `amqp10` (AMQP 1.0), or `memory`."""
     driver: str
-    """How workers speak: `pika` (0-9-1), `proton` (1.0) or `memory`; see `bench drivers`."""
+    """How workers speak, such as `pika` (0-9-1), `proton` (1.0) or `memory`; `bench drivers` lists what there is."""
 
 
 class RateLoad(Frozen):

@@ -4,9 +4,10 @@ import json
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from bench.cli.console import out
-from bench.drivers.registry import DRIVERS
+from bench.cli.console import err, out
+from bench.drivers.registry import registry
 from bench.load import shipped_scenarios
 from bench.reference import scenario_schema
 
@@ -18,9 +19,14 @@ def scenarios() -> None:
 
 
 def drivers() -> None:
-    """List the drivers: how workers speak to brokers."""
-    for driver in DRIVERS.values():
-        out.print(f"{driver.name:8}  {driver.protocol:8}  {driver.description}")
+    """List the drivers, with their client libraries and the packages that bring them."""
+    found = registry()
+    for one in found.installed.values():
+        driver = one.driver
+        client = driver.lacks() or driver.client_version() or "no client library"
+        out.print(f"{driver.name}  {driver.protocol}  {client}  (package {one.package})\n    {driver.description}")
+    for unusable in found.unusable:
+        err.print(Text.assemble(("warning: ", "bold yellow"), str(unusable)))
 
 
 def schema(

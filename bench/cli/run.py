@@ -14,6 +14,7 @@ from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_
 from bench.cli.images import check_recipes, ensure_images
 from bench.cli.progress import Progress
 from bench.cli.report import write_reports
+from bench.drivers.registry import registry
 from bench.faults import ScenarioError
 from bench.load import Loaded, load_scenario
 from bench.plan import estimate_bytes, estimate_ns, make_plan
@@ -102,7 +103,7 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
         overrides=tuple(loaded.overrides),
         command=command,
         plan=planned,
-        tools=tool_versions(),
+        tools=tool_versions(target.driver for target in loaded.scenario.targets),
         host=host_facts(place, scratch_root()),
         images={name: _image_record(found) for name, found in images.items()},
     )
@@ -121,6 +122,9 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
     if plan_only:
         _print_plan(begun.record.scenario, begun.left())
         return
+    refusals = {registry().refusal(target.driver) for target in begun.record.scenario.targets} - {None}
+    if refusals:
+        fail(EXIT_FAILED, *sorted(map(str, refusals)))
     images = ensure_images(begun.record.scenario)
     changed = [
         name for name, found in images.items() if begun.record.images[name].content_digest != found.content_digest

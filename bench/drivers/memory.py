@@ -13,8 +13,16 @@ import numpy as np
 
 from bench.clock import Clock
 from bench.drivers.base import Deliveries, Int64, Outcome, PortSpec, Settlements, empty_deliveries, empty_settlements
+from bench.drivers.description import Driver
 from bench.scenario import MemoryBroker
 from bench.units import NS_PER_S
+
+DRIVER = Driver(
+    name="memory",
+    protocol="memory",
+    description="scripted in-memory broker on virtual time, exact and without noise",
+    inline=True,
+)
 
 
 @dataclass(frozen=True)

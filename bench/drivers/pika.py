@@ -1,4 +1,4 @@
-"""Driver `pika`: AMQP 0-9-1 by pika, the stock Python client.
+"""Driver `pika`: AMQP 0-9-1 by pika, the stock Python client. What it says of itself.
 
 Asynchronous, with a window of publisher confirms. Encoding, decoding and the state of
 connections and channels are pika's; socket, waiting and timers are ours, as pika's own
@@ -6,17 +6,12 @@ adapters round waits up to milliseconds. One worker has one thread and one loop,
 a connection and a channel.
 """
 
-from bench.clock import Clock
-from bench.drivers.base import Port, PortSpec
-from bench.drivers.pika_lane import PikaConsumer, PikaProducer
-from bench.drivers.socket_port import SocketPort
+from bench.drivers.description import Driver
 
-
-def open_port(spec: PortSpec, clock: Clock) -> Port:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        Refused: wrong credentials, missing virtual host, missing queue.
-        ConnectionLost: nobody answers, or the connection broke.
-    """
-    return SocketPort(spec, clock, PikaProducer, PikaConsumer)
+DRIVER = Driver(
+    name="pika",
+    protocol="amqp091",
+    description="pika, asynchronous: what a Python application sees",
+    open_port="bench.drivers.pika_lane:open_port",
+    distribution="pika",
+)

@@ -11,10 +11,12 @@ import pika
 import pika.exceptions
 
 from bench import stamp
-from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
+from bench.clock import Clock
+from bench.drivers.base import ConsumerLane, Outcome, Port, PortSpec, ProducerLane
 from bench.drivers.confirm_window import ConfirmWindow
 from bench.drivers.connection import OUTPUT_LIMIT, Connection, Consumer, Context, Producer
 from bench.drivers.pika_connection import PikaConnection, parameters
+from bench.drivers.socket_port import SocketPort
 
 _READ_BYTES = 16 * 1024
 """Read at once: about 90 messages of 100 B, so 2 ms of pika's time between two looks at the clock."""
@@ -238,3 +240,13 @@ class PikaConsumer(PikaLane, Consumer):
         if not self._automatic:
             self._last_tag = method.delivery_tag
             self.delivered(now_ns)
+
+
+def open_port(spec: PortSpec, clock: Clock) -> Port:
+    """Open every connection and lane of a worker.
+
+    Raises:
+        Refused: wrong credentials, missing virtual host, missing queue.
+        ConnectionLost: nobody answers, or the connection broke.
+    """
+    return SocketPort(spec, clock, PikaProducer, PikaConsumer)

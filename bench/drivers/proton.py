@@ -1,4 +1,4 @@
-"""Driver `proton`: AMQP 1.0 by Qpid Proton, the stock client, on its engine alone.
+"""Driver `proton`: AMQP 1.0 by Qpid Proton, the stock client, on its engine alone. What it says of itself.
 
 The engine has neither socket nor loop, so both are ours; Proton's `Container`, which most
 Python applications use, takes twice the processor time at 1,000 messages a second and
@@ -6,17 +6,12 @@ waits by the millisecond. One worker has one thread and one loop, each lane a co
 a session and a link.
 """
 
-from bench.clock import Clock
-from bench.drivers.base import Port, PortSpec
-from bench.drivers.proton_lane import ProtonConsumer, ProtonProducer
-from bench.drivers.socket_port import SocketPort
+from bench.drivers.description import Driver
 
-
-def open_port(spec: PortSpec, clock: Clock) -> Port:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        Refused: wrong credentials, missing virtual host, missing node.
-        ConnectionLost: nobody answers, or the connection broke.
-    """
-    return SocketPort(spec, clock, ProtonProducer, ProtonConsumer)
+DRIVER = Driver(
+    name="proton",
+    protocol="amqp10",
+    description="Qpid Proton's engine without its event loop: what a Python application sees at best",
+    open_port="bench.drivers.proton_lane:open_port",
+    distribution="python-qpid-proton",
+)

@@ -10,10 +10,12 @@ from typing import Any
 import cproton as pn
 
 from bench import stamp
+from bench.clock import Clock
 from bench.drivers.amqp_message import find_body, opening
-from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
+from bench.drivers.base import ConsumerLane, Outcome, Port, PortSpec, ProducerLane
 from bench.drivers.connection import OUTPUT_LIMIT, Consumer, Context, Producer
 from bench.drivers.proton_engine import ProtonConnection
+from bench.drivers.socket_port import SocketPort
 
 _FRAMING_BYTES = 64
 """About what a transfer adds to a message."""
@@ -188,3 +190,13 @@ class ProtonConsumer(ProtonConnection, Consumer):
         held = pn.pn_link_credit(self._link) + len(self._pending)
         if 2 * held <= self._prefetch:
             pn.pn_link_flow(self._link, self._prefetch - held)
+
+
+def open_port(spec: PortSpec, clock: Clock) -> Port:
+    """Open every connection and lane of a worker.
+
+    Raises:
+        Refused: wrong credentials, missing virtual host, missing node.
+        ConnectionLost: nobody answers, or the connection broke.
+    """
+    return SocketPort(spec, clock, ProtonProducer, ProtonConsumer)

@@ -3,17 +3,24 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 
+from bench.drivers.registry import registry
+
 _TOOLS = ("pika", "python-qpid-proton", "hdrhistogram", "numpy", "numba", "pandas", "matplotlib", "pydantic")
 
 
-def tool_versions() -> dict[str, str]:
-    """Return versions of Python, busbench and the libraries that shape a result."""
+def tool_versions(drivers: Iterable[str]) -> dict[str, str]:
+    """Return versions of Python, busbench, the libraries that shape a result, and what brings these drivers."""
     versions = {"python": platform.python_version(), "busbench": version()}
+    for name in drivers:
+        found = registry().installed[name]
+        brought = [found.package, found.driver.client_version() or ""]
+        versions |= {package: its for package, _, its in (one.partition(" ") for one in brought) if package}
     return versions | {name: metadata.version(name) for name in _TOOLS}
 
 

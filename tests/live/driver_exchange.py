@@ -16,7 +16,9 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from brokers.endpoint import Endpoint
 
-DRIVERS = ("pika", "proton", "wire091")
+DRIVERS = ("pika", "kombu", "proton", "wire091")
+MOST_UNCONFIRMED = {"kombu": 1}
+"""The widest confirm window of drivers that wait for each confirm, whatever window is asked for."""
 CLOCK = RealClock()
 _PATIENCE_NS = 20 * NS_PER_S
 _numbers = count()
@@ -94,6 +96,18 @@ def send(opened: Port, rows: Exchanged, first: int, number: int, lanes: int = 1)
     sent_ns = opened.send(message % lanes, message // lanes, intended_ns)
     for n, intended, sent in zip(message.tolist(), intended_ns.tolist(), sent_ns.tolist(), strict=True):
         rows.sent[100 + n % lanes, n // lanes] = (intended, sent)
+
+
+def settle(opened: Port, rows: Exchanged, first: int, number: int) -> None:
+    """Send messages as there is room for them, until the broker has spoken of all that were ever sent."""
+    sent, deadline_ns = 0, CLOCK.now_ns() + _PATIENCE_NS
+    while sent < number or len(rows.settled) < len(rows.sent):
+        assert CLOCK.now_ns() < deadline_ns, (sent, len(rows.settled), opened.counters())
+        fitting = min(number - sent, opened.room())
+        if fitting:
+            send(opened, rows, first + sent, fitting)
+            sent += fitting
+        gather(opened, rows)
 
 
 def gather(opened: Port, rows: Exchanged, timeout_ns: int = 100 * NS_PER_MS) -> None:

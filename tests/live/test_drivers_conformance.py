@@ -1,4 +1,4 @@
-"""Both drivers against both brokers keep the port's contract."""
+"""Every driver against both brokers keep the port's contract."""
 
 import os
 import time
@@ -12,6 +12,7 @@ from brokers.base import Broker
 from tests.live.driver_exchange import (
     CLOCK,
     DRIVERS,
+    MOST_UNCONFIRMED,
     Exchanged,
     channel,
     endpoint,
@@ -20,6 +21,7 @@ from tests.live.driver_exchange import (
     port,
     queue,
     send,
+    settle,
     spec,
 )
 
@@ -46,7 +48,11 @@ def test_every_message_arrives_once_in_order_and_is_confirmed(broker: Broker, dr
     with queue(broker, durable=options.get("durable", False)) as name:
         with port(driver, spec(endpoint(broker, driver), (name,), (name,), **options)) as opened:
             rows = exchange(opened, messages, settled=window > 0)
-            assert opened.counters()["bytes_out"] > messages * options.get("size", 100)
+            counted = opened.counters()
+            if "bytes_out" in counted:
+                assert counted["bytes_out"] > messages * options.get("size", 100)
+            else:  # the client library keeps the bytes to itself
+                assert counted["methods_out"] > messages
         check(rows, messages)
         assert sorted(row[1] for row in rows.settled) == (list(range(messages)) if window else [])
         assert {row[2] for row in rows.settled} <= {Outcome.CONFIRMED}
@@ -82,11 +88,12 @@ def test_room_is_the_window_less_what_is_unsettled(broker: Broker, driver: str) 
         queue(broker) as name,
         port(driver, spec(endpoint(broker, driver), (name,), confirm_window=16)) as opened,
     ):
-        rows = Exchanged()
-        assert opened.room() == 16
-        send(opened, rows, 0, 10)
-        assert opened.room() == 6
-        send(opened, rows, 10, 6)
+        rows, window = Exchanged(), MOST_UNCONFIRMED.get(driver, 16)
+        assert opened.room() == window
+        first = window // 2
+        send(opened, rows, 0, first)
+        assert opened.room() == window - first
+        send(opened, rows, first, window - first)
         assert opened.room() == 0
         begin_ns = CLOCK.now_ns()
         gather(opened, rows, 5 * NS_PER_S)
@@ -100,9 +107,7 @@ def test_what_was_not_acknowledged_comes_again_and_says_so(broker: Broker, drive
     with queue(broker) as name:
         at, rows, again = endpoint(broker, driver), Exchanged(), Exchanged()
         with port(driver, spec(at, (name,))) as opened:
-            send(opened, rows, 0, 20)
-            while len(rows.settled) < 20:
-                gather(opened, rows)
+            settle(opened, rows, 0, 20)
         with port(driver, spec(at, (), (name,), ack_batch=1_000)) as dying:
             while len(rows.delivered) < 20:
                 gather(dying, rows, 0)
@@ -155,9 +160,7 @@ def test_a_full_queue_refuses_and_is_believed(rabbitmq: Broker, driver: str) -> 
     with port(driver, spec(endpoint(rabbitmq, driver), (name,))) as opened:
         rows = Exchanged()
         for first in range(0, 40, 10):
-            send(opened, rows, first, 10)
-            while len(rows.settled) < first + 10:
-                gather(opened, rows)
+            settle(opened, rows, first, 10)
     outcomes = {seq: outcome for _, seq, outcome, _ in rows.settled}
     assert len(outcomes) == 40
     assert {outcomes[seq] for seq in range(10)} == {Outcome.CONFIRMED}

@@ -11,7 +11,19 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from brokers.settings import RabbitMQSettings
 from tests.live.conftest import Starter
-from tests.live.driver_exchange import CLOCK, DRIVERS, Exchanged, channel, endpoint, gather, port, queue, send, spec
+from tests.live.driver_exchange import (
+    CLOCK,
+    DRIVERS,
+    Exchanged,
+    channel,
+    endpoint,
+    gather,
+    port,
+    queue,
+    send,
+    settle,
+    spec,
+)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -40,17 +52,14 @@ def test_a_missing_virtual_host_is_refused(broker: Broker, driver: str) -> None:
         open_port(driver, spec(at, ("q",)), CLOCK)
 
 
-def test_unroutable_messages_come_back_over_0_9_1(rabbitmq: Broker) -> None:
+@pytest.mark.parametrize("driver", ["pika", "kombu"])
+def test_unroutable_messages_come_back_over_0_9_1(rabbitmq: Broker, driver: str) -> None:
     """Once its queue is gone, what is sent is RETURNED: a confirm alone would hide the loss."""
     rows = Exchanged()
-    with queue(rabbitmq) as name, port("pika", spec(endpoint(rabbitmq, "pika"), (name,))) as opened:
-        send(opened, rows, 0, 50)
-        while len(rows.settled) < 50:
-            gather(opened, rows)
+    with queue(rabbitmq) as name, port(driver, spec(endpoint(rabbitmq, driver), (name,))) as opened:
+        settle(opened, rows, 0, 50)
         rabbitmq.delete(name)
-        send(opened, rows, 50, 50)
-        while len(rows.settled) < 100:
-            gather(opened, rows)
+        settle(opened, rows, 50, 50)
     outcomes = {seq: outcome for _, seq, outcome, _ in rows.settled}
     assert {outcomes[seq] for seq in range(50)} == {Outcome.CONFIRMED}
     assert {outcomes[seq] for seq in range(50, 100)} == {Outcome.RETURNED}
@@ -81,9 +90,10 @@ def test_a_deleted_queue_detaches_a_1_0_link(broker: Broker, role: str) -> None:
             _poll_until_error(opened)
 
 
-def test_a_deleted_queue_ends_a_0_9_1_consumer(rabbitmq: Broker) -> None:
+@pytest.mark.parametrize("driver", ["pika", "kombu"])
+def test_a_deleted_queue_ends_a_0_9_1_consumer(rabbitmq: Broker, driver: str) -> None:
     """RabbitMQ cancels it, and the driver says so instead of waiting for ever."""
-    with queue(rabbitmq) as name, port("pika", spec(endpoint(rabbitmq, "pika"), (), (name,))) as opened:
+    with queue(rabbitmq) as name, port(driver, spec(endpoint(rabbitmq, driver), (), (name,))) as opened:
         with channel(rabbitmq) as plain:
             plain.queue_delete(name)
         with pytest.raises(ConnectionLost, match=rf"dropped consumer 0 of queue '{name}' .*basic\.cancel"):
@@ -91,7 +101,7 @@ def test_a_deleted_queue_ends_a_0_9_1_consumer(rabbitmq: Broker) -> None:
 
 
 def test_a_broker_killed_in_mid_stream_is_a_lost_connection(start_broker: Starter) -> None:
-    """For producers and consumers of both drivers, within a second, and closing does not hang."""
+    """For producers and consumers of every driver, within a second, and closing does not hang."""
     own = start_broker(RabbitMQSettings(name="victim", kind="rabbitmq"))
     own.declare("stream", durable=False)
     gone = endpoint(own, "pika")
@@ -103,11 +113,12 @@ def test_a_broker_killed_in_mid_stream_is_a_lost_connection(start_broker: Starte
     rows = Exchanged()
     for (driver, role), opened in ports.items():
         if role == "producers":
-            send(opened, rows, 0, 200)
+            send(opened, rows, 0, min(200, opened.room()))
         else:
             while not rows.delivered:
                 gather(opened, rows)
-        assert opened.counters()["bytes_in"] > 0, driver
+        counted = opened.counters()
+        assert counted.get("bytes_in", 0) + counted.get("frames_in", 0) > 0, driver
     killer = threading.Timer(0.05, own.kill)
     killer.start()
     for (driver, role), opened in ports.items():

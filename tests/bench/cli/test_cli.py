@@ -3,6 +3,7 @@
 import errno
 import json
 import socket
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from typer.testing import CliRunner, Result
 from bench import archive
 from bench.archive import read
 from bench.cli.main import app
+from bench.drivers.registry import registry
 from bench.record import hlog
 from reports import compose
+from tests.bench.drivers.fake_package import install, on_path
 
 
 @pytest.fixture
@@ -102,6 +105,25 @@ def test_lists(bench: Bench) -> None:
     assert "amqp10" in bench("drivers").stdout
     assert "qpid-broker-j" in bench("broker", "list").stdout
     assert json.loads(bench("schema").stdout)["title"] == "Scenario"
+
+
+def test_drivers_tell_their_packages_and_what_was_left_out(bench: Bench, tmp_path: Path) -> None:
+    """Client and package of each; a broken package is a warning on the side, and the list is whole."""
+    whole = bench("drivers").stdout
+    assert f"pika  amqp091  pika {version('pika')}  (package busbench " in whole
+    install(tmp_path / "site", "other", {"lame": "no_such_module:DRIVER"})
+    with on_path(tmp_path / "site"):
+        result = bench("drivers")
+    assert result.exit_code == 0
+    assert result.stdout == whole
+    assert result.stderr.startswith("warning: package other 1.0: driver 'lame' is left out: no_such_module:DRIVER ")
+
+
+def test_a_run_goes_on_only_with_its_drivers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that is gone since the run began is told before anything starts."""
+    assert bench("run", "smoke", "--out", "run").exit_code == 0
+    monkeypatch.delitem(registry().installed, "memory")
+    assert "'memory' is no driver: choose " in bench.refused(4, "run", "--resume", "run")
 
 
 def test_an_external_broker_that_is_not_there(bench: Bench) -> None:

@@ -5,8 +5,10 @@ Frames are made and read by pika's codec. It runs in a thread until its client i
 
 import socket
 import threading
+import time
 from collections.abc import Callable
-from queue import Queue
+from contextlib import suppress
+from queue import Empty, Queue
 from typing import Any
 
 from pika import frame, spec
@@ -68,6 +70,17 @@ class Amqp091Server:
             method = self.heard.get(timeout=5)
             if isinstance(method, kind):
                 return method
+
+    def hear_while(self, kind: type, act: Callable[[], object]) -> Any:
+        """Do something again and again until an unanswered method of that kind has come; return it."""
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            act()
+            with suppress(Empty):
+                while not isinstance(method := self.heard.get_nowait(), kind):
+                    pass
+                return method
+        raise TimeoutError(kind)
 
     def stop(self) -> None:
         """Hang up."""

@@ -11,7 +11,7 @@ from pika import spec
 from bench import stamp
 from bench.clock import RealClock
 from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
-from bench.drivers.pika import open_port
+from bench.drivers.pika_lane import open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp091_server import Amqp091Server
 

@@ -11,7 +11,7 @@ from bench import stamp
 from bench.clock import RealClock
 from bench.drivers.amqp_message import opening
 from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
-from bench.drivers.proton import open_port
+from bench.drivers.proton_lane import open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp10_server import Amqp10Server
 

@@ -1,0 +1,53 @@
+"""What a driver says of itself. Light on purpose: a description is loaded to be listed, long before a port is opened.
+
+Every driver has one, ours as well as those of other packages; `bench.drivers.registry`
+finds them. Nothing here imports a client library, and no module that holds a description
+may.
+"""
+
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+Protocol = Literal["amqp091", "amqp10", "memory"]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A driver, as its entry point gives it.
+
+    Attributes:
+        name: as scenarios write it; also the name of the entry point.
+        protocol: what it speaks.
+        description: one line for `bench drivers`: the client, and what bounds it.
+        open_port: where its `bench.drivers.base.Opener` is, as `module:function`. The module
+            is imported when a port is opened, so it may import the client library.
+        distribution: the package whose version says what was measured with; None where
+            there is no client library.
+        install: what to install where that package is missing, as pip takes it.
+        inline: it runs in the conductor's process, on virtual time, and opens no port.
+    """
+
+    name: str
+    protocol: Protocol
+    description: str
+    open_port: str | None = None
+    distribution: str | None = None
+    install: str | None = None
+    inline: bool = False
+
+    def client_version(self) -> str | None:
+        """Return name and version of the client library, such as `pika 1.4.4`; None where there is none.
+
+        Raises:
+            importlib.metadata.PackageNotFoundError: it is not installed.
+        """
+        return f"{self.distribution} {metadata.version(self.distribution)}" if self.distribution else None
+
+    def lacks(self) -> str | None:
+        """Return what is not installed and how to get it; None where nothing is missing."""
+        try:
+            self.client_version()
+        except metadata.PackageNotFoundError:
+            return f"{self.distribution} is not installed: pip install '{self.install or self.distribution}'"
+        return None

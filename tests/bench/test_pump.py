@@ -1,0 +1,96 @@
+"""The loop that decides when, on a port of few words and a virtual clock."""
+
+import numpy as np
+
+from bench.clock import VirtualClock
+from bench.drivers.base import Deliveries, Int64, Outcome, Settlements, empty_deliveries, empty_settlements
+from bench.pump import Progress, Pump
+from bench.record.account import ProducerLog
+from bench.schedule import Constant, Stripe
+from bench.source import OpenLoop
+from bench.units import NS_PER_MS
+
+START_NS = 1_000_000_000
+
+
+class WaitingPort:
+    """Takes one message at a time and waits in `send` until it is confirmed, as synchronous clients do."""
+
+    def __init__(self, clock: VirtualClock, wait_ns: int) -> None:
+        """Wait so long for each confirm."""
+        self._clock, self._wait_ns = clock, wait_ns
+        self._confirmed: tuple[Int64, Int64] | None = None
+
+    def room(self) -> int:
+        """Return 1, or 0 while an outcome was not handed over."""
+        return int(self._confirmed is None)
+
+    def send(self, lane: Int64, seq: Int64, intended_ns: Int64) -> Int64:
+        """Send one message and wait."""
+        sent_ns = np.full(len(intended_ns), self._clock.now_ns())
+        self._clock.sleep_ns(self._wait_ns)
+        self._confirmed = lane, seq
+        return sent_ns
+
+    def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
+        """Hand over the outcome, or let time pass."""
+        if self._confirmed is None:
+            self._clock.sleep_ns(timeout_ns)
+            return empty_settlements(), empty_deliveries()
+        (lane, seq), self._confirmed = self._confirmed, None
+        confirmed = np.full(len(seq), int(Outcome.CONFIRMED))
+        return Settlements(lane, seq, confirmed, np.full(len(seq), self._clock.now_ns())), empty_deliveries()
+
+    def counters(self) -> dict[str, int]:
+        """Nothing is counted."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Until:
+    """Cells of a worker that is told to stop when all was sent and settled."""
+
+    def __init__(self, end_ns: int) -> None:
+        """End the schedule there."""
+        self._end_ns = end_ns
+        self._over = False
+
+    def end_ns(self) -> int:
+        """Return the end of the schedule."""
+        return self._end_ns
+
+    def stopped(self) -> bool:
+        """Return whether all was sent and settled."""
+        return self._over
+
+    def tokens(self) -> int:
+        """None in an open loop."""
+        return 0
+
+    def beat(self, progress: Progress, now_ns: int) -> None:  # noqa: ARG002  (the contract's signature)
+        """Look whether it is over."""
+        self._over = progress.done and progress.settled == progress.sent
+
+
+def lateness_ms(wait_ms: int) -> tuple[int, float, float]:
+    """Send 100 messages, one each 5 ms, each waiting so long; return how many went, and all slip and all blocked."""
+    clock = VirtualClock(START_NS)
+    log = ProducerLog((0,), START_NS, 1, closed=False)
+    source = OpenLoop(Stripe(Constant(200), START_NS, 0, 1))
+    cells = Until(START_NS + 500 * NS_PER_MS)
+    port = WaitingPort(clock, wait_ms * NS_PER_MS)
+    Pump(port, clock, cells, source=source, producer=log, consumer=None, lanes=1).run()
+    slip, blocked = (part.finish().sum_ns / NS_PER_MS for part in (log.slip, log.blocked))
+    return int(log.ledger.finish().sent.sum()), slip, blocked
+
+
+def test_waiting_in_send_is_not_our_own_lateness() -> None:
+    """A driver that waits 7 ms for a confirm when one is due each 5 ms falls behind: blocked, and no slip."""
+    assert lateness_ms(7) == (100, 0, sum(2 * n for n in range(100)))
+
+
+def test_a_wait_that_ends_in_time_makes_nothing_late() -> None:
+    """A confirm within the spacing of messages is neither slip nor blocked."""
+    assert lateness_ms(3) == (100, 0, 0)
