@@ -14,7 +14,7 @@ from bench.cli.main import app
 from bench.drivers.registry import registry
 from bench.faults import ScenarioError
 from bench.load import load_scenario
-from bench.run.assignment import Assignment, endpoint_fields
+from bench.run.assignment import Assignment
 from bench.run.board import Board
 from bench.run.crew import Crew, WorkerEnded
 from bench.scenario import RateLoad, Workload
@@ -129,7 +129,7 @@ def _assignment(driver: str, at: Endpoint, fd: int, folder: Path) -> Assignment:
         workload=Workload(name="w", load=RateLoad(kind="rate", rate=1)),
         queues=("q",),
         seed=1,
-        endpoint=endpoint_fields(at),
+        endpoint=at,
         conductor=os.getpid(),
         board_fd=fd,
         account=folder / "consumer-0.account",

@@ -80,7 +80,7 @@ def crosscheck(
         checked=checked,
         refused=refused,
         brokers=brokers,
-        tools=tool_versions(),
+        tools=tool_versions({name for one in checks for name in one.drivers}),
         host=host_facts(Path(), scratch_root()),
     )
     for one in checked:

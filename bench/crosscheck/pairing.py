@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.crosscheck.peer import Peer, bound
-from bench.drivers.registry import DRIVERS
+from bench.drivers.registry import driver_named, registry
 from bench.faults import Fault, ScenarioError
 from bench.scenario import InFlightLoad, Scenario, Target, Workload
 from bench.units import NS_PER_S
@@ -73,7 +73,7 @@ def pairings(
         if peer is None:
             refused.append(f"targets.{index}.protocol = {target.protocol!r}: no other tool speaks it")
             continue
-        more = (name for name in drivers if DRIVERS[name].protocol == target.protocol)
+        more = (name for name in drivers if driver_named(name).protocol == target.protocol)
         ours = tuple(dict.fromkeys((target.driver, *more)))
         for place, workload in enumerate(scenario.workloads):
             against = peer.refusals(workload)
@@ -104,10 +104,12 @@ def _same(workload: Workload) -> Workload:
 def _driver_faults(scenario: Scenario, drivers: Sequence[str]) -> Iterator[Fault]:
     protocols = {target.protocol for target in scenario.targets}
     for name in drivers:
-        if name not in DRIVERS:
-            yield Fault("--driver", f"{name!r} is no driver: choose {', '.join(DRIVERS)}")
-        elif DRIVERS[name].protocol not in protocols:
+        refusal = registry().refusal(name)
+        if refusal is not None:
+            yield Fault("--driver", refusal)
+        elif driver_named(name).protocol not in protocols:
             speaks = ", ".join(sorted(protocols))
             yield Fault(
-                "--driver", f"{name!r} speaks {DRIVERS[name].protocol}; the targets of {scenario.name} speak {speaks}"
+                "--driver",
+                f"{name!r} speaks {driver_named(name).protocol}; the targets of {scenario.name} speak {speaks}",
             )

@@ -63,7 +63,7 @@ def test_every_shipped_scenario_loads() -> None:
         ("brokers.rabbitmq.place=external", "brokers.0", "the table `external`"),
         ("brokers.rabbitmq.name=broker-j", "brokers", "stands 2 times"),
         ("targets.0.broker=nobody", "targets.0.broker", "there are rabbitmq, broker-j"),
-        ("targets.0.driver=proton", "targets.0.driver", "choose pika"),
+        ("targets.0.driver=proton", "targets.0.driver", "choose wire091, pika"),
         ("targets.0.driver=carrot", "targets.0.driver", "is no driver"),
         ("quick.workloads=['x']", "quick.workloads", "there are steady, durable, in-flight"),
         ("plan.repetitions=0", "plan.repetitions", "greater than or equal to 1"),
