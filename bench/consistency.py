@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from bench.drivers.description import Driver
 from bench.drivers.registry import Registry
 from bench.faults import Fault
 from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
@@ -23,6 +24,7 @@ def inconsistencies(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
     yield from _sweeps(scenario)
     for index, target in enumerate(scenario.targets):
         yield from _target(scenario, drivers, f"targets.{index}", target)
+    yield from _multiplexing(scenario, drivers)
     yield from _durability(scenario)
     yield from _restarts(scenario)
     yield from _quick(scenario)
@@ -74,11 +76,33 @@ def _target(scenario: Scenario, drivers: Registry, path: str, target: Target) ->
     if speaks != target.protocol:
         fitting = drivers.names(target.protocol)
         yield Fault(f"{path}.driver", f"{target.driver!r} speaks {speaks}, not {target.protocol}: choose {fitting}")
+    yield from _options(path, target, drivers.installed[target.driver].driver)
     scripted = isinstance(brokers[target.broker], MemoryBroker)
     if scripted != (target.protocol == "memory"):
         kind = "a scripted memory broker" if scripted else "a real broker"
         allowed = "memory" if scripted else "amqp091 or amqp10"
         yield Fault(f"{path}.protocol", f"{target.protocol!r} on {kind}: use {allowed}")
+
+
+def _multiplexing(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
+    used = [drivers.installed[t.driver].driver for t in scenario.targets if t.driver in drivers.installed]
+    cannot = sorted({driver.name for driver in used if not driver.multiplexes})
+    for index, workload in enumerate(scenario.workloads):
+        if workload.lanes_per_connection > 1 and cannot:
+            can = [one.driver.name for one in drivers.installed.values() if one.driver.multiplexes]
+            yield Fault(
+                f"workloads.{index}.lanes_per_connection",
+                f"{workload.lanes_per_connection}: driver {', '.join(cannot)} has a connection a lane:"
+                f" use 1, or driver {', '.join(can)}",
+            )
+
+
+def _options(path: str, target: Target, driver: Driver) -> Iterator[Fault]:
+    known = dict(driver.options)
+    for name in target.options:
+        if name not in known:
+            there = f"there are {', '.join(known)}" if known else "it has none"
+            yield Fault(f"{path}.options.{name}", f"driver {driver.name!r} knows no such option: {there}")
 
 
 def _durability(scenario: Scenario) -> Iterator[Fault]:

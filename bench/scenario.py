@@ -71,6 +71,8 @@ class Target(Frozen):
     """`amqp091` (AMQP 0-9-1), `amqp10` (AMQP 1.0), or `memory`."""
     driver: str
     """How workers speak, such as `pika` (0-9-1), `proton` (1.0) or `memory`; `bench drivers` lists what there is."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """What only this driver understands, by name; `bench drivers` tells."""
 
 
 class RateLoad(Frozen):
@@ -114,6 +116,8 @@ class Workload(Frozen):
     """Producers, each with a connection of its own."""
     consumers: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Consumers, each with a connection of its own."""
+    lanes_per_connection: Annotated[int, Field(ge=1, le=2_000)] = 1
+    """Producers, and consumers, that share a connection, with a channel (1.0: a link) each; compiled drivers only."""
     queues: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Queues; producers and consumers are dealt over them in turn."""
     workers: Annotated[int, Field(ge=1, le=256)] = 1

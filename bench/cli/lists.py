@@ -25,6 +25,8 @@ def drivers() -> None:
         driver = one.driver
         client = driver.lacks() or driver.client_version() or "no client library"
         out.print(f"{driver.name}  {driver.protocol}  {client}  (package {one.package})\n    {driver.description}")
+        for name, meaning in driver.options:
+            out.print(f"    option {name}: {meaning}")
     for unusable in found.unusable:
         err.print(Text.assemble(("warning: ", "bold yellow"), str(unusable)))
 

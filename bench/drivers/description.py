@@ -25,6 +25,8 @@ class Driver:
         distribution: the package whose version says what was measured with; None where
             there is no client library.
         install: what to install where that package is missing, as pip takes it.
+        multiplexes: lanes may share a connection (`PortSpec.lanes_per_connection`).
+        options: names and meanings of the options it understands (`PortSpec.options`).
         inline: it runs in the conductor's process, on virtual time, and opens no port.
     """
 
@@ -34,6 +36,8 @@ class Driver:
     open_port: str | None = None
     distribution: str | None = None
     install: str | None = None
+    multiplexes: bool = False
+    options: tuple[tuple[str, str], ...] = ()
     inline: bool = False
 
     def client_version(self) -> str | None:

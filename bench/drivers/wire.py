@@ -10,4 +10,5 @@ WIRE091 = Driver(
     protocol="amqp091",
     description="our compiled AMQP 0-9-1: drives a broker to its limit",
     open_port="bench.drivers.wire091:open_port",
+    multiplexes=True,
 )

@@ -29,6 +29,8 @@ class Assignment(BaseModel):
     rows: int
     """Rows of the board."""
     driver: str
+    options: dict[str, str] = {}
+    """What only this driver understands."""
     workload: Workload
     queues: tuple[str, ...]
     """Names of the trial's queues on the broker."""
@@ -70,7 +72,9 @@ class Assignment(BaseModel):
             confirm_window=work.confirm_window,
             prefetch=work.prefetch,
             ack_batch=work.ack_batch,
+            lanes_per_connection=work.lanes_per_connection,
             wake_fd=self.wake_fd,
+            options=self.options,
         )
 
     def source(self, start_ns: int, tokens: Tokens) -> Source | None:

@@ -122,6 +122,7 @@ def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) ->
                 row=base + worker,
                 rows=2 * workers,
                 driver=given.target.driver,
+                options=given.target.options,
                 workload=given.workload,
                 queues=given.queues,
                 seed=given.seed,

@@ -64,6 +64,8 @@ def test_every_shipped_scenario_loads() -> None:
         ("brokers.rabbitmq.name=broker-j", "brokers", "stands 2 times"),
         ("targets.0.broker=nobody", "targets.0.broker", "there are rabbitmq, broker-j"),
         ("targets.0.driver=proton", "targets.0.driver", "choose wire091, pika"),
+        ("workloads.0.lanes_per_connection=2", "workloads.0.lanes_per_connection", "use 1, or driver wire091"),
+        ("targets.0.options.speed=high", "targets.0.options.speed", "knows no such option"),
         ("targets.0.driver=carrot", "targets.0.driver", "is no driver"),
         ("quick.workloads=['x']", "quick.workloads", "there are steady, durable, in-flight"),
         ("plan.repetitions=0", "plan.repetitions", "greater than or equal to 1"),

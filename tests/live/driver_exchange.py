@@ -16,7 +16,8 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from brokers.endpoint import Endpoint
 
-DRIVERS = ("pika", "kombu", "proton", "wire091")
+COMPILED = ("wire091",)
+DRIVERS = ("pika", "kombu", "proton", *COMPILED)
 MOST_UNCONFIRMED = {"kombu": 1}
 """The widest confirm window of drivers that wait for each confirm, whatever window is asked for."""
 CLOCK = RealClock()

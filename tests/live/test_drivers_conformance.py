@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from tests.live.driver_exchange import (
     CLOCK,
+    COMPILED,
     DRIVERS,
     MOST_UNCONFIRMED,
     Exchanged,
@@ -79,6 +81,22 @@ def test_two_lanes_on_two_queues_do_not_mix(broker: Broker, driver: str) -> None
             came = [(row[1], row[2]) for row in rows.delivered if row[0] == lane]
             assert came == [(100 + lane, seq) for seq in range(500)]
             assert sorted(row[1] for row in rows.settled if row[0] == lane) == list(range(500))
+
+
+@pytest.mark.parametrize("driver", COMPILED)
+def test_lanes_that_share_a_connection_do_not_mix(broker: Broker, driver: str) -> None:
+    """Eight producers and eight consumers, three to a connection: six connections, every message where it belongs."""
+    with ExitStack() as stack:
+        names = tuple(stack.enter_context(queue(broker)) for _ in range(8))
+        asked = spec(endpoint(broker, driver), names, names, lanes_per_connection=3, confirm_window=20)
+        with port(driver, asked) as opened:
+            assert len(opened._connections) == 6
+            rows = exchange(opened, 2_000, lanes=8)
+        for lane in range(8):
+            came = [(row[1], row[2]) for row in rows.delivered if row[0] == lane]
+            assert came == [(100 + lane, seq) for seq in range(250)]
+            assert sorted(row[1] for row in rows.settled if row[0] == lane) == list(range(250))
+        assert all(broker.depth(name) == 0 for name in names)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
