@@ -105,6 +105,11 @@ class Pump:
         self._beat_ns = 0
         self._p99_second = 0
 
+    @property
+    def progress(self) -> Progress:
+        """What the pump has done so far."""
+        return self._progress
+
     def run(self) -> None:
         """Loop until the cells say stop.
 

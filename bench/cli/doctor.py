@@ -1,14 +1,35 @@
-"""`bench doctor`: what this machine lacks, and how to get it."""
+"""`bench doctor`: what this machine lacks, and how fast each driver is on it."""
+
+from typing import Annotated
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
-from bench.cli.console import out
+from bench.ceiling import figures
+from bench.ceiling.measure import PeerFailed, host_name, kept_file, measure
+from bench.cli.console import EXIT_USAGE, err, fail, out
 from bench.doctor import examine
+from bench.drivers.registry import registry
 
 
-def doctor() -> None:
+def doctor(
+    ceiling: Annotated[
+        bool, typer.Option("--ceiling", help="Measure each driver against a peer that does nothing: its own limit.")
+    ] = False,
+    driver: Annotated[
+        list[str] | None, typer.Option(help="With --ceiling: only this driver; may be given several times.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="With --ceiling: length of each of a driver's four measurements.", min=0.2, max=60)
+    ] = 2.0,
+) -> None:
     """Say what is missing on this machine and how to get it; exit code 4 where something is."""
+    if ceiling:
+        _ceilings(driver or [], seconds)
+        return
+    if driver:
+        fail(EXIT_USAGE, "--driver goes with --ceiling only")
     missing = 0
     for check in examine():
         missing += not check.ok
@@ -17,4 +38,38 @@ def doctor() -> None:
         if not check.ok:
             out.print(f"         needed for {check.needed_for}; {check.how_to_get}")
     if missing:
+        raise typer.Exit(4)
+
+
+def _ceilings(names: list[str], seconds: float) -> None:
+    """Measure, print and keep the ceilings of drivers; by default of all that are to be had."""
+    found = registry()
+    refusals = [refusal for name in names if (refusal := found.refusal(name)) is not None]
+    refusals += [f"{name!r} runs on virtual time: it has no ceiling" for name in names if name == "memory"]
+    if refusals:
+        fail(EXIT_USAGE, *(f"--driver: {refusal}" for refusal in refusals))
+    chosen = [
+        one
+        for name, one in found.installed.items()
+        if not one.driver.inline and (name in names if names else one.driver.lacks() is None)
+    ]
+    table = Table(title=f"What one worker does at most, {host_name()}, 100 B")
+    table.add_column("driver")
+    for head in ("send", "send,\nconfirmed", "receive", "receive,\nacknowledged"):
+        table.add_column(head, justify="right")
+    failed = 0
+    for one in chosen:
+        with err.status(f"measuring {one.driver.name}, about {4 * (seconds + 2):.0f} s"):
+            try:
+                measured = measure(one, seconds)
+            except PeerFailed as error:
+                failed += 1
+                err.print(Text.assemble(("error: ", "bold red"), str(error)))
+                continue
+        figures.keep(kept_file(), [measured])
+        cells = [f"{way.rate:,.0f} msg/s\n{way.cpu_us:.2f} µs CPU" for way in measured.ways]
+        table.add_row(one.driver.name, *cells)
+    out.print(table)
+    out.print("Kept for the verdict on later trials: one that runs at more than half of this is called client-bound.")
+    if failed:
         raise typer.Exit(4)

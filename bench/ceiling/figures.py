@@ -1,0 +1,68 @@
+"""What was measured of a driver against the null peer, and where it is kept for the health verdict of later trials."""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+Side = Literal["send", "receive"]
+
+
+class Way(BaseModel):
+    """One way of a driver: sending or receiving, with or without confirms and acknowledgements."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    side: Side
+    settled: bool
+    """Whether every message was confirmed, or acknowledged."""
+    rate: float
+    """Messages a second of one worker process."""
+    cpu_us: float
+    """CPU time of that process a message, µs."""
+
+
+class Ceiling(BaseModel):
+    """A driver's ceiling on one host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    driver: str
+    version: str
+    """Of its package and client library."""
+    host: str
+    """CPU model and count, kernel."""
+    measured_utc: str
+    size: int
+    """Bytes of a body."""
+    ways: tuple[Way, ...]
+
+    def rate(self, *, confirms: bool, acks: bool) -> float:
+        """Return what one sending and one receiving worker can do at most, msg/s, whichever is less."""
+        wanted = {"send": confirms, "receive": acks}
+        return min((way.rate for way in self.ways if way.settled == wanted[way.side]), default=float("inf"))
+
+
+def read(file: Path) -> dict[str, Ceiling]:
+    """Return the ceilings that are kept in a file, by driver; none where it is missing or of another make."""
+    with suppress(OSError, ValueError, ValidationError):
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return {name: Ceiling.model_validate(one) for name, one in document.items()}
+    return {}
+
+
+def keep(file: Path, ceilings: Iterable[Ceiling]) -> None:
+    """Add ceilings to a file, in place of older ones of the same drivers."""
+    kept = read(file) | {one.driver: one for one in ceilings}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps({name: one.model_dump() for name, one in kept.items()}, indent=1), encoding="utf-8")
+    partial.replace(file)
+
+
+def applies(ceiling: Ceiling | None, version: str, host: str) -> Ceiling | None:
+    """Return a ceiling that was measured with this version on this host; else None."""
+    return ceiling if ceiling is not None and (ceiling.version, ceiling.host) == (version, host) else None

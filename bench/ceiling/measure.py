@@ -1,0 +1,125 @@
+"""Measuring the ceiling of a driver: the null peer in one process, the driver in another."""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.cache import cache_root
+from bench.ceiling.figures import Ceiling, Side, Way
+from bench.drivers.registry import Installed
+
+SIZE = 100
+"""Bytes of a body: small ones cost a driver most a byte."""
+WAYS: tuple[tuple[Side, bool], ...] = (("send", False), ("send", True), ("receive", False), ("receive", True))
+_TIMEOUT_S = 120
+
+
+class PeerFailed(Exception):  # noqa: N818  (what happened)
+    """The null peer or the driver against it ended badly; the message has its last words."""
+
+
+def kept_file() -> Path:
+    """Return where ceilings are kept."""
+    return cache_root() / "ceilings.json"
+
+
+def host_name() -> str:
+    """Return what a ceiling depends on beside the driver: CPU, their number, kernel."""
+    return f"{_cpu()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
+
+
+def version(installed: Installed) -> str:
+    """Return the version that a ceiling was measured with."""
+    return ", ".join(filter(None, (installed.package, installed.driver.client_version())))
+
+
+def measure(installed: Installed, seconds: float = 1.0) -> Ceiling:
+    """Return a driver's ceiling, all four ways.
+
+    Raises:
+        PeerFailed: the driver or the peer ended badly.
+    """
+    driver = installed.driver
+    ways = tuple(measure_way(driver.name, driver.protocol, *way, seconds=seconds) for way in WAYS)
+    return Ceiling(
+        driver=driver.name,
+        version=version(installed),
+        host=host_name(),
+        measured_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        size=SIZE,
+        ways=ways,
+    )
+
+
+def measure_way(driver: str, protocol: str, side: Side, settled: bool, *, seconds: float, size: int = SIZE) -> Way:  # noqa: FBT001
+    """Return one way of a driver's ceiling; see `measure`."""
+    with peer(protocol, size=size) as port:
+        words = [driver, side, str(port), "--seconds", str(seconds), "--size", str(size)]
+        command = [sys.executable, "-m", "bench.ceiling.client", *words, *(["--settled"] if settled else [])]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, env=environment()
+            )
+        except subprocess.TimeoutExpired as error:
+            message = f"{driver} ({side}) did not end within {_TIMEOUT_S} s"
+            raise PeerFailed(message) from error
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it left no word"])[-1]
+        message = f"{driver} ({side}): {last}"
+        raise PeerFailed(message)
+    return Way.model_validate_json(done.stdout)
+
+
+@contextmanager
+def peer(protocol: str, *, connections: int = 64, lanes: int = 1, size: int = SIZE) -> Iterator[int]:
+    """Run a null peer; yield its port.
+
+    Raises:
+        PeerFailed: it does not start.
+    """
+    words = [protocol, "--connections", str(connections), "--lanes", str(lanes), "--size", str(size)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.ceiling.peer", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=environment(),
+    )
+    assert process.stdin is not None  # noqa: S101  (for the type checker: pipes)
+    assert process.stdout is not None  # noqa: S101
+    assert process.stderr is not None  # noqa: S101
+    try:
+        line = process.stdout.readline()
+        if not line:
+            message = f"the null peer did not start: {process.stderr.read().strip()[-300:]}"
+            raise PeerFailed(message)
+        yield int(line)
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def environment() -> dict[str, str]:
+    """Return what a child needs to import what we do."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
