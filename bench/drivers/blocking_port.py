@@ -71,7 +71,8 @@ class BlockingPort:
     def send(self, lane: Int64, seq: Int64, intended_ns: Int64) -> Int64:
         """See `bench.drivers.base.Port`; with confirms it takes a round trip a message."""
         self._raise_failure()
-        self._next = (int(lane[-1]) + 1) % len(self._producers)
+        if len(lane):
+            self._next = (int(lane[-1]) + 1) % len(self._producers)
         rows = zip(lane.tolist(), seq.tolist(), intended_ns.tolist(), strict=True)
         return np.array([self._producers[which].publish(number, due_ns) for which, number, due_ns in rows], np.int64)
 

@@ -9,7 +9,7 @@ from bench.drivers.description import Driver
 DRIVER = Driver(
     name="kombu",
     protocol="amqp091",
-    description="kombu over py-amqp, synchronous: waits for each confirm (confirm_publish), so its window is 1",
+    description="kombu over py-amqp, no TLS; waits for each confirm (confirm_publish), so its window is 1",
     open_port="bench.drivers.kombu_lane:open_port",
     distribution="kombu",
     install="busbench[kombu]",

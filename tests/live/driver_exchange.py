@@ -20,6 +20,8 @@ COMPILED = ("wire091",)
 DRIVERS = ("pika", "kombu", "proton", *COMPILED)
 MOST_UNCONFIRMED = {"kombu": 1}
 """The widest confirm window of drivers that wait for each confirm, whatever window is asked for."""
+TLS_DRIVERS = tuple(name for name in DRIVERS if name != "kombu")
+"""Those that speak TLS and every SASL mechanism; kombu says that it does not."""
 CLOCK = RealClock()
 _PATIENCE_NS = 20 * NS_PER_S
 _numbers = count()

@@ -14,7 +14,7 @@ from brokers.endpoint import Tls
 from brokers.open import open_broker
 from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
 from tests.live.conftest import Starter
-from tests.live.driver_exchange import CLOCK, DRIVERS, endpoint, exchange, port, queue, spec
+from tests.live.driver_exchange import CLOCK, TLS_DRIVERS, endpoint, exchange, port, queue, spec
 
 KINDS: dict[str, type[RabbitMQSettings] | type[QpidBrokerJSettings]] = {
     "rabbitmq": RabbitMQSettings,
@@ -40,7 +40,7 @@ def _far(kind: str, near: Broker, sasl: str, **tls: Any) -> Broker:
 
 def _exchange(broker: Broker) -> None:
     """Small messages in number, and large ones of several TLS records each."""
-    for driver in DRIVERS:
+    for driver in TLS_DRIVERS:
         for size, messages in ((100, 500), (100_000, 20)):
             with queue(broker) as name, port(driver, spec(endpoint(broker, driver), (name,), (name,), size)) as opened:
                 rows = exchange(opened, messages)
@@ -49,7 +49,7 @@ def _exchange(broker: Broker) -> None:
 
 def _no_port(broker: Broker, tls: Tls | None, says: str) -> None:
     """No driver opens with these settings of TLS, and each says why, once and in one line."""
-    for driver in DRIVERS:
+    for driver in TLS_DRIVERS:
         at = replace(endpoint(broker, driver), tls=tls)
         with pytest.raises((Refused, ConnectionLost), match=says) as caught:
             open_port(driver, spec(at, ("q",)), CLOCK)
@@ -89,7 +89,7 @@ def test_tls_with_a_certificate(start_broker: Starter, kind: str) -> None:
     tls = broker.endpoint("amqp10").tls
     assert tls is not None
     _no_port(broker, Tls(tls.ca_file), "refused .*certificate")
-    for driver in DRIVERS:
+    for driver in TLS_DRIVERS:
         at = replace(endpoint(broker, driver), sasl="plain", username="guest", password="guest")
         with pytest.raises(Refused, match=r"does not offer SASL PLAIN|offers SASL .* and not PLAIN"):
             open_port(driver, spec(at, ("q",)), CLOCK)

@@ -171,6 +171,9 @@ def test_with_confirms_lanes_take_one_message_in_turn(opened: Opened) -> None:
         assert port.room() == 0
         settlements, _ = port.poll(5 * NS_PER_S)
         assert (settlements.lane.tolist(), settlements.seq.tolist()) == ([lane], [seq])
+    nothing = np.empty(0, np.int64)
+    assert port.send(nothing, nothing, nothing).tolist() == []
+    assert port.room() == 1
     assert port.counters() == {"connections": 2}
 
 
