@@ -97,8 +97,9 @@ class Peer091(Frames091, PeerConnection):
             self.say(channel, _ANSWERS[type(method)](method))
 
     def _on_close(self, _channel: int, _method: Any) -> None:
+        """Say goodbye and wait until the client hangs up: what it still sends must find us."""
+        self._consuming.clear()
         self.say(0, amqp.Connection.CloseOk())
-        self.closed = True
 
     def _on_confirm(self, channel: int, method: Any) -> None:
         self.tables.lanes[self._row(channel), layout.ACK_BATCH] = _CONFIRM_BATCH
