@@ -41,7 +41,8 @@ def blocked_between(episodes: Int64, first: int, end: int, intended_ns: int, sen
     """Return the blocked part of sent - intended, in [0, sent - intended]."""
     if first == end or sent_ns <= intended_ns:
         return 0
-    return min(_before(episodes, first, end, sent_ns) - _before(episodes, first, end, intended_ns), sent_ns - intended_ns)
+    blocked_ns = _before(episodes, first, end, sent_ns) - _before(episodes, first, end, intended_ns)
+    return min(blocked_ns, sent_ns - intended_ns)
 
 
 @kernel

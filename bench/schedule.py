@@ -132,5 +132,5 @@ class Stripe:
         np.add(times, self._start_ns, out=self._times[len(left) :])
         self._taken = 0
         # Reading one number from a memoryview costs a third of reading it from an array.
-        self._view = memoryview(self._times)
+        self._view = self._times.data
         self._next_ns, self._last_ns = self._view[0], self._view[-1]

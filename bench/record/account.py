@@ -45,8 +45,10 @@ class ProducerLog:
             )  # fmt: skip
             if done == rows:
                 return
-            self.seconds.open(int(intended_ns[done]))
-            self.ticks.reach(max(int(intended_ns[done]), int(sent_ns[done])))
+            due_ns, at_ns = int(intended_ns[done]), int(sent_ns[done])
+            if not self._closed:
+                self.seconds.open(due_ns)
+            self.ticks.reach(max(due_ns, at_ns))
 
     def settled(self, rows: Settlements) -> None:
         """Record a batch of settlements."""
@@ -162,4 +164,4 @@ def warm_kernels() -> None:
     producer.sent(one - 1, one - 1, one, one, Blocked())
     producer.settled(Settlements(one - 1, one - 1, one * int(Outcome.CONFIRMED), one))
     consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1))
-    consumer.p99_ns(0)
+    account(producer, consumer, {})

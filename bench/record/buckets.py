@@ -35,6 +35,7 @@ Int64 = NDArray[np.int64]
 
 _HALF_MAGNITUDE = 10  # log2 of half the 2,048 sub-buckets that 3 digits take
 _HALF = 1 << _HALF_MAGNITUDE
+_GROUP = 16  # cells looked at together; most buckets are empty
 
 
 @kernel
@@ -84,6 +85,23 @@ def count_rows(intended_ns: Int64, values_ns: Int64, first: int, cells: Int64, s
             return i
         count(cells, page + offset, int(values_ns[i]))
     return len(values_ns)
+
+
+@kernel
+def take_out(cells: Int64, base: int, index: Int64, counts: Int64) -> int:
+    """Move the buckets of a tag that are not empty into two rows, and return how many there are."""
+    used = 0
+    for group in range(base, base + BUCKETS, _GROUP):
+        some = 0
+        for cell in range(group, group + _GROUP):
+            some |= cells[cell]
+        if some:
+            for cell in range(group, group + _GROUP):
+                if cells[cell]:
+                    index[used], counts[used] = cell - base, cells[cell]
+                    used += 1
+                    cells[cell] = 0
+    return used
 
 
 def value_at(index: int) -> int:

@@ -28,6 +28,7 @@ from bench.record.buckets import (
     USED,
     WIDTH,
     count_rows,
+    take_out,
     value_at,
 )
 from bench.units import NS_PER_S
@@ -103,12 +104,12 @@ class SecondsRecorder:
     def __init__(self, start_ns: int, tags: int = 1) -> None:
         """Count seconds from `start_ns`."""
         self._start_ns = start_ns
-        self._tags = tags
         self._closed: list[list[Seconds]] = [[] for _ in range(tags)]
         self.stride = tags * WIDTH
         self.cells: Int64 = np.zeros(_OPEN_SECONDS * self.stride, np.int64)
         self._pages = self.cells.reshape(_OPEN_SECONDS, tags, WIDTH)
         self._pages[:, 0, FROM] = FREE
+        self._index, self._count = np.zeros((2, BUCKETS), np.int64)
 
     def record(self, intended_ns: Int64, values_ns: Int64, tag: int = 0) -> None:
         """Count a batch: two int64 arrays of one length."""
@@ -155,12 +156,12 @@ class SecondsRecorder:
             return
         second = (from_ns - self._start_ns) // NS_PER_S
         for tag, parts in enumerate(self._closed):
-            cells = self._pages[page, tag]
-            index = np.flatnonzero(cells[:BUCKETS])
-            row = np.array([[second, *cells[[SUM, NEGATIVE, ABOVE]]]], np.int64)
-            if len(index) or row[0, 1:].any():
-                parts.append(Seconds(np.full(len(index), second, np.int64), index, cells[index], row))
-        self._pages[page] = 0
+            used = take_out(self.cells, page * self.stride + tag * WIDTH, self._index, self._count)
+            row = np.array([[second, *self._pages[page, tag, [SUM, NEGATIVE, ABOVE]]]], np.int64)
+            if used or row[0, 1:].any():
+                index, count = self._index[:used].copy(), self._count[:used].copy()
+                parts.append(Seconds(np.full(used, second, np.int64), index, count, row))
+        self._pages[page, :, BUCKETS:] = 0
         self._pages[page, 0, FROM] = FREE
 
 

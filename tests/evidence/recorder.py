@@ -50,7 +50,9 @@ class Times:
         self._first += self._batch
         intended = _START_NS + seq * _GAP_NS
         late, confirm, way = self._rng.lognormal(11, 0.5, (3, self._batch)).astype(np.int64)
-        return tuple(np.stack([seq * 0, seq, intended, intended + late, intended + late + confirm, intended + late + way]))
+        return tuple(
+            np.stack([seq * 0, seq, intended, intended + late, intended + late + confirm, intended + late + way])
+        )
 
 
 def timed(calls: list[Callable[[], object]]) -> float:
