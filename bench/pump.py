@@ -167,12 +167,12 @@ class Pump:
         count = 0 if held_ns else min(due, room, _MAX_BATCH)
         if count:
             pacer.sent(now_ns, rest=due > count)
-            self._hand_over(source, count, now_ns)
+            last_ns = self._hand_over(source, count, now_ns)
             now_ns = self._clock.now_ns()
             if not source.closed:
                 room_left = self._port.room() > 0
                 # A driver may wait in `send`: where the last message took the last room, it was gone from then on.
-                self._blocked.update(now_ns if room_left else int(sent_ns[-1]), room=room_left)
+                self._blocked.update(now_ns if room_left else last_ns, room=room_left)
             due -= count
             held_ns = pacer.held_ns(now_ns)
         if due and room > count:
@@ -182,13 +182,15 @@ class Pump:
             return now_ns, BEAT_NS
         return now_ns, pacer.sleep_ns(now_ns, min(max(source.wait_ns(now_ns), held_ns), BEAT_NS))
 
-    def _hand_over(self, source: Source, count: int, now_ns: int) -> None:
+    def _hand_over(self, source: Source, count: int, now_ns: int) -> int:
+        """Send messages and record them; return when the last was sent."""
         assert self._producer is not None  # noqa: S101  (for the type checker: who has a source has a log)
         lane, seq = self._lanes.deal(count)
         intended_ns = source.take(count, now_ns)
         sent_ns = self._port.send(lane, seq, intended_ns)
         self._producer.sent(lane, seq, intended_ns, sent_ns, self._blocked)
         self._progress.sent += count
+        return int(sent_ns[-1])
 
     def _beat(self, now_ns: int) -> None:
         self._beat_ns = now_ns

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.blocked import Blocked
@@ -79,7 +79,6 @@ def marked(bits: Bits) -> set[tuple[int, int]]:
     return set(zip(rows.tolist(), places.tolist(), strict=True))
 
 
-@settings(deadline=None)  # without the compiler a second takes milliseconds to close
 @given(
     turns=st.lists(st.tuples(rooms, sends, settlements), max_size=4),
     closed=st.booleans(),
@@ -114,7 +113,6 @@ def test_producers_are_recorded_as_by_the_twin(*, turns: list[Turn], closed: boo
     assert found.intended_sum_ns == twin.intended_sum_ns
 
 
-@settings(deadline=None)
 @given(
     batches=st.lists(st.tuples(deliveries, st.integers(0, 3)), max_size=4),
     closed=st.booleans(),
@@ -192,3 +190,20 @@ def test_a_trial_compiles_nothing_after_warming() -> None:
         run_inline(work, script, plan, 1, ("q",))
     assert [list(kernel.signatures) for kernel in kernels] == warmed
     assert all(len(signatures) == 1 for signatures in warmed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_episodes_are_kept_and_forgotten(seed: int) -> None:
+    """However many episodes there are, and whichever are forgotten, a message's share is the twin's."""
+    rng = np.random.default_rng(seed)
+    blocked, episodes, now_ns, first_ns = Blocked(), Episodes(), 0, 0
+    for with_room, without, behind in rng.integers(0, [9, 9, 2_500], (2_000, 3)).tolist():
+        for step_ns, room in ((with_room, False), (without, True)):
+            now_ns += step_ns
+            blocked.update(now_ns, room=room)
+            episodes.update(now_ns, room=room)
+        first_ns = max(first_ns, now_ns - behind - 1_000)
+        intended = np.array([first_ns, (first_ns + now_ns) // 2, now_ns])
+        sent = np.array([now_ns, now_ns + 1, now_ns - 1])
+        assert blocked.split(intended, sent).tolist() == episodes.split(intended, sent).tolist()
+    assert blocked.episodes.shape[1] > 64
