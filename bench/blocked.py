@@ -2,34 +2,84 @@
 
 A message is *blocked* while it is due and its driver has no room (window, credit, socket,
 flow control); the rest of its lateness is the tool's own slip. Episodes without room are
-few and ordered, so the blocked time before any instant is a piecewise linear function of
-it, and a message's share is the difference of two of its values.
+ordered, so the blocked time before any instant is a piecewise linear function of it, and a
+message's share is the difference of two of its values. Kernels read the episodes from a
+table with three rows: when each began, when it ended, and the blocked time before it.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.kernels import kernel
+
 Int64 = NDArray[np.int64]
+
+_FIRST_CAPACITY = 64
+_START, _END, _BEFORE = range(3)
+
+
+@kernel
+def _before(episodes: Int64, first: int, end: int, at_ns: int) -> int:
+    """Return the blocked time before an instant, where there is an episode."""
+    low, high = first, end
+    if at_ns >= episodes[_START, end - 1]:  # most often: messages are sent after the last episode
+        low = end
+    while low < high:
+        middle = (low + high) >> 1
+        if episodes[_START, middle] <= at_ns:
+            low = middle + 1
+        else:
+            high = middle
+    if low == first:
+        return int(episodes[_BEFORE, first])
+    last = low - 1
+    return int(episodes[_BEFORE, last] + min(at_ns, episodes[_END, last]) - episodes[_START, last])
+
+
+@kernel
+def blocked_between(episodes: Int64, first: int, end: int, intended_ns: int, sent_ns: int) -> int:
+    """Return the blocked part of sent - intended, in [0, sent - intended]."""
+    if first == end or sent_ns <= intended_ns:
+        return 0
+    blocked_ns = _before(episodes, first, end, sent_ns) - _before(episodes, first, end, intended_ns)
+    return min(blocked_ns, sent_ns - intended_ns)
+
+
+@kernel
+def _split(episodes: Int64, first: int, end: int, intended_ns: Int64, sent_ns: Int64, parts: Int64) -> None:
+    for i in range(len(parts)):
+        parts[i] = blocked_between(episodes, first, end, int(intended_ns[i]), int(sent_ns[i]))
 
 
 class Blocked:
-    """The episodes in which a driver had no room."""
+    """The episodes in which a driver had no room.
+
+    Attributes:
+        episodes: the table that kernels read.
+        first, end: the columns in use are first <= i < end.
+    """
 
     def __init__(self) -> None:
         """Begin with room."""
-        self._starts: list[int] = []
-        self._ends: list[int] = []
+        self.episodes: Int64 = np.zeros((3, _FIRST_CAPACITY), np.int64)
+        self.first = 0
+        self.end = 0
+        self._total_ns = 0
         self._since: int | None = None
 
     def update(self, now_ns: int, *, room: bool) -> None:
         """Note whether there was room at `now_ns`; times never decrease."""
-        if room and self._since is not None:
-            if now_ns > self._since:
-                self._starts.append(self._since)
-                self._ends.append(now_ns)
-            self._since = None
-        elif not room and self._since is None:
+        if room:
+            if self._since is not None:
+                self._add(self._since, now_ns)
+                self._since = None
+        elif self._since is None:
             self._since = now_ns
+
+    def forget(self, before_ns: int) -> None:
+        """Drop the episodes that ended at or before an instant: nothing that is still to be sent was due then."""
+        while self.first < self.end and self.episodes[_END, self.first] <= before_ns:
+            self.first += 1
 
     def split(self, intended_ns: Int64, sent_ns: Int64) -> Int64:
         """Return the blocked part of sent - intended, int64 ns in [0, sent - intended].
@@ -37,24 +87,27 @@ class Blocked:
         Call it when the messages were sent, in order of intended time: episodes that ended
         before the first of them are forgotten.
         """
-        self._forget(int(intended_ns[0]) if len(intended_ns) else 0)
-        if not self._starts:
-            return np.zeros(len(intended_ns), np.int64)
-        starts, ends = np.array(self._starts), np.array(self._ends)
-        done = np.concatenate([[0], np.cumsum(ends - starts)])
+        parts = np.zeros(len(intended_ns), np.int64)
+        if len(parts):
+            self.forget(int(intended_ns[0]))
+            _split(self.episodes, self.first, self.end, intended_ns, sent_ns, parts)
+        return parts
 
-        def before(at: Int64) -> Int64:
-            episode = np.searchsorted(starts, at, side="right")
-            inside = np.where(episode > 0, np.maximum(ends[episode - 1] - at, 0), 0)
-            total: Int64 = done[episode] - inside
-            return total
+    def _add(self, start_ns: int, end_ns: int) -> None:
+        if end_ns <= start_ns:
+            return
+        if self.first == self.end:
+            self.first = self.end = 0
+        elif self.end == self.episodes.shape[1]:
+            self._make_room()
+        self.episodes[:, self.end] = start_ns, end_ns, self._total_ns
+        self.end += 1
+        self._total_ns += end_ns - start_ns
 
-        blocked: Int64 = np.clip(before(sent_ns) - before(intended_ns), 0, np.maximum(sent_ns - intended_ns, 0))
-        return blocked
-
-    def _forget(self, before_ns: int) -> None:
-        gone = 0
-        while gone < len(self._ends) and self._ends[gone] <= before_ns:
-            gone += 1
-        if gone:
-            del self._starts[:gone], self._ends[:gone]
+    def _make_room(self) -> None:
+        """Move what is in use to the front, into a wider table where it fills more than half of it."""
+        kept = self.episodes[:, self.first : self.end].copy()
+        if 2 * kept.shape[1] > self.episodes.shape[1]:
+            self.episodes = np.zeros((3, 2 * self.episodes.shape[1]), np.int64)
+        self.episodes[:, : kept.shape[1]] = kept
+        self.first, self.end = 0, kept.shape[1]

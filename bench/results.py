@@ -127,7 +127,8 @@ class Usage(Model):
     cpu_s: float | None
     cpu_us_per_message: float | None
     cpu_cores_busiest: float | None
-    """Share of one core that the busiest worker used (client), or the mean cores in use (broker)."""
+    """Share of one core that the busiest worker put to use, busy waits left out (client), or the mean cores in use
+    (broker)."""
     rss_peak: int | None
 
 

@@ -6,6 +6,7 @@ user can write is here, with its meaning, unit and bounds; the reference in
 faults is the business of `bench.load`.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -20,6 +21,16 @@ def _whole_seconds(ns: int) -> int:
         message = f"{ns / NS_PER_S} s: whole seconds, as latency is logged by the second"
         raise ValueError(message)
     return ns
+
+
+def _at_most(most_ns: int) -> Callable[[int], int]:
+    def check(ns: int) -> int:
+        if ns > most_ns:
+            message = f"{format_duration(ns)}: at most {format_duration(most_ns)}"
+            raise ValueError(message)
+        return ns
+
+    return check
 
 
 WholeSeconds = Annotated[PositiveDuration, AfterValidator(_whole_seconds)]
@@ -130,10 +141,20 @@ class Workload(Frozen):
     """Messages acknowledged at once; 0 = automatic acknowledgement (pre-settled)."""
     duration: WholeSeconds = 30 * NS_PER_S
     """Length of the measured part, in whole seconds."""
+    spin: Annotated[Duration, AfterValidator(_at_most(1 * NS_PER_MS))] = 0
+    """Longest busy wait before a message is due, after the sleep; costs CPU, saves wake-up lateness. At most 1 ms,
+    for a rate; on virtual time there is nothing to save."""
+    coalesce: Annotated[Duration, AfterValidator(_at_most(10 * NS_PER_MS))] = 0
+    """How long a due message may wait so that several go out in one write; it is recorded as tool slip; saves CPU
+    at high rates. At most 10 ms, for a rate."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Workload":
-        faults = []
+        faults = [
+            f"{name} = {format_duration(given)}: only for a load of kind 'rate': in a closed loop nothing is due"
+            for name, given in (("spin", self.spin), ("coalesce", self.coalesce))
+            if given and isinstance(self.load, InFlightLoad)
+        ]
         if self.ack_batch > self.prefetch:
             faults.append(
                 f"ack_batch = {self.ack_batch}: at most the prefetch ({self.prefetch}),"

@@ -5,6 +5,7 @@ of one worker, which every worker derives alone. Message n belongs to producer n
 worker w of W (W divides P) has n = w, w + W, w + 2W, …
 """
 
+from bisect import bisect_right
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,11 @@ from bench.units import NS_PER_S
 Int64 = NDArray[np.int64]
 
 _BLOCK = 1 << 14
+_AHEAD = 1 << 12
+"""Messages of the whole trial for which a stripe makes times at once: some microseconds' work."""
+
+_AHEAD_OWN = 1 << 6
+"""As above, of the worker's own, at least."""
 
 
 class Schedule(Protocol):
@@ -33,8 +39,9 @@ class Constant:
 
     def times(self, first: int, count: int) -> Int64:
         """Return intended times."""
-        times: Int64 = np.rint(np.arange(first, first + count) * self._gap_ns).astype(np.int64)
-        return times
+        times = np.arange(first, first + count, dtype=np.float64)  # exact below 2^53
+        times *= self._gap_ns
+        return np.rint(times, out=times).astype(np.int64)
 
 
 class Poisson:
@@ -49,6 +56,7 @@ class Poisson:
         self._gap_ns = NS_PER_S / rate
         self._seed = seed
         self._ends = [0.0]
+        self._last: tuple[int, NDArray[np.float64]] = (-1, np.empty(0))
 
     def times(self, first: int, count: int) -> Int64:
         """Return intended times."""
@@ -65,9 +73,12 @@ class Poisson:
         return generator.exponential(self._gap_ns, _BLOCK)
 
     def _block(self, block: int) -> NDArray[np.float64]:
+        if self._last[0] == block:
+            return self._last[1]
         while len(self._ends) <= block:
             self._ends.append(self._ends[-1] + float(self._gaps(len(self._ends) - 1).sum()))
-        return self._ends[block] + np.cumsum(self._gaps(block))
+        self._last = block, self._ends[block] + np.cumsum(self._gaps(block))
+        return self._last[1]
 
 
 class Stripe:
@@ -79,32 +90,47 @@ class Stripe:
         self._start_ns = start_ns
         self._worker = worker
         self._workers = workers
-        self._next_block = 0
+        self._made = 0
+        self._taken = 0
         self._times = np.empty(0, np.int64)
+        self._extend()
 
     def due(self, now_ns: int) -> int:
         """Return how many messages that were not taken yet are due at `now_ns` (inclusive)."""
-        while not len(self._times) or self._times[-1] <= now_ns:
+        if now_ns < self._next_ns:
+            return 0
+        while self._last_ns <= now_ns:
             self._extend()
-        return int(np.searchsorted(self._times, now_ns, side="right"))
+        return bisect_right(self._view, now_ns, self._taken) - self._taken
 
     def take(self, count: int) -> Int64:
         """Return and consume the next `count` intended times, absolute monotonic ns."""
-        while len(self._times) < count:
+        end = self._taken + count
+        while end >= len(self._times):
             self._extend()
-        taken, self._times = self._times[:count], self._times[count:]
+            end = self._taken + count
+        taken = self._times[self._taken : end]
+        self._taken = end
+        self._next_ns = self._view[end]
         return taken
 
     def next_ns(self) -> int:
         """Return the intended time of the next message."""
-        while not len(self._times):
-            self._extend()
-        return int(self._times[0])
+        return self._next_ns
 
     def _extend(self) -> None:
-        # One block of the worker's own messages at a time; messages of others between
-        # them are made and skipped, which costs nanoseconds and needs no coordinator.
-        first = self._worker + self._next_block * _BLOCK * self._workers
-        times = self._schedule.times(first, (_BLOCK - 1) * self._workers + 1)[:: self._workers]
-        self._next_block += 1
-        self._times = np.concatenate([self._times, times + self._start_ns])
+        # Messages of others between a worker's own are made and skipped, which costs
+        # nanoseconds and needs no coordinator. A backlog doubles what is made, so that
+        # its times are not copied over and over.
+        left = self._times[self._taken :]
+        count = max(_AHEAD // self._workers, _AHEAD_OWN, len(left))
+        first = self._worker + self._made * self._workers
+        times = self._schedule.times(first, (count - 1) * self._workers + 1)[:: self._workers]
+        self._made += count
+        self._times = np.empty(len(left) + count, np.int64)
+        self._times[: len(left)] = left
+        np.add(times, self._start_ns, out=self._times[len(left) :])
+        self._taken = 0
+        # Reading one number from a memoryview costs a third of reading it from an array.
+        self._view = self._times.data
+        self._next_ns, self._last_ns = self._view[0], self._view[-1]

@@ -54,7 +54,7 @@ class OpenLoop:
 
     def due(self, now_ns: int, end_ns: int) -> int:
         """Return how many messages not taken yet are due."""
-        return self._stripe.due(min(now_ns, end_ns - 1))
+        return self._stripe.due(now_ns if now_ns < end_ns else end_ns - 1)
 
     def take(self, count: int, now_ns: int) -> Int64:  # noqa: ARG002  (the loop's signature)
         """Return the intended times of the next messages."""
@@ -90,7 +90,9 @@ class ClosedLoop:
     def take(self, count: int, now_ns: int) -> Int64:
         """Use tokens up; messages are intended now."""
         self._taken += count
-        return np.full(count, now_ns, np.int64)
+        times = np.empty(count, np.int64)
+        times.fill(now_ns)
+        return times
 
     def wait_ns(self, now_ns: int) -> int:
         """Return the time to the start, or one beat: a token wakes the port."""

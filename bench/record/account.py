@@ -8,7 +8,8 @@ from bench.blocked import Blocked
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements
 from bench.record.histogram import Seconds, SecondsRecorder
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
-from bench.record.timeline import TickCounter
+from bench.record.passes import RESPONSE, SERVICE, record_received, record_sent, record_settled, total_ns
+from bench.record.timeline import Ticks
 from bench.units import NS_PER_S
 
 
@@ -18,40 +19,52 @@ class ProducerLog:
     def __init__(self, producers: tuple[int, ...], start_ns: int, window: int, *, closed: bool) -> None:
         """Record lanes with these numbers; `window` bounds the unsettled messages of a lane."""
         self._closed = closed
-        self.ledger = SentLedger(producers)
-        self.slip = SecondsRecorder(start_ns)
-        self.blocked = SecondsRecorder(start_ns)
-        self.confirm = SecondsRecorder(start_ns)
-        self.offered_ticks = TickCounter(start_ns)
-        self.sent_ticks = TickCounter(start_ns)
-        self.confirmed_ticks = TickCounter(start_ns)
-        self.intended_sum_ns = 0
         self._start_ns = start_ns
-        self._mask = (1 << max(window, 1).bit_length()) - 1
-        self._intended = np.zeros((len(producers), self._mask + 1), np.int64)
+        self.ledger = SentLedger(producers)
+        self.seconds = SecondsRecorder(start_ns, tags=3)
+        self.ticks = Ticks(start_ns, rows=3)
+        self._sums = np.zeros(2, np.int64)
+        # The intended times of the last messages of each lane, for their confirms.
+        self._ring = np.zeros((len(producers), 1 << max(window, 1).bit_length()), np.int64)
+
+    @property
+    def intended_sum_ns(self) -> int:
+        """Sum over messages of intended times after the start."""
+        return total_ns(self._sums)
 
     def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, blocked: Blocked) -> None:
         """Record a batch of sends; in a closed loop a message is intended when it is sent."""
-        if self._closed:
-            intended_ns = sent_ns
-        self.ledger.send(lane)
-        self._intended[lane, seq & self._mask] = intended_ns
-        self.intended_sum_ns += int((intended_ns - self._start_ns).sum())
-        self.offered_ticks.count(intended_ns)
-        self.sent_ticks.count(sent_ns)
-        if not self._closed:
-            blocked_ns = blocked.split(intended_ns, sent_ns)
-            self.slip.record(intended_ns, sent_ns - intended_ns - blocked_ns)
-            self.blocked.record(intended_ns, blocked_ns)
+        rows, done = len(seq), 0
+        if blocked.end and rows and not self._closed:
+            blocked.forget(int(intended_ns[0]))
+        while True:
+            done = record_sent(
+                lane, seq, intended_ns, sent_ns, done, self._closed, self._start_ns,
+                blocked.episodes, blocked.first, blocked.end,
+                self.seconds.cells, self.seconds.stride, self.ticks.counts, self.ledger.counts, self._ring, self._sums,
+            )  # fmt: skip
+            if done == rows:
+                return
+            due_ns, at_ns = int(intended_ns[done]), int(sent_ns[done])
+            if not self._closed:
+                self.seconds.open(due_ns)
+            self.ticks.reach(max(due_ns, at_ns))
 
     def settled(self, rows: Settlements) -> None:
         """Record a batch of settlements."""
-        self.ledger.settle(rows.lane, rows.seq, rows.outcome)
-        # A refusal is no confirm: a broker that refuses fast must not look fast.
-        good = rows.outcome == Outcome.CONFIRMED
-        intended_ns = self._intended[rows.lane[good], rows.seq[good] & self._mask]
-        self.confirm.record(intended_ns, rows.at_ns[good] - intended_ns)
-        self.confirmed_ticks.count(rows.at_ns[good])
+        done, ledger = 0, self.ledger
+        while True:
+            done = record_settled(
+                rows.lane, rows.seq, rows.outcome, rows.at_ns, done, self._start_ns,
+                self.seconds.cells, self.seconds.stride, self.ticks.counts, self._ring,
+                ledger.confirmed.bits, ledger.outcomes,
+            )  # fmt: skip
+            if done == len(rows.seq):
+                return
+            seq = int(rows.seq[done])
+            self.seconds.open(int(self._ring[rows.lane[done], seq & (self._ring.shape[1] - 1)]))
+            self.ticks.reach(int(rows.at_ns[done]))
+            ledger.confirmed.reach(seq)
 
 
 class ConsumerLog:
@@ -60,33 +73,45 @@ class ConsumerLog:
     def __init__(self, lanes: int, producers: int, queues: int, start_ns: int, *, closed: bool) -> None:
         """Record `lanes` consumers of a trial with that many producers and queues."""
         self._closed = closed
-        self.ledger = ReceivedLedger(lanes, producers, queues)
-        self.response = SecondsRecorder(start_ns)
-        self.service = SecondsRecorder(start_ns)
-        self.received_ticks = TickCounter(start_ns)
-        self.received_sum_ns = 0
         self._start_ns = start_ns
+        self._queues = queues
+        self.ledger = ReceivedLedger(lanes, producers, queues)
+        self.seconds = SecondsRecorder(start_ns, tags=2)
+        self.ticks = Ticks(start_ns, rows=1)
+        self._sums = np.zeros(2, np.int64)
+        self._producers = np.zeros(1, np.int64)
+
+    @property
+    def received_sum_ns(self) -> int:
+        """Sum over messages of received times after the start."""
+        return total_ns(self._sums)
 
     def received(self, rows: Deliveries) -> Int64:
         """Record a batch of deliveries; return the producers of those that are new."""
-        fresh = self.ledger.receive(rows.lane, rows.producer, rows.seq, rows.redelivered, rows.foreign) == 1
-        if not fresh.all():
-            rows = Deliveries(
-                *(column[fresh] for column in (rows.lane, rows.producer, rows.seq)),
-                *(column[fresh] for column in (rows.intended_ns, rows.sent_ns, rows.received_ns, rows.redelivered)),
-            )
-        self.received_sum_ns += int((rows.received_ns - self._start_ns).sum())
-        intended_ns = rows.sent_ns if self._closed else rows.intended_ns
-        self.service.record(intended_ns, rows.received_ns - rows.sent_ns)
-        if not self._closed:
-            self.response.record(intended_ns, rows.received_ns - intended_ns)
-        self.received_ticks.count(rows.received_ns)
-        return rows.producer
+        length, done, new, ledger = len(rows.seq), 0, 0, self.ledger
+        ledger.foreign += rows.foreign
+        if length > len(self._producers):
+            self._producers = np.zeros(2 * length, np.int64)
+        while True:
+            done, new = record_received(
+                rows.lane, rows.producer, rows.seq, rows.intended_ns, rows.sent_ns, rows.received_ns, rows.redelivered,
+                done, new, self._closed, self._start_ns, self._queues,
+                self.seconds.cells, self.seconds.stride, self.ticks.counts,
+                ledger.bitmap.bits, ledger.last, ledger.counts, self._sums, self._producers,
+            )  # fmt: skip
+            if done == length:
+                return rows.producer if new == length else self._producers[:new].copy()
+            self._make_room(rows, done)
 
     def p99_ns(self, now_ns: int) -> int:
         """Return the p99 of the last full second, for people to watch; 0 where it is empty."""
         second = (now_ns - self._start_ns) // NS_PER_S - 1
-        return (self.service if self._closed else self.response).quantile_ns(second, 0.99)
+        return self.seconds.quantile_ns(second, 0.99, SERVICE if self._closed else RESPONSE)
+
+    def _make_room(self, rows: Deliveries, row: int) -> None:
+        self.seconds.open(int((rows.sent_ns if self._closed else rows.intended_ns)[row]))
+        self.ticks.reach(int(rows.received_ns[row]))
+        self.ledger.bitmap.reach(int(rows.seq[row]))
 
 
 @dataclass(frozen=True)
@@ -116,11 +141,11 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
     latencies: dict[str, Seconds] = {}
     ticks: dict[str, Int64] = {}
     if producer is not None:
-        latencies |= {name: getattr(producer, name).finish() for name in ("slip", "blocked", "confirm")}
-        ticks |= {name: getattr(producer, f"{name}_ticks").finish() for name in ("offered", "sent", "confirmed")}
+        latencies |= {tag: producer.seconds.finish(i) for i, tag in enumerate(("slip", "blocked", "confirm"))}
+        ticks |= {name: producer.ticks.finish(i) for i, name in enumerate(("offered", "sent", "confirmed"))}
     if consumer is not None:
-        latencies |= {name: getattr(consumer, name).finish() for name in ("response", "service")}
-        ticks["received"] = consumer.received_ticks.finish()
+        latencies |= {tag: consumer.seconds.finish(i) for i, tag in enumerate(("service", "response"))}
+        ticks["received"] = consumer.ticks.finish(0)
     return Account(
         latencies={tag: part for tag, part in latencies.items() if len(part.totals)},
         ticks=ticks,
@@ -139,4 +164,4 @@ def warm_kernels() -> None:
     producer.sent(one - 1, one - 1, one, one, Blocked())
     producer.settled(Settlements(one - 1, one - 1, one * int(Outcome.CONFIRMED), one))
     consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1))
-    consumer.p99_ns(0)
+    account(producer, consumer, {})

@@ -1,6 +1,6 @@
 """HDR histograms of latencies, kept by the second of the intended send time.
 
-A compiled kernel counts a batch of nanoseconds into the very buckets that the
+Compiled kernels (`bench.record.buckets`) count nanoseconds into the very buckets that the
 hdrhistogram package uses (`HdrHistogram(1, 3_600_000_000_000, 3)`), so that a histogram
 built here is equal, byte for byte once encoded, to one filled by `record_value`. Values
 that the format cannot hold are counted apart, never dropped in silence. Files are not
@@ -15,17 +15,24 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
-from bench.kernels import kernel
+from bench.record.buckets import (
+    ABOVE,
+    BUCKETS,
+    DIGITS,
+    FREE,
+    FROM,
+    HIGHEST_NS,
+    LOWEST_NS,
+    NEGATIVE,
+    SUM,
+    USED,
+    WIDTH,
+    count_rows,
+    take_out,
+    value_at,
+)
 from bench.units import NS_PER_S
 
-LOWEST_NS = 1
-HIGHEST_NS = 3600 * NS_PER_S
-DIGITS = 3
-BUCKETS = 33_792
-"""Length of the counts array for 1 ns to 1 h with 3 significant digits."""
-
-_HALF_MAGNITUDE = 10  # log2 of half the 2,048 sub-buckets that 3 digits take
-_HALF = 1 << _HALF_MAGNITUDE
 _OPEN_SECONDS = 8
 
 Int64 = NDArray[np.int64]
@@ -83,93 +90,79 @@ def merge(parts: Iterable[Seconds]) -> Seconds:
     )
 
 
-@kernel
-def _count(values: Int64, counts: Int64, totals: Int64) -> None:
-    # Bucket arithmetic of HdrHistogram (AbstractHistogram.countsArrayIndex): the bucket is
-    # the position of the highest bit above 11, the sub-bucket the next 11 bits.
-    for value in values:
-        if value < 0:
-            totals[1] += 1
-            continue
-        if value > HIGHEST_NS:
-            totals[2] += 1
-            continue
-        bucket = 0
-        rest = value >> (_HALF_MAGNITUDE + 1)
-        while rest:
-            rest >>= 1
-            bucket += 1
-        counts[((bucket + 1) << _HALF_MAGNITUDE) + (value >> bucket) - _HALF] += 1
-        totals[0] += value
-
-
 class SecondsRecorder:
-    """Counts latencies into one histogram a second of intended time.
+    """Counts latencies into one histogram a second of intended time, for one tag or several of like seconds.
 
-    A few seconds are open as full count arrays (270 KB each); older ones are kept sparse,
-    and a straggler of a closed second makes one more sparse part of it.
+    A few seconds are open as full count arrays (270 KB a tag each); older ones are kept
+    sparse, and a straggler of a closed second makes one more sparse part of it.
+
+    Attributes:
+        cells: pages of the open seconds, for kernels.
+        stride: cells of a page.
     """
 
-    def __init__(self, start_ns: int) -> None:
+    def __init__(self, start_ns: int, tags: int = 1) -> None:
         """Count seconds from `start_ns`."""
         self._start_ns = start_ns
-        self._open: dict[int, tuple[Int64, Int64]] = {}
-        self._closed: list[Seconds] = []
+        self._closed: list[list[Seconds]] = [[] for _ in range(tags)]
+        self.stride = tags * WIDTH
+        self.cells: Int64 = np.zeros(_OPEN_SECONDS * self.stride, np.int64)
+        self._pages = self.cells.reshape(_OPEN_SECONDS, tags, WIDTH)
+        self._pages[:, 0, FROM] = FREE
+        self._index, self._count = np.zeros((2, BUCKETS), np.int64)
 
-    def record(self, intended_ns: Int64, values_ns: Int64) -> None:
+    def record(self, intended_ns: Int64, values_ns: Int64, tag: int = 0) -> None:
         """Count a batch: two int64 arrays of one length."""
-        if not len(values_ns):
-            return
-        first = (int(intended_ns[0]) - self._start_ns) // NS_PER_S
-        last = (int(intended_ns[-1]) - self._start_ns) // NS_PER_S
-        if len(values_ns) == 1 or (
-            first == last
-            and int(intended_ns.min()) >= self._start_ns + first * NS_PER_S
-            and int(intended_ns.max()) < self._start_ns + (first + 1) * NS_PER_S
-        ):
-            counts, totals = self._at(first)
-            _count(values_ns, counts, totals)
-            return
-        seconds = (intended_ns - self._start_ns) // NS_PER_S
-        for second in np.unique(seconds):
-            counts, totals = self._at(int(second))
-            _count(values_ns[seconds == second], counts, totals)
+        done, offset = 0, tag * WIDTH
+        while True:
+            done = count_rows(intended_ns, values_ns, done, self.cells, self.stride, offset)
+            if done == len(values_ns):
+                return
+            self.open(int(intended_ns[done]))
 
-    def quantile_ns(self, second: int, quantile: float) -> int:
+    def open(self, intended_ns: int) -> None:
+        """See to it that the second of `intended_ns` has a page; the one used longest ago makes room."""
+        second = (intended_ns - self._start_ns) // NS_PER_S
+        if self._page(second) is not None:
+            return
+        marks = self._pages[:, 0]
+        page = int(np.where(marks[:, FROM] == FREE, FREE, marks[:, USED]).argmin())
+        self._close(page)
+        marks[page, FROM] = self._start_ns + second * NS_PER_S
+        marks[page, USED] = intended_ns
+
+    def quantile_ns(self, second: int, quantile: float, tag: int = 0) -> int:
         """Return a quantile of an open second to bucket precision; 0 where it is empty or closed."""
-        counts, _ = self._open.get(second, (None, None))
-        if counts is None or not counts.any():
+        page = self._page(second)
+        if page is None:
             return 0
-        heap = np.cumsum(counts)
-        return _value_at(int(np.searchsorted(heap, quantile * heap[-1])))
+        heap = np.cumsum(self._pages[page, tag, :BUCKETS])
+        return value_at(int(np.searchsorted(heap, quantile * heap[-1]))) if heap[-1] else 0
 
-    def finish(self) -> Seconds:
-        """Close every second and return them all."""
-        for second in list(self._open):
-            self._close(second)
-        return merge(self._closed)
+    def finish(self, tag: int = 0) -> Seconds:
+        """Close every second and return all those of a tag."""
+        for page in range(_OPEN_SECONDS):
+            self._close(page)
+        return merge(self._closed[tag])
 
-    def _at(self, second: int) -> tuple[Int64, Int64]:
-        found = self._open.get(second)
-        if found is None:
-            if len(self._open) >= _OPEN_SECONDS:
-                self._close(min(self._open))
-            found = self._open[second] = (np.zeros(BUCKETS, np.int64), np.zeros(3, np.int64))
-        return found
+    def _page(self, second: int) -> int | None:
+        found = np.flatnonzero(self._pages[:, 0, FROM] == self._start_ns + second * NS_PER_S)
+        return int(found[0]) if len(found) else None
 
-    def _close(self, second: int) -> None:
-        counts, totals = self._open.pop(second)
-        index = np.flatnonzero(counts)
-        row = np.array([[second, totals[0], totals[1], totals[2]]], np.int64)
-        self._closed.append(Seconds(np.full(len(index), second, np.int64), index, counts[index], row))
-
-
-def _value_at(index: int) -> int:
-    # Inverse of the bucket arithmetic above: the lowest value that falls into a bucket.
-    if index < 2 * _HALF:
-        return index
-    bucket = (index >> _HALF_MAGNITUDE) - 1
-    return ((index & (_HALF - 1)) + _HALF) << bucket
+    def _close(self, page: int) -> None:
+        """Keep what a page holds of each tag, and free it."""
+        from_ns = int(self._pages[page, 0, FROM])
+        if from_ns == FREE:
+            return
+        second = (from_ns - self._start_ns) // NS_PER_S
+        for tag, parts in enumerate(self._closed):
+            used = take_out(self.cells, page * self.stride + tag * WIDTH, self._index, self._count)
+            row = np.array([[second, *self._pages[page, tag, [SUM, NEGATIVE, ABOVE]]]], np.int64)
+            if used or row[0, 1:].any():
+                index, count = self._index[:used].copy(), self._count[:used].copy()
+                parts.append(Seconds(np.full(used, second, np.int64), index, count, row))
+        self._pages[page, :, BUCKETS:] = 0
+        self._pages[page, 0, FROM] = FREE
 
 
 def new_histogram() -> HdrHistogram:

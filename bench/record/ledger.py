@@ -18,33 +18,62 @@ from bench.results import Ledger
 
 Bits = NDArray[np.uint8]
 
-_MAX_SEQ = 1 << 36
+MAX_SEQ = 1 << 36
+"""Numbers of messages lie below; a stamp with another is a stray."""
+
+DUPLICATED, REDELIVERED, REORDERED, STRAY = range(4)
+"""Cells of what a consuming worker counts."""
+
 _FIRST_CAPACITY = 1 << 12
 
 
 @kernel
-def _mark(bits: Bits, row: Int64, seq: Int64, fresh: Bits) -> int:
-    again = 0
-    for i in range(len(seq)):
-        byte, bit = seq[i] >> 3, np.uint8(1 << (seq[i] & 7))
-        if bits[row[i], byte] & bit:
-            fresh[i] = 0
-            again += 1
-        else:
-            bits[row[i], byte] |= bit
-            fresh[i] = 1
-    return again
+def is_marked(bits: Bits, row: int, seq: int) -> bool:
+    """Return whether a bit is set."""
+    return int(bits[row, seq >> 3]) >> (seq & 7) & 1 == 1
 
 
 @kernel
-def _disorder(last: Int64, lane: Int64, column: Int64, seq: Int64) -> int:
-    before = 0
+def mark(bits: Bits, row: int, seq: int) -> None:
+    """Set a bit."""
+    bits[row, seq >> 3] = int(bits[row, seq >> 3]) | 1 << (seq & 7)
+
+
+@kernel
+def judge_first(counts: Int64, last: Int64, lane: int, column: int, seq: int, redelivered: int) -> None:
+    """Count a first delivery: redelivered, or else in order or out of it."""
+    if redelivered:
+        counts[REDELIVERED] += redelivered
+    elif seq < last[lane, column]:
+        counts[REORDERED] += 1
+    else:
+        last[lane, column] = seq
+
+
+@kernel
+def judge_again(counts: Int64, redelivered: int) -> None:
+    """Count a delivery beyond the first."""
+    counts[DUPLICATED] += 1
+    counts[REDELIVERED] += redelivered
+
+
+@kernel
+def _mark_rows(bits: Bits, row: Int64, seq: Int64, fresh: Bits) -> None:
     for i in range(len(seq)):
-        if seq[i] < last[lane[i], column[i]]:
-            before += 1
+        which, number = int(row[i]), int(seq[i])
+        fresh[i] = not is_marked(bits, which, number)
+        mark(bits, which, number)
+
+
+@kernel
+def _judge_rows(
+    lane: Int64, column: Int64, seq: Int64, redelivered: Int64, fresh: Bits, last: Int64, counts: Int64
+) -> None:
+    for i in range(len(seq)):
+        if fresh[i]:
+            judge_first(counts, last, int(lane[i]), int(column[i]), int(seq[i]), int(redelivered[i]))
         else:
-            last[lane[i], column[i]] = seq[i]
-    return before
+            judge_again(counts, int(redelivered[i]))
 
 
 class Bitmap:
@@ -58,12 +87,13 @@ class Bitmap:
         """Set bits; return uint8 per entry, 1 where it was not set before."""
         fresh = np.ones(len(seq), np.uint8)
         if len(seq):
-            self._grow(int(seq.max()) + 1)
-            _mark(self.bits, row, seq, fresh)
+            self.reach(int(seq.max()))
+            _mark_rows(self.bits, row, seq, fresh)
         return fresh
 
-    def _grow(self, needed: int) -> None:
-        have = self.bits.shape[1] << 3
+    def reach(self, seq: int) -> None:
+        """Make the rows long enough for a number."""
+        needed, have = seq + 1, self.bits.shape[1] << 3
         if needed > have:
             size = have
             while size < needed:
@@ -111,34 +141,40 @@ class Received:
 
 
 class SentLedger:
-    """Counts what a worker's producers sent and what became of it."""
+    """Counts what a worker's producers sent and what became of it.
+
+    Attributes:
+        counts: int64 (n,), messages sent by each lane, for kernels.
+        outcomes: int64, messages settled by `Outcome`, for kernels.
+        confirmed: a bit for each confirmed number.
+    """
 
     def __init__(self, producers: Sequence[int]) -> None:
         """Account for producing lanes with these numbers."""
         self._producers = np.array(producers, np.int64)
-        self._sent = np.zeros(len(producers), np.int64)
-        self._confirmed = Bitmap(len(producers))
-        self._outcomes = np.zeros(max(Outcome) + 1, np.int64)
+        self.counts = np.zeros(len(producers), np.int64)
+        self.confirmed = Bitmap(len(producers))
+        self.outcomes = np.zeros(max(Outcome) + 1, np.int64)
 
     def send(self, lane: Int64) -> None:
         """Count messages sent, one entry each."""
-        self._sent += np.bincount(lane, minlength=len(self._sent))
+        self.counts += np.bincount(lane, minlength=len(self.counts))
 
     def settle(self, lane: Int64, seq: Int64, outcome: Int64) -> None:
         """Count what the broker said."""
         confirmed = outcome == Outcome.CONFIRMED
-        self._outcomes += np.bincount(outcome, minlength=len(self._outcomes))
-        self._confirmed.mark(lane[confirmed], seq[confirmed])
+        self.outcomes += np.bincount(outcome, minlength=len(self.outcomes))
+        self.confirmed.mark(lane[confirmed], seq[confirmed])
 
     def finish(self) -> Sent:
         """Return the account."""
         return Sent(
             self._producers,
-            self._sent,
-            self._confirmed.bits,
-            int(self._outcomes[Outcome.REFUSED]),
-            int(self._outcomes[Outcome.RETURNED]),
-            int(self._outcomes.sum()),
+            self.counts,
+            self.confirmed.bits,
+            int(self.outcomes[Outcome.REFUSED]),
+            int(self.outcomes[Outcome.RETURNED]),
+            int(self.outcomes.sum()),
         )
 
 
@@ -147,43 +183,39 @@ class ReceivedLedger:
 
     Order is judged for each consuming lane and producer, as no broker promises more: two
     consumers of one queue may well see two messages in either order.
+
+    Attributes:
+        bitmap: a bit for each number received.
+        last: int64 (lanes, producers of a queue), highest number seen, for kernels.
+        counts: int64, deliveries by `DUPLICATED` and so on, for kernels.
+        foreign: bodies that were not ours.
     """
 
     def __init__(self, lanes: int, producers: int, queues: int) -> None:
         """Account for `lanes` consumers of a trial with that many producers and queues."""
-        self._bitmap = Bitmap(producers)
+        self.bitmap = Bitmap(producers)
+        self.last = np.full((max(lanes, 1), -(-producers // queues)), -1, np.int64)
+        self.counts = np.zeros(STRAY + 1, np.int64)
+        self.foreign = 0
         self._producers = producers
         self._queues = queues
-        self._last = np.full((max(lanes, 1), -(-producers // queues)), -1, np.int64)
-        self._counts = dict.fromkeys(("duplicated", "redelivered", "reordered", "foreign", "stray"), 0)
 
     def receive(self, lane: Int64, producer: Int64, seq: Int64, redelivered: Int64, foreign: int) -> Bits:
         """Count deliveries; return uint8 per entry, 1 where the message is new."""
-        self._counts["foreign"] += foreign
-        if not len(seq):
-            return np.empty(0, np.uint8)
-        ours = (producer >= 0) & (producer < self._producers) & (seq >= 0) & (seq < _MAX_SEQ)
+        self.foreign += foreign
+        ours = (producer >= 0) & (producer < self._producers) & (seq >= 0) & (seq < MAX_SEQ)
+        self.counts[STRAY] += len(seq) - int(ours.sum())
+        found = self.bitmap.mark(producer[ours], seq[ours])
+        column = producer[ours] // self._queues
+        _judge_rows(lane[ours], column, seq[ours], redelivered[ours], found, self.last, self.counts)
         fresh = np.zeros(len(seq), np.uint8)
-        if ours.all():
-            fresh = self._count(lane, producer, seq, redelivered)
-        else:
-            self._counts["stray"] += int((~ours).sum())
-            fresh[ours] = self._count(lane[ours], producer[ours], seq[ours], redelivered[ours])
+        fresh[ours] = found
         return fresh
 
     def finish(self) -> Received:
         """Return the account."""
-        return Received(self._bitmap.bits, **self._counts)
-
-    def _count(self, lane: Int64, producer: Int64, seq: Int64, redelivered: Int64) -> Bits:
-        fresh = self._bitmap.mark(producer, seq)
-        first = (fresh == 1) & (redelivered == 0)
-        self._counts["duplicated"] += len(seq) - int(fresh.sum())
-        self._counts["redelivered"] += int(redelivered.sum())
-        self._counts["reordered"] += int(
-            _disorder(self._last, lane[first], producer[first] // self._queues, seq[first])
-        )
-        return fresh
+        duplicated, redelivered, reordered, stray = self.counts.tolist()
+        return Received(self.bitmap.bits, duplicated, redelivered, reordered, self.foreign, stray)
 
 
 def _row(bits: Bits, row: int, length: int) -> NDArray[np.bool_]:

@@ -6,35 +6,36 @@ from bench.drivers.base import Int64
 from bench.kernels import kernel
 from bench.scenario import TICK_NS
 
+_FIRST_CAPACITY = 1024
+
 
 @kernel
-def _count(at_ns: Int64, start_ns: int, tick_ns: int, counts: Int64) -> None:
-    for at in at_ns:
-        counts[max((at - start_ns) // tick_ns, 0)] += 1
+def tick_of(at_ns: int, start_ns: int) -> int:
+    """Return the tick of an instant; what happens before the start goes to tick 0."""
+    return max((at_ns - start_ns) // TICK_NS, 0)
 
 
-class TickCounter:
-    """A growing row of counts, one a tick; what happens before the start goes to tick 0."""
+class Ticks:
+    """Growing rows of counts, one a tick.
 
-    def __init__(self, start_ns: int) -> None:
-        """Count ticks from `start_ns`."""
+    Attributes:
+        counts: int64 (rows, ticks), for kernels.
+    """
+
+    def __init__(self, start_ns: int, rows: int) -> None:
+        """Count ticks from `start_ns`, in so many rows."""
         self._start_ns = start_ns
-        self._counts = np.zeros(1024, np.int64)
-        self._used = 0
+        self.counts: Int64 = np.zeros((rows, _FIRST_CAPACITY), np.int64)
 
-    def count(self, at_ns: Int64) -> None:
-        """Count events at these times (monotonic ns, any order)."""
-        if not len(at_ns):
-            return
-        needed = max(0, (int(at_ns.max()) - self._start_ns) // TICK_NS) + 1
-        while needed > len(self._counts):
-            self._counts = np.concatenate([self._counts, np.zeros_like(self._counts)])
-        self._used = max(self._used, needed)
-        _count(at_ns, self._start_ns, TICK_NS, self._counts)
+    def reach(self, at_ns: int) -> None:
+        """Make the rows long enough for an instant."""
+        while tick_of(at_ns, self._start_ns) >= self.counts.shape[1]:
+            self.counts = np.concatenate([self.counts, np.zeros_like(self.counts)], axis=1)
 
-    def finish(self) -> Int64:
-        """Return the counts up to the last event."""
-        return self._counts[: self._used].copy()
+    def finish(self, row: int) -> Int64:
+        """Return a row's counts up to its last event."""
+        used = np.flatnonzero(self.counts[row])
+        return self.counts[row, : int(used[-1]) + 1 if len(used) else 0].copy()
 
 
 def add(rows: list[Int64], length: int) -> Int64:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
+from bench.pacing import Pacer
 from bench.scenario import InFlightLoad, RateLoad, Workload
 from bench.schedule import Constant, Poisson, Schedule, Stripe
 from bench.source import ClosedLoop, OpenLoop, Source, Tokens
@@ -86,6 +87,10 @@ class Assignment(BaseModel):
             share, rest = divmod(load.in_flight[0], self.workload.workers)
             return ClosedLoop(share + (self.worker < rest), start_ns, tokens)
         return OpenLoop(Stripe(schedule(load, self.seed), start_ns, self.worker, self.workload.workers))
+
+    def pacer(self) -> Pacer:
+        """Return how this worker waits."""
+        return Pacer(self.workload.spin, self.workload.coalesce)
 
 
 def schedule(load: RateLoad, seed: int) -> Schedule:

@@ -113,11 +113,14 @@ class WorkerCells:
 
     def tokens(self) -> int:
         """Return how many messages of this worker's producers were received by anyone."""
-        return int(self._tokens.sum())
+        return sum(self._tokens.tolist())  # few cells: a tenth of the time of their numpy sum
 
     def give(self, producers: Int64, workers: int) -> None:
         """Give tokens back to the producing workers: producer p belongs to worker p mod `workers`."""
-        self._given[:workers] += np.bincount(producers % workers, minlength=workers)
+        if workers == 1:
+            self._given[0] += len(producers)
+        else:
+            self._given[:workers] += np.bincount(producers % workers, minlength=workers)
         for fd in self._wake_fds:
             os.eventfd_write(fd, 1)
 

@@ -46,6 +46,12 @@ def due_times(workload: Workload, seed: int, raw: Raw) -> Int64 | None:
     return times[times < end_ns]
 
 
+def spin_shares(raw: Raw) -> tuple[float, ...]:
+    """Return the share of the schedule that each worker spent in busy waits."""
+    length_ns = (raw.control.end_ns or raw.start_ns) - raw.start_ns
+    return tuple(one.counters.get("spin_ns", 0) / length_ns for one in raw.accounts) if length_ns > 0 else ()
+
+
 def conclude(
     planned: PlannedTrial,
     workload: Workload,
@@ -92,6 +98,7 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
     control = raw.control
     measure = range(control.measure_from_s, control.measure_to_s)
     messages = round(merged.achieved_rate * len(measure))
+    start_ns = raw.start_ns
     return TrialRecord(
         index=planned.index,
         repetition=planned.repetition,
@@ -112,8 +119,8 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
         ledger=merged.ledger,
         little=merged.little,
         broker=broker,
-        broker_usage=timeline.usage(raw.samples, "broker", raw.start_ns, measure, messages),
-        client_usage=timeline.usage(raw.samples, "client", raw.start_ns, measure, messages),
+        broker_usage=timeline.usage(raw.samples, "broker", start_ns, measure, messages),
+        client_usage=timeline.usage(raw.samples, "client", start_ns, measure, messages, spin_shares(raw)),
         health=(),
         findings=(),
         counters=merged.counters,
@@ -131,7 +138,7 @@ def _circumstances(
         drained=raw.control.drained,
         measured_s=len(measure),
         open_loop=isinstance(workload.load, RateLoad),
-        client_cores=timeline.busiest(raw.samples, edges) if seen else None,
+        client_cores=timeline.busiest(raw.samples, edges, spin_shares(raw)) if seen else None,
         warm_up_short=raw.warm_rule.too_short,
         host_cpus=os.cpu_count() or 1,
         shared_cpus=seen and not external,

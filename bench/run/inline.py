@@ -49,7 +49,8 @@ def run_inline(
         row=0,
         rows=1,
         driver="memory",
-        workload=workload.model_copy(update={"workers": 1}),
+        # A busy wait lets no virtual time pass, and could last for ever.
+        workload=workload.model_copy(update={"workers": 1, "spin": 0}),
         queues=queues,
         seed=seed,
     )

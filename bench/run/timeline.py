@@ -46,16 +46,20 @@ def make_timeline(ticks: dict[str, Int64], samples: Sequence[Sample], start_ns: 
     )
 
 
-def usage(samples: Sequence[Sample], side: str, start_ns: int, measure: range, messages: int) -> Usage:
+def usage(
+    samples: Sequence[Sample], side: str, start_ns: int, measure: range, messages: int, spun: Sequence[float] = ()
+) -> Usage:
     """Return what a side (`broker` or `client`) used in the measured part; see `usage_between`."""
     from_ns, to_ns = start_ns + measure.start * NS_PER_S, start_ns + measure.stop * NS_PER_S
-    return usage_between(samples, side, from_ns, to_ns, messages)
+    return usage_between(samples, side, from_ns, to_ns, messages, spun)
 
 
-def usage_between(samples: Sequence[Sample], side: str, from_ns: int, to_ns: int, messages: int) -> Usage:
+def usage_between(
+    samples: Sequence[Sample], side: str, from_ns: int, to_ns: int, messages: int, spun: Sequence[float] = ()
+) -> Usage:
     """Return what a side (`broker` or `client`) used between two instants.
 
-    CPU time comes from the process accounts of the kernel, in steps of 10 ms.
+    CPU time comes from the process accounts of the kernel, in steps of 10 ms; `spun` as in `busiest`.
     """
     edges = np.array([from_ns, to_ns], np.int64)
     length_s = (to_ns - from_ns) / NS_PER_S
@@ -63,20 +67,30 @@ def usage_between(samples: Sequence[Sample], side: str, from_ns: int, to_ns: int
     used = np.diff(_at(samples, f"{side}_cpu_s", edges))[0] if length_s else np.nan
     peaks = [rss for s in inside if (rss := getattr(s, f"{side}_rss")) is not None]
     known = length_s > 0 and np.isfinite(used)
+    cores = (busiest(samples, edges, spun) if side == "client" else float(used) / length_s) if known else None
     return Usage(
         cpu_s=float(used) if known else None,
         cpu_us_per_message=float(used) / messages * 1e6 if known and messages else None,
-        cpu_cores_busiest=(busiest(samples, edges) if side == "client" else float(used) / length_s) if known else None,
+        cpu_cores_busiest=cores,
         rss_peak=max(peaks, default=None),
     )
 
 
-def busiest(samples: Sequence[Sample], edges: Int64) -> float:
-    """Return the share of one core that the busiest worker used between two instants."""
+def busiest(samples: Sequence[Sample], edges: Int64, spun: Sequence[float] = ()) -> float:
+    """Return the share of one core that the busiest worker put to use between two instants.
+
+    Args:
+        samples: telemetry in order of time.
+        edges: the two instants, monotonic ns.
+        spun: share of its time that each worker spent in busy waits, which are no use; empty where none did.
+    """
     at = np.array([s.at_ns for s in samples], np.int64)
     rows = np.array([s.worker_cpu_s for s in samples], np.float64)
-    shares = [np.diff(np.interp(edges, at, row))[0] for row in rows.T]
-    return float(max(shares, default=0.0)) / (float(edges[1] - edges[0]) / NS_PER_S)
+    length_s = float(edges[1] - edges[0]) / NS_PER_S
+    shares = np.array([np.diff(np.interp(edges, at, row))[0] for row in rows.T]) / length_s
+    if len(spun) == len(shares):
+        shares = shares - spun
+    return float(max(shares, default=0.0))
 
 
 def steal_share(samples: Sequence[Sample], start_ns: int, measure: range) -> float | None:

@@ -57,13 +57,14 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         consumer=consumer,
         lanes=len(spec.producers),
         received=give if task.closed else None,
+        pacer=task.pacer(),
     )
     ended: DriverError | None = None
     try:
         pump.run()
     except DriverError as error:
         ended = error
-    return account(producer, consumer, port.counters()), ended
+    return account(producer, consumer, port.counters() | pump.counters()), ended
 
 
 def main() -> int:

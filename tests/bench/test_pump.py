@@ -1,11 +1,13 @@
-"""The loop that decides when, on a port of few words and a virtual clock."""
+"""The loop that decides when, on a port of few words and a virtual clock; and what it deals to whom."""
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.clock import VirtualClock
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements, empty_deliveries, empty_settlements
-from bench.pump import Progress, Pump
-from bench.record.account import ProducerLog
+from bench.pump import Progress, Pump, _Lanes
+from bench.record.account import ProducerLog, account
 from bench.schedule import Constant, Stripe
 from bench.source import OpenLoop
 from bench.units import NS_PER_MS
@@ -82,8 +84,9 @@ def lateness_ms(wait_ms: int) -> tuple[int, float, float]:
     cells = Until(START_NS + 500 * NS_PER_MS)
     port = WaitingPort(clock, wait_ms * NS_PER_MS)
     Pump(port, clock, cells, source=source, producer=log, consumer=None, lanes=1).run()
-    slip, blocked = (part.finish().sum_ns / NS_PER_MS for part in (log.slip, log.blocked))
-    return int(log.ledger.finish().sent.sum()), slip, blocked
+    found = account(log, None, {})
+    slip, blocked = (found.latencies[tag].sum_ns / NS_PER_MS for tag in ("slip", "blocked"))
+    return log.ledger.finish().sent.item(), slip, blocked
 
 
 def test_waiting_in_send_is_not_our_own_lateness() -> None:
@@ -94,3 +97,17 @@ def test_waiting_in_send_is_not_our_own_lateness() -> None:
 def test_a_wait_that_ends_in_time_makes_nothing_late() -> None:
     """A confirm within the spacing of messages is neither slip nor blocked."""
     assert lateness_ms(3) == (100, 0, 0)
+
+
+@given(st.integers(1, 7), st.lists(st.integers(1, 4096), max_size=12))
+def test_messages_are_dealt_in_turn(lanes: int, batches: list[int]) -> None:
+    """Message k goes to lane k mod n as its number k div n, whatever the batches are, and stays so."""
+    dealer = _Lanes(lanes)
+    dealt = [dealer.deal(batch) for batch in batches]
+    numbers = np.arange(sum(batches))
+    parts = np.split(numbers, np.cumsum(batches)[:-1]) if batches else []
+    for (lane, seq), wanted in zip(dealt, parts, strict=True):
+        assert (lane == wanted % lanes).all()
+        assert (seq == wanted // lanes).all()
+        assert lane.flags.c_contiguous
+        assert seq.flags.c_contiguous

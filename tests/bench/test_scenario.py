@@ -51,6 +51,12 @@ def test_models_are_frozen() -> None:
         ({"load": {"kind": "rate", "rate": 0}}, False),
         ({"load": {"kind": "in_flight", "in_flight": [1]}}, True),
         ({"load": {"kind": "in_flight", "in_flight": []}}, False),
+        ({"spin": "1ms"}, True),
+        ({"spin": "1001us"}, False),
+        ({"spin": "1us", "load": {"kind": "in_flight", "in_flight": [1]}}, False),
+        ({"coalesce": "10ms"}, True),
+        ({"coalesce": "11ms"}, False),
+        ({"coalesce": "1ms", "load": {"kind": "in_flight", "in_flight": [1]}}, False),
     ],
 )
 def test_bounds_of_a_workload(fields: dict[str, object], fits: bool) -> None:  # noqa: FBT001

@@ -1,0 +1,189 @@
+"""One pass over a batch for everything that is recorded of it: a kernel each for sends, settlements, deliveries.
+
+A kernel goes row by row. Where a row needs what only Python can make (a page for its
+second, longer rows of ticks, a longer bitmap) it stops before that row, leaves everything
+as the rows before it made it, and returns the row's number; the caller makes room and
+calls again from there. What a row means stands in `buckets`, `ledger`, `timeline` and
+`bench.blocked`; here they are only brought together. Lanes and outcomes out of range raise
+IndexError, as kernels would otherwise write beside their arrays.
+"""
+
+from bench.blocked import blocked_between
+from bench.drivers.base import Int64, Outcome
+from bench.kernels import kernel
+from bench.record.buckets import WIDTH, count, page_of
+from bench.record.ledger import MAX_SEQ, STRAY, Bits, is_marked, judge_again, judge_first, mark
+from bench.record.timeline import tick_of
+
+SLIP, BLOCKED, CONFIRM = range(3)
+"""Tags of a producer's pages."""
+
+SERVICE, RESPONSE = range(2)
+"""Tags of a consumer's pages."""
+
+OFFERED, SENT, CONFIRMED = range(3)
+"""Rows of a producer's ticks; a consumer has one."""
+
+_LIMB = 40
+_OUTCOME_CONFIRMED = int(Outcome.CONFIRMED)
+
+
+@kernel
+def _add(sums: Int64, ns: int) -> None:
+    # A sum over a long trial of many messages outgrows 64 bits, so it is kept in two limbs.
+    sums[0] += ns
+    sums[1] += sums[0] >> _LIMB
+    sums[0] &= (1 << _LIMB) - 1
+
+
+def total_ns(sums: Int64) -> int:
+    """Return the exact sum that a kernel kept in two cells."""
+    return (int(sums[1]) << _LIMB) + int(sums[0])
+
+
+@kernel
+def record_sent(
+    lane: Int64,
+    seq: Int64,
+    intended_ns: Int64,
+    sent_ns: Int64,
+    first: int,
+    closed: bool,  # noqa: FBT001  (kernels take no keywords)
+    start_ns: int,
+    episodes: Int64,
+    episode: int,
+    episodes_end: int,
+    cells: Int64,
+    stride: int,
+    ticks: Int64,
+    counts: Int64,
+    ring: Int64,
+    sums: Int64,
+) -> int:
+    """Record sends from row `first` on; return the first row that needs room, or the number of rows."""
+    length, page, sum_ns = len(seq), -1, 0
+    done = length
+    for i in range(first, length):
+        which, at_ns = int(lane[i]), int(sent_ns[i])
+        if not 0 <= which < len(counts):
+            raise IndexError("a send on a lane that does not exist")
+        due_ns = at_ns if closed else int(intended_ns[i])
+        offered, sent = tick_of(due_ns, start_ns), tick_of(at_ns, start_ns)
+        if max(offered, sent) >= ticks.shape[1]:
+            done = i
+            break
+        if not closed:
+            page = page_of(cells, stride, page, due_ns, at_ns)
+            if page < 0:
+                done = i
+                break
+            blocked_ns = blocked_between(episodes, episode, episodes_end, due_ns, at_ns)
+            count(cells, page + SLIP * WIDTH, at_ns - due_ns - blocked_ns)
+            count(cells, page + BLOCKED * WIDTH, blocked_ns)
+        counts[which] += 1
+        ring[which, int(seq[i]) & (ring.shape[1] - 1)] = due_ns
+        ticks[OFFERED, offered] += 1
+        ticks[SENT, sent] += 1
+        sum_ns += due_ns - start_ns
+    _add(sums, sum_ns)
+    return done
+
+
+@kernel
+def record_settled(
+    lane: Int64,
+    seq: Int64,
+    outcome: Int64,
+    at_ns: Int64,
+    first: int,
+    start_ns: int,
+    cells: Int64,
+    stride: int,
+    ticks: Int64,
+    ring: Int64,
+    bits: Bits,
+    outcomes: Int64,
+) -> int:
+    """Record settlements from row `first` on; return the first row that needs room, or the number of rows."""
+    page = -1
+    for i in range(first, len(seq)):
+        which, number, what = int(lane[i]), int(seq[i]), int(outcome[i])
+        if not (0 <= which < len(ring) and 0 <= what < len(outcomes) and number >= 0):
+            raise IndexError("a settlement of a lane, a number or an outcome that does not exist")
+        # A refusal is no confirm: a broker that refuses fast must not look fast.
+        if what == _OUTCOME_CONFIRMED:
+            settled_ns, due_ns = int(at_ns[i]), int(ring[which, number & (ring.shape[1] - 1)])
+            tick = tick_of(settled_ns, start_ns)
+            page = page_of(cells, stride, page, due_ns, settled_ns)
+            if page < 0 or tick >= ticks.shape[1] or number >> 3 >= bits.shape[1]:
+                return i
+            mark(bits, which, number)
+            count(cells, page + CONFIRM * WIDTH, settled_ns - due_ns)
+            ticks[CONFIRMED, tick] += 1
+        outcomes[what] += 1
+    return len(seq)
+
+
+@kernel
+def record_received(
+    lane: Int64,
+    producer: Int64,
+    seq: Int64,
+    intended_ns: Int64,
+    sent_ns: Int64,
+    received_ns: Int64,
+    redelivered: Int64,
+    first: int,
+    new: int,
+    closed: bool,  # noqa: FBT001  (kernels take no keywords)
+    start_ns: int,
+    queues: int,
+    cells: Int64,
+    stride: int,
+    ticks: Int64,
+    bits: Bits,
+    last: Int64,
+    counts: Int64,
+    sums: Int64,
+    producers: Int64,
+) -> tuple[int, int]:
+    """Record deliveries from row `first` on, after `new` new ones.
+
+    Returns the first row that needs room, or the number of rows, and how many messages
+    were new until then; their producers stand in `producers`.
+    """
+    length, page, sum_ns, column, column_of = len(seq), -1, 0, 0, -1
+    done = length
+    for i in range(first, length):
+        which, sender, number, again = int(lane[i]), int(producer[i]), int(seq[i]), int(redelivered[i])
+        if not 0 <= which < len(last):
+            raise IndexError("a delivery on a lane that does not exist")
+        if not (0 <= sender < len(bits) and 0 <= number < MAX_SEQ):
+            counts[STRAY] += 1
+            continue
+        if number >> 3 >= bits.shape[1]:
+            done = i
+            break
+        if is_marked(bits, sender, number):
+            judge_again(counts, again)
+            continue
+        at_ns = int(received_ns[i])
+        due_ns = int(sent_ns[i]) if closed else int(intended_ns[i])
+        tick = tick_of(at_ns, start_ns)
+        page = page_of(cells, stride, page, due_ns, at_ns)
+        if page < 0 or tick >= ticks.shape[1]:
+            done = i
+            break
+        if sender != column_of:  # a division takes longer than all the rest
+            column, column_of = sender // queues, sender
+        mark(bits, sender, number)
+        judge_first(counts, last, which, column, number, again)
+        count(cells, page + SERVICE * WIDTH, at_ns - int(sent_ns[i]))
+        if not closed:
+            count(cells, page + RESPONSE * WIDTH, at_ns - due_ns)
+        ticks[0, tick] += 1
+        producers[new] = sender
+        new += 1
+        sum_ns += at_ns - start_ns
+    _add(sums, sum_ns)
+    return done, new
