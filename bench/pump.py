@@ -173,14 +173,13 @@ class Pump:
         if count:
             pacer.sent(now_ns, rest=due > count)
             last_ns = self._hand_over(source, count, now_ns)
-            now_ns = self._clock.now_ns()
+            now_ns, room = self._clock.now_ns(), self._port.room()
             if not source.closed:
-                room_left = self._port.room() > 0
                 # A driver may wait in `send`: where the last message took the last room, it was gone from then on.
-                self._blocked.update(now_ns if room_left else last_ns, room=room_left)
+                self._blocked.update(now_ns if room else last_ns, room=room > 0)
             due -= count
             held_ns = pacer.held_ns(now_ns)
-        if due and room > count:
+        if due and room:  # more fits at once: it was too much for one batch, or the socket took some of it
             return now_ns, pacer.sleep_ns(now_ns, held_ns)
         self._progress.done = not due and source.over(now_ns, end_ns)
         if due or self._progress.done:
