@@ -12,7 +12,7 @@ from bench.drivers.base import PortSpec
 from bench.drivers.stream import Stream
 from bench.drivers.wire091_frames import Frames091
 from bench.drivers.wire091_tables import FRAME_MAX, Tables091, ring_span
-from bench.drivers.wire_connection import Lane, Scanned
+from bench.drivers.wire_connection import Lane
 from bench.drivers.wire_context import IO_WIDTH, ROWS, WireContext
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_encode import delivery_prefix
@@ -74,7 +74,7 @@ class Peer091(Frames091, PeerConnection):
                 more = lane.send() or more
         return more
 
-    def _scan(self, start: int, end: int, now_ns: int) -> Scanned:
+    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
         """Take the protocol header off, then scan as ever."""
         if self._greeted < _PROTOCOL_HEADER:
             header = min(_PROTOCOL_HEADER - self._greeted, end - start)

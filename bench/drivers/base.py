@@ -9,7 +9,7 @@ Nothing here opens a socket; each driver does so in a module of its own.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,8 +92,7 @@ class PortSpec:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Settlements:
+class Settlements(NamedTuple):
     """What brokers said of messages sent: rows of equal length, valid until the next `poll`.
 
     Attributes:
@@ -109,8 +108,7 @@ class Settlements:
     at_ns: Int64
 
 
-@dataclass(frozen=True)
-class Deliveries:
+class Deliveries(NamedTuple):
     """Messages received: rows of equal length, valid until the next `poll`.
 
     Attributes:

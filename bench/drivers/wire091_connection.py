@@ -13,7 +13,6 @@ from bench.drivers.stream import Stream
 from bench.drivers.wire091_frames import Frames091
 from bench.drivers.wire091_tables import FRAME_MAX, ClientTables091
 from bench.drivers.wire_connection import Lane
-from bench.drivers.wire_context import SAY_EVERY, SILENT_AFTER
 from bench.units import NS_PER_S
 
 _HEADER = b"AMQP\x00\x00\x09\x01"
@@ -100,8 +99,7 @@ class Connection091(Frames091):
         self.tables.agree(self.index, frame_max)
         if method.heartbeat:
             # Half of the interval, so that a late one is still in time; two missed ones are the end (4.2.7).
-            self.context.io[self.index, SAY_EVERY] = method.heartbeat * NS_PER_S // 2
-            self.context.io[self.index, SILENT_AFTER] = 2 * method.heartbeat * NS_PER_S
+            self.keep_up(method.heartbeat * NS_PER_S // 2, 2 * method.heartbeat * NS_PER_S)
         channels = method.channel_max
         if channels and len(self.lanes) > channels:
             self.refuse_or_lose(

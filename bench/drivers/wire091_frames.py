@@ -14,7 +14,7 @@ import pika.frame
 from bench.drivers.base import Int64
 from bench.drivers.stream import Stream
 from bench.drivers.wire091_tables import Tables091
-from bench.drivers.wire_connection import Lane, Scanned, WireConnection
+from bench.drivers.wire_connection import Lane, WireConnection
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_deliver import acknowledge_before
 
@@ -58,18 +58,17 @@ class Frames091(WireConnection):
             return f"no AMQP 0-9-1: {bytes(self.context.inbox_view[:16])!r}"
         return layout.FAULTS[layout.Status(status)]
 
-    def _scan(self, start: int, end: int, now_ns: int) -> Scanned:
+    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
         """Use up octets of the inbox; write acknowledgements."""
-        t, context = self.tables, self.context
-        status = t.scan(self.index, start, end, now_ns)
-        taken, frame_end, out = t.cursor[[layout.TAKEN, layout.FRAME_END, layout.OUT]].tolist()
-        if out:
-            t.cursor[layout.OUT] = 0
-            self.write(t.acks_view[:out])
-        if t.owes_acks(self.first, len(self.lanes)):
+        marks = self.context.marks
+        status = self.tables.scan(self.index, start, end, now_ns)
+        if out := marks[layout.OUT]:
+            marks[layout.OUT] = 0
+            self.write(self.tables.acks_view[:out])
+        if marks[layout.OWES]:
+            marks[layout.OWES] = 0
             self._owe_acks(now_ns)
-        frame = bytes(context.inbox_view[taken:frame_end]) if status == layout.Status.CONTROL else b""
-        return Scanned(status, taken, frame)
+        return status, marks[layout.TAKEN], marks[layout.FRAME_END]
 
     def _encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
         """Write messages first <= i < end to the outbox; return the octets."""

@@ -81,12 +81,6 @@ class Tables091:
             self.body = body_frames(self.context.spec.size, frame_max)
             self.context.grow_outbox(max(len(self.context.outbox), self.message_octets()))
 
-    def owes_acks(self, first: int, count: int) -> bool:
-        """Return whether any of the lanes has messages that are not acknowledged yet."""
-        if count == 1:
-            return bool(self.lanes[first, layout.UNACKED])
-        return bool(self.lanes[first : first + count, layout.UNACKED].any())
-
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included, at most."""
         return self.width + len(self.body)

@@ -7,13 +7,12 @@ producing lanes come first.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.drivers.base import ConnectionLost, DriverError, Int64, Refused
 from bench.drivers.connection import ACK_LINGER_NS, FLUSH_BYTES, OUTPUT_LIMIT, departure, ending
 from bench.drivers.stream import Stream
-from bench.drivers.wire_context import LAST_IN, LAST_OUT, READ_BYTES, WireContext
+from bench.drivers.wire_context import IO_WIDTH, LAST_IN, LAST_OUT, READ_BYTES, SAY_EVERY, SILENT_AFTER, WireContext
 
 MORE, CONTROL, FULL = 0, 1, 2
 """Why a scan stopped, in every codec; below 0 the octets are at fault."""
@@ -31,15 +30,6 @@ class Lane(NamedTuple):
     def owner(self) -> str:
         """How messages name it."""
         return f"{'producer' if self.producing else 'consumer'} {self.number}"
-
-
-@dataclass(frozen=True)
-class Scanned:
-    """What a scan left: a status, where it stopped, and the control frame that stopped it."""
-
-    status: int
-    taken: int
-    frame: bytes = b""
 
 
 class WireConnection(ABC):
@@ -64,6 +54,7 @@ class WireConnection(ABC):
         self.pending = bytearray()
         self._carry = b""
         self._lingers = False
+        self._watched = False
         self._stream = stream
         self._descriptor = self._stream.fileno()
 
@@ -91,8 +82,12 @@ class WireConnection(ABC):
         """
 
     @abstractmethod
-    def _scan(self, start: int, end: int, now_ns: int) -> Scanned:
-        """Use up octets of the inbox; write acknowledgements."""
+    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
+        """Use up octets of the inbox; write acknowledgements.
+
+        Returns a status, where the scan stopped, and where the control frame ends that
+        stopped it, if one did.
+        """
 
     @abstractmethod
     def _on_control(self, frame: bytes) -> None:
@@ -112,13 +107,14 @@ class WireConnection(ABC):
         That is what TLS holds, and what a scan left for lack of rows.
         """
         context = self.context
-        kept = len(self._carry)
+        kept, room = len(self._carry), context.inbox_head
         if kept:
             context.inbox_view[:kept] = self._carry
             if kept >= READ_BYTES:
                 return self._use(kept, context.clock.now_ns())
+            room = context.inbox_view[kept : kept + READ_BYTES]
         try:
-            got = self._stream.recv_into(context.inbox_view[kept : kept + READ_BYTES])
+            got = self._stream.recv_into(room)
         except OSError as error:
             self._depart(error)
             return False
@@ -128,7 +124,8 @@ class WireConnection(ABC):
             self._depart()
             return False
         now_ns = context.clock.now_ns()
-        context.io[self.index, LAST_IN] = now_ns
+        if self._watched:
+            context.io_marks[self.index * IO_WIDTH + LAST_IN] = now_ns
         context.bytes_in += got
         return self._use(kept + got, now_ns) or self._stream.pending()
 
@@ -168,6 +165,13 @@ class WireConnection(ABC):
             length = self._encode(lane, seq, intended_ns, now_ns, start, stop)
             sent_ns[start:stop] = now_ns
             self.write(self.context.outbox_view[:length])
+
+    def keep_up(self, say_every_ns: int, silent_after_ns: int) -> None:
+        """Have the port say something whenever we were silent for so long, and give up a peer that was; 0 = never."""
+        self._watched = True
+        io = self.context.io
+        io[self.index, (LAST_IN, LAST_OUT)] = self.context.clock.now_ns()
+        io[self.index, (SAY_EVERY, SILENT_AFTER)] = say_every_ns, silent_after_ns
 
     def octets_left(self) -> int:
         """Return how many octets may be written before the connection has no room."""
@@ -212,19 +216,18 @@ class WireConnection(ABC):
         """Scan the inbox up to `end`; return whether there was no room for all rows."""
         start = 0
         while True:
-            scanned = self._scan(start, end, now_ns)
-            start = scanned.taken
-            if scanned.status != CONTROL:
+            status, taken, frame_end = self._scan(start, end, now_ns)
+            if status != CONTROL:
                 break
-            start += len(scanned.frame)
-            self._on_control(scanned.frame)
+            start = frame_end
+            self._on_control(bytes(self.context.inbox_view[taken:frame_end]))
             if self.closed:
                 return False
-        if scanned.status < 0:
-            self.lose(f"it sent {self.fault(scanned.status)}")
+        if status < 0:
+            self.lose(f"it sent {self.fault(status)}")
             return False
-        self._carry = bytes(self.context.inbox_view[start:end])
-        return scanned.status == FULL
+        self._carry = bytes(self.context.inbox_view[taken:end]) if taken < end else b""
+        return status == FULL
 
     def _transmit(self, data: memoryview) -> int:
         """Return how many of these octets the kernel took."""
@@ -237,7 +240,8 @@ class WireConnection(ABC):
             return len(data)
         context = self.context
         context.bytes_out += sent
-        context.io[self.index, LAST_OUT] = context.clock.now_ns()
+        if self._watched:
+            context.io_marks[self.index * IO_WIDTH + LAST_OUT] = context.clock.now_ns()
         return sent
 
     def _on_linger(self) -> None:

@@ -47,8 +47,9 @@ class WireContext:
         io: int64 (connections, IO_WIDTH), when they last heard and spoke.
         rows: int64 (11, ROWS), columns of settlements (0-3) and deliveries (4-10).
         cursor: int64, how many of them are filled; its layout is the codec's, which begins
-            with settlements, deliveries, foreign bodies.
-        inbox: uint8, what was read.
+            with settlements, deliveries, foreign bodies. `marks` is it, and `io_marks` is `io`,
+            for Python, to which a number in an array costs ten times that in a memoryview.
+        inbox: uint8, what was read; `inbox_view` and `inbox_head` are it and its front, to read into.
         outbox: uint8, where messages are made; `grow_outbox` makes room for large ones.
         timers: callbacks that `poll` makes when they are due.
         failures: why connections broke, oldest first.
@@ -80,6 +81,9 @@ class WireContext:
         """Make the buffers."""
         self.inbox = np.zeros(_CARRY_BYTES + READ_BYTES, np.uint8)
         self.inbox_view = self.inbox.data
+        self.inbox_head = self.inbox_view[:READ_BYTES]
+        self.marks = self.cursor.data
+        self.io_marks = self.io.reshape(-1).data
         self.grow_outbox(1 << 16)
 
     def grow_outbox(self, octets: int) -> None:

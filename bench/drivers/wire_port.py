@@ -70,6 +70,8 @@ class WirePort:
         self._context = codec.context
         self._codec = codec
         self._clock = codec.context.clock
+        self._marks = codec.context.marks
+        self._columns = tuple(codec.context.rows)
         self._lanes = len(spec.producers)
         self._context.watch_writable = self._watch_writable
         self._selector = Selector()
@@ -122,11 +124,11 @@ class WirePort:
     def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
         """See `bench.drivers.base.Port`."""
         self._raise_failure()
-        context = self._context
+        marks = self._marks
         if self._handed:
             self._handed = False
-            context.cursor[:3] = 0
-        elif context.cursor[:3].any():  # it came while lanes were opened
+            marks[0] = marks[1] = marks[2] = 0
+        elif marks[0] or marks[1] or marks[2]:  # it came while lanes were opened
             timeout_ns = 0
         if timeout_ns <= 0:
             self._turn(0)
@@ -134,7 +136,7 @@ class WirePort:
         deadline_ns = self._clock.now_ns() + timeout_ns
         had_no_room = self._lanes > 0 and self.room() == 0
         woken = self._turn(timeout_ns)
-        while not (woken or context.cursor[:3].any()):
+        while not (woken or marks[0] or marks[1] or marks[2]):
             self._raise_failure()
             left_ns = deadline_ns - self._clock.now_ns()
             if left_ns <= 0 or (had_no_room and self.room() > 0):
@@ -162,12 +164,13 @@ class WirePort:
     def _taken(self) -> tuple[Settlements, Deliveries]:
         """Return the rows that were filled, as views of the tables."""
         self._handed = True
-        settled, delivered, foreign = self._context.cursor[:3].tolist()
+        marks, rows = self._marks, self._columns
+        settled, delivered, foreign = marks[0], marks[1], marks[2]
         settlements, deliveries = _NO_SETTLEMENTS, _NO_DELIVERIES
         if settled:
-            settlements = Settlements(*self._context.rows[:4, :settled])
+            settlements = Settlements(rows[0][:settled], rows[1][:settled], rows[2][:settled], rows[3][:settled])
         if delivered or foreign:
-            lane, producer, seq, intended, sent, received, redelivered = self._context.rows[4:, :delivered]
+            lane, producer, seq, intended, sent, received, redelivered = (row[:delivered] for row in rows[4:])
             deliveries = Deliveries(lane, producer, seq, intended, sent, received, redelivered, foreign)
         return settlements, deliveries
 
@@ -176,7 +179,6 @@ class WirePort:
             connection = self._codec.connect(index, lanes)
             self._connections[connection.fileno()] = connection
             self._selector.watch(connection.fileno())
-            self._context.io[index, (LAST_IN, LAST_OUT)] = self._clock.now_ns()
             if connection.producing:
                 self._of_lane += [connection] * len(lanes)
             connection.begin()
@@ -213,10 +215,11 @@ class WirePort:
             if timers.next_due_ns <= now_ns:
                 timers.run(now_ns)
             timeout_ns = min(timeout_ns, timers.next_due_ns - now_ns)
-        for connection in list(self._unread):
-            self._unread.discard(connection)
-            self._read(connection)
+        if self._unread:
             timeout_ns = 0
+            for connection in list(self._unread):
+                self._unread.discard(connection)
+                self._read(connection)
         woken = False
         for descriptor, events in self._selector.wait(timeout_ns):
             if descriptor == self._wake_fd:
@@ -231,7 +234,7 @@ class WirePort:
         return woken
 
     def _has_rows(self) -> bool:
-        return bool(self._context.cursor[:2].max() <= ROWS - ROWS_KEPT_FREE)
+        return max(self._marks[0], self._marks[1]) <= ROWS - ROWS_KEPT_FREE
 
     def _read(self, connection: WireConnection) -> None:
         if not connection.closed and connection.fill():

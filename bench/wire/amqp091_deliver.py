@@ -18,6 +18,7 @@ from bench.wire.amqp091_layout import (
     LAST_NS,
     LAST_TAG,
     OUT,
+    OWES,
     OWN,
     PHASE,
     SETTLED_ROWS,
@@ -85,6 +86,8 @@ def owe_ack(lanes: Int64, lane: int, cursor: Int64, acks: Octets, tag: int, now_
         lanes[lane, UNACKED] += 1
         if lanes[lane, UNACKED] >= lanes[lane, ACK_BATCH]:
             cursor[OUT] = acknowledge(lanes, lane, acks, cursor[OUT])
+        else:
+            cursor[OWES] = 1
 
 
 @kernel

@@ -96,7 +96,9 @@ FRAME_END = 5
 """Bounds of the control frame that stopped the scan."""
 OUT = 6
 """Octets of acknowledgements written."""
-CURSOR_WIDTH = 7
+OWES = 7
+"""1 where a message came that no acknowledgement was written for at once."""
+CURSOR_WIDTH = 8
 
 # --- the confirm ring: int64 (lanes, power of two); tag t of a lane lies at t & mask --------
 

@@ -14,7 +14,7 @@ def test_rows_survive_growth() -> None:
     assert taken.seq.tolist() == list(range(5_000))
     assert taken.lane.tolist() == [n % 3 for n in range(5_000)]
     assert taken.at_ns.tolist() == [-n for n in range(5_000)]
-    assert all(column.flags.c_contiguous and column.dtype == np.int64 for column in vars(taken).values())
+    assert all(column.flags.c_contiguous and column.dtype == np.int64 for column in taken)
 
 
 def test_rows_are_taken_once() -> None:
