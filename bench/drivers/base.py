@@ -75,6 +75,9 @@ class PortSpec:
         ack_batch: messages acknowledged at once; 0 = automatic (1.0: pre-settled).
         lanes_per_connection: lanes that share a connection, where the driver can (0-9-1: a
             channel each, 1.0: a link each).
+        gather_ns: how long `poll` may gather settlements and deliveries before it returns
+            them, where nobody waits for them and there is room to send; each is stamped
+            when it arrives all the same.
         wake_fd: an eventfd that ends `poll` early when readable; the port reads it empty.
         options: what only one driver understands, by name.
     """
@@ -88,6 +91,7 @@ class PortSpec:
     prefetch: int = 1_000
     ack_batch: int = 64
     lanes_per_connection: int = 1
+    gather_ns: int = 0
     wake_fd: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 

@@ -65,10 +65,27 @@ class Frames091(WireConnection):
         if out := marks[layout.OUT]:
             marks[layout.OUT] = 0
             self.write(self.tables.acks_view[:out])
+        self._after_scan(now_ns)
+        return status, marks[layout.TAKEN], marks[layout.FRAME_END]
+
+    def _receive(self, until_ns: int, gather_ns: int, wake_fd: int) -> int:
+        """Call the protocol's compiled loop; return its `Stop`."""
+        return self.tables.receive(self.fileno(), wake_fd, self.index, until_ns, gather_ns)
+
+    def _after_scan(self, now_ns: int) -> None:
+        """See to acknowledgements that are owed and were not written."""
+        marks = self.context.marks
         if marks[layout.OWES]:
             marks[layout.OWES] = 0
             self._owe_acks(now_ns)
-        return status, marks[layout.TAKEN], marks[layout.FRAME_END]
+
+    def _acks(self) -> memoryview:
+        """Return the buffer of acknowledgements."""
+        return self.tables.acks_view
+
+    def _frame_end(self) -> int:
+        """Return where the control frame ends that stopped the last scan."""
+        return int(self.context.marks[layout.FRAME_END])
 
     def _encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
         """Write messages first <= i < end to the outbox; return the octets."""

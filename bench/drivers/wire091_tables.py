@@ -7,14 +7,16 @@ import numpy as np
 from bench.clock import Clock
 from bench.drivers.base import Int64, PortSpec
 from bench.drivers.wire_connection import Lane
-from bench.drivers.wire_context import IO_WIDTH, ROWS, WireContext
+from bench.drivers.wire_context import IO_WIDTH, ROWS, ROWS_KEPT_FREE, WireContext
 from bench.drivers.wire_port import connections
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_deliver import ACK_FRAME, acknowledge_before
 from bench.wire.amqp091_encode import body_frames, encode, prefix
+from bench.wire.amqp091_receive import receive
 from bench.wire.amqp091_scan import scan
 from bench.wire.amqp091_settle import room
 from bench.wire.octets import STAMP
+from bench.wire.receive import COMPILED
 from brokers.endpoint import Endpoint
 
 FRAME_MAX = 131_072
@@ -103,6 +105,29 @@ class Tables091:
             now_ns,
         )
 
+    def receive(self, descriptor: int, wake_fd: int, index: int, until_ns: int, gather_ns: int) -> int:
+        """Call `bench.wire.amqp091_receive.receive` for a connection."""
+        context = self.context
+        return receive(
+            descriptor,
+            wake_fd,
+            index,
+            until_ns,
+            gather_ns,
+            ROWS - ROWS_KEPT_FREE,
+            context.inbox,
+            self.conns,
+            self.lanes,
+            self.heads,
+            self.ring,
+            context.rows,
+            self.cursor,
+            self.acks,
+            context.times,
+            context.polls,
+            context.state,
+        )
+
     def encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
         """Call `bench.wire.amqp091_encode.encode` on the outbox."""
         return encode(
@@ -129,6 +154,8 @@ class Tables091:
         self.encode(none, none, none, 0, 0, 0)
         acknowledge_before(self.lanes, 0, 0, 0, self.acks, 0)
         room(self.lanes, 0, 0, 0, 0)
+        if COMPILED:
+            self.receive(-1, -1, 0, 0, 0)
 
 
 class ClientTables091(Tables091):

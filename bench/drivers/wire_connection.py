@@ -13,6 +13,9 @@ from bench.drivers.base import ConnectionLost, DriverError, Int64, Refused
 from bench.drivers.connection import ACK_LINGER_NS, FLUSH_BYTES, OUTPUT_LIMIT, departure, ending
 from bench.drivers.stream import Stream
 from bench.drivers.wire_context import IO_WIDTH, LAST_IN, LAST_OUT, READ_BYTES, SAY_EVERY, SILENT_AFTER, WireContext
+from bench.wire.receive import AT, END, RECEIVED, SENT, STATUS, UNSENT_FROM, UNSENT_TO, Stop
+
+UNSENT, WOKEN, SOCKET = int(Stop.UNSENT), int(Stop.WOKEN), int(Stop.SOCKET)
 
 MORE, CONTROL, FULL = 0, 1, 2
 """Why a scan stopped, in every codec; below 0 the octets are at fault."""
@@ -90,6 +93,22 @@ class WireConnection(ABC):
         """
 
     @abstractmethod
+    def _receive(self, until_ns: int, gather_ns: int, wake_fd: int) -> int:
+        """Call the protocol's compiled loop; return its `Stop`."""
+
+    @abstractmethod
+    def _after_scan(self, now_ns: int) -> None:
+        """See to acknowledgements that are owed and were not written."""
+
+    @abstractmethod
+    def _acks(self) -> memoryview:
+        """Return the buffer of acknowledgements."""
+
+    @abstractmethod
+    def _frame_end(self) -> int:
+        """Return where the control frame ends that stopped the last scan."""
+
+    @abstractmethod
     def _on_control(self, frame: bytes) -> None:
         """Act on a frame that is not about messages."""
 
@@ -129,6 +148,29 @@ class WireConnection(ABC):
         context.bytes_in += got
         return self._use(kept + got, now_ns) or self._stream.pending()
 
+    def receive(self, until_ns: int, gather_ns: int, wake_fd: int) -> tuple[bool, bool]:
+        """Receive in compiled code, at the latest until a time; see `bench.wire.receive`.
+
+        Only for a plain socket that has taken all that was written. Returns whether the
+        wake descriptor is readable, and what `fill` returns.
+        """
+        context, marks = self.context, self.context.state_marks
+        kept = len(self._carry)
+        if kept:
+            context.inbox_view[:kept] = self._carry
+        marks[AT], marks[END] = 0, kept
+        stop = self._receive(until_ns, gather_ns, wake_fd)
+        at, end, status = marks[AT], marks[END], marks[STATUS]
+        self._account(marks[RECEIVED], marks[SENT])
+        if stop == UNSENT:
+            self._keep(bytes(self._acks()[marks[UNSENT_FROM] : marks[UNSENT_TO]]))
+        if marks[RECEIVED]:
+            self._after_scan(context.clock.now_ns())
+        if status == MORE or not marks[RECEIVED]:
+            self._carry = bytes(context.inbox_view[at:end]) if at < end else b""
+            return stop == WOKEN, stop == SOCKET and self.fill()
+        return False, self._go_on((status, at, self._frame_end()), end, context.clock.now_ns())
+
     def write(self, data: memoryview | bytes) -> None:
         """Send octets, or keep them until the socket takes them."""
         if self.pending:
@@ -136,9 +178,7 @@ class WireConnection(ABC):
             return
         sent = self._transmit(memoryview(data))
         if sent < len(data) and not self.closed:
-            self.pending += data[sent:]
-            self.context.laggards.add(self)
-            self.context.watch_writable(self, True)  # noqa: FBT003  (a callback)
+            self._keep(data[sent:])
 
     def drain(self) -> None:
         """Send what is kept as far as the socket takes it."""
@@ -172,6 +212,18 @@ class WireConnection(ABC):
         io = self.context.io
         io[self.index, (LAST_IN, LAST_OUT)] = self.context.clock.now_ns()
         io[self.index, (SAY_EVERY, SILENT_AFTER)] = say_every_ns, silent_after_ns
+
+    def _account(self, received: int, sent: int) -> None:
+        """Count octets that compiled code moved."""
+        context = self.context
+        context.bytes_in += received
+        context.bytes_out += sent
+        if self._watched and (received or sent):
+            now_ns, at = context.clock.now_ns(), self.index * IO_WIDTH
+            if received:
+                context.io_marks[at + LAST_IN] = now_ns
+            if sent:
+                context.io_marks[at + LAST_OUT] = now_ns
 
     def octets_left(self) -> int:
         """Return how many octets may be written before the connection has no room."""
@@ -214,20 +266,27 @@ class WireConnection(ABC):
 
     def _use(self, end: int, now_ns: int) -> bool:
         """Scan the inbox up to `end`; return whether there was no room for all rows."""
-        start = 0
-        while True:
-            status, taken, frame_end = self._scan(start, end, now_ns)
-            if status != CONTROL:
-                break
-            start = frame_end
+        return self._go_on(self._scan(0, end, now_ns), end, now_ns)
+
+    def _go_on(self, scanned: tuple[int, int, int], end: int, now_ns: int) -> bool:
+        """Act on what stopped a scan, and scan on up to `end`; as `_use`."""
+        status, taken, frame_end = scanned
+        while status == CONTROL:
             self._on_control(bytes(self.context.inbox_view[taken:frame_end]))
             if self.closed:
                 return False
+            status, taken, frame_end = self._scan(frame_end, end, now_ns)
         if status < 0:
             self.lose(f"it sent {self.fault(status)}")
             return False
         self._carry = bytes(self.context.inbox_view[taken:end]) if taken < end else b""
         return status == FULL
+
+    def _keep(self, data: memoryview | bytes) -> None:
+        """Keep octets until the socket takes them."""
+        self.pending += data
+        self.context.laggards.add(self)
+        self.context.watch_writable(self, True)  # noqa: FBT003  (a callback)
 
     def _transmit(self, data: memoryview) -> int:
         """Return how many of these octets the kernel took."""

@@ -13,6 +13,7 @@ import numpy as np
 from bench.clock import Clock
 from bench.drivers.base import DriverError, Int64, PortSpec
 from bench.drivers.timers import Timers
+from bench.wire.receive import STATE_WIDTH
 from brokers.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class WireContext:
         cursor: int64, how many of them are filled; its layout is the codec's, which begins
             with settlements, deliveries, foreign bodies. `marks` is it, and `io_marks` is `io`,
             for Python, to which a number in an array costs ten times that in a memoryview.
+        state, times, polls: int64, what compiled receiving works with; see `bench.wire.receive`.
         inbox: uint8, what was read; `inbox_view` and `inbox_head` are it and its front, to read into.
         outbox: uint8, where messages are made; `grow_outbox` makes room for large ones.
         timers: callbacks that `poll` makes when they are due.
@@ -83,6 +85,9 @@ class WireContext:
         self.inbox_view = self.inbox.data
         self.inbox_head = self.inbox_view[:READ_BYTES]
         self.marks = self.cursor.data
+        self.state = np.zeros(STATE_WIDTH, np.int64)
+        self.state_marks = self.state.data
+        self.times, self.polls = np.zeros(2, np.int64), np.zeros(2, np.int64)
         self.io_marks = self.io.reshape(-1).data
         self.grow_outbox(1 << 16)
 

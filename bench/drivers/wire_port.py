@@ -27,6 +27,7 @@ from bench.drivers.timers import NEVER_NS
 from bench.drivers.wire_connection import Lane, WireConnection
 from bench.drivers.wire_context import LAST_IN, LAST_OUT, ROWS, ROWS_KEPT_FREE, SAY_EVERY, SILENT_AFTER, WireContext
 from bench.units import NS_PER_S
+from bench.wire.receive import COMPILED
 
 OPEN_NS = 10 * NS_PER_S
 """Longest wait for connections that open side by side."""
@@ -89,6 +90,8 @@ class WirePort:
             raise
         self._by_lane = np.array([connection.index for connection in self._of_lane], np.int64)
         self._octets = codec.message_octets() if self._lanes else 1
+        self._solo = self._alone()
+        self._gather_ns = spec.gather_ns
         self._watch_keep_alive()
 
     def room(self) -> int:
@@ -130,6 +133,10 @@ class WirePort:
             marks[0] = marks[1] = marks[2] = 0
         elif marks[0] or marks[1] or marks[2]:  # it came while lanes were opened
             timeout_ns = 0
+        solo = self._solo
+        if solo is not None and not (solo.pending or solo.closed or self._unread):
+            self._receive(solo, timeout_ns)
+            return self._taken()
         if timeout_ns <= 0:
             self._turn(0)
             return self._taken()
@@ -207,6 +214,36 @@ class WirePort:
             f" blocks, or it does not speak {endpoint.protocol} at this port"
         )
 
+    def _alone(self) -> WireConnection | None:
+        """Return the only connection, where compiled code may serve it: over plain TCP."""
+        if len(self._connections) > 1 or self._context.endpoint.tls is not None or not COMPILED:
+            return None
+        return next(iter(self._connections.values()))
+
+    def _receive(self, solo: WireConnection, timeout_ns: int) -> None:
+        """Run timers, and wait and read in compiled code, until there is news or the time is up."""
+        marks, timers = self._marks, self._context.timers
+        now_ns = self._clock.now_ns()
+        deadline_ns = now_ns + timeout_ns
+        gather_ns = self._gather_ns if not self._lanes or self.room() else 0
+        wake_fd = -1 if self._wake_fd is None else self._wake_fd
+        while True:
+            if timers.next_due_ns <= now_ns:
+                timers.run(now_ns)
+            woken, more = solo.receive(min(deadline_ns, timers.next_due_ns), gather_ns, wake_fd)
+            if more:
+                self._unread.add(solo)
+            if woken:
+                os.eventfd_read(wake_fd)
+            if solo.closed:
+                self._forget(solo)
+            now_ns = self._clock.now_ns()
+            if marks[0] or marks[1] or marks[2] or woken or now_ns >= deadline_ns:
+                break
+            self._raise_failure()
+            if solo.pending or self._unread or (gather_ns == 0 and self._lanes and self.room()):
+                break
+
     def _turn(self, timeout_ns: int) -> bool:
         """Run timers, wait, read, write; return whether the wake descriptor was readable."""
         timers = self._context.timers
@@ -240,9 +277,12 @@ class WirePort:
         if not connection.closed and connection.fill():
             self._unread.add(connection)
         if connection.closed:
-            self._unread.discard(connection)
-            with suppress(OSError, ValueError):
-                self._selector.forget(connection.fileno())
+            self._forget(connection)
+
+    def _forget(self, connection: WireConnection) -> None:
+        self._unread.discard(connection)
+        with suppress(OSError, ValueError):
+            self._selector.forget(connection.fileno())
 
     def _watch_writable(self, connection: WireConnection, wanted: bool) -> None:  # noqa: FBT001
         self._selector.change(connection.fileno(), writable=wanted)

@@ -10,7 +10,11 @@ from bench.pacing import Pacer
 from bench.scenario import InFlightLoad, RateLoad, Workload
 from bench.schedule import Constant, Poisson, Schedule, Stripe
 from bench.source import ClosedLoop, OpenLoop, Source, Tokens
+from bench.units import NS_PER_MS
 from brokers.endpoint import Endpoint
+
+GATHER_NS = 5 * NS_PER_MS
+"""How long a worker of an open loop lets its port gather news: half of what an acknowledgement may linger."""
 
 
 class Assignment(BaseModel):
@@ -74,6 +78,7 @@ class Assignment(BaseModel):
             prefetch=work.prefetch,
             ack_batch=work.ack_batch,
             lanes_per_connection=work.lanes_per_connection,
+            gather_ns=0 if self.closed else GATHER_NS,
             wake_fd=self.wake_fd,
             options=self.options,
         )
