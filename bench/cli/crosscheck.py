@@ -30,6 +30,7 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import BrokerError
 
 _SECONDS_A_MINUTE = 60
+_SMALL = 0.1
 _PEERS = (PerfTest(), ArtemisPerf())
 
 
@@ -140,8 +141,8 @@ def _print(one: Checked, pairs: int) -> None:
     for driver in dict.fromkeys(ratio.driver for ratio in one.ratios):
         parts = []
         for ratio in (ratio for ratio in one.ratios if ratio.driver == driver):
-            ends = "" if ratio.low is None else f" ({ratio.low:.2f} … {ratio.high:.2f})"
-            parts.append(f"{FIGURES[ratio.figure]} ×{ratio.ratio:.2f}{ends}")
+            ends = "" if ratio.low is None else f" ({_times(ratio.low)} … {_times(ratio.high)})"
+            parts.append(f"{FIGURES[ratio.figure]} ×{_times(ratio.ratio)}{ends}")
         out.print(f"{driver} / {one.peer}: {'; '.join(parts)}")
     counted = f"medians of {pairs} pairs" if pairs > 1 else "one pair"
     out.print(
@@ -152,6 +153,11 @@ def _print(one: Checked, pairs: int) -> None:
         _print_captured(one.captured)
     for note in dict.fromkeys(f"{found.side}: {note}" for found in one.readings if found.pair for note in found.notes):
         out.print(f"  {note}")
+
+
+def _times(ratio: float | None) -> str:
+    """Return a ratio with two digits that say something."""
+    return "?" if ratio is None else f"{ratio:.2f}" if ratio >= _SMALL else f"{ratio:.1g}"
 
 
 def _print_captured(captured: Sequence[Captured]) -> None:

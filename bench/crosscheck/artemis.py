@@ -27,7 +27,7 @@ class ArtemisPerf(Peer):
     artifact = "org.apache.activemq:apache-artemis:2.44.0:tar.gz:bin"
     differs = (
         "Artemis perf keeps latencies in µs with two digits, also of the second after the measured part,"
-        " carries its time in an application property (its messages are some 80 bytes longer than ours),"
+        " carries its time in an application property (its messages are some 140 bytes longer than ours),"
         " and in a closed loop bounds messages until they are accepted where we bound them until they are received"
     )
 

@@ -128,6 +128,8 @@ def common_refusals(workload: Workload, tool: str) -> list[str]:
     load, faults = workload.load, []
     if workload.queues != 1:
         faults.append(f"queues = {workload.queues}: a crosscheck compares one queue")
+    if workload.lanes_per_connection != 1:
+        faults.append(f"lanes_per_connection = {workload.lanes_per_connection}: {tool} opens one for each")
     if workload.confirm_window == 0:
         faults.append(f"confirm_window = 0: without confirms {tool}'s sender has no bound, and ours would have one")
     if isinstance(load, RateLoad) and load.arrivals != "constant":

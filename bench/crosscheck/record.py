@@ -59,7 +59,7 @@ class Captured(Model):
     messages: int
     """Messages seen both on their way to the broker and back."""
     unmatched: int
-    """Messages seen on one way only, those at the edges of the capture left out."""
+    """Messages seen on one way only, those left out that were on their way when the capture began or ended."""
     dropped: int
     """Packets that the kernel could not hand to the capture."""
 

@@ -89,7 +89,9 @@ class Sides:
             PeerError: it gave no result.
             BrokerError: the broker could not be prepared.
         """
-        target = pairing.target.model_copy(update={"driver": driver})
+        target = pairing.target
+        if driver != target.driver:  # options are those of the target's own driver
+            target = target.model_copy(update={"driver": driver, "options": {}})
         queue = self._next_name()
         scratch = self._scratch / queue
         scratch.mkdir()

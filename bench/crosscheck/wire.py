@@ -15,7 +15,7 @@ from bench.crosscheck.pcap import Piece, pieces, segments
 from bench.units import NS_PER_S
 from brokers.endpoint import Protocol
 
-_EDGE_NS = NS_PER_S // 4  # a message may be on its way when the capture begins or ends
+_EDGE_NS = NS_PER_S // 4
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Wire:
 
     Attributes:
         times_ns: back - out of each message seen both ways, rising.
-        unmatched: messages seen one way only, those near the edges of the capture left out.
+        unmatched: messages seen one way only, those left out that were on their way when the capture
+            began or ended.
     """
 
     times_ns: Sequence[int]
@@ -54,22 +55,28 @@ def response_times(capture: bytes, port: int, protocol: Protocol) -> Wire:
 
 def match(out: Sequence[tuple[int, bytes]], back: Sequence[tuple[int, bytes]]) -> Wire:
     """Match messages that left with those that came back; each is a time and a content, in any order."""
-    if not out or not back:
-        return Wire((), 0)
-    moments = [at_ns for at_ns, _ in (*out, *back)]
-    inner = range(min(moments) + _EDGE_NS, max(moments) - _EDGE_NS)
     leaving: dict[bytes, deque[int]] = defaultdict(deque)
     for at_ns, content in sorted(out):
         leaving[content].append(at_ns)
-    times, unmatched = [], 0
+    pairs, strangers = [], []
     for at_ns, content in sorted(back):
         waiting = leaving.get(content)
         if waiting and waiting[0] <= at_ns:
-            times.append(at_ns - waiting.popleft())
+            pairs.append((waiting.popleft(), at_ns))
         else:
-            unmatched += at_ns in inner
-    unmatched += sum(at_ns in inner for waiting in leaving.values() for at_ns in waiting)
-    return Wire(tuple(sorted(times)), unmatched)
+            strangers.append(at_ns)
+    if not pairs:
+        return Wire((), 0)
+    # Queues keep order: what came back before the first pair did was sent before the capture began,
+    # what left after the last pair was on its way when it ended. Lanes are not in step, hence the margin.
+    moments = [at_ns for at_ns, _ in (*out, *back)]
+    from_ns = max(min(came for _, came in pairs), min(moments) + _EDGE_NS)
+    until_ns = min(max(left for left, _ in pairs), max(moments) - _EDGE_NS)
+    missing = sum(at_ns < until_ns for waiting in leaving.values() for at_ns in waiting)
+    return Wire(
+        times_ns=tuple(sorted(came - left for left, came in pairs)),
+        unmatched=missing + sum(at_ns > from_ns for at_ns in strangers),
+    )
 
 
 def _messages(piece: Piece, protocol: Protocol, method: tuple[int, int]) -> Iterator[tuple[int, bytes]]:

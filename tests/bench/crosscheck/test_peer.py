@@ -13,6 +13,7 @@ from tests.crosschecks import workload
     [
         ({"queues": 2, "producers": 2, "consumers": 2}, "queues = 2"),
         ({"confirm_window": 0}, "confirm_window = 0"),
+        ({"lanes_per_connection": 2, "producers": 2, "consumers": 2}, "lanes_per_connection = 2"),
         ({"load": {"kind": "rate", "rate": 10, "arrivals": "poisson"}}, "load.arrivals = 'poisson'"),
         ({"load": {"kind": "in_flight", "in_flight": [5]}, "producers": 2}, "load.in_flight = 5"),
     ],

@@ -62,6 +62,15 @@ def test_messages_on_one_way_only_are_counted_away_from_the_edges() -> None:
     assert match(out[1:], back[:-1]).unmatched == 0
 
 
+def test_a_long_queue_at_either_end_is_no_loss() -> None:
+    """With messages of a second in the queue, those of the first and the last second have one way only."""
+    out = [(n * NS_PER_S // 10, b"%d" % n) for n in range(50)]
+    back = [(at_ns + NS_PER_S, content) for at_ns, content in out]
+    found = match(out[10:], back[:40])
+    assert (len(found.times_ns), found.unmatched) == (30, 0)
+    assert match(out[10:20] + out[21:], back[:40]).unmatched == 1
+
+
 def test_one_way_alone_gives_nothing() -> None:
     """No time is made up."""
     assert match([(1, b"a")], []) == Wire((), 0)
