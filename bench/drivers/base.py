@@ -3,6 +3,9 @@
 One *port* a worker owns all its connections. A *lane* is one producer or one consumer:
 lane numbers are those of `PortSpec.producers` and `PortSpec.consumers`, each counted from
 0. Work passes in batches of int64 arrays, so that one Python call serves many messages.
+Every array is one-dimensional, contiguous and writable (a row of a C-ordered table is),
+as kernels were compiled for that before the first message; what the pump passes to a
+driver is shared, so that a driver only reads it.
 Nothing here opens a socket; each driver does so in a module of its own.
 """
 
