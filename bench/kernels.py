@@ -44,3 +44,25 @@ setattr(numba.config, "CACHE_DIR", str(_cache_folder()))  # noqa: B010  (an attr
 def kernel(function: _Function) -> _Function:
     """Compile a function over arrays and integers; `NUMBA_DISABLE_JIT=1` leaves it as it is."""
     return cast("_Function", numba.njit(cache=True, nogil=True)(function))
+
+
+def kernel_entry(function: _Function) -> _Function:
+    """Compile as `kernel` does, for a function that calls parts; it cannot make arrays.
+
+    Without Numba's counting of references, which costs two atomic instructions for each
+    array and call, views are safe only as long as the caller holds what they show.
+    """
+    return cast("_Function", numba.njit(cache=True, nogil=True, _nrt=False)(function))
+
+
+def kernel_part(function: _Function) -> _Function:
+    """Compile a part of entries into each of them, in place; Python cannot call it."""
+    return cast("_Function", numba.njit(**_PART, forceinline=True)(function))
+
+
+def kernel_aside(function: _Function) -> _Function:
+    """Compile a part of entries that is rarely needed, or long, as a function of its own."""
+    return cast("_Function", numba.njit(**_PART)(function))
+
+
+_PART = {"nogil": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
