@@ -52,7 +52,16 @@ class End:
     def scan(self, buffer: x.Bytes, end: int) -> int:
         """Scan a buffer that holds whole frames; return the number of rows."""
         status, at, _ = scan(
-            buffer, 0, end, _NOW_NS, self.tables.conns, 0, *self.tables[1:], self.deliveries, self.settlements, self.tally
+            buffer,
+            0,
+            end,
+            _NOW_NS,
+            self.tables.conns,
+            0,
+            *self.tables[1:],
+            self.deliveries,
+            self.settlements,
+            self.tally,
         )
         assert (status, at) == (x.DONE, end), (status, at)
         return int(self.tally[x.T_DELIVERIES] + self.tally[x.T_SETTLEMENTS])
@@ -125,7 +134,12 @@ def main() -> None:
         template, count = make_template(size, durable=False), max(1, min(_BATCH, (4 << 20) // size))
         receiver.open_wide()
         end = encoded(template, sender, out, count)
-        spent = receiver.scan(out, end), answer(out[end:], 0, receiver.tables.conns, 0, receiver.tables.lanes, receiver.tables.runs, receiver.tally, 1)
+        spent = (
+            receiver.scan(out, end),
+            answer(
+                out[end:], 0, receiver.tables.conns, 0, receiver.tables.lanes, receiver.tables.runs, receiver.tally, 1
+            ),
+        )
         if size == 100:
             print(f"first calls, compiled or loaded: {(time.perf_counter_ns() - start_ns) / 1e9:.2f} s")
         assert spent
@@ -143,7 +157,9 @@ def main() -> None:
     small = make_template(100, durable=False)
     call = best(lambda: (encoded(small, sender, out, 1), 1)[1], sender.open_wide)
     one = encoded(small, sender, out, 1)
-    print(f"calls with one message: encode {call:.0f} ns, scan {best(lambda: receiver.scan(out, one), receiver.open_wide):.0f} ns")
+    print(
+        f"calls with one message: encode {call:.0f} ns, scan {best(lambda: receiver.scan(out, one), receiver.open_wide):.0f} ns"
+    )
 
 
 def fill_ring(sender: End) -> None:
