@@ -129,13 +129,17 @@ class _Fields:
     def __init__(self, values: list[Any]) -> None:
         self._values = values
 
+    def any(self, index: int) -> Any:
+        """Return a field as it was decoded."""
+        return self._values[index] if index < len(self._values) else None
+
     def get(self, index: int, kind: type[_Kind], default: _Kind | None = None) -> _Kind:
         """Return a field, its default where it is null.
 
         Raises:
             WireError: it is of another type, or null without a default.
         """
-        value = self._values[index] if index < len(self._values) else None
+        value = self.any(index)
         if value is None:
             value = default
         if type(value) is kind or (kind is str and isinstance(value, str)):
@@ -155,13 +159,9 @@ class _Fields:
         message = f"field {index} of a performative is {value}, beyond {most}"
         raise WireError(message)
 
-    def has(self, index: int) -> bool:
-        """Return whether a field is not null."""
-        return index < len(self._values) and self._values[index] is not None
-
     def condition(self, index: int) -> Condition | None:
         """Return an error; one that is no legal error is told by what it is."""
-        value = self._values[index] if index < len(self._values) else None
+        value = self.any(index)
         if value is None:
             return None
         inner = value.value if isinstance(value, Described) else value
@@ -171,7 +171,7 @@ class _Fields:
 
 
 def _mechanisms(fields: _Fields, _channel: int) -> Mechanisms:
-    if isinstance(one := fields.get(0, object), str):
+    if isinstance(one := fields.any(0), str):
         return Mechanisms((str(one),))
     return Mechanisms(tuple(str(name) for name in fields.get(0, list)))
 
@@ -189,7 +189,7 @@ def _open(fields: _Fields, _channel: int) -> Open:
 def _begin(fields: _Fields, channel: int) -> Begin:
     return Begin(
         channel,
-        fields.number(0, 0xFFFF) if fields.has(0) else None,
+        fields.number(0, 0xFFFF) if fields.any(0) is not None else None,
         fields.number(1),
         fields.number(2),
         fields.number(3),
@@ -202,8 +202,8 @@ def _attach(fields: _Fields, _channel: int) -> Attach:
         fields.get(0, str),
         fields.number(1),
         fields.get(2, bool),
-        fields.has(5),
-        fields.has(6),
+        fields.any(5) is not None,
+        fields.any(6) is not None,
         fields.number(3, MIXED, MIXED),
         fields.number(4, 1, 0),
         fields.number(9, default=0),
