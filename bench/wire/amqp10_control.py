@@ -142,7 +142,7 @@ class _Fields:
         value = self.any(index)
         if value is None:
             value = default
-        if type(value) is kind or (kind is str and isinstance(value, str)):
+        if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
             return value
         message = f"field {index} of a performative is {value!r}, not a value of type {kind.__name__}"
         raise WireError(message)

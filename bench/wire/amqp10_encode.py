@@ -57,7 +57,7 @@ def _stamp(out: Bytes, at: int, producer: int, seq: int, intended_ns: int, sent_
 @kernel_part
 def _begin(conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64, seq: int) -> int:
     """Give a message its delivery-id and enter it; return the id."""
-    delivery = conns[conn, C_DELIVERY]
+    delivery = int(conns[conn, C_DELIVERY])
     if lanes[lane, L_LIMIT] > 0:
         entry = (lane - conns[conn, C_LANE0] + 1) << SEQ_BITS | seq
         rings[conn, delivery & (rings.shape[1] - 1)] = entry
@@ -74,7 +74,8 @@ def _put_frame(
     out: Bytes, at: int, template: Bytes, first: int, size: int, lanes: Int64, lane: int, delivery: int
 ) -> int:
     """Write one frame with the payload bytes [first, first + size) of the template."""
-    copy(out, at, template, np.int64(0), np.int64(HEAD))
+    for byte in range(HEAD):
+        out[np.uint64(at + byte)] = template[byte]
     put32(out, at, HEAD + size)
     put32(out, at + _HANDLE, lanes[lane, L_OURS])
     put32(out, at + _DELIVERY, delivery)
@@ -89,7 +90,6 @@ def _put_frame(
 def _park(conns: Int64, conn: int, lanes: Int64, lane: int, seq: int, intended_ns: int, sent_ns: int) -> None:
     """Keep a message in its lane's row until it is wholly written."""
     lanes[lane, L_PARKED] = 1
-    lanes[lane, L_OFFSET] = 0
     lanes[lane, L_SEQ] = seq
     lanes[lane, L_INTENDED] = intended_ns
     lanes[lane, L_SENT] = sent_ns
@@ -103,7 +103,7 @@ def _ring_full(conns: Int64, conn: int, rings: Int64) -> bool:
     if (conns[conn, C_DELIVERY] - conns[conn, C_OLDEST]) & MASK32 < rings.shape[1]:
         return False
     find_oldest(conns, conn, rings)
-    return (conns[conn, C_DELIVERY] - conns[conn, C_OLDEST]) & MASK32 >= rings.shape[1]
+    return bool((conns[conn, C_DELIVERY] - conns[conn, C_OLDEST]) & MASK32 >= rings.shape[1])
 
 
 @kernel_aside
@@ -140,7 +140,7 @@ def _continue(
         conns[conn, C_NEXT_OUT] = (conns[conn, C_NEXT_OUT] + 1) & MASK32
         lanes[lane, L_OFFSET] = offset + size
         if offset + size == total:
-            lanes[lane, L_PARKED] = 0
+            lanes[lane, L_PARKED], lanes[lane, L_OFFSET] = 0, 0
             conns[conn, C_PARKED] -= 1
             return at
     return at
@@ -231,7 +231,7 @@ def encode(
             lanes[row, L_INFLIGHT] += 1
         if whole and conns[conn, C_PARKED] == 0 and conns[conn, C_OUT_WINDOW] > 0:
             delivery = _begin(conns, conn, lanes, row, rings, seq[taken])
-            after = _put_frame(out, at, template, np.int64(0), size - HEAD, lanes, row, delivery)
+            after = _put_frame(out, at, template, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
             _stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], intended_ns[taken], sent_ns)
             at = after
             conns[conn, C_OUT_WINDOW] -= 1

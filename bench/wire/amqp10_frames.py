@@ -26,7 +26,8 @@ EMPTY = b"\x00\x00\x00\x08\x02\x00\x00\x00"
 _HEAD = struct.Struct(">IBBH")
 
 
-def _frame(code: int, *fields: bytes, kind: int = 0, channel: int = 0) -> bytes:
+def control_frame(code: int, *fields: bytes, kind: int = 0, channel: int = 0) -> bytes:
+    """Make a frame of any performative of encoded fields; kind 1 = SASL."""
     body = v.described(code, v.listed(*fields))
     return _HEAD.pack(_HEAD.size + len(body), 2, kind, channel) + body
 
@@ -44,7 +45,7 @@ def _error(condition: Condition | None) -> bytes:
 def sasl_init(mechanism: str, response: bytes, hostname: str | None) -> bytes:
     """Choose a mechanism, with its first response."""
     host = _optional(hostname)
-    return _frame(SASL_INIT, v.symbol(mechanism), v.binary(response), host, kind=1)
+    return control_frame(SASL_INIT, v.symbol(mechanism), v.binary(response), host, kind=1)
 
 
 def plain(username: str, password: str) -> bytes:
@@ -57,12 +58,12 @@ def open_frame(
 ) -> bytes:
     """Open a connection; `idle_timeout_ms` is how long we bear the peer's silence, 0 = for ever."""
     idle = v.uint(idle_timeout_ms) if idle_timeout_ms else NULL
-    return _frame(OPEN, v.string(container), _optional(hostname), v.uint(max_frame), v.ushort(channel_max), idle)
+    return control_frame(OPEN, v.string(container), _optional(hostname), v.uint(max_frame), v.ushort(channel_max), idle)
 
 
 def begin_frame(*, incoming_window: int, outgoing_window: int, handle_max: int) -> bytes:
     """Begin a session on channel 0, with 0 as next-outgoing-id."""
-    return _frame(BEGIN, NULL, v.uint(0), v.uint(incoming_window), v.uint(outgoing_window), v.uint(handle_max))
+    return control_frame(BEGIN, NULL, v.uint(0), v.uint(incoming_window), v.uint(outgoing_window), v.uint(handle_max))
 
 
 def attach_sender(
@@ -77,7 +78,7 @@ def attach_sender(
     target = v.described(TARGET, v.listed(v.string(address), *[NULL] * 5, _symbols(capabilities)))
     mode = v.ubyte(SETTLED if settled else UNSETTLED)
     source = v.described(SOURCE, v.listed())
-    return _frame(
+    return control_frame(
         ATTACH,
         v.string(name),
         v.uint(handle),
@@ -105,7 +106,7 @@ def attach_receiver(
     mode = v.ubyte(SETTLED if settled else UNSETTLED)
     role = v.boolean(True)  # noqa: FBT003  (role: a value, not a switch)
     target = v.described(TARGET, v.listed())
-    return _frame(ATTACH, v.string(name), v.uint(handle), role, mode, v.ubyte(0), source, target)
+    return control_frame(ATTACH, v.string(name), v.uint(handle), role, mode, v.ubyte(0), source, target)
 
 
 def _symbols(names: tuple[str, ...]) -> bytes:
@@ -118,14 +119,14 @@ def _symbols(names: tuple[str, ...]) -> bytes:
 
 def detach_frame(handle: int, condition: Condition | None = None) -> bytes:
     """Close a link."""
-    return _frame(DETACH, v.uint(handle), v.boolean(True), _error(condition))  # noqa: FBT003  (closed)
+    return control_frame(DETACH, v.uint(handle), v.boolean(True), _error(condition))  # noqa: FBT003  (closed)
 
 
 def end_frame(condition: Condition | None = None) -> bytes:
     """End the session."""
-    return _frame(END, _error(condition))
+    return control_frame(END, _error(condition))
 
 
 def close_frame(condition: Condition | None = None) -> bytes:
     """Close the connection."""
-    return _frame(CLOSE, _error(condition))
+    return control_frame(CLOSE, _error(condition))

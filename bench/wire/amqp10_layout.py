@@ -77,7 +77,7 @@ L_LAST_NS = 24  # when the last of them came
 L_INFLIGHT = 25  # messages sent without an outcome, the parked one included
 L_LIMIT = 26  # most of them; 0 = pre-settled, none are asked for
 L_PARKED = 27  # 1 = a message is taken and not wholly written
-L_OFFSET = 28  # bytes of its payload that are written
+L_OFFSET = 28  # bytes of its payload that are written; 0 while nothing is parked
 L_SENT_ID = 29  # its delivery-id
 L_TICKET = 30  # its place among the parked
 L_CONN = 31  # row of its connection

@@ -99,8 +99,11 @@ def _head(buf: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
         at += 1
         if form == 0x45:
             size = 0
-    if code == S_HEADER and size > end - at:
-        return 0, 0, 0, NEED if size <= _HEADER_MAX else E_SECTION
+    if code == S_HEADER:
+        if size > _HEADER_MAX:
+            return 0, 0, 0, E_SECTION
+        if size > end - at:
+            return 0, 0, 0, NEED
     return code, form, size, at
 
 

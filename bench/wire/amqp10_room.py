@@ -63,7 +63,7 @@ def _lane_room(size: int, conns: Int64, lanes: Int64, lane: int, rings: Int64) -
     payload = conns[conn, C_MAX_OUT] - HEAD
     frames = (size - HEAD + payload - 1) // payload
     # One message a lane may always begin, as what the window does not take is parked.
-    return max(0, min(fits, max(1, conns[conn, C_OUT_WINDOW] // (frames * shared))))
+    return int(max(0, min(fits, max(1, conns[conn, C_OUT_WINDOW] // (frames * shared)))))
 
 
 @kernel_entry

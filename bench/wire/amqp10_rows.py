@@ -22,6 +22,7 @@ from bench.wire.amqp10_layout import (
     L_HANDLE,
     L_LIMIT,
     L_NUMBER,
+    L_OFFSET,
     L_OPEN,
     L_OURS,
     L_PARKED,
@@ -103,5 +104,5 @@ def detached(tables: Tables, lane: int) -> None:
     row = tables.lanes[lane]
     tables.conns[row[L_CONN], C_PARKED] -= row[L_PARKED]
     row[L_HANDLE] = -1
-    for column in (L_COUNT, L_CREDIT, L_FLOW, L_OPEN, L_PENDING, L_RUNS, L_PARKED):
+    for column in (L_COUNT, L_CREDIT, L_FLOW, L_OPEN, L_PENDING, L_RUNS, L_PARKED, L_OFFSET):
         row[column] = 0

@@ -91,32 +91,41 @@ def _state(
 
 
 @kernel_part
-def _frame(buf: Bytes, at: int, max_frame: int) -> tuple[int, int, int]:
-    """Read a frame's header of 8 bytes: (size or an error, offset of its body, type)."""
-    size = get32(buf, at)
-    offset = get8(buf, at + 4) * 4
-    kind = get8(buf, at + 5)
-    if size == PROTOCOL_WORD:
-        return 8, 8, HEADER
-    if size < 8 or size > max_frame:
-        return E_FRAME_SIZE, 0, 0
-    if offset < 8 or offset > size:
-        return E_FRAME_OFFSET, 0, 0
-    if kind > 1:
-        return E_FRAME_TYPE, 0, 0
-    return size, at + offset, 0 if kind == 0 else CONTROL
-
-
-@kernel_part
-def _code(buf: Bytes, at: int, end: int, frame_end: int) -> tuple[int, int]:
-    """Read a performative's descriptor: (its number or a status, next offset)."""
-    limit = min(end, frame_end)
+def _code(buf: Bytes, at: int, end: int, stop: int) -> tuple[int, int]:
+    """Read the descriptor of a performative whose frame ends at `stop`: (its number or a status, next offset)."""
+    limit = min(end, stop)
     if at < limit and get8(buf, at) != 0x00:
         return E_PERFORMATIVE, at
     code, after = descriptor(buf, at + 1, limit)
-    if after == NEED and frame_end > end:
+    if after == NEED and stop > end:
         return NEED, at
     return code if after >= 0 and OPEN <= code <= CLOSE else E_PERFORMATIVE, after
+
+
+@kernel_part
+def _frame(buf: Bytes, at: int, end: int, most: int) -> tuple[int, int, int]:
+    """Read a frame's header: (what it holds or a status, offset behind what was read, offset of its end).
+
+    It holds nothing (0), a performative of the hot kind by its number, something for
+    `CONTROL`, or it is a protocol `HEADER`.
+    """
+    if end - at < 8:
+        return NEED, at, at
+    size = get32(buf, at)
+    if size == PROTOCOL_WORD:
+        return HEADER, at, at + 8
+    if size < 8 or size > most:
+        return E_FRAME_SIZE, at, at
+    body = at + 4 * get8(buf, at + 4)
+    if body < at + 8 or body > at + size:
+        return E_FRAME_OFFSET, at, at
+    kind = get8(buf, at + 5)
+    if kind > 1:
+        return E_FRAME_TYPE, at, at
+    if kind == 1 or body == at + size:
+        return CONTROL if kind == 1 else 0, body, at + size
+    code, after = _code(buf, body, end, at + size)
+    return CONTROL if code > DISPOSITION or 0 <= code < FLOW else code, after, at + size
 
 
 @kernel_entry
@@ -135,27 +144,15 @@ def scan(
     settlements: Int64,
     tally: Int64,
 ) -> tuple[int, int, int]:
-    """Read the bytes [start, end) of a connection.
+    """Read the bytes [start, end) of a connection, which came at `now_ns`.
 
-    Args:
-        buf: a writable buffer; nothing outside of [start, end) is read.
-        start: first byte not yet read.
-        end: the offset behind the last byte that has come.
-        now_ns: when they came.
-        conns: see `Tables`, as are lanes, scratch, rings and runs.
-        conn: row of the connection.
-        lanes: its links and those of others.
-        scratch: unfinished heads of sections.
-        rings: messages sent.
-        runs: acknowledgements to write.
-        deliveries: int64[7, n], filled from column `tally[T_DELIVERIES]` on.
-        settlements: int64[4, n], filled from column `tally[T_SETTLEMENTS]` on.
-        tally: int64[TALLIES], counted up.
+    Rows are added to `deliveries`, int64[7, n], and `settlements`, int64[4, n], at the
+    columns that `tally` tells, which is counted up. The other arrays are `Tables`. The
+    buffer must be writable; nothing outside of [start, end) is read.
 
     Returns:
-        (status, at, stop): everything before `at` is consumed. A protocol error's frame
-        begins at `at`, or its payload went wrong there; the connection cannot be read on.
-        After `CONTROL` and `HEADER` the caller reads on at `stop`.
+        (status, at, stop): everything before `at` is consumed. After `CONTROL` and `HEADER`
+        the caller reads on at `stop`, after a protocol error no more.
     """
     fields = conns[conn, C_FIELDS:]
     at = start
@@ -171,31 +168,24 @@ def scan(
             if status < 0:
                 return DONE if status == NEED else status, at, at
             continue
-        if end - at < 8:
-            return DONE, at, at
-        size, body, kind = _frame(buf, at, conns[conn, C_MAX_IN])
-        if size < 0:
-            return size, at, at
-        stop = at + size
-        code, after = (kind, body) if kind != 0 or body == stop else _code(buf, body, end, stop)
+        code, after, stop = _frame(buf, at, end, conns[conn, C_MAX_IN])
         if code == TRANSFER:
             status = take_transfer(buf, at, after, end, stop, conns, conn, lanes, tally, fields)
             if status < 0:
                 return DONE if status == NEED else status, at, at
             at = status
-        elif code < 0:
-            return DONE if code == NEED else code, at, at
-        elif stop > end:
-            return DONE, at, at
-        elif code == 0:
-            tally[T_HEARTBEATS] += 1
-            at = stop
-        elif code == HEADER:
-            return HEADER, at, stop
-        elif code != FLOW and code != DISPOSITION:
-            return CONTROL, at, stop
+        elif code < 0 or stop > end:
+            return DONE if code >= NEED else code, at, at
+        elif code == CONTROL or code == HEADER:
+            return code, at, stop
         else:
-            status = _state(buf, at, after, stop, code, now_ns, conns, conn, lanes, rings, settlements, tally, fields)
+            status = DONE
+            if code == 0:
+                tally[T_HEARTBEATS] += 1
+            else:
+                status = _state(
+                    buf, at, after, stop, code, now_ns, conns, conn, lanes, rings, settlements, tally, fields
+                )
             if status != DONE:
                 return status, at, at
             at = stop

@@ -61,7 +61,7 @@ def lane_of(conns: Int64, conn: int, lanes: Int64, handle: int) -> int:
     """Return the lane that the peer knows by a handle, or an error."""
     first, count = conns[conn, C_LANE0], conns[conn, C_LANES]
     if handle < count and lanes[first + handle, L_HANDLE] == handle:
-        return first + handle
+        return int(first + handle)
     for lane in range(first, first + count):
         if lanes[lane, L_HANDLE] == handle:
             return lane
@@ -120,9 +120,9 @@ def settle(
     if begin >= end:
         return DONE
     start = (oldest + begin) & MASK32
-    if settled != 1 and conns[conn, C_OWED] > 0:
-        if start != (conns[conn, C_OWED_FIRST] + conns[conn, C_OWED]) & MASK32:
-            return ANSWER
+    follows = start == (conns[conn, C_OWED_FIRST] + conns[conn, C_OWED]) & MASK32
+    if settled != 1 and conns[conn, C_OWED] > 0 and not follows:
+        return ANSWER
     row = tally[T_SETTLEMENTS]
     capacity = settlements.shape[1]
     first_lane = conns[conn, C_LANE0] - 1

@@ -58,21 +58,21 @@ for _row, _name in enumerate(NAMES):
 @kernel_part
 def get8(buf: Bytes, at: int) -> int:
     """Return a byte."""
-    return np.int64(buf[np.uint64(at)])
+    return int(np.int64(buf[np.uint64(at)]))
 
 
 @kernel_part
 def get16(buf: Bytes, at: int) -> int:
     """Return a big-endian uint16."""
     first = np.uint64(at)
-    return np.int64(buf[first]) << 8 | np.int64(buf[first + _1])
+    return int(np.int64(buf[first]) << 8 | np.int64(buf[first + _1]))
 
 
 @kernel_part
 def get32(buf: Bytes, at: int) -> int:
     """Return a big-endian uint32."""
     first = np.uint64(at)
-    return (
+    return int(
         np.int64(buf[first]) << 24
         | np.int64(buf[first + _1]) << 16
         | np.int64(buf[first + _2]) << 8
@@ -84,7 +84,7 @@ def get32(buf: Bytes, at: int) -> int:
 def get64(buf: Bytes, at: int) -> int:
     """Return a little-endian int64, as a stamp has it."""
     first = np.uint64(at)
-    return (
+    return int(
         np.int64(buf[first])
         | np.int64(buf[first + _1]) << 8
         | np.int64(buf[first + _2]) << 16

@@ -4,7 +4,7 @@ It surrounds what it feeds with canary bytes, its rows with rows of others, and 
 buffers small where a test asks for it, so that every pause of the codec occurs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -106,7 +106,11 @@ class Client:
         opened(self.tables, CONN, Open("peer", peer_frame))
         begun(self.tables, CONN, Begin(0, 0, 0, window, 0x7FFFFFFF))
         for lane in range(self.senders + self.receivers):
-            attached(self.tables, self.lane0 + lane, Attach(f"l{lane}", lane, lane < self.senders, True, True))
+            attached(
+                self.tables,
+                self.lane0 + lane,
+                Attach(f"l{lane}", lane, lane < self.senders, has_source=True, has_target=True),
+            )
             self.lane(lane)[x.L_CREDIT] = credit if lane < self.senders else self.lane(lane)[x.L_PREFETCH]
         self.conn[x.C_DUE] = 0
 
@@ -150,6 +154,15 @@ class Client:
         self.rest = bytes(buffer[at:end])
         if answers and self.conn[x.C_DUE]:
             self.answer()
+
+    def feed_all(self, parts: Iterable[bytes]) -> None:
+        """Take bytes from the peer piece by piece.
+
+        Raises:
+            ProtocolError: they are wrong.
+        """
+        for part in parts:
+            self.feed(part)
 
     def answer(self, *, flush: bool = False) -> None:
         """Write what is owed to the peer."""
@@ -247,7 +260,7 @@ class Client:
             (self._deliveries, x.T_DELIVERIES, self.deliveries),
             (self._settlements, x.T_SETTLEMENTS, self.settlements),
         ):
-            rows += map(tuple, table[:, : self.tally[column]].T.tolist())
+            rows.extend(map(tuple, table[:, : self.tally[column]].T.tolist()))
             self.tally[column] = 0
 
     def _control(self, control: Control) -> None:

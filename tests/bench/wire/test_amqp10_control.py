@@ -12,7 +12,8 @@ from bench.wire import amqp10_control as c
 from bench.wire import amqp10_frames as f
 from bench.wire import amqp10_layout as x
 from bench.wire import amqp10_values as v
-from tests.bench.wire.amqp10_client import GUARDS, Client
+from bench.wire.amqp10_frames import control_frame as frame
+from tests.bench.wire.amqp10_client import Client
 from tests.bench.wire.amqp10_proton import ProtonPeer, exchange
 
 
@@ -95,12 +96,6 @@ def test_each_frame_of_the_peer_is_taken_apart() -> None:
     assert isinstance(closed, c.Close)
     assert str(closed.condition) == "amqp:connection:forced: maintenance"
     peer.close()
-
-
-def frame(code: int, *fields: bytes, kind: int = 0, channel: int = 0) -> bytes:
-    """Return a frame of a performative."""
-    body = v.described(code, v.listed(*fields))
-    return (8 + len(body)).to_bytes(4, "big") + bytes((2, kind)) + channel.to_bytes(2, "big") + body
 
 
 def test_sasl_is_understood() -> None:
@@ -222,7 +217,9 @@ def test_every_fixed_type_is_decoded() -> None:
         (b"\x71\xff\xff\xff\xff", -1), (b"\x72\x3f\x80\x00\x00", 1.0), (b"\x73\x00\x00\x00\x41", "A"),
         (b"\x74abcd", b"abcd"), (b"\x80" + bytes(7) + b"\x05", 5), (b"\x81" + b"\xff" * 8, -1),
         (b"\x82\x3f\xf0" + bytes(6), 1.0), (b"\x83" + bytes(8), 0), (b"\x84abcdefgh", b"abcdefgh"),
-        (b"\x94" + bytes(16), bytes(16)), (b"\x98" + bytes(16), bytes(16)), (b"\x44", 0), (b"\x53\x07", 7), (b"\x50\x07", 7),
+        (b"\x94" + bytes(16), bytes(16)), (b"\x98" + bytes(16), bytes(16)), (b"\x44", 0),
+        (b"\x53\x07", 7),
+        (b"\x50\x07", 7),
         (b"\xe0\x08\x02\x00\xa3\x01d\x52\x01\x02", [v.Described("d", 1), v.Described("d", 2)]),
     ):  # fmt: skip
         assert v.decode(data, 0, len(data)) == (value, len(data))

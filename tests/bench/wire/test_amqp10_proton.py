@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import cproton as pn
@@ -101,7 +102,7 @@ def test_proton_sends_and_we_receive(
             data = encoded(body, fields, inferred=inferred)
             tag = seq.to_bytes(4, "big")
             cuts = [len(data) * n // count for n in range(count + 1)]
-            parts = [data[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+            parts = [data[a:b] for a, b in pairwise(cuts)]
             delivery = peer.deliver(f"r{link}", tag, parts, settled=settled)
             for number, part in enumerate(parts[1:]):
                 exchange(client, peer, step)

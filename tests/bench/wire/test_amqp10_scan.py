@@ -91,7 +91,7 @@ def test_any_legal_stream_is_understood(stream: Stream, cuts: list[int], rows: i
     assert client.others_untouched()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(stream=streams())
 def test_every_byte_boundary_gives_the_same(stream: Stream) -> None:
     """A stream cut in two anywhere, and one that comes byte by byte, ends in the same state."""
@@ -193,8 +193,7 @@ def test_wrong_bytes_are_a_protocol_error(name: str, step: int) -> None:
     client.tables.lanes[client.lane0 + 1, (x.L_HANDLE, x.L_SENDS)] = 2, 1
     client.feed(delivered(DATA))
     with pytest.raises(ProtocolError) as caught:
-        for at in range(0, len(data), step):
-            client.feed(data[at : at + step])
+        client.feed_all(pieces(data, list(range(0, len(data), step))))
     assert caught.value.status == status
     assert client.deliveries == []
     assert client.others_untouched()

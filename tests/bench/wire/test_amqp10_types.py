@@ -53,20 +53,15 @@ def twin(buf: bytes, at: int, stop: int, count: int) -> list[int] | None:
 def _field(kind: int, form: int, value: Any) -> int:
     if value is None:
         return t.NULL
-    if kind == t.UINT and form in {0x43, 0x52, 0x70}:
-        return int(value)
-    if kind == t.BOOLEAN and isinstance(value, bool):
-        return int(value)
-    if kind == t.UBYTE and form == 0x50:
-        return int(value)
-    if kind == t.BINARY and isinstance(value, bytes) and form in {0xA0, 0xB0}:
-        return len(value)
+    if kind == t.ANY:
+        return 0
+    fits = {t.UINT: (0x43, 0x52, 0x70), t.BOOLEAN: (0x41, 0x42, 0x56), t.UBYTE: (0x50,), t.BINARY: (0xA0, 0xB0)}
     if kind == t.STATE and isinstance(value, Described):
         named = value.descriptor
         return int(x.NAMES.get(named, 0) if isinstance(named, str) else named)
-    if kind == t.ANY:
-        return 0
-    raise WireError
+    if form not in fits.get(kind, ()):
+        raise WireError
+    return len(value) if kind == t.BINARY else int(value)
 
 
 VALUES = st.one_of(
