@@ -41,20 +41,18 @@ from bench.wire.amqp10_layout import (
     RUN_BITS,
     T_ACKS,
     T_CREDITS,
-    Bytes,
-    Int64,
 )
-from bench.wire.amqp10_types import put32
+from bench.wire.octets import Int64, Octets, put32
 
 ANSWER_ROOM = 64
-"""Bytes that the longest frame written here may take. An empty buffer of `answer` needs so
+"""Octets that the longest frame written here may take. An empty buffer of `answer` needs so
 many for each entry of a lane's run list."""
 
 OUT_WINDOW = 0x7FFFFFFF
 """Our outgoing-window: we promise nothing about it."""
 
 
-def _frame(code: int, fields: bytes, count: int) -> Bytes:
+def _frame(code: int, fields: bytes, count: int) -> Octets:
     """Return a frame of a performative with a list8."""
     body = bytes((0x00, 0x53, code, 0xC0, len(fields) + 1, count)) + fields
     return np.frombuffer((8 + len(body)).to_bytes(4, "big") + b"\x02\0\0\0" + body, np.uint8)
@@ -74,7 +72,7 @@ _UINTS, _DRAIN = 15, 50
 
 
 @kernel_aside
-def _disposition(out: Bytes, at: int, template: Bytes, first: int, count: int) -> int:
+def _disposition(out: Octets, at: int, template: Octets, first: int, count: int) -> int:
     """Write that a range is settled; return the offset behind."""
     for byte in range(len(template)):
         out[np.uint64(at + byte)] = template[byte]
@@ -84,7 +82,7 @@ def _disposition(out: Bytes, at: int, template: Bytes, first: int, count: int) -
 
 
 @kernel_aside
-def _flow(out: Bytes, at: int, template: Bytes, conns: Int64, conn: int, lanes: Int64, lane: int) -> int:
+def _flow(out: Octets, at: int, template: Octets, conns: Int64, conn: int, lanes: Int64, lane: int) -> int:
     """Write the session's state and, with the longer template, a link's; the window is restored."""
     conns[conn, C_IN_WINDOW] = conns[conn, C_IN_SIZE]
     for byte in range(len(template)):
@@ -105,7 +103,7 @@ def _flow(out: Bytes, at: int, template: Bytes, conns: Int64, conn: int, lanes: 
 
 @kernel_aside
 def _lane(
-    out: Bytes, at: int, conns: Int64, conn: int, lanes: Int64, lane: int, runs: Int64, tally: Int64, flush: int
+    out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, lane: int, runs: Int64, tally: Int64, flush: int
 ) -> int:
     """Write what one lane owes; return the offset behind, or -1 - offset where there is no more room."""
     pending, count = lanes[lane, L_PENDING], lanes[lane, L_RUNS]
@@ -133,7 +131,7 @@ def _lane(
 
 
 @kernel_entry
-def answer(out: Bytes, at: int, conns: Int64, conn: int, lanes: Int64, runs: Int64, tally: Int64, flush: int) -> int:
+def answer(out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, runs: Int64, tally: Int64, flush: int) -> int:
     """Write what a connection owes its peer.
 
     Args:

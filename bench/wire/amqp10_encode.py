@@ -9,7 +9,6 @@ connection's socket takes, is not known here.
 import numpy as np
 
 from bench.kernels import kernel_aside, kernel_entry, kernel_part
-from bench.stamp import MAGIC
 from bench.wire.amqp10_layout import (
     C_DELIVERY,
     C_LANE0,
@@ -36,22 +35,12 @@ from bench.wire.amqp10_layout import (
     L_TICKET,
     MASK32,
     SEQ_BITS,
-    Bytes,
-    Int64,
 )
 from bench.wire.amqp10_settle import find_oldest
-from bench.wire.amqp10_types import copy, put8, put32, put64
+from bench.wire.octets import Int64, Octets, copy, put32, write_stamp
 
 _HANDLE, _DELIVERY, _TAG, _SETTLED, _MORE = 15, 20, 26, 31, 32
 _TRUE, _FALSE = 0x41, 0x42
-
-
-@kernel_part
-def _stamp(out: Bytes, at: int, producer: int, seq: int, intended_ns: int, sent_ns: int) -> None:
-    put64(out, at, producer << 32 | MAGIC)
-    put64(out, at + 8, seq)
-    put64(out, at + 16, intended_ns)
-    put64(out, at + 24, sent_ns)
 
 
 @kernel_part
@@ -71,7 +60,7 @@ def _begin(conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64, seq: 
 
 @kernel_aside
 def _put_frame(
-    out: Bytes, at: int, template: Bytes, first: int, size: int, lanes: Int64, lane: int, delivery: int
+    out: Octets, at: int, template: Octets, first: int, size: int, lanes: Int64, lane: int, delivery: int
 ) -> int:
     """Write one frame with the payload bytes [first, first + size) of the template."""
     for byte in range(HEAD):
@@ -80,8 +69,8 @@ def _put_frame(
     put32(out, at + _HANDLE, lanes[lane, L_OURS])
     put32(out, at + _DELIVERY, delivery)
     put32(out, at + _TAG, delivery)
-    put8(out, at + _SETTLED, _FALSE if lanes[lane, L_LIMIT] > 0 else _TRUE)
-    put8(out, at + _MORE, _TRUE if HEAD + first + size < len(template) else _FALSE)
+    out[np.uint64(at + _SETTLED)] = _FALSE if lanes[lane, L_LIMIT] > 0 else _TRUE
+    out[np.uint64(at + _MORE)] = _TRUE if HEAD + first + size < len(template) else _FALSE
     copy(out, at + HEAD, template, HEAD + first, size)
     return at + HEAD + size
 
@@ -108,7 +97,7 @@ def _ring_full(conns: Int64, conn: int, rings: Int64) -> bool:
 
 @kernel_aside
 def _continue(
-    out: Bytes, at: int, template: Bytes, stamp: int, conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64
+    out: Octets, at: int, template: Octets, stamp: int, conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64
 ) -> int:
     """Write frames of a parked message; return the offset behind the last.
 
@@ -127,7 +116,7 @@ def _continue(
             lanes[lane, L_SENT_ID] = _begin(conns, conn, lanes, lane, rings, lanes[lane, L_SEQ])
         after = _put_frame(out, at, template, offset, size, lanes, lane, lanes[lane, L_SENT_ID])
         if offset == 0:
-            _stamp(
+            write_stamp(
                 out,
                 at + stamp,
                 lanes[lane, L_PRODUCER],
@@ -148,7 +137,7 @@ def _continue(
 
 @kernel_entry
 def resume(
-    out: Bytes, at: int, template: Bytes, stamp: int, conns: Int64, conn: int, lanes: Int64, rings: Int64
+    out: Octets, at: int, template: Octets, stamp: int, conns: Int64, conn: int, lanes: Int64, rings: Int64
 ) -> int:
     """Go on with parked messages, oldest first, as far as window, credit and buffer allow.
 
@@ -182,9 +171,9 @@ def resume(
 
 @kernel_entry
 def encode(
-    out: Bytes,
+    out: Octets,
     at: int,
-    template: Bytes,
+    template: Octets,
     stamp: int,
     conns: Int64,
     conn: int,
@@ -232,7 +221,7 @@ def encode(
         if whole and conns[conn, C_PARKED] == 0 and conns[conn, C_OUT_WINDOW] > 0:
             delivery = _begin(conns, conn, lanes, row, rings, seq[taken])
             after = _put_frame(out, at, template, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
-            _stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], intended_ns[taken], sent_ns)
+            write_stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], intended_ns[taken], sent_ns)
             at = after
             conns[conn, C_OUT_WINDOW] -= 1
             conns[conn, C_NEXT_OUT] = (conns[conn, C_NEXT_OUT] + 1) & MASK32

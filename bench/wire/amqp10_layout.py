@@ -9,12 +9,9 @@ here.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.drivers.base import Outcome
-
-Bytes = NDArray[np.uint8]
-Int64 = NDArray[np.int64]
+from bench.wire.octets import STAMP, Int64, Octets
 
 MASK32 = 0xFFFFFFFF
 HALF32 = 0x80000000
@@ -84,9 +81,9 @@ L_CONN = 31  # row of its connection
 L_DRAINED = 32  # 1 = credit was used up on demand, which the flow that is due must say
 LANE_FIELDS = 33
 
-# Cells of `tally`; the first two are the rows filled in `deliveries` and `settlements`.
-T_DELIVERIES = 0
-T_SETTLEMENTS = 1
+# Cells of `tally`; the first two are the rows filled in `settlements` and `deliveries`.
+T_SETTLEMENTS = 0
+T_DELIVERIES = 1
 T_FOREIGN = 2  # bodies without our stamp
 T_HEARTBEATS = 3  # empty frames
 T_FLOWS = 4  # flow frames from the peer
@@ -178,14 +175,14 @@ NAMES = {
 CONFIRMED, REFUSED, RETURNED = int(Outcome.CONFIRMED), int(Outcome.REFUSED), int(Outcome.RETURNED)
 
 HEAD = 33
-"""Bytes of a transfer frame of ours before its payload."""
+"""Octets of a transfer frame of ours before its payload."""
 
 SMALLEST_FRAME = 512
 """No peer may ask for smaller frames (2.7.1)."""
 
-STAMP_SIZE = 32
+STAMP_SIZE = STAMP
 HEAD_SIZE = 64
-"""Bytes of `scratch` for a section's head; the longest legal one, with its descriptor in
+"""Octets of `scratch` for a section's head; the longest legal one, with its descriptor in
 words and a header section's list, has 47. The stamp of a body in pieces follows it."""
 SCRATCH = HEAD_SIZE + STAMP_SIZE
 
@@ -209,7 +206,7 @@ class Tables(NamedTuple):
 
     conns: Int64
     lanes: Int64
-    scratch: Bytes
+    scratch: Octets
     rings: Int64
     runs: Int64
 

@@ -35,27 +35,26 @@ from bench.wire.amqp10_layout import (
     S_SEQUENCE,
     S_VALUE,
     STAMP_SIZE,
-    Bytes,
-    Int64,
 )
-from bench.wire.amqp10_types import BOOLEAN, UBYTE, UINT, copy, descriptor, get8, get32, get64, list_at, read_fields
+from bench.wire.amqp10_types import BOOLEAN, UBYTE, UINT, descriptor, list_at, read_fields
+from bench.wire.octets import Int64, Octets, copy, get32, get_little64, octet
 
 _HEADER = np.array((BOOLEAN, UBYTE, UINT, BOOLEAN, UINT), np.int64)
 _FIRST_ACQUIRER, _DELIVERY_COUNT = 3, 4
 _HEADER_MAX = 4 + 2 + 2 + 5 + 2 + 5
-"""Bytes behind the size of the longest legal header section, of which 4 are the count."""
+"""Octets behind the size of the longest legal header section, of which 4 are the count."""
 
 
 @kernel_part
-def _read_stamp(buf: Bytes, at: int, lanes: Int64, lane: int) -> None:
+def _read_stamp(buf: Octets, at: int, lanes: Int64, lane: int) -> None:
     """Keep the fields of a stamp that lies wholly at `at`, where it is one."""
-    word = get64(buf, at)
+    word = get_little64(buf, at)
     if word & MASK32 == MAGIC:
         lanes[lane, L_OURS_STAMP] = 1
         lanes[lane, L_PRODUCER] = word >> 32 & MASK32
-        lanes[lane, L_SEQ] = get64(buf, at + 8)
-        lanes[lane, L_INTENDED] = get64(buf, at + 16)
-        lanes[lane, L_SENT] = get64(buf, at + 24)
+        lanes[lane, L_SEQ] = get_little64(buf, at + 8)
+        lanes[lane, L_INTENDED] = get_little64(buf, at + 16)
+        lanes[lane, L_SENT] = get_little64(buf, at + 24)
 
 
 @kernel_part
@@ -67,7 +66,7 @@ def end_message(lanes: Int64, lane: int) -> int:
 
 
 @kernel_part
-def _head(buf: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
+def _head(buf: Octets, at: int, end: int) -> tuple[int, int, int, int]:
     """Read a section's head: (descriptor, its value's constructor, size, next offset or status).
 
     The size is that of the bytes behind the head; -1 stands for a value that has none. A
@@ -75,7 +74,7 @@ def _head(buf: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
     """
     if at >= end:
         return 0, 0, 0, NEED
-    if get8(buf, at) != 0x00:
+    if octet(buf, at) != 0x00:
         return 0, 0, 0, E_SECTION
     code, at = descriptor(buf, at + 1, end)
     if at < 0:
@@ -84,13 +83,13 @@ def _head(buf: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
         return 0, 0, 0, E_SECTION
     if at >= end:
         return 0, 0, 0, NEED
-    form = get8(buf, at)
+    form = octet(buf, at)
     kind = form >> 4
     size = -1
     if kind == 0xA or kind == 0xC:
         if at + 2 > end:
             return 0, 0, 0, NEED
-        size, at = get8(buf, at + 1), at + 2
+        size, at = octet(buf, at + 1), at + 2
     elif kind == 0xB or kind == 0xD:
         if at + 5 > end:
             return 0, 0, 0, NEED
@@ -135,7 +134,7 @@ def _enter(lanes: Int64, lane: int, code: int, form: int, size: int) -> int:
 
 
 @kernel_aside
-def _header(buf: Bytes, at: int, stop: int, lanes: Int64, lane: int, fields: Int64) -> int:
+def _header(buf: Octets, at: int, stop: int, lanes: Int64, lane: int, fields: Int64) -> int:
     """Read the list of a header section, which ends at `stop`; return 0 or an error."""
     count, first, last = list_at(buf, at, stop)
     if last != stop or read_fields(buf, first, stop, count, _HEADER, fields) < 0:
@@ -147,7 +146,7 @@ def _header(buf: Bytes, at: int, stop: int, lanes: Int64, lane: int, fields: Int
 
 
 @kernel_part
-def _section(buf: Bytes, at: int, end: int, lanes: Int64, lane: int, fields: Int64) -> int:
+def _section(buf: Octets, at: int, end: int, lanes: Int64, lane: int, fields: Int64) -> int:
     """Begin the section at `at`; return the offset behind its head, or a status."""
     code, form, size, stop = _head(buf, at, end)
     if stop < 0:
@@ -165,7 +164,7 @@ def _section(buf: Bytes, at: int, end: int, lanes: Int64, lane: int, fields: Int
 
 
 @kernel_aside
-def _split_stamp(buf: Bytes, at: int, size: int, lanes: Int64, lane: int, own: Bytes) -> None:
+def _split_stamp(buf: Octets, at: int, size: int, lanes: Int64, lane: int, own: Octets) -> None:
     """Gather the first 32 bytes of a body that come in pieces."""
     have = lanes[lane, L_BODY]
     more = min(size, STAMP_SIZE - have)
@@ -176,7 +175,7 @@ def _split_stamp(buf: Bytes, at: int, size: int, lanes: Int64, lane: int, own: B
 
 
 @kernel_part
-def take_payload(buf: Bytes, at: int, stop: int, lanes: Int64, lane: int, scratch: Bytes, fields: Int64) -> int:
+def take_payload(buf: Octets, at: int, stop: int, lanes: Int64, lane: int, scratch: Octets, fields: Int64) -> int:
     """Take the bytes [at, stop) of a message; return 0 or an error."""
     own = scratch[lane]
     while at < stop:
@@ -199,7 +198,7 @@ def take_payload(buf: Bytes, at: int, stop: int, lanes: Int64, lane: int, scratc
             # A head that comes in pieces is gathered byte by byte until it is whole.
             if fill == HEAD_SIZE:
                 return E_SECTION
-            own[np.uint64(fill)] = get8(buf, at)
+            own[np.uint64(fill)] = octet(buf, at)
             source, first, last = own, fill - fill, fill + 1
         after = _section(source, first, last, lanes, lane, fields)
         if after == NEED:

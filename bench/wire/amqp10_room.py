@@ -22,9 +22,8 @@ from bench.wire.amqp10_layout import (
     L_LIMIT,
     MASK32,
     TRANSFER,
-    Bytes,
-    Int64,
 )
+from bench.wire.octets import Int64, Octets
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Template:
         stamp: where the body begins in it.
     """
 
-    frame: Bytes
+    frame: Octets
     stamp: int
 
 

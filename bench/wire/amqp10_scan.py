@@ -36,8 +36,6 @@ from bench.wire.amqp10_layout import (
     T_FLOWS,
     T_HEARTBEATS,
     TRANSFER,
-    Bytes,
-    Int64,
 )
 from bench.wire.amqp10_settle import (
     DISPOSITION_SCHEMA,
@@ -50,17 +48,13 @@ from bench.wire.amqp10_transfer import (
     take_frame_payload,
     take_transfer,
 )
-from bench.wire.amqp10_types import (
-    descriptor,
-    get8,
-    get16,
-    get32,
-)
+from bench.wire.amqp10_types import descriptor
+from bench.wire.octets import Int64, Octets, get16, get32, octet
 
 
 @kernel_part
 def _state(
-    buf: Bytes,
+    buf: Octets,
     at: int,
     after: int,
     stop: int,
@@ -91,10 +85,10 @@ def _state(
 
 
 @kernel_part
-def _code(buf: Bytes, at: int, end: int, stop: int) -> tuple[int, int]:
+def _code(buf: Octets, at: int, end: int, stop: int) -> tuple[int, int]:
     """Read the descriptor of a performative whose frame ends at `stop`: (its number or a status, next offset)."""
     limit = min(end, stop)
-    if at < limit and get8(buf, at) != 0x00:
+    if at < limit and octet(buf, at) != 0x00:
         return E_PERFORMATIVE, at
     code, after = descriptor(buf, at + 1, limit)
     if after == NEED and stop > end:
@@ -103,7 +97,7 @@ def _code(buf: Bytes, at: int, end: int, stop: int) -> tuple[int, int]:
 
 
 @kernel_part
-def _frame(buf: Bytes, at: int, end: int, most: int) -> tuple[int, int, int]:
+def _frame(buf: Octets, at: int, end: int, most: int) -> tuple[int, int, int]:
     """Read a frame's header: (what it holds or a status, offset behind what was read, offset of its end).
 
     It holds nothing (0), a performative of the hot kind by its number, something for
@@ -116,10 +110,10 @@ def _frame(buf: Bytes, at: int, end: int, most: int) -> tuple[int, int, int]:
         return HEADER, at, at + 8
     if size < 8 or size > most:
         return E_FRAME_SIZE, at, at
-    body = at + 4 * get8(buf, at + 4)
+    body = at + 4 * octet(buf, at + 4)
     if body < at + 8 or body > at + size:
         return E_FRAME_OFFSET, at, at
-    kind = get8(buf, at + 5)
+    kind = octet(buf, at + 5)
     if kind > 1:
         return E_FRAME_TYPE, at, at
     if kind == 1 or body == at + size:
@@ -130,14 +124,14 @@ def _frame(buf: Bytes, at: int, end: int, most: int) -> tuple[int, int, int]:
 
 @kernel_entry
 def scan(
-    buf: Bytes,
+    buf: Octets,
     start: int,
     end: int,
     now_ns: int,
     conns: Int64,
     conn: int,
     lanes: Int64,
-    scratch: Bytes,
+    scratch: Octets,
     rings: Int64,
     runs: Int64,
     deliveries: Int64,

@@ -48,9 +48,9 @@ from bench.wire.amqp10_layout import (
     ROWS_FULL,
     SEQ_BITS,
     T_SETTLEMENTS,
-    Int64,
 )
 from bench.wire.amqp10_types import ANY, BOOLEAN, NULL, STATE, UINT, ahead
+from bench.wire.octets import Int64
 
 FLOW_SCHEMA = np.array((UINT, UINT, UINT, UINT, UINT, UINT, UINT, UINT, BOOLEAN, BOOLEAN, ANY), np.int64)
 DISPOSITION_SCHEMA = np.array((BOOLEAN, UINT, UINT, BOOLEAN, STATE, BOOLEAN), np.int64)

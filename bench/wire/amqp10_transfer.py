@@ -52,8 +52,6 @@ from bench.wire.amqp10_layout import (
     T_DELIVERIES,
     T_FOREIGN,
     T_UNASKED,
-    Bytes,
-    Int64,
 )
 from bench.wire.amqp10_message import (
     end_message,
@@ -62,17 +60,8 @@ from bench.wire.amqp10_message import (
 from bench.wire.amqp10_settle import (
     lane_of,
 )
-from bench.wire.amqp10_types import (
-    BINARY,
-    BOOLEAN,
-    NULL,
-    STATE,
-    UBYTE,
-    UINT,
-    get16,
-    list_at,
-    read_fields,
-)
+from bench.wire.amqp10_types import BINARY, BOOLEAN, NULL, STATE, UBYTE, UINT, list_at, read_fields
+from bench.wire.octets import Int64, Octets, get16
 
 TRANSFER_SCHEMA = np.array(
     (UINT, UINT, BINARY, UINT, BOOLEAN, BOOLEAN, UBYTE, STATE, BOOLEAN, BOOLEAN, BOOLEAN), np.int64
@@ -175,7 +164,7 @@ def _begin_transfer(fields: Int64, conns: Int64, conn: int, lanes: Int64, lane: 
 
 
 @kernel_part
-def performative(buf: Bytes, at: int, end: int, frame_end: int, schema: Int64, fields: Int64) -> int:
+def performative(buf: Octets, at: int, end: int, frame_end: int, schema: Int64, fields: Int64) -> int:
     """Read the list of a performative; return the offset behind it, or a status."""
     count, first, stop = list_at(buf, at, min(end, frame_end))
     if stop > frame_end or (stop == NEED and frame_end <= end):
@@ -190,7 +179,7 @@ def performative(buf: Bytes, at: int, end: int, frame_end: int, schema: Int64, f
 
 @kernel_part
 def take_transfer(
-    buf: Bytes,
+    buf: Octets,
     at: int,
     after: int,
     end: int,
@@ -228,14 +217,14 @@ def take_transfer(
 
 @kernel_part
 def take_frame_payload(
-    buf: Bytes,
+    buf: Octets,
     at: int,
     end: int,
     now_ns: int,
     conns: Int64,
     conn: int,
     lanes: Int64,
-    scratch: Bytes,
+    scratch: Octets,
     runs: Int64,
     deliveries: Int64,
     tally: Int64,

@@ -17,9 +17,8 @@ from bench.wire.amqp10_layout import (
     MASK32,
     NAMES,
     NEED,
-    Bytes,
-    Int64,
 )
+from bench.wire.octets import Int64, Octets, get32, octet
 
 ANY, UINT, BOOLEAN, UBYTE, BINARY, STATE = 0, 1, 2, 3, 4, 5
 """Types of fields, as schemas have them."""
@@ -41,9 +40,6 @@ _VALUES[0x40], _VALUES[0x41] = NULL, 1
 # By constructor: type of field, bytes of a value of fixed width or of a size (-1 where there
 # is no such constructor), and the value of a constructor without bytes.
 
-_1, _2, _3, _4, _5, _6, _7 = (np.uint64(offset) for offset in range(1, 8))
-# Indices are unsigned: Numba checks signed ones for being negative, a byte at a time.
-
 UNKNOWN = 0
 """Descriptor that is none of the standard's."""
 
@@ -56,97 +52,18 @@ for _row, _name in enumerate(NAMES):
 
 
 @kernel_part
-def get8(buf: Bytes, at: int) -> int:
-    """Return a byte."""
-    return int(np.int64(buf[np.uint64(at)]))
-
-
-@kernel_part
-def get16(buf: Bytes, at: int) -> int:
-    """Return a big-endian uint16."""
-    first = np.uint64(at)
-    return int(np.int64(buf[first]) << 8 | np.int64(buf[first + _1]))
-
-
-@kernel_part
-def get32(buf: Bytes, at: int) -> int:
-    """Return a big-endian uint32."""
-    first = np.uint64(at)
-    return int(
-        np.int64(buf[first]) << 24
-        | np.int64(buf[first + _1]) << 16
-        | np.int64(buf[first + _2]) << 8
-        | np.int64(buf[first + _3])
-    )
-
-
-@kernel_part
-def get64(buf: Bytes, at: int) -> int:
-    """Return a little-endian int64, as a stamp has it."""
-    first = np.uint64(at)
-    return int(
-        np.int64(buf[first])
-        | np.int64(buf[first + _1]) << 8
-        | np.int64(buf[first + _2]) << 16
-        | np.int64(buf[first + _3]) << 24
-        | np.int64(buf[first + _4]) << 32
-        | np.int64(buf[first + _5]) << 40
-        | np.int64(buf[first + _6]) << 48
-        | np.int64(buf[first + _7]) << 56
-    )
-
-
-@kernel_part
-def put8(out: Bytes, at: int, value: int) -> None:
-    """Write a byte."""
-    out[np.uint64(at)] = value
-
-
-@kernel_part
-def put32(out: Bytes, at: int, value: int) -> None:
-    """Write a big-endian uint32."""
-    first = np.uint64(at)
-    out[first] = value >> 24 & 0xFF
-    out[first + _1] = value >> 16 & 0xFF
-    out[first + _2] = value >> 8 & 0xFF
-    out[first + _3] = value & 0xFF
-
-
-@kernel_part
-def put64(out: Bytes, at: int, value: int) -> None:
-    """Write a little-endian int64."""
-    first = np.uint64(at)
-    out[first] = value & 0xFF
-    out[first + _1] = value >> 8 & 0xFF
-    out[first + _2] = value >> 16 & 0xFF
-    out[first + _3] = value >> 24 & 0xFF
-    out[first + _4] = value >> 32 & 0xFF
-    out[first + _5] = value >> 40 & 0xFF
-    out[first + _6] = value >> 48 & 0xFF
-    out[first + _7] = value >> 56 & 0xFF
-
-
-@kernel_part
-def copy(out: Bytes, at: int, source: Bytes, first: int, size: int) -> None:
-    """Copy bytes between two buffers."""
-    to, since = np.uint64(at), np.uint64(first)
-    for byte in range(np.uint64(size)):
-        out[to + byte] = source[since + byte]
-
-
-@kernel_part
 def ahead(later: int, earlier: int) -> int:
     """Return how far one serial number is ahead of another, negative behind (RFC 1982)."""
     return ((later - earlier + HALF32) & MASK32) - HALF32
 
 
 @kernel_part
-def _named(buf: Bytes, at: int, length: int) -> int:
+def _named(buf: Octets, at: int, length: int) -> int:
     """Return the descriptor that a symbol stands for."""
     for row in range(len(_NAME_CODES)):
         if _NAME_LENGTHS[row] == length:
             same = 0
-            while same < length and get8(buf, at + same) == _NAME_BYTES[row, same]:
+            while same < length and octet(buf, at + same) == _NAME_BYTES[row, same]:
                 same += 1
             if same == length:
                 return int(_NAME_CODES[row])
@@ -154,11 +71,11 @@ def _named(buf: Bytes, at: int, length: int) -> int:
 
 
 @kernel_aside
-def _wide_descriptor(buf: Bytes, at: int, end: int) -> tuple[int, int]:
+def _wide_descriptor(buf: Octets, at: int, end: int) -> tuple[int, int]:
     """Read a descriptor in any other form than that of one byte."""
     if at >= end:
         return UNKNOWN, NEED
-    form = get8(buf, at)
+    form = octet(buf, at)
     if form == 0x44:
         return UNKNOWN, at + 1
     if form == 0x80:
@@ -174,7 +91,7 @@ def _wide_descriptor(buf: Bytes, at: int, end: int) -> tuple[int, int]:
     start = at + 1 + width
     if start > end:
         return UNKNOWN, NEED
-    length = get8(buf, at + 1) if width == 1 else get32(buf, at + 1)
+    length = octet(buf, at + 1) if width == 1 else get32(buf, at + 1)
     if length > _LONGEST_NAME:
         return UNKNOWN, start
     if start + length > end:
@@ -183,24 +100,24 @@ def _wide_descriptor(buf: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @kernel_part
-def descriptor(buf: Bytes, at: int, end: int) -> tuple[int, int]:
+def descriptor(buf: Octets, at: int, end: int) -> tuple[int, int]:
     """Read the descriptor behind a 0x00: (its number or `UNKNOWN`, next offset or status).
 
     The offset tells nothing where the descriptor is unknown.
     """
-    if at + 2 <= end and get8(buf, at) == 0x53:
-        return get8(buf, at + 1), at + 2
+    if at + 2 <= end and octet(buf, at) == 0x53:
+        return octet(buf, at + 1), at + 2
     return _wide_descriptor(buf, at, end)
 
 
 @kernel_aside
-def skip(buf: Bytes, at: int, end: int) -> int:
+def skip(buf: Octets, at: int, end: int) -> int:
     """Pass over any value; what is inside of lists, maps and arrays is not looked at."""
     more = 1
     while more > 0:
         if at >= end:
             return NEED
-        form = get8(buf, at)
+        form = octet(buf, at)
         at += 1
         if form == 0x00:
             # A descriptor and a value instead of one value.
@@ -213,13 +130,13 @@ def skip(buf: Bytes, at: int, end: int) -> int:
         if at > end:
             return NEED
         if form >= 0xA0:
-            at += get8(buf, at - 1) if width == 1 else get32(buf, at - 4)
+            at += octet(buf, at - 1) if width == 1 else get32(buf, at - 4)
         more -= 1
     return at if at <= end else NEED
 
 
 @kernel_part
-def list_at(buf: Bytes, at: int, end: int) -> tuple[int, int, int]:
+def list_at(buf: Octets, at: int, end: int) -> tuple[int, int, int]:
     """Read the head of a list: (fields, offset of the first, offset behind the last).
 
     The last is `NEED` or an error where there is no list; the fields themselves need not
@@ -227,14 +144,14 @@ def list_at(buf: Bytes, at: int, end: int) -> tuple[int, int, int]:
     """
     if at >= end:
         return 0, 0, NEED
-    form = get8(buf, at)
+    form = octet(buf, at)
     if form == 0x45:
         return 0, at + 1, at + 1
     if form == 0xC0:
         if at + 3 > end:
             return 0, 0, NEED
-        size = get8(buf, at + 1)
-        return get8(buf, at + 2), at + 3, at + 2 + size if size >= 1 else E_LIST
+        size = octet(buf, at + 1)
+        return octet(buf, at + 2), at + 3, at + 2 + size if size >= 1 else E_LIST
     if form == 0xD0:
         if at + 9 > end:
             return 0, 0, NEED
@@ -244,7 +161,7 @@ def list_at(buf: Bytes, at: int, end: int) -> tuple[int, int, int]:
 
 
 @kernel_part
-def read_fields(buf: Bytes, at: int, stop: int, count: int, schema: Int64, fields: Int64) -> int:
+def read_fields(buf: Octets, at: int, stop: int, count: int, schema: Int64, fields: Int64) -> int:
     """Read the fields of a list that lies wholly in [at, stop) into `fields`; return 0 or an error.
 
     Numbers and booleans as they are, of binary the length, of a state the descriptor;
@@ -255,7 +172,7 @@ def read_fields(buf: Bytes, at: int, stop: int, count: int, schema: Int64, field
     for field in range(count):
         if at >= stop:
             return E_LIST
-        form = get8(buf, at)
+        form = octet(buf, at)
         kind, width = _KINDS[form], _WIDTHS[form]
         wanted = schema[field]
         if kind != wanted and kind != NULL and wanted != ANY:
@@ -275,7 +192,7 @@ def read_fields(buf: Bytes, at: int, stop: int, count: int, schema: Int64, field
         if width == 4:
             value = get32(buf, at - 4)
         elif width == 1:
-            value = get8(buf, at - 1)
+            value = octet(buf, at - 1)
         if form >= 0xA0:
             at += value
         elif kind == BOOLEAN and value > 1:

@@ -38,7 +38,7 @@ class Described:
     value: Any
 
 
-def boolean(value: bool) -> bytes:  # noqa: FBT001  (the value itself)
+def boolean(value: bool) -> bytes:
     """Encode a boolean."""
     return b"\x41" if value else b"\x42"
 

@@ -21,6 +21,7 @@ from bench.wire.amqp10_encode import encode, resume
 from bench.wire.amqp10_room import Template, make_template, room
 from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.amqp10_scan import scan
+from bench.wire.octets import Octets
 
 _BATCH = 1024
 _ROUNDS = 400
@@ -54,7 +55,7 @@ class End:
         self.tables.lanes[0, (x.L_INFLIGHT, x.L_PENDING, x.L_RUNS)] = 0
         self.tally[:] = 0
 
-    def scan(self, buffer: x.Bytes, end: int) -> int:
+    def scan(self, buffer: Octets, end: int) -> int:
         """Scan a buffer that holds whole frames; return the number of rows."""
         status, at, _ = scan(
             buffer,
@@ -83,7 +84,7 @@ def best(work: Callable[[], int], before: Callable[[], object]) -> float:
     return lowest
 
 
-def write(template: Template, sender: End, buffer: x.Bytes, count: int) -> int:
+def write(template: Template, sender: End, buffer: Octets, count: int) -> int:
     """Encode a batch; return the bytes."""
     at, taken = encode(
         buffer,
@@ -110,7 +111,7 @@ def repeated(work: Callable[[], object], times: int = 100) -> int:
     return times
 
 
-def broker_transfers(count: int, *, settled: bool) -> x.Bytes:
+def broker_transfers(count: int, *, settled: bool) -> Octets:
     """Return transfers of 100 B bodies in the shape of Broker-J: list8, tag of 8 bytes, no header."""
     stamp = MAGIC.to_bytes(4, "little") + bytes(28)
     sections = b"\x00\x53\x75\xa0\x64" + stamp + bytes(68)
@@ -124,7 +125,7 @@ def broker_transfers(count: int, *, settled: bool) -> x.Bytes:
     return np.frombuffer(stream, np.uint8)
 
 
-def dispositions(count: int, size: int) -> x.Bytes:
+def dispositions(count: int, size: int) -> Octets:
     """Return dispositions for `count` messages, `size` in a range, in the shape of Broker-J."""
     stream = bytearray()
     for first in range(0, count, size):

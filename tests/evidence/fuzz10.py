@@ -18,6 +18,7 @@ from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import answer
 from bench.wire.amqp10_rows import new_connection, new_receiver, new_sender
 from bench.wire.amqp10_scan import scan
+from bench.wire.octets import Int64, Octets
 
 _RING = 16
 _SENT = 9
@@ -66,7 +67,7 @@ def seeds() -> list[bytes]:
 
 
 @kernel_part
-def _random(state: x.Int64, below: int) -> int:
+def _random(state: Int64, below: int) -> int:
     """Return the next number of a xorshift generator."""
     value = state[0]
     value ^= value << 13
@@ -77,7 +78,7 @@ def _random(state: x.Int64, below: int) -> int:
 
 
 @kernel_part
-def _spoil(buf: x.Bytes, size: int, state: x.Int64) -> int:
+def _spoil(buf: Octets, size: int, state: Int64) -> int:
     """Change some bytes, or cut some out; return the new length."""
     for _ in range(_random(state, 5)):
         at = _random(state, size)
@@ -99,19 +100,19 @@ def _spoil(buf: x.Bytes, size: int, state: x.Int64) -> int:
 
 @kernel_part
 def _feed(
-    buf: x.Bytes,
+    buf: Octets,
     start: int,
     end: int,
     now_ns: int,
-    conns: x.Int64,
-    lanes: x.Int64,
-    scratch: x.Bytes,
-    rings: x.Int64,
-    runs: x.Int64,
-    deliveries: x.Int64,
-    settlements: x.Int64,
-    tally: x.Int64,
-    out: x.Bytes,
+    conns: Int64,
+    lanes: Int64,
+    scratch: Octets,
+    rings: Int64,
+    runs: Int64,
+    deliveries: Int64,
+    settlements: Int64,
+    tally: Int64,
+    out: Octets,
 ) -> tuple[int, int]:
     """Scan until nothing more can be read: (status, next offset); status 9 = it does not end."""
     at = start
@@ -131,7 +132,7 @@ def _feed(
 
 
 @kernel_part
-def _sound(settlements: x.Int64, count: int) -> bool:
+def _sound(settlements: Int64, count: int) -> bool:
     """Return whether settlements are of messages that were sent, each once."""
     seen = 0
     for row in range(count):
@@ -144,19 +145,19 @@ def _sound(settlements: x.Int64, count: int) -> bool:
 
 @kernel_entry
 def _round(
-    work: x.Bytes,
-    other: x.Bytes,
+    work: Octets,
+    other: Octets,
     size: int,
     cut: int,
-    conns: x.Int64,
-    lanes: x.Int64,
-    scratch: x.Bytes,
-    rings: x.Int64,
-    runs: x.Int64,
-    deliveries: x.Int64,
-    settlements: x.Int64,
-    tally: x.Int64,
-    out: x.Bytes,
+    conns: Int64,
+    lanes: Int64,
+    scratch: Octets,
+    rings: Int64,
+    runs: Int64,
+    deliveries: Int64,
+    settlements: Int64,
+    tally: Int64,
+    out: Octets,
 ) -> tuple[int, int]:
     """Scan one half of the tables whole and the other half in two pieces: (status, fault)."""
     half = len(conns) // 2
@@ -220,14 +221,14 @@ def _round(
 @kernel
 def _campaign(
     rounds: int,
-    state: x.Int64,
-    seed_bytes: x.Bytes,
-    ends: x.Int64,
-    fresh: tuple[x.Int64, x.Int64, x.Int64],
-    tables: tuple[x.Int64, x.Int64, x.Bytes, x.Int64, x.Int64],
-    rows: tuple[x.Int64, x.Int64, x.Int64],
-    buffers: tuple[x.Bytes, x.Bytes, x.Bytes],
-    seen: x.Int64,
+    state: Int64,
+    seed_bytes: Octets,
+    ends: Int64,
+    fresh: tuple[Int64, Int64, Int64],
+    tables: tuple[Int64, Int64, Octets, Int64, Int64],
+    rows: tuple[Int64, Int64, Int64],
+    buffers: tuple[Octets, Octets, Octets],
+    seen: Int64,
 ) -> tuple[int, int, int]:
     """Run rounds until a fault: (frames, fault, length of what caused it)."""
     conns, lanes, scratch, rings, runs = tables

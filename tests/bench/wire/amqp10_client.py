@@ -16,6 +16,7 @@ from bench.wire.amqp10_encode import encode, resume
 from bench.wire.amqp10_room import Template, make_template, room
 from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.amqp10_scan import scan
+from bench.wire.octets import Int64
 
 CONN, GUARDS, _GUARD_VALUE = 1, 3, -7
 """Its row, rows of others around its lanes, and what those hold."""
@@ -82,11 +83,11 @@ class Client:
         self._buffer = np.zeros(out_size, np.uint8)
 
     @property
-    def conn(self) -> x.Int64:
+    def conn(self) -> Int64:
         """Its row of `conns`."""
         return self.tables.conns[CONN]
 
-    def lane(self, lane: int) -> x.Int64:
+    def lane(self, lane: int) -> Int64:
         """Return the row of a lane."""
         return self.tables.lanes[self.lane0 + lane]
 

@@ -12,19 +12,20 @@ from bench.kernels import kernel_entry
 from bench.wire import amqp10_layout as x
 from bench.wire import amqp10_types as t
 from bench.wire.amqp10_values import Described, WireError, decode
+from bench.wire.octets import Int64, Octets
 from tests.bench.wire import amqp10_forms as forms
 
 ADDED = np.array((t.UINT, t.BOOLEAN, t.UBYTE, t.BINARY, t.STATE, t.ANY, t.UINT), np.int64)
 
 
 @kernel_entry
-def fields_of(buf: x.Bytes, at: int, stop: int, count: int, schema: x.Int64, fields: x.Int64) -> int:
+def fields_of(buf: Octets, at: int, stop: int, count: int, schema: Int64, fields: Int64) -> int:
     """Call the part from Python."""
     return t.read_fields(buf, at, stop, count, schema, fields)
 
 
 @kernel_entry
-def skipped(buf: x.Bytes, at: int, end: int) -> int:
+def skipped(buf: Octets, at: int, end: int) -> int:
     """Call the part from Python."""
     return t.skip(buf, at, end)
 
