@@ -49,6 +49,7 @@ PURE = (
     "bench.stats",
     "bench.units",
     "bench.stamp",
+    "bench.wire",
     "bench.results",
     "bench.run.control",
     "bench.run.merge",

@@ -82,7 +82,7 @@ def _method(
     """Act on a method of class basic whose arguments are at..end; return a status."""
     method = get16(buf, at - 2)
     if method in (ACK, NACK):
-        if end - at < 9:  # noqa: PLR2004  (a tag and an octet of bits)
+        if end - at < 9:
             return _SHORT
         outcome = _CONFIRMED if method == ACK else _REFUSED
         multiple = (octet(buf, at + 8) & 1) == 1
@@ -200,7 +200,7 @@ def _whole(
         status = begin_body(lanes, lane, buf, payload, size) if is_open else _BAD_CHANNEL
         if status == _MORE and lanes[lane, BODY_LEFT] == 0:
             end_content(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
-    elif size < 4:  # noqa: PLR2004  (class and method)
+    elif size < 4:
         status = _SHORT
     elif not is_open or get16(buf, payload) != BASIC:
         status = _CONTROL

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import stamp
-from bench.kernels import kernel
+from bench.kernels import kernel_part
 
 Octets = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
@@ -21,26 +21,26 @@ _MAGIC = stamp.MAGIC
 _LARGEST = 0x7FFF_FFFF_FFFF_FFFF
 
 
-@kernel
+@kernel_part
 def octet(buf: Octets, at: int) -> int:
     """Return one octet as int64."""
     found: int = np.int64(buf[np.uint64(at)])  # type: ignore[assignment]
     return found
 
 
-@kernel
+@kernel_part
 def get16(buf: Octets, at: int) -> int:
     """Return an unsigned number of two octets, big endian."""
     return (octet(buf, at) << 8) | octet(buf, at + 1)
 
 
-@kernel
+@kernel_part
 def get32(buf: Octets, at: int) -> int:
     """Return an unsigned number of four octets, big endian."""
     return (get16(buf, at) << 16) | get16(buf, at + 2)
 
 
-@kernel
+@kernel_part
 def get63(buf: Octets, at: int) -> int:
     """Return a number of eight octets, big endian; what needs the 64th bit is returned as the largest int64."""
     if octet(buf, at) & 0x80:
@@ -48,52 +48,53 @@ def get63(buf: Octets, at: int) -> int:
     return (get32(buf, at) << 32) | get32(buf, at + 4)
 
 
-@kernel
+@kernel_part
 def put16(buf: Octets, at: int, value: int) -> None:
     """Write an unsigned number of two octets, big endian."""
     buf[np.uint64(at)] = (value >> 8) & 0xFF
     buf[np.uint64(at + 1)] = value & 0xFF
 
 
-@kernel
+@kernel_part
 def put32(buf: Octets, at: int, value: int) -> None:
     """Write an unsigned number of four octets, big endian."""
     put16(buf, at, value >> 16)
     put16(buf, at + 2, value)
 
 
-@kernel
+@kernel_part
 def put64(buf: Octets, at: int, value: int) -> None:
     """Write a number of eight octets, big endian."""
     put32(buf, at, value >> 32)
     put32(buf, at + 4, value)
 
 
-@kernel
+@kernel_part
 def copy(out: Octets, at: int, source: Octets, start: int, length: int) -> None:
     """Copy source[start : start + length] to out[at:]; they must not overlap."""
     for i in range(length):
         out[np.uint64(at + i)] = source[np.uint64(start + i)]
 
 
-@kernel
+@kernel_part
 def _get_little32(buf: Octets, at: int) -> int:
     lower = octet(buf, at) | (octet(buf, at + 1) << 8)
     return lower | (octet(buf, at + 2) << 16) | (octet(buf, at + 3) << 24)
 
 
-@kernel
-def _get_little64(buf: Octets, at: int) -> int:
+@kernel_part
+def get_little64(buf: Octets, at: int) -> int:
+    """Return a signed number of eight octets, little endian, as a stamp has it."""
     return _get_little32(buf, at) | (_get_little32(buf, at + 4) << 32)
 
 
-@kernel
+@kernel_part
 def _put_little64(buf: Octets, at: int, value: int) -> None:
     for i in range(8):
         buf[np.uint64(at + i)] = (value >> (8 * i)) & 0xFF
 
 
-@kernel
+@kernel_part
 def read_stamp(buf: Octets, at: int, table: Int64, first: int, column: int) -> bool:
     """Read the stamp at `at` into four rows of a table from `first` on, in the order of `bench.stamp`.
 
@@ -102,19 +103,19 @@ def read_stamp(buf: Octets, at: int, table: Int64, first: int, column: int) -> b
     if _get_little32(buf, at) != _MAGIC:
         return False
     table[first, column] = _get_little32(buf, at + 4)
-    table[first + 1, column] = _get_little64(buf, at + 8)
-    table[first + 2, column] = _get_little64(buf, at + 16)
-    table[first + 3, column] = _get_little64(buf, at + 24)
+    table[first + 1, column] = get_little64(buf, at + 8)
+    table[first + 2, column] = get_little64(buf, at + 16)
+    table[first + 3, column] = get_little64(buf, at + 24)
     return True
 
 
-@kernel
+@kernel_part
 def stamp_seq(buf: Octets, at: int) -> int:
     """Return the sequence number of the stamp at `at`; -1 where there is none."""
-    return _get_little64(buf, at + 8) if _get_little32(buf, at) == _MAGIC else -1
+    return get_little64(buf, at + 8) if _get_little32(buf, at) == _MAGIC else -1
 
 
-@kernel
+@kernel_part
 def write_stamp(buf: Octets, at: int, producer: int, seq: int, intended_ns: int, sent_ns: int) -> None:
     """Write a stamp over 32 octets; see `bench.stamp`."""
     _put_little64(buf, at, _MAGIC | (producer << 32))

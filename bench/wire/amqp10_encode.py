@@ -1,0 +1,231 @@
+"""AMQP 1.0: messages into transfer frames, compiled (parts 2.6.12 and 2.7.5).
+
+A message is a template with handle, delivery-id, tag and stamp written over it. What fits
+into window and buffer is written at once; a message of which a part must wait is *parked*
+in its lane's row, at most one a lane, and goes on with `resume`. When to send, and what a
+connection's socket takes, is not known here.
+"""
+
+import numpy as np
+
+from bench.kernels import kernel_aside, kernel_entry, kernel_part
+from bench.wire.amqp10_layout import (
+    C_DELIVERY,
+    C_LANE0,
+    C_LANES,
+    C_MAX_OUT,
+    C_NEXT_OUT,
+    C_OLDEST,
+    C_OUT_WINDOW,
+    C_PARKED,
+    C_TICKET,
+    HEAD,
+    L_COUNT,
+    L_CREDIT,
+    L_INFLIGHT,
+    L_INTENDED,
+    L_LIMIT,
+    L_OFFSET,
+    L_OURS,
+    L_PARKED,
+    L_PRODUCER,
+    L_SENT,
+    L_SENT_ID,
+    L_SEQ,
+    L_TICKET,
+    MASK32,
+    SEQ_BITS,
+)
+from bench.wire.amqp10_settle import find_oldest
+from bench.wire.octets import Int64, Octets, copy, put32, write_stamp
+
+_HANDLE, _DELIVERY, _TAG, _SETTLED, _MORE = 15, 20, 26, 31, 32
+_TRUE, _FALSE = 0x41, 0x42
+
+
+@kernel_part
+def _begin(conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64, seq: int) -> int:
+    """Give a message its delivery-id and enter it; return the id."""
+    delivery = int(conns[conn, C_DELIVERY])
+    if lanes[lane, L_LIMIT] > 0:
+        entry = (lane - conns[conn, C_LANE0] + 1) << SEQ_BITS | seq
+        rings[conn, delivery & (rings.shape[1] - 1)] = entry
+    elif conns[conn, C_OLDEST] == delivery:
+        conns[conn, C_OLDEST] = (delivery + 1) & MASK32
+    conns[conn, C_DELIVERY] = (delivery + 1) & MASK32
+    lanes[lane, L_COUNT] = (lanes[lane, L_COUNT] + 1) & MASK32
+    lanes[lane, L_CREDIT] -= 1
+    return delivery
+
+
+@kernel_aside
+def _put_frame(
+    out: Octets, at: int, template: Octets, first: int, size: int, lanes: Int64, lane: int, delivery: int
+) -> int:
+    """Write one frame with the payload bytes [first, first + size) of the template."""
+    for byte in range(HEAD):
+        out[np.uint64(at + byte)] = template[byte]
+    put32(out, at, HEAD + size)
+    put32(out, at + _HANDLE, lanes[lane, L_OURS])
+    put32(out, at + _DELIVERY, delivery)
+    put32(out, at + _TAG, delivery)
+    out[np.uint64(at + _SETTLED)] = _FALSE if lanes[lane, L_LIMIT] > 0 else _TRUE
+    out[np.uint64(at + _MORE)] = _TRUE if HEAD + first + size < len(template) else _FALSE
+    copy(out, at + HEAD, template, HEAD + first, size)
+    return at + HEAD + size
+
+
+@kernel_aside
+def _park(conns: Int64, conn: int, lanes: Int64, lane: int, seq: int, intended_ns: int, sent_ns: int) -> None:
+    """Keep a message in its lane's row until it is wholly written."""
+    lanes[lane, L_PARKED] = 1
+    lanes[lane, L_SEQ] = seq
+    lanes[lane, L_INTENDED] = intended_ns
+    lanes[lane, L_SENT] = sent_ns
+    lanes[lane, L_TICKET] = conns[conn, C_TICKET]
+    conns[conn, C_TICKET] += 1
+    conns[conn, C_PARKED] += 1
+
+
+@kernel_part
+def _ring_full(conns: Int64, conn: int, rings: Int64) -> bool:
+    if (conns[conn, C_DELIVERY] - conns[conn, C_OLDEST]) & MASK32 < rings.shape[1]:
+        return False
+    find_oldest(conns, conn, rings)
+    return bool((conns[conn, C_DELIVERY] - conns[conn, C_OLDEST]) & MASK32 >= rings.shape[1])
+
+
+@kernel_aside
+def _continue(
+    out: Octets, at: int, template: Octets, stamp: int, conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64
+) -> int:
+    """Write frames of a parked message; return the offset behind the last.
+
+    The message is parked no more when all of it is written.
+    """
+    most = conns[conn, C_MAX_OUT] - HEAD
+    total = len(template) - HEAD
+    while conns[conn, C_OUT_WINDOW] > 0:
+        offset = lanes[lane, L_OFFSET]
+        size = min(most, total - offset)
+        if len(out) - at < HEAD + size:
+            return at
+        if offset == 0:
+            if _ring_full(conns, conn, rings):
+                return at
+            lanes[lane, L_SENT_ID] = _begin(conns, conn, lanes, lane, rings, lanes[lane, L_SEQ])
+        after = _put_frame(out, at, template, offset, size, lanes, lane, lanes[lane, L_SENT_ID])
+        if offset == 0:
+            write_stamp(
+                out,
+                at + stamp,
+                lanes[lane, L_PRODUCER],
+                lanes[lane, L_SEQ],
+                lanes[lane, L_INTENDED],
+                lanes[lane, L_SENT],
+            )
+        at = after
+        conns[conn, C_OUT_WINDOW] -= 1
+        conns[conn, C_NEXT_OUT] = (conns[conn, C_NEXT_OUT] + 1) & MASK32
+        lanes[lane, L_OFFSET] = offset + size
+        if offset + size == total:
+            lanes[lane, L_PARKED], lanes[lane, L_OFFSET] = 0, 0
+            conns[conn, C_PARKED] -= 1
+            return at
+    return at
+
+
+@kernel_entry
+def resume(
+    out: Octets, at: int, template: Octets, stamp: int, conns: Int64, conn: int, lanes: Int64, rings: Int64
+) -> int:
+    """Go on with parked messages, oldest first, as far as window, credit and buffer allow.
+
+    Args:
+        out: where to write, up to its end; empty it must hold a frame of `C_MAX_OUT` bytes.
+        at: offset of the first byte to write.
+        template: `Template.frame`.
+        stamp: `Template.stamp`.
+        conns: see `Tables`, as are lanes and rings.
+        conn: row of the connection.
+        lanes: its links.
+        rings: messages sent.
+
+    Returns:
+        The offset behind the last byte written. `C_PARKED` tells how many are left.
+    """
+    first = conns[conn, C_LANE0]
+    while conns[conn, C_PARKED] > 0:
+        found, oldest = 0, first
+        for lane in range(first, first + conns[conn, C_LANES]):
+            ready = lanes[lane, L_PARKED] == 1 and (lanes[lane, L_OFFSET] > 0 or lanes[lane, L_CREDIT] > 0)
+            if ready and (found == 0 or lanes[lane, L_TICKET] < lanes[oldest, L_TICKET]):
+                found, oldest = 1, lane
+        if found == 0:
+            return at
+        at = _continue(out, at, template, stamp, conns, conn, lanes, oldest, rings)
+        if lanes[oldest, L_PARKED] == 1:
+            return at
+    return at
+
+
+@kernel_entry
+def encode(
+    out: Octets,
+    at: int,
+    template: Octets,
+    stamp: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    rings: Int64,
+    lane: Int64,
+    seq: Int64,
+    intended_ns: Int64,
+    sent_ns: int,
+) -> tuple[int, int]:
+    """Take messages of one connection in order, and write them.
+
+    Args:
+        out: see `resume`, as are at, template, stamp, conns, conn, lanes and rings.
+        at: offset of the first byte to write.
+        template: the message.
+        stamp: where its body begins.
+        conns: connections.
+        conn: row of the connection.
+        lanes: its links.
+        rings: messages sent.
+        lane: row of the lane of each message.
+        seq: number of each message, below 2^40.
+        intended_ns: when each was due.
+        sent_ns: the time now, for all stamps.
+
+    Returns:
+        (offset behind the last byte written, number of messages taken). A message is not
+        taken, nor any after it, where its lane has no credit or one parked, where too many
+        wait for an outcome, or where the buffer must be emptied first.
+    """
+    if conns[conn, C_PARKED] > 0:
+        at = resume(out, at, template, stamp, conns, conn, lanes, rings)
+    size = len(template)
+    whole = size <= conns[conn, C_MAX_OUT]
+    needed = min(size, conns[conn, C_MAX_OUT])
+    for taken in range(len(seq)):
+        row = lane[taken]
+        if lanes[row, L_CREDIT] <= 0 or lanes[row, L_PARKED] == 1 or len(out) - at < needed:
+            return at, taken
+        if _ring_full(conns, conn, rings):
+            return at, taken
+        if lanes[row, L_LIMIT] > 0:
+            lanes[row, L_INFLIGHT] += 1
+        if whole and conns[conn, C_PARKED] == 0 and conns[conn, C_OUT_WINDOW] > 0:
+            delivery = _begin(conns, conn, lanes, row, rings, seq[taken])
+            after = _put_frame(out, at, template, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
+            write_stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], intended_ns[taken], sent_ns)
+            at = after
+            conns[conn, C_OUT_WINDOW] -= 1
+            conns[conn, C_NEXT_OUT] = (conns[conn, C_NEXT_OUT] + 1) & MASK32
+        else:
+            _park(conns, conn, lanes, row, seq[taken], intended_ns[taken], sent_ns)
+            at = resume(out, at, template, stamp, conns, conn, lanes, rings)
+    return at, len(seq)

@@ -1,0 +1,246 @@
+"""AMQP 1.0: transfer frames, one after the other, into deliveries, compiled (part 2.6.12).
+
+A frame's performative is taken as a whole, its payload as it comes, and after the last
+frame of a delivery a row is added. Frames themselves are found by `amqp10_scan`.
+"""
+
+import numpy as np
+
+from bench.kernels import kernel_part
+from bench.wire.amqp10_layout import (
+    C_CHANNEL,
+    C_DUE,
+    C_IN_SIZE,
+    C_IN_WINDOW,
+    C_INSIDE,
+    C_LANE,
+    C_LEFT,
+    C_MORE,
+    C_NEXT_IN,
+    DUE_LANES,
+    DUE_NOW,
+    DUE_WINDOW,
+    E_CHANNEL,
+    E_DELIVERY_ID,
+    E_LIST,
+    E_MISSING,
+    E_ROLE,
+    E_TAG,
+    L_ACK_BATCH,
+    L_COUNT,
+    L_CREDIT,
+    L_ID,
+    L_INTENDED,
+    L_LAST_NS,
+    L_NUMBER,
+    L_OPEN,
+    L_OURS_STAMP,
+    L_PENDING,
+    L_PREFETCH,
+    L_PRODUCER,
+    L_REDELIVERED,
+    L_RUNS,
+    L_SECTION,
+    L_SENDS,
+    L_SENT,
+    L_SEQ,
+    L_SETTLED,
+    MASK32,
+    NEED,
+    RUN_BITS,
+    T_ABORTED,
+    T_DELIVERIES,
+    T_FOREIGN,
+    T_UNASKED,
+)
+from bench.wire.amqp10_message import (
+    end_message,
+    take_payload,
+)
+from bench.wire.amqp10_settle import (
+    lane_of,
+)
+from bench.wire.amqp10_types import BINARY, BOOLEAN, NULL, STATE, UBYTE, UINT, list_at, read_fields
+from bench.wire.octets import Int64, Octets, get16
+
+TRANSFER_SCHEMA = np.array(
+    (UINT, UINT, BINARY, UINT, BOOLEAN, BOOLEAN, UBYTE, STATE, BOOLEAN, BOOLEAN, BOOLEAN), np.int64
+)
+_LONGEST_TAG = 32
+_MORE, _ABORTED = 1, 2
+
+
+@kernel_part
+def _acknowledge_later(conns: Int64, conn: int, lanes: Int64, lane: int, runs: Int64, now_ns: int) -> None:
+    """Add a delivery to the runs of ids that its lane has to acknowledge."""
+    delivery = lanes[lane, L_ID]
+    count = lanes[lane, L_RUNS]
+    if count > 0:
+        run = runs[lane, count - 1]
+        length = run & MASK32
+        if ((run >> RUN_BITS & MASK32) + length) & MASK32 == delivery and length < MASK32:
+            runs[lane, count - 1] = run + 1
+            delivery = NULL
+    if delivery != NULL:
+        runs[lane, count] = delivery << RUN_BITS | 1
+        lanes[lane, L_RUNS] = count + 1
+        if count + 1 == runs.shape[1]:
+            conns[conn, C_DUE] |= DUE_NOW | DUE_LANES
+    lanes[lane, L_PENDING] += 1
+    lanes[lane, L_LAST_NS] = now_ns
+    if lanes[lane, L_PENDING] >= lanes[lane, L_ACK_BATCH]:
+        conns[conn, C_DUE] |= DUE_LANES
+
+
+@kernel_part
+def _delivered(
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    lane: int,
+    runs: Int64,
+    now_ns: int,
+    deliveries: Int64,
+    tally: Int64,
+) -> int:
+    """End a delivery whose last frame has come; return 0 or an error."""
+    lanes[lane, L_OPEN] = 0
+    if conns[conn, C_MORE] & _ABORTED:
+        tally[T_ABORTED] += 1
+    else:
+        status = end_message(lanes, lane)
+        if status < 0:
+            return status
+        if lanes[lane, L_OURS_STAMP] == 1:
+            row = tally[T_DELIVERIES]
+            deliveries[0, row] = lanes[lane, L_NUMBER]
+            deliveries[1, row] = lanes[lane, L_PRODUCER]
+            deliveries[2, row] = lanes[lane, L_SEQ]
+            deliveries[3, row] = lanes[lane, L_INTENDED]
+            deliveries[4, row] = lanes[lane, L_SENT]
+            deliveries[5, row] = now_ns
+            deliveries[6, row] = lanes[lane, L_REDELIVERED]
+            tally[T_DELIVERIES] = row + 1
+        else:
+            tally[T_FOREIGN] += 1
+        if lanes[lane, L_SETTLED] == 0:
+            _acknowledge_later(conns, conn, lanes, lane, runs, now_ns)
+    if 2 * (lanes[lane, L_CREDIT] + lanes[lane, L_PENDING]) <= lanes[lane, L_PREFETCH]:
+        conns[conn, C_DUE] |= DUE_LANES
+    return 0
+
+
+@kernel_part
+def _begin_transfer(fields: Int64, conns: Int64, conn: int, lanes: Int64, lane: int, tally: Int64) -> int:
+    """Account for a frame of a delivery on a lane; return 0 or an error."""
+    delivery = fields[1]
+    conns[conn, C_NEXT_IN] = (conns[conn, C_NEXT_IN] + 1) & MASK32
+    window = conns[conn, C_IN_WINDOW] - 1
+    conns[conn, C_IN_WINDOW] = window
+    if 2 * window <= conns[conn, C_IN_SIZE]:
+        conns[conn, C_DUE] |= DUE_WINDOW
+    unasked = window < 0
+    if lanes[lane, L_OPEN] == 0:
+        if delivery == NULL:
+            return E_DELIVERY_ID
+        for column in range(L_SECTION, L_OURS_STAMP + 1):
+            lanes[lane, column] = 0
+        lanes[lane, L_REDELIVERED] = 0
+        lanes[lane, L_OPEN] = 1
+        lanes[lane, L_ID] = delivery
+        lanes[lane, L_SETTLED] = 0
+        lanes[lane, L_COUNT] = (lanes[lane, L_COUNT] + 1) & MASK32
+        if lanes[lane, L_CREDIT] > 0:
+            lanes[lane, L_CREDIT] -= 1
+        else:
+            unasked = True
+    elif delivery != NULL and delivery != lanes[lane, L_ID]:
+        return E_DELIVERY_ID
+    if unasked:
+        tally[T_UNASKED] += 1
+    if fields[4] == 1:
+        lanes[lane, L_SETTLED] = 1
+    return 0
+
+
+@kernel_part
+def performative(buf: Octets, at: int, end: int, frame_end: int, schema: Int64, fields: Int64) -> int:
+    """Read the list of a performative; return the offset behind it, or a status."""
+    count, first, stop = list_at(buf, at, min(end, frame_end))
+    if stop > frame_end or (stop == NEED and frame_end <= end):
+        return E_LIST
+    if stop < 0:
+        return stop
+    if stop > end:
+        return NEED
+    status = read_fields(buf, first, stop, count, schema, fields)
+    return stop if status == 0 else status
+
+
+@kernel_part
+def take_transfer(
+    buf: Octets,
+    at: int,
+    after: int,
+    end: int,
+    stop: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    tally: Int64,
+    fields: Int64,
+) -> int:
+    """Take the performative of a transfer frame [at, stop); return where its payload begins, or a status."""
+    if get16(buf, at + 6) != conns[conn, C_CHANNEL]:
+        return E_CHANNEL
+    after = performative(buf, after, end, stop, TRANSFER_SCHEMA, fields)
+    if after < 0:
+        return after
+    if fields[0] == NULL:
+        return E_MISSING
+    if fields[2] > _LONGEST_TAG:
+        return E_TAG
+    lane = lane_of(conns, conn, lanes, fields[0])
+    if lane < 0:
+        return lane
+    if lanes[lane, L_SENDS] == 1:
+        return E_ROLE
+    status = _begin_transfer(fields, conns, conn, lanes, lane, tally)
+    if status < 0:
+        return status
+    conns[conn, C_LANE] = lane
+    conns[conn, C_MORE] = (_MORE if fields[5] == 1 else 0) | (_ABORTED if fields[9] == 1 else 0)
+    conns[conn, C_INSIDE] = 1
+    conns[conn, C_LEFT] = stop - after
+    return after
+
+
+@kernel_part
+def take_frame_payload(
+    buf: Octets,
+    at: int,
+    end: int,
+    now_ns: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    scratch: Octets,
+    runs: Int64,
+    deliveries: Int64,
+    tally: Int64,
+    fields: Int64,
+) -> tuple[int, int]:
+    """Take what has come of a transfer's payload: (0, `NEED` while more must come, or an error; next offset)."""
+    lane, flags = conns[conn, C_LANE], conns[conn, C_MORE]
+    size = min(conns[conn, C_LEFT], end - at)
+    if flags & _ABORTED == 0:
+        status = take_payload(buf, at, at + size, lanes, lane, scratch, fields)
+        if status < 0:
+            return status, at
+    conns[conn, C_LEFT] -= size
+    if conns[conn, C_LEFT] > 0:
+        return NEED, at + size
+    conns[conn, C_INSIDE] = 0
+    if flags == _MORE:
+        return 0, at + size
+    return _delivered(conns, conn, lanes, lane, runs, now_ns, deliveries, tally), at + size
