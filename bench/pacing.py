@@ -13,13 +13,14 @@ class Pacer:
     """Shapes the waits of one pump.
 
     Attributes:
+        coalesce_ns: shortest time between two sends, unless messages are left over.
         spun_ns: time spent in busy waits that brought no news.
     """
 
     def __init__(self, spin_ns: int = 0, coalesce_ns: int = 0) -> None:
         """Wait busily for the last `spin_ns`, and send every `coalesce_ns` at most."""
         self._spin_ns = spin_ns
-        self._coalesce_ns = coalesce_ns
+        self.coalesce_ns = coalesce_ns
         self._held_until_ns = 0
         self._spinning_since_ns: int | None = None
         self.spun_ns = 0
@@ -38,11 +39,11 @@ class Pacer:
 
     def held_ns(self, now_ns: int) -> int:
         """Return how long messages that are due are still held back."""
-        return max(0, self._held_until_ns - now_ns) if self._coalesce_ns else 0
+        return max(0, self._held_until_ns - now_ns) if self.coalesce_ns else 0
 
     def sent(self, now_ns: int, *, rest: bool) -> None:
         """Note that what was due at `now_ns` was sent, or that some of it had to stay."""
-        self._held_until_ns = 0 if rest else now_ns + self._coalesce_ns
+        self._held_until_ns = 0 if rest else now_ns + self.coalesce_ns
 
     def sleep_ns(self, now_ns: int, wait_ns: int) -> int:
         """Return how much of a wait to sleep; 0 where it is to be spent busily."""

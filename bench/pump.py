@@ -8,19 +8,21 @@ from cells that the conductor writes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
 from bench.blocked import Blocked
 from bench.clock import Clock
-from bench.drivers.base import Int64, Port
+from bench.drivers.base import Int64, PlanningPort, Port
 from bench.pacing import Pacer
 from bench.record.account import ConsumerLog, ProducerLog
 from bench.source import BEAT_NS, Source
 from bench.units import NS_PER_S
 
 _MAX_BATCH = 4096
+PLAN_NS = BEAT_NS // 2
+"""How far ahead messages are handed to a port that sends each at its time."""
 
 
 class Cells(Protocol):
@@ -81,6 +83,15 @@ class _Lanes:
         more_lane, more_seq = self.deal(end - len(self._lane))
         return np.concatenate([lane, more_lane]), np.concatenate([seq, more_seq])
 
+    def left(self) -> int:
+        """Return how many messages `ahead` may ask for."""
+        return len(self._lane) - self._dealt - 1
+
+    def ahead(self, messages: int) -> tuple[Int64, Int64]:
+        """Return lane and number of the next messages, which stay to be dealt; at most `left`."""
+        end = self._dealt + messages
+        return self._lane[self._dealt : end], self._seq[self._dealt : end]
+
 
 class Pump:
     """One worker's loop over one port."""
@@ -112,6 +123,7 @@ class Pump:
             pacer: shapes the waits of an open loop; by default it sleeps, and sends at once.
         """
         self._port = port
+        self._planning = cast("PlanningPort", port) if hasattr(port, "send_planned") else None
         self._clock = clock
         self._cells = cells
         self._source = source
@@ -168,6 +180,8 @@ class Pump:
         due, room, held_ns = source.due(now_ns, end_ns), self._port.room(), pacer.held_ns(now_ns)
         if not source.closed:
             self._blocked.update(now_ns, room=room > 0)
+        if room and not source.closed and not pacer.spins and self._plans():
+            return self._send_planned(source, now_ns, end_ns)
         self._progress.due = self._progress.sent + due
         count = 0 if held_ns else min(due, room, _MAX_BATCH)
         if count:
@@ -185,6 +199,39 @@ class Pump:
         if due or self._progress.done:
             return now_ns, BEAT_NS
         return now_ns, pacer.sleep_ns(now_ns, min(max(source.wait_ns(now_ns), held_ns), BEAT_NS))
+
+    def _plans(self) -> bool:
+        """Return whether the port can be handed what is due next, ahead of its time."""
+        return self._planning is not None and self._planning.plans() and self._lanes.left() > 0
+
+    def _send_planned(self, source: Source, now_ns: int, end_ns: int) -> tuple[int, int]:
+        """Have the port send what will be due within a beat, each message at its time; as `_send`.
+
+        It returns early where there is no room, or news that only we can act on.
+        """
+        assert self._producer is not None  # noqa: S101  (for the type checker: who has a source has a log)
+        assert self._planning is not None  # noqa: S101
+        until_ns = min(now_ns + PLAN_NS, end_ns)
+        count = min(source.due(until_ns, end_ns), _MAX_BATCH, self._lanes.left())
+        if not count:
+            self._progress.done = source.over(now_ns, end_ns)
+            # Awake in good time, the port can be on time.
+            return now_ns, BEAT_NS if self._progress.done else max(
+                0, min(source.wait_ns(now_ns), BEAT_NS) - PLAN_NS // 2
+            )
+        lane, seq = self._lanes.ahead(count)
+        due_ns = source.plan(count)
+        sent_ns = self._planning.send_planned(lane, seq, due_ns, until_ns, self._pacer.coalesce_ns)
+        sent = len(sent_ns)
+        now_ns = self._clock.now_ns()
+        if sent:
+            self._lanes.deal(sent)
+            source.take(sent, now_ns)
+            self._producer.sent(lane[:sent], seq[:sent], due_ns[:sent], sent_ns, self._blocked)
+            self._progress.sent += sent
+        self._blocked.update(now_ns, room=self._port.room() > 0)
+        self._progress.due = self._progress.sent + source.due(now_ns, end_ns)
+        return now_ns, 0
 
     def _hand_over(self, source: Source, count: int, now_ns: int) -> int:
         """Send messages and record them; return when the last was sent."""

@@ -105,14 +105,16 @@ class Stripe:
 
     def take(self, count: int) -> Int64:
         """Return and consume the next `count` intended times, absolute monotonic ns."""
-        end = self._taken + count
-        while end >= len(self._times):
-            self._extend()
-            end = self._taken + count
-        taken = self._times[self._taken : end]
-        self._taken = end
-        self._next_ns = self._view[end]
+        taken = self.peek(count)
+        self._taken += count
+        self._next_ns = self._view[self._taken]
         return taken
+
+    def peek(self, count: int) -> Int64:
+        """Return the next `count` intended times, which stay to be taken."""
+        while self._taken + count >= len(self._times):
+            self._extend()
+        return self._times[self._taken : self._taken + count]
 
     def next_ns(self) -> int:
         """Return the intended time of the next message."""

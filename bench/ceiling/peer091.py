@@ -12,8 +12,8 @@ from bench.drivers.base import PortSpec
 from bench.drivers.stream import Stream
 from bench.drivers.wire091_frames import Frames091
 from bench.drivers.wire091_tables import FRAME_MAX, Tables091, ring_span
-from bench.drivers.wire_connection import Lane
 from bench.drivers.wire_context import IO_WIDTH, ROWS, WireContext
+from bench.drivers.wire_lanes import Lane
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_encode import delivery_prefix
 from brokers.endpoint import Endpoint

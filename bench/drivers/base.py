@@ -177,6 +177,31 @@ class Port(Protocol):
         """Acknowledge what is pending and close gracefully; never raises DriverError."""
 
 
+class PlanningPort(Port, Protocol):
+    """A port that can send each of several messages at a time that was decided beforehand."""
+
+    def plans(self) -> bool:
+        """Return whether it can do so now."""
+
+    def send_planned(self, lane: Int64, seq: Int64, due_ns: Int64, until_ns: int, coalesce_ns: int) -> Int64:
+        """Stamp and send messages when each is due; return by `until_ns`, or sooner.
+
+        What comes meanwhile is kept for the next `poll`.
+
+        Args:
+            lane: as `Port.send`; there may be more messages than room.
+            seq: as `Port.send`.
+            due_ns: when each is due and intended, never decreasing; at once where that has passed.
+            until_ns: when to return, monotonic ns.
+            coalesce_ns: shortest time between two writes, unless messages are left over.
+
+        Returns the time each was stamped, for those that were sent, from the first on.
+
+        Raises:
+            DriverError: see there.
+        """
+
+
 class Opener(Protocol):
     """What a driver module offers: `open_port`."""
 

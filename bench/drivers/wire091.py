@@ -6,7 +6,7 @@ from bench.clock import Clock
 from bench.drivers.base import PortSpec
 from bench.drivers.wire091_connection import Connection091
 from bench.drivers.wire091_tables import ClientTables091
-from bench.drivers.wire_connection import Lane
+from bench.drivers.wire_lanes import Lane
 from bench.drivers.wire_port import WirePort
 
 

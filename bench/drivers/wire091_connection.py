@@ -12,7 +12,7 @@ from bench.drivers.connection import connect
 from bench.drivers.stream import Stream
 from bench.drivers.wire091_frames import Frames091
 from bench.drivers.wire091_tables import FRAME_MAX, ClientTables091
-from bench.drivers.wire_connection import Lane
+from bench.drivers.wire_lanes import Lane
 from bench.units import NS_PER_S
 
 _HEADER = b"AMQP\x00\x00\x09\x01"

@@ -14,7 +14,8 @@ import pika.frame
 from bench.drivers.base import Int64
 from bench.drivers.stream import Stream
 from bench.drivers.wire091_tables import Tables091
-from bench.drivers.wire_connection import Lane, WireConnection
+from bench.drivers.wire_connection import WireConnection
+from bench.drivers.wire_lanes import Lane
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_deliver import acknowledge_before
 
@@ -71,6 +72,10 @@ class Frames091(WireConnection):
     def _receive(self, until_ns: int, gather_ns: int, wake_fd: int) -> int:
         """Call the protocol's compiled loop; return its `Stop`."""
         return self.tables.receive(self.fileno(), wake_fd, self.index, until_ns, gather_ns)
+
+    def _pace(self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int) -> int:
+        """Call the protocol's compiled loop; return its `Stop`."""
+        return self.tables.pace(self.fileno(), self.index, lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
 
     def _after_scan(self, now_ns: int) -> None:
         """See to acknowledgements that are owed and were not written."""

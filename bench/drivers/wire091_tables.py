@@ -6,12 +6,13 @@ import numpy as np
 
 from bench.clock import Clock
 from bench.drivers.base import Int64, PortSpec
-from bench.drivers.wire_connection import Lane
+from bench.drivers.connection import FLUSH_BYTES
 from bench.drivers.wire_context import IO_WIDTH, ROWS, ROWS_KEPT_FREE, WireContext
-from bench.drivers.wire_port import connections
+from bench.drivers.wire_lanes import Lane, connections
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_deliver import ACK_FRAME, acknowledge_before
 from bench.wire.amqp091_encode import body_frames, encode, prefix
+from bench.wire.amqp091_pace import pace
 from bench.wire.amqp091_receive import receive
 from bench.wire.amqp091_scan import scan
 from bench.wire.amqp091_settle import room
@@ -128,6 +129,48 @@ class Tables091:
             context.state,
         )
 
+    def pace(
+        self,
+        descriptor: int,
+        index: int,
+        lane: Int64,
+        seq: Int64,
+        due_ns: Int64,
+        sent_ns: Int64,
+        until_ns: int,
+        coalesce_ns: int,
+    ) -> int:
+        """Call `bench.wire.amqp091_pace.pace` for a connection."""
+        context = self.context
+        return pace(
+            descriptor,
+            index,
+            until_ns,
+            coalesce_ns,
+            ROWS - ROWS_KEPT_FREE,
+            max(1, FLUSH_BYTES // self.message_octets()),
+            context.spec.confirm_window,
+            lane,
+            seq,
+            due_ns,
+            sent_ns,
+            context.outbox,
+            self.prefixes,
+            self.body,
+            self.frame_max,
+            context.inbox,
+            self.conns,
+            self.lanes,
+            self.heads,
+            self.ring,
+            context.rows,
+            self.cursor,
+            self.acks,
+            context.times,
+            context.polls,
+            context.state,
+        )
+
     def encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
         """Call `bench.wire.amqp091_encode.encode` on the outbox."""
         return encode(
@@ -156,6 +199,8 @@ class Tables091:
         room(self.lanes, 0, 0, 0, 0)
         if COMPILED:
             self.receive(-1, -1, 0, 0, 0)
+            one = np.zeros(1, np.int64)
+            self.pace(-1, 0, one, one, one + (1 << 62), one, 0, 0)
 
 
 class ClientTables091(Tables091):

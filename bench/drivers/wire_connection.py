@@ -7,32 +7,18 @@ producing lanes come first.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from bench.drivers.base import ConnectionLost, DriverError, Int64, Refused
 from bench.drivers.connection import ACK_LINGER_NS, FLUSH_BYTES, OUTPUT_LIMIT, departure, ending
 from bench.drivers.stream import Stream
 from bench.drivers.wire_context import IO_WIDTH, LAST_IN, LAST_OUT, READ_BYTES, SAY_EVERY, SILENT_AFTER, WireContext
-from bench.wire.receive import AT, END, RECEIVED, SENT, STATUS, UNSENT_FROM, UNSENT_TO, Stop
+from bench.drivers.wire_lanes import Lane
+from bench.wire.receive import AT, COUNT, END, RECEIVED, SENT, STATUS, UNSENT_FROM, UNSENT_TO, Stop
 
 UNSENT, WOKEN, SOCKET = int(Stop.UNSENT), int(Stop.WOKEN), int(Stop.SOCKET)
 
 MORE, CONTROL, FULL = 0, 1, 2
 """Why a scan stopped, in every codec; below 0 the octets are at fault."""
-
-
-class Lane(NamedTuple):
-    """One producer or consumer: its row in the port's tables, its number in the whole trial, its queue."""
-
-    row: int
-    number: int
-    queue: str
-    producing: bool
-
-    @property
-    def owner(self) -> str:
-        """How messages name it."""
-        return f"{'producer' if self.producing else 'consumer'} {self.number}"
 
 
 class WireConnection(ABC):
@@ -97,6 +83,10 @@ class WireConnection(ABC):
         """Call the protocol's compiled loop; return its `Stop`."""
 
     @abstractmethod
+    def _pace(self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int) -> int:
+        """Call the protocol's compiled loop that sends; return its `Stop`."""
+
+    @abstractmethod
     def _after_scan(self, now_ns: int) -> None:
         """See to acknowledgements that are owed and were not written."""
 
@@ -154,22 +144,43 @@ class WireConnection(ABC):
         Only for a plain socket that has taken all that was written. Returns whether the
         wake descriptor is readable, and what `fill` returns.
         """
+        self._before_loop()
+        stop = self._receive(until_ns, gather_ns, wake_fd)
+        return stop == WOKEN, self._after_loop(stop, self._acks())
+
+    def pace(
+        self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int
+    ) -> tuple[int, bool]:
+        """Send messages of its one lane at their times, in compiled code; see `bench.wire.amqp091_pace.pace`.
+
+        As `receive`; returns how many were sent, and what `fill` returns.
+        """
+        self._before_loop()
+        stop = self._pace(lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
+        sent = self.context.state_marks[COUNT]
+        return sent, self._after_loop(stop, self.context.outbox_view)
+
+    def _before_loop(self) -> None:
+        """Put the unfinished rest where compiled code expects it."""
         context, marks = self.context, self.context.state_marks
         kept = len(self._carry)
         if kept:
             context.inbox_view[:kept] = self._carry
         marks[AT], marks[END] = 0, kept
-        stop = self._receive(until_ns, gather_ns, wake_fd)
+
+    def _after_loop(self, stop: int, unsent: memoryview) -> bool:
+        """Act on what stopped a compiled loop; `unsent` holds what the socket did not take. As `fill`."""
+        context, marks = self.context, self.context.state_marks
         at, end, status = marks[AT], marks[END], marks[STATUS]
         self._account(marks[RECEIVED], marks[SENT])
         if stop == UNSENT:
-            self._keep(bytes(self._acks()[marks[UNSENT_FROM] : marks[UNSENT_TO]]))
+            self._keep(bytes(unsent[marks[UNSENT_FROM] : marks[UNSENT_TO]]))
         if marks[RECEIVED]:
             self._after_scan(context.clock.now_ns())
         if status == MORE or not marks[RECEIVED]:
             self._carry = bytes(context.inbox_view[at:end]) if at < end else b""
-            return stop == WOKEN, stop == SOCKET and self.fill()
-        return False, self._go_on((status, at, self._frame_end()), end, context.clock.now_ns())
+            return stop == SOCKET and self.fill()
+        return self._go_on((status, at, self._frame_end()), end, context.clock.now_ns())
 
     def write(self, data: memoryview | bytes) -> None:
         """Send octets, or keep them until the socket takes them."""

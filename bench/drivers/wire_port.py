@@ -24,8 +24,9 @@ from bench.drivers.base import (
 from bench.drivers.connection import OUTPUT_LIMIT, address
 from bench.drivers.selector import READABLE, Selector
 from bench.drivers.timers import NEVER_NS
-from bench.drivers.wire_connection import Lane, WireConnection
+from bench.drivers.wire_connection import WireConnection
 from bench.drivers.wire_context import LAST_IN, LAST_OUT, ROWS, ROWS_KEPT_FREE, SAY_EVERY, SILENT_AFTER, WireContext
+from bench.drivers.wire_lanes import Lane, deal
 from bench.units import NS_PER_S
 from bench.wire.receive import COMPILED
 
@@ -124,14 +125,31 @@ class WirePort:
         sent_ns[order] = grouped_ns
         return sent_ns
 
+    def plans(self) -> bool:
+        """See `bench.drivers.base.PlanningPort`: one lane on a connection that has taken all that was written."""
+        solo = self._solo
+        return solo is not None and self._lanes == 1 and not (solo.pending or solo.closed or self._unread)
+
+    def send_planned(self, lane: Int64, seq: Int64, due_ns: Int64, until_ns: int, coalesce_ns: int) -> Int64:
+        """See `bench.drivers.base.PlanningPort`."""
+        self._raise_failure()
+        solo, timers = self._solo, self._context.timers
+        assert solo is not None  # noqa: S101  (for the type checker: `plans` was asked)
+        self._begin_rows()
+        sent_ns = np.empty(len(seq), np.int64)
+        until_ns = min(until_ns, timers.next_due_ns)
+        sent, more = solo.pace(lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
+        if more:
+            self._unread.add(solo)
+        if solo.closed:
+            self._forget(solo)
+        return sent_ns[:sent]
+
     def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
         """See `bench.drivers.base.Port`."""
         self._raise_failure()
-        marks = self._marks
-        if self._handed:
-            self._handed = False
-            marks[0] = marks[1] = marks[2] = 0
-        elif marks[0] or marks[1] or marks[2]:  # it came while lanes were opened
+        marks = self._begin_rows()
+        if marks[0] or marks[1] or marks[2]:  # it came while lanes were opened, or messages were sent
             timeout_ns = 0
         solo = self._solo
         if solo is not None and not (solo.pending or solo.closed or self._unread):
@@ -167,6 +185,14 @@ class WirePort:
                 self._context.cursor[:3] = 0
                 self._turn(deadline_ns - self._clock.now_ns())
         self._release()
+
+    def _begin_rows(self) -> memoryview:
+        """Forget the rows that were handed over; return how many there are of each kind."""
+        marks = self._marks
+        if self._handed:
+            self._handed = False
+            marks[0] = marks[1] = marks[2] = 0
+        return marks
 
     def _taken(self) -> tuple[Settlements, Deliveries]:
         """Return the rows that were filled, as views of the tables."""
@@ -315,22 +341,3 @@ class WirePort:
         for connection in self._connections.values():
             connection.abandon()
         self._selector.close()
-
-
-def deal(spec: PortSpec) -> list[list[Lane]]:
-    """Return the lanes of each connection: at most `lanes_per_connection`, producing and consuming ones apart.
-
-    Rows are counted over the port, producing lanes first.
-    """
-    producers = [Lane(row, lane.producer, lane.queue, producing=True) for row, lane in enumerate(spec.producers)]
-    consumers = [
-        Lane(len(producers) + row, lane.consumer, lane.queue, producing=False)
-        for row, lane in enumerate(spec.consumers)
-    ]
-    most = spec.lanes_per_connection
-    return [lanes[first : first + most] for lanes in (producers, consumers) for first in range(0, len(lanes), most)]
-
-
-def connections(spec: PortSpec) -> int:
-    """Return how many connections `deal` makes."""
-    return sum(-(-len(lanes) // spec.lanes_per_connection) for lanes in (spec.producers, spec.consumers))

@@ -19,10 +19,11 @@ COMPILED = not getattr(numba.config, "DISABLE_JIT", 0)
 """Whether this can be used at all."""
 
 _NS_PER_S = 1_000_000_000
-STATE_WIDTH = 9
-RECEIVED, SENT, AT, END, STATUS, UNSENT_FROM, UNSENT_TO, NOW, UNTIL = range(STATE_WIDTH)
+STATE_WIDTH = 10
+RECEIVED, SENT, AT, END, STATUS, UNSENT_FROM, UNSENT_TO, NOW, UNTIL, COUNT = range(STATE_WIDTH)
 """Indices of `state`: octets received and sent; where the unfinished rest lies in the inbox; the
-scan's status; which acknowledgements the socket did not take; when the last read was; when to return."""
+scan's status; which acknowledgements the socket did not take; when the last read was; when to return; messages
+that were sent."""
 
 GO_ON = -1
 """What the parts of a loop return where it goes on; else a `Stop`."""
@@ -42,7 +43,9 @@ class Stop(IntEnum):
     ROWS = 4
     """The rows are nearly full."""
     UNSENT = 5
-    """The socket did not take all acknowledgements; the scan's status is in `state[STATUS]`."""
+    """The socket did not take all acknowledgements, or messages; the scan's status is in `state[STATUS]`."""
+    NO_ROOM = 6
+    """A message is due and the window is full."""
 
 
 _TIME, _WOKEN, _SCAN = int(Stop.TIME), int(Stop.WOKEN), int(Stop.SCAN)
@@ -74,7 +77,7 @@ def read_more(
         polls: int64 (2,), scratch: two struct pollfd.
         state: int64 (STATE_WIDTH,).
     """
-    left_ns = max(0, state[UNTIL] - _now_ns(times))
+    left_ns = max(0, state[UNTIL] - now_ns(times))
     times[0], times[1] = left_ns // _NS_PER_S, left_ns % _NS_PER_S
     polls[0] &= 0xFFFF_FFFF_FFFF
     polls[1] &= 0xFFFF_FFFF_FFFF
@@ -87,7 +90,7 @@ def read_more(
     got = libc.recv(descriptor, inbox.ctypes.data + np.uint64(end), np.uint64(len(inbox) - end), libc.MSG_DONTWAIT)
     if got <= 0:
         return _SOCKET
-    state[NOW] = _now_ns(times)
+    state[NOW] = now_ns(times)
     if state[RECEIVED] == 0:
         state[UNTIL] = min(state[UNTIL], state[NOW] + gather_ns)
     state[RECEIVED] += got
@@ -128,13 +131,8 @@ def settle_up(
         for i in range(rest):
             inbox[np.uint64(i)] = inbox[np.uint64(at + i)]
         state[AT], state[END] = 0, rest
-    if length:
-        flags = libc.MSG_DONTWAIT | libc.MSG_NOSIGNAL
-        sent = max(0, libc.send(descriptor, acks.ctypes.data, np.uint64(length), flags))
-        state[SENT] += sent
-        if sent < length:
-            state[UNSENT_FROM], state[UNSENT_TO] = sent, length
-            return _UNSENT
+    if length and send_all(descriptor, acks, length, state) != GO_ON:
+        return _UNSENT
     if status != 0:
         return _SCAN
     if cursor[0] + cursor[1] >= enough:
@@ -144,6 +142,19 @@ def settle_up(
 
 
 @kernel
-def _now_ns(times: Int64) -> int:
+def send_all(descriptor: int, outbox: Octets, length: int, state: Int64) -> int:
+    """Send the front of the outbox; return GO_ON, or UNSENT where the socket did not take all of it."""
+    flags = libc.MSG_DONTWAIT | libc.MSG_NOSIGNAL
+    sent = max(0, libc.send(descriptor, outbox.ctypes.data, np.uint64(length), flags))
+    state[SENT] += sent
+    if sent < length:
+        state[UNSENT_FROM], state[UNSENT_TO] = sent, length
+        return _UNSENT
+    return GO_ON
+
+
+@kernel
+def now_ns(times: Int64) -> int:
+    """Return the time of CLOCK_MONOTONIC."""
     libc.clock_gettime(libc.CLOCK_MONOTONIC, times.ctypes.data)
     return int(times[0] * _NS_PER_S + times[1])

@@ -1,0 +1,122 @@
+"""The compiled loop of an AMQP 0-9-1 producer: each message goes out at its time, and confirms are taken meanwhile.
+
+What is due, and when, the caller has decided; see `bench.wire.receive` for the parts.
+"""
+
+from bench.kernels import kernel
+from bench.wire.amqp091_encode import encode
+from bench.wire.amqp091_layout import OUT, TAKEN
+from bench.wire.amqp091_scan import scan
+from bench.wire.amqp091_settle import room
+from bench.wire.octets import Int64, Octets
+from bench.wire.receive import AT, COUNT, END, GO_ON, NOW, UNTIL, Stop, begin, now_ns, read_more, send_all, settle_up
+
+_TIME, _NO_ROOM = int(Stop.TIME), int(Stop.NO_ROOM)
+_LONG_NS = 1 << 60
+
+
+@kernel
+def due_end(due_ns: Int64, first: int, most: int, at_ns: int) -> int:
+    """Return the end of the messages from `first` on that are due, at most `most` of them."""
+    end, last = first, min(len(due_ns), first + most)
+    while end < last and due_ns[end] <= at_ns:
+        end += 1
+    return end
+
+
+@kernel
+def pace(
+    descriptor: int,
+    conn: int,
+    until_ns: int,
+    coalesce_ns: int,
+    enough: int,
+    step: int,
+    window: int,
+    row: Int64,
+    seq: Int64,
+    due_ns: Int64,
+    sent_ns: Int64,
+    outbox: Octets,
+    prefixes: Octets,
+    body: Octets,
+    frame_max: int,
+    inbox: Octets,
+    conns: Int64,
+    lanes: Int64,
+    heads: Octets,
+    ring: Int64,
+    rows: Int64,
+    cursor: Int64,
+    acks: Octets,
+    times: Int64,
+    polls: Int64,
+    state: Int64,
+) -> int:
+    """Send messages of one lane at their times; return a `bench.wire.receive.Stop`.
+
+    state[COUNT] is how many were sent, from the front. TIME is also returned when all were.
+
+    Args:
+        descriptor: of the connected socket, which does not block and takes all that was written.
+        conn: row of the connection.
+        until_ns: when to return, monotonic ns.
+        coalesce_ns: shortest time between two writes, unless messages are left over.
+        enough: rows after which to return.
+        step: messages that go out in one write at most.
+        window: unconfirmed messages that the lane may have; 0 = confirms are not awaited.
+        row: int64 (n,), the lane's row, n times.
+        seq: int64 (n,), numbers of the messages.
+        due_ns: int64 (n,), when each is due, monotonic ns, never decreasing.
+        sent_ns: int64 (n,), where the time of each stamp is written.
+        outbox: uint8, room for `step` messages.
+        prefixes: this and the next two: see `bench.wire.amqp091_encode.encode`.
+        body: see there.
+        frame_max: see there.
+        inbox: this and what follows: see `bench.wire.amqp091_receive.receive`.
+        conns: see there.
+        lanes: see there.
+        heads: see there.
+        ring: see there.
+        rows: see there.
+        cursor: see there.
+        acks: see there.
+        times: see there.
+        polls: see there.
+        state: see there.
+    """
+    begin(descriptor, -1, until_ns, polls, state)
+    lane, count, held_ns, stop = row[0], 0, 0, GO_ON
+    while stop == GO_ON and count < len(due_ns):
+        at_ns = now_ns(times)
+        next_ns = max(due_ns[count], held_ns)
+        if at_ns >= next_ns:
+            end = due_end(due_ns, count, step, at_ns)
+            if window:
+                end = min(end, count + room(lanes, lane, 1, window, ring.shape[1]))
+            if end == count:
+                stop = _NO_ROOM
+                break
+            length = encode(
+                outbox, 0, prefixes, body, frame_max, lanes, ring, window > 0, row, seq, due_ns, at_ns, count, end
+            )
+            sent_ns[count:end] = at_ns
+            count = end
+            held_ns = 0 if count < len(due_ns) and due_ns[count] <= at_ns else at_ns + coalesce_ns
+            stop = send_all(descriptor, outbox, length, state)
+        elif at_ns >= until_ns:
+            stop = _TIME
+        else:
+            state[UNTIL] = min(until_ns, next_ns)
+            stop = read_more(descriptor, -1, _LONG_NS, inbox, times, polls, state)
+            if stop == GO_ON:
+                read_ns = state[NOW]
+                status = scan(
+                    inbox, state[AT], state[END], conns, conn, lanes, heads, ring, rows, cursor, acks, read_ns
+                )
+                at, cursor[OUT] = cursor[TAKEN], 0
+                stop = settle_up(descriptor, status, at, 0, cursor, enough, _LONG_NS, inbox, acks, state)
+            elif stop == _TIME:
+                stop = GO_ON
+    state[COUNT] = count
+    return _TIME if stop == GO_ON else stop
