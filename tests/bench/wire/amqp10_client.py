@@ -58,6 +58,7 @@ class Client:
         rows: int = 1_000,
         out_size: int = 70_000,
         canary: int = 0xA5,
+        margin: int = 64,
     ) -> None:
         """Make an unopened connection."""
         self.senders, self.receivers, self.lane0 = senders, receivers, GUARDS
@@ -80,6 +81,7 @@ class Client:
         self.settlements: list[tuple[int, ...]] = []
         self.controls: list[Control] = []
         self.out, self.rest, self.now_ns, self._canary = bytearray(), b"", 5, canary
+        self._margin = margin
         self._buffer = np.zeros(out_size, np.uint8)
 
     @property
@@ -122,8 +124,8 @@ class Client:
             ProtocolError: they are wrong.
         """
         work = self.rest + bytes(data)
-        buffer = np.full(len(work) + 128, self._canary, np.uint8)
-        at, end = 64, 64 + len(work)
+        at, end = self._margin, self._margin + len(work)
+        buffer = np.full(end + self._margin, self._canary, np.uint8)
         buffer[at:end] = np.frombuffer(work, np.uint8)
         while True:
             before = at
