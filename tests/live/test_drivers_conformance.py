@@ -3,11 +3,14 @@
 import os
 import time
 from contextlib import ExitStack
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
-from bench.drivers.base import Outcome
+from bench.drivers.base import Outcome, PlanningPort, ProducerLane
+from bench.drivers.registry import driver_named
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from tests.live.driver_exchange import (
@@ -41,6 +44,19 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
+SIZES = {32: 200, 100: 200, 128 * KIB: 12, KIB * KIB: 4}
+"""Messages of the matrix, by the size of their bodies."""
+for _durable in (False, True):
+    for _window in (1, 1_000):
+        for _size, _messages in SIZES.items():
+            SHAPES[f"{'durable' if _durable else 'transient'}, window {_window}, {_size} B"] = {
+                "messages": min(_messages, 40 * _window),
+                "durable": _durable,
+                "confirm_window": _window,
+                "size": _size,
+            }
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_message_arrives_once_in_order_and_is_confirmed(broker: Broker, driver: str, shape: str) -> None:
@@ -60,6 +76,61 @@ def test_every_message_arrives_once_in_order_and_is_confirmed(broker: Broker, dr
         assert {row[2] for row in rows.settled} <= {Outcome.CONFIRMED}
         assert all(at_ns > rows.sent[100, seq][1] for _, seq, _, at_ns in rows.settled)
         assert broker.depth(name) == 0
+
+
+PAIRS = [
+    (sender, receiver)
+    for sender in DRIVERS
+    for receiver in DRIVERS
+    if driver_named(sender).protocol == driver_named(receiver).protocol
+]
+
+
+@pytest.mark.parametrize(("sender", "receiver"), PAIRS)
+@pytest.mark.parametrize("size", [100, 128 * KIB])
+def test_what_one_driver_sends_another_receives(broker: Broker, sender: str, receiver: str, size: int) -> None:
+    """Each driver of a protocol reads every driver's messages; both ends have a port of their own."""
+    messages = 400 if size < KIB else 12
+    with (
+        queue(broker) as name,
+        port(sender, spec(endpoint(broker, sender), (name,), size=size)) as sending,
+        port(receiver, spec(endpoint(broker, receiver), (), (name,), size=size, gather_ns=5 * NS_PER_MS)) as receiving,
+    ):
+        rows = Exchanged()
+        settle(sending, rows, 0, messages)
+        while len(rows.delivered) < messages:
+            gather(receiving, rows)
+        check(rows, messages)
+        assert sorted(row[1] for row in rows.settled) == list(range(messages))
+
+
+@pytest.mark.parametrize("driver", COMPILED)
+@pytest.mark.parametrize("window", [0, 1, 1_000])
+def test_planned_messages_go_out_at_their_times(broker: Broker, driver: str, window: int) -> None:
+    """None early, none left out; what has no room waits for the caller; confirms taken meanwhile are handed over."""
+    messages = 200
+    asked = spec(endpoint(broker, driver), ("",), confirm_window=window)
+    with queue(broker) as name, port(driver, replace(asked, producers=(ProducerLane(100, name),))) as sending:
+        planning = cast("PlanningPort", sending)
+        assert planning.plans()
+        rows, seq, none = Exchanged(), np.arange(messages), np.zeros(messages, np.int64)
+        due_ns = CLOCK.now_ns() + seq * (NS_PER_MS // 2)
+        sent, deadline_ns = 0, CLOCK.now_ns() + 10 * NS_PER_S
+        while sent < messages or (window and len(rows.settled) < messages):
+            assert CLOCK.now_ns() < deadline_ns
+            if sent < messages and planning.plans():
+                until_ns = CLOCK.now_ns() + 10 * NS_PER_MS
+                sent_ns = planning.send_planned(none[sent:], seq[sent:], due_ns[sent:], until_ns, 0)
+                assert (sent_ns >= due_ns[sent : sent + len(sent_ns)]).all()
+                for number, at_ns in enumerate(sent_ns.tolist(), sent):
+                    rows.sent[100, number] = (int(due_ns[number]), at_ns)
+                sent += len(sent_ns)
+            gather(sending, rows, 0 if sending.room() else NS_PER_MS)
+        with port(driver, spec(endpoint(broker, driver), (), (name,))) as receiving:
+            while len(rows.delivered) < messages:
+                gather(receiving, rows)
+        check(rows, messages)
+        assert sorted(row[1] for row in rows.settled) == (list(range(messages)) if window else [])
 
 
 def check(rows: Exchanged, messages: int) -> None:
