@@ -83,7 +83,7 @@ class Connection091(Frames091):
         mechanism = endpoint.sasl.upper()
         offered = [str(name, "ascii") if isinstance(name, bytes) else name for name in method.mechanisms.split()]
         if mechanism not in offered:
-            self.refuse_or_lose(f"it offers SASL {', '.join(offered)} and not {mechanism}")
+            self.refuse_or_lose(f"it does not offer SASL {mechanism}")
             return
         response = f"\0{endpoint.username}\0{endpoint.password}" if mechanism == "PLAIN" else ""
         properties = {

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextlib import suppress
 from queue import Empty, Queue
 from typing import Any
 
@@ -85,6 +86,8 @@ class Amqp091Server:
     def stop(self) -> None:
         """Hang up."""
         if self._client is not None:
+            with suppress(OSError):  # it may be gone; without this its reader would not wake
+                self._client.shutdown(socket.SHUT_RDWR)
             self._client.close()
         self._listener.close()
         self._thread.join(5)

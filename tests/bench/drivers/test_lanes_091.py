@@ -1,4 +1,4 @@
-"""What a lane over 0-9-1 does when its broker throttles, refuses, delivers and throws out."""
+"""What a lane over 0-9-1 does, with either driver, when its broker throttles, refuses, delivers and throws out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,16 +10,16 @@ from pika import spec
 
 from bench import stamp
 from bench.clock import RealClock
+from bench.drivers import pika_lane, wire091
 from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
-from bench.drivers.pika_lane import open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp091_server import Amqp091Server
 
 Opened = Callable[..., tuple[Port, Amqp091Server]]
 
 
-@pytest.fixture
-def opened() -> Iterator[Opened]:
+@pytest.fixture(params=[pika_lane.open_port, wire091.open_port], ids=["pika", "wire091"])
+def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Open a port with one lane on a server of few words; both end with the test."""
     ends: list[Callable[[], None]] = []
 
@@ -30,7 +30,7 @@ def opened() -> Iterator[Opened]:
             (ProducerLane(7, "q"),) if role == "producer" else (),
             (ConsumerLane(7, "q"),) if role != "producer" else (),
         )
-        port = open_port(PortSpec(server.endpoint, *lanes, 40, **options), RealClock())
+        port = request.param(PortSpec(server.endpoint, *lanes, 40, **options), RealClock())
         ends.append(port.close)
         return port, server
 
@@ -135,7 +135,10 @@ def test_deliveries_are_read_and_acknowledged_by_batch(opened: Opened) -> None:
     first = server.hear(spec.Basic.Ack)
     port.poll(30 * NS_PER_MS)
     second = server.hear(spec.Basic.Ack)
-    assert [(ack.delivery_tag, ack.multiple) for ack in (first, second)] == [(2, True), (3, True)]
+    assert [(ack.delivery_tag, ack.multiple) for ack in (first, second)] in (
+        [(2, True), (3, True)],
+        [(2, True), (3, False)],  # `multiple` makes no difference to the only one left
+    )
 
 
 def test_a_silent_lane_keeps_its_connection_alive(opened: Opened) -> None:
