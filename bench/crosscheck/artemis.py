@@ -28,12 +28,14 @@ class ArtemisPerf(Peer):
     differs = (
         "Artemis perf keeps latencies in µs with two digits, also of the second after the measured part,"
         " carries its time in an application property (its messages are some 140 bytes longer than ours),"
-        " and in a closed loop bounds messages until they are accepted where we bound them until they are received"
+        " and in a closed loop bounds messages until they are accepted; ours are bounded until they are received too, by in_flight"
     )
 
     def refusals(self, workload: Workload) -> tuple[str, ...]:
         """See `Peer`."""
         faults = common_refusals(workload, self.name)
+        if workload.confirm_window == 0 and isinstance(workload.load, RateLoad):
+            faults.append(f"confirm_window = 0: {self.name} awaits every message's acceptance")
         if workload.ack_batch > 1:
             faults.append(
                 f"ack_batch = {workload.ack_batch}: {self.name} acknowledges one by one (1) or automatically (0)"

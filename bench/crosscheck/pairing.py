@@ -42,7 +42,9 @@ class Pairing:
         """The load, for people."""
         load, size = self.workload.load, self.workload.size
         if isinstance(load, InFlightLoad):
-            return f"closed loop, {load.in_flight[0]} in flight, {size} B"
+            window = self.workload.confirm_window * self.workload.producers
+            held = f"{load.in_flight[0]} in flight" if window >= load.in_flight[0] else f"{window} unconfirmed"
+            return f"closed loop, {held}, {size} B"
         return f"{load.rate:,.10g} msg/s, {size} B"
 
     @property

@@ -118,9 +118,14 @@ class Peer(ABC):
 
 
 def bound(workload: Workload) -> int:
-    """Return the messages a producer may have unconfirmed; in a closed loop its share of the loop's bound."""
+    """Return the messages a producer may have unconfirmed; in a closed loop no more than its share of the loop's bound.
+
+    0 = confirms are not asked for.
+    """
     load = workload.load
-    return load.in_flight[0] // workload.producers if isinstance(load, InFlightLoad) else workload.confirm_window
+    if not isinstance(load, InFlightLoad):
+        return workload.confirm_window
+    return min(load.in_flight[0] // workload.producers, workload.confirm_window or load.in_flight[0])
 
 
 def common_refusals(workload: Workload, tool: str) -> list[str]:
@@ -130,7 +135,7 @@ def common_refusals(workload: Workload, tool: str) -> list[str]:
         faults.append(f"queues = {workload.queues}: a crosscheck compares one queue")
     if workload.lanes_per_connection != 1:
         faults.append(f"lanes_per_connection = {workload.lanes_per_connection}: {tool} opens one for each")
-    if workload.confirm_window == 0:
+    if workload.confirm_window == 0 and isinstance(load, InFlightLoad):
         faults.append(f"confirm_window = 0: without confirms {tool}'s sender has no bound, and ours would have one")
     if isinstance(load, RateLoad) and load.arrivals != "constant":
         faults.append(f"load.arrivals = {load.arrivals!r}: {tool} knows even spacing only")

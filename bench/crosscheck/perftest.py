@@ -28,8 +28,8 @@ class PerfTest(Peer):
     artifact = "com.rabbitmq:perf-test:2.22.1"
     differs = (
         "PerfTest takes its percentiles from a sample of 1,028 messages of the measured part,"
-        " paces in steps of a millisecond, and in a closed loop bounds messages until the confirm"
-        " where we bound them until they are received"
+        " paces in steps of a millisecond, and in a closed loop bounds messages until the confirm;"
+        " ours are bounded until they are received too, by in_flight"
     )
 
     def refusals(self, workload: Workload) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ class PerfTest(Peer):
             "-p", "-u", job.queue, "-e", "", "-k", job.queue,
             "-x", str(work.producers), "-y", str(work.consumers),
             "-s", str(work.size), *(("-f", "persistent") if work.durable else ()),
-            "-c", str(bound(work)), "-q", str(work.prefetch), *acks, *rate,
+            *(("-c", str(bound(work))) if bound(work) else ()), "-q", str(work.prefetch), *acks, *rate,
             "-i", str(job.measure_s), "-z", str(self.seconds(job.measure_s, job.warm_up_s)),
         )
         # fmt: on

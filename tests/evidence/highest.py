@@ -36,11 +36,11 @@ START = {"wire091": 55_000.0, "PerfTest": 40_000.0, "pika": 20_000.0}
 
 
 def workload(rate: float, seconds: int) -> Workload:
-    """Return the load: 100 B transient, confirms in a wide window, automatic acknowledgement."""
+    """Return the load: 100 B transient, no confirms, automatic acknowledgement."""
     return Workload(
         name="fixed",
         load=RateLoad(kind="rate", rate=rate, max_backlog=10_000_000),
-        confirm_window=10_000,
+        confirm_window=0,
         prefetch=10_000,
         ack_batch=0,
         duration=seconds * NS_PER_S,

@@ -44,7 +44,7 @@ def test_a_closed_loop_has_the_same_confirm_window() -> None:
 
 def test_what_a_peer_cannot_do_is_left_out_and_told() -> None:
     """The rest goes on; target, field and value are named."""
-    found, refused = pairings(scenario(RATE, {**RATE, "name": "none", "confirm_window": 0}), PEERS)
+    found, refused = pairings(scenario(RATE, {**LOOP, "name": "none", "confirm_window": 0}), PEERS)
     assert [one.workload.name for one in found] == ["rate"]
     assert len(refused) == 1
     assert refused[0].startswith("t: workloads.1.confirm_window = 0: ")

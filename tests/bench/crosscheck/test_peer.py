@@ -12,7 +12,7 @@ from tests.crosschecks import workload
     ("fields", "field"),
     [
         ({"queues": 2, "producers": 2, "consumers": 2}, "queues = 2"),
-        ({"confirm_window": 0}, "confirm_window = 0"),
+        ({"confirm_window": 0, "load": {"kind": "in_flight", "in_flight": [6]}}, "confirm_window = 0"),
         ({"lanes_per_connection": 2, "producers": 2, "consumers": 2}, "lanes_per_connection = 2"),
         ({"load": {"kind": "rate", "rate": 10, "arrivals": "poisson"}}, "load.arrivals = 'poisson'"),
         ({"load": {"kind": "in_flight", "in_flight": [5]}, "producers": 2}, "load.in_flight = 5"),
@@ -34,3 +34,4 @@ def test_the_bound_of_a_producer() -> None:
     """The confirm window, or the producer's share of a closed loop."""
     assert bound(workload(confirm_window=7)) == 7
     assert bound(workload(load={"kind": "in_flight", "in_flight": [6]}, producers=2)) == 3
+    assert bound(workload(load={"kind": "in_flight", "in_flight": [600]}, confirm_window=7)) == 7
