@@ -20,6 +20,9 @@ class Tokens(Protocol):
     def tokens(self) -> int:
         """Return how many messages of this worker's producers were received by anyone."""
 
+    def hunger(self, *, hungry: bool) -> None:
+        """Say whether a token is waited for, so that who gives one back rings; else nobody need."""
+
 
 class Source(Protocol):
     """Decides how many messages are due.
@@ -87,12 +90,19 @@ class ClosedLoop:
         self._start_ns = start_ns
         self._tokens = tokens
         self._taken = 0
+        self._hungry = False
 
     def due(self, now_ns: int, end_ns: int) -> int:
         """Return the number of free tokens."""
         if not self._start_ns <= now_ns < end_ns:
             return 0
-        return max(0, self._bound - (self._taken - self._tokens.tokens()))
+        free = self._bound - self._taken + self._tokens.tokens()
+        if (free <= 0) != self._hungry:
+            self._hungry = not self._hungry
+            self._tokens.hunger(hungry=self._hungry)
+            # One may have come back between the look and the word.
+            free = self._bound - self._taken + self._tokens.tokens()
+        return max(0, free)
 
     def take(self, count: int, now_ns: int) -> Int64:
         """Use tokens up; messages are intended now."""

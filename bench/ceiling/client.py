@@ -49,6 +49,9 @@ class _Cells:
         """Return how many messages came back: none ever does."""
         return 0
 
+    def hunger(self, *, hungry: bool) -> None:
+        """Hear nothing: there are tokens without end."""
+
     def beat(self, progress: Progress, now_ns: int) -> None:
         """Note where the measured part begins."""
         self._messages = progress.sent + progress.received

@@ -28,7 +28,8 @@ class ArtemisPerf(Peer):
     differs = (
         "Artemis perf keeps latencies in µs with two digits, also of the second after the measured part,"
         " carries its time in an application property (its messages are some 140 bytes longer than ours),"
-        " and in a closed loop bounds messages until they are accepted; ours are bounded until they are received too, by in_flight"
+        " and in a closed loop bounds messages until they are accepted; ours are bounded until they are received"
+        " too, by in_flight"
     )
 
     def refusals(self, workload: Workload) -> tuple[str, ...]:

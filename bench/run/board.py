@@ -14,7 +14,7 @@ from bench.drivers.base import Int64
 from bench.pump import Progress
 
 _START_NS, _END_NS, _STOP = range(3)
-(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P99_NS) = range(8)
+(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P99_NS, _HUNGRY) = range(9)
 _TOKENS = 16
 
 NEVER_NS = (1 << 62) - 1
@@ -88,12 +88,13 @@ class WorkerCells:
     """One worker's view of the board."""
 
     def __init__(self, cells: Int64, row: int, wake_fds: tuple[int, ...]) -> None:
-        """Write row `row` of the workers; ring `wake_fds` when tokens come back."""
+        """Write row `row` of the workers; ring the wake_fd of worker n, the n-th, when its tokens come back."""
         self._control = cells[0]
         self._mine = cells[row + 1]
         self._tokens = cells[1:, _TOKENS + row]
         self._given = self._mine[_TOKENS:]
         self._wake_fds = wake_fds
+        self._hunger = cells[1 : 1 + len(wake_fds), _HUNGRY]
 
     def ready(self) -> None:
         """Say that this worker waits for the start."""
@@ -115,14 +116,19 @@ class WorkerCells:
         """Return how many messages of this worker's producers were received by anyone."""
         return sum(self._tokens.tolist())  # few cells: a tenth of the time of their numpy sum
 
+    def hunger(self, *, hungry: bool) -> None:
+        """Say whether this worker waits for a token."""
+        self._mine[_HUNGRY] = hungry
+
     def give(self, producers: Int64, workers: int) -> None:
         """Give tokens back to the producing workers: producer p belongs to worker p mod `workers`."""
         if workers == 1:
             self._given[0] += len(producers)
         else:
             self._given[:workers] += np.bincount(producers % workers, minlength=workers)
-        for fd in self._wake_fds:
-            os.eventfd_write(fd, 1)
+        for hungry, fd in zip(self._hunger.tolist(), self._wake_fds, strict=True):
+            if hungry:
+                os.eventfd_write(fd, 1)
 
     def beat(self, progress: Progress, now_ns: int) -> None:
         """Show progress."""

@@ -1,6 +1,6 @@
 """What recording costs: nanoseconds a message for everything that a worker writes down, and for a turn of the pump.
 
-Run it with `python -m tests.evidence.recorder` (`--json` for a program to read) on a
+Run it with `python -m tests.evidence.recorder` (`--json FILE` for a program to read) on a
 machine with nothing else to do. Each figure is the median over repeats, and holds one reading of the clock
 a batch (60 ns at batch 1). *All* is sent + settled on the producers' side and received on
 the consumers'. The pump turns over
@@ -15,6 +15,7 @@ import json
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -157,14 +158,22 @@ def turning(batch: int) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What recording costs, in nanoseconds.")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    as_json = parser.parse_args().json
+    parser.add_argument("--json", type=Path, help="write the figures there instead of printing them")
+    file = parser.parse_args().json
     warm_kernels()
     gc.freeze()
     record = {batch: recording(batch) for batch in BATCHES}
     turn = {batch: turning(batch) for batch in PUMP_BATCHES}
-    if as_json:
-        sys.stdout.write(json.dumps({"ns_per_message": record, "pump_ns": turn}) + "\n")
+    if file:
+        rows = [
+            {"what": f"{name}, batches of {batch:,}, ns a message", "value": row[name]}
+            for batch, row in record.items()
+            for name in ("sent", "settled", "received", "all")
+        ]
+        rows += [
+            {"what": f"a turn of the pump, {batch:,} messages, ns", "value": row["turn"]} for batch, row in turn.items()
+        ]
+        file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         return
     lines = ["ns a message         sent  settled  received       all"]
     lines += [

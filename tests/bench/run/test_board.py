@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from bench.pump import Progress
 from bench.run.board import NEVER_NS, Board
@@ -41,13 +42,17 @@ def test_end_and_stop_reach_workers() -> None:
 
 
 def test_tokens_return_to_the_worker_that_owns_the_producer() -> None:
-    """Producer p belongs to producing worker p mod W; every consumer's count adds up; the bell rings."""
-    bell = os.eventfd(0, os.EFD_NONBLOCK)
+    """Producer p belongs to producing worker p mod W; every consumer's count adds up; who waits is rung for."""
+    bells = tuple(os.eventfd(0, os.EFD_NONBLOCK) for _ in range(2))
     board = Board(4)
     producers = [board.view(0), board.view(1)]
-    consumers = [board.view(2, (bell,)), board.view(3, (bell,))]
+    producers[1].hunger(hungry=True)
+    consumers = [board.view(2, bells), board.view(3, bells)]
     consumers[0].give(np.array([0, 1, 2, 3, 5]), 2)
     consumers[1].give(np.array([4]), 2)
     assert [cells.tokens() for cells in producers] == [3, 3]
-    assert os.eventfd_read(bell) == 2
-    os.close(bell)
+    assert os.eventfd_read(bells[1]) == 2
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(bells[0])
+    for bell in bells:
+        os.close(bell)
