@@ -20,6 +20,7 @@ from bench.drivers.selector import READABLE, Selector
 from bench.drivers.stream import Stream
 from bench.drivers.wire_connection import WireConnection
 from bench.drivers.wire_context import WireContext
+from bench.drivers.wire_socket import WireSocket
 
 _BACKLOG = 4_096
 _IDLE_NS = 1_000_000_000
@@ -116,7 +117,7 @@ class Peer:
         self._host.forget(connection)
         self._host.context.failures.clear()  # a client may leave as it likes
 
-    def _watch_writable(self, connection: WireConnection, wanted: bool) -> None:  # noqa: FBT001
+    def _watch_writable(self, connection: WireSocket, wanted: bool) -> None:  # noqa: FBT001
         self._selector.change(connection.fileno(), writable=wanted)
 
 

@@ -11,10 +11,12 @@ from bench.clock import RealClock
 from bench.drivers.base import PortSpec
 from bench.drivers.stream import Stream
 from bench.drivers.wire091_frames import Frames091
-from bench.drivers.wire091_tables import FRAME_MAX, Tables091, ring_span
+from bench.drivers.wire091_tables import FRAME_MAX, Tables091
 from bench.drivers.wire_context import IO_WIDTH, ROWS, WireContext
 from bench.drivers.wire_lanes import Lane
+from bench.drivers.wire_tables import ring_span
 from bench.wire import amqp091_layout as layout
+from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_encode import delivery_prefix
 from brokers.endpoint import Endpoint
 
@@ -159,7 +161,7 @@ class _Host:
 
     def __init__(self, connections: int, lanes: int, size: int) -> None:
         endpoint = Endpoint("amqp091", "127.0.0.1", 0, "/", None, "", "")
-        cursor = np.zeros(layout.CURSOR_WIDTH, np.int64)
+        cursor = np.zeros(cursor_at.CURSOR_WIDTH, np.int64)
         spec = PortSpec(endpoint, (), (), size)
         io = np.zeros((connections, IO_WIDTH), np.int64)
         self.context = WireContext(spec, endpoint, RealClock(), io, cursor)

@@ -27,6 +27,7 @@ from bench.drivers.timers import NEVER_NS
 from bench.drivers.wire_connection import WireConnection
 from bench.drivers.wire_context import LAST_IN, LAST_OUT, ROWS, ROWS_KEPT_FREE, SAY_EVERY, SILENT_AFTER, WireContext
 from bench.drivers.wire_lanes import Lane, deal
+from bench.drivers.wire_socket import WireSocket
 from bench.units import NS_PER_S
 from bench.wire.receive import COMPILED
 
@@ -310,7 +311,7 @@ class WirePort:
         with suppress(OSError, ValueError):
             self._selector.forget(connection.fileno())
 
-    def _watch_writable(self, connection: WireConnection, wanted: bool) -> None:  # noqa: FBT001
+    def _watch_writable(self, connection: WireSocket, wanted: bool) -> None:  # noqa: FBT001
         self._selector.change(connection.fileno(), writable=wanted)
 
     def _watch_keep_alive(self) -> None:
