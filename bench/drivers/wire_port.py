@@ -59,6 +59,9 @@ class Codec(Protocol):
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included."""
 
+    def counters(self) -> dict[str, int]:
+        """Return what the codec counted, by name."""
+
 
 class WirePort:
     """A `bench.drivers.base.Port` over compiled codecs."""
@@ -173,7 +176,12 @@ class WirePort:
     def counters(self) -> dict[str, int]:
         """See `bench.drivers.base.Port`: `bytes_in`, `bytes_out`, and what the connections count."""
         context = self._context
-        return {"bytes_in": context.bytes_in, "bytes_out": context.bytes_out, **context.counters}
+        return {
+            "bytes_in": context.bytes_in,
+            "bytes_out": context.bytes_out,
+            **context.counters,
+            **self._codec.counters(),
+        }
 
     def close(self) -> None:
         """See `bench.drivers.base.Port`."""
@@ -315,8 +323,10 @@ class WirePort:
         self._selector.change(connection.fileno(), writable=wanted)
 
     def _watch_keep_alive(self) -> None:
-        if self._context.io[:, (SAY_EVERY, SILENT_AFTER)].any():
-            self._context.timers.call_at(self._clock.now_ns() + _WATCH_NS, self._keep_alive)
+        limits_ns = self._context.io[:, (SAY_EVERY, SILENT_AFTER)]
+        if limits_ns.any():
+            shortest_ns = int(limits_ns[limits_ns > 0].min())
+            self._context.timers.call_at(self._clock.now_ns() + min(_WATCH_NS, shortest_ns // 2), self._keep_alive)
 
     def _keep_alive(self) -> None:
         """Speak where we were silent for too long, and give up peers that were (heartbeats, idle time-outs)."""
