@@ -260,7 +260,8 @@ class WirePort:
         marks, timers = self._marks, self._context.timers
         now_ns = self._clock.now_ns()
         deadline_ns = now_ns + timeout_ns
-        gather_ns = self._gather_ns if not self._lanes or self.room() else 0
+        had_no_room = self._lanes > 0 and self.room() == 0
+        gather_ns = 0 if had_no_room else self._gather_ns
         wake_fd = -1 if self._wake_fd is None else self._wake_fd
         while True:
             if timers.next_due_ns <= now_ns:
@@ -276,7 +277,7 @@ class WirePort:
             if marks[0] or marks[1] or marks[2] or woken or now_ns >= deadline_ns:
                 break
             self._raise_failure()
-            if solo.pending or self._unread or (gather_ns == 0 and self._lanes and self.room()):
+            if solo.pending or self._unread or (had_no_room and self.room()):
                 break
 
     def _turn(self, timeout_ns: int) -> bool:

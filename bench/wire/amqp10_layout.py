@@ -124,7 +124,7 @@ ERRORS = {
     E_WINDOW: "a flow's next-incoming-id is beyond what was sent",
     E_SECTION: "a message has a section that AMQP 1.0 does not know, or a section of the wrong type",
     E_ORDER: "the sections of a message are out of order",
-    E_BODY: "a message's body is not data or binary",
+    E_BODY: "a message has data that is not binary, or a sequence that is no list",
     E_CUT: "a message ends inside of a section",
     E_NO_BODY: "a message has no body",
 }
