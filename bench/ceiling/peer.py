@@ -12,38 +12,126 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Literal, cast
 
+import numpy as np
+
+from bench.clock import RealClock
+from bench.drivers.base import PortSpec
 from bench.drivers.selector import READABLE, Selector
 from bench.drivers.stream import Stream
 from bench.drivers.wire_connection import WireConnection
-from bench.drivers.wire_context import WireContext
+from bench.drivers.wire_context import IO_WIDTH, WireContext
+from bench.drivers.wire_lanes import Lane
+from bench.drivers.wire_socket import WireSocket
+from bench.drivers.wire_tables import WireTables
+from brokers.endpoint import Endpoint
 
 _BACKLOG = 4_096
+_BATCH = 512
+PREFETCH_MOST = 4_096
+"""Unacknowledged messages that a consumer is sent at most."""
 _IDLE_NS = 1_000_000_000
 _PR_SET_PDEATHSIG = 1
 
 
-class Host(Protocol):
-    """What a protocol gives to the peer: tables, and the broker's end of a connection."""
+class Host(ABC):
+    """What a protocol gives to the peer: tables, and the broker's end of a connection.
 
-    context: WireContext
+    Attributes:
+        context: what the connections share.
+    """
+
+    def __init__(self, context: WireContext, lanes: int) -> None:
+        """Offer a place to each connection of the context, with so many lanes."""
+        self.context = context
+        self._lanes = lanes
+        self._free = list(range(len(context.io)))[::-1]
 
     def accept(self, stream: Stream) -> "PeerConnection | None":
         """Return a connection for a client; None where there are too many."""
+        if not self._free:
+            return None
+        index = self._free.pop()
+        first = index * self._lanes
+        lanes = [Lane(row, 0, "", producing=False) for row in range(first, first + self._lanes)]
+        return self.connect(index, lanes, stream)
 
     def forget(self, connection: "PeerConnection") -> None:
         """Use the place of a connection again."""
+        self._free.append(connection.index)
+
+    @abstractmethod
+    def connect(self, index: int, lanes: Sequence[Lane], stream: Stream) -> "PeerConnection":
+        """Return the broker's end of a connection whose rows, used or not, are as new."""
 
 
 class PeerConnection(WireConnection):
-    """The broker's end of a connection."""
+    """The broker's end of a connection.
+
+    Attributes:
+        consuming: those who are sent messages.
+    """
+
+    def __init__(self, tables: WireTables, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
+        """Serve a client that has connected."""
+        super().__init__(tables, index, lanes, stream)
+        self.consuming: list[Delivering] = []
+        self.ready = True
+
+    def begin(self) -> None:
+        """Wait for the client's protocol header."""
+
+    def begin_close(self) -> None:
+        """Hang up: there is nobody to whom it would matter."""
+        self.closed = True
 
     def deliver(self) -> bool:
         """Send messages where there is room; return whether more could be sent at once."""
-        raise NotImplementedError
+        more = False
+        for consumer in self.consuming:
+            if self.octets_left() and not self.closed:
+                more = consumer.send() or more
+        return more
+
+    def _owe_acks(self, now_ns: int) -> None:
+        """Acknowledge all that came: a broker of no work keeps nobody waiting."""
+        self.acknowledge_before(now_ns)
+
+
+class Delivering:
+    """One who consumes: is sent as many messages as there is room for."""
+
+    def __init__(self, connection: PeerConnection, row: int, room: Callable[[], int]) -> None:
+        """Send on the lane in a row of the tables; `room` tells how many it takes now."""
+        self._connection = connection
+        self._room = room
+        self._lane = np.full(_BATCH, row, np.int64)
+        self._seq = 0
+        self._sent_ns = np.zeros(_BATCH, np.int64)
+
+    def send(self) -> bool:
+        """Send a batch; return whether another could follow."""
+        connection = self._connection
+        count = min(_BATCH, self._room())
+        if count <= 0:
+            return False
+        seq = np.arange(self._seq, self._seq + count)
+        self._seq += count
+        now = np.full(count, connection.context.clock.now_ns(), np.int64)
+        octets = connection.tables.message_octets()
+        connection.publish(self._lane, seq, now, self._sent_ns, octets, 0, count)
+        return not connection.pending
+
+
+def new_context(connections: int, size: int, protocol: Literal["amqp091", "amqp10"], cells: int) -> WireContext:
+    """Return what so many connections share, for bodies of `size` bytes and a cursor of `cells`."""
+    endpoint = Endpoint(protocol, "127.0.0.1", 0, "/", None, "", "")
+    io, cursor = np.zeros((connections, IO_WIDTH), np.int64), np.zeros(cells, np.int64)
+    return WireContext(PortSpec(endpoint, (), (), size), endpoint, RealClock(), io, cursor)
 
 
 class Peer:
@@ -116,7 +204,7 @@ class Peer:
         self._host.forget(connection)
         self._host.context.failures.clear()  # a client may leave as it likes
 
-    def _watch_writable(self, connection: WireConnection, wanted: bool) -> None:  # noqa: FBT001
+    def _watch_writable(self, connection: WireSocket, wanted: bool) -> None:  # noqa: FBT001
         self._selector.change(connection.fileno(), writable=wanted)
 
 

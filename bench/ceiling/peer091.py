@@ -3,24 +3,20 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from pika import spec as amqp
 
-from bench.ceiling.peer import PeerConnection
-from bench.clock import RealClock
-from bench.drivers.base import PortSpec
+from bench.ceiling.peer import PREFETCH_MOST, Delivering, Host, PeerConnection, new_context
 from bench.drivers.stream import Stream
 from bench.drivers.wire091_frames import Frames091
-from bench.drivers.wire091_tables import FRAME_MAX, Tables091, ring_span
-from bench.drivers.wire_context import IO_WIDTH, ROWS, WireContext
+from bench.drivers.wire091_tables import FRAME_MAX, Tables091
+from bench.drivers.wire_context import ROWS
 from bench.drivers.wire_lanes import Lane
+from bench.drivers.wire_tables import ring_span
 from bench.wire import amqp091_layout as layout
+from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_encode import delivery_prefix
-from brokers.endpoint import Endpoint
 
 _PREFIX_WIDTH = 512
-_PREFETCH_MOST = 4_096
-_BATCH = 512
 _CONFIRM_BATCH = 1 << 20
 _PROTOCOL_HEADER = 8
 _CAPABILITIES = {"publisher_confirms": True, "basic.nack": True, "connection.blocked": True}
@@ -43,10 +39,8 @@ class Peer091(Frames091, PeerConnection):
     def __init__(self, tables: "Tables091", index: int, lanes: Sequence[Lane], stream: Stream) -> None:
         """Serve a client that has connected."""
         super().__init__(tables, index, lanes, stream)
-        self.ready = True
         self._greeted = 0
-        self._prefetch = _PREFETCH_MOST
-        self._consuming: list[_Delivering] = []
+        self._prefetch = PREFETCH_MOST
         self.handlers = dict.fromkeys(_ANSWERS, self._answer)
         self.handlers |= {
             amqp.Connection.TuneOk: self._pass_over,
@@ -59,21 +53,6 @@ class Peer091(Frames091, PeerConnection):
         }
         tables.enter(index, self.lanes)
 
-    def begin(self) -> None:
-        """Wait for the client's protocol header."""
-
-    def begin_close(self) -> None:
-        """Hang up: there is nobody to whom it would matter."""
-        self.closed = True
-
-    def deliver(self) -> bool:
-        """Send messages where there is room; return whether more could be sent at once."""
-        more = False
-        for lane in self._consuming:
-            if self.octets_left() and not self.closed:
-                more = lane.send() or more
-        return more
-
     def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
         """Take the protocol header off, then scan as ever."""
         if self._greeted < _PROTOCOL_HEADER:
@@ -85,10 +64,6 @@ class Peer091(Frames091, PeerConnection):
                 self.say(0, amqp.Connection.Start(server_properties=properties, mechanisms="PLAIN", locales="en_US"))
         return super()._scan(start, end, now_ns)
 
-    def _owe_acks(self, now_ns: int) -> None:
-        """Confirm all that came: a broker of no work keeps nobody waiting."""
-        self.acknowledge_before(now_ns)
-
     def _pass_over(self, _channel: int, _method: Any) -> None:
         """Nothing follows from it."""
 
@@ -98,7 +73,7 @@ class Peer091(Frames091, PeerConnection):
 
     def _on_close(self, _channel: int, _method: Any) -> None:
         """Say goodbye and wait until the client hangs up: what it still sends must find us."""
-        self._consuming.clear()
+        self.consuming.clear()
         self.say(0, amqp.Connection.CloseOk())
 
     def _on_confirm(self, channel: int, method: Any) -> None:
@@ -107,7 +82,7 @@ class Peer091(Frames091, PeerConnection):
             self.say(channel, amqp.Confirm.SelectOk())
 
     def _on_qos(self, channel: int, method: Any) -> None:
-        self._prefetch = min(method.prefetch_count or _PREFETCH_MOST, _PREFETCH_MOST)
+        self._prefetch = min(method.prefetch_count or PREFETCH_MOST, PREFETCH_MOST)
         self.say(channel, amqp.Basic.QosOk())
 
     def _on_consume(self, channel: int, method: Any) -> None:
@@ -118,77 +93,43 @@ class Peer091(Frames091, PeerConnection):
         octets, tag_at = delivery_prefix(channel, tag, method.queue, self.context.spec.size)
         self.tables.enter_prefix(row, octets)
         self.tables.lanes[row, layout.TAG_AT] = tag_at
-        self._consuming.append(_Delivering(self, row, 0 if method.no_ack else self._prefetch))
+        window = 0 if method.no_ack else self._prefetch
+        self.consuming.append(Delivering(self, row, lambda: self._free(row, window)))
+
+    def _free(self, row: int, window: int) -> int:
+        """Return how many messages a consumer with a window takes now; 0 = it acknowledges none."""
+        lane = self.tables.lanes[row]
+        if window:
+            return window - int(lane[layout.IN_FLIGHT])
+        lane[layout.IN_FLIGHT] = 0
+        lane[layout.OLDEST] = lane[layout.PUBLISHED] + 1
+        return PREFETCH_MOST
 
     def _row(self, channel: int) -> int:
         return self.first + channel - 1
 
 
-class _Delivering:
-    """A consumer's lane: sends as many messages as its prefetch lets it."""
-
-    def __init__(self, connection: Peer091, row: int, window: int) -> None:
-        self._connection = connection
-        self._lane = np.full(_BATCH, row, np.int64)
-        self._row = row
-        self._window = window
-        self._seq = 0
-        self._sent_ns = np.zeros(_BATCH, np.int64)
-
-    def send(self) -> bool:
-        """Send a batch; return whether another could follow."""
-        connection = self._connection
-        tables = connection.tables
-        free = _BATCH
-        if self._window:
-            free = min(_BATCH, self._window - int(tables.lanes[self._row, layout.IN_FLIGHT]))
-            if free <= 0:
-                return False
-        else:  # nobody will acknowledge them
-            tables.lanes[self._row, layout.IN_FLIGHT] = 0
-            tables.lanes[self._row, layout.OLDEST] = tables.lanes[self._row, layout.PUBLISHED] + 1
-        seq = np.arange(self._seq, self._seq + free)
-        self._seq += free
-        now = np.full(free, connection.context.clock.now_ns(), np.int64)
-        connection.publish(self._lane, seq, now, self._sent_ns, tables.message_octets(), 0, free)
-        return not connection.pending
-
-
-class _Host:
-    """Tables of all connections, and their free places."""
+class _Host(Host):
+    """Tables of all connections."""
 
     def __init__(self, connections: int, lanes: int, size: int) -> None:
-        endpoint = Endpoint("amqp091", "127.0.0.1", 0, "/", None, "", "")
-        cursor = np.zeros(layout.CURSOR_WIDTH, np.int64)
-        spec = PortSpec(endpoint, (), (), size)
-        io = np.zeros((connections, IO_WIDTH), np.int64)
-        self.context = WireContext(spec, endpoint, RealClock(), io, cursor)
+        """Make them."""
+        super().__init__(new_context(connections, size, "amqp091", cursor_at.CURSOR_WIDTH), lanes)
         rows = connections * lanes
-        span = ring_span(min(_PREFETCH_MOST, (1 << 22) // rows))
+        span = ring_span(min(PREFETCH_MOST, (1 << 22) // rows))
         self._tables = Tables091(self.context, rows, rows, span, ROWS, _PREFIX_WIDTH)
-        self._lanes = lanes
-        self._free = list(range(connections))[::-1]
 
-    def accept(self, stream: Stream) -> Peer091 | None:
-        """Return a connection for a client; None where there are too many."""
-        if not self._free:
-            return None
-        index = self._free.pop()
-        first = index * self._lanes
-        t = self._tables
+    def connect(self, index: int, lanes: Sequence[Lane], stream: Stream) -> Peer091:
+        """Return the broker's end of a connection whose rows, used or not, are as new."""
+        t, first = self._tables, lanes[0].row
         t.conns[index] = 0
         t.conns[index, layout.FRAME_MAX] = FRAME_MAX
-        t.lanes[first : first + self._lanes] = 0
-        t.lanes[first : first + self._lanes, layout.OLDEST] = 1
-        t.ring[first : first + self._lanes] = 0
-        lanes = [Lane(row, 0, "", producing=False) for row in range(first, first + self._lanes)]
+        t.lanes[first : first + len(lanes)] = 0
+        t.lanes[first : first + len(lanes), layout.OLDEST] = 1
+        t.ring[first : first + len(lanes)] = 0
         return Peer091(t, index, lanes, stream)
 
-    def forget(self, connection: PeerConnection) -> None:
-        """Use the place of a connection again."""
-        self._free.append(connection.index)
 
-
-def open_host(connections: int, lanes: int, size: int) -> _Host:
+def open_host(connections: int, lanes: int, size: int) -> Host:
     """Make the tables for so many connections with so many channels each, and bodies of `size` bytes."""
     return _Host(connections, lanes, size)

@@ -46,7 +46,7 @@ class ConfirmWindow:
         else:
             only = self._seq_of_tag.pop(tag, None)
             seqs = [] if only is None else [only]
-            if tag == self._oldest_tag:
+            if tag == self._oldest_tag <= self._last_tag:
                 self._oldest_tag += 1
         if not self._returned:
             return [(seq, outcome) for seq in seqs]

@@ -1,6 +1,6 @@
-"""Driver `wire091`: AMQP 0-9-1 by our own compiled codec. What it says of itself.
+"""Drivers `wire091` and `wire10`: AMQP 0-9-1 and 1.0 by our own compiled codecs. What they say of themselves.
 
-It stands apart from the driver, as importing that imports the compiler.
+It stands apart from the drivers, as importing those imports the compiler.
 """
 
 from bench.drivers.description import Driver
@@ -10,5 +10,13 @@ WIRE091 = Driver(
     protocol="amqp091",
     description="our compiled AMQP 0-9-1: drives a broker to its limit",
     open_port="bench.drivers.wire091:open_port",
+    multiplexes=True,
+)
+
+WIRE10 = Driver(
+    name="wire10",
+    protocol="amqp10",
+    description="our compiled AMQP 1.0: drives a broker to its limit",
+    open_port="bench.drivers.wire10:open_port",
     multiplexes=True,
 )

@@ -36,7 +36,6 @@ class Connection091(Frames091):
             Refused: TLS failed.
         """
         super().__init__(tables, index, lanes, Stream(connect(tables.context.endpoint)))
-        self._closing = False
         self._unopened = len(self.lanes)
         self._stopped_by: set[str] = set()
         self.handlers |= {
@@ -65,7 +64,7 @@ class Connection091(Frames091):
     def begin_close(self) -> None:
         """Acknowledge what is pending and begin the closing handshake."""
         self.acknowledge_before(1 << 62)
-        self._closing = True
+        self.closing = True
         self.say(0, amqp.Connection.Close(reply_code=200, reply_text="done", class_id=0, method_id=0))
 
     def _owe_acks(self, now_ns: int) -> None:
@@ -159,7 +158,7 @@ class Connection091(Frames091):
 
     def _on_channel_close(self, channel: int, method: Any) -> None:
         self.say(channel, amqp.Channel.CloseOk())
-        if not self._closing:
+        if not self.closing:
             self.refuse_or_lose(f"{method.reply_code} {method.reply_text}", self._lane(channel))
 
     def _on_connection_close(self, _channel: int, method: Any) -> None:

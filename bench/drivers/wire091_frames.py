@@ -4,14 +4,12 @@ Messages, confirms and acknowledgements are the codec's. Frames that are not abo
 are few, so pika's frame and method classes make and read them.
 """
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pika.exceptions
 import pika.frame
 
-from bench.drivers.base import Int64
 from bench.drivers.stream import Stream
 from bench.drivers.wire091_tables import Tables091
 from bench.drivers.wire_connection import WireConnection
@@ -30,15 +28,12 @@ class Frames091(WireConnection):
         handlers: what acts on a method that is not about messages, by its class.
     """
 
+    tables: Tables091
+
     def __init__(self, tables: Tables091, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
         """Use a connected stream; see `WireConnection`."""
-        super().__init__(tables.context, index, lanes, stream)
-        self.tables = tables
+        super().__init__(tables, index, lanes, stream)
         self.handlers: dict[type, Callable[[int, Any], None]] = {}
-
-    @abstractmethod
-    def _owe_acks(self, now_ns: int) -> None:
-        """Act on messages that came and fill no batch of acknowledgements."""
 
     def keep_alive(self) -> None:
         """Say that we are there, by an empty frame."""
@@ -58,43 +53,6 @@ class Frames091(WireConnection):
         if status == layout.Status.BAD_TYPE and not self.ready:
             return f"no AMQP 0-9-1: {bytes(self.context.inbox_view[:16])!r}"
         return layout.FAULTS[layout.Status(status)]
-
-    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
-        """Use up octets of the inbox; write acknowledgements."""
-        marks = self.context.marks
-        status = self.tables.scan(self.index, start, end, now_ns)
-        if out := marks[layout.OUT]:
-            marks[layout.OUT] = 0
-            self.write(self.tables.acks_view[:out])
-        self._after_scan(now_ns)
-        return status, marks[layout.TAKEN], marks[layout.FRAME_END]
-
-    def _receive(self, until_ns: int, gather_ns: int, wake_fd: int) -> int:
-        """Call the protocol's compiled loop; return its `Stop`."""
-        return self.tables.receive(self.fileno(), wake_fd, self.index, until_ns, gather_ns)
-
-    def _pace(self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int) -> int:
-        """Call the protocol's compiled loop; return its `Stop`."""
-        return self.tables.pace(self.fileno(), self.index, lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
-
-    def _after_scan(self, now_ns: int) -> None:
-        """See to acknowledgements that are owed and were not written."""
-        marks = self.context.marks
-        if marks[layout.OWES]:
-            marks[layout.OWES] = 0
-            self._owe_acks(now_ns)
-
-    def _acks(self) -> memoryview:
-        """Return the buffer of acknowledgements."""
-        return self.tables.acks_view
-
-    def _frame_end(self) -> int:
-        """Return where the control frame ends that stopped the last scan."""
-        return int(self.context.marks[layout.FRAME_END])
-
-    def _encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
-        """Write messages first <= i < end to the outbox; return the octets."""
-        return self.tables.encode(lane, seq, intended_ns, sent_ns, first, end)
 
     def _on_control(self, frame: bytes) -> None:
         """Act on a frame that is not about messages."""

@@ -9,7 +9,9 @@ from bench.drivers.base import Int64, PortSpec
 from bench.drivers.connection import FLUSH_BYTES
 from bench.drivers.wire_context import IO_WIDTH, ROWS, ROWS_KEPT_FREE, WireContext
 from bench.drivers.wire_lanes import Lane, connections
+from bench.drivers.wire_tables import WireTables, ring_span
 from bench.wire import amqp091_layout as layout
+from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_deliver import ACK_FRAME, acknowledge_before
 from bench.wire.amqp091_encode import body_frames, encode, prefix
 from bench.wire.amqp091_pace import pace
@@ -23,16 +25,8 @@ from brokers.endpoint import Endpoint
 FRAME_MAX = 131_072
 """Largest frame, octets, until a smaller one is agreed on."""
 
-_SPAN = 4
-"""The ring is so many windows long: a broker that settles out of order may leave gaps."""
 
-
-def ring_span(window: int) -> int:
-    """Return the length of a lane's ring for a window: a power of two; 1 where nothing is awaited."""
-    return 1 << (_SPAN * window - 1).bit_length() if window else 1
-
-
-class Tables091:
+class Tables091(WireTables):
     """State of every connection and lane, whichever end we are; layouts are in `bench.wire.amqp091_layout`."""
 
     def __init__(self, context: WireContext, lanes: int, rings: int, span: int, acks: int, width: int) -> None:
@@ -46,8 +40,7 @@ class Tables091:
             acks: acknowledgements that one scan may make.
             width: octets of the longest method and header frames of a message.
         """
-        self.context = context
-        self.cursor = context.cursor
+        super().__init__(context, ACK_FRAME * max(acks, 1))
         self.conns = np.zeros((len(context.io), layout.CONN_WIDTH), np.int64)
         self.conns[:, layout.FRAME_MAX] = FRAME_MAX
         self.lanes = np.zeros((lanes, layout.LANE_WIDTH), np.int64)
@@ -55,8 +48,6 @@ class Tables091:
         self.heads = np.zeros(lanes * STAMP, np.uint8)
         self.ring = np.zeros((max(rings, 1), span), np.int64)
         self.tracked = span > 1
-        self.acks = np.zeros(ACK_FRAME * max(acks, 1), np.uint8)
-        self.acks_view = self.acks.data
         self.frame_max = FRAME_MAX
         self.body = body_frames(context.spec.size, FRAME_MAX)
         self.width = width
@@ -208,7 +199,7 @@ class ClientTables091(Tables091):
 
     def __init__(self, spec: PortSpec, endpoint: Endpoint, clock: Clock) -> None:
         """Make tables for the lanes and connections of `spec`."""
-        cursor = np.zeros(layout.CURSOR_WIDTH, np.int64)
+        cursor = np.zeros(cursor_at.CURSOR_WIDTH, np.int64)
         context = WireContext(spec, endpoint, clock, np.zeros((connections(spec), IO_WIDTH), np.int64), cursor)
         longest = max((len(lane.queue.encode()) for lane in spec.producers), default=0)
         super().__init__(

@@ -17,7 +17,7 @@ from bench.wire.receive import STATE_WIDTH
 from brokers.endpoint import Endpoint
 
 if TYPE_CHECKING:
-    from bench.drivers.wire_connection import WireConnection
+    from bench.drivers.wire_socket import WireSocket
 
 READ_BYTES = 256 * 1024
 """Octets read at once: about 1,500 messages of 100 B."""
@@ -75,9 +75,9 @@ class WireContext:
     counters: dict[str, int] = field(default_factory=dict)
     bytes_in: int = 0
     bytes_out: int = 0
-    laggards: "set[WireConnection]" = field(default_factory=set)
-    stopped: "set[WireConnection]" = field(default_factory=set)
-    watch_writable: "Callable[[WireConnection, bool], None]" = lambda _connection, _wanted: None
+    laggards: "set[WireSocket]" = field(default_factory=set)
+    stopped: "set[WireSocket]" = field(default_factory=set)
+    watch_writable: "Callable[[WireSocket, bool], None]" = lambda _connection, _wanted: None
 
     def __post_init__(self) -> None:
         """Make the buffers."""

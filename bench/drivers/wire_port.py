@@ -27,6 +27,7 @@ from bench.drivers.timers import NEVER_NS
 from bench.drivers.wire_connection import WireConnection
 from bench.drivers.wire_context import LAST_IN, LAST_OUT, ROWS, ROWS_KEPT_FREE, SAY_EVERY, SILENT_AFTER, WireContext
 from bench.drivers.wire_lanes import Lane, deal
+from bench.drivers.wire_socket import WireSocket
 from bench.units import NS_PER_S
 from bench.wire.receive import COMPILED
 
@@ -57,6 +58,9 @@ class Codec(Protocol):
 
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included."""
+
+    def counters(self) -> dict[str, int]:
+        """Return what the codec counted, by name."""
 
 
 class WirePort:
@@ -172,7 +176,12 @@ class WirePort:
     def counters(self) -> dict[str, int]:
         """See `bench.drivers.base.Port`: `bytes_in`, `bytes_out`, and what the connections count."""
         context = self._context
-        return {"bytes_in": context.bytes_in, "bytes_out": context.bytes_out, **context.counters}
+        return {
+            "bytes_in": context.bytes_in,
+            "bytes_out": context.bytes_out,
+            **context.counters,
+            **self._codec.counters(),
+        }
 
     def close(self) -> None:
         """See `bench.drivers.base.Port`."""
@@ -251,7 +260,8 @@ class WirePort:
         marks, timers = self._marks, self._context.timers
         now_ns = self._clock.now_ns()
         deadline_ns = now_ns + timeout_ns
-        gather_ns = self._gather_ns if not self._lanes or self.room() else 0
+        had_no_room = self._lanes > 0 and self.room() == 0
+        gather_ns = 0 if had_no_room else self._gather_ns
         wake_fd = -1 if self._wake_fd is None else self._wake_fd
         while True:
             if timers.next_due_ns <= now_ns:
@@ -267,7 +277,7 @@ class WirePort:
             if marks[0] or marks[1] or marks[2] or woken or now_ns >= deadline_ns:
                 break
             self._raise_failure()
-            if solo.pending or self._unread or (gather_ns == 0 and self._lanes and self.room()):
+            if solo.pending or self._unread or (had_no_room and self.room()):
                 break
 
     def _turn(self, timeout_ns: int) -> bool:
@@ -310,12 +320,14 @@ class WirePort:
         with suppress(OSError, ValueError):
             self._selector.forget(connection.fileno())
 
-    def _watch_writable(self, connection: WireConnection, wanted: bool) -> None:  # noqa: FBT001
+    def _watch_writable(self, connection: WireSocket, wanted: bool) -> None:  # noqa: FBT001
         self._selector.change(connection.fileno(), writable=wanted)
 
     def _watch_keep_alive(self) -> None:
-        if self._context.io[:, (SAY_EVERY, SILENT_AFTER)].any():
-            self._context.timers.call_at(self._clock.now_ns() + _WATCH_NS, self._keep_alive)
+        limits_ns = self._context.io[:, (SAY_EVERY, SILENT_AFTER)]
+        if limits_ns.any():
+            shortest_ns = int(limits_ns[limits_ns > 0].min())
+            self._context.timers.call_at(self._clock.now_ns() + min(_WATCH_NS, shortest_ns // 2), self._keep_alive)
 
     def _keep_alive(self) -> None:
         """Speak where we were silent for too long, and give up peers that were (heartbeats, idle time-outs)."""

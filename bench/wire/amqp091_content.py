@@ -8,18 +8,16 @@ from bench.kernels import kernel
 from bench.wire.amqp091_deliver import BASIC, HEADER_LEAST, RETURN, delivered, owe_ack
 from bench.wire.amqp091_layout import (
     BODY_LEFT,
-    DELIVERED,
-    FOREIGN,
     HEAD,
     KIND,
     PHASE,
     REDELIVERED,
-    SETTLED_ROWS,
     TAG,
     Phase,
     Status,
 )
 from bench.wire.amqp091_settle import note_returned
+from bench.wire.cursor import DELIVERED, FOREIGN, SETTLED_ROWS
 from bench.wire.octets import STAMP, Int64, Octets, copy, get16, get63, read_stamp, stamp_seq
 
 _AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(Phase.METHOD), int(Phase.HEADER), int(Phase.BODY)

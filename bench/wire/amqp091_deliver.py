@@ -12,20 +12,17 @@ from bench.wire.amqp091_layout import (
     ACK_BATCH,
     CHANNEL,
     CHANNELS,
-    DELIVERED,
     FIRST_LANE,
     FRAME_MAX,
     LAST_NS,
     LAST_TAG,
-    OUT,
-    OWES,
     OWN,
     PHASE,
-    SETTLED_ROWS,
     TAG,
     UNACKED,
     Phase,
 )
+from bench.wire.cursor import DELIVERED, OUT, OWES, SETTLED_ROWS
 from bench.wire.octets import STAMP, Int64, Octets, get16, get32, get63, octet, put32, put64, read_stamp
 
 FRAME_HEADER = 7

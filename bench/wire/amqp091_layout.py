@@ -2,7 +2,9 @@
 
 All state lies in tables owned by the caller, so that ten thousand connections need no
 object each: a row of `conns` a connection, a row of `lanes` a channel. The channels of a
-connection are numbered from 1 without gaps, and channel c has row FIRST_LANE + c - 1.
+connection are numbered from 1 without gaps, and channel c has row FIRST_LANE + c - 1. What
+a function under `@kernel` reads from here is compiled into it (this word also makes the
+file count for the cache of `bench.kernels`).
 """
 
 from enum import IntEnum
@@ -74,32 +76,6 @@ class Phase(IntEnum):
     BODY = 2
 
 
-# --- rows: int64 (ROWS_WIDTH, capacity), columns of what `poll` returns --------------------
-
-SETTLED_ROWS = 4
-"""Rows 0 to 3: lane, seq, outcome, at_ns."""
-ROWS_WIDTH = 11
-"""Rows 4 to 10: lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered."""
-
-# --- cursor: int64 (CURSOR_WIDTH,) ---------------------------------------------------------
-
-SETTLED = 0
-"""Settlements in `rows`."""
-DELIVERED = 1
-"""Deliveries in `rows`."""
-FOREIGN = 2
-"""Bodies without our stamp."""
-TAKEN = 3
-"""Offset behind the last octet that was used up."""
-FRAME_START = 4
-FRAME_END = 5
-"""Bounds of the control frame that stopped the scan."""
-OUT = 6
-"""Octets of acknowledgements written."""
-OWES = 7
-"""1 where a message came that no acknowledgement was written for at once."""
-CURSOR_WIDTH = 8
-
 # --- the confirm ring: int64 (lanes, power of two); tag t of a lane lies at t & mask --------
 
 STATE_BITS = 2
@@ -113,7 +89,7 @@ class Status(IntEnum):
     MORE = 0
     """All that could be used up was: the rest is an unfinished frame."""
     CONTROL = 1
-    """A frame that the caller must act on lies at FRAME_START."""
+    """A frame that the caller must act on lies at TAKEN; see `bench.wire.cursor`."""
     FULL = 2
     """No room for rows or acknowledgements: take them out, then scan on from TAKEN."""
     BAD_TYPE = -1

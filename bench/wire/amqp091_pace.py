@@ -5,23 +5,15 @@ What is due, and when, the caller has decided; see `bench.wire.receive` for the 
 
 from bench.kernels import kernel
 from bench.wire.amqp091_encode import encode
-from bench.wire.amqp091_layout import OUT, TAKEN
 from bench.wire.amqp091_scan import scan
 from bench.wire.amqp091_settle import room
+from bench.wire.cursor import OUT, TAKEN
 from bench.wire.octets import Int64, Octets
+from bench.wire.pace import due_end, note_sent
 from bench.wire.receive import AT, COUNT, END, GO_ON, NOW, UNTIL, Stop, begin, now_ns, read_more, send_all, settle_up
 
 _TIME, _NO_ROOM = int(Stop.TIME), int(Stop.NO_ROOM)
 _LONG_NS = 1 << 60
-
-
-@kernel
-def due_end(due_ns: Int64, first: int, most: int, at_ns: int) -> int:
-    """Return the end of the messages from `first` on that are due, at most `most` of them."""
-    end, last = first, min(len(due_ns), first + most)
-    while end < last and due_ns[end] <= at_ns:
-        end += 1
-    return end
 
 
 @kernel
@@ -100,9 +92,8 @@ def pace(
             length = encode(
                 outbox, 0, prefixes, body, frame_max, lanes, ring, window > 0, row, seq, due_ns, at_ns, count, end
             )
-            sent_ns[count:end] = at_ns
+            held_ns = note_sent(sent_ns, due_ns, count, end, at_ns, coalesce_ns)
             count = end
-            held_ns = 0 if count < len(due_ns) and due_ns[count] <= at_ns else at_ns + coalesce_ns
             stop = send_all(descriptor, outbox, length, state)
         elif at_ns >= until_ns:
             stop = _TIME

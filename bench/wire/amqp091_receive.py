@@ -1,8 +1,8 @@
 """The compiled receiving loop of AMQP 0-9-1; see `bench.wire.receive`."""
 
 from bench.kernels import kernel
-from bench.wire.amqp091_layout import OUT, TAKEN
 from bench.wire.amqp091_scan import scan
+from bench.wire.cursor import OUT, TAKEN
 from bench.wire.octets import Int64, Octets
 from bench.wire.receive import AT, END, GO_ON, NOW, begin, read_more, settle_up
 

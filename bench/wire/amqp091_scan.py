@@ -34,25 +34,21 @@ from bench.wire.amqp091_deliver import (
 from bench.wire.amqp091_layout import (
     BODY_LEFT,
     CHANNELS,
-    DELIVERED,
     FIRST_LANE,
-    FRAME_END,
     FRAME_LANE,
     FRAME_LEFT,
     FRAME_MAX,
-    FRAME_START,
     HEARTBEATS,
     IN_FRAME,
     KIND,
-    OUT,
     PHASE,
     REDELIVERED,
     TAG,
-    TAKEN,
     Phase,
     Status,
 )
 from bench.wire.amqp091_settle import settle
+from bench.wire.cursor import DELIVERED, FRAME_END, OUT, TAKEN
 from bench.wire.octets import STAMP, Int64, Octets, get16, get32, get63, octet
 
 _CONFIRMED = int(Outcome.CONFIRMED)
@@ -245,7 +241,7 @@ def scan(
         lanes: int64 (lanes, LANE_WIDTH).
         heads: uint8 (32 x lanes,), stamps of bodies that come in pieces.
         ring: int64 (lanes, power of two), unsettled messages.
-        rows: int64 (ROWS_WIDTH, capacity), see `amqp091_layout`.
+        rows: int64 (ROWS_WIDTH, capacity), see `bench.wire.cursor`.
         cursor: int64 (CURSOR_WIDTH,).
         acks: uint8, where acknowledgements are written, 21 octets each.
         now_ns: when the octets were read, monotonic ns.
@@ -275,6 +271,5 @@ def scan(
         moved = at > begin
     cursor[TAKEN] = at
     if status == _CONTROL:
-        cursor[FRAME_START] = at
         cursor[FRAME_END] = at + FRAME_EXTRA + get32(buf, at + 3)
     return status

@@ -15,10 +15,10 @@ from bench.wire.amqp091_layout import (
     OLDEST,
     OWN,
     PUBLISHED,
-    SETTLED,
     STATE_BITS,
     WAITING,
 )
+from bench.wire.cursor import SETTLED
 from bench.wire.octets import Int64
 
 _CONFIRMED = int(Outcome.CONFIRMED)

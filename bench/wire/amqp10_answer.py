@@ -31,6 +31,7 @@ from bench.wire.amqp10_layout import (
     L_DRAINED,
     L_FLOW,
     L_HANDLE,
+    L_LAST_NS,
     L_OPEN,
     L_OURS,
     L_PENDING,
@@ -47,6 +48,9 @@ from bench.wire.octets import Int64, Octets, put32
 ANSWER_ROOM = 64
 """Octets that the longest frame written here may take. An empty buffer of `answer` needs so
 many for each entry of a lane's run list."""
+
+NEVER = -(1 << 62)
+"""A time before every message."""
 
 OUT_WINDOW = 0x7FFFFFFF
 """Our outgoing-window: we promise nothing about it."""
@@ -103,11 +107,12 @@ def _flow(out: Octets, at: int, template: Octets, conns: Int64, conn: int, lanes
 
 @kernel_aside
 def _lane(
-    out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, lane: int, runs: Int64, tally: Int64, flush: int
+    out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, lane: int, runs: Int64, tally: Int64, before_ns: int
 ) -> int:
     """Write what one lane owes; return the offset behind, or -1 - offset where there is no more room."""
     pending, count = lanes[lane, L_PENDING], lanes[lane, L_RUNS]
-    if count > 0 and (pending >= lanes[lane, L_ACK_BATCH] or count == runs.shape[1] or flush == 1):
+    is_due = pending >= lanes[lane, L_ACK_BATCH] or count == runs.shape[1] or lanes[lane, L_LAST_NS] <= before_ns
+    if count > 0 and is_due:
         if len(out) - at < count * ANSWER_ROOM:
             return -1 - at
         for place in range(count):
@@ -131,7 +136,9 @@ def _lane(
 
 
 @kernel_entry
-def answer(out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, runs: Int64, tally: Int64, flush: int) -> int:
+def answer(
+    out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, runs: Int64, tally: Int64, before_ns: int
+) -> int:
     """Write what a connection owes its peer.
 
     Args:
@@ -142,7 +149,8 @@ def answer(out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, runs: In
         lanes: its links.
         runs: acknowledgements to write.
         tally: counted up.
-        flush: 1 = also acknowledgements whose batch is not full.
+        before_ns: also acknowledge lanes whose batch is not full, where the last message came
+            no later than that; `NEVER` = none.
 
     Returns:
         The offset behind the last byte written. Where `C_DUE` is not 0 then, there was no
@@ -154,11 +162,11 @@ def answer(out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, runs: In
         at = _disposition(out, at, _SETTLE, conns[conn, C_OWED_FIRST], conns[conn, C_OWED])
         conns[conn, C_OWED] = 0
         conns[conn, C_DUE] &= ~DUE_OWED
-    if conns[conn, C_DUE] & DUE_LANES or flush == 1:
+    if conns[conn, C_DUE] & DUE_LANES or before_ns != NEVER:
         first = conns[conn, C_LANE0]
         for lane in range(first, first + conns[conn, C_LANES]):
             if lanes[lane, L_HANDLE] >= 0:
-                after = _lane(out, at, conns, conn, lanes, lane, runs, tally, flush)
+                after = _lane(out, at, conns, conn, lanes, lane, runs, tally, before_ns)
                 if after < 0:
                     conns[conn, C_DUE] |= DUE_LANES
                     return -1 - after

@@ -20,6 +20,7 @@ from bench.wire.amqp10_layout import (
     C_PARKED,
     C_TICKET,
     HEAD,
+    L_CONN,
     L_COUNT,
     L_CREDIT,
     L_INFLIGHT,
@@ -176,41 +177,46 @@ def encode(
     template: Octets,
     stamp: int,
     conns: Int64,
-    conn: int,
     lanes: Int64,
     rings: Int64,
     lane: Int64,
     seq: Int64,
     intended_ns: Int64,
     sent_ns: int,
+    first: int,
+    end: int,
 ) -> tuple[int, int]:
-    """Take messages of one connection in order, and write them.
+    """Take messages first <= i < end, all of one connection, in order, and write them.
 
     Args:
-        out: see `resume`, as are at, template, stamp, conns, conn, lanes and rings.
+        out: see `resume`, as are at, template, stamp, conns, lanes and rings.
         at: offset of the first byte to write.
         template: the message.
         stamp: where its body begins.
         conns: connections.
-        conn: row of the connection.
-        lanes: its links.
+        lanes: links.
         rings: messages sent.
         lane: row of the lane of each message.
         seq: number of each message, below 2^40.
         intended_ns: when each was due.
         sent_ns: the time now, for all stamps.
+        first: the first message.
+        end: behind the last one.
 
     Returns:
-        (offset behind the last byte written, number of messages taken). A message is not
-        taken, nor any after it, where its lane has no credit or one parked, where too many
-        wait for an outcome, or where the buffer must be emptied first.
+        (offset behind the last byte written, offset behind the last message taken). A message
+        is not taken, nor any after it, where its lane has no credit or one parked, where too
+        many wait for an outcome, or where the buffer must be emptied first.
     """
+    if first == end:
+        return at, end
+    conn = lanes[lane[first], L_CONN]
     if conns[conn, C_PARKED] > 0:
         at = resume(out, at, template, stamp, conns, conn, lanes, rings)
     size = len(template)
     whole = size <= conns[conn, C_MAX_OUT]
     needed = min(size, conns[conn, C_MAX_OUT])
-    for taken in range(len(seq)):
+    for taken in range(first, end):
         row = lane[taken]
         if lanes[row, L_CREDIT] <= 0 or lanes[row, L_PARKED] == 1 or len(out) - at < needed:
             return at, taken
@@ -228,4 +234,4 @@ def encode(
         else:
             _park(conns, conn, lanes, row, seq[taken], intended_ns[taken], sent_ns)
             at = resume(out, at, template, stamp, conns, conn, lanes, rings)
-    return at, len(seq)
+    return at, end

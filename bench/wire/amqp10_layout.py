@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.drivers.base import Outcome
+from bench.wire.cursor import CURSOR_WIDTH, DELIVERED, FOREIGN, SETTLED
 from bench.wire.octets import STAMP, Int64, Octets
 
 MASK32 = 0xFFFFFFFF
@@ -81,24 +82,22 @@ L_CONN = 31  # row of its connection
 L_DRAINED = 32  # 1 = credit was used up on demand, which the flow that is due must say
 LANE_FIELDS = 33
 
-# Cells of `tally`; the first two are the rows filled in `settlements` and `deliveries`.
-T_SETTLEMENTS = 0
-T_DELIVERIES = 1
-T_FOREIGN = 2  # bodies without our stamp
-T_HEARTBEATS = 3  # empty frames
-T_FLOWS = 4  # flow frames from the peer
-T_DISPOSITIONS = 5  # disposition frames from the peer
-T_ABORTED = 6  # deliveries that the peer aborted
-T_UNASKED = 7  # transfer frames beyond credit or window
-T_ACKS = 8  # disposition frames written
-T_CREDITS = 9  # flow frames written
-TALLIES = 10
+# Cells of `tally`, the codec's cursor: behind those that every codec has, what is counted.
+T_SETTLEMENTS, T_DELIVERIES, T_FOREIGN = SETTLED, DELIVERED, FOREIGN
+T_HEARTBEATS = CURSOR_WIDTH  # empty frames
+T_FLOWS = CURSOR_WIDTH + 1  # flow frames from the peer
+T_DISPOSITIONS = CURSOR_WIDTH + 2  # disposition frames from the peer
+T_ABORTED = CURSOR_WIDTH + 3  # deliveries that the peer aborted
+T_UNASKED = CURSOR_WIDTH + 4  # transfer frames beyond credit or window
+T_ACKS = CURSOR_WIDTH + 5  # disposition frames written
+T_CREDITS = CURSOR_WIDTH + 6  # flow frames written
+TALLIES = CURSOR_WIDTH + 7
 
 # What `scan` answers. Negative: `NEED` inside of the codec, else a protocol error.
 DONE = 0  # everything was read but an unfinished rest
 CONTROL = 1  # a whole frame for Python lies at [at, stop)
-HEADER = 2  # a protocol header of 8 bytes lies at [at, stop)
-ROWS_FULL = 3  # take `deliveries` and `settlements`, then scan on
+ROWS_FULL = 2  # take `deliveries` and `settlements`, then scan on
+HEADER = 3  # a protocol header of 8 bytes lies at [at, stop)
 ANSWER = 4  # call `answer`, then scan on
 NEED = -1
 E_FRAME_SIZE, E_FRAME_OFFSET, E_FRAME_TYPE, E_CHANNEL, E_PERFORMATIVE = -2, -3, -4, -5, -6
@@ -125,7 +124,7 @@ ERRORS = {
     E_WINDOW: "a flow's next-incoming-id is beyond what was sent",
     E_SECTION: "a message has a section that AMQP 1.0 does not know, or a section of the wrong type",
     E_ORDER: "the sections of a message are out of order",
-    E_BODY: "a message's body is not data or binary",
+    E_BODY: "a message has data that is not binary, or a sequence that is no list",
     E_CUT: "a message ends inside of a section",
     E_NO_BODY: "a message has no body",
 }
@@ -199,8 +198,8 @@ class Tables(NamedTuple):
         conns: int64, a row a connection.
         lanes: int64, a row a link.
         scratch: uint8, a row a link: the unfinished head of a section, and a split stamp.
-        rings: int64, a row a connection: messages sent, at delivery-id modulo its length,
-            which is a power of two.
+        rings: int64, a row a connection that sends: messages sent, at delivery-id modulo
+            its length, which is a power of two. Those connections have the first rows.
         runs: int64, a row a link: runs of delivery-ids to be acknowledged.
     """
 
@@ -211,7 +210,7 @@ class Tables(NamedTuple):
     runs: Int64
 
 
-def make_tables(conns: int, lanes: int, ring: int, runs: int = 16) -> Tables:
+def make_tables(conns: int, lanes: int, ring: int, runs: int = 16, senders: int | None = None) -> Tables:
     """Return empty tables.
 
     Args:
@@ -221,11 +220,12 @@ def make_tables(conns: int, lanes: int, ring: int, runs: int = 16) -> Tables:
             power of two. As outcomes may come out of order, 2 to 4 times the windows of
             its lanes together serves best.
         runs: runs of acknowledgements that a lane gathers before they must be written.
+        senders: connections that send; by default all may.
     """
     return Tables(
         np.zeros((conns, CONN_FIELDS), np.int64),
         np.zeros((lanes, LANE_FIELDS), np.int64),
         np.zeros((lanes, SCRATCH), np.uint8),
-        np.zeros((conns, 1 << max(0, ring - 1).bit_length()), np.int64),
+        np.zeros((conns if senders is None else max(senders, 1), 1 << max(0, ring - 1).bit_length()), np.int64),
         np.zeros((lanes, runs), np.int64),
     )

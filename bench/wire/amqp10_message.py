@@ -40,6 +40,8 @@ from bench.wire.amqp10_types import BOOLEAN, UBYTE, UINT, descriptor, list_at, r
 from bench.wire.octets import Int64, Octets, copy, get32, get_little64, octet
 
 _HEADER = np.array((BOOLEAN, UBYTE, UINT, BOOLEAN, UINT), np.int64)
+_REST = 1 << 62
+"""Bytes to come of a message that is passed over: however many there are."""
 _FIRST_ACQUIRER, _DELIVERY_COUNT = 3, 4
 _HEADER_MAX = 4 + 2 + 2 + 5 + 2 + 5
 """Octets behind the size of the longest legal header section, of which 4 are the count."""
@@ -60,7 +62,7 @@ def _read_stamp(buf: Octets, at: int, lanes: Int64, lane: int) -> None:
 @kernel_part
 def end_message(lanes: Int64, lane: int) -> int:
     """Return 0 where a message may end here, else an error."""
-    if lanes[lane, L_LEFT] > 0 or lanes[lane, L_FILL] > 0:
+    if 0 < lanes[lane, L_LEFT] <= MASK32 or lanes[lane, L_FILL] > 0:
         return E_CUT
     return 0 if lanes[lane, L_SECTION] >= S_DATA else E_NO_BODY
 
@@ -107,13 +109,28 @@ def _head(buf: Octets, at: int, end: int) -> tuple[int, int, int, int]:
 
 
 @kernel_part
+def _pass_over(lanes: Int64, lane: int, code: int) -> int:
+    """Begin a body that cannot be ours, of whatever values: it is passed over, with all that follows.
+
+    Returns 0, or an error where no such body may stand.
+    """
+    if code == S_DATA:
+        return E_BODY
+    if lanes[lane, L_SECTION] >= S_DATA:
+        return E_ORDER
+    lanes[lane, L_SECTION] = S_FOOTER
+    lanes[lane, L_LEFT] = _REST
+    return 0
+
+
+@kernel_part
 def _enter(lanes: Int64, lane: int, code: int, form: int, size: int) -> int:
     """Begin a section: return 0, or an error where it may not stand here or has a wrong type."""
     last = lanes[lane, L_SECTION]
-    if code == S_SEQUENCE:
-        return E_BODY
-    if code == S_DATA or code == S_VALUE:
+    if code == S_DATA or code == S_VALUE or code == S_SEQUENCE:
         if form != 0xA0 and form != 0xB0:
+            return _pass_over(lanes, lane, code)
+        if code == S_SEQUENCE:
             return E_BODY
         if last >= S_DATA and not (last == S_DATA and code == S_DATA):
             return E_ORDER

@@ -53,7 +53,7 @@ def new_connection(tables: Tables, conn: int, *, lane0: int, lanes: int, max_fra
     row[C_CHANNEL] = -1
     row[C_MAX_IN], row[C_MAX_OUT] = max_frame, max_frame
     row[C_IN_WINDOW] = row[C_IN_SIZE] = window
-    tables.rings[conn] = 0
+    tables.rings[conn : conn + 1] = 0
     tables.lanes[lane0 : lane0 + lanes] = 0
     tables.lanes[lane0 : lane0 + lanes, L_HANDLE] = -1
     tables.lanes[lane0 : lane0 + lanes, L_CONN] = conn

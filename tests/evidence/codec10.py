@@ -92,13 +92,14 @@ def write(template: Template, sender: End, buffer: Octets, count: int) -> int:
         template.frame,
         template.stamp,
         sender.tables.conns,
-        0,
         sender.tables.lanes,
         sender.tables.rings,
-        _ZEROS[:count],
-        _NUMBERS[:count],
-        _NUMBERS[:count],
+        _ZEROS,
+        _NUMBERS,
+        _NUMBERS,
         _NOW_NS,
+        0,
+        count,
     )
     assert taken == count
     return at
@@ -145,7 +146,7 @@ def compiled() -> tuple[float, float]:
     receiver.open_wide()
     sender.open_wide()
     receiver.scan(out, write(small, sender, out, 1))
-    answer(out, 0, receiver.tables.conns, 0, receiver.tables.lanes, receiver.tables.runs, receiver.tally, 1)
+    answer(out, 0, receiver.tables.conns, 0, receiver.tables.lanes, receiver.tables.runs, receiver.tally, _NOW_NS)
     resume(out, 0, small.frame, small.stamp, tables.conns, 0, tables.lanes, tables.rings)
     room(len(small.frame), tables.conns, tables.lanes, tables.rings, 0, 1, 0, 1)
     return time.perf_counter() - start, time.process_time() - start_cpu

@@ -24,6 +24,7 @@ from pika import spec
 
 from bench.kernels import kernel
 from bench.wire import amqp091_layout as layout
+from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_scan import scan
 from bench.wire.octets import Int64, Octets
 from tests.bench.wire.amqp091_twin import Fast, frames, stamped
@@ -68,16 +69,16 @@ def _one(
     start, end = 0, cut
     while True:
         cursor[:3] = 0
-        cursor[layout.OUT] = 0
+        cursor[cursor_at.OUT] = 0
         # The array is cut where the octets end, so that checked code sees an over-read.
         status = scan(buf[:end], start, end, conns, 0, lanes, heads, ring, rows, cursor, acks, 1)
-        taken = cursor[layout.TAKEN]
+        taken = cursor[cursor_at.TAKEN]
         if taken < start or taken > end or status > _FULL or status <= -_STATUSES:
             return 1
         if status == _CONTROL:
-            if cursor[layout.FRAME_END] <= taken or cursor[layout.FRAME_END] > end:
+            if cursor[cursor_at.FRAME_END] <= taken or cursor[cursor_at.FRAME_END] > end:
                 return 1
-            taken = cursor[layout.FRAME_END]
+            taken = cursor[cursor_at.FRAME_END]
         elif status == _FULL and taken == start and cursor[0] == 0 and cursor[1] == 0:
             return 1
         elif status < 0 or (status == 0 and end == len(buf)):

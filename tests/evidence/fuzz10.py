@@ -15,7 +15,7 @@ from bench.drivers.amqp_message import opening
 from bench.kernels import kernel, kernel_entry, kernel_part
 from bench.stamp import pack_into
 from bench.wire import amqp10_layout as x
-from bench.wire.amqp10_answer import answer
+from bench.wire.amqp10_answer import NEVER, answer
 from bench.wire.amqp10_rows import new_connection, new_receiver, new_sender
 from bench.wire.amqp10_scan import scan
 from bench.wire.octets import Int64, Octets
@@ -125,7 +125,7 @@ def _feed(
         if status == x.CONTROL or status == x.HEADER:  # noqa: PLR1714  (a set would be made each time)
             at = stop
         elif status == x.ANSWER:
-            answer(out, 0, conns, _ROW, lanes, runs, tally, 0)
+            answer(out, 0, conns, _ROW, lanes, runs, tally, NEVER)
         else:
             return status, at
     return 9, at

@@ -16,7 +16,7 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from brokers.endpoint import Endpoint
 
-COMPILED = ("wire091",)
+COMPILED = ("wire091", "wire10")
 DRIVERS = ("pika", "kombu", "proton", *COMPILED)
 MOST_UNCONFIRMED = {"kombu": 1}
 """The widest confirm window of drivers that wait for each confirm, whatever window is asked for."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.drivers.base import ConnectionLost, DriverError, Outcome, Port, Refused
-from bench.drivers.registry import open_port
+from bench.drivers.registry import driver_named, open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from brokers.settings import RabbitMQSettings
@@ -24,6 +24,9 @@ from tests.live.driver_exchange import (
     settle,
     spec,
 )
+
+DRIVERS_091 = [name for name in DRIVERS if driver_named(name).protocol == "amqp091"]
+DRIVERS_10 = [name for name in DRIVERS if driver_named(name).protocol == "amqp10"]
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -52,7 +55,7 @@ def test_a_missing_virtual_host_is_refused(broker: Broker, driver: str) -> None:
         open_port(driver, spec(at, ("q",)), CLOCK)
 
 
-@pytest.mark.parametrize("driver", ["pika", "kombu"])
+@pytest.mark.parametrize("driver", DRIVERS_091)
 def test_unroutable_messages_come_back_over_0_9_1(rabbitmq: Broker, driver: str) -> None:
     """Once its queue is gone, what is sent is RETURNED: a confirm alone would hide the loss."""
     rows = Exchanged()
@@ -65,10 +68,11 @@ def test_unroutable_messages_come_back_over_0_9_1(rabbitmq: Broker, driver: str)
     assert {outcomes[seq] for seq in range(50, 100)} == {Outcome.RETURNED}
 
 
-def test_released_messages_are_returned_over_1_0(rabbitmq: Broker) -> None:
+@pytest.mark.parametrize("driver", DRIVERS_10)
+def test_released_messages_are_returned_over_1_0(rabbitmq: Broker, driver: str) -> None:
     """RabbitMQ releases what is sent on a link whose queue went before its first message."""
     rows = Exchanged()
-    with queue(rabbitmq) as name, port("proton", spec(endpoint(rabbitmq, "proton"), (name,))) as opened:
+    with queue(rabbitmq) as name, port(driver, spec(endpoint(rabbitmq, driver), (name,))) as opened:
         rabbitmq.delete(name)
         send(opened, rows, 0, 50)
         while len(rows.settled) < 50:
@@ -76,10 +80,11 @@ def test_released_messages_are_returned_over_1_0(rabbitmq: Broker) -> None:
     assert [(seq, outcome) for _, seq, outcome, _ in rows.settled] == [(seq, Outcome.RETURNED) for seq in range(50)]
 
 
+@pytest.mark.parametrize("driver", DRIVERS_10)
 @pytest.mark.parametrize("role", ["producers", "consumers"])
-def test_a_deleted_queue_detaches_a_1_0_link(broker: Broker, role: str) -> None:
+def test_a_deleted_queue_detaches_a_1_0_link(broker: Broker, driver: str, role: str) -> None:
     """Both brokers say resource-deleted, RabbitMQ only if the link was used, and the driver repeats it."""
-    with queue(broker) as name, port("proton", spec(endpoint(broker, "proton"), **{role: (name,)})) as opened:
+    with queue(broker) as name, port(driver, spec(endpoint(broker, driver), **{role: (name,)})) as opened:
         rows = Exchanged()
         if role == "producers":
             send(opened, rows, 0, 1)
@@ -90,7 +95,7 @@ def test_a_deleted_queue_detaches_a_1_0_link(broker: Broker, role: str) -> None:
             _poll_until_error(opened)
 
 
-@pytest.mark.parametrize("driver", ["pika", "kombu"])
+@pytest.mark.parametrize("driver", DRIVERS_091)
 def test_a_deleted_queue_ends_a_0_9_1_consumer(rabbitmq: Broker, driver: str) -> None:
     """RabbitMQ cancels it, and the driver says so instead of waiting for ever."""
     with queue(rabbitmq) as name, port(driver, spec(endpoint(rabbitmq, driver), (), (name,))) as opened:
@@ -98,6 +103,13 @@ def test_a_deleted_queue_ends_a_0_9_1_consumer(rabbitmq: Broker, driver: str) ->
             plain.queue_delete(name)
         with pytest.raises(ConnectionLost, match=rf"dropped consumer 0 of queue '{name}' .*basic\.cancel"):
             _poll_until_error(opened)
+
+
+def test_more_links_than_a_session_may_have_are_refused(rabbitmq: Broker) -> None:
+    """RabbitMQ allows 256; the refusal names the field to lower."""
+    asked = spec(endpoint(rabbitmq, "wire10"), ("q",) * 257, lanes_per_connection=257)
+    with pytest.raises(Refused, match=r"allows 256 links a session, fewer than lanes_per_connection = 257"):
+        open_port("wire10", asked, CLOCK)
 
 
 def test_a_broker_killed_in_mid_stream_is_a_lost_connection(start_broker: Starter) -> None:

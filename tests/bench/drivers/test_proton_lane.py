@@ -1,4 +1,4 @@
-"""What a lane over 1.0 does with every outcome, with lowered credit, with silence and with an end."""
+"""What a lane of either driver over 1.0 does with every outcome, with lowered credit, with silence and with an end."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from bench import stamp
 from bench.clock import RealClock
 from bench.drivers.amqp_message import opening
 from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
-from bench.drivers.proton_lane import open_port
+from bench.drivers.registry import open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp10_server import Amqp10Server
 
@@ -19,9 +19,9 @@ CLOCK = RealClock()
 Opened = Callable[..., tuple[Port, Amqp10Server]]
 
 
-@pytest.fixture
-def opened() -> Iterator[Opened]:
-    """Open a port with one lane on a server of few words; both end with the test."""
+@pytest.fixture(params=["proton", "wire10"])
+def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """Open a port of either driver with one lane on a server of few words; both end with the test."""
     ends: list[Callable[[], None]] = []
 
     def open_one(role: str, server: Amqp10Server | None = None, **options: Any) -> tuple[Port, Amqp10Server]:
@@ -29,7 +29,7 @@ def opened() -> Iterator[Opened]:
         ends.append(server.stop)
         producers = (ProducerLane(7, "q"),) if role == "producer" else ()
         consumers = (ConsumerLane(7, "q"),) if role == "consumer" else ()
-        port = open_port(PortSpec(server.endpoint, producers, consumers, 40, **options), CLOCK)
+        port = open_port(request.param, PortSpec(server.endpoint, producers, consumers, 40, **options), CLOCK)
         ends.append(port.close)
         return port, server
 

@@ -11,6 +11,7 @@ from bench import stamp
 from bench.drivers.base import Outcome
 from bench.drivers.confirm_window import ConfirmWindow
 from bench.wire import amqp091_layout as layout
+from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_scan import scan
 
 NOW = 1_000_000
@@ -131,8 +132,8 @@ class Fast:
         for seq in range(published):
             self.ring[:, seq + 1] = seq << layout.STATE_BITS | layout.WAITING
         self.heads = np.zeros(CHANNELS * stamp.SIZE, np.uint8)
-        self.rows = np.zeros((layout.ROWS_WIDTH, capacity), np.int64)
-        self.cursor = np.zeros(layout.CURSOR_WIDTH, np.int64)
+        self.rows = np.zeros((cursor_at.ROWS_WIDTH, capacity), np.int64)
+        self.cursor = np.zeros(cursor_at.CURSOR_WIDTH, np.int64)
         self.acks = np.zeros(21 * capacity, np.uint8)
         self._carry = b""
 
@@ -163,11 +164,11 @@ class Fast:
                 self.acks,
                 NOW,
             )
-            assert start <= self.cursor[layout.TAKEN] <= len(buf)
-            start = int(self.cursor[layout.TAKEN])
+            assert start <= self.cursor[cursor_at.TAKEN] <= len(buf)
+            start = int(self.cursor[cursor_at.TAKEN])
             self._take_out()
             if status == layout.Status.CONTROL:
-                end = int(self.cursor[layout.FRAME_END])
+                end = int(self.cursor[cursor_at.FRAME_END])
                 self.found.controls.append(octets[start:end])
                 start = end
             elif status != layout.Status.FULL:
@@ -182,14 +183,14 @@ class Fast:
         self.found.delivered += [(*row[:5], row[6]) for row in came]
         assert {row[5] for row in came} <= {NOW}
         self.found.foreign += foreign
-        out = bytes(self.acks[: self.cursor[layout.OUT]])
+        out = bytes(self.acks[: self.cursor[cursor_at.OUT]])
         while out:
             length, frame = pika.frame.decode_frame(out)
             assert frame is not None
             method = frame.method
             self.found.acks.append((frame.channel_number, method.delivery_tag, method.multiple))
             out = out[length:]
-        self.cursor[[0, 1, 2, layout.OUT]] = 0
+        self.cursor[[0, 1, 2, cursor_at.OUT]] = 0
 
 
 def frames(method: object, channel: int, body: bytes, piece: int, properties: spec.BasicProperties) -> list[bytes]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.wire import amqp10_frames as frames
 from bench.wire import amqp10_layout as x
-from bench.wire.amqp10_answer import answer
+from bench.wire.amqp10_answer import NEVER, answer
 from bench.wire.amqp10_control import Attach, Begin, Control, Open, parse
 from bench.wire.amqp10_encode import encode, resume
 from bench.wire.amqp10_room import Template, make_template, room
@@ -18,6 +18,7 @@ from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver
 from bench.wire.amqp10_scan import scan
 from bench.wire.octets import Int64
 
+_EVER = 1 << 62
 CONN, GUARDS, _GUARD_VALUE = 1, 3, -7
 """Its row, rows of others around its lanes, and what those hold."""
 
@@ -178,7 +179,7 @@ class Client:
                 self.tables.lanes,
                 self.tables.runs,
                 self.tally,
-                int(flush),
+                _EVER if flush else NEVER,
             )
             self.out += self._buffer[:end].tobytes()
             if not self.conn[x.C_DUE]:
@@ -197,18 +198,19 @@ class Client:
                 template.frame,
                 template.stamp,
                 self.tables.conns,
-                CONN,
                 self.tables.lanes,
                 self.tables.rings,
-                rows[taken:],
-                numbers[taken:],
-                np.full(len(rows) - taken, intended_ns),
+                rows,
+                numbers,
+                np.full(len(rows), intended_ns),
                 self.now_ns,
+                taken,
+                len(rows),
             )
             self.out += self._buffer[:at].tobytes()
-            taken += more
+            before, taken = taken, more
             self._resume(template)
-            if not at and not more:
+            if not at and taken == before:
                 break
         return taken
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bench.drivers.base import Outcome
 from bench.drivers.confirm_window import ConfirmWindow
 from bench.wire import amqp091_layout as layout
+from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_settle import note_published, note_returned, room, settle
 
 WINDOW, SPAN = 8, 32
@@ -26,8 +27,8 @@ def test_it_settles_as_the_window_does(script: list[tuple[str, int]], capacity: 
     lanes = np.zeros((1, layout.LANE_WIDTH), np.int64)
     lanes[0, layout.OLDEST] = 1
     ring = np.zeros((1, SPAN), np.int64)
-    rows = np.zeros((layout.ROWS_WIDTH, capacity), np.int64)
-    cursor = np.zeros(layout.CURSOR_WIDTH, np.int64)
+    rows = np.zeros((cursor_at.ROWS_WIDTH, capacity), np.int64)
+    cursor = np.zeros(cursor_at.CURSOR_WIDTH, np.int64)
     twin, seq = ConfirmWindow(), 0
     for what, number in script:
         free = room(lanes, 0, 1, WINDOW, SPAN)
@@ -47,8 +48,8 @@ def test_it_settles_as_the_window_does(script: list[tuple[str, int]], capacity: 
             whole = False
             while not whole:
                 whole = settle(lanes, 0, ring, rows, cursor, number, multiple, int(outcome), 9)
-                came += rows[1:4, : cursor[layout.SETTLED]].T.tolist()
-                cursor[layout.SETTLED] = 0
+                came += rows[1:4, : cursor[cursor_at.SETTLED]].T.tolist()
+                cursor[cursor_at.SETTLED] = 0
             there = twin.settle(number, multiple=multiple, outcome=outcome)
             assert came == [[s, int(o), 9] for s, o in there]
         assert lanes[0, layout.IN_FLIGHT] == len(twin)
@@ -59,15 +60,15 @@ def test_an_old_message_that_is_never_settled_takes_the_room_away() -> None:
     lanes = np.zeros((1, layout.LANE_WIDTH), np.int64)
     lanes[0, layout.OLDEST] = 1
     ring = np.zeros((1, SPAN), np.int64)
-    rows = np.zeros((layout.ROWS_WIDTH, 4), np.int64)
-    cursor = np.zeros(layout.CURSOR_WIDTH, np.int64)
+    rows = np.zeros((cursor_at.ROWS_WIDTH, 4), np.int64)
+    cursor = np.zeros(cursor_at.CURSOR_WIDTH, np.int64)
     sent = 0
     while room(lanes, 0, 1, WINDOW, SPAN):
         note_published(lanes, 0, ring, sent)
         sent += 1
         if sent > 1:
             assert settle(lanes, 0, ring, rows, cursor, sent, False, 1, 0)  # noqa: FBT003
-            cursor[layout.SETTLED] = 0
+            cursor[cursor_at.SETTLED] = 0
     assert (sent, int(lanes[0, layout.IN_FLIGHT])) == (SPAN, 1)
     assert settle(lanes, 0, ring, rows, cursor, 1, False, 1, 0)  # noqa: FBT003
     assert room(lanes, 0, 1, WINDOW, SPAN) == WINDOW

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.wire import amqp10_layout as x
-from bench.wire.amqp10_answer import answer
+from bench.wire.amqp10_answer import NEVER, answer
 from tests.bench.wire.amqp10_client import CONN, Client, template
 from tests.bench.wire.test_amqp10_encode import frames_of
 from tests.bench.wire.test_amqp10_scan import acknowledged, frame
@@ -112,7 +112,7 @@ def test_a_small_buffer_makes_several_answers() -> None:
     buffer = np.full(400, 0xEE, np.uint8)
     tables, total, calls = receiver.tables, b"", 0
     while receiver.conn[x.C_DUE]:
-        end = answer(buffer[:256], 0, tables.conns, CONN, tables.lanes, tables.runs, receiver.tally, 0)
+        end = answer(buffer[:256], 0, tables.conns, CONN, tables.lanes, tables.runs, receiver.tally, NEVER)
         total += buffer[:end].tobytes()
         calls += 1
         assert (buffer[256:] == 0xEE).all()

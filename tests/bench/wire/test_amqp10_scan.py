@@ -172,9 +172,9 @@ WRONG = {
     "annotations twice": (delivered(2 * b"\x00\x53\x72\xc1\x01\x00" + DATA), x.E_ORDER),
     "value behind data": (delivered(DATA + b"\x00\x53\x77\xa0\x00"), x.E_ORDER),
     "value twice": (delivered(2 * b"\x00\x53\x77\xa0\x00"), x.E_ORDER),
-    "text": (delivered(b"\x00\x53\x77\xa1\x02hi"), x.E_BODY),
-    "sequence": (delivered(b"\x00\x53\x76\x45"), x.E_BODY),
-    "null": (delivered(b"\x00\x53\x77\x40"), x.E_BODY),
+    "text behind data": (delivered(DATA + b"\x00\x53\x77\xa1\x02hi"), x.E_ORDER),
+    "data in a list": (delivered(b"\x00\x53\x75\x45"), x.E_BODY),
+    "binary sequence": (delivered(b"\x00\x53\x76\xa0\x02hi"), x.E_BODY),
     "cut in the body": (delivered(b"\x00\x53\x75\xa0\x03hi"), x.E_CUT),
     "cut in a head": (delivered(DATA + b"\x00"), x.E_CUT),
     "no body": (delivered(b"\x00\x53\x70\x45"), x.E_NO_BODY),
@@ -197,6 +197,29 @@ def test_wrong_bytes_are_a_protocol_error(name: str, step: int) -> None:
     assert caught.value.status == status
     assert client.deliveries == []
     assert client.others_untouched()
+
+
+STAMP = bytearray(stamp.SIZE)
+stamp.pack_into(STAMP, 1, 2, 3, 4)
+OTHER_BODIES = {
+    "text": b"\x00\x53\x77\xa1\x02hi",
+    "null": b"\x00\x53\x77\x40",
+    "number": b"\x00\x53\x77\x80" + bytes(8),
+    "described": b"\x00\x53\x77\x00\x80" + bytes(8) + b"\x41",
+    "map with a footer": b"\x00\x53\x77\xc1\x03\x02\x41\x41\x00\x53\x78\xc1\x01\x00",
+    "two sequences": 2 * b"\x00\x53\x76\xc0\x02\x01\x41",
+    "our stamp as text": b"\x00\x53\x77\xa1\x20" + STAMP,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_BODIES)
+@pytest.mark.parametrize("step", [1, 7, 1_000])
+def test_bodies_of_other_kinds_are_passed_over(name: str, step: int) -> None:
+    """Whatever values they hold, they are counted as not ours, and the next message is read."""
+    ours = b"\x00\x53\x75\xa0\x20" + STAMP
+    client, data = receiver(), delivered(OTHER_BODIES[name], 0) + delivered(ours, 1)
+    client.feed_all(pieces(data, list(range(0, len(data), step))))
+    assert (client.tally[x.T_FOREIGN], len(client.deliveries)) == (1, 1)
 
 
 def test_every_error_has_words_and_is_tested() -> None:

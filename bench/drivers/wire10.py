@@ -1,0 +1,30 @@
+"""AMQP 1.0 through our own compiled codec: the driver `wire10`."""
+
+from collections.abc import Sequence
+
+from bench.clock import Clock
+from bench.drivers.base import PortSpec
+from bench.drivers.wire10_connection import Connection10
+from bench.drivers.wire10_tables import ClientTables10
+from bench.drivers.wire_lanes import Lane
+from bench.drivers.wire_port import WirePort
+
+
+class _Codec(ClientTables10):
+    """The tables, and the connections that use them."""
+
+    def connect(self, index: int, lanes: Sequence[Lane]) -> Connection10:
+        """Open a connection with these lanes."""
+        return Connection10(self, index, lanes)
+
+
+def open_port(spec: PortSpec, clock: Clock) -> WirePort:
+    """Open every connection and lane of a worker.
+
+    Raises:
+        DriverError: see `bench.drivers.base`.
+    """
+    if spec.endpoint is None:
+        message = "a driver over sockets needs an endpoint"
+        raise ValueError(message)
+    return WirePort(spec, _Codec(spec, spec.endpoint, clock))

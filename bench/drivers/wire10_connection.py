@@ -1,0 +1,168 @@
+"""Opening and ending AMQP 1.0 connections of the compiled driver; messages pass it by.
+
+SASL comes first; then open and begin go out together, and the links once the session's
+limit is known.
+"""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from bench.drivers.connection import connect
+from bench.drivers.sasl10 import SaslClient, SaslRefused
+from bench.drivers.stream import Stream
+from bench.drivers.wire10_frames import Frames10, reason
+from bench.drivers.wire10_tables import FRAME_MAX, IN_WINDOW, ClientTables10
+from bench.drivers.wire_connection import MORE
+from bench.drivers.wire_lanes import Lane
+from bench.units import NS_PER_MS
+from bench.wire import amqp10_frames as frames
+from bench.wire import amqp10_layout as layout
+from bench.wire.amqp10_answer import OUT_WINDOW
+from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
+from bench.wire.amqp10_rows import attached, begun
+
+_IDLE_MS = 30_000
+"""How long we tell the peer that we bear its silence; we do so twice as long (2.4.5)."""
+
+
+class Connection10(Frames10):
+    """One connection with one session; its lanes are links, whose handles are counted from 0."""
+
+    tables: ClientTables10
+
+    def __init__(self, tables: ClientTables10, index: int, lanes: Sequence[Lane]) -> None:
+        """Connect; see `WireConnection`.
+
+        Raises:
+            ConnectionLost: nobody answers.
+            Refused: TLS failed.
+        """
+        endpoint = tables.context.endpoint
+        super().__init__(tables, index, lanes, Stream(connect(endpoint)))
+        self._sasl = SaslClient(endpoint.sasl, endpoint.username, endpoint.password)
+        self._opened = False
+        self._links: dict[str, Lane] = {}
+        self._refused: dict[int, Lane] = {}
+        self.handlers = {
+            Open: self._on_open,
+            Begin: self._on_begin,
+            Attach: self._on_attach,
+            Detach: self._on_detach,
+            End: self._on_end,
+            Close: self._on_close,
+        }
+        tables.enter(index, self.lanes)
+
+    def begin(self) -> None:
+        """Begin the protocol's handshake."""
+        self._say_sasl()
+
+    def begin_close(self) -> None:
+        """Acknowledge what is pending and begin the closing handshake."""
+        self.acknowledge_before(1 << 62)
+        self.closing = True
+        links = b"".join(frames.detach_frame(handle) for handle in range(len(self.lanes)))
+        self.write(links + frames.end_frame() + frames.close_frame())
+
+    def lose(self, detail: str) -> None:
+        """Record that the connection broke; RabbitMQ refuses a virtual host in this way."""
+        if self._sasl.done and not self._opened:
+            hostname = self.context.endpoint.hostname
+            self.refuse_or_lose(f"{detail}, in answer to the open frame: is there a virtual host for {hostname!r}?")
+        else:
+            super().lose(detail)
+
+    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
+        """Take SASL off, then scan as ever."""
+        if not self._sasl.done:
+            try:
+                rest = self._sasl.feed(bytes(self.context.inbox_view[start:end]))
+            except SaslRefused as error:
+                self.refuse_or_lose(str(error))
+                return MORE, end, end
+            self._say_sasl()
+            if not self._sasl.done:
+                return MORE, end, end
+            self._open()
+            start = end - len(rest)
+        return super()._scan(start, end, now_ns)
+
+    def _after_scan(self, now_ns: int) -> None:
+        """See whether the lanes are open, then as ever."""
+        if not self.ready:
+            rows = self.tables.lanes[self.first : self.first + len(self.lanes)]
+            usable = rows[:, layout.L_HANDLE] >= 0
+            if self.producing:
+                usable &= rows[:, layout.L_CREDIT] > 0
+            self.ready = bool(usable.all())
+        super()._after_scan(now_ns)
+
+    def _owe_acks(self, now_ns: int) -> None:
+        """Wait for more messages of a batch, but not for long."""
+        self.linger(now_ns)
+
+    def _say_sasl(self) -> None:
+        self.write(bytes(self._sasl.output))
+        self._sasl.output.clear()
+
+    def _open(self) -> None:
+        owner = self.lanes[0].owner.replace(" ", "-")
+        open_frame = frames.open_frame(
+            f"busbench-{owner}-{uuid4()}",
+            self.context.endpoint.hostname,
+            max_frame=FRAME_MAX,
+            idle_timeout_ms=_IDLE_MS,
+        )
+        begin_frame = frames.begin_frame(
+            incoming_window=IN_WINDOW, outgoing_window=OUT_WINDOW, handle_max=len(self.lanes) - 1
+        )
+        self.write(frames.AMQP_HEADER + open_frame + begin_frame)
+
+    def _on_open(self, peer: Open) -> None:
+        self._opened = True
+        self.tables.agree(self.index, peer)
+        # Half of what the peer bears, so that a frame that is late is still in time.
+        self.keep_up(peer.idle_timeout_ms * NS_PER_MS // 2, 2 * _IDLE_MS * NS_PER_MS)
+
+    def _on_begin(self, peer: Begin) -> None:
+        begun(self.tables.rows, self.index, peer)
+        if peer.handle_max < len(self.lanes) - 1:
+            self.refuse_or_lose(
+                f"it allows {peer.handle_max + 1} links a session, fewer than lanes_per_connection = {len(self.lanes)}"
+            )
+            return
+        self.write(b"".join(self._attach(lane, handle) for handle, lane in enumerate(self.lanes)))
+
+    def _attach(self, lane: Lane, handle: int) -> bytes:
+        """Return the frame that attaches a lane's link, by a name of its own."""
+        name, spec = f"{lane.owner} {uuid4()}", self.context.spec
+        address = self.context.endpoint.address(lane.queue)
+        self._links[name] = lane
+        if lane.producing:
+            return frames.attach_sender(name, handle, address, settled=spec.confirm_window == 0)
+        return frames.attach_receiver(name, handle, address, settled=spec.ack_batch == 0)
+
+    def _on_attach(self, peer: Attach) -> None:
+        lane = self._links.pop(peer.name, None)
+        if lane is None:
+            self.lose(f"it attached link {peer.name!r}, for which nobody asked")
+            return
+        if peer.has_target if lane.producing else peer.has_source:
+            attached(self.tables.rows, lane.row, peer)
+        else:  # a detach that says why follows (2.6.3)
+            self._refused[peer.handle] = lane
+
+    def _on_detach(self, peer: Detach) -> None:
+        if not self.closing:
+            lane = self._refused.get(peer.handle) or self.lane_of(peer.handle)
+            self.refuse_or_lose(reason(peer.condition), lane)
+
+    def _on_end(self, peer: End) -> None:
+        if not self.closing:
+            self.refuse_or_lose(reason(peer.condition))
+
+    def _on_close(self, peer: Close) -> None:
+        if not self.closing:
+            self.write(frames.close_frame())
+            self.refuse_or_lose(reason(peer.condition))
+        self.closed = True
