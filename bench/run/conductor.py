@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench import archive
+from bench.ceiling.kept import ceilings_of
 from bench.record.account import warm_kernels
 from bench.results import PlannedTrial, RunRecord, TrialRecord
 from bench.run.conclude import Concluded, conclude
@@ -93,6 +94,7 @@ class _Conductor:
         self._watch = watch
         self._start_failures: dict[str, list[str]] = {}
         self._token = secrets.token_hex(3)
+        self._ceilings = ceilings_of(target.driver for target in run.scenario.targets)
 
     def run_all(self) -> RunEnd:
         left = archive.read(self._folder).left()
@@ -177,4 +179,6 @@ class _Conductor:
         kind = self._run.scenario.broker(target.broker).kind
         broker = broker_record(target.broker, kind, instance.facts, instance.started)
         external = not instance.broker.pids()
-        return conclude(planned, workload, seed, raw, broker, external=external), instance.broker.log()
+        ceiling = self._ceilings.get(target.driver)
+        concluded = conclude(planned, workload, seed, raw, broker, external=external, ceiling=ceiling)
+        return concluded, instance.broker.log()

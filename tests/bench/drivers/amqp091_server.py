@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from contextlib import suppress
 from queue import Empty, Queue
 from typing import Any
 
