@@ -12,7 +12,6 @@ from typing import Protocol
 
 from bench import archive
 from bench.ceiling.kept import ceilings_of
-from bench.record.account import warm_kernels
 from bench.results import PlannedTrial, RunRecord, TrialRecord
 from bench.run.conclude import Concluded, conclude
 from bench.run.control import WarmRule
@@ -20,6 +19,7 @@ from bench.run.fleet import Fleet, broker_record
 from bench.run.inline import run_inline
 from bench.run.scratch import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
+from bench.run.warm import warm_up
 from bench.scenario import MemoryBroker, Target, Workload
 from brokers.base import BrokerError, Facts
 
@@ -75,7 +75,7 @@ def conduct(
         BrokerError: a broker could not be stopped.
         OSError: results could not be written; every finished trial is kept.
     """
-    warm_kernels()  # compiled here once, loaded from the cache by every worker
+    warm_up((target.driver for target in run.scenario.targets), watch.say)
     with scratch_folder() as scratch:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say)
         conductor = _Conductor(run, folder, scratch, fleet, watch)
