@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Protocol, cast
 
+from bench.descriptors import allow_most
 from bench.drivers.selector import READABLE, Selector
 from bench.drivers.stream import Stream
 from bench.drivers.wire_connection import WireConnection
@@ -128,6 +129,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--lanes", type=int, default=1, help="channels or links a connection")
     parser.add_argument("--size", type=int, default=100, help="bytes of a body that is delivered")
     given = parser.parse_args(words)
+    allow_most()
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
