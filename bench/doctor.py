@@ -22,7 +22,7 @@ PYTHON_AT_LEAST = (3, 11)
 DISK_AT_LEAST = 2 * 1000**3
 """Bytes: an image, what it is built from, and results."""
 FILES_AT_LEAST = 1024
-"""Open files: a worker holds one a connection, a broker many more."""
+"""Open files: a worker holds one a connection and raises its limit to the hard one; a broker gets the soft one."""
 RANKING_CPUS = 4
 """Fewer CPUs than this are shared by broker and client: a report then ranks nothing by throughput."""
 TIMEOUT_S = 20
@@ -69,7 +69,7 @@ def examine() -> list[Check]:
         check_disk(cache_root()),
         check_control_group(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")),
         check_cpus(len(os.sched_getaffinity(0))),
-        check_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        check_open_files(*resource.getrlimit(resource.RLIMIT_NOFILE)),
     ]
 
 
@@ -212,15 +212,17 @@ def check_cpus(count: int) -> Check:
     )
 
 
-def check_open_files(limit: int) -> Check:
-    """Check the soft limit of open files."""
-    unlimited = limit == resource.RLIM_INFINITY
+def check_open_files(soft: int, hard: int) -> Check:
+    """Check the limits of open files: workers raise theirs to the hard one, brokers start with the soft one."""
+    short = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY and limit < FILES_AT_LEAST]
+    workers, brokers = ("any number" if limit == resource.RLIM_INFINITY else f"{limit}" for limit in (hard, soft))
+    root = "as root, raise the hard limit (nofile in /etc/security/limits.conf, or LimitNOFILE of the service); then "
     return Check(
         "open files",
-        ok=unlimited or limit >= FILES_AT_LEAST,
-        found="no limit" if unlimited else f"at most {limit} a process",
+        ok=not short,
+        found=f"{workers} for a worker (hard limit), {brokers} for a broker that we start (soft limit)",
         needed_for="brokers and many connections",
-        how_to_get=f"ulimit -n {FILES_AT_LEAST} in the shell that runs bench",
+        how_to_get=f"{root if hard in short else ''}ulimit -n {FILES_AT_LEAST} in the shell that runs bench",
     )
 
 

@@ -193,6 +193,10 @@ class TrialRecord(Model):
     broker: BrokerRecord
     broker_usage: Usage
     client_usage: Usage
+    ceiling: float | None = None
+    """Messages a second that one pair of workers of the driver did at most against a peer that does nothing, with
+    bodies of 100 B and the trial's settlements (`bench doctor --ceiling`); None where it was not measured with this
+    version on this host. Health compares with it."""
     health: tuple[Note, ...]
     findings: tuple[Note, ...]
     counters: dict[str, int]

@@ -121,6 +121,9 @@ def fault(found: Import) -> str | None:
         and not within(name, *REPORTS_READ),
         "only bench.cli imports reports": within(name, "reports") and not within(importer, "reports", "bench.cli"),
         "drivers never import bench.run": within(importer, "bench.drivers") and within(name, "bench.run"),
+        "bench.ceiling imports of bench.run only punctual": within(importer, "bench.ceiling")
+        and within(name, "bench.run")
+        and not within(name, "bench.run.punctual"),
         "only bench.cli imports bench.crosscheck": within(name, "bench.crosscheck")
         and not within(importer, "bench.crosscheck", "bench.cli"),
         f"only {', '.join(USE_BROKERS)} import brokers, beside what is allowed above": within(importer, "bench")
@@ -184,6 +187,7 @@ def test_files_are_short_and_say_what_they_are(module: str, path: Path) -> None:
         ("bench.drivers.pika", "from bench.run import board"),
         ("bench.drivers.pika", "from ..run.board import Board"),
         ("bench.doctor", "from brokers import image"),
+        ("bench.ceiling.figures", "from bench.run.health import health"),
         ("bench.settings_like", "from brokers.settings_more import x"),
         ("brokers.rabbitmq", "from bench.units import NS_PER_S"),
         ("brokers.rabbitmq", "import reports"),
@@ -225,6 +229,7 @@ def test_an_import_by_call_is_seen(call: str) -> None:
         ("reports.dataset", "from bench.archive import read"),
         ("reports.verdict", "from bench.stats.compare import DELTA"),
         ("bench.clock", "import time"),
+        ("bench.run.conductor", "from bench.ceiling.kept import ceilings_of"),
         ("bench.plan", "from timeit import default_number"),
     ],
 )

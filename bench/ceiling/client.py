@@ -12,6 +12,7 @@ from contextlib import closing
 
 from bench.ceiling.figures import Side, Way
 from bench.clock import RealClock
+from bench.descriptors import allow_most
 from bench.drivers.base import ConsumerLane, Port, PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
 from bench.pump import Progress, Pump
@@ -121,6 +122,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--lanes", type=int, default=1)
     given = parser.parse_args(words)
+    allow_most()
     way = run(
         given.driver,
         given.side,

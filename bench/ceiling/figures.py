@@ -40,10 +40,13 @@ class Ceiling(BaseModel):
     """Bytes of a body."""
     ways: tuple[Way, ...]
 
-    def rate(self, *, confirms: bool, acks: bool) -> float:
-        """Return what one sending and one receiving worker can do at most, msg/s, whichever is less."""
+    def rate(self, *, confirms: bool, acks: bool) -> float | None:
+        """Return what one sending and one receiving worker can do at most, msg/s, whichever is less.
+
+        None where neither was measured so.
+        """
         wanted = {"send": confirms, "receive": acks}
-        return min((way.rate for way in self.ways if way.settled == wanted[way.side]), default=float("inf"))
+        return min((way.rate for way in self.ways if way.settled == wanted[way.side]), default=None)
 
 
 def read(file: Path) -> dict[str, Ceiling]:

@@ -20,6 +20,7 @@ from typing import Literal, cast
 import numpy as np
 
 from bench.clock import RealClock
+from bench.descriptors import allow_most
 from bench.drivers.base import PortSpec
 from bench.drivers.selector import READABLE, Selector
 from bench.drivers.stream import Stream
@@ -216,6 +217,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--lanes", type=int, default=1, help="channels or links a connection")
     parser.add_argument("--size", type=int, default=100, help="bytes of a body that is delivered")
     given = parser.parse_args(words)
+    allow_most()
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -10,9 +10,9 @@ from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.record import Captured, Checked, Reading
 from bench.crosscheck.sides import Sides
 from bench.drivers.registry import driver_named
-from bench.record.account import warm_kernels
 from bench.run.fleet import Fleet
 from bench.run.scratch import scratch_folder
+from bench.run.warm import warm_up
 from bench.scenario import Scenario
 
 
@@ -49,7 +49,7 @@ def conduct(wanted: Wanted, say: Callable[[str], None]) -> tuple[tuple[Checked, 
         SniffError: there was no packet capture.
         BrokerError: a broker failed.
     """
-    warm_kernels()
+    warm_up((driver for pairing in wanted.pairings for driver in pairing.drivers), say)
     checked, brokers = [], {}
     with scratch_folder() as scratch:
         fleet = Fleet(wanted.scenario, scratch, wanted.image_roots, say)

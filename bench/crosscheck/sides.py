@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from bench.ceiling.kept import ceilings_of
 from bench.crosscheck.jvm import run_peer
 from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.peer import Job, Measured, PeerError
 from bench.crosscheck.record import Reading
+from bench.drivers.registry import registry
 from bench.record.histogram import decode
 from bench.results import NO_RESULT, PlannedTrial, TrialRecord, Usage
 from bench.run.conclude import conclude
@@ -47,6 +49,7 @@ class Sides:
         self._scratch = scratch
         self._token = secrets.token_hex(3)
         self._runs = 0
+        self._ceilings = ceilings_of(name for name, one in registry().installed.items() if not one.driver.inline)
 
     def reading(self, pairing: Pairing, side: str, pair: int) -> Reading:
         """Run a side once; return what it measured.
@@ -113,7 +116,8 @@ class Sides:
         kind = self._scenario.broker(target.broker).kind
         broker = broker_record(target.broker, kind, self._instance.facts, self._instance.started)
         external = not self._instance.broker.pids()
-        record = conclude(planned, pairing.workload, _SEED, raw, broker, external=external).record
+        ceiling = self._ceilings.get(driver)
+        record = conclude(planned, pairing.workload, _SEED, raw, broker, external=external, ceiling=ceiling).record
         if record.outcome in NO_RESULT or "service" not in record.latency or not record.latency["service"].count:
             message = f"driver {driver} gave no result: {record.outcome.value}: {record.reason or 'nothing arrived'}"
             raise PeerError(message)

@@ -22,6 +22,9 @@ class Driver:
         description: one line for `bench drivers`: the client, and what bounds it.
         open_port: where its `bench.drivers.base.Opener` is, as `module:function`. The module
             is imported when a port is opened, so it may import the client library.
+        warm: what compiles or loads its compiled code, as `module:function`, called without
+            arguments; None where there is none. It is called once before workers start, so
+            that they find it in the cache.
         distribution: the package whose version says what was measured with; None where
             there is no client library.
         install: what to install where that package is missing, as pip takes it.
@@ -34,6 +37,7 @@ class Driver:
     protocol: Protocol
     description: str
     open_port: str | None = None
+    warm: str | None = None
     distribution: str | None = None
     install: str | None = None
     multiplexes: bool = False

@@ -6,7 +6,7 @@ package whose driver is broken, or takes a name that is taken, is told of and le
 the other drivers are as they were. Client libraries are imported when a port is opened.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module, metadata
@@ -96,14 +96,31 @@ def open_port(name: str, spec: PortSpec, clock: Clock) -> Port:
     if driver.open_port is None:
         message = f"driver {name!r} runs inline, not in a worker process"
         raise ValueError(message)
-    module, _, function = driver.open_port.partition(":")
     try:
-        opener = cast("Opener", getattr(import_module(module), function))
+        opener = cast("Opener", _function(driver.open_port))
     except Exception as error:
         package = registry().installed[name].package
         message = f"package {package}: driver {name!r} cannot be opened by {driver.open_port}: {_said(error)}"
         raise DriverUnusable(message) from error
     return opener(spec, clock)
+
+
+def warm(name: str) -> None:
+    """Compile or load a driver's compiled code, where it has any, so that workers find it in the cache.
+
+    Raises:
+        ValueError: an unknown driver.
+        DriverUnusable: it failed.
+    """
+    driver = driver_named(name)
+    if driver.warm is None:
+        return
+    try:
+        _function(driver.warm)()
+    except Exception as error:
+        package = registry().installed[name].package
+        message = f"package {package}: driver {name!r} cannot be warmed by {driver.warm}: {_said(error)}"
+        raise DriverUnusable(message) from error
 
 
 def collect(points: Sequence[Declared]) -> Registry:
@@ -153,6 +170,14 @@ def _faults(point: Declared, found: Any) -> Iterator[str]:
         yield f"only a driver of {OURS} runs inline or serves the scripted memory broker"
     elif not found.inline and not all((found.open_port or "").partition(":")):
         yield f"open_port = {found.open_port!r}: write 'module:function'"
+    elif found.warm is not None and not all(found.warm.partition(":")):
+        yield f"warm = {found.warm!r}: write 'module:function'"
+
+
+def _function(place: str) -> Callable[..., Any]:
+    """Import what `module:function` names."""
+    module, _, function = place.partition(":")
+    return cast("Callable[..., Any]", getattr(import_module(module), function))
 
 
 def _said(error: BaseException) -> str:

@@ -10,6 +10,7 @@ WIRE091 = Driver(
     protocol="amqp091",
     description="our compiled AMQP 0-9-1: drives a broker to its limit",
     open_port="bench.drivers.wire091:open_port",
+    warm="bench.drivers.wire091:warm",
     multiplexes=True,
 )
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from bench.clock import Clock
-from bench.drivers.base import PortSpec
+from bench.clock import Clock, RealClock
+from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
 from bench.drivers.wire091_connection import Connection091
 from bench.drivers.wire091_tables import ClientTables091
 from bench.drivers.wire_lanes import Lane
 from bench.drivers.wire_port import WirePort
+from bench.wire.octets import STAMP
+from brokers.endpoint import Endpoint
 
 
 class _Codec(ClientTables091):
@@ -28,3 +30,10 @@ def open_port(spec: PortSpec, clock: Clock) -> WirePort:
         message = "a driver over sockets needs an endpoint"
         raise ValueError(message)
     return WirePort(spec, _Codec(spec, spec.endpoint, clock))
+
+
+def warm() -> None:
+    """Compile what is not compiled, or load it, without a broker: making tables does."""
+    nowhere = Endpoint("amqp091", "", 0, "/", None, "", "")
+    spec = PortSpec(nowhere, (ProducerLane(0, "q"),), (ConsumerLane(0, "q"),), STAMP, confirm_window=1, ack_batch=1)
+    _Codec(spec, nowhere, RealClock())

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench import archive
+from bench.ceiling.figures import Ceiling
 from bench.drivers.base import Int64
 from bench.record.histogram import Seconds
 from bench.results import NO_RESULT, BrokerRecord, Outcome, PlannedTrial, TrialRecord
@@ -60,6 +61,7 @@ def conclude(
     broker: BrokerRecord,
     *,
     external: bool,
+    ceiling: Ceiling | None = None,
     clock_offset_ns: int | None = None,
 ) -> Concluded:
     """Merge, judge and describe a trial.
@@ -71,6 +73,7 @@ def conclude(
         raw: what it left.
         broker: what it ran on.
         external: whether the broker's processes cannot be seen.
+        ceiling: of the trial's driver on this host, where one is kept.
         clock_offset_ns: real time less monotonic time; taken now where absent.
     """
     control = raw.control
@@ -86,9 +89,12 @@ def conclude(
     offset_ns = time.time_ns() - time.monotonic_ns() if clock_offset_ns is None else clock_offset_ns
     start_epoch_s = (raw.start_ns + offset_ns) / NS_PER_S
     record = _record(planned, raw, merged, broker, start_epoch_s)
-    seen = _circumstances(raw, merged, measure, workload, external=external)
+    most = None
+    if ceiling is not None:
+        most = ceiling.rate(confirms=workload.confirm_window > 0, acks=workload.ack_batch > 0)
+    seen = _circumstances(raw, merged, measure, workload, most, external=external)
     record = record.model_copy(
-        update={"health": health.health(seen), "findings": health.findings(seen, control.reason)}
+        update={"ceiling": most, "health": health.health(seen), "findings": health.findings(seen, control.reason)}
     )
     frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure)
     return Concluded(record, merged.latencies, start_epoch_s, frame)
@@ -128,7 +134,7 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
 
 
 def _circumstances(
-    raw: Raw, merged: Merged, measure: range, workload: Workload, *, external: bool
+    raw: Raw, merged: Merged, measure: range, workload: Workload, ceiling: float | None, *, external: bool
 ) -> health.Circumstances:
     edges = raw.start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
     seen = len(raw.samples) > 0 and len(measure) > 0
@@ -139,6 +145,8 @@ def _circumstances(
         measured_s=len(measure),
         open_loop=isinstance(workload.load, RateLoad),
         client_cores=timeline.busiest(raw.samples, edges, spin_shares(raw)) if seen else None,
+        workers=workload.workers,
+        ceiling=ceiling,
         warm_up_short=raw.warm_rule.too_short,
         host_cpus=os.cpu_count() or 1,
         shared_cpus=seen and not external,

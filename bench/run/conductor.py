@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench import archive
-from bench.record.account import warm_kernels
+from bench.ceiling.kept import ceilings_of
 from bench.results import PlannedTrial, RunRecord, TrialRecord
 from bench.run.conclude import Concluded, conclude
 from bench.run.control import WarmRule
@@ -19,6 +19,7 @@ from bench.run.fleet import Fleet, broker_record
 from bench.run.inline import run_inline
 from bench.run.scratch import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
+from bench.run.warm import warm_up
 from bench.scenario import MemoryBroker, Target, Workload
 from brokers.base import BrokerError, Facts
 
@@ -74,7 +75,7 @@ def conduct(
         BrokerError: a broker could not be stopped.
         OSError: results could not be written; every finished trial is kept.
     """
-    warm_kernels()  # compiled here once, loaded from the cache by every worker
+    warm_up((target.driver for target in run.scenario.targets), watch.say)
     with scratch_folder() as scratch:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say)
         conductor = _Conductor(run, folder, scratch, fleet, watch)
@@ -93,6 +94,7 @@ class _Conductor:
         self._watch = watch
         self._start_failures: dict[str, list[str]] = {}
         self._token = secrets.token_hex(3)
+        self._ceilings = ceilings_of(target.driver for target in run.scenario.targets)
 
     def run_all(self) -> RunEnd:
         left = archive.read(self._folder).left()
@@ -177,4 +179,6 @@ class _Conductor:
         kind = self._run.scenario.broker(target.broker).kind
         broker = broker_record(target.broker, kind, instance.facts, instance.started)
         external = not instance.broker.pids()
-        return conclude(planned, workload, seed, raw, broker, external=external), instance.broker.log()
+        ceiling = self._ceilings.get(target.driver)
+        concluded = conclude(planned, workload, seed, raw, broker, external=external, ceiling=ceiling)
+        return concluded, instance.broker.log()

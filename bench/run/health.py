@@ -14,6 +14,10 @@ from bench.run.merge import Merged
 from bench.units import NS_PER_MS
 
 CLIENT_BOUND = 0.85
+CEILING_SHARE = 0.5
+"""From here on a driver's own limit is near, see `bench.ceiling`. Ceilings are measured with small bodies
+over plain TCP, so they are upper bounds for larger ones and for TLS: a trial above this share is bounded
+for certain, while one below it is not thereby free."""
 _SATURATED = 0.99
 _SLIP_SHARE = 0.10
 _FEW_CPUS = 4
@@ -30,6 +34,8 @@ class Circumstances:
         measured_s: length of the measured part.
         open_loop: whether messages were due by a schedule.
         client_cores: share of a core that the busiest worker used; None where unknown.
+        workers: pairs of a producing and a consuming worker.
+        ceiling: msg/s that such a pair of this driver does at most; None where unknown.
         warm_up_short: whether the broker did not count as warm when measuring began.
         host_cpus: CPUs of this host.
         shared_cpus: whether broker and clients run on the same CPUs.
@@ -42,6 +48,8 @@ class Circumstances:
     measured_s: int
     open_loop: bool
     client_cores: float | None
+    workers: int
+    ceiling: float | None
     warm_up_short: bool
     host_cpus: int
     shared_cpus: bool
@@ -95,14 +103,12 @@ def _accounting(seen: Circumstances) -> Iterator[Note]:
 
 
 def _client(seen: Circumstances) -> Iterator[Note]:
-    if seen.client_cores is not None and seen.client_cores >= CLIENT_BOUND:
+    signs = "; ".join(_client_bound(seen))
+    if signs:
         yield Note(
             code="client-bound",
             hard=False,
-            text=(
-                f"The busiest worker used {seen.client_cores:.0%} of a core: the figures are a lower bound"
-                " for the broker; use more workers or a lighter driver."
-            ),
+            text=f"{signs}: the figures are a lower bound for the broker; use more workers or a compiled driver.",
         )
     slip, response = seen.merged.measured.get("slip"), seen.merged.measured.get("response")
     if slip is None or response is None or not slip.count or not response.count:
@@ -117,6 +123,17 @@ def _client(seen: Circumstances) -> Iterator[Note]:
                 f"p99 of our own lateness is {slip_ns / NS_PER_MS:.2f} ms beside a p99 response of"
                 f" {response_ns / NS_PER_MS:.2f} ms: free the host of other work, or lower the rate."
             ),
+        )
+
+
+def _client_bound(seen: Circumstances) -> Iterator[str]:
+    if seen.client_cores is not None and seen.client_cores >= CLIENT_BOUND:
+        yield f"The busiest worker used {seen.client_cores:.0%} of a core"
+    rate = seen.merged.achieved_rate / seen.workers
+    if seen.ceiling is not None and rate > CEILING_SHARE * seen.ceiling:
+        yield (
+            f"Each pair of workers moved {rate:,.0f} msg/s, and this driver does at most {seen.ceiling:,.0f} msg/s"
+            " on this host without a broker (bench doctor --ceiling)"
         )
 
 

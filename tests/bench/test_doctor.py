@@ -168,7 +168,24 @@ def test_few_cpus_are_told_and_are_no_fault() -> None:
     assert doctor.check_cpus(1).ok
 
 
-@pytest.mark.parametrize(("limit", "ok"), [(256, False), (1024, True), (resource.RLIM_INFINITY, True)])
-def test_open_files(limit: int, ok: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("soft", "hard", "ok"),
+    [
+        (256, 256, False),
+        (256, 4096, False),
+        (1024, 1024, True),
+        (1024, resource.RLIM_INFINITY, True),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, True),
+    ],
+)
+def test_open_files(soft: int, hard: int, ok: bool) -> None:  # noqa: FBT001
     """Few open files are a fault; no limit, a negative number to the kernel's interface, is none."""
-    assert doctor.check_open_files(limit).ok is ok
+    assert doctor.check_open_files(soft, hard).ok is ok
+
+
+def test_what_open_files_say() -> None:
+    """Workers are told the hard limit, brokers the soft one; root is asked for only where that one is too low."""
+    check = doctor.check_open_files(256, resource.RLIM_INFINITY)
+    assert check.found == "any number for a worker (hard limit), 256 for a broker that we start (soft limit)"
+    assert check.how_to_get == "ulimit -n 1024 in the shell that runs bench"
+    assert doctor.check_open_files(256, 512).how_to_get.startswith("as root, raise the hard limit")

@@ -12,7 +12,7 @@ from bench.clock import RealClock
 from bench.drivers.base import PortSpec
 from bench.drivers.description import Driver
 from bench.drivers.entry_points import Declared
-from bench.drivers.registry import DriverUnusable, Registry, collect, driver_named, open_port, registry
+from bench.drivers.registry import DriverUnusable, Registry, collect, driver_named, open_port, registry, warm
 from tests.bench.drivers.fake_package import install, on_path
 
 OURS = Declared("pika", "busbench", "0.1.0", "bench.drivers.pika:DRIVER")
@@ -69,6 +69,13 @@ def test_every_driver_of_ours_can_be_imported() -> None:
                 open_port(driver.name, PortSpec(None, (), (), 32), RealClock())
 
 
+def test_what_warms_a_driver_is_there() -> None:
+    """Each of ours that names such a function is warmed by it without a broker; the others have nothing to warm."""
+    assert driver_named("wire091").warm is not None
+    for name in registry().installed:
+        warm(name)
+
+
 def test_the_memory_driver_is_not_opened_in_a_worker() -> None:
     """It runs inline, with its script."""
     with pytest.raises(ValueError, match="inline"):
@@ -96,6 +103,10 @@ def test_a_driver_of_another_package_is_found_and_opened(tmp_path: Path) -> None
         (DRIVER.format(name="a").replace("amqp091", "mqtt"), "it speaks 'mqtt': there are amqp091, amqp10, memory"),
         (DRIVER.format(name="a").replace("amqp091", "memory"), "only a driver of busbench .* scripted memory broker"),
         (DRIVER.format(name="a").replace("a_port:", "a_port."), "open_port = 'a_port.open_port': write 'module:funct"),
+        (
+            DRIVER.format(name="a").replace('"fake"', '"fake", warm="a_port"'),
+            "warm = 'a_port': write 'module:function'",
+        ),
         (DRIVER.format(name="a").replace('"fake"', "3"), "description of broken_a:DRIVER is no text"),
     ],
 )

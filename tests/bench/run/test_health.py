@@ -33,7 +33,7 @@ def around(numbers: Merged, **changes: object) -> Circumstances:
     """Return quiet circumstances of a completed trial."""
     quiet = Circumstances(
         merged=numbers, outcome=Outcome.COMPLETED, drained=True, measured_s=1, open_loop=True, client_cores=0.3,
-        warm_up_short=False, host_cpus=8, shared_cpus=False, steal_share=0.0,
+        workers=1, ceiling=None, warm_up_short=False, host_cpus=8, shared_cpus=False, steal_share=0.0,
     )  # fmt: skip
     return replace(quiet, **changes)  # type: ignore[arg-type]
 
@@ -69,6 +69,24 @@ def test_a_busy_client_is_said() -> None:
     """From 85 % of a core on, the row is a lower bound."""
     assert "client-bound" in codes(around(merged(), client_cores=0.85))
     assert "client-bound" not in codes(around(merged(), client_cores=0.84))
+
+
+def test_a_rate_above_half_of_the_ceiling_is_said_with_both_figures() -> None:
+    """A pair of workers is compared, not all of them; exactly half is not yet too much, an unknown ceiling never."""
+    [note] = health(around(merged(achieved_rate=30_000.0), workers=2, ceiling=29_999.0))
+    assert (note.code, note.hard) == ("client-bound", False)
+    assert "15,000 msg/s" in note.text
+    assert "29,999 msg/s" in note.text
+    assert "use more workers or a compiled driver" in note.text
+    assert "bench doctor --ceiling" in note.text
+    assert codes(around(merged(achieved_rate=30_000.0), workers=2, ceiling=30_000.0)) == {}
+    assert codes(around(merged(achieved_rate=30_000.0), workers=2, ceiling=None)) == {}
+
+
+def test_a_client_that_is_busy_and_near_its_ceiling_is_one_note() -> None:
+    """Both signs are in it, with their figures."""
+    [note] = health(around(merged(achieved_rate=900.0), client_cores=0.9, ceiling=1_000.0))
+    assert "90% of a core; Each pair of workers moved 900 msg/s" in note.text
 
 
 def test_what_brokers_do_never_invalidates() -> None:
