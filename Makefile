@@ -24,7 +24,10 @@ lint: setup ## Ruff (rules and format) and mypy
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-evidence: setup ## The full comparison: takes hours and wants a machine with nothing else to do
+evidence: setup ## Measure the tool itself, then the full comparison: hours, on a machine with nothing else to do
+	@$(BIN)/python -m tests.evidence.performance
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.evidence.fuzz091 10000000
+	@$(BIN)/python -m tests.evidence.fuzz10 10000000
 	@$(BIN)/bench run rabbitmq-vs-qpid $(RUN_FLAGS)
 
 clean: ## Remove .venv, caches and build products; results/ and the image cache stay

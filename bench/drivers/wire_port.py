@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 
@@ -24,8 +23,9 @@ from bench.drivers.base import (
 from bench.drivers.connection import OUTPUT_LIMIT, address
 from bench.drivers.selector import READABLE, Selector
 from bench.drivers.timers import NEVER_NS
+from bench.drivers.wire_codec import Codec
 from bench.drivers.wire_connection import WireConnection
-from bench.drivers.wire_context import LAST_IN, LAST_OUT, ROWS, ROWS_KEPT_FREE, SAY_EVERY, SILENT_AFTER, WireContext
+from bench.drivers.wire_context import LAST_IN, LAST_OUT, ROWS, ROWS_KEPT_FREE, SAY_EVERY, SILENT_AFTER
 from bench.drivers.wire_lanes import Lane, deal
 from bench.drivers.wire_socket import WireSocket
 from bench.units import NS_PER_S
@@ -43,24 +43,6 @@ _WATCH_NS = NS_PER_S // 2
 _UNBOUNDED = 1 << 40
 _NO_SETTLEMENTS = empty_settlements()
 _NO_DELIVERIES = empty_deliveries()
-
-
-class Codec(Protocol):
-    """What a protocol gives to the port: its tables, and connections that use them."""
-
-    context: WireContext
-
-    def connect(self, index: int, lanes: Sequence[Lane]) -> WireConnection:
-        """Open a connection with these lanes."""
-
-    def window_room(self) -> int:
-        """Return the messages that the fullest of the producing lanes may still send: window, credit."""
-
-    def message_octets(self) -> int:
-        """Return the octets of an encoded message, framing included."""
-
-    def counters(self) -> dict[str, int]:
-        """Return what the codec counted, by name."""
 
 
 class WirePort:

@@ -37,7 +37,7 @@ def test_each_driver_is_warmed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     module(tmp_path, monkeypatch, "warmed_once", "pass")
     known(monkeypatch, one="warmed_once:warm", plain=None)
     said: list[str] = []
-    warm_up(["one", "plain", "one"], said.append)
+    warm_up(["one", "plain", "one"], said.append, patience_s=600)
     assert sys.modules["warmed_once"].called == [1]
     assert "x" not in sys.modules
     assert said == []
@@ -49,7 +49,7 @@ def test_a_driver_that_cannot_be_warmed_is_told_of(tmp_path: Path, monkeypatch: 
     module(tmp_path, monkeypatch, "warmed_well", "pass")
     known(monkeypatch, bad="warmed_badly:warm", good="warmed_well:warm")
     said: list[str] = []
-    warm_up(["bad", "good"], said.append)
+    warm_up(["bad", "good"], said.append, patience_s=600)
     assert said == ["package other 2.0: driver 'bad' cannot be warmed by warmed_badly:warm: OSError: no compiler"]
     assert sys.modules["warmed_well"].called == [1]
 
