@@ -64,7 +64,6 @@ def test_every_shipped_scenario_loads() -> None:
         ("brokers.rabbitmq.name=broker-j", "brokers", "stands 2 times"),
         ("targets.0.broker=nobody", "targets.0.broker", "there are rabbitmq, broker-j"),
         ("targets.0.driver=proton", "targets.0.driver", "choose wire091, pika"),
-        ("workloads.0.lanes_per_connection=2", "workloads.0.lanes_per_connection", "use 1, or driver wire091"),
         ("targets.0.options.speed=high", "targets.0.options.speed", "knows no such option"),
         ("targets.0.driver=carrot", "targets.0.driver", "is no driver"),
         ("quick.workloads=['x']", "quick.workloads", "there are steady, durable, in-flight"),
@@ -84,6 +83,16 @@ def test_one_fault_one_message(override: str, path: str, words: str) -> None:
     found = faults("rabbitmq-vs-qpid", override)
     assert [text for text in found if text.startswith(f"{path}: ") and words in text], found
     assert len(found) == 1 or "name=broker-j" in override, found
+
+
+def test_lanes_share_a_connection_only_where_the_driver_can() -> None:
+    """The field is named, and the drivers that can."""
+    shared = "workloads.0.lanes_per_connection=2"
+    assert (
+        "driver pika has a connection a lane: use 1, or driver wire091"
+        in faults("rabbitmq-vs-qpid", shared, "targets.0.driver=pika")[0]
+    )
+    assert load_scenario("rabbitmq-vs-qpid", [shared]).scenario.workloads[0].lanes_per_connection == 2
 
 
 def test_all_faults_at_once() -> None:
