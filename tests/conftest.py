@@ -1,7 +1,8 @@
 """What tests of every room share.
 
 One set of throw-away certificates a session, as making keys takes half a second; and no
-deadlines for generated examples, as the time of one on a busy machine says nothing.
+deadlines for generated examples, as the time of one on a busy machine says nothing. Where
+nothing is compiled (`tests/bench/wire/test_uncompiled.py`), few examples, and always the same.
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import settings
 from brokers import certificates
 
 settings.register_profile("busbench", deadline=None)
+settings.register_profile("uncompiled", deadline=None, max_examples=10, derandomize=True)
 settings.load_profile("busbench")
 
 

@@ -14,10 +14,12 @@ from bench.drivers.base import ConnectionLost, ConsumerLane, PortSpec, ProducerL
 from bench.drivers.wire091 import open_port
 from bench.drivers.wire_port import WirePort
 from bench.units import NS_PER_MS, NS_PER_S
+from bench.wire.receive import COMPILED
 from tests.bench.drivers.amqp091_server import Amqp091Server
 from tests.bench.wire.amqp091_twin import stamped
 
 CLOCK = RealClock()
+needs_compiler = pytest.mark.skipif(not COMPILED, reason="the loops that plan and gather run compiled only")
 
 
 @pytest.fixture
@@ -38,6 +40,14 @@ def numbers(count: int) -> tuple[Any, Any]:
     return np.zeros(count, np.int64), np.arange(count)
 
 
+def test_a_plan_needs_the_compiler(server: Amqp091Server) -> None:
+    """Without it the pump is told to send each message itself."""
+    port = producer(server)
+    assert port.plans() is COMPILED
+    port.close()
+
+
+@needs_compiler
 def test_planned_messages_wait_for_their_times(server: Amqp091Server) -> None:
     """Each is stamped at its time or later, and what is due after the end stays."""
     port = producer(server, confirm_window=0)
@@ -52,6 +62,7 @@ def test_planned_messages_wait_for_their_times(server: Amqp091Server) -> None:
     port.close()
 
 
+@needs_compiler
 def test_coalescing_makes_fewer_writes(server: Amqp091Server) -> None:
     """Messages that are due every 0.2 ms go out every 2 ms, under one stamp each time."""
     port = producer(server, confirm_window=0)
@@ -66,6 +77,7 @@ def test_coalescing_makes_fewer_writes(server: Amqp091Server) -> None:
     port.close()
 
 
+@needs_compiler
 def test_a_full_window_ends_a_plan_and_confirms_go_on_with_it(server: Amqp091Server) -> None:
     """What was confirmed while the plan went on is handed over by the next poll."""
     port = producer(server, confirm_window=4)
@@ -88,6 +100,7 @@ def test_a_full_window_ends_a_plan_and_confirms_go_on_with_it(server: Amqp091Ser
     port.close()
 
 
+@needs_compiler
 def test_a_consumer_that_gathers_stamps_each_message_when_it_comes() -> None:
     """Two messages 3 ms apart are handed over together, with times 3 ms apart; without gathering, one by one."""
     for gather_ns, handed in ((20 * NS_PER_MS, 2), (0, 1)):
@@ -116,7 +129,7 @@ def until_error(port: WirePort, timeout_ns: int, plan: bool = False) -> None:  #
         port.poll(timeout_ns)
 
 
-@pytest.mark.parametrize("planned", [False, True])
+@pytest.mark.parametrize("planned", [False, pytest.param(True, marks=needs_compiler)])
 def test_a_connection_that_breaks_is_told_with_its_lane(server: Amqp091Server, planned: bool) -> None:  # noqa: FBT001
     """Whichever compiled loop meets it."""
     port = producer(server)

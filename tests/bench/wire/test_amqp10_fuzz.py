@@ -12,6 +12,7 @@ from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_control import Condition
 from bench.wire.amqp10_frames import begin_frame, close_frame, open_frame
 from bench.wire.amqp10_values import WireError
+from bench.wire.receive import COMPILED
 from tests.bench.wire.amqp10_client import Client, ProtocolError, template
 from tests.bench.wire.test_amqp10_scan import Stream, streams
 from tests.laws.test_amqp10_settlement import disposition
@@ -45,7 +46,7 @@ def outcome(data: bytes, canary: int, step: int = 0) -> tuple[object, ...]:
     return failed, rest, client.deliveries, client.settlements, bytes(client.out), client.tally.tolist()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=150 if COMPILED else 20)
 @given(
     stream=streams(),
     changes=CHANGES,
@@ -65,7 +66,7 @@ def test_mutated_streams_are_survived(
     assert outcome(whole, 0x53, step=1 + cut % 50) == first
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=400 if COMPILED else 50)
 @given(noise=st.binary(max_size=200))
 def test_noise_is_survived(noise: bytes) -> None:
     """Bytes that are no stream at all, alone and behind a plausible frame header."""
@@ -95,6 +96,7 @@ print(a.room(made), b.deliveries, a.settlements, a.tally, b.tally, a.tables.conn
 
 ALONE = """
 from bench.wire.amqp10_values import WireError
+from bench.wire.receive import COMPILED
 from tests.bench.wire.amqp10_client import Client, ProtocolError
 from tests.evidence.fuzz10 import seeds
 fed = failed = 0
