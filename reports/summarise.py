@@ -171,11 +171,16 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         broker_rss=spread(trials["broker_rss_peak"]),
         client_bound=bool(trials["client_bound"].any()),
         durability=durability(data.runs[0].scenario, target.broker, workload),
-        remarks=tuple(_cell_remarks(planned, everything, trials, latency)),
+        remarks=tuple(_cell_remarks(target, planned, everything, trials, latency)),
     )
 
 
-def _cell_remarks(planned: int, everything: pd.DataFrame, trials: pd.DataFrame, latency: pd.DataFrame) -> Iterator[str]:
+def _cell_remarks(
+    target: Target, planned: int, everything: pd.DataFrame, trials: pd.DataFrame, latency: pd.DataFrame
+) -> Iterator[str]:
+    if target.options:
+        options = listed([f"{name} = {value}" for name, value in target.options.items()])
+        yield f"driver {target.driver} with {options}"
     total = len(everything)
     if total < planned:
         yield f"{planned - total} of {planned} planned trials without a result"

@@ -37,7 +37,7 @@ class ProtonProducer(ProtonConnection, Producer):
     Pre-settled senders starve on Broker-J (10.1.0 and before): each *read* of its socket
     gives back one credit, whatever number of messages it held, so that after some 20,000
     messages the credit falls to 1 and one flow comes for each message. That is shown, not
-    worked around.
+    worked around: such flows are counted (`credit_leak`).
     """
 
     def __init__(self, context: Context, lane: int, producer: ProducerLane) -> None:
@@ -94,6 +94,11 @@ class ProtonProducer(ProtonConnection, Producer):
         target = pn.pn_terminus_get_type(pn.pn_link_remote_target(self._link))
         if target != pn.PN_UNSPECIFIED and pn.pn_link_credit(self._link) > 0:
             self.ready = True
+
+    def _on_flow(self) -> None:
+        super()._on_flow()
+        if not self._limit and pn.pn_link_credit(self._link) == 1:
+            self.context.count("credit_leak")
 
     def _on_delivery(self, delivery: Any) -> None:
         """Settle on a terminal outcome.

@@ -20,4 +20,10 @@ WIRE10 = Driver(
     description="our compiled AMQP 1.0: drives a broker to its limit",
     open_port="bench.drivers.wire10:open_port",
     multiplexes=True,
+    options=(
+        (
+            "reattach",
+            "messages after which a producer's link is attached anew where confirm_window = 0, such as 15000",
+        ),
+    ),
 )

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from bench.clock import Clock
-from bench.drivers.base import PortSpec
+from bench.drivers.base import DriverError, PortSpec
 from bench.drivers.wire10_connection import Connection10
 from bench.drivers.wire10_tables import ClientTables10
 from bench.drivers.wire_lanes import Lane
 from bench.drivers.wire_port import WirePort
+
+_OPTION = "reattach"
 
 
 class _Codec(ClientTables10):
@@ -27,4 +29,13 @@ def open_port(spec: PortSpec, clock: Clock) -> WirePort:
     if spec.endpoint is None:
         message = "a driver over sockets needs an endpoint"
         raise ValueError(message)
-    return WirePort(spec, _Codec(spec, spec.endpoint, clock))
+    return WirePort(spec, _Codec(spec, spec.endpoint, clock, _reattach(spec)))
+
+
+def _reattach(spec: PortSpec) -> int:
+    """Return the messages after which links of pre-settled senders are attached anew; 0 = never."""
+    given = spec.options.get(_OPTION, "0")
+    if not given.isdecimal():
+        message = f"options.{_OPTION} = {given!r}: write a number of messages, such as 15000"
+        raise DriverError(message)
+    return int(given)

@@ -7,6 +7,7 @@ limit is known.
 from collections.abc import Sequence
 from uuid import uuid4
 
+from bench.drivers.base import Int64
 from bench.drivers.connection import connect
 from bench.drivers.sasl10 import SaslClient, SaslRefused
 from bench.drivers.stream import Stream
@@ -19,7 +20,7 @@ from bench.wire import amqp10_frames as frames
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
 from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
-from bench.wire.amqp10_rows import attached, begun
+from bench.wire.amqp10_rows import attached, begun, detached
 
 _IDLE_MS = 30_000
 """How long we tell the peer that we bear its silence; we do so twice as long (2.4.5)."""
@@ -43,6 +44,7 @@ class Connection10(Frames10):
         self._opened = False
         self._links: dict[str, Lane] = {}
         self._refused: dict[int, Lane] = {}
+        self._leaving: set[Lane] = set()
         self.handlers = {
             Open: self._on_open,
             Begin: self._on_begin,
@@ -63,6 +65,21 @@ class Connection10(Frames10):
         self.closing = True
         links = b"".join(frames.detach_frame(handle) for handle in range(len(self.lanes)))
         self.write(links + frames.end_frame() + frames.close_frame())
+
+    def publish(
+        self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, octets: int, first: int, end: int
+    ) -> None:
+        """Send messages; see `WireConnection`."""
+        super().publish(lane, seq, intended_ns, sent_ns, octets, first, end)
+        self._leave()
+
+    def pace(
+        self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int
+    ) -> tuple[int, bool]:
+        """Send messages at their times; see `WireConnection`."""
+        done = super().pace(lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
+        self._leave()
+        return done
 
     def lose(self, detail: str) -> None:
         """Record that the connection broke; RabbitMQ refuses a virtual host in this way."""
@@ -96,6 +113,7 @@ class Connection10(Frames10):
                 usable &= rows[:, layout.L_CREDIT] > 0
             self.ready = bool(usable.all())
         super()._after_scan(now_ns)
+        self._leave()
 
     def _owe_acks(self, now_ns: int) -> None:
         """Wait for more messages of a batch, but not for long."""
@@ -153,9 +171,25 @@ class Connection10(Frames10):
             self._refused[peer.handle] = lane
 
     def _on_detach(self, peer: Detach) -> None:
-        if not self.closing:
-            lane = self._refused.get(peer.handle) or self.lane_of(peer.handle)
+        lane = self._refused.get(peer.handle) or self.lane_of(peer.handle)
+        if lane in self._leaving and peer.condition is None:
+            self._leaving.discard(lane)
+            detached(self.tables.rows, lane.row)
+            self.context.count("reattached")
+            self.write(self._attach(lane, lane.row - self.first))
+        elif not self.closing:
             self.refuse_or_lose(reason(peer.condition), lane)
+
+    def _leave(self) -> None:
+        """Detach links that have sent as many messages as they may; they are attached anew after the answer."""
+        t = self.tables
+        if not t.reattach or self.closing or not self.producing:
+            return
+        for lane in self.lanes:
+            row = t.lanes[lane.row]
+            if row[layout.L_COUNT] >= t.reattach and not row[layout.L_PARKED] and lane not in self._leaving:
+                self._leaving.add(lane)
+                self.write(frames.detach_frame(lane.row - self.first))
 
     def _on_end(self, peer: End) -> None:
         if not self.closing:

@@ -77,8 +77,9 @@ class Tables10(WireTables):
         return len(self.template) + layout.HEAD * max(0, -(-more // payload))
 
     def counters(self) -> dict[str, int]:
-        """Return what the codec counted, by name."""
-        return {"flow_frames": int(self.cursor[layout.T_FLOWS])}
+        """Return what the codec counted, by name; `credit_leak` is told where it is met."""
+        leak = int(self.cursor[layout.T_STARVED])
+        return {"flow_frames": int(self.cursor[layout.T_FLOWS])} | ({"credit_leak": leak} if leak else {})
 
     def scan(self, index: int, start: int, end: int, now_ns: int) -> int:
         """Call `bench.wire.amqp10_take.take` on the inbox for a connection."""
@@ -224,8 +225,16 @@ class Tables10(WireTables):
 class ClientTables10(Tables10):
     """The tables of a worker's port."""
 
-    def __init__(self, spec: PortSpec, endpoint: Endpoint, clock: Clock) -> None:
-        """Make tables for the lanes and connections of `spec`."""
+    def __init__(self, spec: PortSpec, endpoint: Endpoint, clock: Clock, reattach: int = 0) -> None:
+        """Make tables for the lanes and connections of `spec`.
+
+        Args:
+            spec: what the port was asked for.
+            endpoint: where the broker is.
+            clock: time.
+            reattach: messages after which a pre-settled sender's link is attached anew; 0 = never.
+        """
+        self.reattach = 0 if spec.confirm_window else reattach
         cursor = np.zeros(layout.TALLIES, np.int64)
         context = WireContext(spec, endpoint, clock, np.zeros((connections(spec), IO_WIDTH), np.int64), cursor)
         sends = len(spec.producers)
@@ -252,6 +261,7 @@ class ClientTables10(Tables10):
                     handle=handle,
                     producer=lane.number,
                     limit=spec.confirm_window,
+                    last=self.reattach,
                 )
             else:
                 number = lane.row - len(spec.producers)

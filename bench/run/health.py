@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.record.histogram import decode
-from bench.results import NO_RESULT, Note, Outcome
+from bench.results import NO_RESULT, Ledger, Note, Outcome
 from bench.run.merge import Merged
 from bench.units import NS_PER_MS
 
@@ -21,6 +21,8 @@ for certain, while one below it is not thereby free."""
 _SATURATED = 0.99
 _SLIP_SHARE = 0.10
 _FEW_CPUS = 4
+_STARVED = 100
+"""Times that credit for one message is no accident any more."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,25 @@ def _findings(seen: Circumstances, reason: str) -> Iterator[Note]:
             yield _finding("saturated", f"It delivered {share:.1%} of the messages due in the measured time.")
     if merged.counters.get("blocked_events"):
         yield _finding("blocked", f"The broker blocked a connection {merged.counters['blocked_events']} times.")
+    yield from _starved(merged)
+    yield from _losses(ledger)
+    if not seen.drained and seen.outcome not in NO_RESULT and ledger.undelivered + ledger.unconfirmed_missing:
+        held = ledger.undelivered + ledger.unconfirmed_missing
+        yield _finding("not-drained", f"{held} messages had not arrived when the drain ended.")
+
+
+def _starved(merged: Merged) -> Iterator[Note]:
+    starved = merged.counters.get("credit_leak", 0)
+    if starved >= _STARVED:
+        yield _finding(
+            "credit-leak",
+            f"It gave {starved} times credit for a single message to pre-settled senders, which then wait for it:"
+            " Broker-J gives back one credit a read, however many messages the read held. Set confirm_window, or"
+            " option reattach of driver wire10.",
+        )
+
+
+def _losses(ledger: Ledger) -> Iterator[Note]:
     if ledger.lost:
         promise = "confirmed" if ledger.confirmed else "sent (no confirms were asked for)"
         yield _finding("lost", f"{ledger.lost} messages that were {promise} never arrived and are gone.")
@@ -178,9 +199,6 @@ def _findings(seen: Circumstances, reason: str) -> Iterator[Note]:
         yield _finding("reordered", f"{ledger.reordered} messages arrived after a later one of their producer.")
     if ledger.refused or ledger.returned:
         yield _finding("refused", f"{ledger.refused} messages were refused and {ledger.returned} returned.")
-    if not seen.drained and seen.outcome not in NO_RESULT and ledger.undelivered + ledger.unconfirmed_missing:
-        held = ledger.undelivered + ledger.unconfirmed_missing
-        yield _finding("not-drained", f"{held} messages had not arrived when the drain ended.")
 
 
 def _finding(code: str, text: str) -> Note:

@@ -80,7 +80,8 @@ L_SENT_ID = 29  # its delivery-id
 L_TICKET = 30  # its place among the parked
 L_CONN = 31  # row of its connection
 L_DRAINED = 32  # 1 = credit was used up on demand, which the flow that is due must say
-LANE_FIELDS = 33
+L_LAST = 33  # delivery-count at which the link is to be attached anew; 0 = never
+LANE_FIELDS = 34
 
 # Cells of `tally`, the codec's cursor: behind those that every codec has, what is counted.
 T_SETTLEMENTS, T_DELIVERIES, T_FOREIGN = SETTLED, DELIVERED, FOREIGN
@@ -91,7 +92,8 @@ T_ABORTED = CURSOR_WIDTH + 3  # deliveries that the peer aborted
 T_UNASKED = CURSOR_WIDTH + 4  # transfer frames beyond credit or window
 T_ACKS = CURSOR_WIDTH + 5  # disposition frames written
 T_CREDITS = CURSOR_WIDTH + 6  # flow frames written
-TALLIES = CURSOR_WIDTH + 7
+T_STARVED = CURSOR_WIDTH + 7  # flow frames after which a pre-settled sender had credit for one message
+TALLIES = CURSOR_WIDTH + 8
 
 # What `scan` answers. Negative: `NEED` inside of the codec, else a protocol error.
 DONE = 0  # everything was read but an unfinished rest

@@ -20,6 +20,7 @@ from bench.wire.amqp10_layout import (
     L_CREDIT,
     L_FLOW,
     L_HANDLE,
+    L_LAST,
     L_LIMIT,
     L_NUMBER,
     L_OFFSET,
@@ -59,11 +60,16 @@ def new_connection(tables: Tables, conn: int, *, lane0: int, lanes: int, max_fra
     tables.lanes[lane0 : lane0 + lanes, L_CONN] = conn
 
 
-def new_sender(tables: Tables, lane: int, *, number: int, handle: int, producer: int, limit: int) -> None:
-    """Make the row of a lane that sends, at most `limit` unsettled, or pre-settled where that is 0."""
+def new_sender(
+    tables: Tables, lane: int, *, number: int, handle: int, producer: int, limit: int, last: int = 0
+) -> None:
+    """Make the row of a lane that sends, at most `limit` unsettled, or pre-settled where that is 0.
+
+    Where `last` is not 0, it is attached anew after so many messages.
+    """
     row = tables.lanes[lane]
     row[L_NUMBER], row[L_OURS], row[L_SENDS] = number, handle, 1
-    row[L_PRODUCER], row[L_LIMIT] = producer, limit
+    row[L_PRODUCER], row[L_LIMIT], row[L_LAST] = producer, limit, last
 
 
 def new_receiver(tables: Tables, lane: int, *, number: int, handle: int, prefetch: int, ack_batch: int) -> None:

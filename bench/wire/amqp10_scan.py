@@ -77,7 +77,7 @@ def _state(
         return after if after < 0 else E_LIST
     if code == FLOW:
         tally[T_FLOWS] += 1
-        return flow(fields, conns, conn, lanes)
+        return flow(fields, conns, conn, lanes, tally)
     status = settle(fields, now_ns, conns, conn, lanes, rings, settlements, tally)
     if status == DONE:
         tally[T_DISPOSITIONS] += 1

@@ -37,6 +37,8 @@ from bench.wire.amqp10_layout import (
     L_FLOW,
     L_HANDLE,
     L_INFLIGHT,
+    L_LAST,
+    L_LIMIT,
     L_NUMBER,
     L_SENDS,
     MASK32,
@@ -48,6 +50,7 @@ from bench.wire.amqp10_layout import (
     ROWS_FULL,
     SEQ_BITS,
     T_SETTLEMENTS,
+    T_STARVED,
 )
 from bench.wire.amqp10_types import ANY, BOOLEAN, NULL, STATE, UINT, ahead
 from bench.wire.octets import Int64
@@ -160,7 +163,7 @@ def find_oldest(conns: Int64, conn: int, rings: Int64) -> None:
 
 
 @kernel_aside
-def flow(fields: Int64, conns: Int64, conn: int, lanes: Int64) -> int:
+def flow(fields: Int64, conns: Int64, conn: int, lanes: Int64, tally: Int64) -> int:
     """Act on a flow: session window, and a link's credit where it names one; return 0 or an error."""
     next_in, window, next_out, echo = fields[0], fields[1], fields[2], fields[9]
     if window == NULL or next_out == NULL or fields[3] == NULL:
@@ -183,7 +186,7 @@ def flow(fields: Int64, conns: Int64, conn: int, lanes: Int64) -> int:
         lanes[lane, L_FLOW] = 1
         conns[conn, C_DUE] |= DUE_LANES
     if lanes[lane, L_SENDS] == 1:
-        return _credit(fields, conns, conn, lanes, lane)
+        return _credit(fields, conns, conn, lanes, lane, tally)
     if fields[5] != NULL:
         drained = ahead(fields[5], lanes[lane, L_COUNT])
         if drained > 0:
@@ -194,14 +197,22 @@ def flow(fields: Int64, conns: Int64, conn: int, lanes: Int64) -> int:
 
 
 @kernel_part
-def _credit(fields: Int64, conns: Int64, conn: int, lanes: Int64, lane: int) -> int:
-    """Take the credit that a receiver gives; what it asks to drain is used up at once."""
+def _credit(fields: Int64, conns: Int64, conn: int, lanes: Int64, lane: int, tally: Int64) -> int:
+    """Take the credit that a receiver gives; what it asks to drain is used up at once.
+
+    No more is taken than the link may use before it is attached anew.
+    """
     credit, drain = fields[6], fields[8]
     unseen = (lanes[lane, L_COUNT] - max(0, fields[5])) & MASK32
     if unseen >= HALF32:
         return E_COUNT
     if credit != NULL:
-        lanes[lane, L_CREDIT] = max(0, credit - unseen)
+        credit -= unseen
+        if lanes[lane, L_LIMIT] == 0 and credit == 1:
+            tally[T_STARVED] += 1
+        if lanes[lane, L_LAST] > 0:
+            credit = min(credit, lanes[lane, L_LAST] - lanes[lane, L_COUNT])
+        lanes[lane, L_CREDIT] = max(0, credit)
     if drain == 1 and lanes[lane, L_CREDIT] > 0:
         lanes[lane, L_COUNT] = (lanes[lane, L_COUNT] + lanes[lane, L_CREDIT]) & MASK32
         lanes[lane, L_CREDIT] = 0

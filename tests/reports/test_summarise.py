@@ -1,5 +1,6 @@
 """From tables to what a report says: words gathered, differences marked, circumstances told."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,17 @@ from reports.summary import Summary
 from tests.reports.synthetic import build
 
 SHARED = {"code": "shared-cores", "hard": False, "text": "Broker and clients share CPUs."}
+
+
+def test_options_of_a_driver_are_told(tmp_path: Path) -> None:
+    """A row that was made with options of its driver says so; the others have nothing to say."""
+    folder = build(tmp_path / "run", repetitions=1, closed_loop=False)
+    record = json.loads((folder / "run.json").read_text())
+    record["scenario"]["targets"][3] |= {"driver": "wire10", "options": {"reattach": "15000"}}
+    (folder / "run.json").write_text(json.dumps(record))
+    summary = summarise(load(folder))
+    assert "driver wire10 with reattach = 15000" in summary.cell("broker-j-10", "steady").remarks
+    assert not any("driver" in remark for remark in summary.cell("rabbitmq-10", "steady").remarks)
 
 
 def test_a_spread_is_the_median_and_range_of_trials() -> None:

@@ -31,25 +31,43 @@ class Amqp10Server:
 
     Attributes:
         endpoint: where it listens.
-        link: the client's link as the server sees it, once it is open.
+        link: the client's link as the server sees it, once it is open; the last one of several.
+        names: of the links that were opened.
         deliveries: of the client's transfers, in order.
+        bodies: what they carried.
         sasl: outcome code it answers with.
         frames: number of frames the client has sent.
     """
 
-    def __init__(self, *, sasl: int = 0, idle_timeout_s: float = 0, grant: int = 100) -> None:
-        """Listen; `grant` is the credit given to a sender when it attaches."""
+    def __init__(
+        self, *, sasl: int = 0, idle_timeout_s: float = 0, grant: int = 100, max_frame: int = 0, frames: int = 0
+    ) -> None:
+        """Listen.
+
+        Args:
+            sasl: outcome code to answer with.
+            idle_timeout_s: silence that it bears; 0 = any.
+            grant: credit given to a sender when it attaches.
+            max_frame: largest frame that it takes; 0 = any.
+            frames: incoming window of a session; 0 = large.
+        """
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = Endpoint(
             "amqp10", "127.0.0.1", self._listener.getsockname()[1], "/", "vhost:/", "guest", "guest"
         )
         self.sasl = sasl
         self.link: Any = None
+        self.names: list[str] = []
         self.deliveries: list[Any] = []
+        self.bodies = b""
         self._grant = grant
+        self._raw: Queue[bytes] = Queue()
         self._asked: Queue[Callable[[], object]] = Queue()
         self._connection, self._transport, self._collector = Connection(), Transport(Transport.SERVER), Collector()
         self._transport.idle_timeout = idle_timeout_s
+        if max_frame:
+            self._transport.max_frame_size = max_frame
+        self._session_bytes = frames * max_frame
         self._connection.collect(self._collector)
         self._transport.bind(self._connection)
         self._thread = threading.Thread(target=self._serve)
@@ -58,6 +76,10 @@ class Amqp10Server:
     def do(self, action: Callable[[], object]) -> None:
         """Run an action in the server's thread and send what it gives rise to."""
         self._asked.put(action)
+
+    def raw(self, data: bytes) -> None:
+        """Send bytes past Proton, which would never send them."""
+        self.do(lambda: self._raw.put(data))
 
     @property
     def frames(self) -> int:
@@ -76,13 +98,15 @@ class Amqp10Server:
             while not self._transport.closed:
                 if select.select([client], [], [], 0.002)[0]:
                     try:
-                        data = client.recv(1 << 16)
+                        data = client.recv(self._transport.capacity())
                     except ConnectionError:
                         return
                     if not data:
                         return
                     self._transport.push(data)
                 self._step()
+                while not self._raw.empty():
+                    client.sendall(self._raw.get())
                 while (pending := self._transport.pending()) > 0:
                     client.sendall(self._transport.peek(pending))
                     self._transport.pop(pending)
@@ -108,15 +132,20 @@ class Amqp10Server:
         if event.type == Event.CONNECTION_REMOTE_OPEN:
             event.connection.open()
         elif event.type == Event.SESSION_REMOTE_OPEN:
+            if self._session_bytes:
+                event.session.incoming_capacity = self._session_bytes
             event.session.open()
         elif event.type == Event.LINK_REMOTE_OPEN:
             self._open(event.link)
+        elif event.type == Event.LINK_REMOTE_CLOSE:
+            event.link.close()
         elif event.type == Event.CONNECTION_REMOTE_CLOSE:
             event.connection.close()
         elif event.type == Event.DELIVERY and event.link.is_receiver and event.delivery.readable:
-            event.link.recv(event.delivery.pending)
-            self.deliveries.append(event.delivery)
-            event.link.advance()
+            self.bodies += event.link.recv(event.delivery.pending)
+            if not event.delivery.partial:
+                self.deliveries.append(event.delivery)
+                event.link.advance()
 
     def _open(self, link: Any) -> None:
         link.source.copy(link.remote_source)
@@ -126,3 +155,4 @@ class Amqp10Server:
         if link.is_receiver:
             link.flow(self._grant)
         self.link = link
+        self.names.append(link.name)

@@ -89,6 +89,14 @@ def test_a_client_that_is_busy_and_near_its_ceiling_is_one_note() -> None:
     assert "90% of a core; Each pair of workers moved 900 msg/s" in note.text
 
 
+def test_dwindled_credit_is_told() -> None:
+    """From a hundred times on: the figure is the broker's, and the text names the way out."""
+    [note] = findings(around(merged(counters={"credit_leak": 100})), "")
+    assert (note.code, note.hard) == ("credit-leak", False)
+    assert "Broker-J gives back one credit a read" in note.text
+    assert findings(around(merged(counters={"credit_leak": 99})), "") == ()
+
+
 def test_what_brokers_do_never_invalidates() -> None:
     """Loss, duplicates, overload, blocking: findings, and health stays clean."""
     ledger = CLEAN.model_copy(update={"lost": 2, "duplicated": 3, "reordered": 1, "refused": 4})
