@@ -59,7 +59,7 @@ def test_the_example_serves_scenarios(example: str) -> None:
     assert load_scenario("own-broker", driver=example).scenario.targets[0].driver == example
     assert load_scenario("own-broker", [f"targets.0.driver={example}"]).scenario.targets[0].driver == example
     with pytest.raises(
-        ScenarioError, match=rf"targets\.1\.driver: '{example}' speaks amqp091, not amqp10: choose proton"
+        ScenarioError, match=rf"targets\.1\.driver: '{example}' speaks amqp091, not amqp10: choose wire10, proton"
     ):
         load_scenario("own-broker", [f"targets.1.driver={example}"])
 

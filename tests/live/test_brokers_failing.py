@@ -97,5 +97,5 @@ def test_an_image_without_the_broker(settings: RabbitMQSettings | QpidBrokerJSet
 def test_a_folder_that_cannot_be_written(image_root: Path, tmp_path: Path) -> None:
     """Told with the folder."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(BrokerError, match="its folder cannot be written"):
+    with pytest.raises(BrokerError, match="its folder cannot be prepared"):
         _broker(RABBITMQ, tmp_path / "file" / "b", image_root).start()
