@@ -51,7 +51,7 @@ class Ceiling(BaseModel):
 
 def read(file: Path) -> dict[str, Ceiling]:
     """Return the ceilings that are kept in a file, by driver; none where it is missing or of another make."""
-    with suppress(OSError, ValueError, ValidationError):
+    with suppress(OSError, ValueError, AttributeError, ValidationError):
         document = json.loads(file.read_text(encoding="utf-8"))
         return {name: Ceiling.model_validate(one) for name, one in document.items()}
     return {}

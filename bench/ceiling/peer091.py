@@ -22,7 +22,6 @@ _PROTOCOL_HEADER = 8
 _CAPABILITIES = {"publisher_confirms": True, "basic.nack": True, "connection.blocked": True}
 
 _ANSWERS: dict[type, Callable[[Any], Any]] = {
-    amqp.Connection.StartOk: lambda _: amqp.Connection.Tune(0, FRAME_MAX, 0),
     amqp.Connection.Open: lambda _: amqp.Connection.OpenOk(),
     amqp.Channel.Open: lambda _: amqp.Channel.OpenOk(),
     amqp.Channel.Close: lambda _: amqp.Channel.CloseOk(),
@@ -43,6 +42,7 @@ class Peer091(Frames091, PeerConnection):
         self._prefetch = PREFETCH_MOST
         self.handlers = dict.fromkeys(_ANSWERS, self._answer)
         self.handlers |= {
+            amqp.Connection.StartOk: self._on_start_ok,
             amqp.Connection.TuneOk: self._pass_over,
             amqp.Connection.Close: self._on_close,
             amqp.Channel.CloseOk: self._pass_over,
@@ -70,6 +70,9 @@ class Peer091(Frames091, PeerConnection):
     def _answer(self, channel: int, method: Any) -> None:
         if not getattr(method, "nowait", False):
             self.say(channel, _ANSWERS[type(method)](method))
+
+    def _on_start_ok(self, _channel: int, _method: Any) -> None:
+        self.say(0, amqp.Connection.Tune(len(self.lanes), FRAME_MAX, 0))
 
     def _on_close(self, _channel: int, _method: Any) -> None:
         """Say goodbye and wait until the client hangs up: what it still sends must find us."""

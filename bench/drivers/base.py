@@ -223,3 +223,9 @@ def empty_deliveries() -> Deliveries:
     """Return no rows."""
     none = np.empty(0, np.int64)
     return Deliveries(none, none, none, none, none, none, none)
+
+
+def copied(settlements: Settlements, deliveries: Deliveries) -> tuple[Settlements, Deliveries]:
+    """Return rows that stay valid after the next `poll`."""
+    delivered = (row.copy() for row in deliveries[:-1] if not isinstance(row, int))
+    return Settlements(*(row.copy() for row in settlements)), Deliveries._make((*delivered, deliveries.foreign))

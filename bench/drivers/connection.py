@@ -123,6 +123,15 @@ def ending(kind: type[DriverError], endpoint: Endpoint, owner: str, queue: str, 
     )
 
 
+def unopened(endpoint: Endpoint, owner: str, queue: str, waiting: str, limit_s: int) -> ConnectionLost:
+    """Return the error that says that a broker opens nothing; `waiting` tells how many wait for it."""
+    return ConnectionLost(
+        f"broker at {address(endpoint)} took the connection but did not open {owner} of queue {queue!r} within"
+        f" {limit_s} s ({waiting} wait): it is overloaded or blocks, or it does not speak {endpoint.protocol} at this"
+        " port"
+    )
+
+
 class Connection(ABC):
     """One connection, from connect to close.
 

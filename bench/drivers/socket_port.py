@@ -13,7 +13,6 @@ import numpy as np
 
 from bench.clock import Clock
 from bench.drivers.base import (
-    ConnectionLost,
     ConsumerLane,
     Deliveries,
     Int64,
@@ -21,7 +20,7 @@ from bench.drivers.base import (
     ProducerLane,
     Settlements,
 )
-from bench.drivers.connection import FLUSH_BYTES, Connection, Consumer, Context, Producer, address
+from bench.drivers.connection import FLUSH_BYTES, Connection, Consumer, Context, Producer, unopened
 from bench.drivers.selector import READABLE, Selector
 from bench.units import NS_PER_S
 
@@ -137,18 +136,11 @@ class SocketPort:
             self._raise_failure()
             left_ns = deadline_ns - self._clock.now_ns()
             if left_ns <= 0:
-                raise ConnectionLost(self._unopened(spec, waiting))
+                count = f"{len(waiting)} of {len(spec.producers) + len(spec.consumers)} lanes"
+                first, endpoint = waiting[0], self._context.endpoint
+                raise unopened(endpoint, first.owner, first.queue, count, OPEN_NS // NS_PER_S)
             self._turn(left_ns)
         self._raise_failure()
-
-    def _unopened(self, spec: PortSpec, waiting: list[Connection]) -> str:
-        where = address(self._context.endpoint)
-        return (
-            f"broker at {where} took the connection but did not open {waiting[0].owner} of queue"
-            f" {waiting[0].queue!r} within {OPEN_NS // NS_PER_S} s ({len(waiting)} of"
-            f" {len(spec.producers) + len(spec.consumers)} lanes wait): it is overloaded or blocks,"
-            f" or it does not speak {self._context.endpoint.protocol} at this port"
-        )
 
     def _adopt(self, spec: PortSpec, connection: Lane) -> Lane:
         self._connections[connection.fileno()] = connection

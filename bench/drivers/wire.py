@@ -19,6 +19,7 @@ WIRE10 = Driver(
     protocol="amqp10",
     description="our compiled AMQP 1.0: drives a broker to its limit",
     open_port="bench.drivers.wire10:open_port",
+    warm="bench.drivers.wire10:warm",
     multiplexes=True,
     options=(
         (

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from bench.clock import Clock, RealClock
-from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
+from bench.drivers.base import PortSpec
 from bench.drivers.wire091_connection import Connection091
 from bench.drivers.wire091_tables import ClientTables091
+from bench.drivers.wire_codec import nowhere
 from bench.drivers.wire_lanes import Lane
 from bench.drivers.wire_port import WirePort
-from bench.wire.octets import STAMP
-from brokers.endpoint import Endpoint
 
 
 class _Codec(ClientTables091):
@@ -34,6 +33,4 @@ def open_port(spec: PortSpec, clock: Clock) -> WirePort:
 
 def warm() -> None:
     """Compile what is not compiled, or load it, without a broker: making tables does."""
-    nowhere = Endpoint("amqp091", "", 0, "/", None, "", "")
-    spec = PortSpec(nowhere, (ProducerLane(0, "q"),), (ConsumerLane(0, "q"),), STAMP, confirm_window=1, ack_batch=1)
-    _Codec(spec, nowhere, RealClock())
+    _Codec(*nowhere("amqp091"), RealClock())

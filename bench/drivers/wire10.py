@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from bench.clock import Clock
+from bench.clock import Clock, RealClock
 from bench.drivers.base import DriverError, PortSpec
 from bench.drivers.wire10_connection import Connection10
 from bench.drivers.wire10_tables import ClientTables10
+from bench.drivers.wire_codec import nowhere
 from bench.drivers.wire_lanes import Lane
 from bench.drivers.wire_port import WirePort
 
@@ -30,6 +31,11 @@ def open_port(spec: PortSpec, clock: Clock) -> WirePort:
         message = "a driver over sockets needs an endpoint"
         raise ValueError(message)
     return WirePort(spec, _Codec(spec, spec.endpoint, clock, _reattach(spec)))
+
+
+def warm() -> None:
+    """Compile what is not compiled, or load it, without a broker: making tables does."""
+    _Codec(*nowhere("amqp10"), RealClock())
 
 
 def _reattach(spec: PortSpec) -> int:

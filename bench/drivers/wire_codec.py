@@ -1,11 +1,14 @@
 """What a compiled protocol gives to the port that drives it."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
+from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
 from bench.drivers.wire_connection import WireConnection
 from bench.drivers.wire_context import WireContext
 from bench.drivers.wire_lanes import Lane
+from bench.wire.octets import STAMP
+from brokers.endpoint import Endpoint
 
 
 class Codec(Protocol):
@@ -24,3 +27,10 @@ class Codec(Protocol):
 
     def counters(self) -> dict[str, int]:
         """Return what the codec counted, by name."""
+
+
+def nowhere(protocol: Literal["amqp091", "amqp10"]) -> tuple[PortSpec, Endpoint]:
+    """Return a port that is never opened, of all that there can be: making its tables compiles everything."""
+    endpoint = Endpoint(protocol, "", 0, "/", None, "", "")
+    lanes = (ProducerLane(0, "q"),), (ConsumerLane(0, "q"),)
+    return PortSpec(endpoint, *lanes, STAMP, confirm_window=1, ack_batch=1), endpoint

@@ -5,6 +5,7 @@ protocol's own connections; the port knows them as `WireConnection`.
 """
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -12,15 +13,15 @@ from itertools import pairwise
 import numpy as np
 
 from bench.drivers.base import (
-    ConnectionLost,
     Deliveries,
     Int64,
     PortSpec,
     Settlements,
+    copied,
     empty_deliveries,
     empty_settlements,
 )
-from bench.drivers.connection import OUTPUT_LIMIT, address
+from bench.drivers.connection import OUTPUT_LIMIT, unopened
 from bench.drivers.selector import READABLE, Selector
 from bench.drivers.timers import NEVER_NS
 from bench.drivers.wire_codec import Codec
@@ -70,11 +71,14 @@ class WirePort:
         self._of_lane: list[WireConnection] = []
         self._unread: set[WireConnection] = set()
         self._handed = False
+        self._early: deque[tuple[Settlements, Deliveries]] = deque()
+        self._opening = True
         try:
             self._open(deal(spec))
         except BaseException:
             self._release()
             raise
+        self._opening = False
         self._by_lane = np.array([connection.index for connection in self._of_lane], np.int64)
         self._octets = codec.message_octets() if self._lanes else 1
         self._solo = self._alone()
@@ -134,6 +138,8 @@ class WirePort:
     def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
         """See `bench.drivers.base.Port`."""
         self._raise_failure()
+        if self._early:
+            return self._early.popleft()
         marks = self._begin_rows()
         if marks[0] or marks[1] or marks[2]:  # it came while lanes were opened, or messages were sent
             timeout_ns = 0
@@ -217,19 +223,14 @@ class WirePort:
             self._raise_failure()
             left_ns = deadline_ns - self._clock.now_ns()
             if left_ns <= 0:
-                raise ConnectionLost(self._unopened(waiting))
+                lane, count = waiting[0].lanes[0], f"{len(waiting)} connections"
+                raise unopened(self._context.endpoint, lane.owner, lane.queue, count, OPEN_NS // NS_PER_S)
             self._turn(left_ns)
+            if not self._has_rows():
+                self._early.append(copied(*self._taken()))
+                self._begin_rows()
             waiting = [c for c in waiting if not c.ready]
         self._raise_failure()
-
-    def _unopened(self, waiting: list[WireConnection]) -> str:
-        endpoint = self._context.endpoint
-        lane = waiting[0].lanes[0]
-        return (
-            f"broker at {address(endpoint)} took the connection but did not open {lane.owner} of queue"
-            f" {lane.queue!r} within {OPEN_NS // NS_PER_S} s ({len(waiting)} connections wait): it is overloaded or"
-            f" blocks, or it does not speak {endpoint.protocol} at this port"
-        )
 
     def _alone(self) -> WireConnection | None:
         """Return the only connection, where compiled code may serve it: over plain TCP."""
@@ -272,7 +273,7 @@ class WirePort:
             timeout_ns = min(timeout_ns, timers.next_due_ns - now_ns)
         if self._unread:
             timeout_ns = 0
-            for connection in list(self._unread):
+            for connection in [one for one in self._unread if self._listens_to(one)]:
                 self._unread.discard(connection)
                 self._read(connection)
         woken = False
@@ -284,12 +285,16 @@ class WirePort:
             connection = self._connections[descriptor]
             if events & ~READABLE:
                 connection.drain()
-            if events & READABLE and self._has_rows():
+            if events & READABLE and self._has_rows() and self._listens_to(connection):
                 self._read(connection)
         return woken
 
     def _has_rows(self) -> bool:
         return max(self._marks[0], self._marks[1]) <= ROWS - ROWS_KEPT_FREE
+
+    def _listens_to(self, connection: WireConnection) -> bool:
+        """Return whether to read a connection: until all are open, only those that are not, as a flood may come."""
+        return not (self._opening and connection.ready)
 
     def _read(self, connection: WireConnection) -> None:
         if not connection.closed and connection.fill():

@@ -77,6 +77,12 @@ class Amqp10Server:
         """Run an action in the server's thread and send what it gives rise to."""
         self._asked.put(action)
 
+    def deliver(self, message: bytes) -> None:
+        """Send a message to the client's link; to be done in the server's thread."""
+        self.link.delivery("tag")
+        self.link.send(message)
+        self.link.advance()
+
     def raw(self, data: bytes) -> None:
         """Send bytes past Proton, which would never send them."""
         self.do(lambda: self._raw.put(data))

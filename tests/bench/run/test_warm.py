@@ -73,20 +73,23 @@ import gc
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 from bench.clock import RealClock
-from bench.drivers import wire091
+from bench.drivers import {driver} as driver
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
-from tests.bench.drivers.amqp091_server import Amqp091Server
+from tests.bench.drivers.{protocol}_server import {server} as Server
+
+def deliver(server):
+    {deliver}
 
 def loaded():
     return sum(len(one.overloads) for one in gc.get_objects() if isinstance(one, Dispatcher))
 
 before = loaded()
-wire091.warm()
+driver.warm()
 warmed = loaded()
 for window, batch in ((0, 0), (256, 64)):
     for lanes in (((ProducerLane(0, "q"),), ()), ((), (ConsumerLane(0, "q"),))):
-        server = Amqp091Server()
-        port = wire091.open_port(
+        server = Server()
+        port = driver.open_port(
             PortSpec(server.endpoint, *lanes, 100, confirm_window=window, ack_batch=batch), RealClock()
         )
         if lanes[0]:
@@ -94,7 +97,7 @@ for window, batch in ((0, 0), (256, 64)):
             port.send(one, one, one)
             port.send_planned(one, one + 1, one, 0, 0)
         else:
-            server.deliver(1, bytes(100))
+            deliver(server)
         port.poll(10_000_000)
         port.close()
         server.stop()
@@ -102,7 +105,25 @@ print(before < warmed == loaded(), before, warmed, loaded())
 """
 
 
-def test_after_warming_wire091_nothing_is_left_to_compile() -> None:
+WAYS = [
+    {
+        "driver": "wire091",
+        "protocol": "amqp091",
+        "server": "Amqp091Server",
+        "deliver": "server.deliver(1, bytes(100))",
+    },
+    {
+        "driver": "wire10",
+        "protocol": "amqp10",
+        "server": "Amqp10Server",
+        "deliver": "server.do(lambda: server.deliver(b'\\0\\x53\\x75\\xa0\\1x'))",
+    },
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way["driver"])
+def test_after_warming_a_compiled_driver_nothing_is_left_to_compile(way: dict[str, str]) -> None:
     """Not for any sender or receiver: no function gets another compiled form when ports are opened and used."""
-    out = subprocess.run([sys.executable, "-c", OPENED], capture_output=True, text=True, check=True, cwd=ROOT)
+    script = OPENED.format(**way)
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert out.stdout.startswith("True"), out.stdout
