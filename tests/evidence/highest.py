@@ -1,9 +1,9 @@
 """The highest fixed rate that each tool holds on RabbitMQ, found side by side. Needs a quiet machine and minutes.
 
-    python -m tests.evidence.highest [--json FILE] [--steps 16]
+    python -m tests.evidence.highest [--json FILE] [--steps 14]
 
 An up-and-down staircase for each tool, interleaved: a rate that held (received at least
-0.99 of what was offered, for 5 s) is raised by 6 %, one that did not is lowered by as much.
+0.99 of what was offered, for 4 s) is raised by 6 %, one that did not is lowered by as much.
 After the first steps each visits the rates about its limit, and the rates that the tools
 stand at in the same step make a pair. At last each tool holds its answer for 15 s.
 """
@@ -57,7 +57,7 @@ def scenario(rate: float, seconds: int) -> Scenario:
         brokers=(RabbitMQSettings(name="rabbitmq", kind="rabbitmq"),),
         targets=(Target(name="rabbitmq-091", broker="rabbitmq", protocol="amqp091", driver="wire091"),),
         workloads=(workload(rate, seconds),),
-        plan=Plan(restart="run", warm_up=WarmUp(settle=2 * NS_PER_S)),
+        plan=Plan(restart="run", warm_up=WarmUp(settle=NS_PER_S)),
     )
 
 
@@ -84,16 +84,16 @@ def main(words: Sequence[str] | None = None) -> None:
     """Search and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=14)
     given = parser.parse_args(words)
-    base = scenario(1.0, 5)
+    base = scenario(1.0, 4)
     roots = {name: found.root for name, found in ensure_images(base).items()}
     folder = ensure(PerfTest(), lambda text: sys.stderr.write(f"{text}\n"))
     warm_kernels()
     with scratch_folder() as scratch:
         fleet = Fleet(base, scratch, roots, lambda _text: None)
         try:
-            sides = Sides(base, fleet.get("rabbitmq", 0), {"PerfTest": folder}, 4, scratch)
+            sides = Sides(base, fleet.get("rabbitmq", 0), {"PerfTest": folder}, 3, scratch)
             found = search(sides, given.steps)
         finally:
             fleet.stop_all()
@@ -108,7 +108,7 @@ def search(sides: Sides, steps: int) -> dict[str, str | float]:
     rates, visited = dict(START), {side: [START[side]] for side in START}
     for step in range(steps):
         for side in list(START) if step % 2 else list(START)[::-1]:
-            held, _, _ = hold(sides, side, rates[side], 5)
+            held, _, _ = hold(sides, side, rates[side], 4)
             rates[side] *= STEP if held else 1 / STEP
             visited[side].append(rates[side])
     found: dict[str, str | float] = {"steps": steps - BURN_IN}

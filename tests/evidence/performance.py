@@ -33,11 +33,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     "starts": (PYTHON, "-m", "tests.evidence.starts", "--json"),
     "highest": (PYTHON, "-m", "tests.evidence.highest", "--json"),
     "dataplane-091": (
-        *(BENCH, "crosscheck", "tests/evidence/dataplane-091.toml", "--pairs", "10", "--warm-up", "4"),
+        *(BENCH, "crosscheck", "tests/evidence/dataplane-091.toml", "--pairs", "10", "--warm-up", "3"),
         "--json",
     ),
     "dataplane-10": (
-        *(BENCH, "crosscheck", "tests/evidence/dataplane-10.toml", "--pairs", "10", "--warm-up", "6"),
+        *(BENCH, "crosscheck", "tests/evidence/dataplane-10.toml", "--pairs", "10", "--warm-up", "5"),
         *("--driver", "proton", "--json"),
     ),
     "capture": (
