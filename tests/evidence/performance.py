@@ -31,7 +31,6 @@ STEPS: dict[str, tuple[str, ...]] = {
     "ceilings": (PYTHON, "-m", "tests.evidence.ceilings", "--json"),
     "recorder": (PYTHON, "-m", "tests.evidence.recorder", "--json"),
     "starts": (PYTHON, "-m", "tests.evidence.starts", "--json"),
-    "highest": (PYTHON, "-m", "tests.evidence.highest", "--json"),
     "dataplane-091": (
         *(BENCH, "crosscheck", "tests/evidence/dataplane-091.toml", "--pairs", "10", "--warm-up", "3"),
         "--json",
@@ -44,6 +43,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         *(BENCH, "crosscheck", "tests/evidence/capture.toml", "--pairs", "3", "--warm-up", "6", "--capture", "--json"),
     ),
     "scale": (PYTHON, "-m", "tests.evidence.scale", "--json"),
+    "highest": (PYTHON, "-m", "tests.evidence.highest", "--json"),
 }
 
 
