@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.blocked import Blocked
 from bench.clock import Clock
-from bench.drivers.base import Int64, PlanningPort, Port
+from bench.drivers.base import MOST_PLANNED, PATIENT, Int64, PlanningPort, Port
 from bench.pacing import Pacer
 from bench.record.account import ConsumerLog, ProducerLog
 from bench.source import BEAT_NS, Source
@@ -180,7 +180,7 @@ class Pump:
         due, room, held_ns = source.due(now_ns, end_ns), self._port.room(), pacer.held_ns(now_ns)
         if not source.closed:
             self._blocked.update(now_ns, room=room > 0)
-        if room and not source.closed and not pacer.spins and self._plans():
+        if (room or source.closed) and not pacer.spins and self._plans():
             return self._send_planned(source, now_ns, end_ns)
         self._progress.due = self._progress.sent + due
         count = 0 if held_ns else min(due, room, _MAX_BATCH)
@@ -212,7 +212,8 @@ class Pump:
         assert self._producer is not None  # noqa: S101  (for the type checker: who has a source has a log)
         assert self._planning is not None  # noqa: S101
         until_ns = min(now_ns + PLAN_NS, end_ns)
-        count = min(source.due(until_ns, end_ns), _MAX_BATCH, self._lanes.left())
+        due = source.due(now_ns if source.closed else until_ns, end_ns)
+        count = min(due, MOST_PLANNED, self._lanes.left())
         if not count:
             self._progress.done = source.over(now_ns, end_ns)
             # Awake in good time, the port can be on time.
@@ -220,8 +221,9 @@ class Pump:
                 0, min(source.wait_ns(now_ns), BEAT_NS) - PLAN_NS // 2
             )
         lane, seq = self._lanes.ahead(count)
-        due_ns = source.plan(count)
-        sent_ns = self._planning.send_planned(lane, seq, due_ns, until_ns, self._pacer.coalesce_ns)
+        due_ns = source.plan(count, now_ns)
+        coalesce_ns = PATIENT if source.closed else self._pacer.coalesce_ns
+        sent_ns = self._planning.send_planned(lane, seq, due_ns, until_ns, coalesce_ns)
         sent = len(sent_ns)
         now_ns = self._clock.now_ns()
         if sent:
@@ -229,7 +231,8 @@ class Pump:
             source.take(sent, now_ns)
             self._producer.sent(lane[:sent], seq[:sent], due_ns[:sent], sent_ns, self._blocked)
             self._progress.sent += sent
-        self._blocked.update(now_ns, room=self._port.room() > 0)
+        if not source.closed:
+            self._blocked.update(now_ns, room=self._port.room() > 0)
         self._progress.due = self._progress.sent + source.due(now_ns, end_ns)
         return now_ns, 0
 

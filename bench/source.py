@@ -39,8 +39,8 @@ class Source(Protocol):
     def take(self, count: int, now_ns: int) -> Int64:
         """Return the intended times of the next messages."""
 
-    def plan(self, count: int) -> Int64:
-        """Return the intended times of the next messages, which stay to be taken; not for closed loops."""
+    def plan(self, count: int, now_ns: int) -> Int64:
+        """Return the intended times of the next messages, which stay to be taken."""
 
     def wait_ns(self, now_ns: int) -> int:
         """Return how long nothing new will be due without news from outside."""
@@ -66,7 +66,7 @@ class OpenLoop:
         """Return the intended times of the next messages."""
         return self._stripe.take(count)
 
-    def plan(self, count: int) -> Int64:
+    def plan(self, count: int, now_ns: int) -> Int64:  # noqa: ARG002  (the loop's signature)
         """Return the intended times of the next messages, which stay to be taken."""
         return self._stripe.peek(count)
 
@@ -111,10 +111,9 @@ class ClosedLoop:
         times.fill(now_ns)
         return times
 
-    def plan(self, count: int) -> Int64:
-        """Return no times: nothing is known to be due before a token comes."""
-        del count
-        return np.empty(0, np.int64)
+    def plan(self, count: int, now_ns: int) -> Int64:
+        """Return the time it is: what a token is free for is due now."""
+        return np.full(count, now_ns, np.int64)
 
     def wait_ns(self, now_ns: int) -> int:
         """Return the time to the start, or one beat: a token wakes the port."""

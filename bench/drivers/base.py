@@ -177,6 +177,13 @@ class Port(Protocol):
         """Acknowledge what is pending and close gracefully; never raises DriverError."""
 
 
+PATIENT = -1
+"""Of `PlanningPort.send_planned`: for closed loops, in which nothing can be late."""
+
+MOST_PLANNED = 4_096
+"""Messages that `send_planned` is given at most: some may be settled before a caller knows they were sent."""
+
+
 class PlanningPort(Port, Protocol):
     """A port that can send each of several messages at a time that was decided beforehand."""
 
@@ -193,7 +200,8 @@ class PlanningPort(Port, Protocol):
             seq: as `Port.send`.
             due_ns: when each is due and intended, never decreasing; at once where that has passed.
             until_ns: when to return, monotonic ns.
-            coalesce_ns: shortest time between two writes, unless messages are left over.
+            coalesce_ns: shortest time between two writes, unless messages are left over; or
+                `PATIENT`: where there is no room, wait for it instead of returning.
 
         Returns the time each was stamped, for those that were sent, from the first on.
 

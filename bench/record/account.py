@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.blocked import Blocked
-from bench.drivers.base import Deliveries, Int64, Outcome, Settlements
+from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Settlements
 from bench.record.histogram import Seconds, SecondsRecorder
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.passes import RESPONSE, SERVICE, record_received, record_sent, record_settled, total_ns
@@ -25,7 +25,9 @@ class ProducerLog:
         self.ticks = Ticks(start_ns, rows=3)
         self._sums = np.zeros(2, np.int64)
         # The intended times of the last messages of each lane, for their confirms.
-        self._ring = np.zeros((len(producers), 1 << max(window, 1).bit_length()), np.int64)
+        # A port that sends what is planned may tell of confirms before we record what they are about.
+        ahead = MOST_PLANNED if len(producers) == 1 else 0
+        self._ring = np.zeros((len(producers), 1 << (max(window, 1) + ahead).bit_length()), np.int64)
 
     @property
     def intended_sum_ns(self) -> int:

@@ -62,6 +62,13 @@ class Assignment(BaseModel):
         """Whether the load is a closed loop."""
         return isinstance(self.workload.load, InFlightLoad)
 
+    @property
+    def _tokens_bind(self) -> bool:
+        """Whether a producer may wait for the receipt of a message, rather than for its confirm or its time."""
+        work = self.workload
+        window = work.confirm_window * work.producers
+        return isinstance(work.load, InFlightLoad) and (window == 0 or window >= work.load.in_flight[0])
+
     def port_spec(self) -> PortSpec:
         """Return what the driver opens."""
         work = self.workload
@@ -78,7 +85,7 @@ class Assignment(BaseModel):
             prefetch=work.prefetch,
             ack_batch=work.ack_batch,
             lanes_per_connection=work.lanes_per_connection,
-            gather_ns=0 if self.closed else GATHER_NS,
+            gather_ns=0 if self._tokens_bind else GATHER_NS,
             wake_fd=self.wake_fd,
             options=self.options,
         )

@@ -53,7 +53,8 @@ def pace(
         descriptor: of the connected socket, which does not block and takes all that was written.
         conn: row of the connection.
         until_ns: when to return, monotonic ns.
-        coalesce_ns: shortest time between two writes, unless messages are left over.
+        coalesce_ns: shortest time between two writes, unless messages are left over;
+            below 0: 0, and where the window is full wait for room instead of returning.
         enough: rows after which to return.
         step: messages that go out in one write at most.
         window: unconfirmed messages that the lane may have; 0 = confirms are not awaited.
@@ -82,23 +83,24 @@ def pace(
     while stop == GO_ON and count < len(due_ns):
         at_ns = now_ns(times)
         next_ns = max(due_ns[count], held_ns)
-        if at_ns >= next_ns:
-            end = due_end(due_ns, count, step, at_ns)
-            if window:
-                end = min(end, count + room(lanes, lane, 1, window, ring.shape[1]))
-            if end == count:
-                stop = _NO_ROOM
-                break
+        end = due_end(due_ns, count, step, at_ns) if at_ns >= next_ns else count
+        full = False
+        if window and end > count:
+            end = min(end, count + room(lanes, lane, 1, window, ring.shape[1]))
+            full = end == count
+        if end > count:
             length = encode(
                 outbox, 0, prefixes, body, frame_max, lanes, ring, window > 0, row, seq, due_ns, at_ns, count, end
             )
-            held_ns = note_sent(sent_ns, due_ns, count, end, at_ns, coalesce_ns)
+            held_ns = note_sent(sent_ns, due_ns, count, end, at_ns, max(0, coalesce_ns))
             count = end
             stop = send_all(descriptor, outbox, length, state)
+        elif full and coalesce_ns >= 0:
+            stop = _NO_ROOM
         elif at_ns >= until_ns:
             stop = _TIME
         else:
-            state[UNTIL] = min(until_ns, next_ns)
+            state[UNTIL] = until_ns if full else min(until_ns, next_ns)
             stop = read_more(descriptor, -1, _LONG_NS, inbox, times, polls, state)
             if stop == GO_ON:
                 read_ns = state[NOW]

@@ -52,7 +52,8 @@ def pace(
         descriptor: of the connected socket, which does not block and takes all that was written.
         conn: row of the connection.
         until_ns: when to return, monotonic ns.
-        coalesce_ns: shortest time between two writes, unless messages are left over.
+        coalesce_ns: shortest time between two writes, unless messages are left over;
+            below 0: 0, and where there is no room wait for it instead of returning.
         enough: rows after which to return.
         step: messages that go out in one write at most.
         row: int64 (n,), the lane's row, n times.
@@ -80,6 +81,7 @@ def pace(
     while stop == GO_ON and count < len(due_ns):
         at_ns = now_ns(times)
         next_ns = max(due_ns[count], held_ns)
+        length, end, full = 0, count, False
         if at_ns >= next_ns:
             free = room(len(template), conns, lanes, rings, row[0], 1, 0, step)
             length, end = encode(
@@ -97,16 +99,17 @@ def pace(
                 count,
                 due_end(due_ns, count, free, at_ns),
             )
-            if end == count:
-                stop = _NO_ROOM
-                break
-            held_ns = note_sent(sent_ns, due_ns, count, end, at_ns, coalesce_ns)
+            full = end == count
+        if end > count:
+            held_ns = note_sent(sent_ns, due_ns, count, end, at_ns, max(0, coalesce_ns))
             count = end
             stop = send_all(descriptor, outbox, length, state)
+        elif full and coalesce_ns >= 0:
+            stop = _NO_ROOM
         elif at_ns >= until_ns:
             stop = _TIME
         else:
-            state[UNTIL] = min(until_ns, next_ns)
+            state[UNTIL] = until_ns if full else min(until_ns, next_ns)
             stop = read_more(descriptor, -1, _LONG_NS, inbox, times, polls, state)
             if stop == GO_ON:
                 status = take(

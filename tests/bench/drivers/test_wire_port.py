@@ -10,7 +10,7 @@ import pytest
 from pika import spec
 
 from bench.clock import RealClock
-from bench.drivers.base import ConnectionLost, ConsumerLane, PortSpec, ProducerLane, Refused
+from bench.drivers.base import PATIENT, ConnectionLost, ConsumerLane, PortSpec, ProducerLane, Refused
 from bench.drivers.wire091 import open_port
 from bench.drivers.wire_port import WirePort
 from bench.units import NS_PER_MS, NS_PER_S
@@ -97,6 +97,22 @@ def test_a_full_window_ends_a_plan_and_confirms_go_on_with_it(server: Amqp091Ser
     settlements, _ = port.poll(0)
     assert settlements.seq.tolist() == [2, 3]
     assert settlements.at_ns.max() < sent_ns[1]
+    port.close()
+
+
+@needs_compiler
+def test_a_patient_plan_waits_for_room(server: Amqp091Server) -> None:
+    """What does not fit into the window goes out as confirms come, without a return in between."""
+    port = producer(server, confirm_window=2)
+    lane, seq = numbers(6)
+    due_ns = np.full(6, CLOCK.now_ns())
+    for delay, tag in ((0.02, 2), (0.04, 4)):
+        threading.Timer(delay, server.say, [spec.Basic.Ack(tag, multiple=True)]).start()
+    sent_ns = port.send_planned(lane, seq, due_ns, CLOCK.now_ns() + 200 * NS_PER_MS, PATIENT)
+    assert len(sent_ns) == 6
+    assert np.diff(sent_ns)[[1, 3]].min() > 5 * NS_PER_MS
+    settlements, _ = port.poll(0)
+    assert settlements.seq.tolist() == [0, 1, 2, 3]
     port.close()
 
 

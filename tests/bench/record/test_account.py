@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.blocked import Blocked
-from bench.drivers.base import Deliveries, Outcome, Settlements
+from bench.drivers.base import MOST_PLANNED, Deliveries, Outcome, Settlements
 from bench.record.account import ConsumerLog, ProducerLog, account, warm_kernels
 
 
@@ -51,3 +51,15 @@ def test_warming_the_kernels_leaves_no_trace() -> None:
     """It can be called at any time."""
     warm_kernels()
     warm_kernels()
+
+
+def test_confirms_of_a_plan_find_the_times_they_are_about() -> None:
+    """A port may send thousands of planned messages, and take their confirms, before any of it is recorded."""
+    count = MOST_PLANNED
+    log = ProducerLog((0,), 0, 4, closed=False)
+    lane, seq = np.zeros(count, np.int64), np.arange(count)
+    intended_ns = seq * 1_000
+    log.sent(lane, seq, intended_ns, intended_ns + 1, Blocked())
+    log.settled(Settlements(lane, seq, np.full(count, int(Outcome.CONFIRMED)), intended_ns + 700))
+    confirm = account(log, None, {}).latencies["confirm"]
+    assert (int(confirm.count.sum()), confirm.sum_ns, confirm.negative) == (count, count * 700, 0)
