@@ -17,6 +17,8 @@ CHOSEN = (
     "tests/bench/wire",
     "tests/bench/drivers/test_wire_port.py",
     "tests/bench/drivers/test_lanes_091.py",
+    "tests/bench/drivers/test_wire10.py",
+    "tests/bench/drivers/test_lanes_10.py",
 )
 # This one; and those that start processes of their own, with and without the compiler.
 LEFT_OUT = (
