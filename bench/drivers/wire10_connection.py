@@ -63,7 +63,8 @@ class Connection10(Frames10):
         """Acknowledge what is pending and begin the closing handshake."""
         self.acknowledge_before(1 << 62)
         self.closing = True
-        links = b"".join(frames.detach_frame(handle) for handle in range(len(self.lanes)))
+        attached_ones = [handle for handle, lane in enumerate(self.lanes) if lane not in self._leaving]
+        links = b"".join(frames.detach_frame(handle) for handle in attached_ones)
         self.write(links + frames.end_frame() + frames.close_frame())
 
     def publish(
@@ -171,13 +172,15 @@ class Connection10(Frames10):
             self._refused[peer.handle] = lane
 
     def _on_detach(self, peer: Detach) -> None:
+        if self.closing:
+            return
         lane = self._refused.get(peer.handle) or self.lane_of(peer.handle)
         if lane in self._leaving and peer.condition is None:
             self._leaving.discard(lane)
             detached(self.tables.rows, lane.row)
             self.context.count("reattached")
             self.write(self._attach(lane, lane.row - self.first))
-        elif not self.closing:
+        else:
             self.refuse_or_lose(reason(peer.condition), lane)
 
     def _leave(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from bench.drivers import wire10_connection
 from bench.drivers.base import Outcome, PlanningPort, ProducerLane
 from bench.drivers.registry import driver_named
 from bench.units import NS_PER_MS, NS_PER_S
@@ -238,6 +239,15 @@ def test_the_wake_descriptor_ends_an_idle_poll(broker: Broker, driver: str) -> N
         opened.poll(30 * NS_PER_MS)
         assert time.monotonic() - begin >= 0.03
     os.close(wake)
+
+
+def test_brokers_break_their_silence_as_they_are_asked(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over 1.0 we say how long we bear it: of an idle consumer's connection something is heard in time."""
+    monkeypatch.setattr(wire10_connection, "_IDLE_MS", 1_500)
+    with queue(broker) as name, port("wire10", spec(endpoint(broker, "wire10"), (), (name,))) as opened:
+        before = opened.counters()["bytes_in"]
+        opened.poll(4 * NS_PER_S)
+        assert opened.counters()["bytes_in"] >= before + 8
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -127,6 +127,30 @@ def test_a_close_in_mid_stream_is_a_loss_with_its_condition(opened: Opened) -> N
         until(port, lambda: False)
 
 
+@pytest.mark.parametrize("what", ["link", "session"])
+@pytest.mark.parametrize("role", ["producer", "consumer"])
+def test_an_end_in_mid_stream_is_a_loss_with_its_condition(opened: Opened, role: str, what: str) -> None:
+    """Of the link, or of its session; an end without a condition is told as well."""
+    port, server = opened(role)
+
+    def end() -> None:
+        ended = server.link if what == "link" else server.link.session
+        ended.condition = Condition("amqp:internal-error", "mended soon")
+        ended.close()
+
+    server.do(end)
+    with pytest.raises(ConnectionLost, match=rf"dropped {role} 7 of queue 'q' .* amqp:internal-error: mended soon"):
+        until(port, lambda: False)
+
+
+def test_an_end_without_a_reason_says_so(opened: Opened) -> None:
+    """Rather than nothing."""
+    port, server = opened("producer")
+    server.do(server.link.close)
+    with pytest.raises(ConnectionLost, match="no reason given"):
+        until(port, lambda: False)
+
+
 def test_a_sasl_refusal_is_told(opened: Opened) -> None:
     """As the refusal of a user, whose password is not in the message."""
     with pytest.raises(

@@ -75,6 +75,17 @@ def test_a_link_is_attached_anew_after_so_many_messages(opened: Opened) -> None:
     assert len(set(server.names)) == 3
 
 
+def test_a_port_closes_in_the_midst_of_attaching_anew(opened: Opened) -> None:
+    """What was sent arrives, and the server sees an orderly end."""
+    port, server = opened(confirm_window=0, options={"reattach": "8"})
+    send(port, [0] * 8)
+    begin_ns = CLOCK.now_ns()
+    port.close()
+    assert CLOCK.now_ns() - begin_ns < NS_PER_S
+    server.stop()
+    assert (len(server.deliveries), len(server.names)) == (8, 1)
+
+
 def test_a_link_with_a_window_stays(opened: Opened) -> None:
     """The option is for pre-settled senders; with outcomes nothing dwindles."""
     port, server = opened(confirm_window=10, options={"reattach": "8"})
