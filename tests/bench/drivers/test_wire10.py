@@ -106,7 +106,7 @@ def test_a_large_message_waits_for_the_session_and_goes_on(opened: Opened) -> No
     """Of 10 frames each where the session takes 4 at a time: one is begun, and there is no room until it is through."""
     port, server = opened(2, 9_000, max_frame=1_024, frames=4, lanes_per_connection=2, confirm_window=4)
     for turn in range(3):
-        assert port.room() >= 2
+        until(port, lambda: port.room() >= 2)
         send(port, [0, 1])
         assert port.room() == 0
         until(port, lambda: len(server.deliveries) == 2 * turn + 2)  # noqa: B023
