@@ -14,6 +14,7 @@ from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, PortSp
 from bench.drivers.rows import DeliveryRows, SettlementRows
 from bench.drivers.stream import Stream
 from bench.drivers.timers import Timers
+from bench.units import NS_PER_S
 from brokers import tls
 from brokers.endpoint import Endpoint
 
@@ -25,6 +26,16 @@ FLUSH_BYTES = 64 * 1024
 
 ACK_LINGER_NS = 10_000_000
 """Longest wait of a message for its acknowledgement after the last one came."""
+
+OPEN_NS = 10 * NS_PER_S
+"""Longest wait for connections that open side by side."""
+
+OPENING_AT_ONCE = 64
+"""Connections that open side by side: a broker's listen backlog is often 128, and beyond
+it a connection waits a second for its SYN to be sent again."""
+
+CLOSE_NS = 2 * NS_PER_S
+"""Longest wait for the closing handshakes of a port."""
 
 _CONNECT_S = 10.0
 _PROTOCOL_NAMES = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0"}

@@ -20,18 +20,19 @@ from bench.drivers.base import (
     ProducerLane,
     Settlements,
 )
-from bench.drivers.connection import FLUSH_BYTES, Connection, Consumer, Context, Producer, unopened
+from bench.drivers.connection import (
+    CLOSE_NS,
+    FLUSH_BYTES,
+    OPEN_NS,
+    OPENING_AT_ONCE,
+    Connection,
+    Consumer,
+    Context,
+    Producer,
+    unopened,
+)
 from bench.drivers.selector import READABLE, Selector
 from bench.units import NS_PER_S
-
-OPEN_NS = 10 * NS_PER_S
-"""Longest wait for lanes that open side by side."""
-
-_OPENING_AT_ONCE = 64
-"""Lanes that open side by side: a broker's listen backlog is often 128, and beyond it a
-connection waits a second for its SYN to be sent again."""
-
-_CLOSE_NS = 2 * NS_PER_S
 
 OpenProducer = Callable[[Context, int, ProducerLane], Producer]
 OpenConsumer = Callable[[Context, int, ConsumerLane], Consumer]
@@ -117,7 +118,7 @@ class SocketPort:
             if not connection.closed:
                 connection.begin_close()
                 connection.drain()
-        deadline_ns = self._clock.now_ns() + _CLOSE_NS
+        deadline_ns = self._clock.now_ns() + CLOSE_NS
         with suppress(OSError):
             while any(not c.closed for c in self._connections.values()) and self._clock.now_ns() < deadline_ns:
                 self._turn(deadline_ns - self._clock.now_ns())
@@ -146,7 +147,7 @@ class SocketPort:
         self._connections[connection.fileno()] = connection
         self._selector.watch(connection.fileno())
         connection.drain()
-        if len(self._connections) % _OPENING_AT_ONCE == 0:
+        if len(self._connections) % OPENING_AT_ONCE == 0:
             self._await_ready(spec)
         return connection
 

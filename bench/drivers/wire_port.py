@@ -21,7 +21,7 @@ from bench.drivers.base import (
     empty_deliveries,
     empty_settlements,
 )
-from bench.drivers.connection import OUTPUT_LIMIT, unopened
+from bench.drivers.connection import CLOSE_NS, OPEN_NS, OPENING_AT_ONCE, OUTPUT_LIMIT, unopened
 from bench.drivers.selector import READABLE, Selector
 from bench.drivers.timers import NEVER_NS
 from bench.drivers.wire_codec import Codec
@@ -32,16 +32,7 @@ from bench.drivers.wire_socket import WireSocket
 from bench.units import NS_PER_S
 from bench.wire.receive import COMPILED
 
-OPEN_NS = 10 * NS_PER_S
-"""Longest wait for connections that open side by side."""
-
-_OPENING_AT_ONCE = 64
-"""Connections that open side by side: a broker's listen backlog is often 128, and beyond
-it a connection waits a second for its SYN to be sent again."""
-
-_CLOSE_NS = 2 * NS_PER_S
 _WATCH_NS = NS_PER_S // 2
-_UNBOUNDED = 1 << 40
 _NO_SETTLEMENTS = empty_settlements()
 _NO_DELIVERIES = empty_deliveries()
 
@@ -176,7 +167,7 @@ class WirePort:
         for connection in self._connections.values():
             if not connection.closed:
                 connection.begin_close()
-        deadline_ns = self._clock.now_ns() + _CLOSE_NS
+        deadline_ns = self._clock.now_ns() + CLOSE_NS
         with suppress(OSError):
             while any(not c.closed for c in self._connections.values()) and self._clock.now_ns() < deadline_ns:
                 self._context.cursor[:3] = 0
@@ -212,7 +203,7 @@ class WirePort:
             if connection.producing:
                 self._of_lane += [connection] * len(lanes)
             connection.begin()
-            if len(self._connections) % _OPENING_AT_ONCE == 0:
+            if len(self._connections) % OPENING_AT_ONCE == 0:
                 self._await_ready()
         self._await_ready()
 
