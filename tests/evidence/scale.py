@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -42,6 +42,8 @@ from tests.live.driver_exchange import exchange, spec
 MANY = 10_000
 SECONDS = 15
 MIB = 1024 * 1024
+LARGEST = 16 * MIB - 1024
+"""RabbitMQ 4 takes 16 MiB over 1.0, its sections included."""
 CLOCK = RealClock()
 Row = dict[str, str | float]
 
@@ -129,14 +131,14 @@ def against_broker(broker: Broker, driver: str) -> Iterator[Row]:
     for name in names:
         broker.delete(name)
     broker.declare("large", durable=False)
-    for size, messages in ((MIB, 200), (16 * MIB, 1)):
+    for size, messages in ((MIB, 200), (LARGEST, 1)):
         begin = time.perf_counter()
         with closing(open_port(driver, spec(at, ("large",), ("large",), size=size, confirm_window=8), CLOCK)) as opened:
             rows = exchange(opened, messages)
         took = time.perf_counter() - begin
         assert [row[2] for row in rows.delivered] == list(range(messages))
         yield {
-            "what": f"… {messages} bodies of {size // MIB} MiB, there and back, MiB/s",
+            "what": f"… {messages} bodies of {size / MIB:.0f} MiB, there and back, MiB/s",
             "value": size / MIB * messages / took,
         }
     broker.delete("large")
@@ -147,7 +149,7 @@ def brokers() -> Iterator[Iterator[Broker]]:
     """Yield brokers of the stable image, one at a time."""
     root = image.ensure("stable", lambda text: print(text, file=sys.stderr)).root
 
-    def each() -> Iterator[Broker]:
+    def each() -> Generator[Broker]:
         for settings in (
             RabbitMQSettings(name="rabbitmq", kind="rabbitmq"),
             QpidBrokerJSettings(name="broker-j", kind="qpid-broker-j", store="memory"),
@@ -160,7 +162,8 @@ def brokers() -> Iterator[Iterator[Broker]]:
                 finally:
                     broker.stop()
 
-    yield each()
+    with closing(each()) as running:
+        yield running
 
 
 def main(words: Sequence[str] | None = None) -> None:
