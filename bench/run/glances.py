@@ -90,14 +90,22 @@ class Glances:
         workers = self._workers()
         self.below = descendants(workers)
         pids = self._broker()
-        client = self._of_client.read((*workers, *self.below))
-        broker = self._of_broker.read(pids) if pids else (None, None)
+        of_client = self._of_client.read((*workers, *self.below))
+        of_broker = self._of_broker.read(pids) if pids else None
         data_bytes = None if self._folder is None or not pids else allocated_bytes(self._folder)
         at_ns = time.monotonic_ns()
         depth = self._ask_depth() if self._ask_depth is not None else None
         if depth is None:
             self._ask_depth = None
-        found = Glance(at_ns, *broker, *client, data_bytes, depth)
+        found = Glance(
+            at_ns=at_ns,
+            broker_voluntary=of_broker[0] if of_broker else None,
+            broker_involuntary=of_broker[1] if of_broker else None,
+            client_voluntary=of_client[0],
+            client_involuntary=of_client[1],
+            data_bytes=data_bytes,
+            depth=depth,
+        )
         self.seen.append(found)
         return found
 

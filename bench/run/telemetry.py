@@ -119,23 +119,23 @@ class Sampler:
             workers: the worker processes.
             below: their children, and those of their children.
         """
-        of_broker = self._broker.read(broker) if broker else None
+        seen = self._broker.read(broker) if broker else None
         client = self._client.read((*workers, *below))
         host = psutil.cpu_times()
         found = Sample(
             at_ns=at_ns,
-            broker_cpu_s=of_broker and of_broker.cpu_s,
-            broker_rss=of_broker and of_broker.rss,
+            broker_cpu_s=seen.cpu_s if seen else None,
+            broker_rss=seen.rss if seen else None,
             client_cpu_s=client.cpu_s,
             client_rss=client.rss,
             worker_cpu_s=tuple(self._client.cpu_s.get(pid, 0.0) for pid in workers),
             steal_s=getattr(host, "steal", 0.0),
             # Linux counts guest time within user time.
             total_s=sum(host) - getattr(host, "guest", 0.0) - getattr(host, "guest_nice", 0.0),
-            broker_threads=of_broker and of_broker.threads,
+            broker_threads=seen.threads if seen else None,
             client_threads=client.threads,
-            broker_disk_read=of_broker and of_broker.disk_read,
-            broker_disk_written=of_broker and of_broker.disk_written,
+            broker_disk_read=seen.disk_read if seen else None,
+            broker_disk_written=seen.disk_written if seen else None,
             client_disk_read=client.disk_read,
             client_disk_written=client.disk_written,
             throttled_s=self._throttling.read_s(),
