@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.drivers.base import Int64
-from bench.results import Usage
+from bench.results import TIMELINE_COLUMNS, Usage
 from bench.run.control import Phase
 from bench.run.glances import Glance
 from bench.run.telemetry import Sample
@@ -47,7 +47,7 @@ def make_timeline(
         Phase.WARM_UP.value,
         np.where(at_ns < measure.stop * NS_PER_S, Phase.MEASURE.value, Phase.DRAIN.value),
     )
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "at_ns": at_ns,
             "phase": phase,
@@ -58,6 +58,7 @@ def make_timeline(
             **{name: _seen(glances, name, at_ns + start_ns) for name in ("data_bytes", "depth")},
         }
     )
+    return frame[list(TIMELINE_COLUMNS)]
 
 
 def usage(

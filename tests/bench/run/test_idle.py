@@ -68,8 +68,12 @@ def process() -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(
         [sys.executable, "-c", GROWS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as found:
-        yield found
         assert found.stdin is not None
+        assert found.stdout is not None
+        found.stdin.write("0\n")
+        found.stdin.flush()
+        found.stdout.readline()  # it has started
+        yield found
         found.stdin.close()
 
 

@@ -43,7 +43,12 @@ def test_switches_are_the_last_lines_of_a_status() -> None:
 
 def test_a_real_process_is_read_and_its_successor_is_not() -> None:
     """Its threads and memory while it lives; an error once it is gone, whoever has its id then."""
-    with subprocess.Popen(["sleep", "30"]) as process:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"x")
+        process.stdin.flush()
+        process.stdout.read(1)
         files = ProcessFiles(process.pid)
         found = files.read()
         assert (found.threads, found.disk_written) == (1, 0)
