@@ -170,19 +170,22 @@ class BrokerRecord(Model):
 class Canary(Model):
     """A fixed computation, timed right before and right after a trial: whether the host stayed the same.
 
-    It is the least of several takes of about 10 ms, most of it arithmetic and a part of it waiting for memory. A take
-    that is slower than usual tells of a slower host; one that took longer than its own CPU time, of others on it.
+    A reading is made of short takes, most of each arithmetic and a part waiting for memory. The least of them tells how
+    fast the host is, whatever came between; the time in which they had no CPU tells of others on it.
     """
 
     before_ns: int
+    """The least take before the trial."""
     after_ns: int
-    before_cpu_ns: int
-    """CPU time of the same take: what it lacks to `before_ns`, others had the CPU."""
-    after_cpu_ns: int
+    """The least take after it."""
+    before_waited: float
+    """Share of all takes before the trial in which the computation had no CPU, though it wanted one."""
+    after_waited: float
+    """The same after it."""
     reference_ns: int
-    """Median over both readings of every trial of the run up to this one."""
+    """Median of the least takes, over both readings of every trial of the run up to this one."""
     shift: float
-    """The largest of both readings' relative distance from the reference, and from their own CPU time: 0.05 = 5 %."""
+    """The largest of both relative distances from the reference and of both shares waited: 0.05 = 5 %."""
 
 
 class TrialRecord(Model):

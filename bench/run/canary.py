@@ -2,8 +2,10 @@
 
 It runs right before and right after a trial, when workers are not there. Most of it is
 arithmetic, a part waits for memory, so that a slower clock, a neighbour on the same core
-and one that takes the memory's bandwidth all show. The least of several takes counts: the
-broker wakes up now and then, and one take without it is enough.
+and one that takes the memory's bandwidth all show. It is taken many times for a short
+while: the least tells the host's speed, as one take that nothing came between is enough,
+and on a calm host that repeats to a fraction of a percent. What shares our core shows in
+another way, by the time in which we had none.
 """
 
 import functools
@@ -18,11 +20,11 @@ from bench.drivers.base import Int64
 from bench.kernels import kernel
 from bench.results import Canary
 
-TAKES = 5
-ROUNDS = 5_000_000
-"""Steps of arithmetic in a take: about 8 ms on a core of 2020."""
-JUMPS = 20_000
-"""Reads from anywhere in a table that no cache holds, in a take: about 2 ms."""
+TAKES = 20
+ROUNDS = 1_250_000
+"""Steps of arithmetic in a take: about 2 ms on a core of 2020."""
+JUMPS = 1_000
+"""Reads from anywhere in a table, in a take: a fourteenth of its time."""
 TABLE_BYTES = 64 * 1024**2
 CALM = 0.025
 """A reading that is further off is taken again, as the broker may still have had work to do."""
@@ -31,25 +33,39 @@ PAUSE_S = 0.25
 
 
 @dataclass(frozen=True)
-class Take:
-    """The least of some takes: time that passed, and CPU time that was used meanwhile."""
+class Reading:
+    """Some takes in a row.
 
-    wall_ns: int
-    cpu_ns: int
+    Attributes:
+        ns: the least.
+        waited: share of all their time in which they had no CPU.
+    """
+
+    ns: int
+    waited: float
 
 
 @kernel
-def compute(table: Int64, rounds: int, jumps: int) -> int:
-    """Mix an integer for so many rounds, then jump about in a table (its length a power of two) as its content says."""
+def compute(table: Int64, place: int, rounds: int, jumps: int) -> tuple[int, int]:
+    """Mix an integer for so many rounds, then jump about in a table as its content says.
+
+    Args:
+        table: its length is a power of two.
+        place: where the last take ended, as a way that begins anew would lie in the caches.
+        rounds: of arithmetic.
+        jumps: in the table.
+
+    Returns the integer and the place.
+    """
     state = 88_172_645_463_325_252
     for _ in range(rounds):  # xorshift64, Marsaglia (2003), "Xorshift RNGs"
         state ^= state << 13
         state ^= (state >> 7) & 0x01FF_FFFF_FFFF_FFFF
         state ^= state << 17
-    mask, place = len(table) - 1, 1
+    mask = len(table) - 1
     for _ in range(jumps):
         place = (place * 1_103_515_245 + 12_345 + table[place]) & mask
-    return state ^ place
+    return state, place
 
 
 @functools.cache
@@ -59,17 +75,19 @@ def _table() -> Int64:
 
 def warm() -> None:
     """Compile, and fill the table."""
-    compute(_table(), 1, 1)
+    compute(_table(), 1, 1, 1)
 
 
-def take() -> Take:
-    """Compute a few times; return the least."""
-    table, takes = _table(), []
+def take() -> Reading:
+    """Compute some times in a row."""
+    table, place, takes = _table(), 1, []
+    begin_ns, begin_cpu_ns = time.monotonic_ns(), time.thread_time_ns()
     for _ in range(TAKES):
-        wall_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns()
-        compute(table, ROUNDS, JUMPS)
-        takes.append(Take(time.monotonic_ns() - wall_ns, time.thread_time_ns() - cpu_ns))
-    return min(takes, key=lambda one: one.wall_ns)
+        take_ns = time.monotonic_ns()
+        _, place = compute(table, place, ROUNDS, JUMPS)
+        takes.append(time.monotonic_ns() - take_ns)
+    used_ns, passed_ns = time.thread_time_ns() - begin_cpu_ns, time.monotonic_ns() - begin_ns
+    return Reading(min(takes), max(0.0, 1 - used_ns / passed_ns))
 
 
 class Canaries:
@@ -78,7 +96,7 @@ class Canaries:
     def __init__(
         self,
         earlier: Sequence[Canary] = (),
-        take: Callable[[], Take] = take,
+        take: Callable[[], Reading] = take,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Go on after the trials that a run has finished already."""
@@ -86,34 +104,34 @@ class Canaries:
         self._take = take
         self._sleep = sleep
 
-    def read(self) -> Take:
+    def read(self) -> Reading:
         """Return a reading, repeated where it is off and soon may not be."""
         best = self._take()
         for _ in range(LOOKS - 1):
             if _off(best, self._reference_ns(best)) <= CALM:
                 break
             self._sleep(PAUSE_S)
-            best = min(best, self._take(), key=lambda one: one.wall_ns)
+            other = self._take()
+            best = Reading(min(best.ns, other.ns), min(best.waited, other.waited))
         return best
 
-    def pair(self, before: Take, after: Take) -> Canary:
+    def pair(self, before: Reading, after: Reading) -> Canary:
         """Return the record of a trial, and remember its readings."""
-        self._known_ns += [before.wall_ns, after.wall_ns]
+        self._known_ns += [before.ns, after.ns]
         reference_ns = self._reference_ns(before)
         return Canary(
-            before_ns=before.wall_ns,
-            after_ns=after.wall_ns,
-            before_cpu_ns=before.cpu_ns,
-            after_cpu_ns=after.cpu_ns,
+            before_ns=before.ns,
+            after_ns=after.ns,
+            before_waited=before.waited,
+            after_waited=after.waited,
             reference_ns=reference_ns,
             shift=max(_off(before, reference_ns), _off(after, reference_ns)),
         )
 
-    def _reference_ns(self, otherwise: Take) -> int:
-        return int(statistics.median(self._known_ns)) if self._known_ns else otherwise.wall_ns
+    def _reference_ns(self, otherwise: Reading) -> int:
+        return int(statistics.median(self._known_ns)) if self._known_ns else otherwise.ns
 
 
-def _off(one: Take, reference_ns: int) -> float:
-    """Return how far a reading is from the reference and from its own CPU time, whichever is more."""
-    waited = (one.wall_ns - one.cpu_ns) / max(one.cpu_ns, 1)
-    return max(abs(one.wall_ns - reference_ns) / reference_ns, waited)
+def _off(one: Reading, reference_ns: int) -> float:
+    """Return how far a reading is from the reference, or how much it waited, whichever is more."""
+    return max(abs(one.ns - reference_ns) / reference_ns, one.waited)

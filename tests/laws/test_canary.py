@@ -36,7 +36,7 @@ def test_a_quiet_pair_does_not_move_the_canary() -> None:
 
 
 def test_a_busy_process_on_its_core_shifts_the_canary(core: int) -> None:
-    """Half of the core is gone: twice the time, though not one cycle more; also with nothing to compare with."""
+    """Half of the core is gone, though every cycle is as fast as before; told without anything to compare with."""
     warm()
     busy = f"import os\nos.sched_setaffinity(0, {{{core}}})\nprint(1, flush=True)\nwhile True: pass\n"
     with subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE) as process:
@@ -46,4 +46,5 @@ def test_a_busy_process_on_its_core_shifts_the_canary(core: int) -> None:
         found = run.pair(run.read(), run.read())
         process.kill()
     assert found.shift > 0.3
-    assert found.before_cpu_ns < 0.8 * found.before_ns
+    assert found.before_waited > 0.3
+    assert found.after_waited > 0.3

@@ -2,19 +2,19 @@
 
 import pytest
 
-from bench.run.canary import LOOKS, TAKES, Canaries, Take, take
+from bench.run.canary import LOOKS, Canaries, Reading, take
 
 
 class Scripted:
-    """Takes one after the other; counts waits."""
+    """Readings one after the other; counts waits."""
 
-    def __init__(self, *wall_ns: int, waited: int = 0) -> None:
-        """Give takes of these lengths, of which `waited` was not CPU time."""
-        self.takes = [Take(wall, wall - waited) for wall in wall_ns]
+    def __init__(self, *least_ns: int, waited: float = 0.0) -> None:
+        """Give readings of these lengths, of which the share `waited` had no CPU."""
+        self.takes = [Reading(ns, waited) for ns in least_ns]
         self.waits = 0
 
-    def __call__(self) -> Take:
-        """Return the next take."""
+    def __call__(self) -> Reading:
+        """Return the next reading."""
         return self.takes.pop(0)
 
     def sleep(self, _s: float) -> None:
@@ -51,19 +51,19 @@ def test_a_slower_host_is_a_shift_and_does_not_move_the_reference() -> None:
 
 def test_a_broker_that_still_works_is_waited_for() -> None:
     """A reading that is off is taken again some times, and the least counts."""
-    script = Scripted(1000, 1000, 1500, 1300, 1001, 1000)
+    script = Scripted(1000, 1000, 1500, 1300, 1000, 900)
     run = canaries(script)
     assert run.pair(run.read(), run.read()).shift == 0
-    assert run.read().wall_ns == 1001
+    assert run.read().ns == 1000
     assert script.waits == 2
 
 
 def test_others_on_the_core_show_without_a_reference() -> None:
-    """A computation that waits for a CPU takes longer than its own CPU time, from the first trial on."""
-    run = canaries(Scripted(*([1500] * (2 * LOOKS)), waited=500))
+    """A computation that waits for a CPU says so, from the first trial on."""
+    run = canaries(Scripted(*([1500] * (2 * LOOKS)), waited=0.3))
     found = run.pair(run.read(), run.read())
     assert found.reference_ns == 1500
-    assert found.shift == pytest.approx(0.5)
+    assert found.shift == pytest.approx(0.3)
 
 
 def test_a_resumed_run_goes_on_with_its_reference() -> None:
@@ -75,9 +75,8 @@ def test_a_resumed_run_goes_on_with_its_reference() -> None:
     assert (found.reference_ns, found.shift) == (1000, pytest.approx(0.1))
 
 
-def test_a_take_is_of_real_work() -> None:
-    """Of milliseconds, no more CPU time than time, within the clocks' steps."""
+def test_a_reading_is_of_real_work() -> None:
+    """A take lasts a fraction of a millisecond at least, and no reading waits all its time."""
     found = take()
-    assert found.wall_ns > 1_000_000
-    assert found.cpu_ns <= found.wall_ns * 1.02
-    assert TAKES > 1
+    assert found.ns > 500_000
+    assert 0 <= found.waited < 1
