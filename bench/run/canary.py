@@ -51,7 +51,7 @@ def compute(table: Int64, place: int, rounds: int, jumps: int) -> tuple[int, int
 
     Args:
         table: its length is a power of two.
-        place: where the last take ended, as a way that begins anew would lie in the caches.
+        place: in the table, where to begin: a way that was gone before may lie in the caches.
         rounds: of arithmetic.
         jumps: in the table.
 
@@ -80,8 +80,9 @@ def warm() -> None:
 
 def take() -> Reading:
     """Compute some times in a row."""
-    table, place, takes = _table(), 1, []
+    table, takes = _table(), []
     begin_ns, begin_cpu_ns = time.monotonic_ns(), time.thread_time_ns()
+    place = begin_ns % len(table)  # where no earlier reading was lately
     for _ in range(TAKES):
         take_ns = time.monotonic_ns()
         _, place = compute(table, place, ROUNDS, JUMPS)
