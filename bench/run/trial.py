@@ -112,7 +112,8 @@ def _with_workers(given: Conditions, broker: Broker) -> Raw:
         board = Board(2 * workers, shared)
         crew = Crew(_tasks(given, broker, wake, shared), given.scratch)
         try:
-            return _Course(given, broker, board, crew).run()
+            with contextlib.closing(_Course(given, broker, board, crew)) as course:
+                return course.run()
         finally:
             crew.kill()
     finally:
@@ -182,6 +183,10 @@ class _Course:
         samples, glances = self._sampler.samples, self._glances.seen
         return Raw(self._crew.accounts(), start_ns, control, rule, samples, self._left(), glances)
 
+    def close(self) -> None:
+        """Close what telemetry holds open."""
+        self._sampler.close()
+
     def _observe(self, control: Control, start_ns: int) -> None:
         """Conduct the phases under telemetry."""
         self._glances.start()
@@ -189,7 +194,6 @@ class _Course:
             self._conduct(control, start_ns)
         finally:
             self._glances.stop()
-            self._sampler.close()
         self._glances.look()
 
     def _direct(self, start_ns: int) -> tuple[WarmRule, Control]:
