@@ -58,7 +58,7 @@ class IdleCost(Model):
     seconds: float
     """Length of the window in which nothing was asked of it."""
     cpu_cores: float | None
-    """Mean cores in use in that window."""
+    """Mean cores in use in that window; the kernel counts in steps of 10 ms, half a percent of 2 s."""
     rss: int | None
     """Bytes resident at its end, over all processes."""
     connections: int

@@ -58,6 +58,7 @@ def idle_cost(
         sleep(WINDOW_S)
         length_s, after = now() - begin_s, tree.read(broker.pids())
         connections = _grown(broker, tree, after, lambda: broker.idle_connections(COUNT, WITHIN_S), sleep)
+        sleep(SETTLE_S)  # while it gives back what connections took
         rest = tree.read(broker.pids())
         queues = _grown(broker, tree, rest, lambda: _queues(broker, now, durable=durable), sleep)
     finally:
