@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
 from bench.record import hlog
 from bench.record.histogram import Seconds
-from bench.results import SCHEMA_VERSION, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
+from bench.results import LATER_COLUMNS, SCHEMA_VERSION, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
 
 
 class ArchiveError(Exception):
@@ -173,8 +174,9 @@ def read(folder: Path) -> Run:
 
 
 def read_timeline(trial: Trial) -> pd.DataFrame:
-    """Return the timeline of a trial, columns as in TIMELINE_COLUMNS."""
-    return pd.read_parquet(trial.folder / "timeline.parquet")
+    """Return the timeline of a trial, columns as in TIMELINE_COLUMNS; later ones NaN in older results."""
+    frame = pd.read_parquet(trial.folder / "timeline.parquet")
+    return frame.assign(**{name: np.nan for name in LATER_COLUMNS if name not in frame.columns})
 
 
 def free_bytes(folder: Path) -> int:

@@ -13,6 +13,7 @@ from bench.units import NS_PER_S
 
 _TRIAL_OVERHEAD_NS = 2_500_000_000  # workers' start, drain and clean-up, as seen on two cores
 _START_OVERHEAD_NS = 6 * NS_PER_S
+_IDLE_NS = 6 * NS_PER_S  # a settled look at an idle broker, a hundred connections and as many queues
 _BYTES_A_TRIAL = 400_000
 
 
@@ -49,7 +50,11 @@ def estimate_ns(scenario: Scenario, plan: tuple[PlannedTrial, ...]) -> int:
     rule = scenario.plan.warm_up
     length = {workload.name: workload.duration for workload in scenario.workloads}
     brokers = {target.name: target.broker for target in scenario.targets}
-    total, warm, loaded = 0, set[tuple[str, str]](), dict[str, int]()
+    idle = {target.broker for target in scenario.targets} - {
+        broker.name for broker in scenario.brokers if isinstance(broker, MemoryBroker)
+    }
+    total = _IDLE_NS * len(idle) if scenario.plan.idle else 0
+    warm, loaded = set[tuple[str, str]](), dict[str, int]()
     for trial in plan:
         broker = brokers[trial.target]
         if isinstance(scenario.broker(broker), MemoryBroker):

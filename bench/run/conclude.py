@@ -13,9 +13,10 @@ from bench import archive
 from bench.ceiling.figures import Ceiling
 from bench.drivers.base import Int64
 from bench.record.histogram import Seconds
-from bench.results import NO_RESULT, BrokerRecord, Outcome, PlannedTrial, TrialRecord
+from bench.results import NO_RESULT, BrokerRecord, Canary, Outcome, PlannedTrial, TrialRecord
 from bench.run import health, timeline
 from bench.run.assignment import schedule
+from bench.run.cost import cost
 from bench.run.merge import Merged, merge_accounts
 from bench.run.trial import Raw
 from bench.scenario import RateLoad, Workload
@@ -62,6 +63,7 @@ def conclude(
     *,
     external: bool,
     ceiling: Ceiling | None = None,
+    canary: Canary | None = None,
     clock_offset_ns: int | None = None,
 ) -> Concluded:
     """Merge, judge and describe a trial.
@@ -74,6 +76,7 @@ def conclude(
         broker: what it ran on.
         external: whether the broker's processes cannot be seen.
         ceiling: of the trial's driver on this host, where one is kept.
+        canary: of the trial, where it was taken.
         clock_offset_ns: real time less monotonic time; taken now where absent.
     """
     control = raw.control
@@ -92,11 +95,16 @@ def conclude(
     most = None
     if ceiling is not None:
         most = ceiling.rate(confirms=workload.confirm_window > 0, acks=workload.ack_batch > 0)
-    seen = _circumstances(raw, merged, measure, workload, most, external=external)
+    seen = _circumstances(raw, merged, measure, workload, most, canary, external=external)
     record = record.model_copy(
-        update={"ceiling": most, "health": health.health(seen), "findings": health.findings(seen, control.reason)}
+        update={
+            "ceiling": most,
+            "canary": canary,
+            "health": health.health(seen),
+            "findings": health.findings(seen, control.reason),
+        }
     )
-    frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure)
+    frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure, raw.glances)
     return Concluded(record, merged.latencies, start_epoch_s, frame)
 
 
@@ -127,6 +135,15 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
         broker=broker,
         broker_usage=timeline.usage(raw.samples, "broker", start_ns, measure, messages),
         client_usage=timeline.usage(raw.samples, "client", start_ns, measure, messages, spin_shares(raw)),
+        cost=cost(
+            raw.samples,
+            raw.glances,
+            merged.counters,
+            start_ns,
+            measure,
+            messages=messages,
+            sent=merged.ledger.sent,
+        ),
         health=(),
         findings=(),
         counters=merged.counters,
@@ -134,7 +151,14 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
 
 
 def _circumstances(
-    raw: Raw, merged: Merged, measure: range, workload: Workload, ceiling: float | None, *, external: bool
+    raw: Raw,
+    merged: Merged,
+    measure: range,
+    workload: Workload,
+    ceiling: float | None,
+    canary: Canary | None,
+    *,
+    external: bool,
 ) -> health.Circumstances:
     edges = raw.start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
     seen = len(raw.samples) > 0 and len(measure) > 0
@@ -151,4 +175,6 @@ def _circumstances(
         host_cpus=os.cpu_count() or 1,
         shared_cpus=seen and not external,
         steal_share=timeline.steal_share(raw.samples, raw.start_ns, measure) if seen else None,
+        throttled_share=timeline.throttled_share(raw.samples, raw.start_ns, measure) if seen else None,
+        canary_shift=None if canary is None else canary.shift,
     )

@@ -42,6 +42,8 @@ class Circumstances:
         host_cpus: CPUs of this host.
         shared_cpus: whether broker and clients run on the same CPUs.
         steal_share: share of CPU time the hypervisor took in the measured part.
+        throttled_share: share of the measured part in which a CPU quota around us held processes back.
+        canary_shift: how far the canary was off before or after, see `bench.results.Canary`.
     """
 
     merged: Merged
@@ -56,6 +58,8 @@ class Circumstances:
     host_cpus: int
     shared_cpus: bool
     steal_share: float | None
+    throttled_share: float | None = None
+    canary_shift: float | None = None
 
 
 def health(seen: Circumstances) -> tuple[Note, ...]:

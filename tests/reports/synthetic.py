@@ -310,4 +310,4 @@ def _timeline(record: TrialRecord, seconds: int, rng: np.random.Generator) -> pd
             "client_rss": float(70 * 2**20),
         }
     )
-    return frame.astype(TIMELINE_COLUMNS)
+    return frame.reindex(columns=list(TIMELINE_COLUMNS)).astype(TIMELINE_COLUMNS)
