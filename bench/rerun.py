@@ -82,9 +82,7 @@ def _plan(baseline: Scenario, candidate: Scenario, pairs: int) -> Plan:
 def _differences(baseline: Scenario, candidate: Scenario) -> Iterator[Fault]:
     old, new = {one.name: one for one in baseline.workloads}, {one.name: one for one in candidate.workloads}
     if old.keys() != new.keys():
-        yield Fault(
-            "workloads", f"{_names(old)} in the baseline and {_names(new)} in the candidate: give both the same"
-        )
+        yield _unlike("workloads", list(old), list(new))
     for name in old.keys() & new.keys():
         differ = [field for field, value in old[name] if value != getattr(new[name], field)]
         if differ:
@@ -97,6 +95,10 @@ def _differences(baseline: Scenario, candidate: Scenario) -> Iterator[Fault]:
     same = {"repetitions": 1}
     if baseline.plan.model_copy(update=same) != candidate.plan.model_copy(update=same):
         yield Fault("plan", "restart, warm_up or drain differ between the sides: give both the same")
+
+
+def _unlike(where: str, old: list[str], new: list[str]) -> Fault:
+    return Fault(where, f"{', '.join(old)} in the baseline and {', '.join(new)} in the candidate: name both alike")
 
 
 def _long_names(baseline: Scenario, candidate: Scenario) -> Iterator[Fault]:
