@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.archive import read
-from bench.cli import gate as verb
+from bench.cli import gating
 from bench.cli.main import app
 
 SCENARIO = """
@@ -212,7 +212,7 @@ def test_an_error_is_no_regression(made: Path, monkeypatch: pytest.MonkeyPatch) 
         message = "something broke"
         raise ZeroDivisionError(message)
 
-    monkeypatch.setattr(verb, "_stored", broken)
+    monkeypatch.setattr(gating, "stored", broken)
     result = bench("gate", str(made / "one"), str(made / "two"))
     assert result.exit_code == 4
     assert "ZeroDivisionError: something broke" in result.output
@@ -236,6 +236,8 @@ def test_usage_faults(made: Path, tmp_path: Path) -> None:
     assert "is not in the range x>=5" in refused(scenario, "--rerun", "--pairs", "4")
     assert "candidate: workloads.0.sise" in refused(scenario, "--rerun", "--set-candidate", "workloads.0.sise=1")
     assert "give both the same load" in refused(scenario, "--rerun", "--set-candidate", "workloads.0.size=200")
+    classic = ("rabbitmq-vs-qpid", "--rerun", "--set-candidate", "brokers.0.durable_queue=classic")
+    assert "rabbitmq-091, durable: a confirmed message survives a crash of the operating system" in refused(*classic)
     budget = tmp_path / "budget.toml"
     budget.write_text("[[limits]]\nmetric = 'p50'\ntarget = 'other'\n")
     told = "limits.0.target: 'other' is not there: there are scripted"
