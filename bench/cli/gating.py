@@ -25,7 +25,7 @@ from reports.dataset import load
 from reports.errors import ReportError
 from reports.gate.budget import DEFAULT, Budget, BudgetError, read_budget
 from reports.gate.cells import GateError, unlike_promises
-from reports.gate.judge import judge_rerun
+from reports.gate.judge import judge_rerun, judge_stored
 from reports.gate.markdown import to_markdown
 from reports.gate.record import Gate
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import get_args
 
 from bench.hostclass import host_class
 from bench.stats.compare import Pair
@@ -19,8 +18,16 @@ from reports.gate import words
 from reports.gate.budget import Budget, Limit
 from reports.gate.cells import SUFFIXES, Cell, GateError, Side, cells, check, estimates, is_rerun
 from reports.gate.metrics import METRICS, Metric
-from reports.gate.record import EXIT_CODES, Gate, Line, Verdict
+from reports.gate.record import EXIT_CODES, Gate, Line, Shown, Verdict
 from reports.verdict import MIN_CPUS
+
+_SHOWN: dict[Outcome, Shown] = {
+    Outcome.PASS: "pass",
+    Outcome.REGRESSION: "regression",
+    Outcome.SUSPECT: "suspect",
+    Outcome.UNDECIDED: "undecided",
+}
+_WORST_FIRST: tuple[Verdict, ...] = ("regression", "invalid", "suspect", "undecided", "pass")
 
 
 @dataclass(frozen=True)
@@ -149,42 +156,43 @@ def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[Line]:
     for one in opened:
         if id(one) in found:
             decision = found[id(one)]
-            yield _line(one, str(decision.outcome), decision)
+            yield _line(one, _SHOWN[decision.outcome], decision)
         elif not one.told and one.cell.valid < one.cell.needed:
             yield _line(one, "invalid", None)
         elif one.told:
             yield _line(one, "told", None if one.lacking else decide([one.measure], paired=paired)[0])
         else:
-            yield _line(one, str(Outcome.UNDECIDED), None)
+            yield _line(one, "undecided", None)
 
 
 def _decides(one: _Open) -> bool:
     return not one.told and not one.lacking and one.cell.valid >= one.cell.needed
 
 
-def _line(one: _Open, verdict: str, decision: Decision | None) -> Line:
+def _line(one: _Open, verdict: Shown, decision: Decision | None) -> Line:
+    found = decision or Decision(Outcome.UNDECIDED, min(len(one.candidate), len(one.baseline)), math.nan)
     line = Line(
         target=one.cell.target,
         workload=one.cell.workload,
         metric=one.limit.metric,
         unit=one.metric.unit,
         direction="lower" if one.metric.lower_is_better else "higher",
-        verdict=verdict,  # type: ignore[arg-type]  (checked by the model)
-        n=decision.n if decision else min(len(one.candidate), len(one.baseline)),
+        verdict=verdict,
+        n=found.n,
         planned=one.cell.planned,
         baseline=_median(one.baseline),
         candidate=_median(one.candidate),
-        ratio=_finite(decision and decision.ratio),
-        low=_finite(decision and decision.low),
-        high=_finite(decision and decision.high),
-        alpha=decision.level if decision else None,
-        bound=_finite(decision and decision.bound),
+        ratio=_finite(found.ratio),
+        low=_finite(found.low),
+        high=_finite(found.high),
+        alpha=_finite(found.level),
+        bound=_finite(found.bound),
         limit=one.threshold,
-        detectable=_finite(decision and decision.detectable),
-        needed=decision.needed if decision else None,
+        detectable=_finite(found.detectable),
+        needed=found.needed,
         text="",
     )
-    return line.model_copy(update={"text": words.line(line, one.cell, one.told, decision.worse if decision else None)})
+    return line.model_copy(update={"text": words.line(line, one.cell, one.told, found.worse)})
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -197,6 +205,4 @@ def _finite(value: float | None) -> float | None:
 
 def _verdict(lines: Sequence[Line]) -> Verdict:
     found = {line.verdict for line in lines} - {"told"}
-    order: tuple[Verdict, ...] = ("regression", "invalid", "suspect", "undecided", "pass")
-    assert set(order) == set(get_args(Verdict))  # noqa: S101
-    return next((one for one in order if one in found), "undecided")
+    return next((one for one in _WORST_FIRST if one in found), "undecided")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 GATE_SCHEMA_VERSION = 1
 
 Verdict = Literal["pass", "regression", "suspect", "undecided", "invalid"]
+Shown = Literal["pass", "regression", "suspect", "undecided", "invalid", "told"]
 
 EXIT_CODES: dict[str, int] = {"pass": 0, "regression": 1, "undecided": 3, "suspect": 3, "invalid": 4}
 """By verdict."""
@@ -28,7 +29,7 @@ class Line(Model):
     """Of `baseline` and `candidate` as texts print them; the numbers here are ns, msg/s, µs, bytes or counts."""
     direction: Literal["lower", "higher"]
     """Which is better."""
-    verdict: Literal["pass", "regression", "suspect", "undecided", "invalid", "told"]
+    verdict: Shown
     """`told`: shown, and decides nothing."""
     n: int
     """Valid pairs; stored results: trials of the smaller side."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.results import RunRecord
-from reports.format import count, listed, number
+from reports.format import count, listed
 from reports.gate.cells import Cell
 from reports.gate.metrics import METRICS
 from reports.gate.record import Line
@@ -19,7 +19,7 @@ def percent(share: float | None, *, signed: bool = False) -> str:
     sign = ("+" if share > 0 else "−" if share < 0 else "") if signed else ""
     if abs(share) < _TINY:
         return f"{sign}<0.05 %" if share else "0 %"
-    return f"{sign}{number(abs(100 * share)) if abs(share) < 1 else count(abs(100 * share))} %"
+    return f"{sign}{abs(100 * share):.3g} %" if abs(share) < 1 else f"{sign}{count(abs(100 * share))} %"
 
 
 def change(line: Line) -> str:

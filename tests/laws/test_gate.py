@@ -33,11 +33,10 @@ def outcomes(decisions: list[Decision]) -> set[Outcome]:
     return {one.outcome for one in decisions}
 
 
-@pytest.mark.parametrize("limit", [0.05, 0.0])
-def test_equal_sides_raise_no_alarm(limit: float) -> None:
-    """Over 1,000 gates of 10 pairs and 7 metrics, A against A is a regression in at most 1 %, without a limit too."""
+def test_equal_sides_raise_no_alarm() -> None:
+    """Over 1,000 gates of 10 pairs and 7 metrics, A against A is a regression in at most 1 %, even without a limit."""
     rng = np.random.default_rng(31)
-    alarms = sum(Outcome.REGRESSION in outcomes(gate(rng, [0.0] * METRICS, limit)) for _ in range(1_000))
+    alarms = sum(Outcome.REGRESSION in outcomes(gate(rng, [0.0] * METRICS, 0.0)) for _ in range(1_000))
     assert alarms / 1_000 <= ALARM
 
 
