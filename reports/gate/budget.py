@@ -145,6 +145,8 @@ def read_budget(path: Path | None) -> Budget:
 
 def _faults(error: ValidationError) -> Iterator[str]:
     for detail in error.errors(include_url=False):
+        if detail["type"] == "too_short" and detail["input"]:
+            continue  # an echo: the list is short because its entries are faulty, which is told already
         path = ".".join(str(part) for part in detail["loc"]) or "limits"
         yield f"--budget: {path}: {_words(detail)}"
 

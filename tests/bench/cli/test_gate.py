@@ -233,7 +233,7 @@ def test_usage_faults(made: Path, tmp_path: Path) -> None:
     assert "no target and workload in common" in refused(one, rerun)
     assert "--set, --out: only with --rerun" in refused(one, one, "--set", "a=1", "--out", "x")
     assert "--junit" in refused(rerun, "--junit", str(tmp_path / "none/gate.xml"))
-    assert "is not in the range x>=5" in refused(scenario, "--rerun", "--pairs", "4")
+    assert "greater than or equal to 5" in refused(scenario, "--rerun", "--pairs", "4")
     assert "candidate: workloads.0.sise" in refused(scenario, "--rerun", "--set-candidate", "workloads.0.sise=1")
     assert "give both the same load" in refused(scenario, "--rerun", "--set-candidate", "workloads.0.size=200")
     classic = ("rabbitmq-vs-qpid", "--rerun", "--set-candidate", "brokers.0.durable_queue=classic")

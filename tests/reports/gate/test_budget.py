@@ -53,7 +53,7 @@ def test_every_fault_comes_at_once(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         ("limits = 3", "limits: 3: "),
-        ("limits = []", "limits: "),
+        ("limits = []", "at least 1 item"),
         ("[[limit]]\nmetric = 'p50'", "no such field: did you mean 'limits'?"),
         ("[[limits]\n", "no valid TOML"),
         ("[[limits]]\nmetric = 'lost'\nrelevant = 0.1", "only `allowed`"),
