@@ -156,20 +156,20 @@ def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[Line]:
     for one in opened:
         if id(one) in found:
             decision = found[id(one)]
-            yield _line(one, _SHOWN[decision.outcome], decision)
+            yield _line(one, _SHOWN[decision.outcome], decision, paired=paired)
         elif not one.told and one.cell.valid < one.cell.needed:
-            yield _line(one, "invalid", None)
+            yield _line(one, "invalid", None, paired=paired)
         elif one.told:
-            yield _line(one, "told", None if one.lacking else decide([one.measure], paired=paired)[0])
+            yield _line(one, "told", None if one.lacking else decide([one.measure], paired=paired)[0], paired=paired)
         else:
-            yield _line(one, "undecided", None)
+            yield _line(one, "undecided", None, paired=paired)
 
 
 def _decides(one: _Open) -> bool:
     return not one.told and not one.lacking and one.cell.valid >= one.cell.needed
 
 
-def _line(one: _Open, verdict: Shown, decision: Decision | None) -> Line:
+def _line(one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool) -> Line:
     found = decision or Decision(Outcome.UNDECIDED, min(len(one.candidate), len(one.baseline)), math.nan)
     line = Line(
         target=one.cell.target,
@@ -192,7 +192,7 @@ def _line(one: _Open, verdict: Shown, decision: Decision | None) -> Line:
         needed=found.needed,
         text="",
     )
-    return line.model_copy(update={"text": words.line(line, one.cell, one.told, found.worse)})
+    return line.model_copy(update={"text": words.line(line, one.cell, one.told, found.worse, paired=paired)})
 
 
 def _median(values: Sequence[float]) -> float | None:

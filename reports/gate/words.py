@@ -47,14 +47,14 @@ def name(line: Line) -> str:
     return f"{line.metric} of {line.target}, {line.workload}"
 
 
-def line(found: Line, cell: Cell, told: str, worse: int | None) -> str:
+def line(found: Line, cell: Cell, told: str, worse: int | None, *, paired: bool) -> str:
     """Return one line in a sentence."""
     if found.verdict == "invalid":
         return f"{cell.valid} of {cell.planned} pairs are valid, and {cell.needed} are needed{_why(cell)}."
     metric = METRICS[found.metric]
     if worse is not None:
         more = f" by more than {count(found.limit)}" if metric.counted and found.limit else ""
-        said = f"worse{more} in {worse} of {found.n} {'pairs' if cell.planned >= found.n else 'trials'}"
+        said = f"worse{more} in {worse} of {found.n} {'pairs' if paired else 'trials'}"
     elif found.ratio is None:
         said = "no figure in enough trials to compare"
     else:

@@ -26,4 +26,4 @@ def test_errors_are_stated() -> None:
     assert "passes in 5 %" in text
     assert "| 7 % |" in text
     assert "Noise floor of the host: 3 %" in text
-    assert "stored results" in to_markdown(made_gate(rerun=False))
+    assert "Stored results, 10 trials a row" in to_markdown(made_gate(rerun=False))
