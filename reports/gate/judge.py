@@ -17,6 +17,7 @@ from reports.dataset import Dataset
 from reports.gate import words
 from reports.gate.budget import Budget, Limit
 from reports.gate.cells import SUFFIXES, Cell, GateError, Side, cells, check, estimates, is_rerun
+from reports.gate.differences import differences
 from reports.gate.metrics import METRICS, Metric
 from reports.gate.record import EXIT_CODES, Gate, Line, Shown, Verdict
 from reports.verdict import MIN_CPUS
@@ -94,6 +95,8 @@ def _judge(
     opened = list(_opened(base, new, rows, budget, noise_floor, paired=paired, unlike=unlike))
     lines = tuple(_closed(opened, paired=paired))
     verdict = _verdict(lines)
+    runs = [side.data.runs[0] for side in (base, new)]
+    names = differences(new.scenario) if paired else tuple(f"{run.run_id} ({run.command})" for run in runs)
     remarks += [words.left_out(row) for row in rows if row.valid < row.planned]
     remarks += dict.fromkeys(words.told(one.limit.metric, one.told) for one in opened if one.told)
     return Gate(
@@ -101,8 +104,8 @@ def _judge(
         exit_code=EXIT_CODES[verdict],
         sentence=words.unlike_hosts(hosts) if unlike else words.sentence(verdict, lines, rows, rerun=paired),
         rerun=paired,
-        baseline=words.side(base.data.runs[0], base.suffix),
-        candidate=words.side(new.data.runs[0], new.suffix),
+        baseline=names[0],
+        candidate=names[1],
         host_classes=hosts,
         pairs=max(row.planned for row in rows),
         alarm=ALARM,
@@ -136,7 +139,8 @@ def _opened(
                 told = few
             if unlike:
                 told = "the hosts are unlike"
-            if not limit.required and min(len(candidate), len(baseline)) < MIN_PAIRS:
+            lacking = min(len(candidate), len(baseline)) < MIN_PAIRS
+            if lacking and not limit.required and cell.valid >= cell.needed:
                 told = told or "there is no figure, or too few messages for it"
             yield _Open(cell, limit, metric, limit.threshold(noise_floor), candidate, baseline, told)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from bench.results import RunRecord
 from reports.format import count, listed
 from reports.gate.cells import Cell
 from reports.gate.metrics import METRICS
@@ -88,14 +87,6 @@ def left_out(cell: Cell) -> str:
 def told(metric: str, why: str) -> str:
     """Return that a metric decides nothing, and why."""
     return f"{metric} is told and decides nothing: {why}."
-
-
-def side(run: RunRecord, suffix: str) -> str:
-    """Return what stood on one side: brokers with their settings' differences are in the results folder."""
-    if not suffix:
-        return f"{run.run_id} ({run.command})"
-    brokers = dict.fromkeys(target.broker for target in run.scenario.targets if target.name.endswith(suffix))
-    return f"{', '.join(brokers)} of {run.run_id}"
 
 
 def unlike_hosts(classes: Sequence[str]) -> str:

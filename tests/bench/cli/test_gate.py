@@ -104,6 +104,8 @@ def test_a_slower_broker_is_a_regression(made: Path, tmp_path: Path) -> None:
     assert "::error title=bench gate::Regression: " in result.stdout
     found = json.loads(Path(files["json"]).read_text())
     lines = {line["metric"]: line for line in found["lines"]}
+    assert found["baseline"] == "brokers.scripted.capacity = 2000.0"
+    assert found["candidate"] == "brokers.scripted.capacity = 1500.0"
     assert lines["p50"]["verdict"] == "regression"
     assert lines["p50"]["ratio"] > 1.05
     assert lines["lost"]["verdict"] == "pass"
@@ -178,6 +180,26 @@ def test_invalid_trials(made: Path, tmp_path: Path, bad: int, code: int) -> None
     assert f"{bad} of 6 pairs left out (steal in {bad} trial" in result.stdout
     if code:
         assert f"Invalid: scripted, steady has {6 - bad} of 6 valid pairs, 5 are needed" in result.stdout
+
+
+def test_a_row_of_invalid_trials_is_invalid_under_any_budget(made: Path, tmp_path: Path) -> None:
+    """Where no trial is valid, entries that need no figure do not hide it: 4."""
+
+    def spoil(trial: dict[str, Any]) -> None:
+        trial["health"] = [note("steal")]
+
+    (tmp_path / "budget.toml").write_text("[[limits]]\nmetric = 'p50'\nrequired = false\n")
+    folder = tampered(made, tmp_path / "none", spoil)
+    assert bench("gate", folder, "--budget", str(tmp_path / "budget.toml")).exit_code == 4
+
+
+def test_a_metric_without_figures_is_undecided_where_it_is_required(made: Path, tmp_path: Path) -> None:
+    """Too few messages for p99.99: 3 where the budget requires it, told where it does not."""
+    budget = tmp_path / "budget.toml"
+    for required, code in ((True, 3), (False, 0)):
+        entry = f"[[limits]]\nmetric = 'p99.99'\nrequired = {str(required).lower()}\n"
+        budget.write_text(f"[[limits]]\nmetric = 'p50'\n{entry}")
+        assert bench("gate", str(made / "rerun"), "--budget", str(budget)).exit_code == code
 
 
 def test_trials_without_a_result_are_invalid(made: Path, tmp_path: Path) -> None:
