@@ -25,24 +25,32 @@ def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     order = cells
     for repetition in range(scenario.plan.repetitions):
         order = order[::-1] if repetition % 2 else chance.sample(cells, len(cells))
-        planned += _block(scenario, repetition, order, len(planned))
+        planned += block(scenario, repetition, order, len(planned))
     return tuple(planned)
 
 
-def _block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:
+def block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:
+    """Return the trials of one repetition in a given order.
+
+    Args:
+        scenario: whose plan says when brokers are started anew.
+        repetition: which one, from 0.
+        order: target and workload of each trial.
+        first: place of the first of them in the run.
+    """
     brokers = {target.name: target.broker for target in scenario.targets}
     restart, started = scenario.plan.restart, set[str]()
-    block = []
+    found = []
     for place, (target, workload) in enumerate(order):
         broker = brokers[target]
         fresh = restart == "trial" or (broker not in started and (restart == "block" or repetition == 0))
         started.add(broker)
-        block.append(
+        found.append(
             PlannedTrial(
                 index=first + place, repetition=repetition, target=target, workload=workload, restart_broker=fresh
             )
         )
-    return block
+    return found
 
 
 def estimate_ns(scenario: Scenario, plan: tuple[PlannedTrial, ...]) -> int:

@@ -35,6 +35,7 @@ BROKERS_ALLOWED = {
 REPORTS_READ = (
     "bench.results",
     "bench.archive",  # reads the folder that bench.results describes
+    "bench.hostclass",  # whether two stored runs come from alike hosts
     "bench.record",
     "bench.scenario",
     "bench.stats",
@@ -43,6 +44,7 @@ REPORTS_READ = (
 PURE = (
     "bench.scenario",
     "bench.plan",
+    "bench.rerun",
     "bench.schedule",
     "bench.source",
     "bench.blocked",

@@ -9,6 +9,7 @@ import typer
 from bench.cli.broker import broker_app
 from bench.cli.crosscheck import crosscheck
 from bench.cli.doctor import doctor
+from bench.cli.gate import gate
 from bench.cli.image import image_app
 from bench.cli.lists import drivers, scenarios, schema
 from bench.cli.report import report
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(report)
+app.command()(gate)
 app.command()(crosscheck)
 app.command()(scenarios)
 app.command()(drivers)
