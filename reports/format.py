@@ -42,6 +42,11 @@ def mebibytes(size: float | None) -> str:
     return count(None if size is None else size / 2**20)
 
 
+def percent(share: float) -> str:
+    """Return a share as a percentage with its sign, at most three digits, such as `5 %`."""
+    return f"{share * 100:.3g} %"
+
+
 def listed(words: list[str]) -> str:
     """Return `a, b and c`."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
