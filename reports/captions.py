@@ -61,12 +61,9 @@ def _of(
 ) -> Iterator[tuple[str, str, str]]:
     if question.many and question.closed_loop:
         yield "decision", "achieved rate against messages in flight", _sweep_sentence(rows, labels)
-        yield (
-            "sweep",
-            "throughput and latency against messages in flight",
-            "In a closed loop throughput is the number in flight divided by latency: read both panels together."
-            f" {_sweep_sentence(rows, labels)} Bars are 95 % intervals.",
-        )
+        both = "In a closed loop throughput is the number in flight divided by latency: read both panels together."
+        sweep = f"{both} {_sweep_sentence(rows, labels)} Bars are 95 % intervals."
+        yield "sweep", "throughput and latency against messages in flight", sweep
         yield "cost", "CPU time a message", _cost_sentence(rows[-len(labels) :])
         return
     if question.many:
@@ -154,15 +151,18 @@ def _time_sentence(data: Dataset, question: Question) -> str:
     name = question.workloads[0].name
     width = widest(data.seconds[data.seconds["workload"] == name])
     each = "each second" if width == 1 else f"each {count(width)} s"
+    trials = int((data.trials["workload"] == name).sum())
+    over = bool(data.trials.loc[data.trials["workload"] == name, "overloaded"].any())
     happened = data.events[(data.events["workload"] == name) & (data.events["event"] != "warm-up")]
     marked = [
-        f"{event} in {count(rows['index'].nunique())} trials"
+        f"{event} in {count(rows[['run_id', 'index']].drop_duplicates().shape[0])} of {count(trials)} trials"
         for event, rows in happened[~happened["event"].isin(["measure", "drain"])].groupby("event", sort=False)
     ]
     events = f"Marked above: {listed(marked)}." if marked else "Nothing happened that would be marked."
     return (
         f"p99 and p50 of {each} of intended time: median over trials, their range as a band."
         f" The warm-up is shaded and may leave the frame. {events}"
+        + (" An overloaded row's latency grows with the length of the trial." if over else "")
     )
 
 

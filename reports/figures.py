@@ -73,7 +73,7 @@ def _decision(source: Source, question: Question) -> Figure:
         return _curve(source, question)
     height = 0.75 + 0.52 * len(source.styles)
     figure, (axes,) = theme.figure(height)
-    figure.subplots_adjust(0.22, _LABELS_IN / height, 0.76, 0.98)
+    figure.subplots_adjust(0.24, _LABELS_IN / height, 0.74, 0.98)
     bars = {target: _bar(source, question, target) for target in source.styles}
     unit = "achieved, messages a second" if question.closed_loop else "p99 response, ms"
     decision.draw(axes, bars, source.styles, unit)
@@ -86,7 +86,7 @@ def _bar(source: Source, question: Question, target: str) -> Bar:
     left = [row for row in source.summary.left_out if (row.target, row.workload) == (target, workload.name)]
     if not cell.n:
         return Bar([], [], None, None, None, "no usable\ntrial")
-    bound = " lower bound" if cell.client_bound else ""
+    bound = "\nlower bound" if cell.client_bound else ""
     if question.closed_loop:
         trials = source.usable(question)
         values = trials.loc[trials["target"] == target, "achieved_rate"].tolist()
@@ -106,7 +106,7 @@ def _bar(source: Source, question: Question, target: str) -> Bar:
 def _percentiles(source: Source, question: Question) -> Figure:
     workload = question.workloads[0]
     figure, (axes,) = theme.figure(3.5)
-    figure.subplots_adjust(0.13, 0.155, 0.745, 0.97)
+    figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
     tag = tag_of(workload)
     shown = [name for name in source.styles if not source.summary.cell(name, workload.name).overloaded]
     curves = {name: source.data.distribution(name, workload.name, tag) for name in shown}
@@ -121,7 +121,7 @@ def _over_time(source: Source, question: Question) -> Figure:
     lanes = len(over_time.marked(events))
     height = 4.3 + 0.3 * lanes
     figure, axes = theme.figure(height, *([0.3 * lanes] if lanes else []), 1.8, 1.8)
-    figure.subplots_adjust(0.2, 0.53 / height, 0.745, 1 - 0.26 / height, hspace=0.14)
+    figure.subplots_adjust(0.22, 0.53 / height, 0.725, 1 - 0.26 / height, hspace=0.14)
     upper, lower = axes[-2:]
     over_time.draw(upper, rows, source.styles, "p99")
     over_time.draw(lower, rows, source.styles, "p50", labels=False)
@@ -137,7 +137,7 @@ def _throughput(source: Source, question: Question) -> Figure:
     cells = source.cells(question)
     height = 1.0 + 0.44 * len(source.styles)
     figure, (axes,) = theme.figure(height)
-    figure.subplots_adjust(0.24, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
+    figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
     offered = next(iter(cells.values()))[0].offered_rate
     throughput.draw(axes, source.usable(question), source.styles, offered)
     return figure
@@ -146,7 +146,7 @@ def _throughput(source: Source, question: Question) -> Figure:
 def _cost(source: Source, question: Question) -> Figure:
     height = 0.8 + 0.55 * len(source.styles)
     figure, (axes,) = theme.figure(height)
-    figure.subplots_adjust(0.24, _LABELS_IN / height, 0.98, 0.98)
+    figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 0.98)
     last = {target: cells[-1] for target, cells in source.cells(question).items()}
     spent = {target: {"broker": cell.broker_cpu_us, "client": cell.client_cpu_us} for target, cell in last.items()}
     cost.draw(axes, spent, source.styles)
@@ -170,7 +170,7 @@ def _lines(source: Source, question: Question) -> dict[str, list[against.Point]]
 
 def _sweep_throughput(source: Source, question: Question) -> Figure:
     figure, (axes,) = theme.figure(3.0)
-    figure.subplots_adjust(0.16, 0.18, 0.745, 0.97)
+    figure.subplots_adjust(0.17, 0.18, 0.725, 0.97)
     against.draw_throughput(axes, _lines(source, question), source.styles)
     return figure
 
@@ -178,7 +178,7 @@ def _sweep_throughput(source: Source, question: Question) -> Figure:
 def _sweep(source: Source, question: Question) -> Figure:
     lines = _lines(source, question)
     figure, (upper, lower) = theme.figure(4.6, 1.0, 1.0)
-    figure.subplots_adjust(0.16, 0.12, 0.745, 0.97, hspace=0.12)
+    figure.subplots_adjust(0.17, 0.12, 0.725, 0.97, hspace=0.12)
     against.draw_throughput(upper, lines, source.styles)
     against.draw_latency(lower, lines, source.styles, tag_of(question.workloads[0]), labels=False)
     upper.label_outer()
@@ -187,7 +187,7 @@ def _sweep(source: Source, question: Question) -> Figure:
 
 def _curve(source: Source, question: Question) -> Figure:
     figure, (axes,) = theme.figure(3.6)
-    figure.subplots_adjust(0.13, 0.155, 0.745, 0.97)
+    figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
     knees = {
         knee.target: knee.rate
         for knee in source.summary.knees
@@ -201,7 +201,7 @@ def _sustained(source: Source) -> Figure:
     rows = [(row, source.styles[row.target]) for row in source.summary.sustained if row.target in source.styles]
     height = 0.8 + 0.6 * len(rows)
     figure, (axes,) = theme.figure(height)
-    figure.subplots_adjust(0.24, _LABELS_IN / height, 0.98, 0.98)
+    figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 0.98)
     sustained.draw(axes, rows)
     return figure
 

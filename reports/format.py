@@ -43,8 +43,9 @@ def mebibytes(size: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage with its sign, at most three digits, such as `5 %`."""
-    return f"{share * 100:.3g} %"
+    """Return a share as a percentage with its sign, two significant digits (from 90 % up three), such as `5 %`."""
+    digits = 3 if share >= 0.9 else 2  # noqa: PLR2004
+    return f"{share * 100:.{digits}g} %"
 
 
 def listed(words: list[str]) -> str:

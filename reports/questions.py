@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from bench.scenario import InFlightLoad, Scenario, Workload
 from reports.format import count, rate
@@ -94,7 +93,9 @@ def _family(workload: Workload) -> str:
 
 def _common(group: Sequence[Workload]) -> str:
     """Return what the names begin with, without the rates that end them."""
-    return commonprefix([each.name for each in group]).rstrip("0123456789-._") or group[0].name
+    names = [each.name for each in group]
+    alike = next((k for k, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), None)
+    return names[0][:alike].rstrip("0123456789-._") or names[0]
 
 
 def _stem(workload: Workload) -> str:

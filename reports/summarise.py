@@ -117,7 +117,7 @@ def _trust(data: Dataset, question: Question, cells: Cells, asked_settings: Sequ
         question,
         usable=[row.n for row in rows],
         spreads=[noise for row in rows if (noise := _metric(question, row).noise) is not None],
-        unlike=[row.key for row in asked_settings if row.unlike or any(value.differs for value in row.values)],
+        unlike=[row.key for row in asked_settings if row.unlike or row.differs],
         durability=[row.durability for row in rows],
     )
 

@@ -187,6 +187,11 @@ class SettingRow(Model):
     unlike: bool
     """Brokers that have this setting differ in it."""
 
+    @property
+    def differs(self) -> bool:
+        """Whether a broker reports another value than was asked for."""
+        return any(value.differs for value in self.values)
+
 
 class Fact(Model):
     """One fact of the environment; one value a run."""

@@ -7,7 +7,7 @@ our own client held back or that did not carry the load. "Not told apart" is an 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Literal
 
 from bench.stats.compare import DELTA, Comparison, Pair, Verdict, compare_family
@@ -139,7 +139,7 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
             effects = " ".join(f"{name}: {one.effect}" for name, one in zip(case.rows, each, strict=True))
             said = Said("winner", f"{said.headline} at every {where}", effects, winner=said.winner)
         else:
-        XX
+            words = "; ".join(f"{name}: {one.headline}" for name, one in zip(case.rows, each, strict=True))
             said = Said("open", f"No single winner over every {where}", f"{words}.")
     return Said(said.kind, said.headline, said.effect, _not_compared(case), figures, said.winner)
 
@@ -188,7 +188,41 @@ def _not_compared(case: Case) -> str:
 
 
 def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said:
+    """Return what is said of one workload."""
     rows = _candidates(case, case.rows[workload])
+    unlike = _unlike(rows)
+    if unlike:
+        return unlike
+    found = {
+        (a.name.target, b.name.target): told.get((workload, a.name.target, b.name.target))
+        for a, b in permutations(rows, 2)
+    }
+
+    def between(a: Row, b: Row) -> Comparison | None:
+        return found[a.name.target, b.name.target]
+
+    def beats(a: Row, b: Row) -> bool:
+        comparison = between(a, b)
+        return comparison is not None and comparison.verdict is Verdict.BETTER
+
+    for row in rows:
+        others = [other for other in rows if other is not row]
+        if all(beats(row, other) for other in others):
+            return _victory(case, row, {other.name.full: c for other in others if (c := between(row, other))})
+    pairs = [between(a, b) for a, b in combinations(rows, 2)]
+    if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
+        why = f"All {len(rows)} rows compared lie within {percent(DELTA)} of each other in {case.metric}."
+        return Said("same", "No relevant difference", why)
+    for who in dict.fromkeys(row.name.who for row in rows):
+        mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))
+        if theirs and all(beats(a, b) for a in mine for b in theirs):
+            return _ahead(case, who, theirs, [c for a in mine for b in theirs if (c := between(a, b))])
+    leaders = [row for row in rows if not any(beats(other, row) for other in rows if other is not row)]
+    return _no_winner(case, rows, leaders, [between(a, b) for a, b in combinations(leaders, 2)])
+
+
+def _unlike(rows: Sequence[Row]) -> Said | None:
+    """Say why rows cannot be ranked among each other; None where they can."""
     classes = {row.durability for row in rows}
     if len(rows) > 1 and len(classes) > 1:
         parts = [
@@ -199,47 +233,26 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
     if len(rows) < 2:  # noqa: PLR2004
         why = f"Fewer than two rows can be compared ({MIN_TRIALS} usable trials, no bound of ours)."
         return Said("not ranked", "Not ranked: nothing to compare", why)
-
-    def between(a: Row, b: Row) -> Comparison | None:
-        return told.get((workload, a.name.target, b.name.target))
-
-    def beats(a: Row, b: Row) -> bool:
-        comparison = between(a, b)
-        return comparison is not None and comparison.verdict is Verdict.BETTER
-
     if any(not a.estimates.keys() & b.estimates.keys() for a, b in combinations(rows, 2)):
         why = "The rows come from runs made at different times; only trials interleaved in one run are compared."
         return Said("not ranked", "Not ranked: rows of different runs", why)
-    for row in rows:
-        others = [other for other in rows if other is not row]
-        if all(beats(row, other) for other in others):
-            won = {other.name.full: found for other in others if (found := between(row, other))}
-            return _victory(case, row, won)
-    pairs = [between(a, b) for a, b in combinations(rows, 2)]
-    if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
-        why = f"All {len(rows)} rows compared lie within {percent(DELTA)} of each other in {case.metric}."
-        return Said("same", "No relevant difference", why)
-    for who in dict.fromkeys(row.name.who for row in rows):
-        mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))
-        if theirs and all(beats(a, b) for a in mine for b in theirs):
-            return _ahead(case, who, theirs, [c for a in mine for b in theirs if (c := between(a, b))])
-    leaders = [row for row in rows if not any(beats(other, row) for other in rows)]
-    return _no_winner(case, rows, leaders, [between(a, b) for a, b in combinations(leaders, 2)])
+    return None
 
 
 def _victory(case: Case, row: Row, won: Mapping[str, Comparison]) -> Said:
     word = "highest" if case.by_throughput else "lowest"
     nearest = (min if not case.by_throughput else max)(won, key=lambda name: 1 / won[name].ratio)
-    closest, least = won[nearest], min(c.n for c in won.values())
+    closest = won[nearest]
     effect = (
-        f"That of {nearest}, the nearest, is {number(1 / closest.ratio)} times as high"
-        f" ({_level(closest)} interval {number(1 / closest.high)} to {number(1 / closest.low)}, n = {closest.n} pairs)"
+        f"Next is {nearest} with {number(1 / closest.ratio)} times that"
+        f" ({percent(1 - closest.alpha)} interval {number(1 / closest.high)} to {number(1 / closest.low)},"
+        f" n = {closest.n} pairs)"
     )
     rest = sorted(1 / c.ratio for name, c in won.items() if name != nearest)
     if rest:
         low, high = number(rest[0]), number(rest[-1])
         span = low if low == high else f"{low} to {high}"
-        effect += f"; of the other{'s' if len(rest) > 1 else ''} {span} times (n = {least} or more)"
+        effect += f"; the other{'s have' if len(rest) > 1 else ' has'} {span} times that"
     return Said("winner", f"{row.name.full} has the {word} {case.metric}", f"{effect}.", winner=row.name.target)
 
 
@@ -254,10 +267,6 @@ def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison
         " its own rows are not all told apart."
     )
     return Said("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect)
-
-
-def _level(comparison: Comparison) -> str:
-    return percent(1 - comparison.alpha)
 
 
 def _no_winner(case: Case, rows: list[Row], leaders: list[Row], open_pairs: list[Comparison | None]) -> Said:

@@ -2,12 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.archive import ArchiveError
 from bench.cli.console import EXIT_USAGE, err, fail, out, tell
+
+if TYPE_CHECKING:
+    import reports
 
 
 class By(StrEnum):

@@ -51,6 +51,7 @@ TRIAL_DOT = 5.0
 """Size of the dot of one trial."""
 _DASHES = {"AMQP 0-9-1": "-", "AMQP 1.0": (0, (4, 1.4)), "memory": "-"}
 _LABEL_WIDTH = 12
+_WIDTH_IN = 5.2
 _STEPS = (
     (0.45, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0)),
     (0.8, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)),
@@ -84,13 +85,13 @@ def styles(targets: Sequence[TargetSummary]) -> dict[str, Style]:
 
 
 def figure(height: float, *heights: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure 6 inches wide and its axes, one above the other with a shared x axis.
+    """Return a figure 5.2 inches wide and its axes, one above the other with a shared x axis.
 
     Args:
         height: of the figure, inches.
         heights: of the axes, relative to each other; one pair of axes where none is given.
     """
-    made = Figure(figsize=(6.0, height), layout=None)
+    made = Figure(figsize=(_WIDTH_IN, height), layout=None)
     shares = list(heights) or [1.0]
     axes = made.subplots(len(shares), 1, sharex=True, squeeze=False, height_ratios=shares)[:, 0]
     return made, list(axes)

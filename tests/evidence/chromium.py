@@ -83,7 +83,8 @@ class Browser:
             answer = self._receive()
             if answer.get("id") == self._number:
                 if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']}")
+                    fault = f"{method}: {answer['error']}"
+                    raise RuntimeError(fault)
                 result: dict[str, Any] = answer["result"]
                 return result
             self._note(answer)
