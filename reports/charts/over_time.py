@@ -85,10 +85,10 @@ def draw_events(axes: Axes, events: pd.DataFrame, styles: Mapping[str, Style]) -
             rows = events[(events["event"] == kind) & (events["target"] == target)]
             height = lane - 0.35 + (place + 0.5) * step
             for from_s, to_s, text in rows[["from_s", "to_s", "text"]].drop_duplicates().itertuples(index=False):
-                spot = {"marker": "|", "markersize": 7, "markeredgewidth": 2} if to_s <= from_s else {}
+                moment = to_s <= from_s
                 (line,) = axes.plot(
                     [from_s, to_s], [height] * 2, color=style.color, linewidth=2.2, solid_capstyle="butt",
-                    clip_on=False, **spot,
+                    clip_on=False, marker="|" if moment else "", markersize=7, markeredgewidth=2,
                 )  # fmt: skip
                 belongs(line, style, f"{style.label}: {text}")
     axes.set_yticks(range(len(kinds)), [kind.removeprefix("finding ") for kind in kinds], fontsize=9.5)

@@ -29,6 +29,7 @@
       });
     });
   }
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
   const first = document.querySelector("nav");
   const names = new Map();
   for (const key of document.querySelectorAll("#settings tbody th .key")) {
