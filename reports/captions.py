@@ -71,7 +71,8 @@ def _of(
         return
     metric = "achieved rate" if question.closed_loop else "p99 response"
     yield "decision", f"{metric}, each trial and the 95 % interval", _decision_sentence(question, rows, labels)
-    yield "percentiles", "latency by percentile", _percentiles_sentence(rows)
+    if any(cell.n and not cell.overloaded for cell in rows):
+        yield "percentiles", "latency by percentile", _percentiles_sentence(rows)
     yield "time", "latency over time", _time_sentence(data, question)
     yield "rate", "throughput", _throughput_sentence(rows, labels)
     yield "cost", "CPU time a message", _cost_sentence(rows)
@@ -135,8 +136,6 @@ def _span(spreads: Sequence[Spread], text: Callable[[float | None], str]) -> str
 
 def _percentiles_sentence(rows: Sequence[Cell]) -> str:
     shown = [cell for cell in rows if cell.n and not cell.overloaded]
-    if not shown:
-        return "Every row is overloaded: a curve shows how it fell behind, not a latency to expect."
     middle = _span([cell.latency_ns["p50"] for cell in shown], milliseconds)
     tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds)
     over = " Overloaded rows are left out." if any(cell.overloaded for cell in rows) else ""

@@ -42,10 +42,14 @@ class Source:
 
     def cells(self, question: Question) -> dict[str, list[Cell]]:
         """Return the rows of a question by target, in the order of its workloads."""
-        return {
-            target: [self.summary.cell(target, workload.name) for workload in question.workloads]
-            for target in self.styles
-        }
+        names = [workload.name for workload in question.workloads]
+        found = {(cell.target, cell.workload): cell for cell in self.summary.cells}
+        rows = {target: [found[target, name] for name in names if (target, name) in found] for target in self.styles}
+        return {target: cells for target, cells in rows.items() if cells}
+
+    def among(self, question: Question) -> dict[str, Style]:
+        """Return the styles of the targets that have a row in a question."""
+        return {target: self.styles[target] for target in self.cells(question)}
 
     def usable(self, question: Question) -> pd.DataFrame:
         """Return the usable trials of a question's first workload."""
@@ -67,16 +71,17 @@ def pictures(data: Dataset, summary: Summary) -> Iterator[Picture]:
 
 
 def _decision(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
     if question.many and question.closed_loop:
         return _sweep_throughput(source, question)
     if question.many:
         return _curve(source, question)
-    height = 0.75 + 0.52 * len(source.styles)
+    height = 0.75 + 0.52 * len(styles)
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.24, _LABELS_IN / height, 0.74, 0.98)
-    bars = {target: _bar(source, question, target) for target in source.styles}
+    bars = {target: _bar(source, question, target) for target in styles}
     unit = "achieved, messages a second" if question.closed_loop else "p99 response, ms"
-    decision.draw(axes, bars, source.styles, unit)
+    decision.draw(axes, bars, styles, unit)
     return figure
 
 
@@ -104,17 +109,19 @@ def _bar(source: Source, question: Question, target: str) -> Bar:
 
 
 def _percentiles(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
     workload = question.workloads[0]
     figure, (axes,) = theme.figure(3.5)
     figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
     tag = tag_of(workload)
-    shown = [name for name in source.styles if not source.summary.cell(name, workload.name).overloaded]
+    shown = [name for name in styles if not source.summary.cell(name, workload.name).overloaded]
     curves = {name: source.data.distribution(name, workload.name, tag) for name in shown}
-    percentiles.draw(axes, curves, source.styles, tag)
+    percentiles.draw(axes, curves, styles, tag)
     return figure
 
 
 def _over_time(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
     trials = source.usable(question)[TRIAL]
     rows = trials.merge(source.data.seconds, on=TRIAL)
     events = trials.merge(source.data.events, on=TRIAL)
@@ -123,10 +130,10 @@ def _over_time(source: Source, question: Question) -> Figure:
     figure, axes = theme.figure(height, *([0.3 * lanes] if lanes else []), 1.8, 1.8)
     figure.subplots_adjust(0.22, 0.53 / height, 0.725, 1 - 0.26 / height, hspace=0.14)
     upper, lower = axes[-2:]
-    over_time.draw(upper, rows, source.styles, "p99")
-    over_time.draw(lower, rows, source.styles, "p50", labels=False)
+    over_time.draw(upper, rows, styles, "p99")
+    over_time.draw(lower, rows, styles, "p50", labels=False)
     if lanes:
-        over_time.draw_events(axes[0], events, source.styles)
+        over_time.draw_events(axes[0], events, styles)
         axes[0].set_xlim(upper.get_xlim())
     upper.tick_params(labelbottom=False)
     upper.set_xlabel("")
@@ -134,22 +141,24 @@ def _over_time(source: Source, question: Question) -> Figure:
 
 
 def _throughput(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
     cells = source.cells(question)
-    height = 1.0 + 0.44 * len(source.styles)
+    height = 1.0 + 0.44 * len(styles)
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
     offered = next(iter(cells.values()))[0].offered_rate
-    throughput.draw(axes, source.usable(question), source.styles, offered)
+    throughput.draw(axes, source.usable(question), styles, offered)
     return figure
 
 
 def _cost(source: Source, question: Question) -> Figure:
-    height = 0.8 + 0.55 * len(source.styles)
+    styles = source.among(question)
+    height = 0.8 + 0.55 * len(styles)
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 0.98)
     last = {target: cells[-1] for target, cells in source.cells(question).items()}
     spent = {target: {"broker": cell.broker_cpu_us, "client": cell.client_cpu_us} for target, cell in last.items()}
-    cost.draw(axes, spent, source.styles)
+    cost.draw(axes, spent, styles)
     return figure
 
 
@@ -169,23 +178,26 @@ def _lines(source: Source, question: Question) -> dict[str, list[against.Point]]
 
 
 def _sweep_throughput(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
     figure, (axes,) = theme.figure(3.0)
     figure.subplots_adjust(0.17, 0.18, 0.725, 0.97)
-    against.draw_throughput(axes, _lines(source, question), source.styles)
+    against.draw_throughput(axes, _lines(source, question), styles)
     return figure
 
 
 def _sweep(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
     lines = _lines(source, question)
     figure, (upper, lower) = theme.figure(4.6, 1.0, 1.0)
     figure.subplots_adjust(0.17, 0.12, 0.725, 0.97, hspace=0.12)
-    against.draw_throughput(upper, lines, source.styles)
-    against.draw_latency(lower, lines, source.styles, tag_of(question.workloads[0]), labels=False)
+    against.draw_throughput(upper, lines, styles)
+    against.draw_latency(lower, lines, styles, tag_of(question.workloads[0]), labels=False)
     upper.label_outer()
     return figure
 
 
 def _curve(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
     figure, (axes,) = theme.figure(3.6)
     figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
     knees = {
@@ -193,7 +205,7 @@ def _curve(source: Source, question: Question) -> Figure:
         for knee in source.summary.knees
         if knee.question == question.name and knee.rate is not None and knee.next_rate is not None
     }
-    against.draw_curve(axes, _lines(source, question), source.styles, knees)
+    against.draw_curve(axes, _lines(source, question), styles, knees)
     return figure
 
 

@@ -57,7 +57,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         caveats=caveats(data),
         answers=tuple(_answer(data, case, judged, found, cells, asked_settings) for case in cases),
         targets=tuple(targets(data, found)),
-        cells=tuple(cells.values()),
+        cells=tuple(each for each in cells.values() if each.planned),
         comparisons=tuple(_compared(cases, judged)),
         ledger=tuple(ledger(data)),
         notes=tuple(notes(data)),
@@ -74,7 +74,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         knees=tuple(bends),
         sustained=tuple(sustained),
         captions=(
-            *captions(data, asked, found, list(cells.values()), bends),
+            *captions(data, asked, found, [each for each in cells.values() if each.planned], bends),
             *sustained_caption(sustained, {target: name.label for target, name in found.items()}),
         ),
         method=METHOD,
@@ -111,7 +111,12 @@ def _answer(
 
 
 def _trust(data: Dataset, question: Question, cells: Cells, asked_settings: Sequence[SettingRow]) -> Trust:
-    rows = [cells[target.name, workload.name] for workload in question.workloads for target in data.scenario.targets]
+    rows = [
+        row
+        for workload in question.workloads
+        for target in data.scenario.targets
+        if (row := cells[target.name, workload.name]).planned
+    ]
     return trust(
         data,
         question,
@@ -147,7 +152,9 @@ def _compared(cases: Sequence[Case], judged: Mapping[Key, Comparison]) -> Iterat
 def _case(data: Dataset, question: Question, found: Mapping[str, Name], cells: Cells) -> Case:
     rows = {
         workload.name: [
-            _row(data, question, found[target.name], target, workload, cells) for target in data.scenario.targets
+            _row(data, question, found[target.name], target, workload, cells)
+            for target in data.scenario.targets
+            if cells[target.name, workload.name].planned
         ]
         for workload in question.workloads
     }
@@ -196,7 +203,8 @@ def _promises(asked: Sequence[Question], found: Mapping[str, Name], cells: Cells
     for question in asked:
         groups: dict[str, list[str]] = {}
         for target, name in found.items():
-            groups.setdefault(cells[target, question.workloads[0].name].durability, []).append(name.label)
+            first = cells[target, question.workloads[0].name]
+            groups.setdefault(first.durability, []).append(name.label)
         parts = [promise + (f" ({listed(labels)})" if len(groups) > 1 else "") for promise, labels in groups.items()]
         yield f"{question.name}: a confirmed message survives {'; '.join(parts)}."
 
