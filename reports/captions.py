@@ -122,7 +122,8 @@ def _curve_sentence(question: Question, labels: Labels, knees: Sequence[Knee]) -
             each.append(f"{label} bends at or below {rate(knee.next_rate)} ({knee.why})")
         else:
             each.append(f"{label} at {rate(knee.rate)}, at {rate(knee.next_rate)} {knee.why}")
-    return f"The knee, messages a second: {'; '.join(each)}. Bars are 95 % intervals; a cross marks an overloaded row."
+    marks = "Bars are 95 % intervals; a cross marks a row that did not carry the rate."
+    return f"The knee, messages a second: {'; '.join(each)}. {marks}"
 
 
 def _span(spreads: Sequence[Spread], text: Callable[[float | None], str]) -> str:

@@ -36,6 +36,10 @@ class Point(Protocol):
         """Trials that did not carry the load."""
 
     @property
+    def saturated(self) -> bool:
+        """Whether less than 0.99 of what was offered arrived in time."""
+
+    @property
     def offered_rate(self) -> float | None:
         """Messages a second."""
 
@@ -63,6 +67,8 @@ def _knee(question: str, target: str, points: Sequence[Point]) -> Knee:
         why = ""
         if point.overloaded:
             why = "overloaded"
+        elif point.saturated:
+            why = "less than 99 % arrived in time"
         elif p99 is None or lowest is None:
             why = "no bound is known"
         elif p99 > BEND * lowest:

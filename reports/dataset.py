@@ -27,8 +27,6 @@ from reports.seconds import SECONDS_COLUMNS, Logged, bins, read_log
 CLIENT_BOUND = 0.85
 """Share of a core that the busiest client process used, from which on a row is client-bound."""
 CLIENT_BOUND_CODE = "client-bound"
-OVERLOAD_CODES = {"overloaded", "saturated"}
-"""Findings that say that a trial's load was not carried."""
 
 _KEY = ["run_id", "index", "repetition", "target", "workload"]
 
@@ -198,8 +196,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "usable": not why_not,
             "why_not": why_not,
             "client_bound": client_bound,
-            "overloaded": trial.outcome == Outcome.OVERLOADED
-            or any(note.code in OVERLOAD_CODES for note in trial.findings),
+            "overloaded": trial.outcome is Outcome.OVERLOADED,
             "tag": main_tag(trial),
             "measured_s": trial.measure_to_s - trial.measure_from_s,
             "warm_up_s": trial.measure_from_s,

@@ -169,7 +169,7 @@ def _lines(source: Source, question: Question) -> dict[str, list[against.Point]]
                 x=float(cell.in_flight or cell.offered_rate or 0.0),
                 rate=cell.achieved_rate,
                 p99_ns=cell.latency_ns["p99"],
-                overloaded=cell.overloaded > 0 and cell.offered_rate is not None,
+                saturated=cell.saturated,
             )
             for cell in cells
         ]

@@ -56,6 +56,6 @@ METHOD = (
     ),
     MethodLine(
         text="CPU is that of whole process trees in the measured part. The knee of a curve is the highest rate before"
-        " p99 passes twice that at the lowest rate, or before the row is overloaded.",
+        " p99 passes twice that at the lowest rate, or before less than 99 % arrives in time.",
     ),
 )

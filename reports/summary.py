@@ -15,6 +15,8 @@ from reports.sustained import Sustained
 from reports.trust import Trust
 
 SUMMARY_SCHEMA_VERSION = 1
+SATURATED = 0.99
+"""Share of the offered messages that must arrive within the measured part."""
 
 
 class Cell(Model):
@@ -56,6 +58,13 @@ class Cell(Model):
     """What a confirmed message survives."""
     remarks: tuple[str, ...]
     """What a reader must know of this row."""
+
+    @property
+    def saturated(self) -> bool:
+        """Whether it was overloaded, or less than 0.99 of what was offered arrived in time."""
+        if self.offered_rate is None or self.achieved_rate.centre is None:
+            return False
+        return self.overloaded > 0 or self.achieved_rate.centre < SATURATED * self.offered_rate
 
 
 class TargetSummary(Model):

@@ -22,13 +22,13 @@ class Point:
         x: messages in flight, or offered a second.
         rate: achieved, messages a second.
         p99_ns: of the latency that the row is about.
-        overloaded: whether it did not carry the load, so that no latency stands.
+        saturated: whether it did not carry the load, so that no latency stands.
     """
 
     x: float
     rate: Spread
     p99_ns: Spread
-    overloaded: bool = False
+    saturated: bool = False
 
 
 Lines = Mapping[str, Sequence[Point]]
@@ -62,7 +62,7 @@ def draw_latency(axes: Axes, lines: Lines, styles: Mapping[str, Style], tag: str
 
 
 def draw_curve(axes: Axes, lines: Lines, styles: Mapping[str, Style], knees: Mapping[str, float]) -> Axes:
-    """Draw p99 response against the offered rate, with a ring at each knee and a cross where a row is overloaded.
+    """Draw p99 response against the offered rate, with a ring at each knee and a cross where a row is saturated.
 
     Args:
         axes: to draw on.
@@ -73,19 +73,19 @@ def draw_curve(axes: Axes, lines: Lines, styles: Mapping[str, Style], knees: Map
     ends = _latency(axes, lines, styles)
     millisecond_axis(axes)
     for target, style in styles.items():
-        by_rate = {point.x: point.p99_ns.centre for point in lines[target] if not point.overloaded}
+        by_rate = {point.x: point.p99_ns.centre for point in lines[target] if not point.saturated}
         at = knees.get(target)
         if at is not None and (height := by_rate.get(at)) is not None:
             (ring,) = axes.plot(
                 [at], [height / NS_PER_MS], "o", markersize=12, markerfacecolor="none", color=style.color
             )
             belongs(ring, style, f"{style.label}: knee at {rate(at)} msg/s")
-        over = [point.x for point in lines[target] if point.overloaded]
+        over = [point.x for point in lines[target] if point.saturated]
         top = 0.965 - 0.04 * style.place
         (crosses,) = axes.plot(
             over, [top] * len(over), "X", color=style.color, markersize=8, transform=axes.get_xaxis_transform()
         )
-        belongs(crosses, style, f"{style.label}: overloaded")
+        belongs(crosses, style, f"{style.label}: saturated")
     places = sorted({point.x for points in lines.values() for point in points})
     axes.set_xlim(0, places[-1] * 1.04 if places else 1)
     axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -102,7 +102,7 @@ End = tuple[float, float, Style]
 def _latency(axes: Axes, lines: Lines, styles: Mapping[str, Style]) -> list[End]:
     ends = []
     for target, style in styles.items():
-        known = [p for p in lines[target] if not p.overloaded and p.p99_ns.centre is not None]
+        known = [p for p in lines[target] if not p.saturated and p.p99_ns.centre is not None]
         points = [(point.x, point.p99_ns) for point in known]
         ends += _line(axes, points, 1 / NS_PER_MS, style, lambda v: f"p99 {milliseconds(v)} ms")
     return ends

@@ -138,9 +138,9 @@ def test_a_sweep_draws_each_bound(axes: Axes, quick_summary: Summary, styles: di
 
 
 def test_a_curve_marks_knees_and_overload(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
-    """A ring where a curve bends, a cross and no latency where a row is overloaded."""
+    """A ring where a curve bends, a cross and no latency where a row is saturated."""
     lines = {
-        target: [against.Point(p.x, p.rate, p.p99_ns, overloaded=target == TARGETS[0] and p.x > 16) for p in points]
+        target: [against.Point(p.x, p.rate, p.p99_ns, saturated=target == TARGETS[0] and p.x > 16) for p in points]
         for target, points in lines_of(quick_summary).items()
     }
     assert against.draw_curve(axes, lines, styles, {TARGETS[1]: 64.0}) is axes

@@ -20,6 +20,7 @@ class Point:
     offered_rate: float | None
     p99_ms: float
     overloaded: int = 0
+    saturated: bool = False
     latency_ns: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
