@@ -97,8 +97,9 @@ class Compared(Model):
     ratio: float
     """First over second, geometric mean over pairs of trials."""
     low: float | None
-    """Interval of the ratio at level 1 - alpha."""
+    """Interval of the ratio at level 1 - alpha: its lower end."""
     high: float | None
+    """Its upper end."""
     alpha: float
     """Level after Holm's correction over all comparisons of the report."""
     verdict: Literal["better", "worse", "same", "undecided"]

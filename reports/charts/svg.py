@@ -23,6 +23,7 @@ _VARIABLES = {color.lower(): f"var(--c{place})" for place, color in enumerate(PA
 }
 _OWNED = re.compile(r'<g id="@(\d+)\|([^"]*)">')
 """What `reports.charts.theme.belongs` wrote: the target's place, and what to say where one points at it."""
+_TAG = re.compile(r"<[^>]+>")
 _AXIS = re.compile(r'<g id="matplotlib\.axis_\d+">')
 _ID = re.compile(r'\bid="([^"]+)"')
 _REFERENCE = re.compile(r'(?:href="|url\()#([^")]+)')
@@ -52,7 +53,7 @@ def to_svg(figure: Figure, prefix: str, description: str) -> str:
         text = re.sub(re.escape(color), variable, text, flags=re.IGNORECASE)
     text = re.sub(r"font-family: [^;\"]+;? ?", "", text)  # the page's own
     text = re.sub(r"font: ([^;\"]*?)([\d.]+)px [^;\"]+", r"font: \1\2px var(--font)", text)
-    text = re.sub(r"(\d\.\d{2})\d+", r"\1", text)
+    text = _TAG.sub(lambda tag: re.sub(r"(\d\.\d{2})\d+", r"\1", tag[0]), text)  # places, never words
     view = re.search(r'viewBox="([^"]+)"', text)
     box = view[1] if view else "0 0 432 288"
     opening = f'<svg class="figure" viewBox="{box}" role="img" aria-label="{html.escape(description, quote=True)}">'

@@ -50,7 +50,7 @@ def test_a_clear_winner_is_named_with_its_version() -> None:
     assert winner == "a"
     assert sentence.startswith("A 1.0 over AMQP 1.0 has the lowest p99 response. Next is B 1.0 over AMQP 1.0 with 1.20")
     assert re.search(
-        r"1\.20 times that \(98\.3 % interval 1\.1\d to 1\.2\d, n = 10 pairs\); the other has 1\.40", sentence
+        r"1\.20 times that \(97\.5 % interval 1\.1\d to 1\.2\d, n = 10 pairs\); the other has 1\.40", sentence
     )
     assert "1.00 ms" in sentence
 
@@ -128,7 +128,7 @@ def test_rows_not_told_apart_are_said_to_be_so() -> None:
 
 def test_without_any_figure_there_is_no_result() -> None:
     """Rows without estimates make one plain sentence."""
-    nothing = Row(**{**vars(row("a", 1e6)), "estimates": {}, "median": None})
+    nothing = Row(**{**vars(row("a", 1e6)), "estimates": {}, "centre": None})
     assert judged([nothing, nothing]) == ("No result. No trial could be used.", None)
 
 
