@@ -89,22 +89,24 @@ def _bar(source: Source, question: Question, target: str) -> Bar:
     workload = question.workloads[0]
     cell = source.summary.cell(target, workload.name)
     left = [row for row in source.summary.left_out if (row.target, row.workload) == (target, workload.name)]
+    ruled_out = [row.p99_ns / NS_PER_MS for row in left if row.p99_ns is not None]
+    if question.closed_loop:
+        ruled_out = [row.achieved_rate for row in left]
     if not cell.n:
-        return Bar([], [], None, None, None, "no usable\ntrial")
+        return Bar([], ruled_out, None, None, None, "no usable\ntrial")
     bound = "\nlower bound" if cell.client_bound else ""
     if question.closed_loop:
         trials = source.usable(question)
         values = trials.loc[trials["target"] == target, "achieved_rate"].tolist()
         text = interval(cell.achieved_rate, rate) + bound
-        return decision.bar(cell.achieved_rate, values, [row.achieved_rate for row in left], text)
+        return decision.bar(cell.achieved_rate, values, ruled_out, text)
     if cell.overloaded:
-        return Bar([], [], None, None, None, f"overloaded in\n{cell.overloaded} of {cell.n} trials")
+        return Bar([], ruled_out, None, None, None, f"overloaded in\n{cell.overloaded} of {cell.n} trials")
     spread = cell.latency_ns["p99"]
     if spread.centre is None:
-        return Bar([], [], None, None, None, spread.why.partition(":")[0].replace(" in ", "\nin "))
+        return Bar([], ruled_out, None, None, None, spread.why.partition(":")[0].replace(" in ", "\nin "))
     rows = latency_of(source.data, target, workload)["p99"]
     values = rows[rows.notna() & (rows < float("inf"))].tolist()
-    ruled_out = [row.p99_ns for row in left if row.p99_ns is not None]
     return decision.bar(spread, values, ruled_out, interval(spread, milliseconds) + bound, 1 / NS_PER_MS)
 
 

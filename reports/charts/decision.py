@@ -33,19 +33,19 @@ class Bar:
 
 
 def bar(spread: Spread, trials: Sequence[float], left_out: Sequence[float], text: str, scale: float = 1.0) -> Bar:
-    """Return a row in the axis' unit.
+    """Return a row with its estimate and trials brought to the axis' unit.
 
     Args:
         spread: estimate and interval.
         trials: one a usable trial.
-        left_out: of trials that count for nothing.
+        left_out: of trials that count for nothing, in the axis' unit.
         text: to write beside it.
         scale: factor from the spread's unit to the axis'.
     """
     centre, low, high = (
         None if v is None else v * scale for v in (spread.centre, spread.interval_low, spread.interval_high)
     )
-    return Bar([v * scale for v in trials], [v * scale for v in left_out], centre, low, high, text)
+    return Bar([v * scale for v in trials], left_out, centre, low, high, text)
 
 
 def draw(axes: Axes, bars: Mapping[str, Bar], styles: Mapping[str, Style], label: str) -> Axes:
@@ -104,5 +104,5 @@ def _limits(axes: Axes, bars: Mapping[str, Bar], shown: Sequence[float], *, wide
         log_axis(axes.xaxis, low / 1.15, high * 1.15)
         return
     axes.set_xlim(0, high * 1.06)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_tick(value)))

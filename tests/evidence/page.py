@@ -60,14 +60,17 @@ def _size(page: Path) -> Iterator[str]:
 def _valid(page: Path) -> Iterator[str]:
     """Yield what the Nu HTML checker objects to."""
     place = cache_root() / "tools" / f"nu-{NU}"
-    if not place.is_dir():
-        place.mkdir(parents=True)
+    if not (place / "made").is_dir():
+        place.mkdir(parents=True, exist_ok=True)
         (place / "pom.xml").write_text(_PROJECT, encoding="utf-8")
         _run("mvn", "-q", "-B", f"--file={place / 'pom.xml'}", "dependency:copy-dependencies",
              "-DincludeScope=runtime", f"-DoutputDirectory={place / 'made'}")  # fmt: skip
     command = ["java", "-cp", f"{place / 'made'}/*", "nu.validator.client.SimpleCommandLineValidator"]
     done = subprocess.run([*command, "--format", "json", str(page)], capture_output=True, check=False)
-    for message in json.loads(done.stderr or done.stdout or b'{"messages": []}')["messages"]:
+    if not done.stderr.startswith(b"{"):
+        yield f"validator did not run: {done.stderr.decode(errors='replace')[:200]}"
+        return
+    for message in json.loads(done.stderr)["messages"]:
         yield f"validator: {message.get('lastLine')}: {message['message']}"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import reports
 from reports.dataset import load
 from reports.errors import ReportError
 from reports.summarise import summarise
@@ -59,6 +60,15 @@ def test_rows_of_two_runs_stand_side_by_side_and_are_not_ranked(two: tuple[Path,
     assert ("rabbitmq-091@4.2.0", "rabbitmq-10@4.2.0") in pairs
     assert ("rabbitmq-091@4.2.0", "rabbitmq-091@4.0.5") not in pairs
     assert any("different times" in line for line in summary.not_shown)
+
+
+def test_a_page_of_two_runs_names_each_row(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """The page has a row a version, both environments, and both commands."""
+    reports.render(two, reports.Outputs(html=tmp_path / "page.html"), by="version")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<pre tabindex") == 2
+    assert "RabbitMQ 4.2.0 over AMQP 1.0" in page
+    assert "Not ranked: rows of different runs" in page
 
 
 def test_unlike_runs_are_refused_with_what_differs(two: tuple[Path, Path]) -> None:

@@ -155,7 +155,7 @@ def test_the_deciding_figure_shows_trials_interval_and_what_was_left_out(axes: A
     """Dots for trials, crosses for those that count for nothing, and words where there is no figure."""
     found = spread([1e6, 1.1e6, 1.2e6])
     bars = {target: decision.Bar([], [], None, None, None, "overloaded") for target in styles}
-    bars[TARGETS[0]] = decision.bar(found, [1e6, 1.1e6, 1.2e6], [5e6], "1.10 (0.9–1.3)", 1e-6)
+    bars[TARGETS[0]] = decision.bar(found, [1e6, 1.1e6, 1.2e6], [5.0], "1.10 (0.9–1.3)", 1e-6)
     assert decision.draw(axes, bars, styles, "p99 response, ms") is axes
     assert all_named(axes, styles)
     assert words(axes).count("overloaded") == len(styles) - 1

@@ -1,14 +1,17 @@
 """Latency against load: which workloads make a curve, and where it bends."""
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+import reports
 from bench.scenario import Workload
 from reports.curves import knees
 from reports.questions import questions
 from reports.spread import spread
-from tests.reports.synthetic import scenario
+from tests.reports.synthetic import TARGETS, build, scenario
 
 RATES = (500.0, 1_000.0, 2_000.0, 4_000.0)
 
@@ -44,6 +47,37 @@ def curve(p99: dict[float, float], over: tuple[float, ...] = ()) -> tuple[float 
     cells = {("a", f"curve-{rate:.0f}"): Point(rate, p99[rate], rate in over) for rate in RATES}
     (knee,) = knees(question, ["a"], cells)  # type: ignore[arg-type]
     return knee.rate, knee.next_rate, knee.why
+
+
+def rates_folder(folder: Path) -> Path:
+    """Turn the sweep of a synthetic run into a curve: the same trials, due by a schedule."""
+    build(folder, repetitions=2, seconds=1)
+    run = json.loads((folder / "run.json").read_text())
+    for workload in run["scenario"]["workloads"]:
+        if workload["load"]["kind"] == "in_flight":
+            rate = 100.0 * workload["load"]["in_flight"][0]
+            workload |= {"load": {"kind": "rate", "rate": rate}, "size": 200}
+    (folder / "run.json").write_text(json.dumps(run))
+    for trial in (folder / "trials").glob("*in-flight*"):
+        record, log = trial / "trial.json", trial / "latency.hlog"
+        record.write_text(record.read_text().replace('"service":', '"response":'))
+        log.write_text(log.read_text().replace("Tag=service", "Tag=response"))
+    return folder
+
+
+def test_a_report_draws_curves_and_sustained_rates(tmp_path: Path) -> None:
+    """A folder with several rates and a search has a curve with knees, and a card with intervals."""
+    folder = rates_folder(tmp_path / "run")
+    answers = [{"target": TARGETS[0], "workload": "steady", "low": 9_000.0, "high": 9_450.0, "why": "p99 was 80 ms"}]
+    (folder / "search.json").write_text(json.dumps({"answers": answers}))
+    summary = reports.render([folder], reports.Outputs(html=tmp_path / "page.html"))
+    assert [answer.question for answer in summary.answers] == ["steady", "durable", "in-flight"]
+    assert {knee.question for knee in summary.knees} == {"in-flight"}
+    assert {caption.kind for caption in summary.captions} >= {"sustained", "decision"}
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Where latency bends as the load rises" in page
+    assert "9,000 to 9,450" in page
+    assert "p99 was 80 ms" in page
 
 
 def test_three_rates_make_a_curve_and_two_do_not() -> None:
