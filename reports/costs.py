@@ -1,11 +1,10 @@
 """What a million messages cost, broker and client apart. Pure.
 
-Costs compare at equal rates only, so a row stands beside the rows of its own workload. What a
-trial's record tells of disk and wire is used where it does; CPU and memory are always there.
+Costs compare at equal rates only, so a row stands beside the rows of its own workload. Older
+results tell nothing of disk, wire and idle brokers; CPU and memory are always there.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -34,6 +33,31 @@ class CostRow(Model):
     """Bytes on the wire a message, both ways, as drivers count them."""
 
 
+class IdleRow(Model):
+    """What a broker used while nobody used it, after its first start in a run."""
+
+    broker: str
+    product: str
+    """With its version."""
+    run_id: str
+    seconds: float
+    """Length of the window in which nothing was asked of it."""
+    cpu_cores: float | None
+    """Mean cores in use in that window."""
+    rss: int | None
+    """Bytes resident at its end, over all processes."""
+    connections: int
+    """Idle connections that were then opened."""
+    bytes_per_connection: float | None
+    """What the resident set grew by, for each."""
+    queues: int
+    """Empty queues that were then declared."""
+    durable_queues: bool
+    """Whether they were durable ones."""
+    bytes_per_queue: float | None
+    """What the resident set grew by, for each."""
+
+
 def costs(data: Dataset) -> Iterator[CostRow]:
     """Yield the costs of each row that has usable trials, in the scenario's order."""
     for workload in data.scenario.workloads:
@@ -57,19 +81,21 @@ def _row(data: Dataset, target: str, workload: str, rows: pd.DataFrame) -> CostR
         broker_cpu_s=spread(rows["broker_cpu_us_per_message"]),
         client_cpu_s=spread(rows["client_cpu_us_per_message"]),
         broker_rss=spread(rows["broker_rss_peak"]),
-        disk_written=spread(_told(record, "broker", "disk_written_per_message") for record in records),
+        disk_written=spread(record.cost.broker.disk_written_per_message if record.cost else None for record in records),
         wire=spread(_wire(record) for record in records),
     )
 
 
-def _told(record: TrialRecord, *path: str) -> float | None:
-    """Return a figure of the record's cost; None where the record has none, as older ones do."""
-    found: Any = getattr(record, "cost", None)
-    for name in path:
-        found = getattr(found, name, None)
-    return None if found is None else float(found)
-
-
 def _wire(record: TrialRecord) -> float | None:
-    there, back = _told(record, "wire_to_broker_per_message"), _told(record, "wire_from_broker_per_message")
+    if record.cost is None:
+        return None
+    there, back = record.cost.wire_to_broker_per_message, record.cost.wire_from_broker_per_message
     return None if there is None or back is None else there + back
+
+
+def idles(data: Dataset) -> Iterator[IdleRow]:
+    """Yield what each broker used while nobody used it, one row a run in which that was measured."""
+    told = {(record.broker.name, run): record.broker for (run, _), record in data.records.items() if record.broker.idle}
+    order = [broker.name for broker in data.scenario.brokers]
+    for (name, run), broker in sorted(told.items(), key=lambda each: (order.index(each[0][0]), each[0][1])):
+        yield IdleRow(broker=name, product=f"{broker.product} {broker.version}", run_id=run, **dict(broker.idle or ()))

@@ -11,7 +11,7 @@ from bench.stats.compare import Comparison
 from reports.beside import caveats, environment, not_shown
 from reports.captions import captions, sustained_caption
 from reports.cells import cell, latency_of, rows_of
-from reports.costs import costs
+from reports.costs import costs, idles
 from reports.curves import knees
 from reports.dataset import Dataset
 from reports.durability import durability
@@ -71,6 +71,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         not_shown=not_shown(data, cells),
         left_out=tuple(left_out(data)),
         costs=tuple(costs(data)),
+        idles=tuple(idles(data)),
         knees=tuple(bends),
         sustained=tuple(sustained),
         captions=(

@@ -7,7 +7,7 @@ reason stands beside it.
 
 from typing import Literal
 
-from reports.costs import CostRow
+from reports.costs import CostRow, IdleRow
 from reports.curves import Knee
 from reports.method import MethodLine
 from reports.model import Model, Spread
@@ -279,6 +279,7 @@ class Summary(Model):
     """What these numbers cannot tell."""
     left_out: tuple[LeftOut, ...]
     costs: tuple[CostRow, ...]
+    idles: tuple[IdleRow, ...]
     knees: tuple[Knee, ...]
     sustained: tuple[Sustained, ...]
     """Highest sustainable rates, where a search was made."""

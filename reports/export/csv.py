@@ -15,6 +15,7 @@ _TABLES = (
     "cells",
     "comparisons",
     "costs",
+    "idles",
     "knees",
     "sustained",
     "ledger",

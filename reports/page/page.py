@@ -91,6 +91,8 @@ def _environment() -> Environment:
         "plain_rate": printed.rate,
         "plain_ms": printed.milliseconds,
         "ratio": printed.number,
+        "plain_mib": printed.mebibytes,
+        "kib": lambda size: printed.number(None if size is None else size / 1024),
         "unbroken": _unbroken,
         "after_colon": lambda words: words.rpartition(": ")[2],
     }

@@ -75,7 +75,7 @@ def tokens(text: str) -> list[str]:
 def renderings(value: float) -> set[str]:
     """Return every text by which a report prints a number."""
     ways = (printed.number, printed.count, printed.rate, printed.milliseconds, printed.mebibytes)
-    return {way(value) for way in ways} | {str(value)}
+    return {way(value) for way in ways} | {str(value), printed.number(value / 1024)}
 
 
 def known(summary: Any) -> set[str]:
