@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.results import BrokerRecord, RunRecord
-from bench.scenario import MemoryBroker, RateLoad, Scenario, Target, Workload
+from bench.scenario import MemoryBroker, RateLoad, Target, Workload
 from reports.beside import caveats, environment, not_shown
-from reports.dataset import Dataset
+from reports.dataset import Dataset, overloads
 from reports.durability import durability
 from reports.format import PROTOCOLS, Name, count, listed
 from reports.quantiles import PERCENTILES
@@ -162,7 +162,11 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         offered_rate=workload.load.rate if isinstance(workload.load, RateLoad) else None,
         achieved_rate=spread(trials["achieved_rate"], missing),
         latency_ns={
-            name: spread(latency[name], not_enough(name, a_trial, seconds) if len(latency) else missing)
+            name: spread(
+                latency[name],
+                not_enough(name, a_trial, seconds) if len(latency) else missing,
+                unbounded=overloads(trials),
+            )
             for name in (*PERCENTILES, "max", "mean")
         },
         broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
@@ -187,7 +191,7 @@ def _cell_remarks(
     if bool(trials["client_bound"].any()):
         yield "client-bound: a lower bound"
     for outcome, group in trials[trials["outcome"] != "completed"].groupby("outcome"):
-        yield f"{outcome} in {len(group)} of {total} trials"
+        yield f"{overloads(group) or str(outcome)} in {len(group)} of {total} trials"
     for why, group in everything[~everything["usable"]].groupby("why_not"):
         yield f"{len(group)} of {total} trial{'s' if total > 1 else ''} left out: {why}"
     lost = int(everything["ledger_lost"].sum())
@@ -227,6 +231,7 @@ def _row(data: Dataset, name: Name, target: Target, workload: Workload, cells: d
         median=median,
         client_bound=cell.client_bound,
         durability=durability(data.runs[0].scenario, target.broker, workload),
+        overload=overloads(trials),
     )
 
 
@@ -268,7 +273,7 @@ def _run(run: RunRecord) -> RunSummary:
 
 
 def _target(data: Dataset, target: Target, name: Name) -> TargetSummary:
-    broker = _brokers(data).get(target.broker)
+    broker, settings = _brokers(data).get(target.broker), data.runs[0].scenario.broker(target.broker)
     return TargetSummary(
         name=target.name,
         label=name.label,
@@ -276,16 +281,11 @@ def _target(data: Dataset, target: Target, name: Name) -> TargetSummary:
         broker=target.broker,
         protocol=PROTOCOLS[target.protocol],
         driver=target.driver,
-        place=_place(data.runs[0].scenario, target),
+        place="in memory" if isinstance(settings, MemoryBroker) else settings.place,
         runtime=broker.runtime if broker else "",
         limits=broker.limits if broker else {},
         labels=broker.labels if broker else (),
     )
-
-
-def _place(scenario: Scenario, target: Target) -> str:
-    broker = scenario.broker(target.broker)
-    return "in memory" if isinstance(broker, MemoryBroker) else broker.place
 
 
 def _ledger(data: Dataset) -> Iterator[LedgerRow]:

@@ -29,7 +29,7 @@ class Spread(Model):
     n: int
     """Trials that have the number."""
     never: int = 0
-    """Trials in which the message of this rank never came, so that no bound is known."""
+    """Trials in which the message of this rank never came, or that were overloaded, so that no bound is known."""
     why: str = ""
     """Why `median` is None."""
 
@@ -64,7 +64,8 @@ class Cell(Model):
     broker_rss: Spread
     """Peak resident memory of the broker's process tree, bytes."""
     client_bound: bool
-    """A worker used 85 % of a core or more in some trial: the row is a lower bound and wins nothing."""
+    """Our client was the limit in some trial of an older result, which did not count as invalid yet: the row is a
+    lower bound and wins nothing."""
     durability: str
     """What a confirmed message survives."""
     remarks: tuple[str, ...]

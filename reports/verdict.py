@@ -29,8 +29,10 @@ class Row:
 
     Attributes:
         estimates: the metric in each usable trial: p99 in ns, or messages a second; infinite
-            where more than 1 % of the messages never came; trials without enough data are absent.
+            where more than 1 % of the messages never came or the broker was overloaded; trials
+            without enough data are absent.
         median: over trials; None where there is no estimate.
+        overload: words in place of a latency where a trial's broker was overloaded.
     """
 
     name: Name
@@ -39,6 +41,7 @@ class Row:
     median: float | None
     client_bound: bool
     durability: Durability
+    overload: str = ""
 
     @property
     def finite(self) -> bool:
@@ -133,7 +136,7 @@ def _not_compared(case: Case) -> str:
             if row.client_bound:
                 reasons[row.name.full] = "client-bound: a lower bound"
             elif not row.finite:
-                reasons[row.name.full] = "in some trial over 1 % of the messages never came"
+                reasons[row.name.full] = row.overload or "in some trial over 1 % of the messages never came"
             elif len(row.estimates) < MIN_TRIALS:
                 reasons[row.name.full] = f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed"
     if not reasons:
@@ -235,8 +238,8 @@ def _figures(case: Case) -> str:
 def _figure(case: Case, rows: Sequence[Row]) -> str:
     medians = [row.median for row in rows if row.median is not None]
     if not case.by_throughput:
-        value = medians[0]
-        return f"{milliseconds(value)} ms" if value < float("inf") else "without bound (over 1 % never came)"
+        why = next((row.overload for row in rows if row.overload), "") or "over 1 % never came"
+        return f"{milliseconds(medians[0])} ms" if medians[0] < float("inf") else f"without bound ({why})"
     if len(medians) == 1:
         return f"{rate(medians[0])} msg/s"
     return f"from {rate(medians[0])} to {rate(medians[-1])} msg/s"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reports.format import Printer, count, milliseconds, number, rate
+from reports.format import Printer, brief, count, milliseconds, number, rate
 from reports.summary import Answer, Cell, Spread, Summary
 
 _COLUMNS = (
@@ -79,7 +79,7 @@ def _values(cell: Cell) -> Iterator[str]:
 
 def _value(spread: Spread, text: Printer) -> str:
     if spread.median is None:
-        return spread.why.partition(":")[0] or "–"
+        return brief(spread.why) or "–"
     if spread.n < 2 or (not spread.never and text(spread.low) == text(spread.high)):  # noqa: PLR2004  (no range)
         return text(spread.median)
     return f"{text(spread.median)} ({text(spread.low)}–{text(spread.high) if spread.high is not None else 'never'})"

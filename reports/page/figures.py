@@ -77,7 +77,9 @@ def _percentiles(question: Question, data: Dataset, styles: dict[str, Style]) ->
 
 
 def _over_time(question: Question, data: Dataset, styles: dict[str, Style]) -> Figure:
-    rows = _usable(data, question)[["run_id", "index"]].merge(data.seconds, on=["run_id", "index"])
+    trials = _usable(data, question)
+    bounded = trials.loc[trials["overload"] == "", ["run_id", "index"]]
+    rows = bounded.merge(data.seconds, on=["run_id", "index"])
     figure, (upper, lower) = theme.figure(4.3, rows=2)
     figure.subplots_adjust(0.13, 0.125, 0.745, 0.94, hspace=0.12)
     over_time.draw(upper, rows, styles, "p99")

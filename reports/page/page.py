@@ -84,7 +84,7 @@ def _unbroken(words: str) -> Markup:
 def _value(spread: Spread, text: printed.Printer) -> Markup:
     """Return a table cell's content: the median, and the range over trials below it."""
     if spread.median is None:
-        return Markup('<span class="none">–</span><small>{}</small>').format(spread.why.partition(":")[0])
+        return Markup('<span class="none">–</span><small>{}</small>').format(printed.brief(spread.why))
     shown = Markup('<data value="{}">{}</data>').format(repr(spread.median), text(spread.median))
     if spread.n < 2 or (not spread.never and text(spread.low) == text(spread.high)):  # noqa: PLR2004  (no range)
         return shown
