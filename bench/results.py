@@ -73,7 +73,7 @@ class Note(Model):
     """A word on the measurement (health) or on the broker (finding), with advice."""
 
     code: str
-    """Member of a closed set, see `bench.run.health`."""
+    """Member of a closed set, see `bench.run.health` and `bench.run.findings`."""
     hard: bool
     """Health only: makes the trial invalid."""
     text: str
@@ -218,6 +218,9 @@ class TrialRecord(Model):
     """Messages of the measured part that were received, whenever."""
     achieved_rate: float
     """Messages received within the measured part, a second."""
+    backlog_growth: float | None = None
+    """Messages a second by which the backlog grew through the measured part (negative: shrank), the median slope of
+    Theil and Sen; None for a closed loop, for a measured part under a second, and in older results."""
     latency: dict[str, TagRecord]
     """By tag; response and slip are absent for a closed loop."""
     ledger: Ledger

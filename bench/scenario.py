@@ -262,6 +262,9 @@ class Scenario(Frozen):
     """Title of the report."""
     question: str
     """What the run is to answer, as one sentence."""
+    subject: Literal["broker", "client"] = "broker"
+    """What is measured: a client that runs at its own limit makes a trial of brokers invalid, and is a result where
+    clients are the subject."""
     brokers: Annotated[
         tuple[Annotated[RabbitMQSettings | QpidBrokerJSettings | MemoryBroker, Field(discriminator="kind")], ...],
         Field(min_length=1),

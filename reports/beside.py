@@ -16,6 +16,10 @@ def caveats(data: Dataset) -> tuple[str, ...]:
 
 
 def _caveats(data: Dataset) -> Iterator[str]:
+    left_out = data.trials[~data.trials["usable"]]
+    if len(left_out):
+        reasons = "; ".join(f"{len(group)} as {why}" for why, group in left_out.groupby("why_not"))
+        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
     if data.runs[0].mode == "quick":
         yield (
             f"Quick run: it shows the shape and names no winner. A verdict needs {MIN_TRIALS} trials a row:"
@@ -27,9 +31,6 @@ def _caveats(data: Dataset) -> Iterator[str]:
             f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients:"
             " nothing is ranked by throughput."
         )
-    left_out = data.trials[~data.trials["usable"]]
-    if len(left_out):
-        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials; health and findings say why."
     if len(data.absent):
         yield f"Without a result: {len(data.absent)} of {sum(len(run.plan) for run in data.runs)} planned trials."
     lost = int(data.trials["ledger_lost"].sum())

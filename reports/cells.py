@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.scenario import InFlightLoad, Target, Workload
-from reports.dataset import Dataset
+from reports.dataset import Dataset, overloads
 from reports.durability import durability
 from reports.format import count, listed
 from reports.quantiles import PERCENTILES
@@ -47,21 +47,25 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         line.target == target.name and line.workload == workload.name for run in data.runs for line in run.plan
     )
     closed = isinstance(workload.load, InFlightLoad)
-    overloaded = int(trials["overloaded"].sum())
     pooled = data.distribution(target.name, workload.name, tag_of(workload))
     return Cell(
         target=target.name,
         workload=workload.name,
         planned=planned,
         n=len(trials),
-        overloaded=overloaded,
+        overloaded=int((trials["overload"] != "").sum()),
+        overload=overloads(trials),
         latency_tag="service" if closed else "response",
         messages=messages,
         in_flight=in_flight(workload) if closed else None,
         offered_rate=None if closed else offered(workload),
         achieved_rate=spread(trials["achieved_rate"], missing),
         latency_ns={
-            name: spread(latency[name], not_enough(name, a_trial, seconds) if len(latency) else missing)
+            name: spread(
+                latency[name],
+                not_enough(name, a_trial, seconds) if len(latency) else missing,
+                unbounded=overloads(trials),
+            )
             for name in (*PERCENTILES, "max", "mean")
         },
         pooled_ns={name: _finite(pooled.reliable(percent)) for name, percent in PERCENTILES.items()},
@@ -90,12 +94,8 @@ def _remarks(
         yield f"{planned - total} of {planned} planned trials without a result"
     if bool(trials["client_bound"].any()):
         yield "client-bound: a lower bound"
-    overloaded = int(trials["overloaded"].sum())
-    if overloaded:
-        yield f"overloaded in {overloaded} of {total} trials: it did not carry this load, so no latency stands"
-    ended = trials[~trials["overloaded"] & (trials["outcome"] != "completed")]
-    for outcome, group in ended.groupby("outcome"):
-        yield f"{outcome} in {len(group)} of {total} trials"
+    for outcome, group in trials[trials["outcome"] != "completed"].groupby("outcome"):
+        yield f"{overloads(group) or str(outcome)} in {len(group)} of {total} trials"
     for why, group in everything[~everything["usable"]].groupby("why_not"):
         yield f"{len(group)} of {total} trial{'s' if total > 1 else ''} left out: {why}"
     lost = int(everything["ledger_lost"].sum())

@@ -47,8 +47,8 @@ METHOD = (
     ),
     MethodLine(
         text="A row is overloaded where it did not carry the load in some trial: its latency then grows with the"
-        " length of the trial, so none is printed. A row whose client used 85 % of a core or more is a lower bound."
-        " Neither wins anything.",
+        " length of the trial, so none is printed, and it wins nothing. A trial in which our own client was the limit"
+        " is invalid; in older results its row is shown as a lower bound.",
     ),
     MethodLine(
         text="Health speaks of the measurement, and a hard fault makes a trial invalid; findings speak of the broker"

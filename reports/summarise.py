@@ -179,7 +179,7 @@ def _row(data: Dataset, question: Question, name: Name, target: Target, workload
         centre=math.inf if measured.never and measured.centre is None else measured.centre,
         client_bound=row.client_bound,
         durability=durability(data.scenario, target.broker, workload),
-        overloaded=0 if question.closed_loop else row.overloaded,
+        overload="" if question.closed_loop else row.overload,
     )
 
 

@@ -30,6 +30,8 @@ class Cell(Model):
     """Trials that could be used."""
     overloaded: int
     """Of these, trials in which the row did not carry the load: from one on, no latency is printed for it."""
+    overload: str
+    """What is said in place of its latencies then; empty otherwise."""
     latency_tag: Literal["response", "service"]
     """`response` (received - intended), or `service` (received - sent) in a closed loop."""
     messages: int
@@ -53,7 +55,8 @@ class Cell(Model):
     broker_rss: Spread
     """Peak resident memory of the broker's process tree, bytes."""
     client_bound: bool
-    """A worker used 85 % of a core or more in some trial: the row is a lower bound and wins nothing."""
+    """Our client was the limit in some trial of an older result, which did not count as invalid yet: the row is a
+    lower bound and wins nothing."""
     durability: str
     """What a confirmed message survives."""
     remarks: tuple[str, ...]

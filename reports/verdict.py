@@ -31,9 +31,10 @@ class Row:
 
     Attributes:
         estimates: the metric in each usable trial: p99 in ns, or messages a second; infinite
-            where more than 1 % of the messages never came; trials without enough data are absent.
+            where more than 1 % of the messages never came or the broker was overloaded; trials
+            without enough data are absent.
         centre: over trials; None where there is no estimate.
-        overloaded: usable trials in which the row did not carry the load.
+        overload: words in place of a latency where a trial's broker was overloaded.
     """
 
     name: Name
@@ -42,7 +43,7 @@ class Row:
     centre: float | None
     client_bound: bool
     durability: Durability
-    overloaded: int = 0
+    overload: str = ""
 
     @property
     def finite(self) -> bool:
@@ -150,7 +151,7 @@ def _candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
     return [
         row
         for row in rows
-        if not row.client_bound and not row.overloaded and row.finite and len(row.estimates) >= MIN_TRIALS
+        if not row.client_bound and not row.overload and row.finite and len(row.estimates) >= MIN_TRIALS
     ]
 
 
@@ -174,8 +175,8 @@ def _not_compared(case: Case) -> str:
     reasons: dict[str, str] = {}
     for rows in case.rows.values():
         for row in rows:
-            if row.overloaded:
-                reasons[row.name.full] = f"overloaded in {row.overloaded} trials: it did not carry this load"
+            if row.overload:
+                reasons[row.name.full] = row.overload
             elif row.client_bound:
                 reasons[row.name.full] = "client-bound: a lower bound"
             elif not row.finite:
@@ -313,7 +314,7 @@ def _figures(case: Case) -> str:
         names |= {row.name.target: row.name for row in rows}
     for target, name in names.items():
         rows = [row for group in case.rows.values() for row in group if row.name.target == target]
-        known = [row for row in rows if row.centre is not None or row.overloaded]
+        known = [row for row in rows if row.centre is not None or row.overload]
         if known:
             bound = " (client-bound: a lower bound)" if any(row.client_bound for row in known) else ""
             who = "" if name.who in groups else f" for {name.who}"
@@ -332,8 +333,6 @@ def _figure(case: Case, rows: Sequence[Row]) -> str:
 def _printed(case: Case, row: Row) -> str:
     if case.by_throughput:
         return rate(row.centre)
-    if row.overloaded:
-        return "overloaded"
-    if row.centre is None or row.centre == float("inf"):
-        return "without bound (over 1 % never came)"
+    if row.overload or row.centre is None or row.centre == float("inf"):
+        return f"without bound ({row.overload or 'over 1 % never came'})"
     return milliseconds(row.centre)

@@ -60,6 +60,7 @@ PURE = (
     "bench.run.cost",
     "bench.run.merge",
     "bench.run.health",
+    "bench.run.findings",
     "bench.run.timeline",
     "bench.crosscheck.peer",
     "bench.crosscheck.artemis",
@@ -73,6 +74,7 @@ PURE = (
     "bench.crosscheck.verdict",
     "brokers.settings",
     "brokers.endpoint",
+    "brokers.signs",
 )
 IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading")
 

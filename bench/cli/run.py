@@ -12,6 +12,7 @@ import typer
 from bench import archive
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out, tell
 from bench.cli.images import check_recipes, ensure_images
+from bench.cli.invalid import invalid_words
 from bench.cli.progress import Progress
 from bench.cli.report import write_reports
 from bench.drivers.registry import registry
@@ -154,11 +155,12 @@ def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
     finished = archive.read(folder)
     drawn = not finished.trials or write_reports(folder)
     minutes, seconds = divmod(round(time.monotonic() - started), _SECONDS_A_MINUTE)
+    tell(*invalid_words(finished), kind="invalid")
     err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {minutes} min {seconds} s")
     code = _exit_code(end, finished)
     if code:
         tell(*end.failed)
-        err.print(f"to finish it: bench run --resume {folder}")
+        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: bench run --resume {folder}")
     if finished.trials and drawn:
         out.print(str(folder / "report.html"))
     raise typer.Exit(code if drawn else EXIT_FAILED)
