@@ -14,12 +14,16 @@ import pandas as pd
 from hdrh.histogram import HdrHistogram
 
 from bench.archive import ArchiveError, Run, Trial, read, read_timeline
-from bench.record import hlog
 from bench.record.histogram import decode, new_histogram
 from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
+from bench.scenario import Scenario
+from bench.units import NS_PER_S
+from reports.alongside import Dimension, check_alike, side_by_side
 from reports.errors import ReportError
+from reports.events import EVENT_COLUMNS, events
 from reports.format import overload_words, plain
-from reports.quantiles import PERCENTILES, Distribution, messages_needed
+from reports.quantiles import PERCENTILES, Distribution
+from reports.seconds import SECONDS_COLUMNS, Logged, bins, read_log
 
 CLIENT_BOUND_CODE = "client-bound"
 
@@ -34,6 +38,7 @@ class Dataset:
 
     Attributes:
         runs: the runs' records, by run id.
+        scenario: of all runs; where they stand side by side, with a target for each value of the dimension.
         trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, overload
             (words that stand in place of its latencies; empty where they count), counters,
             ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
@@ -43,16 +48,19 @@ class Dataset:
         seconds: one row a trial, tag and bin of seconds, from latency.hlog: from_s and to_s after
             the start of the measured part (negative: warm-up), count, p50, p99, max in ns.
         timeline: one row a trial and tick: TIMELINE_COLUMNS.
+        events: one row a trial and event, see `reports.events`: event, from_s, to_s, text.
         settings: one row a run, broker and key: asked, reported (None = not known).
         notes: one row a trial and word: kind (health, finding), code, hard, text.
         absent: planned trials without a result: run_id, index, repetition, target, workload, why.
     """
 
     runs: tuple[RunRecord, ...]
+    scenario: Scenario = field(repr=False)
     trials: pd.DataFrame
     latency: pd.DataFrame
     seconds: pd.DataFrame
     timeline: pd.DataFrame
+    events: pd.DataFrame
     settings: pd.DataFrame
     notes: pd.DataFrame
     absent: pd.DataFrame
@@ -94,26 +102,32 @@ class Dataset:
             yield self.records[run_id, index]
 
 
-def load(*folders: Path | str) -> Dataset:
+def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
     """Read results folders of one scenario; their order makes no difference.
+
+    Args:
+        folders: results folders.
+        by: what runs may differ in, and what then tells their rows apart; None pools their trials.
 
     Raises:
         ReportError: a folder cannot be read, holds no finished trial, stands twice, or the runs
-            are not of one scenario and mode.
+            differ in more than `by`.
     """
     if not folders:
         message = "no results folder given: name one, such as results/latest."
         raise ReportError(message)
     runs = sorted((_open(Path(folder)) for folder in folders), key=lambda run: run.record.run_id)
-    _check_alike(runs)
-    trials, latency, seconds, timeline, notes, absent = ([], [], [], [], [], [])  # type: ignore[var-annotated]
+    check_alike(runs, by)
+    runs, scenario = side_by_side(runs, by)
+    trials, latency, seconds, timeline, happened, notes, absent = ([], [], [], [], [], [], [])  # type: ignore[var-annotated]
     records: dict[tuple[str, int], TrialRecord] = {}
     for run in runs:
         broken = {int(text.partition("-")[0]): f"unreadable: {text}" for text in run.unreadable}
         for stored in run.trials:
             index = stored.record.index
             try:
-                over_time, ticks = _read_latency(run, stored), _read_timeline(run, stored)
+                logged = read_log(stored)
+                over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(run, stored)
             except (OSError, ValueError, KeyError) as error:
                 broken[index] = f"unreadable: {error}"
                 continue
@@ -123,6 +137,7 @@ def load(*folders: Path | str) -> Dataset:
             notes.extend(_note_rows(run.record, stored.record))
             seconds.extend(over_time)
             timeline.append(ticks)
+            happened.extend(_event_rows(run.record, stored.record, logged, ticks))
         absent.extend(_absent_rows(run.record, {key[1] for key in records if key[0] == run.record.run_id}, broken))
     if not trials:
         why = f" ({absent[0]['why']})" if absent else ""
@@ -133,10 +148,12 @@ def load(*folders: Path | str) -> Dataset:
         raise ReportError(message)
     return Dataset(
         runs=tuple(run.record for run in runs),
+        scenario=scenario,
         trials=pd.DataFrame(trials),
         latency=pd.DataFrame(latency, columns=[*_KEY, *_LATENCY_COLUMNS]),
-        seconds=pd.DataFrame(seconds, columns=[*_KEY, *_SECONDS_COLUMNS]),
+        seconds=pd.DataFrame(seconds, columns=[*_KEY, *SECONDS_COLUMNS]),
         timeline=pd.concat(timeline, ignore_index=True),
+        events=pd.DataFrame(happened, columns=[*_KEY, *EVENT_COLUMNS]),
         settings=pd.DataFrame(
             _setting_rows(records), columns=["run_id", "broker", "key", "asked", "reported"]
         ).drop_duplicates(ignore_index=True),
@@ -147,7 +164,6 @@ def load(*folders: Path | str) -> Dataset:
 
 
 _LATENCY_COLUMNS = ["tag", "count", "negative", "out_of_range", "never", *PERCENTILES, "max", "mean"]
-_SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
 
 
 def _open(folder: Path) -> Run:
@@ -171,21 +187,6 @@ def overloads(trials: pd.DataFrame) -> str:
     """Return what stands in place of the latencies of these rows of `trials`; empty where none was overloaded."""
     found = trials[trials["overload"] != ""]
     return overload_words(found["backlog_growth"]) if len(found) else ""
-
-
-def _check_alike(runs: list[Run]) -> None:
-    first = runs[0]
-    for other in runs[1:]:
-        if other.record.run_id == first.record.run_id:
-            message = f"{other.folder}: run {other.record.run_id} is given twice: name each folder once."
-            raise ReportError(message)
-        for name in ("scenario", "mode"):
-            if getattr(other.record, name) != getattr(first.record, name):
-                message = (
-                    f"{first.folder} and {other.folder} differ in their {name}, so their trials cannot be pooled:"
-                    " make a report of each."
-                )
-                raise ReportError(message)
 
 
 def _key(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
@@ -259,47 +260,8 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         )
 
 
-def _read_latency(run: Run, stored: Trial) -> list[dict[str, Any]]:
-    trial = stored.record
-    if not trial.latency:
-        return []
-    tag = main_tag(trial)
-    logged = hlog.read(stored.folder / "latency.hlog")
-    for name, expected in trial.latency.items():
-        measured = sum(
-            histogram.get_total_count()
-            for second, histogram in logged.get(name, {}).items()
-            if trial.measure_from_s <= second < trial.measure_to_s
-        )
-        if measured != expected.count:
-            message = f"latency.hlog holds {measured} values of {name} and trial.json {expected.count}"
-            raise ValueError(message)
-    by_second = logged.get(tag, {})
-    seconds = max(trial.measure_to_s - trial.measure_from_s, 1)
-    # Bins of whole seconds, wide enough for p99; a tenth is allowed for uneven arrivals.
-    width = -(-messages_needed(99.0) * 10 * seconds // max(9 * trial.latency[tag].count, 1))
-    width = min(width, seconds)
-    bins: dict[int, HdrHistogram] = {}
-    for second, histogram in sorted(by_second.items()):
-        if second < trial.measure_to_s:
-            place = (second - trial.measure_from_s) // width
-            bins.setdefault(place, new_histogram()).add(histogram)
-    rows = []
-    for place, histogram in bins.items():
-        values = Distribution.of(histogram)
-        rows.append(
-            _key(run.record, trial)
-            | {
-                "tag": tag,
-                "from_s": max(place * width, -trial.measure_from_s),
-                "to_s": min((place + 1) * width, seconds),
-                "count": values.count,
-                "p50": values.reliable(PERCENTILES["p50"]),
-                "p99": values.reliable(PERCENTILES["p99"]),
-                "max": values.max_ns,
-            }
-        )
-    return rows
+def _seconds_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> list[dict[str, Any]]:
+    return [_key(run, trial) | row for row in bins(trial, main_tag(trial), logged)]
 
 
 def _read_timeline(run: Run, stored: Trial) -> pd.DataFrame:
@@ -310,6 +272,13 @@ def _read_timeline(run: Run, stored: Trial) -> pd.DataFrame:
         raise ValueError(message)
     key = pd.DataFrame([_key(run.record, stored.record)])
     return key.merge(frame[list(TIMELINE_COLUMNS)], how="cross")
+
+
+def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    restarted = any(line.restart_broker for line in run.plan if line.index == trial.index)
+    drained_s = float(ticks["at_ns"].max()) / NS_PER_S if len(ticks) else float(trial.measure_to_s)
+    for event in events(trial, logged.get("blocked", {}), restarted=restarted, drained_s=drained_s):
+        yield _key(run, trial) | event
 
 
 def _note_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]]:

@@ -1,17 +1,18 @@
-"""Trial estimates to one number with its range. Pure."""
+"""Trial estimates to one number with its interval and range. Pure."""
 
 import math
 from collections.abc import Iterable
 
 import numpy as np
 
+from bench.stats.estimate import estimate
 from reports.format import count
+from reports.model import Spread
 from reports.quantiles import PERCENTILES, messages_needed
-from reports.summary import Spread
 
 
 def spread(values: Iterable[float | None], unknown: str = "not known", *, unbounded: str = "") -> Spread:
-    """Return median and range of what trials measured.
+    """Return estimate, interval, median and range of what trials measured.
 
     Args:
         values: one a trial; None or NaN = no number, infinity = no bound is known.
@@ -23,7 +24,12 @@ def spread(values: Iterable[float | None], unknown: str = "not known", *, unboun
         return Spread(median=None, low=None, high=None, n=0, why=unknown)
     never = sum(math.isinf(value) for value in known)
     median = float(np.median(known)) if math.isfinite(known[len(known) // 2]) else math.inf
+    centre = estimate(known) if not never and known[0] > 0 else None
     return Spread(
+        estimate=centre.value if centre else None,
+        interval_low=centre.low if centre else None,
+        interval_high=centre.high if centre else None,
+        noise=centre.spread if centre else None,
         median=median if math.isfinite(median) else None,
         low=known[0] if math.isfinite(known[0]) else None,
         high=known[-1] if math.isfinite(known[-1]) else None,

@@ -40,6 +40,7 @@ REPORTS_READ = (
     "bench.scenario",
     "bench.stats",
     "bench.units",
+    "bench.reference",  # writes models down, those of a summary too
 )
 PURE = (
     "bench.scenario",

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reports.dataset import load
 from reports.export.markdown import to_markdown
 from reports.spread import not_enough, spread
@@ -29,6 +31,7 @@ def test_a_spread_is_the_median_and_range_of_trials() -> None:
     """Percentiles are never averaged: the middle trial stands, unknown ones are left out."""
     found = spread([3.0, None, 1.0, 10.0, float("nan")])
     assert (found.median, found.low, found.high, found.n) == (3.0, 1.0, 10.0, 3)
+    assert found.estimate == pytest.approx(30 ** (1 / 3))
 
 
 def test_a_spread_without_bound_says_so() -> None:
