@@ -39,6 +39,7 @@ REPORTS_READ = (
     "bench.record",
     "bench.scenario",
     "bench.stats",
+    "bench.hostclass",  # which hosts may stand in one history
     "bench.units",
     "bench.reference",  # writes models down, those of a summary too
 )
@@ -51,6 +52,7 @@ PURE = (
     "bench.blocked",
     "bench.stats",
     "bench.units",
+    "bench.hostclass",
     "bench.stamp",
     "bench.wire",
     "bench.results",

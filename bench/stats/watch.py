@@ -107,7 +107,7 @@ def smallest_step(before: int, correlation: float, alpha: float = ALPHA) -> floa
 def _found(before: int, after: int, step: float, correlation: float, alpha: float, series: int = _SERIES) -> float:
     if before + after < 2 * LEAST:
         return 0.0
-    bar = _bar(before + after, alpha)
+    bar = _bar(max((before + after) // 10 * 10, 2 * LEAST), alpha)
     made = _series(series, before + after, correlation, _SEED).copy()
     made[:, before:] += step
     return sum(best_split(row)[0] > bar for row in made) / series
