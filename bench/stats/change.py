@@ -55,15 +55,7 @@ class _Part:
     @classmethod
     def of(cls, values: Floats, start: int, end: int) -> "_Part":
         part = values[start:end]
-        order = np.argsort(part, kind="stable")
-        ranks = np.empty(len(part), np.int64)
-        ranks[order] = np.arange(len(part))
-        ordered = part[order]
-        below = np.cumsum(ordered) - ordered
-        # Of the r-th: r values lie below it, the rest above.
-        place = np.arange(len(part))
-        totals = ordered * (2 * place - len(part)) - 2 * below + ordered.sum()
-        return cls(start, part, ranks, totals[ranks])
+        return cls(start, part, *_ranked(part))
 
     def best(self) -> tuple[float, int]:
         return _best(self.values, self.ranks, self.totals, LEAST)
@@ -99,7 +91,8 @@ def changes(
     rng = np.random.default_rng(seed)
     # The mean is taken off so that sums of distances keep their digits.
     centred = series - series.mean() if len(series) else series
-    parts, found = [_Part.of(centred, 0, len(series))], []
+    parts = [_Part.of(centred, 0, len(series))]
+    found: list[Change] = []
     while True:
         scored = [part.best() for part in parts]
         chosen = max(range(len(parts)), key=lambda k: scored[k][0])
@@ -112,15 +105,16 @@ def changes(
         parts[chosen : chosen + 1] = [_Part.of(centred, part.start, middle), _Part.of(centred, middle, end)]
 
 
-def best_split(values: Floats) -> tuple[float, int]:
-    """Return the best score of a split of a whole series over its mean distance, and where the second side begins.
+def best_scores(series: Floats) -> Floats:
+    """Return the score of the best split of each of many series, over the series' mean distance.
 
-    Both are 0 where the series is too short to be split or does not vary.
+    Args:
+        series: one a row; float64 (series, points).
+
+    Returns:
+        One score a row; 0 where it is too short to be split or does not vary.
     """
-    part = _Part.of(values - values.mean(), 0, len(values))
-    score, place = part.best()
-    mean = float(part.totals.sum()) / max(len(values) * (len(values) - 1), 1)
-    return (score / mean, place) if mean > 0 and score > 0 else (0.0, 0)
+    return _scores(np.ascontiguousarray(series), LEAST)
 
 
 def _better_by_chance(
@@ -133,6 +127,34 @@ def _better_by_chance(
         if better > allowed:
             break
     return better
+
+
+@kernel
+def _ranked(values: Floats) -> tuple[Ints, Floats]:  # pragma: no cover
+    n = len(values)
+    order = np.argsort(values)
+    ranks, totals = np.empty(n, np.int64), np.empty(n, np.float64)
+    everything, below = values.sum(), 0.0
+    for rank in range(n):
+        j = order[rank]
+        ranks[j] = rank
+        # Values that rank below lie `rank` times the value above their sum; for those above it is the reverse.
+        totals[j] = values[j] * (2 * rank - n) - 2 * below + everything
+        below += values[j]
+    return ranks, totals
+
+
+@kernel
+def _scores(series: Floats, least: int) -> Floats:  # pragma: no cover
+    found = np.zeros(len(series), np.float64)
+    n = series.shape[1]
+    for row in range(len(series)):
+        values = series[row] - series[row].mean()
+        ranks, totals = _ranked(values)
+        distance = totals.sum()
+        if distance > 0:
+            found[row] = _best(values, ranks, totals, least)[0] * n * (n - 1) / distance
+    return found
 
 
 @kernel

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from bench.stats.change import ALPHA, LEAST, best_split
+from bench.stats.change import ALPHA, LEAST, best_scores
 
 FOUND = 0.95
 """Share of steps that must be found for the delay and the smallest step."""
@@ -110,15 +110,14 @@ def _found(before: int, after: int, step: float, correlation: float, alpha: floa
     bar = _bar(max((before + after) // 10 * 10, 2 * LEAST), alpha)
     made = _series(series, before + after, correlation, _SEED).copy()
     made[:, before:] += step
-    return sum(best_split(row)[0] > bar for row in made) / series
+    return float(np.mean(best_scores(made) > bar))
 
 
 @lru_cache(maxsize=256)
 def _bar(length: int, alpha: float) -> float:
     """Return the score that the best split of white noise exceeds with probability alpha."""
     needed = math.ceil(10 / alpha)
-    scores = [best_split(row)[0] for row in _series(needed, length, 0.0, _SEED + 1)]
-    return float(np.quantile(scores, 1 - alpha))
+    return float(np.quantile(best_scores(_series(needed, length, 0.0, _SEED + 1)), 1 - alpha))
 
 
 @lru_cache(maxsize=64)

@@ -123,7 +123,12 @@ def judge(
         delta: smallest relevant effect, as a share.
     """
     level = level_for(budget, [_pace(one) or 0.0 for one in series])
-    told = {(row.series, row.run_id): (row.verdict, row.by) for row in confirmations.itertuples()}
+    told = {
+        (series_name, run_id): (verdict, by)
+        for series_name, run_id, verdict, by in zip(
+            *(confirmations[column].astype(str) for column in ("series", "run_id", "verdict", "by")), strict=True
+        )
+    }
     return Watched(tuple(_judge(one, told, level, delta) for one in series), level, budget)
 
 

@@ -5,8 +5,8 @@ each row: scenario, mode, target, workload with a digest of its fields, host cla
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -53,19 +53,14 @@ def rows(data: Dataset, commit: str) -> pd.DataFrame:
         commit: of the user's repository, or any word for what was measured.
     """
     [run] = data.runs
-    usable = data.trials[data.trials["usable"]]
-    found = [
-        _common(run, commit)
-        | {"trial": int(index), "repetition": int(repetition), "target": target}
-        | {"workload": workload, "load": loads[workload], "metric": metric, "value": value}
-        for loads in (_loads(run),)
-        for index, repetition, target, workload, metric, value in _figures(data, usable)
-        if value > 0 and value != float("inf")  # also leaves NaN out
-    ]
-    return pd.DataFrame(found, columns=list(COLUMNS))
+    found = _figures(data)
+    found = found[(found["value"] > 0) & (found["value"] < float("inf"))]  # also leaves NaN out
+    loads = {workload.name: load_digest(workload) for workload in run.scenario.workloads}
+    found = found.rename(columns={"index": "trial"}).assign(**_common(run, commit), load=found["workload"].map(loads))
+    return found[list(COLUMNS)].reset_index(drop=True)
 
 
-def _common(run: RunRecord, commit: str) -> dict[str, object]:
+def _common(run: RunRecord, commit: str) -> dict[str, Any]:
     return {
         "store_version": STORE_VERSION,
         "run_id": run.run_id,
@@ -78,24 +73,24 @@ def _common(run: RunRecord, commit: str) -> dict[str, object]:
     }
 
 
-def _loads(run: RunRecord) -> dict[str, str]:
-    return {workload.name: load_digest(workload) for workload in run.scenario.workloads}
-
-
 def load_digest(workload: Workload) -> str:
     """Return eight digits that change with anything a workload does; fields left at their default do not matter."""
     text = workload.model_dump_json(exclude_defaults=True, exclude={"description"})
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _figures(data: Dataset, usable: pd.DataFrame) -> Iterator[tuple[int, int, str, str, str, float]]:
-    latency = data.latency.set_index(["index", "tag"])
-    for trial in usable.itertuples():
-        where = (trial.index, trial.repetition, trial.target, trial.workload)
-        place = (trial.index, trial.tag)
-        if place in latency.index:
-            for percentile in _PERCENTILES:
-                yield *where, f"{percentile} {trial.tag}", float(latency.loc[place, percentile])
-        yield *where, "achieved rate", float(trial.achieved_rate)
-        if pd.notna(trial.broker_cpu_us_per_message):
-            yield *where, "broker CPU", float(trial.broker_cpu_us_per_message)
+def _figures(data: Dataset) -> pd.DataFrame:
+    usable = data.trials[data.trials["usable"]]
+    timed = usable.merge(data.latency[["run_id", "index", "tag", *_PERCENTILES]], on=["run_id", "index", "tag"])
+    parts = [
+        *((timed, name + " " + timed["tag"], timed[name]) for name in _PERCENTILES),
+        (usable, pd.Series("achieved rate", usable.index), usable["achieved_rate"]),
+        (usable, pd.Series("broker CPU", usable.index), usable["broker_cpu_us_per_message"].astype(float)),
+    ]
+    return pd.concat(
+        [
+            frame[["index", "repetition", "target", "workload"]].assign(metric=metric, value=value)
+            for frame, metric, value in parts
+        ],
+        ignore_index=True,
+    )

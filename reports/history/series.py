@@ -1,6 +1,7 @@
 """From the rows of the store to series: one point a run, the geometric mean of its trials. Pure."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,7 +59,8 @@ def series_of(rows: pd.DataFrame) -> list[Series]:
         .reset_index()
     )
     made = []
-    for names, group in points.groupby(list(KEY), sort=True):
+    for key, group in points.groupby(list(KEY), sort=True):
+        names = [str(part) for part in key]
         ordered = group.sort_values(["time", "run_id"])
         made.append(
             Series(
@@ -74,5 +76,5 @@ def series_of(rows: pd.DataFrame) -> list[Series]:
     return made
 
 
-def _digits(names: tuple[str, ...]) -> str:
+def _digits(names: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(names).encode()).hexdigest()[:8]

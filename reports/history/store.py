@@ -11,10 +11,12 @@ Files are written once and whole, and never changed.
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import parquet
 
 from reports.errors import ReportError
 from reports.history.rows import COLUMNS, STORE_VERSION
@@ -80,13 +82,14 @@ class Store:
         if not files:
             return pd.DataFrame(columns=list(columns))
         try:
-            return pd.read_parquet(files, columns=list(columns))  # type: ignore[arg-type]
+            frame: pd.DataFrame = parquet.read_table(files, columns=list(columns)).to_pandas()
         except (OSError, ValueError) as error:
             said = str(error).splitlines()[0]
             message = (
                 f"--store {self.folder}: a file of {name}/ cannot be read ({said}): move it away, or name another."
             )
             raise ReportError(message) from None
+        return frame
 
     def _write(self, file: Path, frame: pd.DataFrame) -> bool:
         if file.exists():
@@ -97,7 +100,8 @@ class Store:
             frame.to_parquet(part, index=False)
             part.replace(file)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             message = f"--store {self.folder} cannot be written ({error.strerror}): name a folder that can be."
             raise ReportError(message) from None
         return True

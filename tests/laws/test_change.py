@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats.change import LEAST, best_split, changes
+from bench.stats.change import LEAST, best_scores, changes
 from bench.stats.watch import alarm_rate, delay, noise, smallest_step
 
 STEP = math.log(1.1)
@@ -25,23 +25,27 @@ def score(left: list[float], right: list[float]) -> float:
 def slow_best(values: list[float]) -> tuple[float, int]:
     """Return the best score of any split and its place."""
     places = range(LEAST, len(values) - LEAST + 1)
-    return max(((score(values[:k], values[k:]), k) for k in places), key=lambda pair: pair[0], default=(0.0, 0))
+    return max([(0.0, 0), *((score(values[:k], values[k:]), k) for k in places)], key=lambda pair: pair[0])
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=2 * LEAST, max_size=14))
 def test_the_best_split_is_that_of_the_definition(numbers: list[int]) -> None:
     """The score by ranks and running sums equals the double sums, ties included."""
-    values = np.array(numbers, float)
-    expected, place = slow_best(values.tolist())
-    n = len(values)
+    expected, _ = slow_best([float(number) for number in numbers])
+    n = len(numbers)
     mean = sum(abs(a - b) for a in numbers for b in numbers) / (n * (n - 1))
-    found, at = best_split(values)
-    if expected <= 1e-9 * max(mean, 1):
-        assert found == pytest.approx(0, abs=1e-9)
-        return
-    assert found * mean == pytest.approx(expected, rel=1e-9)
-    assert score(values[:at].tolist(), values[at:].tolist()) == pytest.approx(expected, rel=1e-9)
-    assert place >= LEAST
+    [found] = best_scores(np.array([numbers], float))
+    assert found * mean == pytest.approx(expected, rel=1e-9, abs=1e-9 * max(mean, 1))
+
+
+def test_the_change_is_where_the_definition_has_its_best_split() -> None:
+    """The first change found lies where the double sums are largest."""
+    rng = np.random.default_rng(9)
+    for _ in range(20):
+        series = rng.normal(0, 1, 24)
+        series[rng.integers(4, 20) :] += 6
+        places = [change.at for change in changes(series, alpha=0.05)]
+        assert slow_best(series.tolist())[1] in places
 
 
 @pytest.mark.parametrize("length", [50, 200])
