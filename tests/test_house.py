@@ -40,6 +40,7 @@ REPORTS_READ = (
     "bench.scenario",
     "bench.stats",
     "bench.hostclass",  # which hosts may stand in one history
+    "bench.noise.floor",
     "bench.units",
     "bench.reference",  # writes models down, those of a summary too
 )
@@ -53,6 +54,7 @@ PURE = (
     "bench.stats",
     "bench.units",
     "bench.hostclass",
+    "bench.noise.floor",
     "bench.stamp",
     "bench.wire",
     "bench.results",

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.archive import write_whole
+from bench.noise.floor import relevant
 from bench.stats.compare import Comparison, Pair, Verdict, compare
 from reports.dataset import Dataset, load
 from reports.errors import ReportError
@@ -162,4 +163,4 @@ def _compare(data: Dataset, series: Series, sides: tuple[str, str]) -> Compariso
         [float(by_side[0][k]) for k in shared],
         lower_is_better=series.metric.lower_is_better,
     )
-    return compare(pair)
+    return compare(pair, delta=relevant(series.key["metric"], [run.noise_floor])[0])
