@@ -15,6 +15,7 @@ from hdrh.histogram import HdrHistogram
 
 from bench.archive import ArchiveError, Run, Trial, read, read_timeline
 from bench.record.histogram import decode, new_histogram
+from bench.record.payload import buckets
 from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
 from bench.scenario import Scenario
 from bench.units import NS_PER_S
@@ -243,7 +244,8 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         due = {"response": trial.offered, "service": trial.sent, "confirm": trial.sent}.get(tag)
         held = stored.count + stored.negative + stored.out_of_range
         never = max(due - held, 0) if due is not None else 0
-        values = Distribution.of(decode(stored.histogram), below=stored.negative, above=never + stored.out_of_range)
+        above = never + stored.out_of_range
+        values = Distribution.of_buckets(*buckets(stored.histogram), below=stored.negative, above=above)
         unbounded = bool(overload(trial)) and held > 0
         yield (
             _key(run, trial)
@@ -270,8 +272,7 @@ def _read_timeline(run: Run, stored: Trial) -> pd.DataFrame:
     if missing:
         message = f"timeline.parquet has no column {', '.join(missing)}"
         raise ValueError(message)
-    key = pd.DataFrame([_key(run.record, stored.record)])
-    return key.merge(frame[list(TIMELINE_COLUMNS)], how="cross")
+    return frame[list(TIMELINE_COLUMNS)].assign(**_key(run.record, stored.record))[[*_KEY, *TIMELINE_COLUMNS]]
 
 
 def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 9
 """The percentiles that reports print, by name."""
 
 _SAMPLES_ABOVE = 10
+_HALF_MAGNITUDE = 10  # log2 of half the sub-buckets that 3 digits take
 
 
 def messages_needed(percent: float) -> int:
@@ -53,13 +54,16 @@ class Distribution:
         """Read a histogram with 1 ns units and 3 significant digits."""
         counts = np.ctypeslib.as_array(histogram.counts).astype(np.int64)
         index = np.flatnonzero(counts)
-        half_magnitude = int(histogram.sub_bucket_half_count_magnitude)
-        half = 1 << half_magnitude
+        return cls.of_buckets(index, counts[index], below=below, above=above)
+
+    @classmethod
+    def of_buckets(cls, index: Int64, held: Int64, *, below: int = 0, above: int = 0) -> "Distribution":
+        """Read the non-empty buckets of such a histogram, in rising order, and their counts."""
+        half = 1 << _HALF_MAGNITUDE
         # Inverse of AbstractHistogram.countsArrayIndex in HdrHistogram.
-        bucket = np.maximum((index >> half_magnitude) - 1, 0)
+        bucket = np.maximum((index >> _HALF_MAGNITUDE) - 1, 0)
         lowest = np.where(index < 2 * half, index, ((index & (half - 1)) + half) << bucket)
         width = np.left_shift(np.int64(1), bucket)
-        held = counts[index]
         total = int(held.sum())
         mean = float(((lowest + (width >> 1)) * held).sum()) / total if total else math.nan
         return cls(lowest + width - 1, np.cumsum(held), below, above, mean)
