@@ -31,6 +31,27 @@ def deepest_percent(messages: int) -> float:
     return max(0.0, 100 * (1 - _SAMPLES_ABOVE / messages)) if messages else 0.0
 
 
+def ranks(percent: float, messages: Int64) -> Int64:
+    """Return the rank of a percentile among so many messages, from 1, as the hdrhistogram package has it."""
+    return np.maximum((percent * messages / 100 + 0.5).astype(np.int64), 1)
+
+
+def highest_ns(index: Int64) -> Int64:
+    """Return the highest value that buckets stand for, ns."""
+    half = 1 << _HALF_MAGNITUDE
+    # Inverse of AbstractHistogram.countsArrayIndex in HdrHistogram.
+    lowest = np.where(index < 2 * half, index, ((index & (half - 1)) + half) << _shift(index))
+    return lowest + _width_ns(index) - 1
+
+
+def _width_ns(index: Int64) -> Int64:
+    return np.left_shift(np.int64(1), _shift(index))
+
+
+def _shift(index: Int64) -> Int64:
+    return np.maximum((index >> _HALF_MAGNITUDE) - 1, 0)
+
+
 @dataclass(frozen=True)
 class Distribution:
     """A histogram as arrays: one row a non-empty bucket, in rising order.
@@ -59,14 +80,11 @@ class Distribution:
     @classmethod
     def of_buckets(cls, index: Int64, held: Int64, *, below: int = 0, above: int = 0) -> "Distribution":
         """Read the non-empty buckets of such a histogram, in rising order, and their counts."""
-        half = 1 << _HALF_MAGNITUDE
-        # Inverse of AbstractHistogram.countsArrayIndex in HdrHistogram.
-        bucket = np.maximum((index >> _HALF_MAGNITUDE) - 1, 0)
-        lowest = np.where(index < 2 * half, index, ((index & (half - 1)) + half) << bucket)
-        width = np.left_shift(np.int64(1), bucket)
+        values = highest_ns(index)
+        width = _width_ns(index)
         total = int(held.sum())
-        mean = float(((lowest + (width >> 1)) * held).sum()) / total if total else math.nan
-        return cls(lowest + width - 1, np.cumsum(held), below, above, mean)
+        mean = float(((values + 1 - width + (width >> 1)) * held).sum()) / total if total else math.nan
+        return cls(values, np.cumsum(held), below, above, mean)
 
     @property
     def count(self) -> int:
@@ -92,7 +110,7 @@ class Distribution:
         """
         if not self.messages:
             return math.nan
-        rank = max(int(percent * self.messages / 100 + 0.5), 1) - self.below
+        rank = int(ranks(percent, np.array(self.messages))) - self.below
         if rank <= 0:
             return 0.0
         if rank > self.count:

@@ -1,7 +1,6 @@
 """A trial's histogram log: checked against its record, and cut into bins of whole seconds."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from bench.archive import Trial
 from bench.record import hlog
 from bench.record.histogram import Seconds
 from bench.results import TrialRecord
-from reports.quantiles import PERCENTILES, Distribution, messages_needed
+from reports.quantiles import PERCENTILES, highest_ns, messages_needed, ranks
 
 SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
 Logged = dict[str, Seconds]
@@ -49,26 +48,28 @@ def bins(trial: TrialRecord, tag: str, logged: Logged) -> Iterator[dict[str, Any
     part = logged[tag]
     rows = part.second < trial.measure_to_s
     place, index, count = (part.second[rows] - trial.measure_from_s) // width, part.index[rows], part.count[rows]
+    if not len(place):
+        return
     order = np.lexsort((index, place))
     place, index, count = place[order], index[order], count[order]
-    for begin, end in _runs(place):
-        # A bucket may come from several seconds: distributions want each once.
-        first = np.flatnonzero(np.diff(index[begin:end], prepend=-1))
-        values = Distribution.of_buckets(index[begin:end][first], np.add.reduceat(count[begin:end], first))
-        at = int(place[begin])
+    # All bins lie one after the other in one heap of counts; `before` is what lies below a bin.
+    heap = np.cumsum(count)
+    last = np.append(np.flatnonzero(np.diff(place)), len(place) - 1)
+    before = np.concatenate([[0], heap[last[:-1]]])
+    held = heap[last] - before
+
+    def reliable(percent: float) -> list[float]:
+        at = np.searchsorted(heap, before + ranks(percent, held))
+        return np.where(held >= messages_needed(percent), highest_ns(index[at]), np.nan).tolist()
+
+    columns = place[last].tolist(), held.tolist(), reliable(PERCENTILES["p50"]), reliable(PERCENTILES["p99"])
+    for at, total, p50, p99, largest in zip(*columns, highest_ns(index[last]).tolist(), strict=True):
         yield {
             "tag": tag,
             "from_s": max(at * width, -trial.measure_from_s),
             "to_s": min((at + 1) * width, seconds),
-            "count": values.count,
-            "p50": values.reliable(PERCENTILES["p50"]),
-            "p99": values.reliable(PERCENTILES["p99"]),
-            "max": values.max_ns,
+            "count": total,
+            "p50": p50,
+            "p99": p99,
+            "max": float(largest),
         }
-
-
-def _runs(values: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of each run of equal values."""
-    if len(values):
-        edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
-        yield from pairwise(edges)
