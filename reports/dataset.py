@@ -5,11 +5,12 @@ added, percentiles never averaged. Nothing is judged and nothing is drawn here.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
@@ -128,7 +129,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
             index = stored.record.index
             try:
                 logged = read_log(stored)
-                over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(run, stored)
+                over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(stored)
             except (OSError, ValueError, KeyError) as error:
                 broken[index] = f"unreadable: {error}"
                 continue
@@ -153,7 +154,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
         trials=pd.DataFrame(trials),
         latency=pd.DataFrame(latency, columns=[*_KEY, *_LATENCY_COLUMNS]),
         seconds=pd.DataFrame(seconds, columns=[*_KEY, *SECONDS_COLUMNS]),
-        timeline=pd.concat(timeline, ignore_index=True),
+        timeline=_timelines(((run_id, one) for (run_id, _), one in records.items()), timeline),
         events=pd.DataFrame(happened, columns=[*_KEY, *EVENT_COLUMNS]),
         settings=pd.DataFrame(
             _setting_rows(records), columns=["run_id", "broker", "key", "asked", "reported"]
@@ -266,13 +267,23 @@ def _seconds_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> list[di
     return [_key(run, trial) | row for row in bins(trial, main_tag(trial), logged)]
 
 
-def _read_timeline(run: Run, stored: Trial) -> pd.DataFrame:
+def _read_timeline(stored: Trial) -> pd.DataFrame:
     frame = read_timeline(stored)
     missing = [name for name in TIMELINE_COLUMNS if name not in frame.columns]
     if missing:
         message = f"timeline.parquet has no column {', '.join(missing)}"
         raise ValueError(message)
-    return frame[list(TIMELINE_COLUMNS)].assign(**_key(run.record, stored.record))[[*_KEY, *TIMELINE_COLUMNS]]
+    return frame[list(TIMELINE_COLUMNS)]
+
+
+def _timelines(records: Iterable[tuple[str, TrialRecord]], ticks: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the timelines of trials one below the other, the key of its trial in each row."""
+    frame = pd.concat(ticks, ignore_index=True)
+    keys = pd.DataFrame(
+        [{"run_id": run_id} | {name: getattr(one, name) for name in _KEY[1:]} for run_id, one in records]
+    )
+    rows = np.repeat(np.arange(len(keys)), [len(each) for each in ticks])
+    return pd.concat([keys.iloc[rows].reset_index(drop=True), frame], axis=1)
 
 
 def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.archive import Trial
 from bench.record import hlog
+from bench.record.buckets import BUCKETS
 from bench.record.histogram import Seconds
 from bench.results import TrialRecord
 from reports.quantiles import PERCENTILES, highest_ns, messages_needed, ranks
@@ -50,8 +51,10 @@ def bins(trial: TrialRecord, tag: str, logged: Logged) -> Iterator[dict[str, Any
     place, index, count = (part.second[rows] - trial.measure_from_s) // width, part.index[rows], part.count[rows]
     if not len(place):
         return
-    order = np.lexsort((index, place))
-    place, index, count = place[order], index[order], count[order]
+    key = place * BUCKETS + index
+    if np.any(np.diff(key) < 0):  # bins of one second each are in order already
+        order = np.argsort(key, kind="stable")
+        place, index, count = place[order], index[order], count[order]
     # All bins lie one after the other in one heap of counts; `before` is what lies below a bin.
     heap = np.cumsum(count)
     last = np.append(np.flatnonzero(np.diff(place)), len(place) - 1)

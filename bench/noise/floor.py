@@ -9,8 +9,7 @@ here it is at least what can be seen).
 import math
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
+from bench.model import Model
 from bench.scenario import MemoryBroker, Scenario
 from bench.stats.compare import DELTA, Pair, compare
 
@@ -18,10 +17,8 @@ _SIDES = 2
 _FEWEST_PAIRS = 10
 
 
-class NoiseFloor(BaseModel):
+class NoiseFloor(Model):
     """What an A/A run found on a host."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     run_id: str
     """The run that measured it."""
