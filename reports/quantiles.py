@@ -33,7 +33,8 @@ def deepest_percent(messages: int) -> float:
 
 def ranks(percent: float, messages: Int64) -> Int64:
     """Return the rank of a percentile among so many messages, from 1, as the hdrhistogram package has it."""
-    return np.maximum((percent * messages / 100 + 0.5).astype(np.int64), 1)
+    found: Int64 = np.maximum((percent * messages / 100 + 0.5).astype(np.int64), 1)
+    return found
 
 
 def highest_ns(index: Int64) -> Int64:

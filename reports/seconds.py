@@ -63,7 +63,8 @@ def bins(trial: TrialRecord, tag: str, logged: Logged) -> Iterator[dict[str, Any
 
     def reliable(percent: float) -> list[float]:
         at = np.searchsorted(heap, before + ranks(percent, held))
-        return np.where(held >= messages_needed(percent), highest_ns(index[at]), np.nan).tolist()
+        values: list[float] = np.where(held >= messages_needed(percent), highest_ns(index[at]), np.nan).tolist()
+        return values
 
     columns = place[last].tolist(), held.tolist(), reliable(PERCENTILES["p50"]), reliable(PERCENTILES["p99"])
     for at, total, p50, p99, largest in zip(*columns, highest_ns(index[last]).tolist(), strict=True):

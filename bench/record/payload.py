@@ -52,9 +52,10 @@ def buckets(text: str) -> tuple[Int64, Int64]:
 
 @kernel
 def _expand(data: NDArray[np.uint8], index: Int64, count: Int64) -> int:  # pragma: no cover
-    at = used = bucket = 0
+    at = used = 0
+    bucket = np.int64(0)
     while at < len(data):
-        value, shift = 0, 0
+        value, shift = np.int64(0), 0
         while True:
             if at == len(data):
                 return -1

@@ -39,7 +39,7 @@ def folder_of(place: Path, trials: int, seconds: int) -> Path:
         # Slightly another rate in each, so that comparisons have something to do.
         rate = trial.achieved_rate * (1 + 1e-4 * (index % 97))
         copy = trial.model_copy(update={"index": index, "repetition": repetition, "achieved_rate": rate})
-        target = folder / "trials" / f"{index:04d}-{trial.target}-{trial.workload}"
+        target = folder / "trials" / f"{index:03d}-{trial.target}-{trial.workload}"
         shutil.copytree(source, target)
         write_whole(target / "trial.json", copy.model_dump_json())
         plan.append(
