@@ -42,7 +42,8 @@ def highest_ns(index: Int64) -> Int64:
     half = 1 << _HALF_MAGNITUDE
     # Inverse of AbstractHistogram.countsArrayIndex in HdrHistogram.
     lowest = np.where(index < 2 * half, index, ((index & (half - 1)) + half) << _shift(index))
-    return lowest + _width_ns(index) - 1
+    highest: Int64 = lowest + _width_ns(index) - 1
+    return highest
 
 
 def _width_ns(index: Int64) -> Int64:

@@ -39,7 +39,6 @@ REPORTS_READ = (
     "bench.record",
     "bench.scenario",
     "bench.stats",
-    "bench.hostclass",  # which hosts may stand in one history
     "bench.noise.floor",
     "bench.units",
     "bench.reference",  # writes models down, those of a summary too

@@ -72,7 +72,7 @@ def test_a_run_has_a_row_for_each_trial_and_metric(quick: Dataset) -> None:
 
 def test_a_run_is_added_once(tmp_path: Path) -> None:
     """The second time nothing is added, and nothing in the store has changed."""
-    folder = build(tmp_path / "run", repetitions=1, closed_loop=False)
+    folder = build(tmp_path / "run", repetitions=1, seconds=1, closed_loop=False)
     store = Store(tmp_path / "store")
     added = verbs.add(store, folder, "abc")
     assert added == len(store.rows()) > 0
@@ -83,7 +83,7 @@ def test_a_run_is_added_once(tmp_path: Path) -> None:
 def test_an_unfinished_run_is_added_only_on_demand(tmp_path: Path) -> None:
     """As a run is added once, one that can be finished is refused, with what to do."""
     drop = lambda trial: None if trial["index"] == 0 else trial  # noqa: E731
-    folder = build(tmp_path / "run", repetitions=1, closed_loop=False, change=drop)
+    folder = build(tmp_path / "run", repetitions=1, seconds=1, closed_loop=False, change=drop)
     store = Store(tmp_path / "store")
     with pytest.raises(ReportError, match=r"1 of 8 planned trials have no result.*--resume.*--unfinished"):
         verbs.add(store, folder, "")
@@ -132,7 +132,7 @@ def test_a_change_is_confirmed_or_dismissed_by_an_interleaved_run(
     tmp_path: Path, factor: float, verdict: str, state: str
 ) -> None:
     """A run of old and new side by side decides, and its verdict stays though the place moves by one."""
-    folder = build(tmp_path / "run", mode="full", repetitions=10, closed_loop=False, change=_rate(factor))
+    folder = build(tmp_path / "run", mode="full", repetitions=10, seconds=1, closed_loop=False, change=_rate(factor))
     first = rows(load(folder), "")
     load_of = first[first["workload"] == "steady"]["load"].iloc[0]
     fields = {"metric": "achieved rate", "load": load_of}
