@@ -47,11 +47,13 @@ def highest_ns(index: Int64) -> Int64:
 
 
 def _width_ns(index: Int64) -> Int64:
-    return np.left_shift(np.int64(1), _shift(index))
+    width: Int64 = np.left_shift(np.int64(1), _shift(index))
+    return width
 
 
 def _shift(index: Int64) -> Int64:
-    return np.maximum((index >> _HALF_MAGNITUDE) - 1, 0)
+    shift: Int64 = np.maximum((index >> _HALF_MAGNITUDE) - 1, 0)
+    return shift
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ def test_copies_are_trials_of_their_own(tmp_path: Path) -> None:
 
 def test_few_trials_are_read_in_no_time(tmp_path: Path) -> None:
     """The figures are written; a twenty-fifth of the trials takes less than the time for all."""
-    assert main(["--trials", "40", "--seconds", "2", "--json", str(tmp_path / "found.json")]) == 0
+    assert main(["--trials", "40", "--seconds", "2", "--runs", "60", "--json", str(tmp_path / "found.json")]) == 0
     found = {row["what"]: row["value"] for row in json.loads((tmp_path / "found.json").read_text())}
     assert found["trials"] == 40
     assert 0 < found["both, s"] < 10
+    assert found["changes proposed"] == 10
