@@ -25,7 +25,7 @@ from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
 from reports.format import overload_words, plain
 from reports.quantiles import PERCENTILES, Distribution
-from reports.seconds import SECONDS_COLUMNS, Logged, bins, read_log
+from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
 CLIENT_BOUND_CODE = "client-bound"
 
@@ -289,7 +289,8 @@ def _timelines(records: Iterable[tuple[str, TrialRecord]], ticks: Sequence[pd.Da
 def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     restarted = any(line.restart_broker for line in run.plan if line.index == trial.index)
     drained_s = float(ticks["at_ns"].max()) / NS_PER_S if len(ticks) else float(trial.measure_to_s)
-    for event in events(trial, logged.get("blocked", {}), restarted=restarted, drained_s=drained_s):
+    blocked = longest_ns(logged["blocked"]) if "blocked" in logged else {}
+    for event in events(trial, blocked, restarted=restarted, drained_s=drained_s):
         yield _key(run, trial) | event
 
 

@@ -77,3 +77,17 @@ def bins(trial: TrialRecord, tag: str, logged: Logged) -> Iterator[dict[str, Any
             "p99": p99,
             "max": float(largest),
         }
+
+
+def longest_ns(part: Seconds) -> dict[int, int]:
+    """Return the longest value of each second, ns, by second after the start."""
+    found: dict[int, int] = {}
+    for second, value in zip(part.second.tolist(), highest_ns(part.index).tolist(), strict=True):
+        found[second] = max(value, found.get(second, 0))
+    return found
+
+
+def widest(seconds: pd.DataFrame) -> int:
+    """Return the width of a bin in whole seconds; 1 where there is none."""
+    widths = seconds["to_s"] - seconds["from_s"]
+    return int(widths.max()) if len(widths) else 1
