@@ -19,6 +19,7 @@ from typing import Literal
 
 from bench.cost import Cost, IdleCost
 from bench.model import Model
+from bench.noise.floor import NoiseFloor
 from bench.scenario import Scenario
 
 SCHEMA_VERSION = 1
@@ -294,3 +295,6 @@ class RunRecord(Model):
     """CPU model and count, memory, kernel, distribution, virtualisation, clock source, file system."""
     images: dict[str, ImageRecord]
     """By recipe name."""
+    noise_floor: NoiseFloor | None = None
+    """What a broker beside itself differed by on hosts of this class, as it was known when the run began (a full run
+    of the scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""

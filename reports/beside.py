@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from bench.noise.floor import relevant
 from bench.scenario import MemoryBroker, Scenario
+from bench.stats.compare import DELTA
 from reports.dataset import Dataset
 from reports.format import count, listed
 from reports.quantiles import PERCENTILES
@@ -31,6 +33,10 @@ def _caveats(data: Dataset) -> Iterator[str]:
             f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients:"
             " nothing is ranked by throughput."
         )
+    for metric in ("p99 response", "achieved rate"):
+        delta, source = relevant(metric, [run.noise_floor for run in data.runs])
+        if delta > DELTA:
+            yield f"Differences in {metric} below {delta:.0%} are no verdict: {source}."
     if len(data.absent):
         yield f"Without a result: {len(data.absent)} of {sum(len(run.plan) for run in data.runs)} planned trials."
     lost = int(data.trials["ledger_lost"].sum())

@@ -5,16 +5,18 @@ added, percentiles never averaged. Nothing is judged and nothing is drawn here.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
 from bench.archive import ArchiveError, Run, Trial, read, read_timeline
 from bench.record.histogram import decode, new_histogram
+from bench.record.payload import buckets
 from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
 from bench.scenario import Scenario
 from bench.units import NS_PER_S
@@ -23,7 +25,7 @@ from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
 from reports.format import overload_words, plain
 from reports.quantiles import PERCENTILES, Distribution
-from reports.seconds import SECONDS_COLUMNS, Logged, bins, read_log
+from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
 CLIENT_BOUND_CODE = "client-bound"
 
@@ -127,7 +129,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
             index = stored.record.index
             try:
                 logged = read_log(stored)
-                over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(run, stored)
+                over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(stored)
             except (OSError, ValueError, KeyError) as error:
                 broken[index] = f"unreadable: {error}"
                 continue
@@ -152,7 +154,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
         trials=pd.DataFrame(trials),
         latency=pd.DataFrame(latency, columns=[*_KEY, *_LATENCY_COLUMNS]),
         seconds=pd.DataFrame(seconds, columns=[*_KEY, *SECONDS_COLUMNS]),
-        timeline=pd.concat(timeline, ignore_index=True),
+        timeline=_timelines(((run_id, one) for (run_id, _), one in records.items()), timeline),
         events=pd.DataFrame(happened, columns=[*_KEY, *EVENT_COLUMNS]),
         settings=pd.DataFrame(
             _setting_rows(records), columns=["run_id", "broker", "key", "asked", "reported"]
@@ -243,7 +245,8 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         due = {"response": trial.offered, "service": trial.sent, "confirm": trial.sent}.get(tag)
         held = stored.count + stored.negative + stored.out_of_range
         never = max(due - held, 0) if due is not None else 0
-        values = Distribution.of(decode(stored.histogram), below=stored.negative, above=never + stored.out_of_range)
+        above = never + stored.out_of_range
+        values = Distribution.of_buckets(*buckets(stored.histogram), below=stored.negative, above=above)
         unbounded = bool(overload(trial)) and held > 0
         yield (
             _key(run, trial)
@@ -264,20 +267,30 @@ def _seconds_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> list[di
     return [_key(run, trial) | row for row in bins(trial, main_tag(trial), logged)]
 
 
-def _read_timeline(run: Run, stored: Trial) -> pd.DataFrame:
+def _read_timeline(stored: Trial) -> pd.DataFrame:
     frame = read_timeline(stored)
     missing = [name for name in TIMELINE_COLUMNS if name not in frame.columns]
     if missing:
         message = f"timeline.parquet has no column {', '.join(missing)}"
         raise ValueError(message)
-    key = pd.DataFrame([_key(run.record, stored.record)])
-    return key.merge(frame[list(TIMELINE_COLUMNS)], how="cross")
+    return frame[list(TIMELINE_COLUMNS)]
+
+
+def _timelines(records: Iterable[tuple[str, TrialRecord]], ticks: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the timelines of trials one below the other, the key of its trial in each row."""
+    frame = pd.concat(ticks, ignore_index=True)
+    keys = pd.DataFrame(
+        [{"run_id": run_id} | {name: getattr(one, name) for name in _KEY[1:]} for run_id, one in records]
+    )
+    rows = np.repeat(np.arange(len(keys)), [len(each) for each in ticks])
+    return pd.concat([keys.iloc[rows].reset_index(drop=True), frame], axis=1)
 
 
 def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     restarted = any(line.restart_broker for line in run.plan if line.index == trial.index)
     drained_s = float(ticks["at_ns"].max()) / NS_PER_S if len(ticks) else float(trial.measure_to_s)
-    for event in events(trial, logged.get("blocked", {}), restarted=restarted, drained_s=drained_s):
+    blocked = longest_ns(logged["blocked"]) if "blocked" in logged else {}
+    for event in events(trial, blocked, restarted=restarted, drained_s=drained_s):
         yield _key(run, trial) | event
 
 

@@ -43,7 +43,8 @@ METHOD = (
     ),
     MethodLine(
         text="A verdict needs 10 trials a row: t interval of the paired log ratios, Holm-corrected over all"
-        ' comparisons of the report, against a smallest relevant effect of 5 %. "Not told apart" is an answer.',
+        " comparisons of the report, against a smallest relevant effect of 5 %,"
+        ' or the noise floor of the host where that is known and larger. "Not told apart" is an answer.',
     ),
     MethodLine(
         text="A row is overloaded where it did not carry the load in some trial: its latency then grows with the"

@@ -133,13 +133,15 @@ def _metric(question: Question, row: Cell) -> Spread:
 
 
 def _compared(cases: Sequence[Case], judged: Mapping[Key, Comparison]) -> Iterator[Compared]:
-    metric = {workload.name: case.metric for case in cases for workload in case.question.workloads}
+    of = {workload.name: case for case in cases for workload in case.question.workloads}
     for (workload, first, second), each in judged.items():
         yield Compared(
             workload=workload,
             first=first,
             second=second,
-            metric=metric[workload],
+            metric=of[workload].metric,
+            delta=of[workload].delta,
+            delta_from=of[workload].delta_from,
             n=each.n,
             ratio=each.ratio,
             low=each.low if math.isfinite(each.low) else None,
@@ -161,7 +163,8 @@ def _case(data: Dataset, question: Question, found: Mapping[str, Name], cells: C
     }
     cpus = [run.host.get("cpus", "") for run in data.runs]
     known = min(int(text) for text in cpus) if all(text.isdigit() for text in cpus) else None
-    return Case(question=question, rows=rows, mode=data.runs[0].mode, cpus=known)
+    floors = tuple(run.noise_floor for run in data.runs)
+    return Case(question=question, rows=rows, mode=data.runs[0].mode, cpus=known, floors=floors)
 
 
 def _row(data: Dataset, question: Question, name: Name, target: Target, workload: Workload, cells: Cells) -> Row:

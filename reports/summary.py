@@ -105,6 +105,10 @@ class Compared(Model):
     """Its upper end."""
     alpha: float
     """Level after Holm's correction over all comparisons of the report."""
+    delta: float
+    """Smallest relevant effect, as a share: a difference below it is no verdict."""
+    delta_from: str
+    """Where that comes from: the usual one, or the noise floor of the host and the run that measured it."""
     verdict: Literal["better", "worse", "same", "undecided"]
     """Of the first side."""
     trials_needed: int | None

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Literal
 
-from bench.stats.compare import DELTA, Comparison, Pair, Verdict, compare_family
+from bench.noise.floor import NoiseFloor, relevant
+from bench.stats.compare import Comparison, Pair, Verdict, compare_family
 from reports.durability import Durability
 from reports.format import Name, listed, milliseconds, number, percent, rate
 from reports.questions import Question
@@ -59,6 +60,18 @@ class Case:
     rows: Mapping[str, Sequence[Row]]
     mode: str
     cpus: int | None
+    floors: Sequence[NoiseFloor | None] = ()
+    """What is known of the noise of the hosts of the runs."""
+
+    @property
+    def delta(self) -> float:
+        """Smallest relevant effect."""
+        return relevant(self.metric, self.floors)[0]
+
+    @property
+    def delta_from(self) -> str:
+        """Where it comes from, in words."""
+        return relevant(self.metric, self.floors)[1]
 
     @property
     def by_throughput(self) -> bool:
@@ -105,17 +118,19 @@ Key = tuple[str, str, str]
 def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
     """Compare every two rows that may be compared, over all questions, as one family."""
     pairs: dict[Key, Pair] = {}
+    deltas: list[float] = []
     for case in cases:
         for workload, rows in case.rows.items():
             for a, b in combinations(_candidates(case, rows), 2):
                 shared = sorted(a.estimates.keys() & b.estimates.keys())
                 if a.durability == b.durability and len(shared) >= MIN_TRIALS:
+                    deltas.append(case.delta)
                     pairs[workload, a.name.target, b.name.target] = Pair(
                         [a.estimates[key] for key in shared],
                         [b.estimates[key] for key in shared],
                         lower_is_better=not case.by_throughput,
                     )
-    return dict(zip(pairs, compare_family(list(pairs.values())), strict=True))
+    return dict(zip(pairs, compare_family(list(pairs.values()), delta=deltas), strict=True))
 
 
 def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
@@ -212,7 +227,7 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
             return _victory(case, row, {other.name.full: c for other in others if (c := between(row, other))})
     pairs = [between(a, b) for a, b in combinations(rows, 2)]
     if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
-        why = f"All {len(rows)} rows compared lie within {percent(DELTA)} of each other in {case.metric}."
+        why = f"All {len(rows)} rows compared lie within {percent(case.delta)} of each other in {case.metric}."
         return Said("same", "No relevant difference", why)
     for who in dict.fromkeys(row.name.who for row in rows):
         mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))

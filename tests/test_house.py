@@ -39,6 +39,7 @@ REPORTS_READ = (
     "bench.record",
     "bench.scenario",
     "bench.stats",
+    "bench.noise.floor",
     "bench.units",
     "bench.reference",  # writes models down, those of a summary too
 )
@@ -51,6 +52,8 @@ PURE = (
     "bench.blocked",
     "bench.stats",
     "bench.units",
+    "bench.hostclass",
+    "bench.noise.floor",
     "bench.stamp",
     "bench.wire",
     "bench.results",

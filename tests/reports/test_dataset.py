@@ -7,13 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hdrh.histogram import HdrHistogram
 
+from bench.record.histogram import Seconds
 from bench.results import TrialRecord
 from reports.dataset import Dataset, load
 from reports.errors import ReportError
+from reports.seconds import longest_ns
 from tests.reports.synthetic import build, client_bound
 
 
@@ -186,3 +189,10 @@ def test_unlike_runs_are_not_pooled(quick_folder: Path, tmp_path: Path) -> None:
         load(quick_folder, other)
     with pytest.raises(ReportError, match="given twice"):
         load(quick_folder, quick_folder)
+
+
+def test_the_longest_value_of_each_second_is_found() -> None:
+    """Of the buckets of a second the highest counts, whatever their order."""
+    index = np.array([5, 900, 17], np.int64)
+    part = Seconds(np.array([0, 0, 3], np.int64), index, np.ones(3, np.int64), np.empty((0, 4), np.int64))
+    assert longest_ns(part) == {0: 900, 3: 17}
