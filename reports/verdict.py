@@ -64,14 +64,9 @@ class Case:
     """What is known of the noise of the hosts of the runs."""
 
     @property
-    def delta(self) -> float:
-        """Smallest relevant effect."""
-        return relevant(self.metric, self.floors)[0]
-
-    @property
-    def delta_from(self) -> str:
-        """Where it comes from, in words."""
-        return relevant(self.metric, self.floors)[1]
+    def delta(self) -> tuple[float, str]:
+        """Smallest relevant effect, and where it comes from in words."""
+        return relevant(self.metric, self.floors)
 
     @property
     def by_throughput(self) -> bool:
@@ -124,7 +119,7 @@ def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
             for a, b in combinations(_candidates(case, rows), 2):
                 shared = sorted(a.estimates.keys() & b.estimates.keys())
                 if a.durability == b.durability and len(shared) >= MIN_TRIALS:
-                    deltas.append(case.delta)
+                    deltas.append(case.delta[0])
                     pairs[workload, a.name.target, b.name.target] = Pair(
                         [a.estimates[key] for key in shared],
                         [b.estimates[key] for key in shared],
@@ -227,7 +222,7 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
             return _victory(case, row, {other.name.full: c for other in others if (c := between(row, other))})
     pairs = [between(a, b) for a, b in combinations(rows, 2)]
     if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
-        why = f"All {len(rows)} rows compared lie within {percent(case.delta)} of each other in {case.metric}."
+        why = f"All {len(rows)} rows compared lie within {percent(case.delta[0])} of each other in {case.metric}."
         return Said("same", "No relevant difference", why)
     for who in dict.fromkeys(row.name.who for row in rows):
         mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))

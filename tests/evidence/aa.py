@@ -26,10 +26,10 @@ BENCH = str(Path(sys.executable).with_name("bench"))
 SHOWN = ("p50 response", "p99 response", "achieved rate", "p50 service", "p99 service", "broker CPU")
 TITLES = {"same": "The same broker twice", "half": "The same broker with two CPUs (a) and with one (b)"}
 HELD = {
-    "same": lambda verdicts: not verdicts & {Verdict.BETTER, Verdict.WORSE},
+    "same": lambda verdicts: bool(verdicts) and not verdicts & {Verdict.BETTER, Verdict.WORSE},
     "half": lambda verdicts: Verdict.WORSE in verdicts and Verdict.BETTER not in verdicts,
 }
-"""What must hold of the verdicts on b."""
+"""What must hold of the verdicts on b; none at all, as where every trial was invalid, shows nothing."""
 INVALID = 3
 """Exit code of a run with trials that cannot be trusted; those are left out here."""
 
