@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from bench.drivers.description import Driver
 from bench.drivers.registry import Registry
 from bench.faults import Fault
-from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
+from bench.scenario import MemoryBroker, Scenario, Target
 from brokers.settings import QpidBrokerJSettings
 
 LONGEST_NAME = 32
@@ -130,9 +130,9 @@ def _schedule_lengths(scenario: Scenario) -> Iterator[Fault]:
     # The intended times of a trial are made in memory to be counted against what was sent.
     most = 200_000_000
     for index, workload in enumerate(scenario.workloads):
-        load = workload.load
-        if isinstance(load, RateLoad) and load.rate * workload.duration / 1e9 > most:
+        rate = workload.mean_rate or 0.0
+        if rate * workload.duration / 1e9 > most:
             yield Fault(
                 f"workloads.{index}.duration",
-                f"{load.rate:,.0f} messages a second for that long are more than {most:,}: shorten it",
+                f"{rate:,.0f} messages a second for that long are more than {most:,}: shorten it",
             )

@@ -9,8 +9,10 @@ faults is the business of `bench.load`.
 from collections.abc import Callable
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
+from bench.profile import HIGHEST_RATE, Profile, Steps, cumulative
 from bench.stamp import SIZE as STAMP_SIZE
 from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration
 from brokers.settings import BrokerName, Frozen, QpidBrokerJSettings, RabbitMQSettings
@@ -92,9 +94,16 @@ class RateLoad(Frozen):
     kind: Literal["rate"]
     """`rate`."""
     rate: Annotated[float, Field(ge=0.001, le=10_000_000)]
-    """Messages a second, over all producers."""
+    """Messages a second, over all producers; with a `profile`, those of the warm-up."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Even spacing, or a seeded Poisson process."""
+    profile: Profile | None = None
+    """How the rate changes over the measured part; by default it does not."""
+    late: Literal["send", "drop"] = "send"
+    """What becomes of messages that the driver has no room for (window, credit, socket) when they are due: they are
+    sent late, or dropped and counted after `late_after`. One that is late for another reason is sent."""
+    late_after: Annotated[PositiveDuration, AfterValidator(_at_most(3600 * NS_PER_S))] = 1 * NS_PER_S
+    """How long a message may wait for room before it is dropped, for `late = "drop"`."""
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
     """Messages due and not yet received at which the trial ends as overloaded."""
 
@@ -139,6 +148,9 @@ class Workload(Frozen):
     """Messages a consumer may hold unacknowledged (0-9-1 prefetch, 1.0 credit)."""
     ack_batch: Annotated[int, Field(ge=0, le=65_535)] = 64
     """Messages acknowledged at once; 0 = automatic acknowledgement (pre-settled)."""
+    consumer_rate: Annotated[float, Field(ge=0.001, le=HIGHEST_RATE)] | None = None
+    """Messages a second that a consumer takes at most, to see what slow consumers do to a broker; by default as many
+    as come. It takes what it may hold at once, then rests as long as that takes: keep `prefetch` small."""
     duration: WholeSeconds = 30 * NS_PER_S
     """Length of the measured part, in whole seconds."""
     spin: Annotated[Duration, AfterValidator(_at_most(1 * NS_PER_MS))] = 0
@@ -160,6 +172,13 @@ class Workload(Frozen):
                 f"ack_batch = {self.ack_batch}: at most the prefetch ({self.prefetch}),"
                 " or no acknowledgement is ever due"
             )
+        faults += self._slow_consumer_faults()
+        profile = self.load.profile if isinstance(self.load, RateLoad) else None
+        if isinstance(profile, Steps) and profile.length_ns > self.duration:
+            faults.append(
+                f"load.profile.steps last {format_duration(profile.length_ns)} together: at most the duration"
+                f" ({format_duration(self.duration)})"
+            )
         if self.queues > min(self.producers, self.consumers):
             faults.append(
                 f"queues = {self.queues}: each needs a producer and a consumer"
@@ -172,6 +191,36 @@ class Workload(Frozen):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _slow_consumer_faults(self) -> list[str]:
+        rate = self.consumer_rate
+        if rate is None:
+            return []
+        faults = []
+        if not self.ack_batch:
+            faults.append(f"consumer_rate = {rate:g}: with ack_batch = 0 nothing bounds what a consumer is sent: use 1")
+        if self.prefetch > max(rate, 1):
+            faults.append(
+                f"prefetch = {self.prefetch}: at most a second's messages ({max(int(rate), 1)}) of consumer_rate ="
+                f" {rate:g}, as it rests after what it may hold at once"
+            )
+        return faults
+
+    @property
+    def mean_rate(self) -> float | None:
+        """Mean messages due a second in the measured part; None for a closed loop."""
+        if isinstance(self.load, InFlightLoad):
+            return None
+        return self.load.rate if self.load.profile is None else self.due_by(self.duration) * NS_PER_S / self.duration
+
+    def due_by(self, at_ns: int) -> float:
+        """Return how many messages are due in the first `at_ns` of the measured part; 0 for a closed loop."""
+        load = self.load
+        if isinstance(load, InFlightLoad):
+            return 0.0
+        if load.profile is None:
+            return load.rate * at_ns / NS_PER_S
+        return float(cumulative(load.profile, self.duration).count(np.array([at_ns], np.float64))[0])
 
     def singles(self) -> "tuple[Workload, ...]":
         """Return one workload for each bound of a sweep, named `<name>-<bound>`; itself where there is no sweep."""

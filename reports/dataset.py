@@ -71,7 +71,7 @@ class Dataset:
         rows = self.latency[
             (self.latency["target"] == target) & (self.latency["workload"] == workload) & (self.latency["tag"] == tag)
         ].merge(self.trials.loc[self.trials["usable"], ["run_id", "index"]], on=["run_id", "index"])
-        above = int(rows["never"].sum() + rows["out_of_range"].sum())
+        above = int(rows["never"].sum() + rows["dropped"].sum() + rows["out_of_range"].sum())
         return Distribution.of(self.histogram(target, workload, tag), below=int(rows["negative"].sum()), above=above)
 
     def trial_histogram(self, run_id: str, index: int, tag: str) -> HdrHistogram:
@@ -138,7 +138,7 @@ def load(*folders: Path | str) -> Dataset:
     )
 
 
-_LATENCY_COLUMNS = ["tag", "count", "negative", "out_of_range", "never", *PERCENTILES, "max", "mean"]
+_LATENCY_COLUMNS = ["tag", "count", "negative", "out_of_range", "never", "dropped", *PERCENTILES, "max", "mean"]
 _SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
 
 
@@ -221,8 +221,11 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         stored = trial.latency[tag]
         due = {"response": trial.offered, "service": trial.sent, "confirm": trial.sent}.get(tag)
         held = stored.count + stored.negative + stored.out_of_range
-        never = max(due - held, 0) if due is not None else 0
-        values = Distribution.of(decode(stored.histogram), below=stored.negative, above=never + stored.out_of_range)
+        dropped = trial.dropped if tag == "response" else 0
+        never = max(due - dropped - held, 0) if due is not None else 0
+        values = Distribution.of(
+            decode(stored.histogram), below=stored.negative, above=never + dropped + stored.out_of_range
+        )
         yield (
             _key(run, trial)
             | {
@@ -231,6 +234,7 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
                 "negative": stored.negative,
                 "out_of_range": stored.out_of_range,
                 "never": never,
+                "dropped": dropped,
                 "max": values.max_ns,
                 "mean": values.mean_ns,
             }

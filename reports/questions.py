@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
-from bench.scenario import InFlightLoad, Scenario, Workload
+from bench.scenario import InFlightLoad, RateLoad, Scenario, Workload
+from bench.units import format_duration
 from reports.format import count, rate
+
+_MOST_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,25 @@ class Question:
             bounds = [count(in_flight(each)) for each in self.workloads]
             span = bounds[0] if len(bounds) == 1 else f"{bounds[0]} to {bounds[-1]}"
             return f"{span} messages in flight of {count(workload.size)} B, {kept}"
-        return f"{rate(workload.load.rate)} msg/s of {count(workload.size)} B, {kept}"
+        return f"{_rates(workload.load)} of {count(workload.size)} B, {kept}"
+
+
+def _rates(load: RateLoad) -> str:
+    """Return the rates in words, such as `100 to 2,000 msg/s`."""
+    profile = load.profile
+    if profile is None:
+        return f"{rate(load.rate)} msg/s"
+    if profile.kind == "ramp":
+        return f"{rate(profile.begin)} to {rate(profile.end)} msg/s"
+    if profile.kind == "steps":
+        steps = [rate(step.rate) for step in profile.steps]
+        shown = ", ".join(steps) if len(steps) <= _MOST_STEPS else f"{steps[0]} … {steps[-1]}, {len(steps)} steps"
+        return f"{shown} msg/s in turn"
+    between = f"{rate(profile.rate_off)} msg/s" if profile.rate_off else "silence"
+    return (
+        f"{rate(profile.rate)} msg/s for {format_duration(profile.on)} and {between} for"
+        f" {format_duration(profile.off)} in turn,"
+    )
 
 
 def in_flight(workload: Workload) -> int:

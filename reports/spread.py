@@ -10,13 +10,21 @@ from reports.quantiles import PERCENTILES, messages_needed
 from reports.summary import Spread
 
 
-def spread(values: Iterable[float | None], unknown: str = "not known") -> Spread:
+def spread(
+    values: Iterable[float | None], unknown: str = "not known", bounds: Iterable[float | None] | None = None
+) -> Spread:
     """Return median and range of what trials measured.
 
     Args:
         values: one a trial; None or NaN = no number, infinity = no bound is known.
         unknown: the reason to give where no trial has a number.
+        bounds: one a trial, what its value is no less than where that is infinity; None = nothing is known.
     """
+    if bounds is not None:
+        pairs = list(zip(values, bounds, strict=True))
+        bounded = [at is not None and math.isinf(at) and low is not None and math.isfinite(low) for at, low in pairs]
+        shown = [low if least else at for least, (at, low) in zip(bounded, pairs, strict=True)]
+        return spread(shown, unknown).model_copy(update={"at_least": sum(bounded)})
     known = sorted(float(value) for value in values if value is not None and not math.isnan(value))
     if not known:
         return Spread(median=None, low=None, high=None, n=0, why=unknown)

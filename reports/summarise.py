@@ -159,10 +159,12 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         latency_tag="response" if tag == "response" else "service",
         messages=messages,
         in_flight=None if isinstance(workload.load, RateLoad) else in_flight(workload),
-        offered_rate=workload.load.rate if isinstance(workload.load, RateLoad) else None,
+        offered_rate=workload.mean_rate,
         achieved_rate=spread(trials["achieved_rate"], missing),
         latency_ns={
-            name: spread(latency[name], not_enough(name, a_trial, seconds) if len(latency) else missing)
+            name: spread(
+                latency[name], not_enough(name, a_trial, seconds) if len(latency) else missing, _bounds(latency)
+            )
             for name in (*PERCENTILES, "max", "mean")
         },
         broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
@@ -173,6 +175,12 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         durability=durability(data.runs[0].scenario, target.broker, workload),
         remarks=tuple(_cell_remarks(target, planned, everything, trials, latency)),
     )
+
+
+def _bounds(latency: pd.DataFrame) -> list[float | None]:
+    """Return the highest latency of each trial that dropped messages, which rank above it; None for others."""
+    rows = zip(latency["dropped"], latency["max"], strict=True)
+    return [float(highest) if dropped else None for dropped, highest in rows]
 
 
 def _cell_remarks(
@@ -193,6 +201,9 @@ def _cell_remarks(
     lost = int(everything["ledger_lost"].sum())
     if lost:
         yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
+    dropped = int(latency["dropped"].sum())
+    if dropped:
+        yield f"{count(dropped)} dropped, for want of room to send them: they rank above the maximum"
     never = int(latency["never"].sum())
     if never > lost:
         yield f"{count(never)} due and never received: they rank above the maximum"

@@ -30,6 +30,9 @@ class Spread(Model):
     """Trials that have the number."""
     never: int = 0
     """Trials in which the message of this rank never came, so that no bound is known."""
+    at_least: int = 0
+    """Trials in which the message of this rank was dropped: the highest value of those received stands for it, so
+    that where there are any, `median`, `low` and `high` are lower bounds and print with "≥"."""
     why: str = ""
     """Why `median` is None."""
 

@@ -210,6 +210,13 @@ class PlanningPort(Port, Protocol):
         """
 
 
+class HoldingPort(Port, Protocol):
+    """A port that owns the broker too, and can let the rest go on while its consumers take nothing."""
+
+    def hold(self, until_ns: int) -> None:
+        """Deliver nothing before an instant; what the consumers may hold is what they are given at once then."""
+
+
 class Opener(Protocol):
     """What a driver module offers: `open_port`."""
 

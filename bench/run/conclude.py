@@ -15,7 +15,7 @@ from bench.drivers.base import Int64
 from bench.record.histogram import Seconds
 from bench.results import NO_RESULT, BrokerRecord, Outcome, PlannedTrial, TrialRecord
 from bench.run import health, timeline
-from bench.run.assignment import schedule
+from bench.run.assignment import profiled, schedule
 from bench.run.merge import Merged, merge_accounts
 from bench.run.trial import Raw
 from bench.scenario import RateLoad, Workload
@@ -42,8 +42,14 @@ def due_times(workload: Workload, seed: int, raw: Raw) -> Int64 | None:
     if not isinstance(load, RateLoad):
         return None
     end_ns = (raw.control.end_ns or raw.start_ns) - raw.start_ns
-    enough = int(max(end_ns, 0) / NS_PER_S * load.rate * 1.1) + 1000
-    times = schedule(load, seed).times(0, enough)
+    begun_ns = raw.control.measured_ns
+    begin_ns = end_ns if begun_ns is None else min(begun_ns - raw.start_ns, end_ns)
+    expected = load.rate * begin_ns / NS_PER_S
+    if begun_ns is not None:
+        expected += workload.due_by(end_ns - begin_ns)
+    enough = int(max(expected, 0) * 1.1) + 1000
+    plan = schedule(load, seed) if begun_ns is None else profiled(workload, seed, begun_ns - raw.start_ns)
+    times = plan.times(0, enough)
     return times[times < end_ns]
 
 
@@ -120,6 +126,7 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
         offered=merged.offered,
         sent=merged.sent,
         received=merged.received,
+        dropped=merged.dropped,
         achieved_rate=merged.achieved_rate,
         latency=merged.measured,
         ledger=merged.ledger,

@@ -171,6 +171,12 @@ def _findings(seen: Circumstances, reason: str) -> Iterator[Note]:
             yield _finding("saturated", f"It delivered {share:.1%} of the messages due in the measured time.")
     if merged.counters.get("blocked_events"):
         yield _finding("blocked", f"The broker blocked a connection {merged.counters['blocked_events']} times.")
+    if merged.dropped:
+        yield _finding(
+            "dropped",
+            f"{merged.dropped} of {merged.offered} messages due in the measured time were dropped, as there was no room"
+            " for them within load.late_after: its quantiles are lower bounds.",
+        )
     yield from _starved(merged)
     yield from _losses(ledger)
     if not seen.drained and seen.outcome not in NO_RESULT and ledger.undelivered + ledger.unconfirmed_missing:

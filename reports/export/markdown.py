@@ -80,9 +80,12 @@ def _values(cell: Cell) -> Iterator[str]:
 def _value(spread: Spread, text: Printer) -> str:
     if spread.median is None:
         return spread.why.partition(":")[0] or "–"
+    least = "≥ " if spread.at_least else ""
     if spread.n < 2 or (not spread.never and text(spread.low) == text(spread.high)):  # noqa: PLR2004  (no range)
-        return text(spread.median)
-    return f"{text(spread.median)} ({text(spread.low)}–{text(spread.high) if spread.high is not None else 'never'})"
+        return least + text(spread.median)
+    return (
+        f"{least}{text(spread.median)} ({text(spread.low)}–{text(spread.high) if spread.high is not None else 'never'})"
+    )
 
 
 def _text(words: str) -> str:

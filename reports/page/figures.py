@@ -87,11 +87,11 @@ def _over_time(question: Question, data: Dataset, styles: dict[str, Style]) -> F
 
 
 def _throughput(question: Question, data: Dataset, styles: dict[str, Style]) -> Figure:
-    load = question.workloads[0].load
+    rate = question.workloads[0].mean_rate
     height = 1.0 + 0.44 * len(styles)
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.24, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
-    throughput.draw(axes, _usable(data, question), styles, load.rate if isinstance(load, RateLoad) else None)
+    throughput.draw(axes, _usable(data, question), styles, rate)
     return figure
 
 

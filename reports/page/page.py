@@ -85,7 +85,8 @@ def _value(spread: Spread, text: printed.Printer) -> Markup:
     """Return a table cell's content: the median, and the range over trials below it."""
     if spread.median is None:
         return Markup('<span class="none">–</span><small>{}</small>').format(spread.why.partition(":")[0])
-    shown = Markup('<data value="{}">{}</data>').format(repr(spread.median), text(spread.median))
+    least = "≥ " if spread.at_least else ""
+    shown = Markup('{}<data value="{}">{}</data>').format(least, repr(spread.median), text(spread.median))
     if spread.n < 2 or (not spread.never and text(spread.low) == text(spread.high)):  # noqa: PLR2004  (no range)
         return shown
     low = Markup('<data value="{}">{}</data>').format(repr(spread.low), text(spread.low))
