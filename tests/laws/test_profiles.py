@@ -166,8 +166,6 @@ def test_any_stripes_give_the_whole_whenever_they_are_told(
         loop = ProfiledLoop(stripe, told, after(start_ns, lambda at_ns: profiled(work, 3, at_ns)))
         for look in [*np.cumsum(looks).tolist(), 6 * NS_PER_S]:
             told.begin_ns = start_ns + begin_ns if look >= told_ns else 0
-            if look >= begin_ns or told.begin_ns:
-                told.begin_ns = start_ns + begin_ns
             taken.append(loop.take(loop.due(start_ns + min(look, 6 * NS_PER_S), 1 << 62), 0))
     times = np.sort(np.concatenate(taken)) - start_ns
     expected = whole.times(0, len(times) + 1)

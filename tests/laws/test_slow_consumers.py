@@ -17,7 +17,7 @@ PLAN = Plan(warm_up=WarmUp().model_copy(update={"settle": 0}))
 
 def taken(departs_ns: np.ndarray, gap_ns: int) -> np.ndarray:
     """Return when a consumer that may hold one message takes each, one by one."""
-    free, times = 0, []
+    free, times = -CATCH_UP_NS, []  # long idle
     for departs in departs_ns.tolist():
         now = max(departs, free)
         free = max(free, now - CATCH_UP_NS) + gap_ns
@@ -28,7 +28,7 @@ def taken(departs_ns: np.ndarray, gap_ns: int) -> np.ndarray:
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
 @pytest.mark.parametrize(("rate", "slow"), [(900, 800), (400, 800)])
 def test_what_a_slow_consumer_receives_equals_its_recursion(arrivals: str, rate: float, slow: float) -> None:
-    """Every response is that of the broker's queue followed by the consumer's; every confirm that of the broker alone."""
+    """Every response is that of the broker's queue and then the consumer's, every confirm that of the broker alone."""
     load = RateLoad(kind="rate", rate=rate, arrivals=arrivals)
     work = Workload(name="w", load=load, duration="4s", consumer_rate=slow, prefetch=1, ack_batch=1)
     account, control, _ = run_inline(work, MemoryBroker(name="m", kind="memory", capacity=2_000), PLAN, 7, ("q",))
