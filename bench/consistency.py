@@ -25,6 +25,7 @@ def inconsistencies(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
     for index, target in enumerate(scenario.targets):
         yield from _target(scenario, drivers, f"targets.{index}", target)
     yield from _multiplexing(scenario, drivers)
+    yield from _mixed_sizes(scenario, drivers)
     yield from _durability(scenario)
     yield from _restarts(scenario)
     yield from _quick(scenario)
@@ -95,6 +96,14 @@ def _multiplexing(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
                 f"{workload.lanes_per_connection}: driver {', '.join(cannot)} has a connection a lane:"
                 f" use 1, or driver {', '.join(can)}",
             )
+
+
+def _mixed_sizes(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
+    used = [drivers.installed[t.driver].driver for t in scenario.targets if t.driver in drivers.installed]
+    cannot = sorted({driver.name for driver in used if not driver.mixes})
+    for index, workload in enumerate(scenario.workloads):
+        if workload.mix(0) is not None and cannot:
+            yield Fault(f"workloads.{index}.size", f"driver {', '.join(cannot)} sends one size only: name one")
 
 
 def _options(path: str, target: Target, driver: Driver) -> Iterator[Fault]:

@@ -29,8 +29,8 @@ class Question:
         if isinstance(workload.load, InFlightLoad):
             bounds = [count(in_flight(each)) for each in self.workloads]
             span = bounds[0] if len(bounds) == 1 else f"{bounds[0]} to {bounds[-1]}"
-            return f"{span} messages in flight of {count(workload.size)} B, {kept}"
-        return f"{_rates(workload.load)} of {count(workload.size)} B, {kept}"
+            return f"{span} messages in flight of {sizes(workload)}, {kept}"
+        return f"{_rates(workload.load)} of {sizes(workload)}, {kept}"
 
 
 def _rates(load: RateLoad) -> str:
@@ -49,6 +49,14 @@ def _rates(load: RateLoad) -> str:
         f"{rate(profile.rate)} msg/s for {format_duration(profile.on)} and {between} for"
         f" {format_duration(profile.off)} in turn,"
     )
+
+
+def sizes(workload: Workload) -> str:
+    """Return the size of messages in words, such as `100 to 4,096 B (500 B on average)`."""
+    mix = workload.mix(0)
+    if mix is None:
+        return f"{count(workload.size)} B"
+    return f"{count(min(mix.sizes))} to {count(workload.size)} B ({count(mix.mean)} B on average)"
 
 
 def in_flight(workload: Workload) -> int:

@@ -23,6 +23,7 @@ DRIVER = Driver(
     name="memory",
     protocol="memory",
     description="scripted in-memory broker on virtual time, exact and without noise",
+    mixes=True,
     inline=True,
 )
 

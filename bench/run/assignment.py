@@ -93,6 +93,7 @@ class Assignment(BaseModel):
             gather_ns=0 if self._tokens_bind or (consuming and work.consumer_rate is not None) else GATHER_NS,
             wake_fd=self.wake_fd,
             options=self.options,
+            mix=work.mix(self.seed),
         )
 
     def source(self, start_ns: int, cells: WorkerSees) -> Source | None:
