@@ -42,7 +42,7 @@ def test_python_numpy_and_compiled_code_agree(rows: list[tuple[int, int]], seed:
 @pytest.mark.parametrize("seed", [0, 7, 1 << 40])
 @pytest.mark.parametrize("producer", [0, 1, 77])
 def test_shares_are_those_of_the_weights(seed: int, producer: int) -> None:
-    """Of 100,000 messages of any producer each size has its share, within 4 standard errors; so has each tenth of them."""
+    """Of 100,000 messages of a producer, and each tenth of them, sizes have their shares within 4 standard errors."""
     mix = Sizes(MIX.sizes, MIX.weights, seed)
     found = mix.of_all(np.full(100_000, producer), np.arange(100_000))
     for part in (found, *found.reshape(10, -1)):
