@@ -8,6 +8,8 @@ room: a sender that is behind has enough to write. Both are for open loops only,
 closed loop nothing is ever due.
 """
 
+import math
+
 from bench.units import NS_PER_MS, NS_PER_S
 
 CATCH_UP_NS = 10 * NS_PER_MS
@@ -28,7 +30,7 @@ class Intake:
 
     def took(self, messages: int, now_ns: int) -> None:
         """Note that so many messages were taken."""
-        self.free_ns = max(self.free_ns, now_ns - CATCH_UP_NS) + round(messages * self._gap_ns)
+        self.free_ns = max(self.free_ns, now_ns - CATCH_UP_NS) + math.ceil(messages * self._gap_ns)
 
 
 class Pacer:

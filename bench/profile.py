@@ -2,15 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bench.cumulative import Cumulative, Piece
-from bench.units import NS_PER_MS, Duration
+from bench.units import NS_PER_MS, Duration, format_duration
 from brokers.settings import Frozen
+
+
+def _not_too_short(ns: int) -> int:
+    if ns < NS_PER_MS:
+        message = f"{format_duration(ns)}: at least 1ms"
+        raise ValueError(message)
+    return ns
+
 
 HIGHEST_RATE = 10_000_000
 Rate = Annotated[float, Field(ge=0.001, le=HIGHEST_RATE)]
-Spell = Annotated[Duration, Field(ge=NS_PER_MS)]
+Spell = Annotated[Duration, AfterValidator(_not_too_short)]
 RateOrNone = Annotated[float, Field(ge=0, le=HIGHEST_RATE)]
 
 

@@ -38,7 +38,8 @@ def _at_most(most_ns: int) -> Callable[[int], int]:
     return check
 
 
-BodySize = Annotated[int, Field(ge=STAMP_SIZE, le=64 * 1024**2)]
+MOST_BYTES = 64 * 1024**2
+BodySize = Annotated[int, Field(ge=STAMP_SIZE, le=MOST_BYTES)]
 WholeSeconds = Annotated[PositiveDuration, AfterValidator(_whole_seconds)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -156,7 +157,7 @@ class Workload(Frozen):
             raise ValueError(message)
         known = [one.get("size") for one in sizes if isinstance(one, dict)]
         largest = max((size for size in known if type(size) is int), default=STAMP_SIZE)
-        return given | {"size": largest, "sizes": sizes}
+        return given | {"size": min(max(largest, STAMP_SIZE), MOST_BYTES), "sizes": sizes}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Workload":

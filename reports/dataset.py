@@ -4,6 +4,7 @@ One row an observation: a trial, a trial's latency, a tick, a setting. Histogram
 added, percentiles never averaged. Nothing is judged and nothing is drawn here.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,8 +39,9 @@ class Dataset:
         trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, counters,
             ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
         latency: one row a trial and tag: count, negative, out_of_range, never (due and never
-            received), p50 … p99.99, max, mean in ns. NaN: not enough data; infinity: the message
-            of that rank never came.
+            received), dropped (due and not sent, in vain), bound (where some were dropped, the
+            highest latency), p50 … p99.99, max, mean in ns. NaN: not enough data; infinity: the
+            message of that rank never came or was dropped.
         seconds: one row a trial, tag and bin of seconds, from latency.hlog: from_s and to_s after
             the start of the measured part (negative: warm-up), count, p50, p99, max in ns.
         timeline: one row a trial and tick: TIMELINE_COLUMNS.
@@ -138,7 +140,18 @@ def load(*folders: Path | str) -> Dataset:
     )
 
 
-_LATENCY_COLUMNS = ["tag", "count", "negative", "out_of_range", "never", "dropped", *PERCENTILES, "max", "mean"]
+_LATENCY_COLUMNS = [
+    "tag",
+    "count",
+    "negative",
+    "out_of_range",
+    "never",
+    "dropped",
+    "bound",
+    *PERCENTILES,
+    "max",
+    "mean",
+]
 _SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
 
 
@@ -235,6 +248,7 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
                 "out_of_range": stored.out_of_range,
                 "never": never,
                 "dropped": dropped,
+                "bound": values.max_ns if dropped else math.nan,
                 "max": values.max_ns,
                 "mean": values.mean_ns,
             }

@@ -162,9 +162,7 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         offered_rate=workload.mean_rate,
         achieved_rate=spread(trials["achieved_rate"], missing),
         latency_ns={
-            name: spread(
-                latency[name], not_enough(name, a_trial, seconds) if len(latency) else missing, _bounds(latency)
-            )
+            name: spread(latency[name], not_enough(name, a_trial, seconds) if len(latency) else missing, latency.bound)
             for name in (*PERCENTILES, "max", "mean")
         },
         broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
@@ -175,12 +173,6 @@ def _cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         durability=durability(data.runs[0].scenario, target.broker, workload),
         remarks=tuple(_cell_remarks(target, planned, everything, trials, latency)),
     )
-
-
-def _bounds(latency: pd.DataFrame) -> list[float | None]:
-    """Return the highest latency of each trial that dropped messages, which rank above it; None for others."""
-    rows = zip(latency["dropped"], latency["max"], strict=True)
-    return [float(highest) if dropped else None for dropped, highest in rows]
 
 
 def _cell_remarks(
@@ -201,8 +193,7 @@ def _cell_remarks(
     lost = int(everything["ledger_lost"].sum())
     if lost:
         yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
-    dropped = int(latency["dropped"].sum())
-    if dropped:
+    if dropped := int(latency["dropped"].sum()):
         yield f"{count(dropped)} dropped, for want of room to send them: they rank above the maximum"
     never = int(latency["never"].sum())
     if never > lost:
@@ -230,7 +221,7 @@ def _row(data: Dataset, name: Name, target: Target, workload: Workload, cells: d
         estimates, measured = _by_trial(rows, "p99"), cell.latency_ns["p99"]
     else:
         estimates, measured = _by_trial(trials, "achieved_rate"), cell.achieved_rate
-    median = math.inf if measured.never and measured.median is None else measured.median
+    median = math.inf if measured.at_least or (measured.never and measured.median is None) else measured.median
     return Row(
         name=name,
         workload=workload.name,

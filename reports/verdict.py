@@ -133,7 +133,7 @@ def _not_compared(case: Case) -> str:
             if row.client_bound:
                 reasons[row.name.full] = "client-bound: a lower bound"
             elif not row.finite:
-                reasons[row.name.full] = "in some trial over 1 % of the messages never came"
+                reasons[row.name.full] = "in some trial over 1 % of the messages never came or were dropped"
             elif len(row.estimates) < MIN_TRIALS:
                 reasons[row.name.full] = f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed"
     if not reasons:
@@ -236,7 +236,11 @@ def _figure(case: Case, rows: Sequence[Row]) -> str:
     medians = [row.median for row in rows if row.median is not None]
     if not case.by_throughput:
         value = medians[0]
-        return f"{milliseconds(value)} ms" if value < float("inf") else "without bound (over 1 % never came)"
+        return (
+            f"{milliseconds(value)} ms"
+            if value < float("inf")
+            else "without bound (over 1 % never came or were dropped)"
+        )
     if len(medians) == 1:
         return f"{rate(medians[0])} msg/s"
     return f"from {rate(medians[0])} to {rate(medians[-1])} msg/s"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.dataset import load
+from reports.export.markdown import to_markdown
 from reports.spread import not_enough, spread
 from reports.summarise import summarise
 from reports.summary import Summary
@@ -37,6 +38,32 @@ def test_a_spread_without_bound_says_so() -> None:
     lost = spread([1.0, float("inf"), float("inf")])
     assert lost.median is None
     assert lost.why == "never came in 2 of 3 trials"
+
+
+def test_a_rank_that_was_dropped_is_a_lower_bound() -> None:
+    """Where messages were dropped the highest latency stands for the rank, and its number of trials is told."""
+    found = spread([1.0, float("inf"), float("inf")], bounds=[None, 7.0, 9.0])
+    assert (found.median, found.low, found.high, found.never, found.at_least) == (7.0, 1.0, 9.0, 0, 2)
+    assert spread([1.0, 2.0], bounds=[5.0, 5.0]).at_least == 0
+    unknown = spread([float("inf")], bounds=[float("nan")])
+    assert (unknown.median, unknown.never, unknown.at_least) == (None, 1, 0)
+
+
+def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds(tmp_path: Path) -> None:
+    """2 % dropped: p90 is a figure, p99 is at least the maximum, in the page as in Markdown; and nobody wins by it."""
+
+    def drop(trial: dict[str, Any]) -> dict[str, Any]:
+        lost = trial["offered"] // 49
+        return trial | {"offered": trial["offered"] + lost, "dropped": lost}
+
+    summary = summarise(load(build(tmp_path / "run", repetitions=1, closed_loop=False, change=drop)))
+    for cell in summary.cells:
+        assert (cell.latency_ns["p90"].at_least, cell.latency_ns["p99"].at_least) == (0, 1)
+        assert cell.latency_ns["p99"].median == cell.latency_ns["max"].median
+        assert any("dropped, for want of room" in remark for remark in cell.remarks)
+    markdown = to_markdown(summary)
+    assert "| ≥ " in markdown
+    assert "≥" not in to_markdown(summarise(load(build(tmp_path / "kept", repetitions=1, closed_loop=False))))
 
 
 def test_a_missing_percentile_says_how_much_longer_it_takes() -> None:
