@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from pyarrow import parquet
 from pydantic import ValidationError
 
 from bench.record import hlog
 from bench.record.histogram import Seconds
-from bench.results import SCHEMA_VERSION, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
+from bench.results import LATER_COLUMNS, SCHEMA_VERSION, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
 
 
 class ArchiveError(Exception):
@@ -173,8 +175,12 @@ def read(folder: Path) -> Run:
 
 
 def read_timeline(trial: Trial) -> pd.DataFrame:
-    """Return the timeline of a trial, columns as in TIMELINE_COLUMNS."""
-    return pd.read_parquet(trial.folder / "timeline.parquet")
+    """Return the timeline of a trial, columns as in TIMELINE_COLUMNS; later ones NaN in older results."""
+    # Read in one piece: the usual way looks for data sets and threads, which costs thousands of small files dear.
+    with parquet.ParquetFile(trial.folder / "timeline.parquet") as file:
+        frame: pd.DataFrame = file.read(use_threads=False).to_pandas()
+    later = {name: np.nan for name in LATER_COLUMNS if name not in frame.columns}
+    return frame.assign(**later) if later else frame
 
 
 def free_bytes(folder: Path) -> int:

@@ -193,6 +193,11 @@ def _quickened(scenario: Scenario) -> Scenario:
         if quick.workloads is None or workload.name in quick.workloads
     )
     plan = scenario.plan.model_copy(
-        update={"repetitions": quick.repetitions, "restart": quick.restart, "warm_up": quick.warm_up}
+        update={
+            "repetitions": quick.repetitions,
+            "restart": quick.restart,
+            "warm_up": quick.warm_up,
+            "idle": quick.idle,
+        }
     )
     return scenario.model_copy(update={"workloads": kept, "plan": plan})

@@ -1,8 +1,10 @@
 """From a scenario and a seed to the ordered trials of a run. Pure.
 
-Every repetition is a block that holds each target and workload once, in a random order of
-its own; the order of every second block is the reverse of the one before (ABBA), which
-cancels linear drift between the members of a pair (Bulej et al., ICPE 2020).
+Every repetition is a block that holds each target and workload once. Workloads come in a
+random order, and the targets of each follow each other, in a random order too: what is
+compared is measured in the same minutes, so that slow noise of the host meets all of it.
+The order of every second block is the reverse of the one before (ABBA), which cancels
+linear drift between the members of a pair (Bulej et al., ICPE 2020).
 """
 
 import random
@@ -13,6 +15,7 @@ from bench.units import NS_PER_S
 
 _TRIAL_OVERHEAD_NS = 2_500_000_000  # workers' start, drain and clean-up, as seen on two cores
 _START_OVERHEAD_NS = 6 * NS_PER_S
+_IDLE_NS = 6 * NS_PER_S  # a settled look at an idle broker, a hundred connections and as many queues
 _BYTES_A_TRIAL = 400_000
 
 
@@ -23,25 +26,42 @@ def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     planned: list[PlannedTrial] = []
     order = cells
     for repetition in range(scenario.plan.repetitions):
-        order = order[::-1] if repetition % 2 else chance.sample(cells, len(cells))
-        planned += _block(scenario, repetition, order, len(planned))
+        order = order[::-1] if repetition % 2 else _shuffled(cells, chance)
+        planned += block(scenario, repetition, order, len(planned))
     return tuple(planned)
 
 
-def _block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:
+def _shuffled(cells: list[tuple[str, str]], chance: random.Random) -> list[tuple[str, str]]:
+    """Return the cells of a block by workload, both workloads and the targets of each in a random order."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for cell in cells:
+        groups.setdefault(cell[1], []).append(cell)
+    names = chance.sample(list(groups), len(groups))
+    return [cell for name in names for cell in chance.sample(groups[name], len(groups[name]))]
+
+
+def block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:
+    """Return the trials of one repetition in a given order.
+
+    Args:
+        scenario: whose plan says when brokers are started anew.
+        repetition: which one, from 0.
+        order: target and workload of each trial.
+        first: place of the first of them in the run.
+    """
     brokers = {target.name: target.broker for target in scenario.targets}
     restart, started = scenario.plan.restart, set[str]()
-    block = []
+    found = []
     for place, (target, workload) in enumerate(order):
         broker = brokers[target]
         fresh = restart == "trial" or (broker not in started and (restart == "block" or repetition == 0))
         started.add(broker)
-        block.append(
+        found.append(
             PlannedTrial(
                 index=first + place, repetition=repetition, target=target, workload=workload, restart_broker=fresh
             )
         )
-    return block
+    return found
 
 
 def estimate_ns(scenario: Scenario, plan: tuple[PlannedTrial, ...]) -> int:
@@ -49,7 +69,11 @@ def estimate_ns(scenario: Scenario, plan: tuple[PlannedTrial, ...]) -> int:
     rule = scenario.plan.warm_up
     length = {workload.name: workload.duration for workload in scenario.workloads}
     brokers = {target.name: target.broker for target in scenario.targets}
-    total, warm, loaded = 0, set[tuple[str, str]](), dict[str, int]()
+    idle = {target.broker for target in scenario.targets} - {
+        broker.name for broker in scenario.brokers if isinstance(broker, MemoryBroker)
+    }
+    total = _IDLE_NS * len(idle) if scenario.plan.idle else 0
+    warm, loaded = set[tuple[str, str]](), dict[str, int]()
     for trial in plan:
         broker = brokers[trial.target]
         if isinstance(scenario.broker(broker), MemoryBroker):

@@ -32,8 +32,18 @@ def scenario_schema() -> dict[str, Any]:
 
 def scenario_markdown() -> str:
     """Return the reference as Markdown: one table a model, in the order of first use."""
-    parts = [_HEAD]
-    for model in models_below(Scenario):
+    return model_markdown(_HEAD, Scenario)
+
+
+def model_markdown(head: str, root: type[BaseModel]) -> str:
+    """Return a page on a model and all below it: the head, then one table a model.
+
+    Args:
+        head: Markdown that opens the page.
+        root: the outermost model.
+    """
+    parts = [head]
+    for model in models_below(root):
         summary = (model.__doc__ or "").strip()
         parts.append(f"## {model.__name__}\n\n{_unwrap(summary)}\n\n{_table(model)}")
     return "\n".join(parts)
@@ -89,7 +99,8 @@ def _name(annotation: object) -> str:
     if origin is tuple:
         return f"list of {_name(arguments[0])}"
     if arguments:
-        return _name(arguments[0])
+        # A table is named by its values; one of texts is documented as text.
+        return f"{_name(arguments[1])} by name" if origin is dict and arguments[1] is not str else _name(arguments[0])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
     names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "ByteSize": "size"}

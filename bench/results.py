@@ -17,8 +17,9 @@ The models are here; `bench.archive` writes and reads the folder.
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from bench.cost import Cost, IdleCost
+from bench.model import Model
+from bench.noise.floor import NoiseFloor
 from bench.scenario import Scenario
 
 SCHEMA_VERSION = 1
@@ -40,7 +41,22 @@ TIMELINE_COLUMNS = {
     "broker_rss": "float64",  # bytes
     "client_cpu_s": "float64",
     "client_rss": "float64",
+    # Since busbench 0.2; NaN in older results. Counts that are read once a second are spread evenly over its ticks.
+    "broker_threads": "float64",
+    "client_threads": "float64",
+    "broker_voluntary": "float64",  # context switches in this tick: the thread waited
+    "broker_involuntary": "float64",  # the kernel took it from its CPU
+    "client_voluntary": "float64",
+    "client_involuntary": "float64",
+    "broker_disk_read": "float64",  # bytes from block devices in this tick
+    "broker_disk_written": "float64",
+    "client_disk_read": "float64",
+    "client_disk_written": "float64",
+    "data_bytes": "float64",  # allocated in the broker's folder; in ticks in which it was read, else NaN
+    "depth": "float64",  # messages in all queues, as the broker says; in ticks in which it was asked, else NaN
 }
+LATER_COLUMNS = tuple(TIMELINE_COLUMNS)[list(TIMELINE_COLUMNS).index("broker_threads") :]
+"""Those that a timeline of busbench 0.1 lacks."""
 
 
 class Outcome(StrEnum):
@@ -54,17 +70,11 @@ class Outcome(StrEnum):
     WORKER_FAILED = "worker-failed"
 
 
-class Model(BaseModel):
-    """Base of every stored record."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
 class Note(Model):
     """A word on the measurement (health) or on the broker (finding), with advice."""
 
     code: str
-    """Member of a closed set, see `bench.run.health`."""
+    """Member of a closed set, see `bench.run.health` and `bench.run.findings`."""
     hard: bool
     """Health only: makes the trial invalid."""
     text: str
@@ -154,6 +164,29 @@ class BrokerRecord(Model):
     labels: tuple[str, ...]
     started: int
     """How many times this broker had been started in the run when the trial began."""
+    idle: IdleCost | None = None
+    """What it used while nobody used it, after the run's first start of it; None where that was not measured."""
+
+
+class Canary(Model):
+    """A fixed computation, timed right before and right after a trial: whether the host stayed the same.
+
+    A reading is made of short takes, most of each arithmetic and a part waiting for memory. The least of them tells how
+    fast the host is, whatever came between; the time in which they had no CPU tells of others on it.
+    """
+
+    before_ns: int
+    """The least take before the trial."""
+    after_ns: int
+    """The least take after it."""
+    before_waited: float
+    """Share of all takes before the trial in which the computation had no CPU, though it wanted one."""
+    after_waited: float
+    """The same after it."""
+    reference_ns: int
+    """Median of the least takes, over both readings of every trial of the run up to this one."""
+    shift: float
+    """The largest of both relative distances from the reference and of both shares waited: 0.05 = 5 %."""
 
 
 class TrialRecord(Model):
@@ -189,6 +222,9 @@ class TrialRecord(Model):
     `late_after`; 0 where late messages are sent."""
     achieved_rate: float
     """Messages received within the measured part, a second."""
+    backlog_growth: float | None = None
+    """Messages a second by which the backlog grew through the measured part (negative: shrank), the median slope of
+    Theil and Sen; None for a closed loop, for a measured part under a second, and in older results."""
     latency: dict[str, TagRecord]
     """By tag; response and slip are absent for a closed loop."""
     ledger: Ledger
@@ -196,6 +232,10 @@ class TrialRecord(Model):
     broker: BrokerRecord
     broker_usage: Usage
     client_usage: Usage
+    cost: Cost | None = None
+    """CPU, memory, disk, wire and context switches; None in older results and on virtual time."""
+    canary: Canary | None = None
+    """None in older results and on virtual time."""
     ceiling: float | None = None
     """Messages a second that one pair of workers of the driver did at most against a peer that does nothing, with
     bodies of 100 B and the trial's settlements (`bench doctor --ceiling`); None where it was not measured with this
@@ -258,3 +298,6 @@ class RunRecord(Model):
     """CPU model and count, memory, kernel, distribution, virtualisation, clock source, file system."""
     images: dict[str, ImageRecord]
     """By recipe name."""
+    noise_floor: NoiseFloor | None = None
+    """What a broker beside itself differed by on hosts of this class, as it was known when the run began (a full run
+    of the scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""

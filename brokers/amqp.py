@@ -1,6 +1,9 @@
 """What every broker does over its control connection, started by us or by someone else."""
 
+import contextlib
 import dataclasses
+import time
+from collections.abc import Iterator
 
 from brokers.base import Broker, BrokerError, Facts
 from brokers.control import Control, ControlError
@@ -70,6 +73,29 @@ class AmqpBroker(Broker):
             message = f"broker {self.name!r} has no queue {queue!r}: declare it first"
             raise BrokerError(message)
         return depth
+
+    def glance(self, queue: str) -> int | None:
+        """See `Broker`."""
+        try:
+            return self._attached()[1].depth(queue)
+        except (BrokerError, ControlError):
+            return None
+
+    @contextlib.contextmanager
+    def idle_connections(self, count: int, within_s: float) -> Iterator[int]:
+        """See `Broker`; they are control connections without a channel."""
+        address, _ = self._attached()
+        until_s = time.monotonic() + within_s
+        opened: list[Control] = []
+        try:
+            with contextlib.suppress(ControlError):
+                while len(opened) < count and time.monotonic() < until_s:
+                    opened.append(Control(address))
+                    opened[-1].open()
+            yield sum(control.is_open() for control in opened)
+        finally:
+            for control in opened:
+                control.drop()
 
     def delete(self, queue: str) -> None:
         """See `Broker`."""

@@ -5,6 +5,7 @@ lives in one file of its own; the process around it is the business of a place.
 """
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +69,14 @@ class Broker(ABC):
     @abstractmethod
     def depth(self, queue: str) -> int:
         """Return the number of messages ready in a queue."""
+
+    def glance(self, queue: str) -> int | None:  # noqa: ARG002
+        """Return what `depth` would, or None; a broker that does not answer is none the worse for it."""
+        return None
+
+    def idle_connections(self, count: int, within_s: float) -> AbstractContextManager[int]:  # noqa: ARG002
+        """Hold idle connections open for a while; gives how many, fewer where time ran out or it takes no more."""
+        return nullcontext(0)
 
     @abstractmethod
     def delete(self, queue: str) -> None:

@@ -132,6 +132,10 @@ class Control:
         with self._asking("channel.open"):
             cast("pika.BlockingConnection", self._connection).process_data_events(time_limit=0)
 
+    def is_open(self) -> bool:
+        """Return whether it was open when it was last used."""
+        return self._connection is not None and self._connection.is_open
+
     def server_property(self, name: str) -> str:
         """Return what the broker said of itself at the last handshake (connection.start), or nothing."""
         value = self._properties.get(name, "")

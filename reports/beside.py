@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from bench.noise.floor import relevant
 from bench.scenario import MemoryBroker, Scenario
+from bench.stats.compare import DELTA
 from reports.dataset import Dataset
 from reports.format import count, listed
 from reports.quantiles import PERCENTILES
@@ -16,6 +18,10 @@ def caveats(data: Dataset) -> tuple[str, ...]:
 
 
 def _caveats(data: Dataset) -> Iterator[str]:
+    left_out = data.trials[~data.trials["usable"]]
+    if len(left_out):
+        reasons = "; ".join(f"{len(group)} as {why}" for why, group in left_out.groupby("why_not"))
+        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
     if data.runs[0].mode == "quick":
         yield (
             f"Quick run: it shows the shape and names no winner. A verdict needs {MIN_TRIALS} trials a row:"
@@ -27,9 +33,10 @@ def _caveats(data: Dataset) -> Iterator[str]:
             f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients:"
             " nothing is ranked by throughput."
         )
-    left_out = data.trials[~data.trials["usable"]]
-    if len(left_out):
-        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials; health and findings say why."
+    for metric in ("p99 response", "achieved rate"):
+        delta, source = relevant(metric, [run.noise_floor for run in data.runs])
+        if delta > DELTA:
+            yield f"Differences in {metric} below {delta:.0%} are no verdict: {source}."
     if len(data.absent):
         yield f"Without a result: {len(data.absent)} of {sum(len(run.plan) for run in data.runs)} planned trials."
     lost = int(data.trials["ledger_lost"].sum())
@@ -55,9 +62,35 @@ def environment(data: Dataset) -> tuple[Fact, ...]:
     return tuple(Fact(key=key, values=tuple(facts.get(key, "–") for facts in tables)) for key in keys)
 
 
-def not_shown(scenario: Scenario, cells: Mapping[tuple[str, str], Cell]) -> tuple[str, ...]:
-    """Return what a run of this scenario says nothing about."""
-    return tuple(_not_shown(scenario, cells))
+def not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> tuple[str, ...]:
+    """Return what these numbers cannot tell."""
+    return (*_limits(data, cells), *_not_shown(data.scenario, cells))
+
+
+def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
+    """Yield what bounds the reading of what was measured."""
+    cpus = [run.host.get("cpus", "") for run in data.runs]
+    if any(not text.isdigit() or int(text) < MIN_CPUS for text in cpus):
+        yield (
+            f"Which broker carries more: on fewer than {MIN_CPUS} CPUs brokers and clients take them from each other,"
+            " so no row is ranked by throughput."
+        )
+    labels = [label for record in data.records.values() for label in (*record.broker.labels, *record.broker.limits)]
+    if any("emulat" in label.lower() for label in labels):
+        yield "The speed of real hardware: a broker ran in an emulated place, which slows it by factors."
+    bound = sum(cell.client_bound for cell in cells.values())
+    if bound:
+        yield (
+            f"How far {count(bound)} client-bound row{'s' if bound > 1 else ''} would go: there our client was the"
+            " limit, so its broker may do better than shown."
+        )
+    if len(data.runs) > 1:
+        yield "Differences between runs: they were made at different times, and only trials of one run are interleaved."
+    if any(broker.kind == "qpid-broker-j" for broker in data.scenario.brokers):
+        yield (
+            "Whether your framework can speak to it: OpenStack's oslo.messaging, for one, has removed its AMQP 1.0"
+            " driver, so that an OpenStack control plane cannot reach Qpid that way."
+        )
 
 
 def _not_shown(scenario: Scenario, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:

@@ -1,23 +1,47 @@
 """From results folders to report files: what the command line and the conductor call."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.archive import write_whole
+from reports import sustained
+from reports.alongside import Dimension
 from reports.dataset import load
 from reports.errors import ReportError
+from reports.export.csv import to_csv
+from reports.export.figures import write_figures
+from reports.export.hgrm import to_hgrm
 from reports.export.json import to_json
 from reports.export.markdown import to_markdown
-from reports.page.figures import panels
+from reports.figures import pictures
 from reports.page.page import render_page
 from reports.summarise import summarise
 from reports.summary import Summary
 
 
-def render(
-    folders: Sequence[Path], *, html: Path | None = None, markdown: Path | None = None, json: Path | None = None
-) -> Summary:
-    """Read results folders of one scenario and write a report in the formats that have a path.
+@dataclass(frozen=True)
+class Outputs:
+    """Where each form of a report goes; None where it is not wanted."""
+
+    html: Path | None = None
+    markdown: Path | None = None
+    json: Path | None = None
+    csv: Path | None = None
+    """A folder: one file a table."""
+    figures: Path | None = None
+    """A folder: SVG and PNG of every figure."""
+    hgrm: Path | None = None
+    """A folder: one file a row and tag."""
+
+
+def render(folders: Sequence[Path], outputs: Outputs, by: Dimension | None = None) -> Summary:
+    """Read results folders of one scenario and write a report in the forms that have a place.
+
+    Args:
+        folders: results folders.
+        outputs: where each form goes.
+        by: what runs may differ in, and what then tells their rows apart; None pools their trials.
 
     Returns:
         What the report says.
@@ -25,14 +49,20 @@ def render(
     Raises:
         ReportError: results cannot be read, or a file cannot be written.
     """
-    data = load(*folders)
-    summary = summarise(data)
-    if json:
-        _write(json, lambda: to_json(summary))
-    if markdown:
-        _write(markdown, lambda: to_markdown(summary))
-    if html:
-        _write(html, lambda: render_page(summary, panels(data, summary)))
+    data = load(*folders, by=by)
+    summary = summarise(data, [row for folder in folders for row in sustained.read(folder)])
+    if outputs.json:
+        _write(outputs.json, lambda: to_json(summary))
+    if outputs.markdown:
+        _write(outputs.markdown, lambda: to_markdown(summary))
+    if outputs.html:
+        _write(outputs.html, lambda: render_page(summary, pictures(data, summary)))
+    if outputs.csv:
+        _write_all(outputs.csv, to_csv(summary, data))
+    if outputs.hgrm:
+        _write_all(outputs.hgrm, to_hgrm(data))
+    if outputs.figures:
+        _in_folder(outputs.figures, lambda folder: write_figures(folder, pictures(data, summary)))
     return summary
 
 
@@ -42,4 +72,21 @@ def _write(path: Path, text: Callable[[], str]) -> None:
         write_whole(path, content)
     except OSError as error:
         message = f"{path} cannot be written ({error.strerror}): name a file in a folder that exists and has room."
+        raise ReportError(message) from None
+
+
+def _write_all(folder: Path, files: dict[str, str]) -> None:
+    def write(place: Path) -> None:
+        for name, text in files.items():
+            write_whole(place / name, text)
+
+    _in_folder(folder, write)
+
+
+def _in_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder)
+    except OSError as error:
+        message = f"{folder} cannot be written ({error.strerror}): name a folder that can be made and has room."
         raise ReportError(message) from None

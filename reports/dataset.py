@@ -5,24 +5,28 @@ added, percentiles never averaged. Nothing is judged and nothing is drawn here.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
 from bench.archive import ArchiveError, Run, Trial, read, read_timeline
-from bench.record import hlog
 from bench.record.histogram import decode, new_histogram
-from bench.results import TAGS, TIMELINE_COLUMNS, RunRecord, TrialRecord
+from bench.record.payload import buckets
+from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
+from bench.scenario import Scenario
+from bench.units import NS_PER_S
+from reports.alongside import Dimension, check_alike, side_by_side
 from reports.errors import ReportError
-from reports.format import plain
-from reports.quantiles import PERCENTILES, Distribution, messages_needed
+from reports.events import EVENT_COLUMNS, events
+from reports.format import overload_words, plain
+from reports.quantiles import PERCENTILES, Distribution
+from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
-CLIENT_BOUND = 0.85
-"""Share of a core that the busiest client process used, from which on a row is client-bound."""
 CLIENT_BOUND_CODE = "client-bound"
 
 _KEY = ["run_id", "index", "repetition", "target", "workload"]
@@ -36,45 +40,58 @@ class Dataset:
 
     Attributes:
         runs: the runs' records, by run id.
-        trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, counters,
+        scenario: of all runs; where they stand side by side, with a target for each value of the dimension.
+        trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, overload
+            (words that stand in place of its latencies; empty where they count), counters,
             ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
         latency: one row a trial and tag: count, negative, out_of_range, never (due and never
-            received), dropped (due and not sent, in vain), bound (where some were dropped, the
-            highest latency), p50 … p99.99, max, mean in ns. NaN: not enough data; infinity: the
-            message of that rank never came or was dropped.
+            received), p50 … p99.99, max, mean in ns. NaN: not enough data; infinity: the message
+            of that rank never came, or the trial was overloaded, whose latencies grow with its length.
         seconds: one row a trial, tag and bin of seconds, from latency.hlog: from_s and to_s after
             the start of the measured part (negative: warm-up), count, p50, p99, max in ns.
         timeline: one row a trial and tick: TIMELINE_COLUMNS.
+        events: one row a trial and event, see `reports.events`: event, from_s, to_s, text.
         settings: one row a run, broker and key: asked, reported (None = not known).
         notes: one row a trial and word: kind (health, finding), code, hard, text.
         absent: planned trials without a result: run_id, index, repetition, target, workload, why.
     """
 
     runs: tuple[RunRecord, ...]
+    scenario: Scenario = field(repr=False)
     trials: pd.DataFrame
     latency: pd.DataFrame
     seconds: pd.DataFrame
     timeline: pd.DataFrame
+    events: pd.DataFrame
     settings: pd.DataFrame
     notes: pd.DataFrame
     absent: pd.DataFrame
     records: dict[tuple[str, int], TrialRecord] = field(repr=False)
 
     def histogram(self, target: str, workload: str, tag: str) -> HdrHistogram:
-        """Return the sum of the histograms of all usable trials of a cell; empty where none has the tag."""
+        """Return the sum of the histograms of all usable trials of a cell, those of overloaded ones left out.
+
+        It is empty where no trial has the tag.
+        """
         total = new_histogram()
         for record in self._usable(target, workload):
-            if tag in record.latency:
+            if tag in record.latency and not overload(record):
                 total.add(decode(record.latency[tag].histogram))
         return total
 
     def distribution(self, target: str, workload: str, tag: str) -> Distribution:
-        """Return the same sum with the messages that no histogram can hold."""
+        """Return the sum with the messages that no histogram can hold; all those of an overloaded trial are such."""
         rows = self.latency[
             (self.latency["target"] == target) & (self.latency["workload"] == workload) & (self.latency["tag"] == tag)
-        ].merge(self.trials.loc[self.trials["usable"], ["run_id", "index"]], on=["run_id", "index"])
-        above = int(rows["never"].sum() + rows["dropped"].sum() + rows["out_of_range"].sum())
-        return Distribution.of(self.histogram(target, workload, tag), below=int(rows["negative"].sum()), above=above)
+        ].merge(self.trials.loc[self.trials["usable"], ["run_id", "index", "overload"]], on=["run_id", "index"])
+        bounded = rows["overload"] == ""
+        above = int(
+            rows[["never", "dropped", "out_of_range"]].sum().sum()
+            + rows.loc[~bounded, ["count", "negative"]].sum().sum()
+        )
+        return Distribution.of(
+            self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
+        )
 
     def trial_histogram(self, run_id: str, index: int, tag: str) -> HdrHistogram:
         """Return the histogram of one trial's measured part; raise KeyError where there is none."""
@@ -88,26 +105,32 @@ class Dataset:
             yield self.records[run_id, index]
 
 
-def load(*folders: Path | str) -> Dataset:
+def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
     """Read results folders of one scenario; their order makes no difference.
+
+    Args:
+        folders: results folders.
+        by: what runs may differ in, and what then tells their rows apart; None pools their trials.
 
     Raises:
         ReportError: a folder cannot be read, holds no finished trial, stands twice, or the runs
-            are not of one scenario and mode.
+            differ in more than `by`.
     """
     if not folders:
         message = "no results folder given: name one, such as results/latest."
         raise ReportError(message)
     runs = sorted((_open(Path(folder)) for folder in folders), key=lambda run: run.record.run_id)
-    _check_alike(runs)
-    trials, latency, seconds, timeline, notes, absent = ([], [], [], [], [], [])  # type: ignore[var-annotated]
+    check_alike(runs, by)
+    runs, scenario = side_by_side(runs, by)
+    trials, latency, seconds, timeline, happened, notes, absent = ([], [], [], [], [], [], [])  # type: ignore[var-annotated]
     records: dict[tuple[str, int], TrialRecord] = {}
     for run in runs:
         broken = {int(text.partition("-")[0]): f"unreadable: {text}" for text in run.unreadable}
         for stored in run.trials:
             index = stored.record.index
             try:
-                over_time, ticks = _read_latency(run, stored), _read_timeline(run, stored)
+                logged = read_log(stored)
+                over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(stored)
             except (OSError, ValueError, KeyError) as error:
                 broken[index] = f"unreadable: {error}"
                 continue
@@ -117,6 +140,7 @@ def load(*folders: Path | str) -> Dataset:
             notes.extend(_note_rows(run.record, stored.record))
             seconds.extend(over_time)
             timeline.append(ticks)
+            happened.extend(_event_rows(run.record, stored.record, logged, ticks))
         absent.extend(_absent_rows(run.record, {key[1] for key in records if key[0] == run.record.run_id}, broken))
     if not trials:
         why = f" ({absent[0]['why']})" if absent else ""
@@ -127,10 +151,12 @@ def load(*folders: Path | str) -> Dataset:
         raise ReportError(message)
     return Dataset(
         runs=tuple(run.record for run in runs),
+        scenario=scenario,
         trials=pd.DataFrame(trials),
         latency=pd.DataFrame(latency, columns=[*_KEY, *_LATENCY_COLUMNS]),
-        seconds=pd.DataFrame(seconds, columns=[*_KEY, *_SECONDS_COLUMNS]),
-        timeline=pd.concat(timeline, ignore_index=True),
+        seconds=pd.DataFrame(seconds, columns=[*_KEY, *SECONDS_COLUMNS]),
+        timeline=_timelines(((run_id, one) for (run_id, _), one in records.items()), timeline),
+        events=pd.DataFrame(happened, columns=[*_KEY, *EVENT_COLUMNS]),
         settings=pd.DataFrame(
             _setting_rows(records), columns=["run_id", "broker", "key", "asked", "reported"]
         ).drop_duplicates(ignore_index=True),
@@ -152,7 +178,6 @@ _LATENCY_COLUMNS = [
     "max",
     "mean",
 ]
-_SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
 
 
 def _open(folder: Path) -> Run:
@@ -167,19 +192,15 @@ def main_tag(record: TrialRecord) -> str:
     return "response" if "response" in record.latency else "service"
 
 
-def _check_alike(runs: list[Run]) -> None:
-    first = runs[0]
-    for other in runs[1:]:
-        if other.record.run_id == first.record.run_id:
-            message = f"{other.folder}: run {other.record.run_id} is given twice: name each folder once."
-            raise ReportError(message)
-        for name in ("scenario", "mode"):
-            if getattr(other.record, name) != getattr(first.record, name):
-                message = (
-                    f"{first.folder} and {other.folder} differ in their {name}, so their trials cannot be pooled:"
-                    " make a report of each."
-                )
-                raise ReportError(message)
+def overload(trial: TrialRecord) -> str:
+    """Return what stands in place of a trial's latencies where its broker was overloaded; else nothing."""
+    return overload_words([trial.backlog_growth]) if trial.outcome is Outcome.OVERLOADED else ""
+
+
+def overloads(trials: pd.DataFrame) -> str:
+    """Return what stands in place of the latencies of these rows of `trials`; empty where none was overloaded."""
+    found = trials[trials["overload"] != ""]
+    return overload_words(found["backlog_growth"]) if len(found) else ""
 
 
 def _key(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
@@ -187,11 +208,10 @@ def _key(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
 
 
 def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
-    # A client-bound trial is shown (as a lower bound) although its health is bad.
-    bad = [note for note in trial.health if note.hard and note.code != CLIENT_BOUND_CODE]
-    busiest = trial.client_usage.cpu_cores_busiest
-    client_bound = any(note.code == CLIENT_BOUND_CODE for note in trial.health) or (
-        busiest is not None and busiest >= CLIENT_BOUND
+    bad = [note for note in trial.health if note.hard]
+    # Older results have it as a warning: their rows are shown, as lower bounds.
+    client_bound = run.scenario.subject == "broker" and any(
+        note.code == CLIENT_BOUND_CODE and not note.hard for note in trial.health
     )
     why_not = ""
     if not trial.model_copy(update={"health": ()}).valid:
@@ -208,6 +228,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "usable": not why_not,
             "why_not": why_not,
             "client_bound": client_bound,
+            "overload": overload(trial),
             "tag": main_tag(trial),
             "measured_s": trial.measure_to_s - trial.measure_from_s,
             "warm_up_s": trial.measure_from_s,
@@ -215,6 +236,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "sent": trial.sent,
             "received": trial.received,
             "achieved_rate": trial.achieved_rate,
+            "backlog_growth": math.nan if trial.backlog_growth is None else trial.backlog_growth,
             "drained": trial.drained,
             "little_holds": None if trial.little is None else trial.little.holds,
             "broker": trial.broker.name,
@@ -236,9 +258,9 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         held = stored.count + stored.negative + stored.out_of_range
         dropped = trial.dropped if tag == "response" else 0
         never = max(due - dropped - held, 0) if due is not None else 0
-        values = Distribution.of(
-            decode(stored.histogram), below=stored.negative, above=never + dropped + stored.out_of_range
-        )
+        above = never + dropped + stored.out_of_range
+        values = Distribution.of_buckets(*buckets(stored.histogram), below=stored.negative, above=above)
+        unbounded = bool(overload(trial)) and held > 0
         yield (
             _key(run, trial)
             | {
@@ -248,65 +270,43 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
                 "out_of_range": stored.out_of_range,
                 "never": never,
                 "dropped": dropped,
-                "bound": values.max_ns if dropped else math.nan,
-                "max": values.max_ns,
-                "mean": values.mean_ns,
+                "bound": values.max_ns if dropped and not unbounded else math.nan,
+                "max": math.inf if unbounded else values.max_ns,
+                "mean": math.inf if unbounded else values.mean_ns,
             }
-            | {name: values.reliable(percent) for name, percent in PERCENTILES.items()}
+            | {name: math.inf if unbounded else values.reliable(percent) for name, percent in PERCENTILES.items()}
         )
 
 
-def _read_latency(run: Run, stored: Trial) -> list[dict[str, Any]]:
-    trial = stored.record
-    if not trial.latency:
-        return []
-    tag = main_tag(trial)
-    logged = hlog.read(stored.folder / "latency.hlog")
-    for name, expected in trial.latency.items():
-        measured = sum(
-            histogram.get_total_count()
-            for second, histogram in logged.get(name, {}).items()
-            if trial.measure_from_s <= second < trial.measure_to_s
-        )
-        if measured != expected.count:
-            message = f"latency.hlog holds {measured} values of {name} and trial.json {expected.count}"
-            raise ValueError(message)
-    by_second = logged.get(tag, {})
-    seconds = max(trial.measure_to_s - trial.measure_from_s, 1)
-    # Bins of whole seconds, wide enough for p99; a tenth is allowed for uneven arrivals.
-    width = -(-messages_needed(99.0) * 10 * seconds // max(9 * trial.latency[tag].count, 1))
-    width = min(width, seconds)
-    bins: dict[int, HdrHistogram] = {}
-    for second, histogram in sorted(by_second.items()):
-        if second < trial.measure_to_s:
-            place = (second - trial.measure_from_s) // width
-            bins.setdefault(place, new_histogram()).add(histogram)
-    rows = []
-    for place, histogram in bins.items():
-        values = Distribution.of(histogram)
-        rows.append(
-            _key(run.record, trial)
-            | {
-                "tag": tag,
-                "from_s": max(place * width, -trial.measure_from_s),
-                "to_s": min((place + 1) * width, seconds),
-                "count": values.count,
-                "p50": values.reliable(PERCENTILES["p50"]),
-                "p99": values.reliable(PERCENTILES["p99"]),
-                "max": values.max_ns,
-            }
-        )
-    return rows
+def _seconds_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> list[dict[str, Any]]:
+    return [_key(run, trial) | row for row in bins(trial, main_tag(trial), logged)]
 
 
-def _read_timeline(run: Run, stored: Trial) -> pd.DataFrame:
+def _read_timeline(stored: Trial) -> pd.DataFrame:
     frame = read_timeline(stored)
     missing = [name for name in TIMELINE_COLUMNS if name not in frame.columns]
     if missing:
         message = f"timeline.parquet has no column {', '.join(missing)}"
         raise ValueError(message)
-    key = pd.DataFrame([_key(run.record, stored.record)])
-    return key.merge(frame[list(TIMELINE_COLUMNS)], how="cross")
+    return frame[list(TIMELINE_COLUMNS)]
+
+
+def _timelines(records: Iterable[tuple[str, TrialRecord]], ticks: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the timelines of trials one below the other, the key of its trial in each row."""
+    frame = pd.concat(ticks, ignore_index=True)
+    keys = pd.DataFrame(
+        [{"run_id": run_id} | {name: getattr(one, name) for name in _KEY[1:]} for run_id, one in records]
+    )
+    rows = np.repeat(np.arange(len(keys)), [len(each) for each in ticks])
+    return pd.concat([keys.iloc[rows].reset_index(drop=True), frame], axis=1)
+
+
+def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    restarted = any(line.restart_broker for line in run.plan if line.index == trial.index)
+    drained_s = float(ticks["at_ns"].max()) / NS_PER_S if len(ticks) else float(trial.measure_to_s)
+    blocked = longest_ns(logged["blocked"]) if "blocked" in logged else {}
+    for event in events(trial, blocked, restarted=restarted, drained_s=drained_s):
+        yield _key(run, trial) | event
 
 
 def _note_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]]:

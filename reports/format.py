@@ -1,8 +1,9 @@
 """How numbers and names are printed, the same in every format. Pure."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from bench.units import NS_PER_MS
 
@@ -37,9 +38,26 @@ def milliseconds(ns: float | None) -> str:
     return number(None if ns is None else ns / NS_PER_MS)
 
 
+def overload_words(growths: Iterable[float | None]) -> str:
+    """Return what stands in place of latencies of overloaded trials: their median growth in messages a second."""
+    grown = [value for value in growths if value is not None and value > 0]
+    return f"overloaded: backlog grew by {rate(median(grown))} msg/s" if grown else "overloaded"
+
+
+def brief(why: str) -> str:
+    """Return why a number is missing as a table's cell has room for it."""
+    return why if why.startswith("overloaded") else why.partition(":")[0]
+
+
 def mebibytes(size: float | None) -> str:
     """Return bytes as MiB, without the unit."""
     return count(None if size is None else size / 2**20)
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with its sign, two significant digits (from 90 % up three), such as `5 %`."""
+    digits = 3 if share >= 0.9 else 2  # noqa: PLR2004
+    return f"{share * 100:.{digits}g} %"
 
 
 def listed(words: list[str]) -> str:
@@ -78,7 +96,11 @@ class Name:
 
 _PLAIN = {
     "tool-slip": "our client was late",
+    "client-bound": "our client was the limit",
     "steal": "the hypervisor took CPU time",
+    "throttled": "a quota held processes back",
+    "canary-shifted": "the host's speed changed",
+    "settings-differ": "the broker ran otherwise than asked",
     "clock": "latencies came out negative",
     "ledger-unbalanced": "our ledger does not add up",
     "little": "our counting contradicts itself",

@@ -1,5 +1,6 @@
-"""Which workloads make one question: each rate by itself, the bounds of an in-flight sweep together. Pure."""
+"""Which workloads make one question: a rate by itself, rates of one curve, the bounds of one sweep. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.scenario import InFlightLoad, RateLoad, Scenario, Workload
@@ -7,11 +8,13 @@ from bench.units import format_duration
 from reports.format import count, rate
 
 _MOST_STEPS = 5
+CURVE = 3
+"""Rates of otherwise like workloads that make one curve of latency against load."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One or, in a sweep, several workloads that differ only in the bound of messages in flight."""
+    """One workload, or several that differ only in their rate (a curve) or their bound in flight (a sweep)."""
 
     name: str
     workloads: tuple[Workload, ...]
@@ -22,15 +25,25 @@ class Question:
         return isinstance(self.workloads[0].load, InFlightLoad)
 
     @property
+    def many(self) -> bool:
+        """Whether it is a curve or a sweep."""
+        return len(self.workloads) > 1
+
+    @property
     def load(self) -> str:
         """The load in words, such as `2,000 msg/s of 100 B, persistent`."""
         workload = self.workloads[0]
         kept = "persistent" if workload.durable else "transient"
         if isinstance(workload.load, InFlightLoad):
-            bounds = [count(in_flight(each)) for each in self.workloads]
-            span = bounds[0] if len(bounds) == 1 else f"{bounds[0]} to {bounds[-1]}"
+            span = _span([count(in_flight(each)) for each in self.workloads])
             return f"{span} messages in flight of {sizes(workload)}, {kept}"
-        return f"{_rates(workload.load)} of {sizes(workload)}, {kept}"
+        if not self.many:
+            return f"{_rates(workload.load)} of {sizes(workload)}, {kept}"
+        return f"{_span([rate(offered(each)) for each in self.workloads])} msg/s of {sizes(workload)}, {kept}"
+
+
+def _span(shown: Sequence[str]) -> str:
+    return shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
 
 
 def _rates(load: RateLoad) -> str:
@@ -67,32 +80,52 @@ def in_flight(workload: Workload) -> int:
     return workload.load.in_flight[0]
 
 
+def offered(workload: Workload) -> float:
+    """Return messages a second that are due in an open loop; raise TypeError for a closed one."""
+    if isinstance(workload.load, InFlightLoad):
+        message = f"workload {workload.name} is a closed loop"
+        raise TypeError(message)
+    return workload.mean_rate or 0.0
+
+
 def questions(scenario: Scenario) -> tuple[Question, ...]:
-    """Return the questions of a resolved scenario, in its order; a sweep in rising order."""
+    """Return the questions of a resolved scenario, in its order; sweeps and curves in rising order."""
     groups: dict[str, list[Workload]] = {}
     for workload in scenario.workloads:
         groups.setdefault(_family(workload), []).append(workload)
     found = []
     for group in groups.values():
-        if len(group) == 1:
-            found.append(Question(group[0].name, tuple(group)))
-        else:
+        closed = isinstance(group[0].load, InFlightLoad)
+        if closed and len(group) > 1:
             ordered = sorted(group, key=in_flight)
             found.append(Question(_stem(ordered[0]), tuple(ordered)))
-    return tuple(found)
+        elif not closed and len({offered(each) for each in group}) >= CURVE:
+            found.append(Question(_common(group), tuple(sorted(group, key=offered))))
+        else:
+            found.extend(Question(each.name, (each,)) for each in group)
+    order = {workload.name: place for place, workload in enumerate(scenario.workloads)}
+    return tuple(sorted(found, key=lambda question: min(order[each.name] for each in question.workloads)))
 
 
 def _family(workload: Workload) -> str:
-    if not isinstance(workload.load, InFlightLoad):
-        return workload.name
+    """Return the same text for workloads that differ only in bound or rate."""
+    closed = isinstance(workload.load, InFlightLoad)
+    varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0}
     alike = workload.model_copy(
         update={
-            "name": _stem(workload),
+            "name": _stem(workload) if closed else "",
             "description": "",
-            "load": workload.load.model_copy(update={"in_flight": ()}),
+            "load": workload.load.model_copy(update=varied),
         }
     )
     return alike.model_dump_json()
+
+
+def _common(group: Sequence[Workload]) -> str:
+    """Return what the names begin with, without the rates that end them."""
+    names = [each.name for each in group]
+    alike = next((k for k, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), None)
+    return names[0][:alike].rstrip("0123456789-._") or names[0]
 
 
 def _stem(workload: Workload) -> str:

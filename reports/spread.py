@@ -1,42 +1,41 @@
-"""Trial estimates to one number with its range. Pure."""
+"""Trial estimates to one number with its interval and range. Pure."""
 
 import math
 from collections.abc import Iterable
 
 import numpy as np
 
+from bench.stats.estimate import estimate
 from reports.format import count
+from reports.model import Spread
 from reports.quantiles import PERCENTILES, messages_needed
-from reports.summary import Spread
 
 
-def spread(
-    values: Iterable[float | None], unknown: str = "not known", bounds: Iterable[float | None] | None = None
-) -> Spread:
-    """Return median and range of what trials measured.
+def spread(values: Iterable[float | None], unknown: str = "not known", *, unbounded: str = "") -> Spread:
+    """Return estimate, interval, median and range of what trials measured.
 
     Args:
         values: one a trial; None or NaN = no number, infinity = no bound is known.
         unknown: the reason to give where no trial has a number.
-        bounds: one a trial, what its value is no less than where that is infinity; None = nothing is known.
+        unbounded: the reason to give where most have no bound; by default that the message never came.
     """
-    if bounds is not None:
-        pairs = list(zip(values, bounds, strict=True))
-        bounded = [at is not None and math.isinf(at) and low is not None and math.isfinite(low) for at, low in pairs]
-        shown = [low if least else at for least, (at, low) in zip(bounded, pairs, strict=True)]
-        return spread(shown, unknown).model_copy(update={"at_least": sum(bounded)})
     known = sorted(float(value) for value in values if value is not None and not math.isnan(value))
     if not known:
         return Spread(median=None, low=None, high=None, n=0, why=unknown)
     never = sum(math.isinf(value) for value in known)
     median = float(np.median(known)) if math.isfinite(known[len(known) // 2]) else math.inf
+    centre = estimate(known) if not never and known[0] > 0 else None
     return Spread(
+        estimate=centre.value if centre else None,
+        interval_low=centre.low if centre else None,
+        interval_high=centre.high if centre else None,
+        noise=centre.spread if centre else None,
         median=median if math.isfinite(median) else None,
         low=known[0] if math.isfinite(known[0]) else None,
         high=known[-1] if math.isfinite(known[-1]) else None,
         n=len(known),
         never=never,
-        why="" if math.isfinite(median) else f"never came in {never} of {len(known)} trials",
+        why="" if math.isfinite(median) else unbounded or f"never came in {never} of {len(known)} trials",
     )
 
 

@@ -7,34 +7,16 @@ reason stands beside it.
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from reports.costs import CostRow, IdleRow
+from reports.curves import Knee
+from reports.method import MethodLine
+from reports.model import Model, Spread
+from reports.sustained import Sustained
+from reports.trust import Trust
 
 SUMMARY_SCHEMA_VERSION = 1
-
-
-class Model(BaseModel):
-    """Base of everything a report says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-class Spread(Model):
-    """A number over the usable trials of a row: the median of the trials' estimates, and their range."""
-
-    median: float | None
-    low: float | None
-    """Smallest over trials."""
-    high: float | None
-    """Largest over trials; None where a trial has no bound, see `never`."""
-    n: int
-    """Trials that have the number."""
-    never: int = 0
-    """Trials in which the message of this rank never came, so that no bound is known."""
-    at_least: int = 0
-    """Trials in which the message of this rank was dropped: the highest value of those received stands for it, so
-    that where there are any, `median`, `low` and `high` are lower bounds and print with "≥"."""
-    why: str = ""
-    """Why `median` is None."""
+SATURATED = 0.99
+"""Share of the offered messages that must arrive within the measured part."""
 
 
 class Cell(Model):
@@ -46,6 +28,10 @@ class Cell(Model):
     """Trials planned."""
     n: int
     """Trials that could be used."""
+    overloaded: int
+    """Of these, trials in which the row did not carry the load: from one on, no latency is printed for it."""
+    overload: str
+    """What is said in place of its latencies then; empty otherwise."""
     latency_tag: Literal["response", "service"]
     """`response` (received - intended), or `service` (received - sent) in a closed loop."""
     messages: int
@@ -58,6 +44,8 @@ class Cell(Model):
     """Messages received a second of the measured part."""
     latency_ns: dict[str, Spread]
     """By p50, p90, p99, p99.9, p99.99, max, mean; nanoseconds."""
+    pooled_ns: dict[str, float | None]
+    """Percentiles of all usable trials' messages together, as the curves by percentile show them; nanoseconds."""
     broker_cpu_us: Spread
     """CPU time of the broker's process tree, microseconds a message."""
     client_cpu_us: Spread
@@ -67,11 +55,19 @@ class Cell(Model):
     broker_rss: Spread
     """Peak resident memory of the broker's process tree, bytes."""
     client_bound: bool
-    """A worker used 85 % of a core or more in some trial: the row is a lower bound and wins nothing."""
+    """Our client was the limit in some trial of an older result, which did not count as invalid yet: the row is a
+    lower bound and wins nothing."""
     durability: str
     """What a confirmed message survives."""
     remarks: tuple[str, ...]
     """What a reader must know of this row."""
+
+    @property
+    def saturated(self) -> bool:
+        """Whether it was overloaded, or less than 0.99 of what was offered arrived in time."""
+        if self.offered_rate is None or self.achieved_rate.centre is None:
+            return False
+        return self.overloaded > 0 or self.achieved_rate.centre < SATURATED * self.offered_rate
 
 
 class TargetSummary(Model):
@@ -104,10 +100,15 @@ class Compared(Model):
     ratio: float
     """First over second, geometric mean over pairs of trials."""
     low: float | None
-    """Interval of the ratio at level 1 - alpha."""
+    """Interval of the ratio at level 1 - alpha: its lower end."""
     high: float | None
+    """Its upper end."""
     alpha: float
     """Level after Holm's correction over all comparisons of the report."""
+    delta: float
+    """Smallest relevant effect, as a share: a difference below it is no verdict."""
+    delta_from: str
+    """Where that comes from: the usual one, or the noise floor of the host and the run that measured it."""
     verdict: Literal["better", "worse", "same", "undecided"]
     """Of the first side."""
     trials_needed: int | None
@@ -121,10 +122,24 @@ class Answer(Model):
     workloads: tuple[str, ...]
     """More than one in a sweep."""
     load: str
+    metric: str
+    """What decides: `p99 response`, or `achieved rate` in a closed loop."""
+    kind: Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
+    """`ahead`: every row of one product and version is better than every other row."""
+    headline: str
+    """The verdict in a few words."""
+    effect: str
+    """By how much, with interval; or why there is no verdict."""
+    outside: str
+    """Which rows with a figure stand outside the comparison, and why."""
+    figures: str
+    """Every row's figure."""
     sentence: str
+    """All of the above."""
     winner: str | None
     """Target that won, if any."""
     remarks: tuple[str, ...]
+    trust: Trust
 
 
 class LedgerRow(Model):
@@ -165,6 +180,8 @@ class NoteRow(Model):
     workload: str | None
     trials: tuple[int, ...]
     """Places in the run's order."""
+    count: int
+    """How many."""
     text: str
     """Of the first of these trials."""
 
@@ -187,12 +204,41 @@ class SettingRow(Model):
     unlike: bool
     """Brokers that have this setting differ in it."""
 
+    @property
+    def differs(self) -> bool:
+        """Whether a broker reports another value than was asked for."""
+        return any(value.differs for value in self.values)
+
 
 class Fact(Model):
     """One fact of the environment; one value a run."""
 
     key: str
     values: tuple[str, ...]
+
+
+class LeftOut(Model):
+    """A finished trial that counts for nothing."""
+
+    target: str
+    workload: str
+    repetition: int
+    why: str
+    p99_ns: float | None
+    """What it would have shown."""
+    achieved_rate: float
+
+
+class Caption(Model):
+    """The words of a figure: what it is, and the finding that it shows."""
+
+    name: str
+    """Unique in the report; the file's name where figures are exported."""
+    question: str
+    """Name of the question it belongs to; empty for one over all."""
+    kind: str
+    title: str
+    sentence: str
 
 
 class Absent(Model):
@@ -237,7 +283,15 @@ class Summary(Model):
     promises: tuple[str, ...]
     """What a confirmed message survives, workload by workload."""
     not_shown: tuple[str, ...]
-    """What this run says nothing about."""
+    """What these numbers cannot tell."""
+    left_out: tuple[LeftOut, ...]
+    costs: tuple[CostRow, ...]
+    idles: tuple[IdleRow, ...]
+    knees: tuple[Knee, ...]
+    sustained: tuple[Sustained, ...]
+    """Highest sustainable rates, where a search was made."""
+    captions: tuple[Caption, ...]
+    method: tuple[MethodLine, ...]
     trials_finished: int
     trials_usable: int
     trials_planned: int

@@ -1,17 +1,19 @@
 """What may be concluded, in plain sentences. Pure.
 
 No winner is named in a quick run, on fewer than 10 trials a row, between rows of unlike
-durability, by throughput on fewer than 4 CPUs, nor ever for a row that our own client
-held back. "Not told apart" is an answer.
+durability or of different runs, by throughput on fewer than 4 CPUs, nor ever for a row that
+our own client held back or that did not carry the load. "Not told apart" is an answer.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
+from typing import Literal
 
-from bench.stats.compare import DELTA, Comparison, Pair, Verdict, compare_family
+from bench.noise.floor import NoiseFloor, relevant
+from bench.stats.compare import Comparison, Pair, Verdict, compare_family
 from reports.durability import Durability
-from reports.format import Name, listed, milliseconds, number, rate
+from reports.format import Name, listed, milliseconds, number, percent, rate
 from reports.questions import Question
 
 MIN_TRIALS = 10
@@ -21,6 +23,7 @@ MIN_CPUS = 4
 
 Trials = Mapping[tuple[str, int], float]
 """(run id, repetition) -> estimate of that trial."""
+Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,19 @@ class Row:
 
     Attributes:
         estimates: the metric in each usable trial: p99 in ns, or messages a second; infinite
-            where more than 1 % of the messages never came; trials without enough data are absent.
-        median: over trials; None where there is no estimate.
+            where more than 1 % of the messages never came or the broker was overloaded; trials
+            without enough data are absent.
+        centre: over trials; None where there is no estimate.
+        overload: words in place of a latency where a trial's broker was overloaded.
     """
 
     name: Name
     workload: str
     estimates: Trials
-    median: float | None
+    centre: float | None
     client_bound: bool
     durability: Durability
+    overload: str = ""
 
     @property
     def finite(self) -> bool:
@@ -54,6 +60,18 @@ class Case:
     rows: Mapping[str, Sequence[Row]]
     mode: str
     cpus: int | None
+    floors: Sequence[NoiseFloor | None] = ()
+    """What is known of the noise of the hosts of the runs."""
+
+    @property
+    def delta(self) -> float:
+        """Smallest relevant effect."""
+        return relevant(self.metric, self.floors)[0]
+
+    @property
+    def delta_from(self) -> str:
+        """Where it comes from, in words."""
+        return relevant(self.metric, self.floors)[1]
 
     @property
     def by_throughput(self) -> bool:
@@ -66,6 +84,33 @@ class Case:
         return "achieved rate" if self.by_throughput else "p99 response"
 
 
+@dataclass(frozen=True)
+class Said:
+    """What is said to a question.
+
+    Attributes:
+        kind: what sort of answer it is.
+        headline: the verdict in a few words.
+        effect: by how much, with interval; or why there is no verdict, or what would give one.
+        outside: which rows with a figure stand outside the comparison, and why; empty where none does.
+        figures: every row's figure, in the scenario's order.
+        winner: the target that won, if one did.
+    """
+
+    kind: Kind
+    headline: str
+    effect: str
+    outside: str = ""
+    figures: str = ""
+    winner: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The whole answer."""
+        parts = [f"{self.headline.rstrip('.')}.", self.effect, self.outside, self.figures]
+        return " ".join(part for part in parts if part)
+
+
 Key = tuple[str, str, str]
 """(workload, first target, second target)."""
 
@@ -73,56 +118,71 @@ Key = tuple[str, str, str]
 def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
     """Compare every two rows that may be compared, over all questions, as one family."""
     pairs: dict[Key, Pair] = {}
+    deltas: list[float] = []
     for case in cases:
         for workload, rows in case.rows.items():
             for a, b in combinations(_candidates(case, rows), 2):
                 shared = sorted(a.estimates.keys() & b.estimates.keys())
                 if a.durability == b.durability and len(shared) >= MIN_TRIALS:
+                    deltas.append(case.delta)
                     pairs[workload, a.name.target, b.name.target] = Pair(
                         [a.estimates[key] for key in shared],
                         [b.estimates[key] for key in shared],
                         lower_is_better=not case.by_throughput,
                     )
-    return dict(zip(pairs, compare_family(list(pairs.values())), strict=True))
+    return dict(zip(pairs, compare_family(list(pairs.values()), delta=deltas), strict=True))
 
 
-def answer(case: Case, judged: Mapping[Key, Comparison]) -> tuple[str, str | None]:
-    """Return the sentence that answers a question, and the target that won, if one did."""
+def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
+    """Return what the data say to a question."""
     figures = _figures(case)
     if not figures:
-        return "No result: no trial could be used.", None
+        return Said("no result", "No result", "No trial could be used.")
+    figures = f"{_opening(case)} {figures}."
     if case.mode == "quick":
-        opening = _opening(case)
-        return f"A quick look, no verdict: {opening[0].lower()}{opening[1:]} {figures}.", None
+        why = f"It shows the shape of the result; a verdict needs {MIN_TRIALS} trials a row, which a full run makes."
+        return Said("not ranked", "Not ranked: a quick look names no winner", why, figures=figures)
     refusal = _refusal(case)
     if refusal:
-        return f"{refusal} {_opening(case)} {figures}.", None
-    standings = [_standing(case, workload, judged) for workload in case.rows]
-    sentence, winner = standings[0]
-    if len(standings) > 1:
-        winners = {each.name.target if each else None for _, each in standings}
-        winner = winner if len(winners) == 1 else None
-        sentence = f"{winner.name.full} carries most at every bound." if winner else "No single winner over the sweep."
-    said = [sentence, _not_compared(case), f"{_opening(case)} {figures}."]
-    return " ".join(part for part in said if part), winner.name.target if winner else None
+        return Said("not ranked", refusal[0], refusal[1], figures=figures)
+    told = {**judged, **{(w, b, a): _mirror(c) for (w, a, b), c in judged.items()}}
+    each = [_standing(case, workload, told) for workload in case.rows]
+    said = each[0]
+    if len(each) > 1:
+        winners = {one.winner for one in each}
+        where = "bound" if case.by_throughput else "rate"
+        if len(winners) == 1 and said.winner is not None:
+            effects = " ".join(f"{name}: {one.effect}" for name, one in zip(case.rows, each, strict=True))
+            said = Said("winner", f"{said.headline} at every {where}", effects, winner=said.winner)
+        else:
+            words = "; ".join(f"{name}: {one.headline}" for name, one in zip(case.rows, each, strict=True))
+            said = Said("open", f"No single winner over every {where}", f"{words}.")
+    return Said(said.kind, said.headline, said.effect, _not_compared(case), figures, said.winner)
 
 
 def _candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
     if case.mode == "quick" or (case.by_throughput and (case.cpus or 0) < MIN_CPUS):
         return []
-    return [row for row in rows if not row.client_bound and row.finite and len(row.estimates) >= MIN_TRIALS]
+    return [
+        row
+        for row in rows
+        if not row.client_bound and not row.overload and row.finite and len(row.estimates) >= MIN_TRIALS
+    ]
 
 
-def _refusal(case: Case) -> str:
+def _refusal(case: Case) -> tuple[str, str] | None:
     rows = [row for group in case.rows.values() for row in group]
     if case.by_throughput and case.cpus is None:
-        return f"Not ranked: the host's CPUs are not known, and throughput is ranked on {MIN_CPUS} or more."
+        why = f"The host's CPUs are not known, and throughput is ranked on {MIN_CPUS} or more."
+        return "Not ranked: unknown number of CPUs", why
     if case.by_throughput and (case.cpus or 0) < MIN_CPUS:
-        return f"Not ranked: this host has {case.cpus} CPUs, and throughput is ranked on {MIN_CPUS} or more."
+        why = f"Brokers and clients share them; throughput is ranked on {MIN_CPUS} or more."
+        return f"Not ranked: this host has {case.cpus} CPUs", why
     most = max(len(row.estimates) for row in rows)
     if most < MIN_TRIALS:
-        return f"No verdict: {most} usable trials a row at most, and a verdict needs {MIN_TRIALS}."
-    return ""
+        why = f"{most} usable trials a row at most, and a verdict needs {MIN_TRIALS}."
+        return "Not ranked: too few trials", why
+    return None
 
 
 def _not_compared(case: Case) -> str:
@@ -130,10 +190,12 @@ def _not_compared(case: Case) -> str:
     reasons: dict[str, str] = {}
     for rows in case.rows.values():
         for row in rows:
-            if row.client_bound:
+            if row.overload:
+                reasons[row.name.full] = row.overload
+            elif row.client_bound:
                 reasons[row.name.full] = "client-bound: a lower bound"
             elif not row.finite:
-                reasons[row.name.full] = "in some trial over 1 % of the messages never came or were dropped"
+                reasons[row.name.full] = "in some trial over 1 % of the messages never came"
             elif len(row.estimates) < MIN_TRIALS:
                 reasons[row.name.full] = f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed"
     if not reasons:
@@ -141,20 +203,19 @@ def _not_compared(case: Case) -> str:
     return "Not compared: " + "; ".join(f"{name} ({why})" for name, why in reasons.items()) + "."
 
 
-def _standing(case: Case, workload: str, judged: Mapping[Key, Comparison]) -> tuple[str, Row | None]:
+def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said:
+    """Return what is said of one workload."""
     rows = _candidates(case, case.rows[workload])
-    classes = {row.durability for row in rows}
-    if len(rows) > 1 and len(classes) > 1:
-        parts = [
-            f"{listed([r.name.full for r in rows if r.durability == kind])} survives {kind}" for kind in sorted(classes)
-        ]
-        return f"No verdict: rows of unlike durability are not compared: {'; '.join(parts)}.", None
-    if len(rows) < 2:  # noqa: PLR2004
-        return f"No verdict: fewer than two rows can be compared ({MIN_TRIALS} usable trials, no bound of ours).", None
-    found = {**judged, **{(w, b, a): _mirror(c) for (w, a, b), c in judged.items()}}
+    unlike = _unlike(rows)
+    if unlike:
+        return unlike
+    found = {
+        (a.name.target, b.name.target): told.get((workload, a.name.target, b.name.target))
+        for a, b in permutations(rows, 2)
+    }
 
     def between(a: Row, b: Row) -> Comparison | None:
-        return found.get((workload, a.name.target, b.name.target))
+        return found[a.name.target, b.name.target]
 
     def beats(a: Row, b: Row) -> bool:
         comparison = between(a, b)
@@ -163,36 +224,79 @@ def _standing(case: Case, workload: str, judged: Mapping[Key, Comparison]) -> tu
     for row in rows:
         others = [other for other in rows if other is not row]
         if all(beats(row, other) for other in others):
-            return _victory(case, row, [c for c in (between(row, other) for other in others) if c]), row
+            return _victory(case, row, {other.name.full: c for other in others if (c := between(row, other))})
     pairs = [between(a, b) for a, b in combinations(rows, 2)]
     if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
-        alike = f"all {len(rows)} rows compared lie within {DELTA:.0%} of each other in {case.metric}"
-        return f"No relevant difference: {alike}.", None
-    leaders = [row for row in rows if not any(beats(other, row) for other in rows)]
-    return _no_winner(case, rows, leaders, [between(a, b) for a, b in combinations(leaders, 2)]), None
+        why = f"All {len(rows)} rows compared lie within {percent(case.delta)} of each other in {case.metric}."
+        return Said("same", "No relevant difference", why)
+    for who in dict.fromkeys(row.name.who for row in rows):
+        mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))
+        if theirs and all(beats(a, b) for a in mine for b in theirs):
+            return _ahead(case, who, theirs, [c for a in mine for b in theirs if (c := between(a, b))])
+    leaders = [row for row in rows if not any(beats(other, row) for other in rows if other is not row)]
+    return _no_winner(case, rows, leaders, [between(a, b) for a, b in combinations(leaders, 2)])
 
 
-def _victory(case: Case, row: Row, won: list[Comparison]) -> str:
-    factors = sorted(1 / c.ratio for c in won)
-    low, high = number(factors[0]), number(factors[-1])
-    span = low if low == high else f"{low} to {high}"
+def _unlike(rows: Sequence[Row]) -> Said | None:
+    """Say why rows cannot be ranked among each other; None where they can."""
+    classes = {row.durability for row in rows}
+    if len(rows) > 1 and len(classes) > 1:
+        parts = [
+            f"{listed([r.name.full for r in rows if r.durability == kind])} survives {kind}" for kind in sorted(classes)
+        ]
+        why = f"Rows of unlike durability are not compared: {'; '.join(parts)}."
+        return Said("not ranked", "Not ranked: unlike durability", why)
+    if len(rows) < 2:  # noqa: PLR2004
+        why = f"Fewer than two rows can be compared ({MIN_TRIALS} usable trials, no bound of ours)."
+        return Said("not ranked", "Not ranked: nothing to compare", why)
+    if any(not a.estimates.keys() & b.estimates.keys() for a, b in combinations(rows, 2)):
+        why = "The rows come from runs made at different times; only trials interleaved in one run are compared."
+        return Said("not ranked", "Not ranked: rows of different runs", why)
+    return None
+
+
+def _victory(case: Case, row: Row, won: Mapping[str, Comparison]) -> Said:
     word = "highest" if case.by_throughput else "lowest"
-    others = "the other row compared is" if len(won) == 1 else f"the other {len(won)} compared are"
-    trials = min(c.n for c in won)
-    return f"{row.name.full} has the {word} {case.metric}; {others} {span} times as high (n = {trials} trials a row)."
+    nearest = (min if not case.by_throughput else max)(won, key=lambda name: 1 / won[name].ratio)
+    closest = won[nearest]
+    effect = (
+        f"Next is {nearest} with {number(1 / closest.ratio)} times that"
+        f" ({percent(1 - closest.alpha)} interval {number(1 / closest.high)} to {number(1 / closest.low)},"
+        f" n = {closest.n} pairs)"
+    )
+    rest = sorted(1 / c.ratio for name, c in won.items() if name != nearest)
+    if rest:
+        low, high = number(rest[0]), number(rest[-1])
+        span = low if low == high else f"{low} to {high}"
+        effect += f"; the other{'s have' if len(rest) > 1 else ' has'} {span} times that"
+    return Said("winner", f"{row.name.full} has the {word} {case.metric}", f"{effect}.", winner=row.name.target)
 
 
-def _no_winner(case: Case, rows: list[Row], leaders: list[Row], open_pairs: list[Comparison | None]) -> str:
+def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison]) -> Said:
+    word = "higher" if case.by_throughput else "lower"
+    low, high = (number(pick(1 / c.ratio for c in won)) for pick in (min, max))
+    others = listed(list(dict.fromkeys(row.name.who for row in theirs)))
+    effect = (
+        f"Rows of {others} have {low if low == high else f'{low} to {high}'} times its {case.metric}"
+        f" (outermost ends of the intervals {number(min(1 / c.high for c in won))} to"
+        f" {number(max(1 / c.low for c in won))}, n = {min(c.n for c in won)} pairs or more);"
+        " its own rows are not all told apart."
+    )
+    return Said("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect)
+
+
+def _no_winner(case: Case, rows: list[Row], leaders: list[Row], open_pairs: list[Comparison | None]) -> Said:
     names = listed([row.name.full for row in leaders])
     needed = [c.trials_needed for c in open_pairs if c and c.verdict is Verdict.UNDECIDED]
     more = f"; about {max(n for n in needed if n)} trials a row would decide" if any(needed) and all(needed) else ""
     if len(leaders) == 1:
-        return f"No winner: {names} is not told apart from every other row."
+        return Said("open", "No winner", f"{names} is not told apart from every other row.")
     if len(leaders) == len(rows):
-        return f"No winner: the rows are not told apart in {case.metric}{more}."
+        return Said("open", "No winner: not told apart", f"The rows are not told apart in {case.metric}{more}.")
     behind = listed([row.name.full for row in rows if row not in leaders])
     word = "lower" if case.by_throughput else "higher"
-    return f"No single winner: {names} are not told apart in {case.metric}{more}; {behind} is {word}."
+    words = f"{names} are not told apart in {case.metric}{more}; {behind} is {word}."
+    return Said("open", "No single winner", words)
 
 
 def _mirror(comparison: Comparison) -> Comparison:
@@ -211,9 +315,10 @@ def _mirror(comparison: Comparison) -> Comparison:
 
 def _opening(case: Case) -> str:
     if case.by_throughput:
-        went = "went" if len(case.rows) > 1 else "was"
-        return f"With {case.question.load}, the median achieved rate {went}"
-    return f"At {case.question.load}, the median p99 response was"
+        went = "went" if case.question.many else "was"
+        return f"With {case.question.load}, the achieved rate {went}"
+    went = "went" if case.question.many else "was"
+    return f"At {case.question.load}, the p99 response {went}"
 
 
 def _figures(case: Case) -> str:
@@ -224,7 +329,7 @@ def _figures(case: Case) -> str:
         names |= {row.name.target: row.name for row in rows}
     for target, name in names.items():
         rows = [row for group in case.rows.values() for row in group if row.name.target == target]
-        known = [row for row in rows if row.median is not None]
+        known = [row for row in rows if row.centre is not None or row.overload]
         if known:
             bound = " (client-bound: a lower bound)" if any(row.client_bound for row in known) else ""
             who = "" if name.who in groups else f" for {name.who}"
@@ -233,14 +338,16 @@ def _figures(case: Case) -> str:
 
 
 def _figure(case: Case, rows: Sequence[Row]) -> str:
-    medians = [row.median for row in rows if row.median is not None]
-    if not case.by_throughput:
-        value = medians[0]
-        return (
-            f"{milliseconds(value)} ms"
-            if value < float("inf")
-            else "without bound (over 1 % never came or were dropped)"
-        )
-    if len(medians) == 1:
-        return f"{rate(medians[0])} msg/s"
-    return f"from {rate(medians[0])} to {rate(medians[-1])} msg/s"
+    shown = list(dict.fromkeys(_printed(case, row) for row in (rows[0], rows[-1])))
+    unit = " msg/s" if case.by_throughput else " ms"
+    if any(not text[0].isdigit() for text in shown):
+        return " to ".join(text + (unit if text[0].isdigit() else "") for text in shown)
+    return f"{shown[0]}{unit}" if len(shown) == 1 else f"from {shown[0]} to {shown[1]}{unit}"
+
+
+def _printed(case: Case, row: Row) -> str:
+    if case.by_throughput:
+        return rate(row.centre)
+    if row.overload or row.centre is None or row.centre == float("inf"):
+        return f"without bound ({row.overload or 'over 1 % never came'})"
+    return milliseconds(row.centre)

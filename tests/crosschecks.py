@@ -33,6 +33,7 @@ class IdleBroker(Broker):
     def __init__(self, failure: str | None = None) -> None:
         """Begin healthy, or not."""
         self.name = "idle"
+        self.folder = Path("/nowhere")
         self.said = failure
 
     def start(self) -> None:

@@ -10,8 +10,10 @@ from typer.main import get_command
 from bench import results, scenario
 from bench.cli.main import app
 from bench.load import shipped_scenarios
-from bench.reference import scenario_markdown
+from bench.reference import models_below, scenario_markdown
 from brokers import settings
+from reports.reference import summary_markdown
+from reports.summary import Summary
 
 ROOT = Path(__file__).parents[1]
 MODELS = [
@@ -25,6 +27,23 @@ MODELS = [
 def test_the_scenario_reference_is_fresh() -> None:
     """docs/scenario.md is what the models say: `python -m bench.reference > docs/scenario.md`."""
     assert (ROOT / "docs/scenario.md").read_text() == scenario_markdown()
+
+
+def test_the_summary_reference_is_fresh() -> None:
+    """docs/summary.md is what the models say: `python -m reports.reference > docs/summary.md`."""
+    assert (ROOT / "docs/summary.md").read_text() == summary_markdown()
+
+
+@pytest.mark.parametrize("model", models_below(Summary), ids=lambda m: m.__name__)
+def test_every_part_of_a_summary_is_explained(model: type[BaseModel]) -> None:
+    """Each model of summary.json opens with a sentence, and each number with a unit in its name or its text."""
+    assert model.__doc__
+    silent = [
+        name
+        for name, field in model.model_fields.items()
+        if field.annotation in {float, float | None} and not field.description and not name.endswith("_rate")
+    ]
+    assert set(silent) <= {"median", "p99_ns"}, silent
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if m.__module__ != "bench.results"], ids=lambda m: m.__name__)

@@ -38,14 +38,18 @@ BROKERS_ALLOWED = {
 REPORTS_READ = (
     "bench.results",
     "bench.archive",  # reads the folder that bench.results describes
+    "bench.hostclass",  # whether two stored runs come from alike hosts
     "bench.record",
     "bench.scenario",
     "bench.stats",
+    "bench.noise.floor",
     "bench.units",
+    "bench.reference",  # writes models down, those of a summary too
 )
 PURE = (
     "bench.scenario",
     "bench.plan",
+    "bench.rerun",
     "bench.schedule",
     "bench.source",
     "bench.profile",
@@ -56,12 +60,18 @@ PURE = (
     "bench.blocked",
     "bench.stats",
     "bench.units",
+    "bench.hostclass",
+    "bench.noise.floor",
     "bench.stamp",
     "bench.wire",
     "bench.results",
+    "bench.model",
+    "bench.cost",
     "bench.run.control",
+    "bench.run.cost",
     "bench.run.merge",
     "bench.run.health",
+    "bench.run.findings",
     "bench.run.timeline",
     "bench.crosscheck.peer",
     "bench.crosscheck.artemis",
@@ -75,6 +85,7 @@ PURE = (
     "bench.crosscheck.verdict",
     "brokers.settings",
     "brokers.endpoint",
+    "brokers.signs",
 )
 IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading")
 

@@ -1,47 +1,71 @@
 """`bench report`: draw results folders again."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.archive import ArchiveError
 from bench.cli.console import EXIT_USAGE, err, fail, out, tell
 
+if TYPE_CHECKING:
+    import reports
+
+
+class By(StrEnum):
+    """What runs in one report may differ in."""
+
+    VERSION = "version"
+    PLACE = "place"
+    RUN = "run"
+
 
 def report(
     results: Annotated[list[Path], typer.Argument(help="Results folders, or results/latest.")],
+    by: Annotated[
+        By | None,
+        typer.Option(help="Show runs side by side that differ in this alone; by default their trials are pooled."),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the page here; by default into the first folder.")] = None,
     md: Annotated[Path | None, typer.Option(help="Write Markdown here.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write JSON here.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write JSON here; docs/summary.md explains it.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write every table into this folder.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Write every figure into this folder, as SVG and PNG.")] = None,
+    hgrm: Annotated[
+        Path | None, typer.Option(help="Write HdrHistogram percentile files into this folder, one a row and tag.")
+    ] = None,
 ) -> None:
-    """Write the report of one or several results folders as HTML, Markdown and JSON."""
+    """Write the report of one or several results folders as HTML, Markdown, JSON, CSV, figures and .hgrm."""
     import reports  # noqa: PLC0415  (a second of matplotlib and pandas that no other verb needs)
 
-    first = results[0]
-    chosen_nothing = html is None and md is None and json is None
+    chosen = reports.Outputs(html=html, markdown=md, json=json, csv=csv, figures=figures, hgrm=hgrm)
+    places = [place for place in (html, md, json, csv, figures, hgrm) if place is not None]
+    if not places:
+        chosen = _inside(results[0])
+        places = [results[0] / "report.html"]
     try:
-        reports.render(
-            results,
-            html=first / "report.html" if chosen_nothing else html,
-            markdown=first / "report.md" if chosen_nothing else md,
-            json=first / "summary.json" if chosen_nothing else json,
-        )
+        reports.render(results, chosen, by=by.value if by else None)
     except (ArchiveError, reports.ReportError) as error:
         fail(EXIT_USAGE, str(error))
-    out.print(str(html or md or json or first / "report.html"))
+    for place in places:
+        out.print(str(place))
 
 
 def write_reports(folder: Path) -> bool:
-    """Write every form of a run's report into its folder; say so and return False where that fails."""
+    """Write page, Markdown and JSON of a run into its folder; say so and return False where that fails."""
     import reports  # noqa: PLC0415  (as above)
 
     err.print("drawing the report")
     try:
-        reports.render(
-            [folder], html=folder / "report.html", markdown=folder / "report.md", json=folder / "summary.json"
-        )
+        reports.render([folder], _inside(folder))
     except (ArchiveError, reports.ReportError) as error:
         tell(f"{error} The results are whole: bench report {folder}")
         return False
     return True
+
+
+def _inside(folder: Path) -> "reports.Outputs":
+    import reports  # noqa: PLC0415  (as above)
+
+    return reports.Outputs(html=folder / "report.html", markdown=folder / "report.md", json=folder / "summary.json")

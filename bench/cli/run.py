@@ -11,12 +11,17 @@ import typer
 
 from bench import archive
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out, tell
+from bench.cli.floor import keep_floor
 from bench.cli.images import check_recipes, ensure_images
+from bench.cli.invalid import invalid_words
 from bench.cli.progress import Progress
 from bench.cli.report import write_reports
 from bench.drivers.registry import registry
 from bench.faults import ScenarioError
+from bench.hostclass import host_class
 from bench.load import Loaded, load_scenario
+from bench.noise.floor import sides
+from bench.noise.kept import floor_of
 from bench.plan import estimate_bytes, estimate_ns, make_plan
 from bench.results import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
@@ -72,7 +77,7 @@ def run(
     chosen = secrets.randbelow(1 << 31) if seed is None else seed
     planned = make_plan(loaded.scenario, chosen)
     if plan:
-        _print_plan(loaded.scenario, planned)
+        print_plan(loaded.scenario, planned)
         return
     _start(loaded, planned, chosen, out_folder, _command(scenario or "", overrides or [], quick, driver, chosen))
 
@@ -90,13 +95,22 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
     now = datetime.now(UTC)
     run_id = f"{loaded.scenario.name}-{now:%Y%m%d-%H%M%S}"
     place = folder or Path("results") / run_id
+    record, roots = begin(loaded, planned, seed, place, run_id, command)
+    _carry_out(record, place, roots)
+
+
+def begin(
+    loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, place: Path, run_id: str, command: str
+) -> tuple[RunRecord, dict[str, Path]]:
+    """Make the results folder of a run; return its record, and the root of each image. Leave where that fails."""
     _check_disk(loaded.scenario, planned, place)
     if place.exists():
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder, or finish that run with --resume {place}")
     images = ensure_images(loaded.scenario)
+    host = host_facts(place, scratch_root())
     record = RunRecord(
         run_id=run_id,
-        started_utc=now.isoformat(timespec="seconds"),
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         mode="quick" if loaded.quick else "full",
         scenario=loaded.scenario,
         seed=seed,
@@ -104,14 +118,15 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
         command=command,
         plan=planned,
         tools=tool_versions(target.driver for target in loaded.scenario.targets),
-        host=host_facts(place, scratch_root()),
+        host=host,
         images={name: _image_record(found) for name, found in images.items()},
+        noise_floor=floor_of(host_class(host)),
     )
     try:
         archive.create(place, record, loaded.text)
     except archive.ArchiveError as error:
         fail(EXIT_USAGE, str(error))
-    _carry_out(record, place, {name: found.root for name, found in images.items()})
+    return record, {name: found.root for name, found in images.items()}
 
 
 def _finish(folder: Path, *, plan_only: bool) -> None:
@@ -120,7 +135,7 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
     except archive.ArchiveError as error:
         fail(EXIT_USAGE, str(error))
     if plan_only:
-        _print_plan(begun.record.scenario, begun.left())
+        print_plan(begun.record.scenario, begun.left())
         return
     refusals = {registry().refusal(target.driver) for target in begun.record.scenario.targets} - {None}
     if refusals:
@@ -141,28 +156,36 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
 
 
 def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
-    left = archive.read(folder).left()
     started = time.monotonic()
-    try:
-        with Progress(estimate_ns(record.scenario, left) / NS_PER_S) as progress:
-            end = conduct(record, folder, roots, progress)
-    except BrokerError as error:
-        end = RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
-    except archive.ArchiveError as error:
-        fail(EXIT_FAILED, str(error))
-    except OSError as error:
-        fail(EXIT_FAILED, f"the host refused ({error}): finished trials are kept; bench run --resume {folder}")
+    end = conduct_all(record, folder, roots)
     finished = archive.read(folder)
     drawn = not finished.trials or write_reports(folder)
+    if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
+        keep_floor(folder, record)
     minutes, seconds = divmod(round(time.monotonic() - started), _SECONDS_A_MINUTE)
+    tell(*invalid_words(finished), kind="invalid")
     err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {minutes} min {seconds} s")
     code = _exit_code(end, finished)
     if code:
         tell(*end.failed)
-        err.print(f"to finish it: bench run --resume {folder}")
+        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: bench run --resume {folder}")
     if finished.trials and drawn:
         out.print(str(folder / "report.html"))
     raise typer.Exit(code if drawn else EXIT_FAILED)
+
+
+def conduct_all(record: RunRecord, folder: Path, roots: dict[str, Path]) -> RunEnd:
+    """Run what is left of a run, with live progress; leave with 4 where the host refuses."""
+    left = archive.read(folder).left()
+    try:
+        with Progress(estimate_ns(record.scenario, left) / NS_PER_S) as progress:
+            return conduct(record, folder, roots, progress)
+    except BrokerError as error:
+        return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
+    except archive.ArchiveError as error:
+        fail(EXIT_FAILED, str(error))
+    except OSError as error:
+        fail(EXIT_FAILED, f"the host refused ({error}): finished trials are kept; bench run --resume {folder}")
 
 
 def _exit_code(end: RunEnd, finished: archive.Run) -> int:
@@ -190,7 +213,8 @@ def _check_disk(scenario: Scenario, planned: tuple[PlannedTrial, ...], folder: P
         )
 
 
-def _print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
+def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
+    """Print every trial of a plan, with minutes and disk."""
     out.print(f"{scenario.title}\n")
     for trial in planned:
         fresh = "  (broker started anew)" if trial.restart_broker else ""

@@ -102,7 +102,7 @@ class _Course:
         output = self._process.stdout.fileno()
         limit_s = self._peer.seconds(self._job.measure_s, self._job.warm_up_s) + _START_AND_END_S
         deadline = time.monotonic() + limit_s
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector, contextlib.closing(self.sampler):
             selector.register(output, selectors.EVENT_READ)
             next_sample_ns = 0
             while True:

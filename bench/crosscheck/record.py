@@ -1,6 +1,6 @@
 """What a crosscheck leaves: readings of both sides, and what they say together. Pure."""
 
-from bench.results import Model
+from bench.model import Model
 
 
 class Reading(Model):

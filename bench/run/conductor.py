@@ -12,16 +12,20 @@ from typing import Protocol
 
 from bench import archive
 from bench.ceiling.kept import ceilings_of
+from bench.cost import IdleCost
 from bench.results import PlannedTrial, RunRecord, TrialRecord
+from bench.run.canary import Canaries
 from bench.run.conclude import Concluded, conclude
 from bench.run.control import WarmRule
-from bench.run.fleet import Fleet, broker_record
+from bench.run.fleet import Fleet, Instance, broker_record
+from bench.run.idle import idle_cost
 from bench.run.inline import run_inline
 from bench.run.scratch import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.warm import warm_up
 from bench.scenario import MemoryBroker, Target, Workload
 from brokers.base import BrokerError, Facts
+from brokers.signs import since
 
 _MOST_START_FAILURES = 2
 
@@ -95,9 +99,13 @@ class _Conductor:
         self._start_failures: dict[str, list[str]] = {}
         self._token = secrets.token_hex(3)
         self._ceilings = ceilings_of(target.driver for target in run.scenario.targets)
+        self._canaries = Canaries()
+        self._idle: dict[str, IdleCost | None] = {}
 
     def run_all(self) -> RunEnd:
-        left = archive.read(self._folder).left()
+        kept = archive.read(self._folder)
+        left = kept.left()
+        self._canaries = Canaries([trial.record.canary for trial in kept.trials if trial.record.canary is not None])
         try:
             for number, planned in enumerate(left, start=1):
                 self._next(planned, number, len(left))
@@ -151,14 +159,17 @@ class _Conductor:
         raw = Raw([account], start_ns, control, rule, (), left)
         facts = Facts("scripted memory broker", "1", "virtual time", labels=("virtual time",))
         broker = broker_record(script.name, script.kind, facts, 1)
-        return conclude(planned, workload, seed, raw, broker, external=True)
+        subject = self._run.scenario.subject
+        return conclude(planned, workload, seed, raw, broker, external=True, subject=subject)
 
     def _on_broker(self, planned: PlannedTrial, target: Target, workload: Workload) -> tuple[Concluded, str]:
         instance = self._fleet.get(target.broker, planned.repetition)
+        idle = self._idle_cost(target.broker, instance)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
         scratch = self._scratch / f"trial-{planned.index}"
         scratch.mkdir()
+        before, log_before = self._canaries.read(), instance.broker.log()
         raw = run_trial(
             Conditions(
                 target=target,
@@ -173,12 +184,33 @@ class _Conductor:
             ),
             instance.broker,
         )
+        canary = self._canaries.pair(before, self._canaries.read())
         if raw.control.warmed:
             instance.warm.add(cell)
         instance.loaded_ns += max(0, (raw.control.end_ns or raw.start_ns) - raw.start_ns)
         kind = self._run.scenario.broker(target.broker).kind
-        broker = broker_record(target.broker, kind, instance.facts, instance.started)
+        broker = broker_record(target.broker, kind, instance.facts, instance.started, idle)
         external = not instance.broker.pids()
-        ceiling = self._ceilings.get(target.driver)
-        concluded = conclude(planned, workload, seed, raw, broker, external=external, ceiling=ceiling)
-        return concluded, instance.broker.log()
+        log = instance.broker.log()
+        concluded = conclude(
+            planned,
+            workload,
+            seed,
+            raw,
+            broker,
+            external=external,
+            ceiling=self._ceilings.get(target.driver),
+            canary=canary,
+            subject=self._run.scenario.subject,
+            log=since(log_before, log),
+        )
+        return concluded, log
+
+    def _idle_cost(self, name: str, instance: Instance) -> IdleCost | None:
+        """Return what a broker costs idle, measured the first time that the run needs it."""
+        scenario = self._run.scenario
+        if scenario.plan.idle and name not in self._idle:
+            self._watch.say(f"measuring what {name} costs idle")
+            durable = any(workload.durable for workload in scenario.workloads)
+            self._idle[name] = idle_cost(instance.broker, durable=durable)
+        return self._idle.get(name)

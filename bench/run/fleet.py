@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.cost import IdleCost
 from bench.results import BrokerRecord
 from bench.scenario import MemoryBroker, Scenario
 from brokers.base import Broker, BrokerError, Facts
@@ -105,7 +106,7 @@ class Fleet:
         return instance
 
 
-def broker_record(name: str, kind: str, facts: Facts, started: int) -> BrokerRecord:
+def broker_record(name: str, kind: str, facts: Facts, started: int, idle: IdleCost | None = None) -> BrokerRecord:
     """Return what a trial stores of its broker."""
     return BrokerRecord(
         name=name,
@@ -118,4 +119,5 @@ def broker_record(name: str, kind: str, facts: Facts, started: int) -> BrokerRec
         limits=facts.limits,
         labels=facts.labels,
         started=started,
+        idle=idle,
     )

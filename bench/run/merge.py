@@ -15,7 +15,7 @@ from bench.scenario import TICK_NS
 from bench.units import NS_PER_S
 
 _LITTLE_TOLERANCE = 0.01
-_TICKS_PER_S = NS_PER_S // TICK_NS
+TICKS_PER_S = NS_PER_S // TICK_NS
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def merge_accounts(
     )
     ticks = _ticks(accounts, due)
     dropped_due = ticks.pop("dropped_due")
-    window = slice(first * _TICKS_PER_S, end * _TICKS_PER_S)
+    window = slice(first * TICKS_PER_S, end * TICKS_PER_S)
     arrived = "response" if due is not None else "service"
     offered = int(ticks["offered"][window].sum())
     return Merged(

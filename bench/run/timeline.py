@@ -7,16 +7,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.drivers.base import Int64
-from bench.results import Usage
+from bench.results import TIMELINE_COLUMNS, Usage
 from bench.run.control import Phase
+from bench.run.glances import Glance
 from bench.run.telemetry import Sample
 from bench.scenario import TICK_NS
 from bench.units import NS_PER_S
 
 Float64 = NDArray[np.float64]
+SIDES = ("broker", "client")
 
 
-def make_timeline(ticks: dict[str, Int64], samples: Sequence[Sample], start_ns: int, measure: range) -> pd.DataFrame:
+_USED = (*(f"{side}_{what}" for side in SIDES for what in ("cpu_s", "disk_read", "disk_written")),)
+_HELD = (*(f"{side}_{what}" for side in SIDES for what in ("rss", "threads")),)
+_SWITCHED = (*(f"{side}_{what}" for side in SIDES for what in ("voluntary", "involuntary")),)
+
+
+def make_timeline(
+    ticks: dict[str, Int64],
+    samples: Sequence[Sample],
+    start_ns: int,
+    measure: range,
+    glances: Sequence[Glance] = (),
+) -> pd.DataFrame:
     """Return one row a tick, columns as in `bench.results.TIMELINE_COLUMNS`.
 
     Args:
@@ -24,6 +37,7 @@ def make_timeline(ticks: dict[str, Int64], samples: Sequence[Sample], start_ns: 
         samples: telemetry in order of time.
         start_ns: start of the schedule.
         measure: measured seconds after the start.
+        glances: what was looked at once a second, in order of time.
     """
     length = len(ticks["offered"])
     edges = start_ns + np.arange(length + 1, dtype=np.int64) * TICK_NS
@@ -33,17 +47,18 @@ def make_timeline(ticks: dict[str, Int64], samples: Sequence[Sample], start_ns: 
         Phase.WARM_UP.value,
         np.where(at_ns < measure.stop * NS_PER_S, Phase.MEASURE.value, Phase.DRAIN.value),
     )
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "at_ns": at_ns,
             "phase": phase,
             **ticks,
-            "broker_cpu_s": np.diff(_at(samples, "broker_cpu_s", edges)),
-            "broker_rss": _at(samples, "broker_rss", edges)[1:],
-            "client_cpu_s": np.diff(_at(samples, "client_cpu_s", edges)),
-            "client_rss": _at(samples, "client_rss", edges)[1:],
+            **{name: np.diff(_at(samples, name, edges)) for name in _USED},
+            **{name: _at(samples, name, edges)[1:] for name in _HELD},
+            **{name: np.diff(_at(glances, name, edges)) for name in _SWITCHED},
+            **{name: _seen(glances, name, at_ns + start_ns) for name in ("data_bytes", "depth")},
         }
     )
+    return frame[list(TIMELINE_COLUMNS)]
 
 
 def usage(
@@ -95,12 +110,44 @@ def busiest(samples: Sequence[Sample], edges: Int64, spun: Sequence[float] = ())
 
 def steal_share(samples: Sequence[Sample], start_ns: int, measure: range) -> float | None:
     """Return the share of all CPU time that the hypervisor took in the measured part."""
+    stolen, total = (between(samples, name, start_ns, measure) for name in ("steal_s", "total_s"))
+    return stolen / total if stolen is not None and total else None
+
+
+def throttled_share(samples: Sequence[Sample], start_ns: int, measure: range) -> float | None:
+    """Return the share of the measured part in which a CPU quota around us held processes back; None = no quota.
+
+    The kernel adds up the waits of each CPU, so that the sum may exceed the time.
+    """
+    throttled_s = between(samples, "throttled_s", start_ns, measure)
+    return None if throttled_s is None else min(1.0, throttled_s / len(measure))
+
+
+def between(readings: Sequence[Sample | Glance], name: str, start_ns: int, measure: range) -> float | None:
+    """Return what was added to a reading in the measured part; None where that is unknown or has no length."""
     edges = start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
-    stolen, total = (np.diff(_at(samples, name, edges))[0] for name in ("steal_s", "total_s"))
-    return float(stolen / total) if np.isfinite(stolen) and total > 0 else None
+    added = np.diff(_at(readings, name, edges))[0]
+    return float(added) if np.isfinite(added) and len(measure) else None
 
 
-def _at(samples: Sequence[Sample], name: str, at_ns: Int64) -> Float64:
+def peak(readings: Sequence[Sample | Glance], name: str, start_ns: int, measure: range) -> int | None:
+    """Return the highest of a reading in the measured part; None where it is unknown."""
+    from_ns, to_ns = start_ns + measure.start * NS_PER_S, start_ns + measure.stop * NS_PER_S
+    inside = (getattr(one, name) for one in readings if from_ns <= one.at_ns <= to_ns)
+    return max((value for value in inside if value is not None), default=None)
+
+
+def _seen(glances: Sequence[Glance], name: str, begins_ns: Int64) -> Float64:
+    """Return a reading in the ticks in which it was made, NaN in all others."""
+    found = np.full(len(begins_ns), np.nan)
+    for glance in glances:
+        value, tick = getattr(glance, name), np.searchsorted(begins_ns, glance.at_ns, "right") - 1
+        if value is not None and tick >= 0 and glance.at_ns < begins_ns[tick] + TICK_NS:
+            found[tick] = value
+    return found
+
+
+def _at(samples: Sequence[Sample | Glance], name: str, at_ns: Int64) -> Float64:
     """Return a reading at given instants, linear between samples, NaN beyond them or where unknown."""
     pairs = [(s.at_ns, getattr(s, name)) for s in samples if getattr(s, name) is not None]
     if not pairs:

@@ -14,6 +14,7 @@ from bench.run.assignment import Assignment
 from bench.run.board import Board
 from bench.run.control import Control, Phase, Seen, WarmRule
 from bench.run.crew import Crew, WorkerEnded
+from bench.run.glances import MOST_QUEUES, Glance, Glances
 from bench.run.telemetry import Sample, Sampler
 from bench.scenario import TICK_NS, Plan, Target, Workload
 from bench.source import BEAT_NS
@@ -64,7 +65,16 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Raw:
-    """What a trial leaves: accounts, its course, telemetry, messages left on the broker (None: unknown)."""
+    """What a trial leaves.
+
+    Attributes:
+        accounts: of the workers that left one.
+        start_ns: start of the schedule, monotonic.
+        control, warm_rule: its course.
+        samples: telemetry, each 100 ms.
+        left: messages left on the broker; None = unknown.
+        glances: telemetry, each second.
+    """
 
     accounts: list[Account]
     start_ns: int
@@ -72,6 +82,7 @@ class Raw:
     warm_rule: WarmRule
     samples: Sequence[Sample]
     left: int | None
+    glances: Sequence[Glance] = ()
 
 
 def run_trial(given: Conditions, broker: Broker) -> Raw:
@@ -101,7 +112,8 @@ def _with_workers(given: Conditions, broker: Broker) -> Raw:
         board = Board(2 * workers, shared)
         crew = Crew(_tasks(given, broker, wake, shared), given.scratch)
         try:
-            return _Course(given, broker, board, crew).run()
+            with contextlib.closing(_Course(given, broker, board, crew)) as course:
+                return course.run()
         finally:
             crew.kill()
     finally:
@@ -147,6 +159,7 @@ class _Course:
         self._board = board
         self._crew = crew
         self._sampler = Sampler()
+        self._glances = Glances(broker.pids, lambda: crew.pids, broker.folder, self._depth)
         self._shown = (0, 0)
         self._rate = 0.0
         self._started = False
@@ -162,12 +175,26 @@ class _Course:
             rule, control = self._direct(start_ns)
             self._board.start(start_ns)
             self._started = True
-            self._conduct(control, start_ns)
+            self._observe(control, start_ns)
         except WorkerEnded as ended:
             self._end_early(control, ended)
         self._board.stop()
         self._dismiss(control)
-        return Raw(self._crew.accounts(), start_ns, control, rule, self._sampler.samples, self._left())
+        samples, glances = self._sampler.samples, self._glances.seen
+        return Raw(self._crew.accounts(), start_ns, control, rule, samples, self._left(), glances)
+
+    def close(self) -> None:
+        """Close what telemetry holds open."""
+        self._sampler.close()
+
+    def _observe(self, control: Control, start_ns: int) -> None:
+        """Conduct the phases under telemetry."""
+        self._glances.start()
+        try:
+            self._conduct(control, start_ns)
+        finally:
+            self._glances.stop()
+        self._glances.look()
 
     def _direct(self, start_ns: int) -> tuple[WarmRule, Control]:
         """Return what decides the phases of a schedule that starts at `start_ns`."""
@@ -194,6 +221,13 @@ class _Course:
         except BrokerError:
             return None
 
+    def _depth(self) -> int | None:
+        """Return how many messages lie in all queues, where that is cheap to know."""
+        queues = self._given.queues
+        depths = [self._broker.glance(queue) for queue in queues] if len(queues) <= MOST_QUEUES else [None]
+        known = [depth for depth in depths if depth is not None]
+        return sum(known) if len(known) == len(depths) else None
+
     def _await_ready(self) -> None:
         until = time.monotonic() + _READY_TIMEOUT_S
         while self._board.ready() < len(self._crew.pids):
@@ -210,7 +244,8 @@ class _Course:
             now_ns = time.monotonic_ns()
             if now_ns >= next_sample_ns:
                 next_sample_ns = now_ns - now_ns % TICK_NS + TICK_NS
-                cpu_s = self._sampler.sample(now_ns, self._broker.pids(), self._crew.pids).broker_cpu_s
+                pids, below = self._broker.pids(), self._glances.below
+                cpu_s = self._sampler.sample(now_ns, pids, self._crew.pids, below).broker_cpu_s
                 self._watch_workers(control, start_ns, now_ns)
             totals = self._board.totals()
             control.step(Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from bench.drivers import registry
 from bench.record.account import warm_kernels
+from bench.run import canary
 
 _PATIENCE_S = 2.0
 
@@ -24,6 +25,7 @@ def warm_up(drivers: Iterable[str], say: Callable[[str], None], patience_s: floa
     timer.start()
     try:
         warm_kernels()
+        canary.warm()
         for name in dict.fromkeys(drivers):
             try:
                 registry.warm(name)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 DELTA = 0.05
 """Smallest relevant effect: a ratio within 1/1.05 … 1.05 does not matter."""
@@ -54,6 +54,7 @@ class Comparison:
         verdict: better, worse, same or undecided.
         trials_needed: undecided only: trials that would decide if the estimate and the
             spread stay as they are; None where more than 10,000 would.
+        error, freedom: standard error of the logarithm of the ratio, and its degrees of freedom.
     """
 
     n: int
@@ -64,6 +65,8 @@ class Comparison:
     alpha: float
     verdict: Verdict
     trials_needed: int | None = None
+    error: float = float("inf")
+    freedom: float = 0
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,12 @@ class _Effect:
             return 1.0
         if self.error == 0:
             return 1.0 if self.mean == 0 else 0.0
-        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+        return float(2 * special.stdtr(self.freedom, -abs(self.mean) / self.error))
 
     def half_width(self, alpha: float) -> float:
         if self.n < 2:  # noqa: PLR2004
             return float("inf")
-        return float(stats.t.ppf(1 - alpha / 2, self.freedom) * self.error) if self.error else 0.0
+        return float(-special.stdtrit(self.freedom, alpha / 2) * self.error) if self.error else 0.0
 
 
 def compare(pair: Pair, *, paired: bool = True, delta: float = DELTA, alpha: float = ALPHA) -> Comparison:
@@ -104,18 +107,20 @@ def compare(pair: Pair, *, paired: bool = True, delta: float = DELTA, alpha: flo
 
 
 def compare_family(
-    pairs: Sequence[Pair], *, paired: bool = True, delta: float = DELTA, alpha: float = ALPHA
+    pairs: Sequence[Pair], *, paired: bool = True, delta: float | Sequence[float] = DELTA, alpha: float = ALPHA
 ) -> list[Comparison]:
     """Compare many pairs and hold the chance of any false difference at alpha.
 
     Holm's step-down procedure (Scandinavian Journal of Statistics 6, 1979): the k-th
     smallest of m p-values is judged at alpha / (m - k + 1) until one fails; that one and
     the rest keep the level at which it failed. Intervals are drawn at the same levels.
+    `delta` is one smallest relevant effect for all pairs, or one for each.
 
     Raises:
         ValueError: see `compare`.
     """
     effects = [_effect(pair, paired=paired) for pair in pairs]
+    deltas = [float(delta)] * len(pairs) if isinstance(delta, int | float) else list(delta)
     order = sorted(range(len(effects)), key=lambda k: effects[k].p_value)
     judged: dict[int, Comparison] = {}
     level, failed = alpha, False
@@ -123,7 +128,7 @@ def compare_family(
         if not failed:
             level = alpha / (len(effects) - rank)
             failed = effects[k].p_value > level
-        judged[k] = _judge(pairs[k], effects[k], alpha=level, delta=delta)
+        judged[k] = _judge(pairs[k], effects[k], alpha=level, delta=deltas[k])
     return [judged[k] for k in range(len(effects))]
 
 
@@ -168,6 +173,8 @@ def _judge(pair: Pair, effect: _Effect, *, alpha: float, delta: float) -> Compar
         p_value=effect.p_value,
         alpha=alpha,
         verdict=Verdict.UNDECIDED,
+        error=effect.error,
+        freedom=effect.freedom,
     )
     if (low > 0 or high < 0) and abs(effect.mean) > relevant:
         is_better = (effect.mean < 0) == pair.lower_is_better
@@ -177,18 +184,34 @@ def _judge(pair: Pair, effect: _Effect, *, alpha: float, delta: float) -> Compar
     return replace(result, trials_needed=_trials_needed(effect, alpha, relevant))
 
 
-def _trials_needed(effect: _Effect, alpha: float, relevant: float) -> int | None:
-    # A relevant estimate needs an interval that leaves 1, a smaller one an interval that
-    # stays inside the band.
-    distance = abs(effect.mean) if abs(effect.mean) > relevant else relevant - abs(effect.mean)
-    if effect.n < 2 or distance <= 0:  # noqa: PLR2004
+def trials_within(distance: float, spread: float, alpha: float, sides: float = 1.0) -> int | None:
+    """Return the fewest trials whose interval reaches less than `distance` to either side.
+
+    Args:
+        distance: in logarithms of the ratio.
+        spread: standard deviation of one trial's (pair's) logarithm.
+        alpha: the interval covers with probability 1 - alpha.
+        sides: degrees of freedom that each trial beyond the first brings.
+
+    Returns:
+        None where there is no distance, or more than 10,000 would be needed.
+    """
+    if distance <= 0:
         return None
-    spread = effect.error * effect.n**0.5
-    sides = max(effect.freedom / (effect.n - 1), 1)
 
     def decides(n: int) -> bool:
-        return bool(stats.t.ppf(1 - alpha / 2, (n - 1) * sides) * spread / n**0.5 < distance)
+        return bool(-special.stdtrit((n - 1) * sides, alpha / 2) * spread / n**0.5 < distance)
 
     # The half-width falls with every trial, so the first number that decides can be bisected.
     first = 2 + bisect_left(range(2, MOST_TRIALS + 1), True, key=decides)  # noqa: FBT003
     return first if first <= MOST_TRIALS else None
+
+
+def _trials_needed(effect: _Effect, alpha: float, relevant: float) -> int | None:
+    # A relevant estimate needs an interval that leaves 1, a smaller one an interval that
+    # stays inside the band.
+    if effect.n < 2:  # noqa: PLR2004
+        return None
+    distance = abs(effect.mean) if abs(effect.mean) > relevant else relevant - abs(effect.mean)
+    sides = max(effect.freedom / (effect.n - 1), 1)
+    return trials_within(distance, effect.error * effect.n**0.5, alpha, sides)

@@ -1,17 +1,17 @@
-"""Latency over time: whether a figure held over the trial, and how the warm-up went."""
+"""Latency over time: whether a figure held over the trial, how the warm-up went, and what happened meanwhile."""
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.units import NS_PER_MS
-from reports.charts.theme import SHADE, Style, label_ends, millisecond_axis
+from reports.charts.theme import SHADE, Style, belongs, label_ends, millisecond_axis
 
 _LONGEST_WARM_UP_S = 30
 _WARM_UP_ROOM = 2.5  # how far beyond the measured part a warm-up may stretch the axis
 _MARGIN = 1.2
+_PHASES = ("warm-up", "measure", "drain")
 
 
 def draw(axes: Axes, seconds: pd.DataFrame, styles: Mapping[str, Style], column: str, *, labels: bool = True) -> Axes:
@@ -33,8 +33,10 @@ def draw(axes: Axes, seconds: pd.DataFrame, styles: Mapping[str, Style], column:
         by_second = rows.assign(middle=(rows["from_s"] + rows["to_s"]) / 2).groupby("middle")[column]
         low, middle, high = (part / NS_PER_MS for part in (by_second.min(), by_second.median(), by_second.max()))
         at = middle.index.to_numpy(float)
-        axes.fill_between(at, low.to_numpy(), high.to_numpy(), color=style.color, alpha=0.13, linewidth=0)
-        axes.plot(at, middle.to_numpy(), color=style.color, linestyle=style.dash, marker="o", markersize=2.5)
+        band = axes.fill_between(at, low.to_numpy(), high.to_numpy(), color=style.color, alpha=0.13, linewidth=0)
+        belongs(band, style)
+        (line,) = axes.plot(at, middle.to_numpy(), color=style.color, linestyle=style.dash, marker="o", markersize=2.5)
+        belongs(line, style)
         ends.append((float(at[-1]), float(middle.iloc[-1]), style))
     start = float(known["from_s"].min()) if len(known) else 0.0
     end = float(known["to_s"].max()) if len(known) else 1.0
@@ -63,7 +65,35 @@ def _limits(rows: pd.DataFrame, column: str) -> tuple[float, float]:
     return low / NS_PER_MS / _MARGIN, high / NS_PER_MS * _MARGIN
 
 
-def seconds_drawn(seconds: pd.DataFrame) -> int:
-    """Return the width of a bin in whole seconds; 1 where there is none."""
-    widths = seconds["to_s"] - seconds["from_s"]
-    return int(np.max(widths)) if len(widths) else 1
+def marked(events: pd.DataFrame) -> list[str]:
+    """Return the kinds of events that are drawn, in the order in which they came first."""
+    return list(dict.fromkeys(events.loc[~events["event"].isin(_PHASES), "event"]))
+
+
+def draw_events(axes: Axes, events: pd.DataFrame, styles: Mapping[str, Style]) -> Axes:
+    """Draw one lane a kind of event and in it one line a target: where and how long it was in any trial.
+
+    Args:
+        axes: to draw on, above those of the latency.
+        events: rows of `Dataset.events` of one workload.
+        styles: by target.
+    """
+    kinds = marked(events)
+    step = 0.7 / max(len(styles), 1)
+    for lane, kind in enumerate(kinds):
+        for place, (target, style) in enumerate(styles.items()):
+            rows = events[(events["event"] == kind) & (events["target"] == target)]
+            height = lane - 0.35 + (place + 0.5) * step
+            for from_s, to_s, text in rows[["from_s", "to_s", "text"]].drop_duplicates().itertuples(index=False):
+                moment = to_s <= from_s
+                (line,) = axes.plot(
+                    [from_s, to_s], [height] * 2, color=style.color, linewidth=2.2, solid_capstyle="butt",
+                    clip_on=False, marker="|" if moment else "", markersize=7, markeredgewidth=2,
+                )  # fmt: skip
+                belongs(line, style, f"{style.label}: {text}")
+    axes.set_yticks(range(len(kinds)), [kind.removeprefix("finding ") for kind in kinds], fontsize=9.5)
+    axes.set_ylim(max(len(kinds), 1) - 0.45, -0.55)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="both", length=0, labelbottom=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    return axes

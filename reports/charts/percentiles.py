@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from bench.units import NS_PER_MS
-from reports.charts.theme import Style, label_ends, millisecond_axis
-from reports.quantiles import Distribution, deepest_percent
+from reports.charts.theme import Style, belongs, label_ends, millisecond_axis
+from reports.format import milliseconds
+from reports.quantiles import PERCENTILES, Distribution, deepest_percent
 
 _TICKS = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
 _POINTS_A_NINE = 60
@@ -42,7 +43,9 @@ def draw(axes: Axes, curves: Mapping[str, Distribution], styles: Mapping[str, St
         if not drawn.any():
             continue
         style = styles[target]
-        axes.plot(places[drawn], latency[drawn], color=style.color, linestyle=style.dash)
+        (line,) = axes.plot(places[drawn], latency[drawn], color=style.color, linestyle=style.dash)
+        belongs(line, style)
+        _dots(axes, values, style, limit)
         ends.append((float(places[drawn][-1]), float(latency[drawn][-1]), style))
     axes.set_xlim(0, deepest)
     shown = [tick for tick in _TICKS if nines(tick) <= deepest + 1e-9]
@@ -57,3 +60,12 @@ def draw(axes: Axes, curves: Mapping[str, Distribution], styles: Mapping[str, St
     millisecond_axis(axes)
     label_ends(axes, ends)
     return axes
+
+
+def _dots(axes: Axes, values: Distribution, style: Style, limit: float) -> None:
+    """Mark the percentiles that reports print, each with its value."""
+    for name, percent in PERCENTILES.items():
+        value = values.reliable(percent)
+        if nines(percent) <= limit + 1e-9 and 0 < value < float("inf"):
+            (dot,) = axes.plot([nines(percent)], [value / NS_PER_MS], "o", color=style.color, markersize=4.5)
+            belongs(dot, style, f"{style.label}: {name} {milliseconds(value)} ms")

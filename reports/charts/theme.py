@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
@@ -45,8 +47,11 @@ RC: dict[Any, Any] = {
 }
 """Settings of matplotlib under which figures are made and written."""
 
+TRIAL_DOT = 5.0
+"""Size of the dot of one trial."""
 _DASHES = {"AMQP 0-9-1": "-", "AMQP 1.0": (0, (4, 1.4)), "memory": "-"}
 _LABEL_WIDTH = 12
+_WIDTH_IN = 5.2
 _STEPS = (
     (0.45, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0)),
     (0.8, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)),
@@ -62,6 +67,8 @@ class Style:
     label: str
     color: str
     dash: str | tuple[int, tuple[float, float]]
+    place: int = 0
+    """Of the target among those of the report."""
 
     @property
     def wrapped(self) -> str:
@@ -72,16 +79,27 @@ class Style:
 def styles(targets: Sequence[TargetSummary]) -> dict[str, Style]:
     """Return the style of each target by name: colour by order, dash by protocol."""
     return {
-        target.name: Style(target.label, PALETTE[place % len(PALETTE)], _DASHES.get(target.protocol, "-"))  # type: ignore[arg-type]
+        target.name: Style(target.label, PALETTE[place % len(PALETTE)], _DASHES.get(target.protocol, "-"), place)  # type: ignore[arg-type]
         for place, target in enumerate(targets)
     }
 
 
-def figure(height: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a figure 6 inches wide and its axes, one above the other with a shared x axis."""
-    made = Figure(figsize=(6.0, height), layout=None)
-    axes = made.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
+def figure(height: float, *heights: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure 5.2 inches wide and its axes, one above the other with a shared x axis.
+
+    Args:
+        height: of the figure, inches.
+        heights: of the axes, relative to each other; one pair of axes where none is given.
+    """
+    made = Figure(figsize=(_WIDTH_IN, height), layout=None)
+    shares = list(heights) or [1.0]
+    axes = made.subplots(len(shares), 1, sharex=True, squeeze=False, height_ratios=shares)[:, 0]
     return made, list(axes)
+
+
+def belongs(artist: Artist, style: Style, tip: str = "") -> None:
+    """Mark what is drawn of a target, so that a page can hide it, and tell a value where one points at it."""
+    artist.set_gid(f"@{style.place}|{tip}")
 
 
 def spread_out(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -111,7 +129,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
     gap = (lines * 12.7 + 3) / height
     places = spread_out([float(point[1]) for point in points], gap, gap / 2, 1 - gap / 2)
     for (x, y, style), place in zip(ends, places, strict=True):
-        axes.annotate(
+        label = axes.annotate(
             style.wrapped,
             xy=(x, y),
             xytext=(1.05, place),
@@ -131,20 +149,28 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
                 "relpos": (0, 0.5),
             },
         )
+        belongs(label, style)
+        if label.arrow_patch is not None:
+            belongs(label.arrow_patch, style)
 
 
 def millisecond_axis(axes: Axes) -> None:
     """Make the y axis logarithmic in ms, with plain numbers, fewer the more decades it spans."""
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
+    log_axis(axes.yaxis, *axes.get_ylim())
+
+
+def log_axis(axis: Axis, low: float, high: float) -> None:
+    """Put plain numbers on a logarithmic axis that goes from low to high, fewer the more decades it spans."""
     decades = float(np.log10(high / low))
     steps = next(steps for limit, steps in _STEPS if decades <= limit)
-    axes.yaxis.set_major_locator(LogLocator(subs=steps))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain_tick(value)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
 
 
-def _plain(value: float) -> str:
+def plain_tick(value: float) -> str:
+    """Return a number as ticks show it: without zeros at its end."""
     text = number(value)
     return text.rstrip("0").rstrip(".") if "." in text else text

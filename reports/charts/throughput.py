@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports.charts.theme import INK, Style
+from reports.charts.theme import INK, Style, belongs
 from reports.format import count
 
 
@@ -22,9 +22,10 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered:
     rows = list(styles)
     for place, (target, style) in enumerate(styles.items()):
         rates = trials.loc[trials["target"] == target, "achieved_rate"]
-        axes.plot(
+        (dots,) = axes.plot(
             rates.to_numpy(), [place] * len(rates), "o", color=style.color, markersize=7, alpha=0.75, markeredgewidth=0
         )
+        belongs(dots, style)
         if rates.empty:
             axes.text(0.02, place, "no usable trial", transform=axes.get_yaxis_transform(), va="center", fontsize=10)
     axes.set_yticks(range(len(rows)), [style.wrapped for style in styles.values()])

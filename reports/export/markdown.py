@@ -1,9 +1,10 @@
-"""report.md: the sentences and the summary table, for a review or a ticket."""
+"""report.md: answers, trust and the summary table, for a pull request, a review or a ticket."""
 
 from collections.abc import Iterator
 
-from reports.format import Printer, count, milliseconds, number, rate
-from reports.summary import Answer, Cell, Spread, Summary
+from reports.format import Printer, brief, count, milliseconds, number, rate
+from reports.model import Spread
+from reports.summary import Answer, Cell, Summary
 
 _COLUMNS = (
     "target", "trials", "achieved, msg/s", "p50, ms", "p99, ms", "p99.9, ms", "max, ms",
@@ -23,23 +24,26 @@ def _lines(summary: Summary) -> Iterator[str]:
     for answer in summary.answers:
         yield ""
         yield f"**{_text(answer.question)}**: {_text(answer.sentence)}"
-        if answer.remarks:
-            yield ""
-            yield from (f"- {_text(remark)}" for remark in answer.remarks)
+        yield ""
+        yield from (f"- {_text(line)}" for line in (*answer.trust.lines, *answer.remarks))
     if summary.caveats:
         yield ""
         yield from (f"> {_text(caveat)}  " for caveat in summary.caveats)
     yield ""
     yield "## Summary"
     yield ""
-    yield "Median over a row's usable trials (range over trials)."
+    yield "Geometric mean over a row's usable trials (95 % interval of that mean)."
     for answer in summary.answers:
         yield from _table(summary, answer)
+    yield from _sustained(summary)
     yield ""
-    yield "## What was not measured"
+    yield "## What these numbers cannot tell"
     yield ""
     yield from (f"- {_text(line)}" for line in summary.not_shown)
     labels = {target.name: target.label for target in summary.targets}
+    for row in summary.left_out:
+        where = f"{_text(labels[row.target])}, {row.workload}, repetition {row.repetition}"
+        yield f"- Left out: {where} ({_text(row.why)})."
     for absent in summary.absent:
         yield (
             f"- No result: {_text(labels[absent.target])}, {absent.workload},"
@@ -68,24 +72,36 @@ def _table(summary: Summary, answer: Answer) -> Iterator[str]:
             yield "| " + " | ".join([_text(label), *_values(cell), _text("; ".join(cell.remarks)) or "–"]) + " |"
 
 
+def _sustained(summary: Summary) -> Iterator[str]:
+    labels = {target.name: target.label for target in summary.targets}
+    if summary.sustained:
+        yield ""
+        yield "## Highest sustainable rate"
+        yield ""
+    for row in summary.sustained:
+        span = f"{rate(row.low)} held, {rate(row.high)} failed"
+        why = f" ({_text(row.why)})" if row.why else ""
+        yield f"- {_text(labels.get(row.target, row.target))}, {row.workload}: {span}{why}."
+
+
 def _values(cell: Cell) -> Iterator[str]:
     yield f"{count(cell.n)} of {count(cell.planned)}"
     yield _value(cell.achieved_rate, rate)
     for name in ("p50", "p99", "p99.9", "max"):
-        yield _value(cell.latency_ns[name], milliseconds)
+        over = cell.overloaded and cell.offered_rate is not None
+        yield "overloaded" if over else _value(cell.latency_ns[name], milliseconds)
     yield _value(cell.broker_cpu_us, number)
     yield _value(cell.client_cpu_us, number)
 
 
 def _value(spread: Spread, text: Printer) -> str:
-    if spread.median is None:
-        return spread.why.partition(":")[0] or "–"
-    least = "≥ " if spread.at_least else ""
-    if spread.n < 2 or (not spread.never and text(spread.low) == text(spread.high)):  # noqa: PLR2004  (no range)
-        return least + text(spread.median)
-    return (
-        f"{least}{text(spread.median)} ({text(spread.low)}–{text(spread.high) if spread.high is not None else 'never'})"
-    )
+    if spread.centre is None:
+        return brief(spread.why) or "–"
+    if spread.never:
+        return f"{text(spread.centre)} ({text(spread.low)}–never)"
+    if spread.interval_low is None or text(spread.interval_low) == text(spread.interval_high):
+        return text(spread.centre)
+    return f"{text(spread.centre)} ({text(spread.interval_low)}–{text(spread.interval_high)})"
 
 
 def _text(words: str) -> str:

@@ -1,6 +1,7 @@
-"""Fills the template: one self-contained HTML text, readable from a file, without any network."""
+"""Fills the templates: one self-contained HTML text, readable from a file, without any network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import format as printed
-from reports.charts.theme import PALETTE
-from reports.page.figures import Panel
-from reports.summary import Spread, Summary
+from reports.charts.svg import to_svg
+from reports.figures import Picture
+from reports.model import Spread
+from reports.summary import Summary
 
 _HERE = Path(__file__).parent
 _LEDGER = {
@@ -30,21 +32,54 @@ _LEDGER = {
     "stray": "stray",
 }
 _ALWAYS = ("sent", "confirmed", "received", "lost", "duplicated", "reordered", "unknown")
+_PERCENTILES = ("p50", "p99", "p99.9", "max")
+_FIRST_LIMITS = 3
 
 
-def render_page(summary: Summary, panels: dict[str, list[Panel]]) -> str:
+@dataclass(frozen=True)
+class _Panel:
+    title: str
+    sentence: str
+    svg: Markup
+    question: str
+    kind: str
+
+
+def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
     """Return the page.
 
     Args:
         summary: every number and sentence.
-        panels: figures of each question, by its name.
+        pictures: its figures.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
+    panels = [_panel(place, picture) for place, picture in enumerate(pictures)]
+    shown = {
+        key: name for key, name in _LEDGER.items() if key in _ALWAYS or any(getattr(row, key) for row in summary.ledger)
+    }
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=summary,
+            pictures={(panel.question, panel.kind): panel for panel in panels},
+            of_question=lambda name: [each for each in panels if each.question == name and each.kind != "decision"],
+            percentiles=_PERCENTILES,
+            style=_own("style.css"),
+            script=_own("script.js"),
+            labels={target.name: target.label for target in summary.targets},
+            places={target.name: place for place, target in enumerate(summary.targets)},
+            whos=list(dict.fromkeys(target.full.rpartition(" over ")[0] for target in summary.targets)),
+            ledger_shown=shown,
+            ledger_zero=[name for key, name in _LEDGER.items() if key not in shown],
+            brokers=list(dict.fromkeys(target.broker for target in summary.targets)),
+            shown_limits=_openings(summary.not_shown),
+        )
+    )
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     filters: dict[str, Callable[..., object]] = {
         "count": printed.count,
@@ -53,25 +88,31 @@ def render_page(summary: Summary, panels: dict[str, list[Panel]]) -> str:
         "rate": partial(_value, text=printed.rate),
         "number": partial(_value, text=printed.number),
         "mib": partial(_value, text=printed.mebibytes),
+        "plain_rate": printed.rate,
+        "plain_ms": printed.milliseconds,
         "ratio": printed.number,
+        "plain_mib": printed.mebibytes,
+        "kib": lambda size: printed.number(None if size is None else size / 1024),
         "unbroken": _unbroken,
+        "after_colon": lambda words: words.rpartition(": ")[2],
     }
-    environment.filters |= filters
-    shown = {
-        key: name for key, name in _LEDGER.items() if key in _ALWAYS or any(getattr(row, key) for row in summary.ledger)
-    }
-    return environment.get_template("page.html.j2").render(
-        report=summary,
-        panels=panels,
-        style=Markup((_HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704  (our own file)
-        markup=Markup,
-        labels={target.name: target.label for target in summary.targets},
-        colors={target.name: f"var(--c{place % len(PALETTE)})" for place, target in enumerate(summary.targets)},
-        whos=list(dict.fromkeys(target.full.rpartition(" over ")[0] for target in summary.targets)),
-        ledger_shown=shown,
-        ledger_zero=[name for key, name in _LEDGER.items() if key not in shown],
-        brokers=list(dict.fromkeys(target.broker for target in summary.targets)),
-    )
+    made.filters |= filters
+    return made
+
+
+def _own(name: str) -> Markup:
+    return Markup((_HERE / name).read_text(encoding="utf-8"))  # noqa: S704  (our own file)
+
+
+def _panel(place: int, picture: Picture) -> _Panel:
+    caption = picture.caption
+    svg = to_svg(picture.figure, f"f{place}", f"{caption.title}. {caption.sentence}")
+    return _Panel(caption.title, caption.sentence, Markup(svg), caption.question, caption.kind)  # noqa: S704  (escaped there)
+
+
+def _openings(limits: Sequence[str]) -> list[str]:
+    """Return what the first limits are about: their words before the colon."""
+    return [line.partition(":")[0][:1].lower() + line.partition(":")[0][1:] for line in limits[:_FIRST_LIMITS]]
 
 
 def _unbroken(words: str) -> Markup:
@@ -82,15 +123,19 @@ def _unbroken(words: str) -> Markup:
 
 
 def _value(spread: Spread, text: printed.Printer) -> Markup:
-    """Return a table cell's content: the median, and the range over trials below it."""
-    if spread.median is None:
-        return Markup('<span class="none">–</span><small>{}</small>').format(spread.why.partition(":")[0])
-    least = "≥ " if spread.at_least else ""
-    shown = Markup('{}<data value="{}">{}</data>').format(least, repr(spread.median), text(spread.median))
-    if spread.n < 2 or (not spread.never and text(spread.low) == text(spread.high)):  # noqa: PLR2004  (no range)
+    """Return a table cell's content: the estimate, and its interval below it."""
+    centre = spread.centre
+    if centre is None:
+        return Markup('<span class="none">–</span><small>{}</small>').format(printed.brief(spread.why))
+    shown = _data(centre, text)
+    if spread.never:
+        return shown + Markup("<small>{}–never</small>").format(_data(spread.low, text))
+    if spread.interval_low is None or text(spread.interval_low) == text(spread.interval_high):
         return shown
-    low = Markup('<data value="{}">{}</data>').format(repr(spread.low), text(spread.low))
-    if spread.high is None:
-        return shown + Markup("<small>{}–never</small>").format(low)
-    high = Markup('<data value="{}">{}</data>').format(repr(spread.high), text(spread.high))
-    return shown + Markup("<small>{}–{}</small>").format(low, high)
+    return shown + Markup("<small>{}–{}</small>").format(
+        _data(spread.interval_low, text), _data(spread.interval_high, text)
+    )
+
+
+def _data(value: float | None, text: printed.Printer) -> Markup:
+    return Markup('<data value="{}">{}</data>').format(repr(value), text(value))

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench import archive
 from bench.load import load_scenario
 from bench.plan import make_plan
-from bench.results import RunRecord
+from bench.results import LATER_COLUMNS, TIMELINE_COLUMNS, RunRecord
 from bench.run.conductor import conduct
 from tests.quiet import Quiet
 
@@ -105,3 +106,14 @@ def test_an_interrupt_keeps_finished_trials(tmp_path: Path) -> None:
     assert len(archive.read(folder).trials) == 2
     assert not conduct(record, folder, {}, Quiet()).interrupted
     assert len(archive.read(folder).trials) == 4
+
+
+def test_a_timeline_of_an_older_version_reads_with_gaps(finished: Path) -> None:
+    """Columns that it lacks are there and unknown."""
+    [trial, *_] = archive.read(finished).trials
+    file = trial.folder / "timeline.parquet"
+    pd.read_parquet(file).drop(columns=list(LATER_COLUMNS)).to_parquet(file)
+    frame = archive.read_timeline(trial)
+    assert list(frame) == list(TIMELINE_COLUMNS)
+    assert frame["broker_threads"].isna().all()
+    assert frame["received"].notna().all()

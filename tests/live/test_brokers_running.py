@@ -179,3 +179,28 @@ def test_every_process_is_within_the_limits(broker: Broker) -> None:
         if (file := group / name).exists()
     ]
     assert int(memory.read_text()) == 1024**3
+
+
+def test_a_glance_is_a_depth_without_blame(broker: Broker, queue: str) -> None:
+    """The number of messages ready; nothing for a queue that is not there, and no fault either."""
+    broker.declare(queue, durable=False)
+    assert broker.glance(queue) == 0
+    _publish(broker, queue)
+    _await_depth(broker, queue, 1)
+    assert broker.glance(queue) == 1
+    assert broker.glance(f"{queue} none") is None
+    assert broker.failure() is None
+
+
+def test_idle_connections_are_held_and_let_go(broker: Broker) -> None:
+    """As many as asked, as the kernel sees them, until the end of the block."""
+    port = broker.endpoint("amqp091").port
+
+    def standing() -> int:
+        own = psutil.Process().net_connections("tcp")
+        return sum(bool(one.raddr) and one.raddr[1] == port and one.status == "ESTABLISHED" for one in own)
+
+    before = standing()
+    with broker.idle_connections(5, 10.0) as count:
+        assert (count, standing() - before) == (5, 5)
+    assert standing() == before

@@ -112,6 +112,11 @@ def test_a_run_survives_kill_and_interrupt(folder: Path) -> None:
     run = read(folder / "run")
     assert [trial.record.index for trial in run.trials] == [0, 1]
     assert all(trial.record.ledger.balanced and trial.record.drained for trial in run.trials)
+    assert all(trial.record.canary is not None for trial in run.trials)
+    idle = [trial.record.broker.idle for trial in run.trials]
+    assert idle[0] is not None
+    assert idle[0] == idle[1]  # measured once
+    assert (idle[0].connections, idle[0].queues) == (100, 100)
     assert len(run.attempts) == 2
     assert out.strip().splitlines()[-1].endswith("report.html")
     assert list(scratch_root().iterdir()) == []

@@ -71,6 +71,31 @@ def test_a_trial_drains_and_balances(broker: Broker, protocol: str, driver: str,
     assert raw.control.measure_from_s >= 1
 
 
+def test_telemetry_and_cost_of_a_durable_trial(broker: Broker) -> None:
+    """Every reading of both brokers is known: persistent messages reach the disk, and the wire holds their bytes."""
+    target = Target(name="t", broker="r", protocol="amqp091", driver="wire091")
+    load = {"kind": "rate", "rate": 300}
+    done, raw, _ = trial(broker, target, {"load": load, "duration": "2s", "durable": True, "size": 1024})
+    cost = done.record.cost
+    assert cost is not None
+    assert cost.messages == pytest.approx(600, rel=0.05)
+    assert None not in cost.broker.model_dump().values()
+    assert None not in cost.client.model_dump().values()
+    assert cost.broker.disk_written_per_message is not None
+    assert cost.broker.disk_written_per_message > 1024
+    assert cost.wire_to_broker_per_message is not None
+    assert cost.wire_from_broker_per_message is not None
+    assert 1024 < cost.wire_to_broker_per_message < 1500
+    assert 1024 < cost.wire_from_broker_per_message < 1500
+    assert cost.broker.voluntary_switches_per_message is not None
+    assert cost.broker.voluntary_switches_per_message > 0.1
+    ticks = done.timeline[done.timeline["phase"] == "measure"]
+    assert ticks.drop(columns=["depth", "data_bytes"]).notna().all(axis=None)
+    assert ticks["depth"].notna().sum() in (1, 2, 3)  # a busy host is looked at less often
+    assert ticks["data_bytes"].min() > 10_000
+    assert all(glance.depth is not None for glance in raw.glances)
+
+
 def test_several_lanes_queues_and_workers(rabbitmq: Broker) -> None:
     """Four producers and four consumers in two processes each, over two queues, keep every message once."""
     shape = {"producers": 4, "consumers": 4, "queues": 2, "workers": 2}

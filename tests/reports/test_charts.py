@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from reports.charts import cpu, over_time, percentiles, sweep, theme, throughput
+from reports.charts import against, cost, decision, over_time, percentiles, sustained, theme, throughput
 from reports.charts.svg import to_svg
 from reports.charts.theme import Style
 from reports.dataset import Dataset
+from reports.model import Spread
+from reports.spread import spread
 from reports.summary import Summary
+from reports.sustained import Sustained
 from tests.reports.synthetic import IN_FLIGHT, TARGETS
 
 
@@ -82,34 +85,115 @@ def test_throughput_has_a_dot_a_trial(axes: Axes, usable: pd.DataFrame, styles: 
     assert "offered 2,000" in words(axes)
 
 
-def test_cpu_names_both_sides(axes: Axes, usable: pd.DataFrame, styles: dict[str, Style]) -> None:
-    """Two labelled bars a target, medians over trials."""
-    rows = usable[usable["workload"] == "steady"]
-    assert cpu.draw(axes, rows, styles) is axes
+def test_cost_names_both_sides(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
+    """Two labelled bars a target, the estimates over trials, and a line for each interval."""
+    spent = costs_of(quick_summary)
+    assert cost.draw(axes, spent, styles) is axes
     assert all_named(axes, styles)
     assert len(axes.patches) == 2 * len(styles)
-    median = rows.loc[rows["target"] == TARGETS[0], "broker_cpu_us_per_message"].median()
-    assert axes.patches[0].get_width() == pytest.approx(median)
+    assert axes.patches[0].get_width() == pytest.approx(spent[TARGETS[0]]["broker"].estimate)
+    assert len(axes.lines) == 2 * len(styles)
 
 
-def test_unknown_cpu_is_said_and_not_drawn_as_zero(axes: Axes, usable: pd.DataFrame, styles: dict[str, Style]) -> None:
+def test_unknown_cost_is_said_and_not_drawn_as_zero(
+    axes: Axes, quick_summary: Summary, styles: dict[str, Style]
+) -> None:
     """A broker whose CPU cannot be seen gets words, no bar."""
-    rows = usable[usable["workload"] == "steady"].assign(broker_cpu_us_per_message=np.nan)
-    cpu.draw(axes, rows, styles)
+    unknown = {target: sides | {"broker": spread([])} for target, sides in costs_of(quick_summary).items()}
+    cost.draw(axes, unknown, styles)
     assert words(axes).count("broker: not known") == len(styles)
     assert len(axes.patches) == len(styles)
 
 
-def test_a_sweep_draws_each_bound(axes: Axes, quick: Dataset, usable: pd.DataFrame, styles: dict[str, Style]) -> None:
-    """Throughput and latency against 16, 64 and 256 in flight."""
-    bounds = {f"in-flight-{n}": n for n in IN_FLIGHT}
-    assert sweep.draw_throughput(axes, usable, styles, bounds) is axes
+def costs_of(summary: Summary) -> dict[str, dict[str, Spread]]:
+    """Return the costs of the steady rows."""
+    return {
+        cell.target: {"broker": cell.broker_cpu_us, "client": cell.client_cpu_us}
+        for cell in summary.cells
+        if cell.workload == "steady"
+    }
+
+
+def lines_of(summary: Summary) -> dict[str, list[against.Point]]:
+    """Return the sweep's points by target."""
+    points: dict[str, list[against.Point]] = {}
+    for cell in summary.cells:
+        if cell.in_flight is not None:
+            point = against.Point(cell.in_flight, cell.achieved_rate, cell.latency_ns["p99"])
+            points.setdefault(cell.target, []).append(point)
+    return points
+
+
+def test_a_sweep_draws_each_bound(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
+    """Throughput and latency against 16, 64 and 256 in flight, one line a target."""
+    lines = lines_of(quick_summary)
+    assert against.draw_throughput(axes, lines, styles) is axes
     assert all_named(axes, styles)
-    assert [list(np.asarray(line.get_xdata())) for line in axes.lines] == [list(IN_FLIGHT)] * len(styles)
+    drawn = [list(np.asarray(line.get_xdata())) for line in axes.lines]
+    assert drawn.count(list(IN_FLIGHT)) == len(styles)
     made, (other,) = theme.figure(3.0)
     assert made is other.figure
-    assert sweep.draw_latency(other, quick.latency, styles, bounds) is other
+    assert against.draw_latency(other, lines, styles, "service") is other
     assert all_named(other, styles)
+
+
+def test_a_curve_marks_knees_and_overload(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
+    """A ring where a curve bends, a cross and no latency where a row is saturated."""
+    lines = {
+        target: [against.Point(p.x, p.rate, p.p99_ns, saturated=target == TARGETS[0] and p.x > 16) for p in points]
+        for target, points in lines_of(quick_summary).items()
+    }
+    assert against.draw_curve(axes, lines, styles, {TARGETS[1]: 64.0}) is axes
+    assert all_named(axes, styles)
+    crosses = [line for line in axes.lines if line.get_marker() == "X" and len(np.asarray(line.get_xdata()))]
+    assert [list(np.asarray(line.get_xdata())) for line in crosses] == [[64, 256]]
+    rings = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+    assert [list(np.asarray(line.get_xdata())) for line in rings] == [[64]]
+
+
+def test_the_deciding_figure_shows_trials_interval_and_what_was_left_out(axes: Axes, styles: dict[str, Style]) -> None:
+    """Dots for trials, crosses for those that count for nothing, and words where there is no figure."""
+    found = spread([1e6, 1.1e6, 1.2e6])
+    bars = {target: decision.Bar([], [], None, None, None, "overloaded") for target in styles}
+    bars[TARGETS[0]] = decision.bar(found, [1e6, 1.1e6, 1.2e6], [5.0], "1.10 (0.9–1.3)", 1e-6)
+    assert decision.draw(axes, bars, styles, "p99 response, ms") is axes
+    assert all_named(axes, styles)
+    assert words(axes).count("overloaded") == len(styles) - 1
+    shown = {line.get_marker(): list(np.asarray(line.get_xdata())) for line in axes.lines if len(line.get_xdata())}  # type: ignore[arg-type]
+    assert shown["o"] == pytest.approx([1.0, 1.1, 1.2])
+    assert shown["x"] == pytest.approx([5.0])
+    assert axes.get_xlim()[0] == 0
+
+
+def test_a_wide_spread_is_drawn_on_a_logarithmic_axis(axes: Axes, styles: dict[str, Style]) -> None:
+    """Rows that differ by more than a dozen times share a figure in which both are read."""
+    bars = {
+        target: decision.bar(spread([level, level * 1.1]), [level], [], "", 1e-6)
+        for target, level in zip(styles, (1e6, 2e6, 5e6, 9e7), strict=True)
+    }
+    decision.draw(axes, bars, styles, "p99 response, ms")
+    assert axes.get_xscale() == "log"
+
+
+def test_sustained_rates_are_bars_from_held_to_failed(axes: Axes, styles: dict[str, Style]) -> None:
+    """The thick bar spans the interval, and a lower bound says so."""
+    held = Sustained(
+        target=TARGETS[0], workload="steady", low=9_000.0, high=9_450.0, why="the backlog grew", client_bound=True
+    )
+    assert sustained.draw(axes, [(held, styles[TARGETS[0]])]) is axes
+    spans = [list(np.asarray(line.get_xdata())) for line in axes.lines]
+    assert [9_000.0, 9_450.0] in spans
+    assert "9,000 to 9,450 (lower bound)" in words(axes)
+
+
+def test_events_have_a_lane_each(axes: Axes, quick: Dataset, styles: dict[str, Style]) -> None:
+    """Restarts, early ends and findings of a workload are drawn above its latency; phases are not."""
+    rows = quick.events[quick.events["workload"] == "durable"]
+    assert set(over_time.marked(rows)) == {"restart", "overloaded", "finding saturated"}
+    assert over_time.draw_events(axes, rows, styles) is axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        kind.removeprefix("finding ") for kind in over_time.marked(rows)
+    ]
 
 
 def test_labels_never_overlap(axes: Axes, quick: Dataset, styles: dict[str, Style]) -> None:
@@ -158,5 +242,7 @@ def test_svg_is_deterministic_prefixed_and_themed(quick: Dataset, styles: dict[s
     assert all(identifier.startswith("fig1-") for identifier in identifiers)
     assert not re.search("|".join([*theme.PALETTE, theme.INK]), text, re.IGNORECASE)
     assert "var(--c3)" in text
+    assert '<g class="s s0"><title>RabbitMQ AMQP 0-9-1: p99 ' in text
+    assert '<g class="axis">' in text
     assert 'aria-label="latency &quot;by&quot; percentile"' in text
     assert "http" not in text

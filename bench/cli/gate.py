@@ -1,0 +1,147 @@
+"""`bench gate`: whether a candidate is worse than its baseline, for continuous integration."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import EXIT_FAILED, EXIT_USAGE, fail
+from bench.stats.gate import MIN_PAIRS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared, and how.
+
+    Attributes:
+        baseline: results folder or scenario.
+        candidate: the same; None for one that is like the baseline but for what is set, or a rerun's folder.
+        rerun: whether both are run in turn.
+        both, base, new: changes to fields, of both sides and of each.
+        pairs, seed: of the rerun.
+        folder: where its results go; None for a fresh one.
+        plan: whether it is only shown.
+        noise_floor: of this host, as a share.
+    """
+
+    baseline: str
+    candidate: str | None
+    rerun: bool
+    both: tuple[str, ...]
+    base: tuple[str, ...]
+    new: tuple[str, ...]
+    pairs: int
+    seed: int | None
+    folder: Path | None
+    plan: bool
+    noise_floor: float | None
+
+    @property
+    def only_rerun(self) -> list[str]:
+        """Options given that say how to run, and need `--rerun`."""
+        given = {
+            "--set": self.both,
+            "--set-baseline": self.base,
+            "--set-candidate": self.new,
+            "--seed": self.seed,
+            "--out": self.folder,
+            "--plan": self.plan,
+        }
+        return [name for name, value in given.items() if value not in (None, (), False)]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Where the verdict is to be written, and whether GitHub reads along."""
+
+    junit: Path | None
+    md: Path | None
+    json: Path | None
+    github: bool
+
+    def faults(self) -> list[str]:
+        """Return a fault for each file that has no folder to be in."""
+        given = {"--junit": self.junit, "--md": self.md, "--json": self.json}
+        return [
+            f"{option} {path}: there is no folder {path.parent}"
+            for option, path in given.items()
+            if path is not None and not path.parent.is_dir()
+        ]
+
+
+def gate(
+    baseline: Annotated[
+        str | None, typer.Argument(help="Results folder; with --rerun, name of a shipped scenario or path of a file.")
+    ] = None,
+    candidate: Annotated[str | None, typer.Argument(help="The same; with --rerun it may be left out.")] = None,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Run both sides in turn; only so a regression can be found.")
+    ] = False,
+    pairs: Annotated[
+        int, typer.Option(help="Trials of each target and workload on either side, fixed beforehand.", min=MIN_PAIRS)
+    ] = 10,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field on both sides.")
+    ] = None,
+    set_baseline: Annotated[
+        list[str] | None, typer.Option(metavar="PATH=VALUE", help="Change a field of the baseline only.")
+    ] = None,
+    set_candidate: Annotated[
+        list[str] | None, typer.Option(metavar="PATH=VALUE", help="Change a field of the candidate only.")
+    ] = None,
+    budget: Annotated[
+        Path | None, typer.Option(help="What is allowed, see docs/ci.md.", metavar="FILE.toml", show_default="built in")
+    ] = None,
+    show_budget: Annotated[bool, typer.Option("--show-budget", help="Print the budget; do nothing else.")] = False,
+    noise_floor: Annotated[
+        float | None, typer.Option(help="Noise floor of this host, as a share: no smaller change counts.", min=0, max=1)
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.", metavar="FILE")] = None,
+    md: Annotated[Path | None, typer.Option(help="Write Markdown here, for a pull request.", metavar="FILE")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write JSON here.", metavar="FILE")] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Print GitHub annotations; by itself where GITHUB_ACTIONS is set.")
+    ] = False,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Results folder of the rerun; by default results/<run id>.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the rerun's trials, minutes and disk.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of the rerun; by default a fresh one.", min=0)] = None,
+) -> None:
+    """Tell whether the candidate is worse than the baseline.
+
+    Two results folders give no sign of change, or a suspicion. With --rerun two scenarios, or one with
+    two values of a setting, run side by side in ABBA pairs. The folder of such a run, alone, is judged again.
+
+    Exit codes: 0 pass · 1 regression · 2 usage · 3 undecided or suspect · 4 invalid, or host or broker failed ·
+    130 interrupted.
+    """
+    wanted = Wanted(junit, md, json, github or os.environ.get("GITHUB_ACTIONS") == "true")
+    try:
+        from bench.cli import gating  # noqa: PLC0415  (a second of pandas and matplotlib)
+
+        if show_budget:
+            gating.print_budget(budget)
+            return
+        if baseline is None:
+            fail(EXIT_USAGE, "name a baseline and a candidate, or one scenario with --rerun")
+        asked = Asked(
+            baseline=baseline,
+            candidate=candidate,
+            rerun=rerun,
+            both=tuple(overrides or ()),
+            base=tuple(set_baseline or ()),
+            new=tuple(set_candidate or ()),
+            pairs=pairs,
+            seed=seed,
+            folder=out_folder,
+            plan=plan,
+            noise_floor=noise_floor,
+        )
+        gating.carry_out(asked, budget, wanted)
+    except typer.Exit:
+        raise
+    except Exception as error:  # noqa: BLE001  (Python would leave with 1, which means a regression here)
+        fail(EXIT_FAILED, f"{type(error).__name__}: {error}: nothing was decided; please report it")

@@ -1,0 +1,163 @@
+"""What `bench gate` does: runs both sides in turn or reads what was stored, judges, and says so."""
+
+import secrets
+import shlex
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from bench import archive
+from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, err, fail, out, tell
+from bench.cli.gate import Asked, Wanted
+from bench.cli.images import check_recipes
+from bench.cli.report import write_reports
+from bench.cli.run import begin, conduct_all, print_plan
+from bench.cli.verdict import print_annotations, print_gate, write
+from bench.faults import ScenarioError
+from bench.load import Loaded, load_scenario
+from bench.plan import estimate_ns
+from bench.rerun import BASE, merged, paired_plan
+from bench.units import NS_PER_S
+from reports.dataset import load
+from reports.errors import ReportError
+from reports.gate.budget import DEFAULT, Budget, BudgetError, read_budget
+from reports.gate.cells import GateError, unlike_promises
+from reports.gate.judge import judge_rerun, judge_stored
+from reports.gate.markdown import to_markdown
+from reports.gate.record import Gate
+
+_SECONDS_A_MINUTE = 60
+
+
+def carry_out(asked: Asked, budget_file: Path | None, wanted: Wanted) -> NoReturn:
+    """Compare, write the verdict down, and leave with its exit code."""
+    budget = _read_budget(budget_file)
+    faults = wanted.faults()
+    if asked.only_rerun and not asked.rerun:
+        faults.append(f"{', '.join(asked.only_rerun)}: only with --rerun, which runs something")
+    if faults:
+        fail(EXIT_USAGE, *faults)
+    started = time.monotonic()
+    found = rerun(asked, budget) if asked.rerun else stored(asked, budget)
+    write(found, wanted, time.monotonic() - started)
+    print_gate(found)
+    if wanted.github:
+        print_annotations(found)
+    raise typer.Exit(found.exit_code)
+
+
+def _read_budget(path: Path | None) -> Budget:
+    try:
+        return read_budget(path)
+    except BudgetError as error:
+        fail(EXIT_USAGE, *error.faults)
+
+
+def print_budget(path: Path | None) -> None:
+    """Print a budget that can be used; the built-in one where no path is given."""
+    _read_budget(path)
+    out.print((path or DEFAULT).read_text(encoding="utf-8").rstrip())
+
+
+def stored(asked: Asked, budget: Budget) -> Gate:
+    """Judge results that are there: two runs, or the folder of a rerun."""
+    given = [asked.baseline, *([asked.candidate] if asked.candidate is not None else [])]
+    for folder in given:
+        try:
+            archive.read(Path(folder))
+        except archive.ArchiveError as error:
+            fail(EXIT_USAGE, f"{error}; a scenario is run with --rerun")
+    try:
+        data = [load(folder) for folder in given]
+        if asked.candidate is None:
+            return judge_rerun(data[0], budget, asked.noise_floor, given)
+        return judge_stored(data[0], data[1], budget, asked.noise_floor, given)
+    except GateError as error:
+        fail(EXIT_USAGE, *error.faults)
+    except ReportError as error:  # no trial that can be read
+        fail(EXIT_FAILED, str(error))
+
+
+def rerun(asked: Asked, budget: Budget) -> Gate:
+    """Run both sides in turn and judge them."""
+    loaded = _both(asked)
+    strangers = [
+        *budget.strangers(
+            {target.name.removesuffix(BASE) for target in loaded.scenario.targets},
+            {workload.name for workload in loaded.scenario.workloads},
+        )
+    ]
+    if strangers or (unlike := [*unlike_promises(loaded.scenario)]):
+        fail(EXIT_USAGE, *(strangers or unlike))
+    check_recipes(loaded.scenario)
+    seed = secrets.randbelow(1 << 31) if asked.seed is None else asked.seed
+    planned = paired_plan(loaded.scenario, seed)
+    if asked.plan:
+        print_plan(loaded.scenario, planned)
+        raise typer.Exit
+    now = datetime.now(UTC)
+    run_id = f"gate-{loaded.scenario.name}-{now:%Y%m%d-%H%M%S}"
+    place = asked.folder or Path("results") / run_id
+    minutes = estimate_ns(loaded.scenario, planned) / NS_PER_S / _SECONDS_A_MINUTE
+    err.print(f"{len(planned)} trials, about {minutes:.0f} minutes")
+    record, roots = begin(loaded, planned, seed, place, run_id, _command(asked, seed))
+    end = conduct_all(record, place, roots)
+    if end.interrupted:
+        tell(f"to finish it: bench run --resume {place}, then: bench gate {place}", kind="interrupted")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    tell(*end.failed)
+    try:
+        found = judge_rerun(load(place), budget, asked.noise_floor, [str(place)])
+    except (GateError, ReportError) as error:
+        fail(EXIT_FAILED, str(error))
+    _keep(place, found)
+    return found
+
+
+def _both(asked: Asked) -> Loaded:
+    """Return both sides as one scenario, or leave with every fault."""
+    faults: list[str] = []
+    sides: list[Loaded] = []
+    for word, name, own in (
+        ("baseline", asked.baseline, asked.base),
+        ("candidate", asked.candidate or asked.baseline, asked.new),
+    ):
+        try:
+            sides.append(load_scenario(name, [*asked.both, *own]))
+        except ScenarioError as error:
+            faults += [f"{word}: {fault}" for fault in error.faults]
+    if faults:
+        fail(EXIT_USAGE, *faults)
+    base, new = sides
+    try:
+        scenario = merged(base.scenario, new.scenario, asked.pairs)
+    except ScenarioError as error:
+        fail(EXIT_USAGE, *map(str, error.faults))
+    text = base.text
+    if new.text != base.text:
+        commented = "\n".join(f"# {line}".rstrip() for line in new.text.splitlines())
+        text = f"{text.rstrip()}\n\n# The candidate:\n{commented}\n"
+    return Loaded(scenario, text, (*asked.both, *asked.base, *asked.new), quick=False)
+
+
+def _command(asked: Asked, seed: int) -> str:
+    words = ["bench", "gate", asked.baseline, *([asked.candidate] if asked.candidate else []), "--rerun"]
+    for option, values in (
+        ("--set", asked.both),
+        ("--set-baseline", asked.base),
+        ("--set-candidate", asked.new),
+    ):
+        for value in values:
+            words += [option, value]
+    return shlex.join([*words, "--pairs", str(asked.pairs), "--seed", str(seed)])
+
+
+def _keep(folder: Path, found: Gate) -> None:
+    """Put the verdict and the report beside the trials."""
+    write_reports(folder)
+    archive.write_whole(folder / "gate.json", found.model_dump_json(indent=1) + "\n")
+    archive.write_whole(folder / "gate.md", to_markdown(found))
+    err.print(f"details: {folder / 'report.html'}")

@@ -1,0 +1,117 @@
+"""What is looked at once a second beside a trial, in a thread of its own: it may cost, or wait for the broker.
+
+Context switches, the broker's folder, the depth of its queues, and which children the
+workers have. No look decides anything, and a broker that does not answer is not blamed:
+its depth is unknown from then on. Where looking is dear, it is done less often.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.run.processes import Switches, allocated_bytes, descendants
+
+INTERVAL_S = 1.0
+MOST_SHARE = 0.01
+"""CPU time that looking may take, as a share of a core."""
+MOST_QUEUES = 16
+"""Of more queues the depth is not asked for: each is a question that the broker must answer while it is measured."""
+_LEAVE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One look.
+
+    Attributes:
+        at_ns: monotonic time, just before the broker was asked.
+        broker_voluntary, broker_involuntary, client_voluntary, client_involuntary: context
+            switches since the processes began; None = unknown.
+        data_bytes: allocated in the broker's folder; None = unknown.
+        depth: messages in all queues of the trial; None = unknown.
+    """
+
+    at_ns: int
+    broker_voluntary: int | None
+    broker_involuntary: int | None
+    client_voluntary: int
+    client_involuntary: int
+    data_bytes: int | None
+    depth: int | None
+
+
+class Glances:
+    """Looks from `start` to `stop`; `seen` is what was seen.
+
+    Attributes:
+        seen: in order of time.
+        below: the workers' children and their children, as last looked at.
+    """
+
+    def __init__(
+        self,
+        broker: Callable[[], tuple[int, ...]],
+        workers: Callable[[], tuple[int, ...]],
+        folder: Path | None,
+        depth: Callable[[], int | None],
+    ) -> None:
+        """Take where to look.
+
+        Args:
+            broker: returns the broker's processes; empty for one that cannot be seen.
+            workers: returns the worker processes.
+            folder: the broker's folder; None for one that cannot be seen.
+            depth: asks the broker for the messages in all queues; None = it does not say.
+        """
+        self._broker = broker
+        self._workers = workers
+        self._folder = folder
+        self._ask_depth: Callable[[], int | None] | None = depth
+        self._of_broker, self._of_client = Switches(), Switches()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="glances", daemon=True)
+        self.seen: list[Glance] = []
+        self.below: tuple[int, ...] = ()
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; returns when the last look is over."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(_LEAVE_S)
+
+    def look(self) -> Glance:
+        """Look once and keep it."""
+        workers = self._workers()
+        self.below = descendants(workers)
+        pids = self._broker()
+        of_client = self._of_client.read((*workers, *self.below))
+        of_broker = self._of_broker.read(pids) if pids else None
+        data_bytes = None if self._folder is None or not pids else allocated_bytes(self._folder)
+        at_ns = time.monotonic_ns()
+        depth = self._ask_depth() if self._ask_depth is not None else None
+        if depth is None:
+            self._ask_depth = None
+        found = Glance(
+            at_ns=at_ns,
+            broker_voluntary=of_broker[0] if of_broker else None,
+            broker_involuntary=of_broker[1] if of_broker else None,
+            client_voluntary=of_client[0],
+            client_involuntary=of_client[1],
+            data_bytes=data_bytes,
+            depth=depth,
+        )
+        self.seen.append(found)
+        return found
+
+    def _run(self) -> None:
+        wait_s = 0.0
+        while not self._stop.wait(wait_s):
+            before_s = time.thread_time()
+            self.look()
+            wait_s = max(INTERVAL_S, (time.thread_time() - before_s) / MOST_SHARE)

@@ -1,0 +1,192 @@
+"""The words of each figure: a title, and the finding that the figure shows. Pure.
+
+They stand over the figure, and are its description for those who do not see it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from reports.curves import Knee
+from reports.dataset import Dataset
+from reports.format import Name, count, listed, milliseconds, number, rate
+from reports.model import Spread
+from reports.questions import Question
+from reports.seconds import widest
+from reports.summary import Caption, Cell
+from reports.sustained import Sustained
+
+Labels = Mapping[str, str]
+"""Target -> its label."""
+
+
+def captions(
+    data: Dataset, asked: Sequence[Question], found: Mapping[str, Name], cells: Sequence[Cell], knees: Sequence[Knee]
+) -> Iterator[Caption]:
+    """Yield the captions of every question's figures, the deciding one first."""
+    labels = {target: name.label for target, name in found.items()}
+    for question in asked:
+        rows = [cell for cell in cells if cell.workload in {workload.name for workload in question.workloads}]
+        if not any(cell.n for cell in rows):
+            continue
+        for kind, title, sentence in _of(data, question, rows, labels, knees):
+            yield Caption(
+                name=f"{question.name}-{kind}",
+                question=question.name,
+                kind=kind,
+                title=f"{question.name}: {title}",
+                sentence=sentence,
+            )
+
+
+def sustained_caption(rows: Sequence[Sustained], labels: Labels) -> Iterator[Caption]:
+    """Yield the caption of the highest sustainable rates, where a search found any."""
+    if rows:
+        each = [f"{labels.get(row.target, row.target)} {_held(row)}" for row in rows]
+        yield Caption(
+            name="sustained",
+            question="",
+            kind="sustained",
+            title="Highest sustainable rate",
+            sentence=f"From the last rate that held to the first that failed, messages a second: {'; '.join(each)}.",
+        )
+
+
+def _held(row: Sustained) -> str:
+    if row.low is None:
+        return f"below {rate(row.high)}"
+    return f"{rate(row.low)} or more" if row.high is None else f"{rate(row.low)} to {rate(row.high)}"
+
+
+def _of(
+    data: Dataset, question: Question, rows: Sequence[Cell], labels: Labels, knees: Sequence[Knee]
+) -> Iterator[tuple[str, str, str]]:
+    if question.many and question.closed_loop:
+        yield "decision", "achieved rate against messages in flight", _sweep_sentence(rows, labels)
+        both = "In a closed loop throughput is the number in flight divided by latency: read both panels together."
+        sweep = f"{both} {_sweep_sentence(rows, labels)} Bars are 95 % intervals."
+        yield "sweep", "throughput and latency against messages in flight", sweep
+        yield "cost", "CPU time a message", _cost_sentence(rows[-len(labels) :])
+        return
+    if question.many:
+        yield "decision", "p99 response against offered rate", _curve_sentence(question, labels, knees)
+        return
+    metric = "achieved rate" if question.closed_loop else "p99 response"
+    yield "decision", f"{metric}, each trial and the 95 % interval", _decision_sentence(question, rows, labels)
+    if any(cell.n and not cell.overloaded for cell in rows):
+        yield "percentiles", "latency by percentile", _percentiles_sentence(rows)
+    yield "time", "latency over time", _time_sentence(data, question)
+    yield "rate", "throughput", _throughput_sentence(rows, labels)
+    yield "cost", "CPU time a message", _cost_sentence(rows)
+
+
+def interval(spread: Spread, text: Callable[[float | None], str]) -> str:
+    """Return `1.20 (1.10–1.31)`; the number alone where there is no interval."""
+    if spread.interval_low is None or text(spread.interval_low) == text(spread.interval_high):
+        return text(spread.centre)
+    return f"{text(spread.centre)} ({text(spread.interval_low)}–{text(spread.interval_high)})"
+
+
+def _decision_sentence(question: Question, rows: Sequence[Cell], labels: Labels) -> str:
+    each = []
+    for cell in rows:
+        label = labels[cell.target]
+        if not cell.n:
+            each.append(f"{label} no usable trial")
+        elif question.closed_loop:
+            each.append(f"{label} {interval(cell.achieved_rate, rate)} msg/s")
+        elif cell.overloaded:
+            each.append(f"{label} overloaded")
+        elif cell.latency_ns["p99"].centre is None:
+            each.append(f"{label} {cell.latency_ns['p99'].why.partition(':')[0]}")
+        else:
+            each.append(f"{label} {interval(cell.latency_ns['p99'], milliseconds)} ms")
+    return f"{'; '.join(each)}."
+
+
+def _sweep_sentence(rows: Sequence[Cell], labels: Labels) -> str:
+    each = []
+    for target, label in labels.items():
+        known = [cell for cell in rows if cell.target == target and cell.achieved_rate.centre is not None]
+        if known:
+            best = max(known, key=lambda cell: cell.achieved_rate.centre or 0.0)
+            each.append(f"{label} {interval(best.achieved_rate, rate)} at {count(best.in_flight)}")
+    return f"The most that each achieved, messages a second: {'; '.join(each)}."
+
+
+def _curve_sentence(question: Question, labels: Labels, knees: Sequence[Knee]) -> str:
+    each = []
+    for knee in (knee for knee in knees if knee.question == question.name):
+        label = labels[knee.target]
+        if knee.next_rate is None:
+            each.append(f"{label} does not bend up to {rate(knee.rate)}")
+        elif knee.rate is None:
+            each.append(f"{label} bends at or below {rate(knee.next_rate)} ({knee.why})")
+        else:
+            each.append(f"{label} at {rate(knee.rate)}, at {rate(knee.next_rate)} {knee.why}")
+    marks = "Bars are 95 % intervals; a cross marks a row that did not carry the rate."
+    return f"The knee, messages a second: {'; '.join(each)}. {marks}"
+
+
+def _span(spreads: Sequence[Spread], text: Callable[[float | None], str]) -> str:
+    known = sorted(spread.centre for spread in spreads if spread.centre is not None)
+    if not known:
+        return "is not known"
+    if text(known[0]) == text(known[-1]):
+        return f"is {text(known[0])}"
+    return f"lies between {text(known[0])} and {text(known[-1])}"
+
+
+def _percentiles_sentence(rows: Sequence[Cell]) -> str:
+    shown = [cell for cell in rows if cell.n and not cell.overloaded]
+    middle = _span([cell.latency_ns["p50"] for cell in shown], milliseconds)
+    tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds)
+    over = " Overloaded rows are left out." if any(cell.overloaded for cell in rows) else ""
+    return (
+        f"From target to target p50 of {shown[0].latency_tag} {middle} ms, and p99 {tail} ms."
+        " Histograms of all usable trials are added; a curve ends where too few messages, or none that came, carry it."
+        + over
+    )
+
+
+def _time_sentence(data: Dataset, question: Question) -> str:
+    name = question.workloads[0].name
+    width = widest(data.seconds[data.seconds["workload"] == name])
+    each = "each second" if width == 1 else f"each {count(width)} s"
+    trials = int((data.trials["workload"] == name).sum())
+    over = bool((data.trials.loc[data.trials["workload"] == name, "overload"] != "").any())
+    happened = data.events[(data.events["workload"] == name) & (data.events["event"] != "warm-up")]
+    marked = [
+        f"{event} in {count(rows[['run_id', 'index']].drop_duplicates().shape[0])} of {count(trials)} trials"
+        for event, rows in happened[~happened["event"].isin(["measure", "drain"])].groupby("event", sort=False)
+    ]
+    events = f"Marked above: {listed(marked)}." if marked else "Nothing happened that would be marked."
+    return (
+        f"p99 and p50 of {each} of intended time: median over trials, their range as a band."
+        f" The warm-up is shaded and may leave the frame. {events}"
+        + (" Overloaded trials are left out: their latency grows with their length." if over else "")
+    )
+
+
+def _throughput_sentence(rows: Sequence[Cell], labels: Labels) -> str:
+    known = [(cell.achieved_rate.low, cell) for cell in rows if cell.achieved_rate.low is not None]
+    if not known:
+        return "No trial could be used."
+    lowest, cell = min(known, key=lambda pair: pair[0])
+    if cell.offered_rate is None:
+        return f"One dot a trial; the lowest achieved {rate(lowest)} msg/s."
+    if lowest >= 0.99 * cell.offered_rate:
+        return f"One dot a trial; each achieved {rate(lowest)} msg/s or more of {rate(cell.offered_rate)} offered."
+    short = [labels[c.target] for low, c in known if low < 0.99 * (c.offered_rate or 0.0)]
+    return (
+        f"One dot a trial; the lowest achieved {rate(lowest)} of {rate(cell.offered_rate)} msg/s offered."
+        f" Below 99 % of the offer in some trial: {listed(short)}."
+    )
+
+
+def _cost_sentence(rows: Sequence[Cell]) -> str:
+    shown = [cell for cell in rows if cell.n]
+    broker = _span([cell.broker_cpu_us for cell in shown], number)
+    client = _span([cell.client_cpu_us for cell in shown], number)
+    return (
+        f"CPU seconds a million messages (µs a message), whole process trees: the broker's {broker}, our client's"
+        f" {client}. Lines are 95 % intervals."
+    )

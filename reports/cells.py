@@ -1,0 +1,116 @@
+"""One row of the summary table: a target under a workload. Pure: frames in, a Cell out."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bench.scenario import InFlightLoad, Target, Workload
+from reports.dataset import Dataset, overloads
+from reports.durability import durability
+from reports.format import count, listed, milliseconds
+from reports.quantiles import PERCENTILES
+from reports.questions import in_flight, offered
+from reports.spread import not_enough, spread
+from reports.summary import Cell
+
+TRIAL = ["run_id", "index"]
+"""What names a trial in every frame."""
+
+
+def rows_of(frame: pd.DataFrame, target: str, workload: str) -> pd.DataFrame:
+    """Return the rows of one target under one workload."""
+    return frame[(frame["target"] == target) & (frame["workload"] == workload)]
+
+
+def latency_of(data: Dataset, target: str, workload: Workload) -> pd.DataFrame:
+    """Return the latency that a row is about, one row a usable trial: response, or service in a closed loop."""
+    rows = rows_of(data.latency, target, workload.name)
+    usable = data.trials.loc[data.trials["usable"], TRIAL]
+    return rows[rows["tag"] == tag_of(workload)].merge(usable, on=TRIAL)
+
+
+def tag_of(workload: Workload) -> str:
+    """Return the latency that a workload is judged by."""
+    return "service" if isinstance(workload.load, InFlightLoad) else "response"
+
+
+def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
+    """Return everything that is said of a target under a workload."""
+    everything = rows_of(data.trials, target.name, workload.name)
+    trials = everything[everything["usable"]]
+    latency = latency_of(data, target.name, workload)
+    messages = int(latency["count"].sum())
+    a_trial = messages / len(latency) if len(latency) else 0.0
+    seconds = float(trials["measured_s"].mean()) if len(trials) else 0.0
+    missing = "no usable trial"
+    planned = sum(
+        line.target == target.name and line.workload == workload.name for run in data.runs for line in run.plan
+    )
+    closed = isinstance(workload.load, InFlightLoad)
+    pooled = data.distribution(target.name, workload.name, tag_of(workload))
+    return Cell(
+        target=target.name,
+        workload=workload.name,
+        planned=planned,
+        n=len(trials),
+        overloaded=int((trials["overload"] != "").sum()),
+        overload=overloads(trials),
+        latency_tag="service" if closed else "response",
+        messages=messages,
+        in_flight=in_flight(workload) if closed else None,
+        offered_rate=None if closed else offered(workload),
+        achieved_rate=spread(trials["achieved_rate"], missing),
+        latency_ns={
+            name: spread(
+                latency[name],
+                not_enough(name, a_trial, seconds) if len(latency) else missing,
+                unbounded=overloads(trials) or _at_least(latency, name),
+            )
+            for name in (*PERCENTILES, "max", "mean")
+        },
+        pooled_ns={name: _finite(pooled.reliable(percent)) for name, percent in PERCENTILES.items()},
+        broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
+        client_cpu_us=spread(trials["client_cpu_us_per_message"]),
+        client_cores=spread(trials["client_cpu_cores_busiest"]),
+        broker_rss=spread(trials["broker_rss_peak"]),
+        client_bound=bool(trials["client_bound"].any()),
+        durability=durability(data.scenario, target.broker, workload),
+        remarks=tuple(_remarks(target, planned, everything, trials, latency)),
+    )
+
+
+def _at_least(latency: pd.DataFrame, name: str) -> str:
+    """Return what a latency is no less than, where messages of that rank were dropped: the highest one received."""
+    known = latency[name].where(latency[name] < float("inf"), latency["bound"]).dropna()
+    if not latency["dropped"].any() or known.empty:
+        return ""
+    return f"≥ {milliseconds(float(known.median()))} ms: messages of that rank were dropped"
+
+
+def _finite(value: float) -> float | None:
+    return value if 0 <= value < float("inf") else None
+
+
+def _remarks(
+    target: Target, planned: int, everything: pd.DataFrame, trials: pd.DataFrame, latency: pd.DataFrame
+) -> Iterator[str]:
+    if target.options:
+        options = listed([f"{name} = {value}" for name, value in target.options.items()])
+        yield f"driver {target.driver} with {options}"
+    total = len(everything)
+    if total < planned:
+        yield f"{planned - total} of {planned} planned trials without a result"
+    if bool(trials["client_bound"].any()):
+        yield "client-bound: a lower bound"
+    for outcome, group in trials[trials["outcome"] != "completed"].groupby("outcome"):
+        yield f"{overloads(group) or str(outcome)} in {len(group)} of {total} trials"
+    for why, group in everything[~everything["usable"]].groupby("why_not"):
+        yield f"{len(group)} of {total} trial{'s' if total > 1 else ''} left out: {why}"
+    lost = int(everything["ledger_lost"].sum())
+    if lost:
+        yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
+    if dropped := int(latency["dropped"].sum()):
+        yield f"{count(dropped)} dropped, for want of room to send them: they rank above the maximum"
+    never = int(latency["never"].sum())
+    if never > lost:
+        yield f"{count(never)} due and never received: they rank above the maximum"

@@ -1,0 +1,101 @@
+"""What a million messages cost, broker and client apart. Pure.
+
+Costs compare at equal rates only, so a row stands beside the rows of its own workload. Older
+results tell nothing of disk, wire and idle brokers; CPU and memory are always there.
+"""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bench.results import TrialRecord
+from reports.dataset import Dataset
+from reports.model import Model, Spread
+from reports.spread import spread
+
+
+class CostRow(Model):
+    """What a million messages of a row cost, measured part, whole process trees."""
+
+    target: str
+    workload: str
+    rate: Spread
+    """Messages a second at which this was measured."""
+    broker_cpu_s: Spread
+    """CPU seconds of the broker for a million messages."""
+    client_cpu_s: Spread
+    """CPU seconds of all our workers for a million messages."""
+    broker_rss: Spread
+    """Peak resident memory of the broker, bytes."""
+    disk_written: Spread
+    """Bytes that the broker wrote towards block devices a message."""
+    wire: Spread
+    """Bytes on the wire a message, both ways, as drivers count them."""
+
+
+class IdleRow(Model):
+    """What a broker used while nobody used it, after its first start in a run."""
+
+    broker: str
+    product: str
+    """With its version."""
+    run_id: str
+    seconds: float
+    """Length of the window in which nothing was asked of it."""
+    cpu_cores: float | None
+    """Mean cores in use in that window."""
+    rss: int | None
+    """Bytes resident at its end, over all processes."""
+    connections: int
+    """Idle connections that were then opened."""
+    bytes_per_connection: float | None
+    """What the resident set grew by, for each."""
+    queues: int
+    """Empty queues that were then declared."""
+    durable_queues: bool
+    """Whether they were durable ones."""
+    bytes_per_queue: float | None
+    """What the resident set grew by, for each."""
+
+
+def costs(data: Dataset) -> Iterator[CostRow]:
+    """Yield the costs of each row that has usable trials, in the scenario's order."""
+    for workload in data.scenario.workloads:
+        for target in data.scenario.targets:
+            rows = data.trials[
+                data.trials["usable"]
+                & (data.trials["target"] == target.name)
+                & (data.trials["workload"] == workload.name)
+            ]
+            if len(rows):
+                yield _row(data, target.name, workload.name, rows)
+
+
+def _row(data: Dataset, target: str, workload: str, rows: pd.DataFrame) -> CostRow:
+    records = [data.records[str(run), int(index)] for run, index in zip(rows["run_id"], rows["index"], strict=True)]
+    return CostRow(
+        target=target,
+        workload=workload,
+        rate=spread(rows["achieved_rate"]),
+        # A microsecond a message is a second a million.
+        broker_cpu_s=spread(rows["broker_cpu_us_per_message"]),
+        client_cpu_s=spread(rows["client_cpu_us_per_message"]),
+        broker_rss=spread(rows["broker_rss_peak"]),
+        disk_written=spread(record.cost.broker.disk_written_per_message if record.cost else None for record in records),
+        wire=spread(_wire(record) for record in records),
+    )
+
+
+def _wire(record: TrialRecord) -> float | None:
+    if record.cost is None:
+        return None
+    there, back = record.cost.wire_to_broker_per_message, record.cost.wire_from_broker_per_message
+    return None if there is None or back is None else there + back
+
+
+def idles(data: Dataset) -> Iterator[IdleRow]:
+    """Yield what each broker used while nobody used it, one row a run in which that was measured."""
+    told = {(record.broker.name, run): record.broker for (run, _), record in data.records.items() if record.broker.idle}
+    order = [broker.name for broker in data.scenario.brokers]
+    for (name, run), broker in sorted(told.items(), key=lambda each: (order.index(each[0][0]), each[0][1])):
+        yield IdleRow(broker=name, product=f"{broker.product} {broker.version}", run_id=run, **dict(broker.idle or ()))

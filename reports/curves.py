@@ -1,0 +1,79 @@
+"""Latency against load: where each row's curve bends. Pure.
+
+The knee is the highest offered rate up to which a row carried the load and its p99 stayed
+below twice that at the lowest rate measured. It is a property of the rates that were tried:
+the next higher one is where it ends.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from reports.model import Model, Spread
+from reports.questions import Question
+
+BEND = 2.0
+"""Times the p99 at the lowest rate, from which on a curve has bent."""
+
+
+class Knee(Model):
+    """Where one row's latency bends as the load rises."""
+
+    question: str
+    target: str
+    rate: float | None
+    """Highest rate before the bend, messages a second; None where already the lowest was too much."""
+    next_rate: float | None
+    """The lowest rate beyond it; None where no rate tried bent the curve."""
+    why: str
+    """What happens at `next_rate`."""
+
+
+class Point(Protocol):
+    """What of a cell a curve needs."""
+
+    @property
+    def overloaded(self) -> int:
+        """Trials that did not carry the load."""
+
+    @property
+    def saturated(self) -> bool:
+        """Whether less than 0.99 of what was offered arrived in time."""
+
+    @property
+    def offered_rate(self) -> float | None:
+        """Messages a second."""
+
+    @property
+    def latency_ns(self) -> Mapping[str, Spread]:
+        """By percentile."""
+
+
+def knees(question: Question, targets: Sequence[str], cells: Mapping[tuple[str, str], Point]) -> Iterator[Knee]:
+    """Yield the knee of each target that has figures, for a question that is a curve."""
+    if question.closed_loop or not question.many:
+        return
+    for target in targets:
+        points = [cells[target, workload.name] for workload in question.workloads]
+        known = [point for point in points if point.overloaded or point.latency_ns["p99"].centre is not None]
+        if known:
+            yield _knee(question.name, target, known)
+
+
+def _knee(question: str, target: str, points: Sequence[Point]) -> Knee:
+    lowest = points[0].latency_ns["p99"].centre
+    last = None
+    for point in points:
+        p99 = point.latency_ns["p99"].centre
+        why = ""
+        if point.overloaded:
+            why = "overloaded"
+        elif point.saturated:
+            why = "less than 99 % arrived in time"
+        elif p99 is None or lowest is None:
+            why = "no bound is known"
+        elif p99 > BEND * lowest:
+            why = f"p99 is over {BEND:g} times that at the lowest rate"
+        if why:
+            return Knee(question=question, target=target, rate=last, next_rate=point.offered_rate, why=why)
+        last = point.offered_rate
+    return Knee(question=question, target=target, rate=last, next_rate=None, why="")

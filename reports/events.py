@@ -1,0 +1,62 @@
+"""What happened during trials, with its time: phases, times without room, restarts, early ends, findings.
+
+One row an event. Times are seconds after the start of the measured part (negative: warm-up),
+of intended time, so that they lie on the same axis as `Dataset.seconds`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.results import NO_RESULT, Outcome, TrialRecord
+from bench.units import NS_PER_MS, NS_PER_S
+
+EVENT_COLUMNS = ["event", "from_s", "to_s", "text"]
+BLOCKED_NS = 10 * NS_PER_MS
+"""A second in which some message waited this long for room counts as blocked."""
+
+
+def events(
+    trial: TrialRecord, blocked: Mapping[int, int], *, restarted: bool, drained_s: float
+) -> Iterator[dict[str, Any]]:
+    """Yield the events of one trial.
+
+    Args:
+        trial: its record.
+        blocked: the longest wait for room in ns, by second after the start.
+        restarted: whether its broker was started anew for it.
+        drained_s: end of the timeline, seconds after the start.
+    """
+    zero, end = trial.measure_from_s, trial.measure_to_s
+    if restarted:
+        yield _event("restart", -zero, -zero, "broker started anew")
+    yield _event("warm-up", -zero, 0, "warm-up: recorded, not counted")
+    yield _event("measure", 0, end - zero, "measured part")
+    if drained_s > end:
+        yield _event("drain", end - zero, drained_s - zero, "drain: nothing is sent")
+    for from_s, to_s, longest_ns in _spans(blocked):
+        text = f"a message waited {longest_ns / NS_PER_S:.2g} s for room (credit, window or socket)"
+        yield _event("blocked", from_s - zero, to_s - zero, text)
+    if trial.outcome != Outcome.COMPLETED and trial.outcome not in NO_RESULT:
+        yield _event(str(trial.outcome), end - zero, end - zero, f"ended early: {trial.reason or trial.outcome}")
+    for note in trial.findings:
+        yield _event(f"finding {note.code}", 0, end - zero, note.text)
+
+
+def _event(name: str, from_s: float, to_s: float, text: str) -> dict[str, Any]:
+    return {"event": name, "from_s": float(from_s), "to_s": float(to_s), "text": text}
+
+
+def _spans(blocked: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
+    """Yield runs of blocked seconds: from, to and the longest wait in ns."""
+    start, last, longest = None, None, 0
+    for second in sorted(blocked):
+        wait = blocked[second]
+        if wait < BLOCKED_NS:
+            continue
+        if start is not None and last is not None and second > last + 1:
+            yield start, last + 1, longest
+            start, longest = None, 0
+        start = second if start is None else start
+        last, longest = second, max(longest, wait)
+    if start is not None and last is not None:
+        yield start, last + 1, longest

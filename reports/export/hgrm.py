@@ -1,0 +1,36 @@
+"""HdrHistogram percentile files (`.hgrm`), one a row and tag, as its plotter and other tools read them.
+
+Values are in milliseconds, over all usable trials of a row.
+"""
+
+import io
+import re
+
+from hdrh.histogram import HdrHistogram
+
+from bench.results import TAGS
+from bench.units import NS_PER_MS
+from reports.dataset import Dataset
+
+_TICKS = 5
+"""Lines for each halving of the distance to 100 %, as HdrHistogram's own tools take."""
+
+
+def to_hgrm(data: Dataset) -> dict[str, str]:
+    """Return file name -> text, for each row and tag that holds a value."""
+    files = {}
+    for workload in data.scenario.workloads:
+        for target in data.scenario.targets:
+            for tag in TAGS:
+                histogram = data.histogram(target.name, workload.name, tag)
+                if histogram.get_total_count():
+                    files[f"{target.name}-{workload.name}-{tag}.hgrm"] = _text(histogram)
+    return files
+
+
+def _text(histogram: HdrHistogram) -> str:
+    written = io.BytesIO()
+    histogram.output_percentile_distribution(written, NS_PER_MS, _TICKS)
+    # The package prints the mean in the unit asked for and forgets the deviation beside it.
+    deviation = f"{histogram.get_stddev() / NS_PER_MS:12.3f}"
+    return re.sub(r"(StdDeviation +=) .*?\]", rf"\1 {deviation}]", written.getvalue().decode("ascii"))

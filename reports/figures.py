@@ -1,0 +1,230 @@
+"""The figures of a report: each caption's figure, drawn from the data and the summary.
+
+`pictures` gives them for the page as for files; only who asks decides the format.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.units import NS_PER_MS
+from reports.captions import interval
+from reports.cells import TRIAL, latency_of, tag_of
+from reports.charts import against, cost, decision, over_time, percentiles, sustained, theme, throughput
+from reports.charts.decision import Bar
+from reports.charts.theme import Style
+from reports.dataset import Dataset
+from reports.format import milliseconds, rate
+from reports.questions import Question, questions
+from reports.summary import Caption, Cell, Summary
+
+_LABELS_IN, _TITLE_IN = 0.55, 0.25  # inches for the x axis' words, and for a line above the axes
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure with its words."""
+
+    caption: Caption
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Source:
+    """What figures are drawn from."""
+
+    data: Dataset
+    summary: Summary
+    styles: Mapping[str, Style]
+
+    def cells(self, question: Question) -> dict[str, list[Cell]]:
+        """Return the rows of a question by target, in the order of its workloads."""
+        names = [workload.name for workload in question.workloads]
+        found = {(cell.target, cell.workload): cell for cell in self.summary.cells}
+        rows = {target: [found[target, name] for name in names if (target, name) in found] for target in self.styles}
+        return {target: cells for target, cells in rows.items() if cells}
+
+    def among(self, question: Question) -> dict[str, Style]:
+        """Return the styles of the targets that have a row in a question."""
+        return {target: self.styles[target] for target in self.cells(question)}
+
+    def usable(self, question: Question) -> pd.DataFrame:
+        """Return the usable trials of a question's first workload."""
+        trials = self.data.trials
+        return trials[trials["usable"] & (trials["workload"] == question.workloads[0].name)]
+
+
+def pictures(data: Dataset, summary: Summary) -> Iterator[Picture]:
+    """Yield the figure of each caption, in their order."""
+    source = Source(data, summary, theme.styles(summary.targets))
+    asked = {question.name: question for question in questions(data.scenario)}
+    for caption in summary.captions:
+        with mpl.rc_context(theme.RC):
+            if caption.kind == "sustained":
+                figure = _sustained(source)
+            else:
+                figure = _DRAW[caption.kind](source, asked[caption.question])
+        yield Picture(caption, figure)
+
+
+def _decision(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
+    if question.many and question.closed_loop:
+        return _sweep_throughput(source, question)
+    if question.many:
+        return _curve(source, question)
+    height = 0.75 + 0.52 * len(styles)
+    figure, (axes,) = theme.figure(height)
+    figure.subplots_adjust(0.24, _LABELS_IN / height, 0.74, 0.98)
+    bars = {target: _bar(source, question, target) for target in styles}
+    unit = "achieved, messages a second" if question.closed_loop else "p99 response, ms"
+    decision.draw(axes, bars, styles, unit)
+    return figure
+
+
+def _bar(source: Source, question: Question, target: str) -> Bar:
+    workload = question.workloads[0]
+    cell = source.summary.cell(target, workload.name)
+    left = [row for row in source.summary.left_out if (row.target, row.workload) == (target, workload.name)]
+    ruled_out = [row.p99_ns / NS_PER_MS for row in left if row.p99_ns is not None]
+    if question.closed_loop:
+        ruled_out = [row.achieved_rate for row in left]
+    if not cell.n:
+        return Bar([], ruled_out, None, None, None, "no usable\ntrial")
+    bound = "\nlower bound" if cell.client_bound else ""
+    if question.closed_loop:
+        trials = source.usable(question)
+        values = trials.loc[trials["target"] == target, "achieved_rate"].tolist()
+        text = interval(cell.achieved_rate, rate) + bound
+        return decision.bar(cell.achieved_rate, values, ruled_out, text)
+    if cell.overloaded:
+        return Bar([], ruled_out, None, None, None, f"overloaded in\n{cell.overloaded} of {cell.n} trials")
+    spread = cell.latency_ns["p99"]
+    if spread.centre is None:
+        return Bar([], ruled_out, None, None, None, spread.why.partition(":")[0].replace(" in ", "\nin "))
+    rows = latency_of(source.data, target, workload)["p99"]
+    values = rows[rows.notna() & (rows < float("inf"))].tolist()
+    return decision.bar(spread, values, ruled_out, interval(spread, milliseconds) + bound, 1 / NS_PER_MS)
+
+
+def _percentiles(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
+    workload = question.workloads[0]
+    figure, (axes,) = theme.figure(3.5)
+    figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
+    tag = tag_of(workload)
+    shown = [name for name in styles if not source.summary.cell(name, workload.name).overloaded]
+    curves = {name: source.data.distribution(name, workload.name, tag) for name in shown}
+    percentiles.draw(axes, curves, styles, tag)
+    return figure
+
+
+def _over_time(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
+    trials = source.usable(question)
+    rows = trials.loc[trials["overload"] == "", TRIAL].merge(source.data.seconds, on=TRIAL)
+    events = trials[TRIAL].merge(source.data.events, on=TRIAL)
+    lanes = len(over_time.marked(events))
+    height = 4.3 + 0.3 * lanes
+    figure, axes = theme.figure(height, *([0.3 * lanes] if lanes else []), 1.8, 1.8)
+    figure.subplots_adjust(0.22, 0.53 / height, 0.725, 1 - 0.26 / height, hspace=0.14)
+    upper, lower = axes[-2:]
+    over_time.draw(upper, rows, styles, "p99")
+    over_time.draw(lower, rows, styles, "p50", labels=False)
+    if lanes:
+        over_time.draw_events(axes[0], events, styles)
+        axes[0].set_xlim(upper.get_xlim())
+    upper.tick_params(labelbottom=False)
+    upper.set_xlabel("")
+    return figure
+
+
+def _throughput(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
+    cells = source.cells(question)
+    height = 1.0 + 0.44 * len(styles)
+    figure, (axes,) = theme.figure(height)
+    figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
+    offered = next(iter(cells.values()))[0].offered_rate
+    throughput.draw(axes, source.usable(question), styles, offered)
+    return figure
+
+
+def _cost(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
+    height = 0.8 + 0.55 * len(styles)
+    figure, (axes,) = theme.figure(height)
+    figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 0.98)
+    last = {target: cells[-1] for target, cells in source.cells(question).items()}
+    spent = {target: {"broker": cell.broker_cpu_us, "client": cell.client_cpu_us} for target, cell in last.items()}
+    cost.draw(axes, spent, styles)
+    return figure
+
+
+def _lines(source: Source, question: Question) -> dict[str, list[against.Point]]:
+    return {
+        target: [
+            against.Point(
+                x=float(cell.in_flight or cell.offered_rate or 0.0),
+                rate=cell.achieved_rate,
+                p99_ns=cell.latency_ns["p99"],
+                saturated=cell.saturated,
+            )
+            for cell in cells
+        ]
+        for target, cells in source.cells(question).items()
+    }
+
+
+def _sweep_throughput(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
+    figure, (axes,) = theme.figure(3.0)
+    figure.subplots_adjust(0.17, 0.18, 0.725, 0.97)
+    against.draw_throughput(axes, _lines(source, question), styles)
+    return figure
+
+
+def _sweep(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
+    lines = _lines(source, question)
+    figure, (upper, lower) = theme.figure(4.6, 1.0, 1.0)
+    figure.subplots_adjust(0.17, 0.12, 0.725, 0.97, hspace=0.12)
+    against.draw_throughput(upper, lines, styles)
+    against.draw_latency(lower, lines, styles, tag_of(question.workloads[0]), labels=False)
+    upper.label_outer()
+    return figure
+
+
+def _curve(source: Source, question: Question) -> Figure:
+    styles = source.among(question)
+    figure, (axes,) = theme.figure(3.6)
+    figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
+    knees = {
+        knee.target: knee.rate
+        for knee in source.summary.knees
+        if knee.question == question.name and knee.rate is not None and knee.next_rate is not None
+    }
+    against.draw_curve(axes, _lines(source, question), styles, knees)
+    return figure
+
+
+def _sustained(source: Source) -> Figure:
+    rows = [(row, source.styles[row.target]) for row in source.summary.sustained if row.target in source.styles]
+    height = 0.8 + 0.6 * len(rows)
+    figure, (axes,) = theme.figure(height)
+    figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 0.98)
+    sustained.draw(axes, rows)
+    return figure
+
+
+_DRAW: dict[str, Callable[[Source, Question], Figure]] = {
+    "decision": _decision,
+    "percentiles": _percentiles,
+    "time": _over_time,
+    "rate": _throughput,
+    "cost": _cost,
+    "sweep": _sweep,
+}

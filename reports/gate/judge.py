@@ -1,0 +1,212 @@
+"""From two sides and a budget to a verdict: which lines decide, what they say, what follows.
+
+A regression anywhere fails the gate. Otherwise a row without enough valid pairs makes it
+invalid, a suspect or undecided line leaves it undecided, and only where every line that
+decides passes does the gate pass.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.hostclass import host_class
+from bench.stats.compare import Pair
+from bench.stats.gate import ALARM, MIN_PAIRS, MISS, POWER, Decision, Measure, Outcome, decide
+from reports.dataset import Dataset
+from reports.gate import words
+from reports.gate.budget import Budget, Limit
+from reports.gate.cells import SUFFIXES, Cell, GateError, Side, cells, check, estimates, is_rerun
+from reports.gate.differences import differences
+from reports.gate.metrics import METRICS, Metric
+from reports.gate.record import EXIT_CODES, Gate, Line, Shown, Verdict
+from reports.verdict import MIN_CPUS
+
+_SHOWN: dict[Outcome, Shown] = {
+    Outcome.PASS: "pass",
+    Outcome.REGRESSION: "regression",
+    Outcome.SUSPECT: "suspect",
+    Outcome.UNDECIDED: "undecided",
+}
+_WORST_FIRST: tuple[Verdict, ...] = ("regression", "invalid", "suspect", "undecided", "pass")
+
+
+@dataclass(frozen=True)
+class _Open:
+    # A line before it is decided; `told` says why it decides nothing, `lacking` that it has no figures.
+    cell: Cell
+    limit: Limit
+    metric: Metric
+    threshold: float
+    candidate: Sequence[float]
+    baseline: Sequence[float]
+    told: str
+
+    @property
+    def lacking(self) -> bool:
+        return len(self.candidate) < MIN_PAIRS or len(self.baseline) < MIN_PAIRS
+
+    @property
+    def measure(self) -> Measure:
+        pair = Pair(self.candidate, self.baseline, lower_is_better=self.metric.lower_is_better)
+        return Measure(pair, self.threshold, counted=self.metric.counted)
+
+
+def judge_rerun(data: Dataset, budget: Budget, noise_floor: float | None, results: Sequence[str]) -> Gate:
+    """Judge a run in which both sides took turns.
+
+    Args:
+        data: its results folder.
+        budget: what is allowed.
+        noise_floor: of this host, as a share, where known.
+        results: the folder, for the record.
+
+    Raises:
+        GateError: it is no such run, or the budget names what it does not have.
+    """
+    if not is_rerun(data.runs[0].scenario):
+        message = f"{results[0]} is no run of `bench gate --rerun`: name two results folders, baseline and candidate"
+        raise GateError(message)
+    sides = Side(data, SUFFIXES[0]), Side(data, SUFFIXES[1])
+    return _judge(*sides, budget, noise_floor, results, paired=True)
+
+
+def judge_stored(
+    base: Dataset, new: Dataset, budget: Budget, noise_floor: float | None, results: Sequence[str]
+) -> Gate:
+    """Judge two stored runs: no sign of change, suspect, or undecided; never a regression.
+
+    Raises:
+        GateError: they cannot be compared, or the budget names what they do not have.
+    """
+    return _judge(Side(base), Side(new), budget, noise_floor, results, paired=False)
+
+
+def _judge(
+    base: Side, new: Side, budget: Budget, noise_floor: float | None, results: Sequence[str], *, paired: bool
+) -> Gate:
+    remarks = list(check(base, new))
+    rows = list(cells(base, new, paired=paired))
+    strangers = [*budget.strangers({row.target for row in rows}, {row.workload for row in rows})]
+    if strangers:
+        raise GateError(*strangers)
+    hosts = tuple(dict.fromkeys(host_class(side.data.runs[0].host) for side in (base, new)))
+    unlike = len(hosts) > 1
+    opened = list(_opened(base, new, rows, budget, noise_floor, paired=paired, unlike=unlike))
+    lines = tuple(_closed(opened, paired=paired))
+    verdict = _verdict(lines)
+    runs = [side.data.runs[0] for side in (base, new)]
+    names = differences(new.scenario) if paired else tuple(f"{run.run_id} ({run.command})" for run in runs)
+    remarks += [words.left_out(row) for row in rows if row.valid < row.planned]
+    remarks += dict.fromkeys(words.told(one.limit.metric, one.told) for one in opened if one.told)
+    return Gate(
+        verdict=verdict,
+        exit_code=EXIT_CODES[verdict],
+        sentence=words.unlike_hosts(hosts) if unlike else words.sentence(verdict, lines, rows, rerun=paired),
+        rerun=paired,
+        baseline=names[0],
+        candidate=names[1],
+        host_classes=hosts,
+        pairs=max(row.planned for row in rows),
+        alarm=ALARM,
+        miss=MISS,
+        power=POWER,
+        noise_floor=noise_floor,
+        lines=lines,
+        remarks=tuple(remarks),
+        started_utc=new.data.runs[0].started_utc,
+        results=tuple(results),
+    )
+
+
+def _opened(
+    base: Side,
+    new: Side,
+    rows: Sequence[Cell],
+    budget: Budget,
+    noise_floor: float | None,
+    *,
+    paired: bool,
+    unlike: bool,
+) -> Iterator[_Open]:
+    few = _few_cpus(base, new)
+    for cell in rows:
+        for limit in budget.applying(cell.target, cell.workload):
+            metric = METRICS[limit.metric]
+            candidate, baseline = estimates(base, new, metric, cell, paired=paired)
+            told = "the budget only shows it" if not limit.decides else ""
+            if metric.throughput and few:
+                told = few
+            if unlike:
+                told = "the hosts are unlike"
+            lacking = min(len(candidate), len(baseline)) < MIN_PAIRS
+            if lacking and not limit.required and cell.valid >= cell.needed:
+                told = told or "there is no figure, or too few messages for it"
+            yield _Open(cell, limit, metric, limit.threshold(noise_floor), candidate, baseline, told)
+
+
+def _few_cpus(base: Side, new: Side) -> str:
+    known = [side.data.runs[0].host.get("cpus", "") for side in (base, new)]
+    fewest = min((int(text) if text.isdigit() else 0) for text in known)
+    if fewest >= MIN_CPUS:
+        return ""
+    return f"throughput is gated on hosts of {MIN_CPUS} CPUs and more" + (f", and this has {fewest}" if fewest else "")
+
+
+def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[Line]:
+    """Decide the lines that can be decided as one family; the others by themselves, to be shown."""
+    deciding = [one for one in opened if _decides(one)]
+    found = dict(zip(map(id, deciding), decide([one.measure for one in deciding], paired=paired), strict=True))
+    for one in opened:
+        if id(one) in found:
+            decision = found[id(one)]
+            yield _line(one, _SHOWN[decision.outcome], decision, paired=paired)
+        elif not one.told and one.cell.valid < one.cell.needed:
+            yield _line(one, "invalid", None, paired=paired)
+        elif one.told:
+            yield _line(one, "told", None if one.lacking else decide([one.measure], paired=paired)[0], paired=paired)
+        else:
+            yield _line(one, "undecided", None, paired=paired)
+
+
+def _decides(one: _Open) -> bool:
+    return not one.told and not one.lacking and one.cell.valid >= one.cell.needed
+
+
+def _line(one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool) -> Line:
+    found = decision or Decision(Outcome.UNDECIDED, min(len(one.candidate), len(one.baseline)), math.nan)
+    line = Line(
+        target=one.cell.target,
+        workload=one.cell.workload,
+        metric=one.limit.metric,
+        unit=one.metric.unit,
+        direction="lower" if one.metric.lower_is_better else "higher",
+        verdict=verdict,
+        n=found.n,
+        planned=one.cell.planned,
+        baseline=_median(one.baseline),
+        candidate=_median(one.candidate),
+        ratio=_finite(found.ratio),
+        low=_finite(found.low),
+        high=_finite(found.high),
+        alpha=_finite(found.level),
+        bound=_finite(found.bound),
+        limit=one.threshold,
+        detectable=_finite(found.detectable),
+        needed=found.needed,
+        text="",
+    )
+    return line.model_copy(update={"text": words.line(line, one.cell, one.told, found.worse, paired=paired)})
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return _finite(median(values)) if values else None
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _verdict(lines: Sequence[Line]) -> Verdict:
+    found = {line.verdict for line in lines} - {"told"}
+    return next((one for one in _WORST_FIRST if one in found), "undecided")

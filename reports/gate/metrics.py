@@ -1,0 +1,93 @@
+"""What a gate can decide by, and each trial's figure for it. Pure but for what the dataset holds."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.dataset import Dataset
+from reports.format import Printer, count, mebibytes, milliseconds, number, rate
+
+Name = Literal[
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "p99.99",
+    "achieved_rate",
+    "broker_cpu",
+    "broker_rss",
+    "client_cpu",
+    "client_rss",
+    "lost",
+    "duplicated",
+    "reordered",
+]
+"""What a budget can name."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of a trial.
+
+    Attributes:
+        column: of the dataset's trials, or of its latencies where `of_latency`.
+        words: what it is, for people.
+        unit: of what `shown` prints.
+        shown: prints it.
+        lower_is_better: whether less of it is better.
+        counted: whether it counts faults, and may be 0.
+        of_latency: whether it is a percentile of the row's latency.
+    """
+
+    column: str
+    words: str
+    unit: str
+    shown: Printer
+    lower_is_better: bool = True
+    counted: bool = False
+    of_latency: bool = False
+
+    @property
+    def throughput(self) -> bool:
+        """Whether rows are ranked by it only on four CPUs and more."""
+        return not self.lower_is_better
+
+
+def _percentile(name: str) -> Metric:
+    return Metric(name, f"{name} latency", "ms", milliseconds, of_latency=True)
+
+
+METRICS: Mapping[str, Metric] = {
+    **{name: _percentile(name) for name in ("p50", "p90", "p99", "p99.9", "p99.99")},
+    "achieved_rate": Metric("achieved_rate", "messages received a second", "msg/s", rate, lower_is_better=False),
+    "broker_cpu": Metric("broker_cpu_us_per_message", "broker CPU a message", "µs", number),
+    "broker_rss": Metric("broker_rss_peak", "peak memory of the broker", "MiB", mebibytes),
+    "client_cpu": Metric("client_cpu_us_per_message", "client CPU a message", "µs", number),
+    "client_rss": Metric("client_rss_peak", "peak memory of the client", "MiB", mebibytes),
+    "lost": Metric("ledger_lost", "confirmed messages lost", "", count, counted=True),
+    "duplicated": Metric("ledger_duplicated", "messages delivered more than once", "", count, counted=True),
+    "reordered": Metric("ledger_reordered", "messages out of order", "", count, counted=True),
+}
+"""By the name that a budget uses."""
+
+
+def figures(data: Dataset, metric: Metric, target: str, workload: str) -> dict[int, float]:
+    """Return repetition -> figure of each valid trial of a row that has it.
+
+    Returns:
+        ns, messages a second, µs, bytes or a count; infinite where the message of that rank never
+        came. A trial with too few messages for the percentile, or of a broker whose processes
+        cannot be seen, is left out.
+    """
+    rows = data.trials[(data.trials["target"] == target) & (data.trials["workload"] == workload)]
+    keys = ["run_id", "index", "tag"]
+    if metric.of_latency:
+        rows = rows[[*keys, "repetition"]].merge(data.latency[[*keys, metric.column]], on=keys)
+    found: dict[int, float] = {}
+    for run_id, index, repetition, value in zip(
+        rows["run_id"], rows["index"], rows["repetition"], rows[metric.column], strict=True
+    ):
+        if value is not None and not math.isnan(value) and data.records[run_id, index].valid:
+            found[int(repetition)] = float(value)
+    return found

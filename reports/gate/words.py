@@ -1,0 +1,146 @@
+"""What a gate says, in plain sentences. Pure."""
+
+from collections.abc import Sequence
+
+from reports.format import count, listed
+from reports.gate.cells import Cell
+from reports.gate.metrics import METRICS
+from reports.gate.record import Line
+
+_MOST_NAMED = 3
+_TINY = 5e-4
+
+
+def percent(share: float | None, *, signed: bool = False) -> str:
+    """Return a share as percent with three digits at most; a dash where there is none."""
+    if share is None:
+        return "–"
+    sign = ("+" if share > 0 else "−" if share < 0 else "") if signed else ""
+    if abs(share) < _TINY:
+        return f"{sign}<0.05 %" if share else "0 %"
+    return f"{sign}{abs(100 * share):.3g} %" if abs(share) < 1 else f"{sign}{count(abs(100 * share))} %"
+
+
+def change(line: Line) -> str:
+    """Return how much the candidate differs, with its interval."""
+    if line.ratio is None:
+        return "–"
+    middle = percent(line.ratio - 1, signed=True)
+    if not line.low or line.high is None:
+        return middle
+    return f"{middle} ({percent(line.low - 1, signed=True)} … {percent(line.high - 1, signed=True)})"
+
+
+def allowed(line: Line) -> str:
+    """Return the limit: a share, or a count."""
+    return f"{count(line.limit)} more" if METRICS[line.metric].counted else percent(line.limit)
+
+
+def figure(line: Line, value: float | None) -> str:
+    """Return a figure as it is printed, with its unit."""
+    return f"{METRICS[line.metric].shown(value)} {line.unit}".strip() if value is not None else "–"
+
+
+def name(line: Line) -> str:
+    """Return what a line is about."""
+    return f"{line.metric} of {line.target}, {line.workload}"
+
+
+def line(found: Line, cell: Cell, told: str, worse: int | None, *, paired: bool) -> str:
+    """Return one line in a sentence."""
+    if found.verdict == "invalid":
+        return f"{cell.valid} of {cell.planned} pairs are valid, and {cell.needed} are needed{_why(cell)}."
+    metric = METRICS[found.metric]
+    if worse is not None:
+        more = f" by more than {count(found.limit)}" if metric.counted and found.limit else ""
+        said = f"worse{more} in {worse} of {found.n} {'pairs' if paired else 'trials'}"
+    elif found.ratio is None:
+        said = "no figure in enough trials to compare"
+    else:
+        said = f"{change(found)}, allowed {allowed(found)}"
+    end = ""
+    if found.verdict == "undecided":
+        end = _more(found)
+    elif found.verdict == "told":
+        end = f"; decides nothing: {told}"
+    elif found.verdict == "suspect":
+        end = "; stored results prove nothing"
+    return f"{metric.words}: {said}{end}."
+
+
+def _more(found: Line) -> str:
+    if found.needed is None:
+        return "; undecided"
+    return f"; undecided, about {found.needed} pairs would decide ({found.needed - found.n} more)"
+
+
+def _why(cell: Cell) -> str:
+    return f" ({cell.why})" if cell.why else ""
+
+
+def left_out(cell: Cell) -> str:
+    """Return which pairs of a row do not count, and why."""
+    lost = cell.planned - cell.valid
+    return f"{cell.target}, {cell.workload}: {lost} of {cell.planned} pairs left out{_why(cell)}."
+
+
+def told(metric: str, why: str) -> str:
+    """Return that a metric decides nothing, and why."""
+    return f"{metric} is told and decides nothing: {why}."
+
+
+def unlike_hosts(classes: Sequence[str]) -> str:
+    """Return that two stored runs come from unlike hosts."""
+    return (
+        f"Undecided: the hosts are of different classes ({' / '.join(classes)}), so their figures do not compare."
+        " Run both sides in turn on one host: bench gate … --rerun."
+    )
+
+
+def sentence(verdict: str, lines: Sequence[Line], cells: Sequence[Cell], *, rerun: bool) -> str:
+    """Return the verdict of the whole gate."""
+    deciding = [one for one in lines if one.verdict != "told"]
+    mine = [one for one in deciding if one.verdict == verdict]
+    if verdict == "pass":
+        return _passed(deciding, rerun=rerun)
+    if verdict == "regression":
+        parts = [f"{name(one)} is worse ({_extent(one)})" for one in mine]
+        return f"Regression: {_some(parts)}."
+    if verdict == "suspect":
+        parts = [f"{name(one)} ({_extent(one)})" for one in mine]
+        return f"Suspect: {_some(parts)}. Stored results prove no regression: run both sides in turn with --rerun."
+    if verdict == "invalid":
+        bad = [cell for cell in cells if cell.valid < cell.needed]
+        parts = [
+            f"{cell.target}, {cell.workload} has {cell.valid} of {cell.planned} valid pairs, {cell.needed} are"
+            f" needed{_why(cell)}"
+            for cell in bad
+        ]
+        return f"Invalid: {_some(parts)}."
+    if not deciding:
+        return "Undecided: nothing is gated here; see the remarks."
+    needed = [one.needed for one in mine]
+    known = [n for n in needed if n is not None]
+    more = f"; about {max(known)} pairs would decide" if known and len(known) == len(needed) else ""
+    return f"Undecided: {len(mine)} of {len(deciding)} lines, {_some([name(one) for one in mine])}{more}."
+
+
+def _passed(deciding: Sequence[Line], *, rerun: bool) -> str:
+    seen = [one.detectable for one in deciding if one.detectable is not None]
+    reach = f"down to {percent(max(seen))}" if seen else "in what can be counted"
+    if not rerun:
+        return f"Pass: no sign of change {reach} ({len(deciding)} lines, stored results)."
+    pairs = min(one.n for one in deciding)
+    return (
+        f"Pass: none of {len(deciding)} lines got worse than its limit ({pairs} pairs; changes {reach} would have"
+        " been found)."
+    )
+
+
+def _extent(one: Line) -> str:
+    return f"{change(one)}, allowed {allowed(one)}" if one.ratio is not None else one.text.rstrip(".")
+
+
+def _some(parts: Sequence[str]) -> str:
+    rest = len(parts) - _MOST_NAMED
+    return listed([*parts[:_MOST_NAMED], *([f"{rest} more"] if rest > 0 else [])])

@@ -1,0 +1,62 @@
+"""The method in short, as every report prints it. Text only."""
+
+from reports.model import Model
+
+
+class MethodLine(Model):
+    """One sentence on the method, and where it comes from."""
+
+    text: str
+    source: str = ""
+    link: str = ""
+
+
+METHOD = (
+    MethodLine(
+        text="Response = received − intended: messages are due at times fixed before the trial, so a broker's pause"
+        " counts for every message it delays. Service = received − sent. A closed loop has no intended times and"
+        " reports service only.",
+        source="wrk2, on coordinated omission",
+        link="https://github.com/giltene/wrk2",
+    ),
+    MethodLine(
+        text="Latencies are whole nanoseconds of one monotonic clock, in HDR histograms with three significant digits."
+        " Histograms are added; percentiles are never averaged.",
+        source="HdrHistogram",
+        link="https://github.com/HdrHistogram/HdrHistogram",
+    ),
+    MethodLine(
+        text="A percentile is printed only where ten messages lie above it: p99.9 from 10,000 messages a trial on,"
+        " p99.99 from 100,000. A message that never came ranks above the maximum.",
+    ),
+    MethodLine(
+        text="The unit is the trial. A row's figure is the geometric mean of its trials' figures, with the 95 %"
+        " interval of Student's t on their logarithms.",
+        source="Kalibera & Jones, ISMM 2013",
+        link="https://doi.org/10.1145/2491894.2464160",
+    ),
+    MethodLine(
+        text="Trials of all targets are interleaved in random order, each on an empty queue; the warm-up is recorded"
+        " and left out. Rows of different runs are shown side by side and not ranked.",
+        source="Bulej et al., ICPE 2020",
+        link="https://doi.org/10.1145/3358960.3379132",
+    ),
+    MethodLine(
+        text="A verdict needs 10 trials a row: t interval of the paired log ratios, Holm-corrected over all"
+        " comparisons of the report, against a smallest relevant effect of 5 %,"
+        ' or the noise floor of the host where that is known and larger. "Not told apart" is an answer.',
+    ),
+    MethodLine(
+        text="A row is overloaded where it did not carry the load in some trial: its latency then grows with the"
+        " length of the trial, so none is printed, and it wins nothing. A trial in which our own client was the limit"
+        " is invalid; in older results its row is shown as a lower bound.",
+    ),
+    MethodLine(
+        text="Health speaks of the measurement, and a hard fault makes a trial invalid; findings speak of the broker"
+        " and stay in the data, since leaving out a bad broker's trials would flatter it.",
+    ),
+    MethodLine(
+        text="CPU is that of whole process trees in the measured part. The knee of a curve is the highest rate before"
+        " p99 passes twice that at the lowest rate, or before less than 99 % arrives in time.",
+    ),
+)

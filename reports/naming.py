@@ -1,0 +1,39 @@
+"""What targets are called, everywhere alike. Pure."""
+
+from bench.results import BrokerRecord
+from bench.scenario import Target
+from reports.dataset import Dataset
+from reports.format import PROTOCOLS, Name
+
+
+def names(data: Dataset) -> dict[str, Name]:
+    """Return what each target is called, by its name in the scenario."""
+    found = brokers(data)
+    ways: dict[tuple[str, str, str], int] = {}
+    plain = {}
+    for target in data.scenario.targets:
+        broker = found.get(target.broker)
+        product = broker.product if broker else target.broker
+        version = broker.version if broker else "(never started)"
+        way = PROTOCOLS[target.protocol]
+        plain[target.name] = (product, version, way)
+        ways[product, version, way] = ways.get((product, version, way), 0) + 1
+    return {
+        target.name: Name(
+            target=target.name,
+            label=target.label or _label(target, *plain[target.name], shared=ways[plain[target.name]] > 1),
+            product=plain[target.name][0],
+            version=plain[target.name][1],
+            way=plain[target.name][2] if ways[plain[target.name]] == 1 else target.label or target.name,
+        )
+        for target in data.scenario.targets
+    }
+
+
+def brokers(data: Dataset) -> dict[str, BrokerRecord]:
+    """Return what each broker reported itself to be, by its name in the scenario."""
+    return {record.broker.name: record.broker for record in data.records.values()}
+
+
+def _label(target: Target, product: str, _version: str, way: str, *, shared: bool) -> str:
+    return target.name if shared else f"{product.removeprefix('Apache Qpid ')} {way}"

@@ -1,0 +1,117 @@
+"""The tables beside the summary: ledger, notes, settings, targets, trials left out. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from bench.scenario import MemoryBroker
+from reports.dataset import Dataset
+from reports.format import PROTOCOLS, Name
+from reports.naming import brokers
+from reports.summary import LedgerRow, LeftOut, NoteRow, SettingRow, SettingValue, TargetSummary
+
+_KEY = ["target", "workload"]
+_LEDGER = [name for name in LedgerRow.model_fields if name not in {*_KEY, "trials", "little_checked", "little_holds"}]
+
+
+def targets(data: Dataset, found: Mapping[str, Name]) -> Iterator[TargetSummary]:
+    """Yield what each target is, in the scenario's order."""
+    known = brokers(data)
+    for target in data.scenario.targets:
+        broker = known.get(target.broker)
+        settings = data.scenario.broker(target.broker)
+        yield TargetSummary(
+            name=target.name,
+            label=found[target.name].label,
+            full=found[target.name].full,
+            broker=target.broker,
+            protocol=PROTOCOLS[target.protocol],
+            driver=target.driver,
+            place="in memory" if isinstance(settings, MemoryBroker) else settings.place,
+            runtime=broker.runtime if broker else "",
+            limits=broker.limits if broker else {},
+            labels=broker.labels if broker else (),
+        )
+
+
+def ledger(data: Dataset) -> Iterator[LedgerRow]:
+    """Yield what happened to the messages of each row, over all finished trials."""
+    groups = dict(iter(data.trials.groupby(_KEY)))
+    order = [(target.name, workload.name) for workload in data.scenario.workloads for target in data.scenario.targets]
+    for target, workload in order:
+        if (target, workload) not in groups:
+            continue
+        group = groups[target, workload]
+        checked = group["little_holds"].dropna()
+        yield LedgerRow(
+            target=target,
+            workload=workload,
+            trials=len(group),
+            little_checked=len(checked),
+            little_holds=int(checked.astype(bool).sum()),
+            **{name: int(group[f"ledger_{name}"].sum()) for name in _LEDGER},
+        )
+
+
+def left_out(data: Dataset) -> Iterator[LeftOut]:
+    """Yield the finished trials that count for nothing, with the reason and what they would have shown."""
+    invalid = data.trials[~data.trials["usable"]]
+    for row in invalid.itertuples():
+        held = data.latency[
+            (data.latency["run_id"] == row.run_id)
+            & (data.latency["index"] == row.index)
+            & (data.latency["tag"] == row.tag)
+        ]
+        p99 = float(held["p99"].iloc[0]) if len(held) else float("nan")
+        yield LeftOut(
+            target=str(row.target),
+            workload=str(row.workload),
+            repetition=int(row.repetition),  # type: ignore[arg-type]
+            why=str(row.why_not),
+            p99_ns=p99 if 0 <= p99 < float("inf") else None,
+            achieved_rate=float(row.achieved_rate),  # type: ignore[arg-type]
+        )
+
+
+def notes(data: Dataset) -> Iterator[NoteRow]:
+    """Yield words of health and findings; what several rows share stands once."""
+    word = ["kind", "code", "hard", "text"]
+    cells = data.notes.assign(cell=data.notes["target"] + " " + data.notes["workload"]).groupby(word)["cell"]
+    wide = cells.transform("nunique") > 1
+    for _, group in data.notes[wide].groupby(word, sort=False):
+        yield _note(group, target=None, workload=None)
+    for _, group in data.notes[~wide].groupby([*word[:3], *_KEY], sort=False):
+        yield _note(group, target=group["target"].iloc[0], workload=group["workload"].iloc[0])
+
+
+def _note(group: pd.DataFrame, *, target: str | None, workload: str | None) -> NoteRow:
+    first = group.iloc[0]
+    return NoteRow(
+        kind=first["kind"],
+        code=first["code"],
+        hard=bool(first["hard"]),
+        target=target,
+        workload=workload,
+        trials=tuple(int(index) for index in group["index"]),
+        count=len(group),
+        text=first["text"],
+    )
+
+
+def settings(data: Dataset) -> Iterator[SettingRow]:
+    """Yield each setting of all brokers side by side."""
+    names = [broker.name for broker in data.scenario.brokers]
+    for key, group in data.settings.groupby("key"):
+        values = []
+        for broker in names:
+            rows = group[group["broker"] == broker]
+            asked, reported = _joined(rows["asked"]), _joined(rows["reported"])
+            differs = asked is not None and reported is not None and asked.strip().lower() != reported.strip().lower()
+            values.append(SettingValue(broker=broker, asked=asked, reported=reported, differs=differs))
+        known = {value.reported or value.asked for value in values if value.reported or value.asked}
+        yield SettingRow(key=str(key), values=tuple(values), unlike=len(known) > 1)
+
+
+def _joined(values: pd.Series) -> str | None:
+    distinct = [str(value) for value in values.dropna().unique()]
+    return " / ".join(distinct) if distinct else None

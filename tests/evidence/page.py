@@ -1,0 +1,107 @@
+"""The report as its readers get it: `python -m tests.evidence.page` looks at pages in headless Chromium.
+
+For a quick and a full synthetic run, and for results folders that are named: a validator (the Nu
+HTML checker) and an accessibility check (axe-core, in both colour schemes and on a phone) must
+report nothing, no request may leave the page, no window may scroll sideways, and the file must be
+under 3 MB. Screenshots and a print are left in `results/page/` to be looked at.
+
+Needs `chromium`, `npm`, `mvn` and `java` (apt-get install chromium npm maven default-jre-headless).
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import reports
+from bench.cache import cache_root
+from tests.evidence.chromium import Browser, chromium
+from tests.reports.synthetic import build, quirks
+
+OUT = Path("results/page")
+AXE = "4.14.1"
+NU = "26.5.2"
+MOST_BYTES = 3_000_000
+WINDOWS = {"wide": (1440, 900, False), "dark": (1440, 900, True), "phone": (390, 844, False)}
+_PROJECT = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>busbench</groupId><artifactId>nu</artifactId><version>1</version><packaging>pom</packaging><dependencies>
+<dependency><groupId>nu.validator</groupId><artifactId>validator</artifactId><version>{NU}</version></dependency>
+</dependencies></project>
+"""
+
+
+def main(folders: list[Path]) -> int:
+    """Check every page; return the number of faults."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    faults: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="busbench-page-") as scratch, chromium() as browser:
+        runs = {
+            "quick": build(Path(scratch) / "quick", change=quirks),
+            "full": build(Path(scratch) / "full", mode="full", repetitions=10),
+        }
+        for name, folder in (runs | {folder.name: folder for folder in folders}).items():
+            page = OUT / f"{name}.html"
+            reports.render([folder], reports.Outputs(html=page))
+            faults += [f"{name}: {fault}" for fault in [*_size(page), *_valid(page), *_seen(browser, page)]]
+            browser.print(OUT / f"{name}.pdf")
+    print(*(faults or ["nothing to report"]), sep="\n")
+    return len(faults)
+
+
+def _size(page: Path) -> Iterator[str]:
+    size = page.stat().st_size
+    print(f"{page}: {size:,} bytes")
+    if size >= MOST_BYTES:
+        yield f"{size:,} bytes, at most {MOST_BYTES:,}"
+
+
+def _valid(page: Path) -> Iterator[str]:
+    """Yield what the Nu HTML checker objects to."""
+    place = cache_root() / "tools" / f"nu-{NU}"
+    if not (place / "made").is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "pom.xml").write_text(_PROJECT, encoding="utf-8")
+        _run("mvn", "-q", "-B", f"--file={place / 'pom.xml'}", "dependency:copy-dependencies",
+             "-DincludeScope=runtime", f"-DoutputDirectory={place / 'made'}")  # fmt: skip
+    command = ["java", "-cp", f"{place / 'made'}/*", "nu.validator.client.SimpleCommandLineValidator"]
+    done = subprocess.run([*command, "--format", "json", str(page)], capture_output=True, check=False)
+    if not done.stderr.startswith(b"{"):
+        yield f"validator did not run: {done.stderr.decode(errors='replace')[:200]}"
+        return
+    for message in json.loads(done.stderr)["messages"]:
+        yield f"validator: {message.get('lastLine')}: {message['message']}"
+
+
+def _seen(browser: Browser, page: Path) -> Iterator[str]:
+    """Yield what a browser objects to, window by window."""
+    axe = _axe()
+    for window, (width, height, dark) in WINDOWS.items():
+        browser.open(page, width=width, height=height, dark=dark)
+        browser.photograph(OUT / f"{page.stem}-{window}.png")
+        browser.photograph(OUT / f"{page.stem}-{window}-whole.png", whole=True)
+        yield from (f"{window}: asked for {url}" for url in browser.requests if url != page.resolve().as_uri())
+        yield from (f"{window}: {error}" for error in browser.errors)
+        if browser.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            yield f"{window}: scrolls sideways"
+        browser.evaluate(f"{axe};0")
+        script = "axe.run().then(r => r.violations.map(v => `${v.id}: ${v.help} (${v.nodes[0].html})`))"
+        yield from (f"{window}: axe: {violation}" for violation in browser.evaluate(script))
+
+
+def _axe() -> str:
+    place = cache_root() / "tools" / f"axe-core-{AXE}"
+    file = place / "node_modules" / "axe-core" / "axe.min.js"
+    if not file.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        _run("npm", "install", "--silent", f"--prefix={place}", f"axe-core@{AXE}")
+    return file.read_text(encoding="utf-8")
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main([Path(name) for name in sys.argv[1:]]) else 0)

@@ -1,0 +1,89 @@
+"""JUnit XML as Ant's schema has it, whose rules stand here as a table."""
+
+import re
+from xml.etree import ElementTree as ET
+
+from reports.gate.junit import to_junit
+from tests.reports.gate.made import made_gate, made_line
+
+# Element -> (required attributes, optional ones, children in their order: name, least, most).
+RULES: dict[str, tuple[set[str], set[str], list[tuple[str, int, int]]]] = {
+    "testsuites": (set(), set(), [("testsuite", 0, 99)]),
+    "testsuite": (
+        {"id", "package", "name", "timestamp", "hostname", "tests", "failures", "errors", "time"},
+        {"skipped"},
+        [("properties", 1, 1), ("testcase", 0, 999), ("system-out", 1, 1), ("system-err", 1, 1)],
+    ),
+    "properties": (set(), set(), [("property", 0, 99)]),
+    "property": ({"name", "value"}, set(), []),
+    "testcase": ({"name", "classname", "time"}, set(), [("skipped", 0, 1), ("error", 0, 1), ("failure", 0, 1)]),
+    "skipped": (set(), {"message"}, []),
+    "error": ({"type"}, {"message"}, []),
+    "failure": ({"type"}, {"message"}, []),
+    "system-out": (set(), set(), []),
+    "system-err": (set(), set(), []),
+}
+NUMBERS = {"id", "tests", "failures", "errors", "skipped"}
+PATTERNS = {"time": r"\d+(\.\d+)?", "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"}
+
+
+def broken(element: ET.Element) -> list[str]:
+    """Return every rule that an element or one below it breaks."""
+    required, optional, children = RULES[element.tag]
+    found = [f"{element.tag} lacks {name}" for name in required - element.attrib.keys()]
+    found += [f"{element.tag} has {name}" for name in element.attrib.keys() - required - optional]
+    patterns = dict.fromkeys(NUMBERS, r"\d+") | PATTERNS
+    found += [
+        f"{name} = {value}"
+        for name, value in element.attrib.items()
+        if not re.fullmatch(patterns.get(name, r"(?s:.*)"), value)
+    ]
+    order = [child.tag for child in element]
+    allowed = [name for name, _, _ in children]
+    if set(order) - set(allowed) or order != sorted(order, key=allowed.index):
+        found.append(f"{element.tag}: children {order}")
+    found += [f"{element.tag}: {name}" for name, least, most in children if not least <= order.count(name) <= most]
+    if element.tag == "testcase" and len(order) > 1:
+        found.append("testcase has two ends")
+    return found + [fault for child in element for fault in broken(child)]
+
+
+def test_it_keeps_the_schema() -> None:
+    """With every kind of line, over two rows: required attributes, order of children, whole counts."""
+    verdicts = ("pass", "regression", "suspect", "undecided", "invalid", "told")
+    lines = [made_line(one, target=target, metric=f"p{n}") for target in "ab" for n, one in enumerate(verdicts)]
+    root = ET.fromstring(to_junit(made_gate("regression", *lines), "host", 12.5))  # noqa: S314  (our own)
+    assert broken(root) == []
+    assert [suite.attrib["name"] for suite in root] == ["a.steady", "b.steady"]
+    for number, suite in enumerate(root):
+        counts = {name: suite.attrib[name] for name in ("id", "tests", "failures", "errors", "skipped", "time")}
+        assert counts == {
+            "id": str(number),
+            "tests": "6",
+            "failures": "1",
+            "errors": "1",
+            "skipped": "3",
+            "time": "6.250",
+        }
+        assert len(suite.findall("testcase")) == 6
+        ends = {case.attrib["name"]: [end.tag for end in case] for case in suite.findall("testcase")}
+        expected = ([], ["failure"], ["skipped"], ["skipped"], ["error"], ["skipped"])
+        assert ends == {f"p{n}": end for n, end in enumerate(expected)}
+
+
+def test_the_rules_object() -> None:
+    """The table above sees a missing attribute, a wrong order and two ends of a case."""
+    text = to_junit(made_gate("regression"))
+    assert broken(ET.fromstring(text.replace(' hostname="localhost"', ""))) == ["testsuite lacks hostname"]  # noqa: S314
+    twice = text.replace("</testcase>", '<error type="x" /></testcase>')
+    assert broken(ET.fromstring(twice))  # noqa: S314
+    assert broken(ET.fromstring(text.replace("T12:00:00", "T12:00:00Z")))  # noqa: S314
+
+
+def test_any_text_makes_sound_xml() -> None:
+    """Markup and control characters of a broker's words do not break the file."""
+    line = made_line("invalid", text='<a> & "b"\x00\x1b[1m')
+    root = ET.fromstring(to_junit(made_gate("invalid", line, sentence="]]>\x08")))  # noqa: S314
+    error = root.find("testsuite/testcase/error")
+    assert error is not None
+    assert error.text == '<a> & "b"\ufffd\ufffd[1m'

@@ -1,0 +1,38 @@
+"""What happened during trials stands on the axis of their latency."""
+
+from bench.results import TrialRecord
+from reports.dataset import Dataset
+from reports.events import events
+
+
+def waits(ms: float) -> int:
+    """Return the longest wait for room of a second, ns."""
+    return int(ms * 1e6)
+
+
+def first(quick: Dataset) -> TrialRecord:
+    """Return a trial with two seconds of warm-up and five measured."""
+    return next(iter(quick.records.values()))
+
+
+def test_phases_follow_each_other(quick: Dataset) -> None:
+    """Warm-up, measured part and drain touch, and 0 is where measuring begins."""
+    found = {e["event"]: (e["from_s"], e["to_s"]) for e in events(first(quick), {}, restarted=False, drained_s=8.5)}
+    assert found == {"warm-up": (-2, 0), "measure": (0, 5), "drain": (5, 6.5)}
+
+
+def test_seconds_without_room_are_joined(quick: Dataset) -> None:
+    """Neighbouring seconds with a long wait make one event; short waits make none."""
+    blocked = {2: waits(50), 3: waits(200), 4: waits(1), 6: waits(12)}
+    found = [e for e in events(first(quick), blocked, restarted=True, drained_s=7) if e["event"] == "blocked"]
+    assert [(e["from_s"], e["to_s"]) for e in found] == [(0, 2), (4, 5)]
+    assert "0.2 s" in found[0]["text"]
+
+
+def test_a_dataset_has_restarts_ends_and_findings(quick: Dataset) -> None:
+    """The first repetition starts each broker; the overloaded trial ends early; findings span their trial."""
+    counts = quick.events.groupby("event").size()
+    assert counts["overloaded"] == 1
+    assert counts["finding lost"] == 1
+    assert counts["finding saturated"] == 1
+    assert counts["restart"] == quick.trials["repetition"].eq(0).sum()

@@ -1,0 +1,65 @@
+"""Exports: every table as CSV, every figure as files, every row and tag as a percentile file."""
+
+import csv
+import io
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+import reports
+from reports.dataset import Dataset
+from reports.export.csv import to_csv
+from reports.export.hgrm import to_hgrm
+from reports.summary import Summary
+
+
+def table(text: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV text."""
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_every_table_is_there_with_its_rows(quick: Dataset, quick_summary: Summary) -> None:
+    """As many rows as the summary and the frames have, and the unrounded numbers."""
+    files = to_csv(quick_summary, quick)
+    for name in ("cells", "ledger", "costs", "notes", "left_out", "absent", "settings", "targets", "answers"):
+        assert len(table(files[f"{name}.csv"])) == len(getattr(quick_summary, name)), name
+    assert len(table(files["trials.csv"])) == len(quick.trials)
+    first, cell = table(files["cells.csv"])[0], quick_summary.cells[0]
+    assert float(first["latency_ns.p99.estimate"]) == cell.latency_ns["p99"].estimate
+    assert float(first["latency_ns.p99.interval_high"]) == cell.latency_ns["p99"].interval_high
+
+
+def test_a_percentile_file_is_that_of_the_row(quick: Dataset) -> None:
+    """Count and maximum are the row's, values rise, and the deviation is in milliseconds as the mean is."""
+    files = to_hgrm(quick)
+    assert "rabbitmq-091-steady-response.hgrm" in files
+    assert not any("in-flight" in name and "response" in name for name in files)
+    text = files["rabbitmq-091-steady-response.hgrm"]
+    histogram = quick.histogram("rabbitmq-091", "steady", "response")
+    assert re.search(rf"TotalCount += +{histogram.get_total_count()}\.000", text)
+    values = [float(line.split()[0]) for line in text.splitlines()[2:] if not line.startswith("#")]
+    assert values == sorted(values)
+    assert values[-1] == pytest.approx(histogram.get_max_value() / 1e6, abs=1e-3)
+    (deviation,) = re.findall(r"StdDeviation += +([\d.]+)\]", text)
+    assert float(deviation) == pytest.approx(histogram.get_stddev() / 1e6, abs=1e-3)
+
+
+def test_every_figure_is_a_file_in_two_formats(quick_folder: Path, quick_summary: Summary, tmp_path: Path) -> None:
+    """SVG that parses and says what it shows, and PNG of a size to print."""
+    reports.render([quick_folder], reports.Outputs(figures=tmp_path / "figures"))
+    names = {caption.name for caption in quick_summary.captions}
+    assert {path.stem for path in (tmp_path / "figures").glob("*.svg")} == names
+    assert {path.stem for path in (tmp_path / "figures").glob("*.png")} == names
+    root = ET.parse(tmp_path / "figures" / "steady-decision.svg").getroot()  # noqa: S314  (our own file)
+    words = [element.text or "" for element in root.iter() if element.tag.endswith("title")]
+    assert any("p99 response" in text for text in words)
+    assert (tmp_path / "figures" / "steady-decision.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_that_cannot_be_made_is_named(quick_folder: Path, tmp_path: Path) -> None:
+    """A file where the folder should be gives one message."""
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(reports.ReportError, match=r"taken cannot be written"):
+        reports.render([quick_folder], reports.Outputs(csv=tmp_path / "taken"))
