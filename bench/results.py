@@ -217,6 +217,9 @@ class TrialRecord(Model):
     """Messages of the measured part (by intended time) that were sent."""
     received: int
     """Messages of the measured part that were received, whenever."""
+    dropped: int = 0
+    """Messages of the measured part that were never sent, as the driver had no room for them for longer than
+    `late_after`; 0 where late messages are sent."""
     achieved_rate: float
     """Messages received within the measured part, a second."""
     backlog_growth: float | None = None

@@ -111,10 +111,10 @@ def _not_shown(scenario: Scenario, cells: Mapping[tuple[str, str], Cell]) -> Ite
 
 
 def _other_loads(scenario: Scenario) -> Iterator[str]:
-    sizes = sorted({workload.size for workload in scenario.workloads})
-    yield f"Message sizes other than {listed([count(size) for size in sizes])} B."
+    used = {one.size for work in scenario.workloads for one in work.sizes} | {w.size for w in scenario.workloads}
+    yield f"Message sizes other than {listed([count(size) for size in sorted(used)])} B."
     queues = sorted({workload.queues for workload in scenario.workloads})
-    used = listed([count(number) for number in queues])
-    yield f"Other numbers of queues than {used}, deep backlogs, idle connections."
+    numbers = listed([count(number) for number in queues])
+    yield f"Other numbers of queues than {numbers}, deep backlogs, idle connections."
     lengths = max(workload.duration for workload in scenario.workloads) // 10**9
     yield f"What comes later than {count(lengths)} s after the warm-up: leaks, compaction, paging."

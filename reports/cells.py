@@ -7,7 +7,7 @@ import pandas as pd
 from bench.scenario import InFlightLoad, Target, Workload
 from reports.dataset import Dataset, overloads
 from reports.durability import durability
-from reports.format import count, listed
+from reports.format import count, listed, milliseconds
 from reports.quantiles import PERCENTILES
 from reports.questions import in_flight, offered
 from reports.spread import not_enough, spread
@@ -64,7 +64,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
             name: spread(
                 latency[name],
                 not_enough(name, a_trial, seconds) if len(latency) else missing,
-                unbounded=overloads(trials),
+                unbounded=overloads(trials) or _at_least(latency, name),
             )
             for name in (*PERCENTILES, "max", "mean")
         },
@@ -77,6 +77,14 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         durability=durability(data.scenario, target.broker, workload),
         remarks=tuple(_remarks(target, planned, everything, trials, latency)),
     )
+
+
+def _at_least(latency: pd.DataFrame, name: str) -> str:
+    """Return what a latency is no less than, where messages of that rank were dropped: the highest one received."""
+    known = latency[name].where(latency[name] < float("inf"), latency["bound"]).dropna()
+    if not latency["dropped"].any() or known.empty:
+        return ""
+    return f"≥ {milliseconds(float(known.median()))} ms: messages of that rank were dropped"
 
 
 def _finite(value: float) -> float | None:
@@ -101,6 +109,8 @@ def _remarks(
     lost = int(everything["ledger_lost"].sum())
     if lost:
         yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
+    if dropped := int(latency["dropped"].sum()):
+        yield f"{count(dropped)} dropped, for want of room to send them: they rank above the maximum"
     never = int(latency["never"].sum())
     if never > lost:
         yield f"{count(never)} due and never received: they rank above the maximum"

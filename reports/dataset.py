@@ -86,7 +86,8 @@ class Dataset:
         ].merge(self.trials.loc[self.trials["usable"], ["run_id", "index", "overload"]], on=["run_id", "index"])
         bounded = rows["overload"] == ""
         above = int(
-            rows["never"].sum() + rows["out_of_range"].sum() + rows.loc[~bounded, ["count", "negative"]].sum().sum()
+            rows[["never", "dropped", "out_of_range"]].sum().sum()
+            + rows.loc[~bounded, ["count", "negative"]].sum().sum()
         )
         return Distribution.of(
             self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
@@ -165,7 +166,18 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
     )
 
 
-_LATENCY_COLUMNS = ["tag", "count", "negative", "out_of_range", "never", *PERCENTILES, "max", "mean"]
+_LATENCY_COLUMNS = [
+    "tag",
+    "count",
+    "negative",
+    "out_of_range",
+    "never",
+    "dropped",
+    "bound",
+    *PERCENTILES,
+    "max",
+    "mean",
+]
 
 
 def _open(folder: Path) -> Run:
@@ -244,8 +256,9 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         stored = trial.latency[tag]
         due = {"response": trial.offered, "service": trial.sent, "confirm": trial.sent}.get(tag)
         held = stored.count + stored.negative + stored.out_of_range
-        never = max(due - held, 0) if due is not None else 0
-        above = never + stored.out_of_range
+        dropped = trial.dropped if tag == "response" else 0
+        never = max(due - dropped - held, 0) if due is not None else 0
+        above = never + dropped + stored.out_of_range
         values = Distribution.of_buckets(*buckets(stored.histogram), below=stored.negative, above=above)
         unbounded = bool(overload(trial)) and held > 0
         yield (
@@ -256,6 +269,8 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
                 "negative": stored.negative,
                 "out_of_range": stored.out_of_range,
                 "never": never,
+                "dropped": dropped,
+                "bound": values.max_ns if dropped and not unbounded else math.nan,
                 "max": math.inf if unbounded else values.max_ns,
                 "mean": math.inf if unbounded else values.mean_ns,
             }

@@ -26,6 +26,9 @@ BROKERS_ALLOWED = {
         "bench.results",
         "bench.reference",
         "bench.faults",  # words for the faults that a scenario's settings have
+        "bench.scripted",  # parts of a scenario, as the two below
+        "bench.profile",
+        "bench.warming",
         "bench.consistency",  # what settings of brokers and workloads forbid together
     ),
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
@@ -49,6 +52,11 @@ PURE = (
     "bench.rerun",
     "bench.schedule",
     "bench.source",
+    "bench.profile",
+    "bench.cumulative",
+    "bench.scripted",
+    "bench.warming",
+    "bench.sizes",
     "bench.blocked",
     "bench.stats",
     "bench.units",

@@ -16,11 +16,11 @@ from bench.drivers.base import Int64
 from bench.record.histogram import Seconds
 from bench.results import NO_RESULT, BrokerRecord, Canary, Outcome, PlannedTrial, TrialRecord
 from bench.run import findings, health, timeline
-from bench.run.assignment import schedule
+from bench.run.assignment import profiled, schedule
 from bench.run.cost import cost
 from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
 from bench.run.trial import Raw
-from bench.scenario import TICK_NS, RateLoad, Workload
+from bench.scenario import TICK_NS, InFlightLoad, RateLoad, Workload
 from bench.stats.steady import Growth, Steadiness, growth, steadiness
 from bench.units import NS_PER_S
 from brokers import signs
@@ -46,8 +46,14 @@ def due_times(workload: Workload, seed: int, raw: Raw) -> Int64 | None:
     if not isinstance(load, RateLoad):
         return None
     end_ns = (raw.control.end_ns or raw.start_ns) - raw.start_ns
-    enough = int(max(end_ns, 0) / NS_PER_S * load.rate * 1.1) + 1000
-    times = schedule(load, seed).times(0, enough)
+    begun_ns = raw.control.measured_ns
+    begin_ns = end_ns if begun_ns is None else min(begun_ns - raw.start_ns, end_ns)
+    expected = load.rate * begin_ns / NS_PER_S
+    if begun_ns is not None:
+        expected += workload.due_by(end_ns - begin_ns)
+    enough = int(max(expected, 0) * 1.1) + 1000
+    plan = schedule(load, seed) if begun_ns is None else profiled(workload, seed, begun_ns - raw.start_ns)
+    times = plan.times(0, enough)
     return times[times < end_ns]
 
 
@@ -134,6 +140,7 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
         offered=merged.offered,
         sent=merged.sent,
         received=merged.received,
+        dropped=merged.dropped,
         achieved_rate=merged.achieved_rate,
         latency=merged.measured,
         ledger=merged.ledger,
@@ -193,9 +200,14 @@ def _circumstances(
         shared_cpus=seen and not external,
         steal_share=timeline.steal_share(raw.samples, raw.start_ns, measure) if seen else None,
         throttled_share=timeline.throttled_share(raw.samples, raw.start_ns, measure) if seen else None,
-        steady=_steadiness(merged, measure),
+        steady=_steadiness(merged, measure) if _even(workload) else None,
         growth=_growth(merged, measure) if isinstance(workload.load, RateLoad) else None,
     )
+
+
+def _even(workload: Workload) -> bool:
+    """Return whether the load is the same throughout: one that changes is not steady, whatever the broker is."""
+    return isinstance(workload.load, InFlightLoad) or workload.load.profile is None
 
 
 def _steadiness(merged: Merged, measure: range) -> Steadiness | None:

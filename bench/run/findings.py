@@ -1,6 +1,6 @@
 """Findings: what the broker did in a trial. They stay in the data, count against it, and never invalidate. Pure.
 
-Codes: the outcomes that a broker is to blame for, growing, saturated, blocked, alarm,
+Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, blocked, alarm,
 restarted, drifting, credit-leak, lost, duplicated, reordered, refused, not-drained.
 """
 
@@ -70,6 +70,12 @@ def _saturated(seen: Circumstances) -> bool:
 
 
 def _flow(seen: Circumstances) -> Iterator[Note]:
+    if seen.merged.dropped:
+        yield _finding(
+            "dropped",
+            f"{seen.merged.dropped} of {seen.merged.offered} messages due in the measured time were dropped, as there"
+            " was no room for them within load.late_after: latencies above their share are lower bounds.",
+        )
     blocked_ns, response_ns = p99_ns(seen.merged, "blocked"), p99_ns(seen.merged, "response")
     if blocked_ns and response_ns and blocked_ns > max(SLIP_SHARE * response_ns, NS_PER_MS):
         yield _finding(

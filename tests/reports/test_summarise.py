@@ -8,6 +8,7 @@ import pytest
 
 from reports.dataset import load
 from reports.export.markdown import to_markdown
+from reports.format import milliseconds
 from reports.spread import not_enough, spread
 from reports.summarise import summarise
 from reports.summary import Summary
@@ -66,6 +67,27 @@ def test_a_row_of_overloaded_trials_has_words_in_place_of_latencies(tmp_path: Pa
 def test_invalid_trials_are_the_first_caveat(quick_summary: Summary) -> None:
     """With their reasons, before anything else."""
     assert quick_summary.caveats[0] == "Left out: 1 of 59 finished trials, 1 as our client was late (tool-slip)."
+
+
+def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds(tmp_path: Path) -> None:
+    """2 % dropped: p90 is a figure, p99 is at least the maximum, which takes no part in a verdict."""
+
+    def drop(trial: dict[str, Any]) -> dict[str, Any]:
+        lost = trial["offered"] // 49
+        return trial | {"offered": trial["offered"] + lost, "dropped": lost}
+
+    data = load(build(tmp_path / "run", repetitions=1, closed_loop=False, change=drop))
+    summary = summarise(data)
+    for cell in summary.cells:
+        highest = cell.latency_ns["max"].centre
+        assert cell.latency_ns["p90"].centre is not None
+        assert cell.latency_ns["p99"].centre is None
+        assert cell.latency_ns["p99"].why == f"≥ {milliseconds(highest)} ms: messages of that rank were dropped"
+        assert any("dropped, for want of room" in remark for remark in cell.remarks)
+    assert (data.latency.loc[data.latency["tag"] == "response", "never"] == 0).all()
+    markdown = to_markdown(summary)
+    assert "| ≥ " in markdown
+    assert "≥" not in to_markdown(summarise(load(build(tmp_path / "kept", repetitions=1, closed_loop=False))))
 
 
 def test_a_missing_percentile_says_how_much_longer_it_takes() -> None:
