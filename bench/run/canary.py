@@ -106,10 +106,10 @@ class Canaries:
         self._sleep = sleep
 
     def read(self) -> Reading:
-        """Return a reading, repeated where it is off and soon may not be."""
+        """Return a reading, repeated where it is off and soon may not be, or where nothing tells whether it is."""
         best = self._take()
         for _ in range(LOOKS - 1):
-            if _off(best, self._reference_ns(best)) <= CALM:
+            if self._known_ns and _off(best, self._reference_ns(best)) <= CALM:
                 break
             self._sleep(PAUSE_S)
             other = self._take()
