@@ -93,6 +93,8 @@ def _differences(baseline: Scenario, candidate: Scenario) -> Iterator[Fault]:
         yield Fault(
             "targets", f"{', '.join(its)} in the baseline, {', '.join(others)} in the candidate: name both alike"
         )
+    if baseline.subject != candidate.subject:
+        yield Fault("subject", f"{baseline.subject!r} in the baseline and {candidate.subject!r} in the candidate")
     same = {"repetitions": 1}
     if baseline.plan.model_copy(update=same) != candidate.plan.model_copy(update=same):
         yield Fault("plan", "restart, warm_up or drain differ between the sides: give both the same")

@@ -96,7 +96,12 @@ def gate(
     ] = None,
     show_budget: Annotated[bool, typer.Option("--show-budget", help="Print the budget; do nothing else.")] = False,
     noise_floor: Annotated[
-        float | None, typer.Option(help="Noise floor of this host, as a share: no smaller change counts.", min=0, max=1)
+        float | None,
+        typer.Option(
+            help="Smallest change that counts, as a share; by default the host's, as recorded.",
+            min=0,
+            max=1,
+        ),
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.", metavar="FILE")] = None,
     md: Annotated[Path | None, typer.Option(help="Write Markdown here, for a pull request.", metavar="FILE")] = None,

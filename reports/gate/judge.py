@@ -6,11 +6,12 @@ decides passes does the gate pass.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from bench.hostclass import host_class
+from bench.scenario import InFlightLoad
 from bench.stats.compare import Pair
 from bench.stats.gate import ALARM, MIN_PAIRS, MISS, POWER, Decision, Measure, Outcome, decide
 from reports.dataset import Dataset
@@ -18,10 +19,12 @@ from reports.gate import words
 from reports.gate.budget import Budget, Limit
 from reports.gate.cells import SUFFIXES, Cell, GateError, Side, cells, check, estimates, is_rerun
 from reports.gate.differences import differences
-from reports.gate.metrics import METRICS, Metric
+from reports.gate.metrics import METRICS, Metric, floor_name
 from reports.gate.record import EXIT_CODES, Gate, Line, Shown, Verdict
 from reports.verdict import MIN_CPUS
 
+EVERY = "every metric"
+"""Name of a noise floor that was given for all."""
 _SHOWN: dict[Outcome, Shown] = {
     Outcome.PASS: "pass",
     Outcome.REGRESSION: "regression",
@@ -58,7 +61,7 @@ def judge_rerun(data: Dataset, budget: Budget, noise_floor: float | None, result
     Args:
         data: its results folder.
         budget: what is allowed.
-        noise_floor: of this host, as a share, where known.
+        noise_floor: of this host for every metric, as a share; None takes what the run recorded of its host.
         results: the folder, for the record.
 
     Raises:
@@ -92,7 +95,8 @@ def _judge(
         raise GateError(*strangers)
     hosts = tuple(dict.fromkeys(host_class(side.data.runs[0].host) for side in (base, new)))
     unlike = len(hosts) > 1
-    opened = list(_opened(base, new, rows, budget, noise_floor, paired=paired, unlike=unlike))
+    floors = _floors(base, new) if noise_floor is None else {EVERY: noise_floor}
+    opened = list(_opened(base, new, rows, budget, floors, paired=paired, unlike=unlike))
     lines = tuple(_closed(opened, paired=paired))
     verdict = _verdict(lines)
     runs = [side.data.runs[0] for side in (base, new)]
@@ -111,7 +115,7 @@ def _judge(
         alarm=ALARM,
         miss=MISS,
         power=POWER,
-        noise_floor=noise_floor,
+        noise_floor=floors,
         lines=lines,
         remarks=tuple(remarks),
         started_utc=new.data.runs[0].started_utc,
@@ -124,13 +128,14 @@ def _opened(
     new: Side,
     rows: Sequence[Cell],
     budget: Budget,
-    noise_floor: float | None,
+    floors: Mapping[str, float],
     *,
     paired: bool,
     unlike: bool,
 ) -> Iterator[_Open]:
     few = _few_cpus(base, new)
     for cell in rows:
+        closed = isinstance(new.workload(cell.workload).load, InFlightLoad)
         for limit in budget.applying(cell.target, cell.workload):
             metric = METRICS[limit.metric]
             candidate, baseline = estimates(base, new, metric, cell, paired=paired)
@@ -142,7 +147,14 @@ def _opened(
             lacking = min(len(candidate), len(baseline)) < MIN_PAIRS
             if lacking and not limit.required and cell.valid >= cell.needed:
                 told = told or "there is no figure, or too few messages for it"
-            yield _Open(cell, limit, metric, limit.threshold(noise_floor), candidate, baseline, told)
+            floor = floors.get(floor_name(limit.metric, closed_loop=closed), floors.get(EVERY))
+            yield _Open(cell, limit, metric, limit.threshold(floor), candidate, baseline, told)
+
+
+def _floors(base: Side, new: Side) -> dict[str, float]:
+    """Return the larger noise floor of the two hosts, by metric."""
+    known = [floor.effects for side in (base, new) if (floor := side.data.runs[0].noise_floor) is not None]
+    return {name: max(each.get(name, 0.0) for each in known) for name in sorted({*(k for each in known for k in each)})}
 
 
 def _few_cpus(base: Side, new: Side) -> str:

@@ -24,7 +24,8 @@ def method(gate: Gate) -> str:
         if gate.rerun
         else f"stored results, {gate.pairs} trials a row"
     )
-    floor = f" Noise floor of the host: {percent(gate.noise_floor)}." if gate.noise_floor else ""
+    known = [f"{name} {percent(share)}" for name, share in gate.noise_floor.items()]
+    floor = f" Noise floor of the host: {listed(known)}." if known else " The host's noise floor is not known."
     return (
         f"{how[0].upper()}{how[1:]}. Two equal sides give a regression in at most {percent(gate.alarm)} of gates"
         f" (Holm over all lines); what is worse than its limit passes in {percent(gate.miss)};"

@@ -72,6 +72,16 @@ METRICS: Mapping[str, Metric] = {
 """By the name that a budget uses."""
 
 
+_FLOORS = {"achieved_rate": "achieved rate", "broker_cpu": "broker CPU"}
+
+
+def floor_name(name: str, *, closed_loop: bool) -> str:
+    """Return how a noise floor names a metric under a load (see `bench.noise.floor`); empty where it has none."""
+    if METRICS[name].of_latency:
+        return f"{name} {'service' if closed_loop else 'response'}"
+    return _FLOORS.get(name, "")
+
+
 def figures(data: Dataset, metric: Metric, target: str, workload: str) -> dict[int, float]:
     """Return repetition -> figure of each valid trial of a row that has it.
 

@@ -81,8 +81,9 @@ class Gate(Model):
     """Chance of passing a metric that is worse than its limit."""
     power: float
     """Chance with which a change of the size `detectable` is found."""
-    noise_floor: float | None
-    """Of the host, as a share; None where it is not known."""
+    noise_floor: dict[str, float]
+    """Of the host, as a share, by metric as the run's record has it, or for `every metric` where it was given; empty
+    where it is not known."""
     lines: tuple[Line, ...]
     remarks: tuple[str, ...]
     """What a reader must know beside it."""

@@ -70,6 +70,7 @@ def on_a_large_host(folder: str, cpus: int = 8) -> str:
     file = Path(folder) / "run.json"
     run = json.loads(file.read_text())
     run["host"]["cpus"] = str(cpus)
+    run["noise_floor"] = None
     file.write_text(json.dumps(run))
     return folder
 
@@ -148,6 +149,22 @@ def test_throughput_is_told_on_few_cpus_and_gated_on_many(made: Path, tmp_path: 
     many = bench("gate", on_a_large_host(folder, 8))
     assert many.exit_code == 1
     assert "achieved_rate of scripted, steady is worse (−50 %" in many.stdout
+
+
+def test_no_effect_below_the_noise_floor_counts(made: Path, tmp_path: Path) -> None:
+    """A host whose rate moves by 30 % by itself lets 20 % pass, one whose floor is not known does not."""
+
+    def slower(trial: dict[str, Any]) -> None:
+        trial["achieved_rate"] *= 0.85 if trial["target"].endswith("-new") else 1
+
+    folder = on_a_large_host(tampered(made, tmp_path / "slower", slower))
+    file = Path(folder) / "run.json"
+    run = json.loads(file.read_text()) | {"noise_floor": None}
+    floor = {"run_id": "a", "measured_utc": "b", "host_class": "c", "pairs": 10, "effects": {"achieved rate": 0.3}}
+    for known, given, code in ((None, (), 1), (floor, (), 0), (None, ("0.3",), 0), (floor, ("0.01",), 1)):
+        file.write_text(json.dumps(run | {"noise_floor": known}))
+        options = [word for one in given for word in ("--noise-floor", one)]
+        assert bench("gate", folder, *options).exit_code == code
 
 
 def test_noise_is_undecided_and_says_what_would_decide(made: Path, tmp_path: Path) -> None:

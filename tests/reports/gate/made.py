@@ -45,7 +45,7 @@ def made_gate(verdict: str = "pass", *lines: Line, **changes: Any) -> Gate:
         "alarm": 0.01,
         "miss": 0.05,
         "power": 0.95,
-        "noise_floor": None,
+        "noise_floor": {},
         "lines": lines or (made_line(verdict),),
         "remarks": ("a remark",),
         "started_utc": "2026-01-01T12:00:00+00:00",

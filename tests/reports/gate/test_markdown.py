@@ -21,9 +21,10 @@ def test_the_verdict_comes_first_and_the_table_is_whole() -> None:
 
 def test_errors_are_stated() -> None:
     """The chances of a false alarm and of a miss, and the smallest detectable change, stand in every gate."""
-    text = to_markdown(made_gate(noise_floor=0.03))
+    text = to_markdown(made_gate(noise_floor={"p50 response": 0.03, "broker CPU": 0.2}))
     assert "in at most 1 % of gates" in text
     assert "passes in 5 %" in text
     assert "| 7 % |" in text
-    assert "Noise floor of the host: 3 %" in text
+    assert "Noise floor of the host: p50 response 3 % and broker CPU 20 %" in text
+    assert "noise floor is not known" in to_markdown(made_gate())
     assert "Stored results, 10 trials a row" in to_markdown(made_gate(rerun=False))
