@@ -11,14 +11,13 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+
+from bench.stats.steady import growth
 
 ACHIEVED = 0.99
 """Least share of the offered messages that must arrive within the measured part."""
 GROWTH = 0.005
 """Growth of the backlog over the measured part, as a share of the messages offered, that counts."""
-_BLOCKS = 12
-_ALPHA = 0.01
 
 
 class Criterion(StrEnum):
@@ -71,35 +70,15 @@ def failures(seen: Reading, objective_ns: int | None = None) -> tuple[Failure, .
     return tuple(_failures(seen, objective_ns))
 
 
-def growth(backlog: NDArray[np.int64], offered: int) -> float:
-    """Return how much a backlog grew, as a share of the messages offered; 0 where it has no upward trend.
-
-    The series is cut into 12 blocks of equal length. There is a trend when the blocks' medians
-    rise in order (Kendall's rank correlation with time, one-sided, level 1 %); its size is the
-    slope of Theil and Sen through them, over the whole length. One long pause, after which
-    the backlog is worked off, is thereby no trend.
-    """
-    blocks = min(_BLOCKS, len(backlog))
-    if blocks < _BLOCKS or not offered:
-        return 0.0
-    middles = np.array([np.median(block) for block in np.array_split(backlog, blocks)])
-    places = np.arange(blocks)
-    found = stats.kendalltau(places, middles, alternative="greater")
-    if not found.pvalue < _ALPHA:  # NaN where all are equal
-        return 0.0
-    slope = float(stats.theilslopes(middles, places).slope)
-    return max(0.0, slope * blocks / offered)
-
-
 def _failures(seen: Reading, objective_ns: int | None) -> Iterator[Failure]:
     if seen.ended:
         yield Failure(Criterion.ENDED, seen.ended)
     share = seen.achieved / seen.offered if seen.offered else 0.0
     if share < ACHIEVED and (seen.offered or not seen.ended):
         yield Failure(Criterion.ACHIEVED, f"{share:.1%} of what was offered arrived in time, {ACHIEVED:.0%} must")
-    grown = growth(seen.backlog, seen.offered)
-    if grown >= GROWTH:
-        yield Failure(Criterion.BACKLOG, f"the backlog grew throughout, by {grown:.1%} of what was offered")
+    grown = growth(seen.backlog.astype(np.float64), 1.0, seen.offered)
+    if grown.rising and grown.share >= GROWTH:
+        yield Failure(Criterion.BACKLOG, f"the backlog grew throughout, by {grown.share:.1%} of what was offered")
     if objective_ns is not None and (seen.p99_ns is None or seen.p99_ns > objective_ns):
         found = "unknown" if seen.p99_ns is None else f"{seen.p99_ns / 1e6:.2f} ms"
         yield Failure(Criterion.P99, f"p99 was {found}, at most {objective_ns / 1e6:.2f} ms is asked")
