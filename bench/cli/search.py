@@ -45,7 +45,7 @@ def search(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Results folder to make; by default results/<run id>.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Trials of 3 s and holds of 12 s: minutes a target.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Trials of 2 s and holds of 10 s: minutes a target.")] = False,
     target: Annotated[list[str] | None, typer.Option(help="Search this target only; may be repeated.")] = None,
     workload: Annotated[
         str | None, typer.Option(help="Workload whose rate is searched; by default the first transient one of a rate.")
@@ -58,10 +58,10 @@ def search(
         typer.Option("--curve", help="Then measure latency against load: at shares of each rate, and at equal rates."),
     ] = False,
     short: Annotated[
-        str | None, typer.Option(help="Length of a short trial, whole seconds; by default 5s, with --quick 3s.")
+        str | None, typer.Option(help="Length of a short trial, whole seconds; by default 5s, with --quick 2s.")
     ] = None,
     hold: Annotated[
-        str | None, typer.Option(help="Length of a confirming hold, whole seconds; by default 2min, with --quick 12s.")
+        str | None, typer.Option(help="Length of a confirming hold, whole seconds; by default 2min, with --quick 10s.")
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: workloads.0.size=1024.")
@@ -82,8 +82,8 @@ def search(
     wanted = Wanted(
         base=base,
         rules=_QUICK_RULES if quick else Rules(),
-        short_ns=_seconds("--short", short or ("3s" if quick else "5s")),
-        hold_ns=_seconds("--hold", hold or ("12s" if quick else "2min")),
+        short_ns=_seconds("--short", short or ("2s" if quick else "5s")),
+        hold_ns=_seconds("--hold", hold or ("10s" if quick else "2min")),
         objective_ns=None if objective is None else _duration("--objective-p99", objective),
         quick=quick,
         curve=curve,

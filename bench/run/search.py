@@ -25,7 +25,7 @@ from bench.scenario import InFlightLoad, MemoryBroker, RateLoad, Target, Workloa
 from bench.stats.curve import SATURATED, Point, points
 from bench.stats.search import Rules, Search, Step, Taken
 from bench.stats.searched import CurvePoint, FailureRecord, SearchRecord, StepRecord, Sustained
-from bench.stats.sustained import Criterion, Failure, failures
+from bench.stats.sustained import Criterion, Failure, by_far, failures
 from bench.units import NS_PER_S
 from brokers.base import BrokerError
 
@@ -245,7 +245,7 @@ class _Searcher:
         judged = failures(seen, self._wanted.objective_ns)
         if faults:
             judged = tuple(Failure(Criterion.INVALID, fault) for fault in faults)
-        taken = machine.take(judged, valid=not faults)
+        taken = machine.take(judged, valid=not faults, by_far=by_far(seen))
         if step.hold and taken.verdict == "pass":
             course.p99_ns[step.rate] = seen.p99_ns
         if step.hold and any(note.code == CLIENT_BOUND_CODE for note in record.health):

@@ -2,12 +2,13 @@
 
 1. Short trials. From the first rate go up by a factor until a rate fails (down until one
    passes), then bisect on the logarithm until the lowest that failed is within ±2 % (a
-   ratio of 1.02²) of the highest that passed. A rate's verdict is the majority: trials are
-   repeated until one side has two of three.
+   ratio of 1.02²) of the highest that passed. A rate's verdict is sequential: a failure by
+   far decides at once, else trials are repeated until one side has two of three.
 2. Long holds. The highest rate that passed is held; where it fails, step down by 5 %
    (then 10 %, 20 % …) and hold again. A rate that held is tried at +5 %, which must fail:
-   where it does not, it is the new answer. So both ends of the interval were held, and
-   what short trials got wrong is put right. Where a step down was wide, the gap is bisected.
+   where it does not, it is the new answer, and the next step up is wider in the same way.
+   So both ends of the interval were held, and what short trials got wrong is put right.
+   Where a step was wide, the gap is bisected.
 
 An invalid trial is repeated; a rate whose trials stay invalid cannot be measured, which
 bounds the search like a failure and is told apart in the answer. Method: Karimov et al.,
@@ -32,7 +33,7 @@ class Rules:
         factor: from rate to rate until the limit is bracketed.
         precision: short trials bisect until the ends are this far to either side of the middle.
         above: how far above a rate that held the next is held.
-        votes: short trials that decide on a rate, of at most 2 · votes - 1.
+        votes: short trials that decide on a rate, of at most 2 · votes - 1; one that failed by far decides alone.
         repeats: how often an invalid trial is repeated at one rate.
         most_short, most_holds: bounds, after which the search ends with what it has.
         least, most: rates that are never left.
@@ -138,19 +139,20 @@ class Search:
         """Begin at the first rate."""
         self._short, self._long = _Ends(), _Ends()
         self._tally = _Tally()
-        self._falls = 0
+        self._same = 0
         self._step: Step | None = Step(self._allowed(self.start), hold=False)
 
     def next_step(self) -> Step | None:
         """Return the trial to do next; None where the search is over."""
         return self._step
 
-    def take(self, failures: Sequence[Failure], *, valid: bool = True) -> Taken:
+    def take(self, failures: Sequence[Failure], *, valid: bool = True, by_far: bool = False) -> Taken:
         """Take the judgement of the trial that `next_step` asked for; return it as kept.
 
         Args:
             failures: criteria that it failed.
             valid: whether its measurement can be trusted.
+            by_far: whether a failure is beyond what noise can do.
         """
         step = self._step
         if step is None:
@@ -158,11 +160,11 @@ class Search:
             raise ValueError(message)
         taken = Taken(step, tuple(failures), valid)
         self.taken.append(taken)
-        decided = self._vote(taken)
+        decided = self._vote(taken, by_far=by_far)
         if decided is not None:
             ends = self._long if step.hold else self._short
             ends.note(step.rate, self._tally.failures, passed=decided)
-            self._falls = self._falls + 1 if step.hold and not decided else 0
+            self._same = self._same + 1 if step.hold else 0
             self._tally = _Tally()
             self._step = self._after()
         elif self._count(hold=step.hold) >= self._bound(hold=step.hold):
@@ -194,7 +196,7 @@ class Search:
         voted = self._tally.passed + self._tally.failed
         return max(1, math.ceil(rates * (self.rules.votes + 0.3)) - voted), 2
 
-    def _vote(self, taken: Taken) -> bool | None:
+    def _vote(self, taken: Taken, *, by_far: bool) -> bool | None:
         """Count a trial; return whether its rate passed, None while that is open."""
         tally = self._tally
         if not taken.valid:
@@ -209,7 +211,9 @@ class Search:
             tally.failures = taken.failures
         else:
             tally.passed += 1
-        votes = 1 if taken.step.hold else self.rules.votes
+        votes = 1 if taken.step.hold or (taken.failures and by_far) else self.rules.votes
+        if taken.failures and votes == 1:
+            return False
         if max(tally.passed, tally.failed) < votes:
             return None
         return tally.passed >= votes
@@ -245,12 +249,13 @@ class Search:
 
     def _next_hold(self) -> Step | None:
         low, high, up = self._long.low, self._long.high, 1 + self.rules.above
+        wider: float = up**2 ** max(0, self._same - (1 if low is None else 2))
         if low is None:
             if high is None or high <= self.rules.least:
                 return None
             return Step(self._allowed(high / up**2 ** max(0, self._falls - 1)), hold=True)
         if high is None:
-            return None if low >= self.rules.most else Step(self._allowed(low * up), hold=True)
+            return None if low >= self.rules.most else Step(self._allowed(low * wider), hold=True)
         return None if high / low <= up * _WIDER else self._between(low, high, hold=True)
 
     def _between(self, low: float, high: float, *, hold: bool) -> Step | None:

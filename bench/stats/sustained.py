@@ -16,6 +16,8 @@ from bench.stats.steady import growth
 
 ACHIEVED = 0.99
 """Least share of the offered messages that must arrive within the measured part."""
+FAR = 0.9
+"""Share below which a trial failed by far: more than noise of 5 % can do."""
 GROWTH = 0.005
 """Growth of the backlog over the measured part, as a share of the messages offered, that counts."""
 
@@ -68,6 +70,11 @@ def failures(seen: Reading, objective_ns: int | None = None) -> tuple[Failure, .
         objective_ns: highest p99 of the response that is allowed; None: any.
     """
     return tuple(_failures(seen, objective_ns))
+
+
+def by_far(seen: Reading) -> bool:
+    """Return whether a trial that failed did so by far: less than 0.9 of what was offered arrived."""
+    return seen.achieved < FAR * seen.offered
 
 
 def _failures(seen: Reading, objective_ns: int | None) -> Iterator[Failure]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.stats.search import Found, Rules, Search, Step
-from bench.stats.sustained import Criterion, Failure, Reading, failures
+from bench.stats.sustained import Criterion, Failure, Reading, by_far, failures
 
 SHORT_S, HOLD_S = 5, 120
 TICKS = 10
@@ -22,8 +22,8 @@ class Fluid:
     noise: float = 0.05
     leak_s: float = math.inf
 
-    def trial(self, step: Step) -> tuple[Failure, ...]:
-        """Return how one trial is judged: backlog by the reflected sum of what came and what could be served."""
+    def trial(self, step: Step) -> tuple[tuple[Failure, ...], bool]:
+        """Return how one trial is judged, and whether it failed by far: backlog by the reflected sum of what came and what could be served."""
         seconds = HOLD_S if step.hold else SHORT_S
         served = self.capacity * (1 + self.rng.uniform(-self.noise, self.noise, seconds))
         ticks = np.repeat(served, TICKS) / TICKS
@@ -32,14 +32,15 @@ class Fluid:
         backlog = net - np.minimum.accumulate(np.minimum(net, 0.0))
         offered = round(step.rate * seconds)
         reading = Reading(offered, offered - backlog[-1], backlog.astype(np.int64), lost=0, p99_ns=None)
-        return failures(reading)
+        return failures(reading), by_far(reading)
 
 
 def searched(broker: Fluid, start: float, rules: Rules | None = None) -> tuple[Found, Search]:
     """Search to the end."""
     search = Search(rules or Rules(), start)
     while (step := search.next_step()) is not None:
-        search.take(broker.trial(step))
+        failed, far = broker.trial(step)
+        search.take(failed, by_far=far)
     return search.found(), search
 
 

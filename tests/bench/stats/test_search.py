@@ -55,6 +55,26 @@ def test_a_rate_takes_a_majority() -> None:
     assert search.next_step() == Step(141.4, hold=False)
 
 
+def test_a_failure_by_far_decides_alone() -> None:
+    """One such trial is enough; a pass never is."""
+    search = Search(Rules(), 100)
+    search.take((), by_far=True)
+    assert search.next_step() == Step(100, hold=False)
+    search.take(())
+    search.take(SLOW, by_far=True)
+    assert search.next_step() == Step(141.4, hold=False)
+
+
+def test_holds_go_far_in_few_steps() -> None:
+    """Short trials that were wrong by 40 % either way are put right within ten holds, both ends held."""
+    for short, long in ((600, 1_000), (1_000, 600)):
+        search = Search(Rules(), 500)
+        found = drive(search, lambda step, short=short, long=long: step.rate <= (long if step.hold else short))  # type: ignore[misc]
+        assert found.ended == "found"
+        assert found.low is not None
+        assert long / 1.052 <= found.low <= long
+
+
 def test_a_failed_hold_steps_down_and_both_ends_are_held() -> None:
     """Short trials pass up to 1,000, holds only up to 700: the interval ends about 700, and its upper end failed."""
     search = Search(Rules(), 900)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.stats.sustained import Criterion, Reading, failures
+from bench.stats.sustained import Criterion, Reading, by_far, failures
 
 
 def reading(**changes: object) -> Reading:
@@ -36,6 +36,12 @@ def test_each_criterion_fails_alone(changes: dict[str, object], criterion: Crite
     [found] = failures(reading(**changes), 5_000_000)
     assert found.criterion is criterion
     assert words in found.text
+
+
+def test_a_failure_by_far_is_below_nine_tenths() -> None:
+    """0.9 of what was offered is not by far, a message less is."""
+    assert not by_far(reading(achieved=9_000.0))
+    assert by_far(reading(achieved=8_999.0))
 
 
 def test_without_an_objective_any_latency_will_do() -> None:
