@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from bench.drivers.description import Driver
 from bench.drivers.registry import Registry
 from bench.faults import Fault
-from bench.scenario import MemoryBroker, Scenario, Target
+from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
 from brokers.settings import QpidBrokerJSettings
 
 LONGEST_NAME = 32

@@ -139,7 +139,7 @@ class Search:
         """Begin at the first rate."""
         self._short, self._long = _Ends(), _Ends()
         self._tally = _Tally()
-        self._same = 0
+        self._holds = 0
         self._step: Step | None = Step(self._allowed(self.start), hold=False)
 
     def next_step(self) -> Step | None:
@@ -164,7 +164,7 @@ class Search:
         if decided is not None:
             ends = self._long if step.hold else self._short
             ends.note(step.rate, self._tally.failures, passed=decided)
-            self._same = self._same + 1 if step.hold else 0
+            self._holds += step.hold
             self._tally = _Tally()
             self._step = self._after()
         elif self._count(hold=step.hold) >= self._bound(hold=step.hold):
@@ -249,11 +249,11 @@ class Search:
 
     def _next_hold(self) -> Step | None:
         low, high, up = self._long.low, self._long.high, 1 + self.rules.above
-        wider: float = up**2 ** max(0, self._same - (1 if low is None else 2))
+        wider: float = up**2 ** max(0, self._holds - 1)  # used while all holds ended alike
         if low is None:
             if high is None or high <= self.rules.least:
                 return None
-            return Step(self._allowed(high / up**2 ** max(0, self._falls - 1)), hold=True)
+            return Step(self._allowed(high / wider), hold=True)
         if high is None:
             return None if low >= self.rules.most else Step(self._allowed(low * wider), hold=True)
         return None if high / low <= up * _WIDER else self._between(low, high, hold=True)

@@ -23,7 +23,10 @@ class Fluid:
     leak_s: float = math.inf
 
     def trial(self, step: Step) -> tuple[tuple[Failure, ...], bool]:
-        """Return how one trial is judged, and whether it failed by far: backlog by the reflected sum of what came and what could be served."""
+        """Return how one trial is judged, and whether it failed by far.
+
+        The backlog is the reflected sum of what came less what could be served.
+        """
         seconds = HOLD_S if step.hold else SHORT_S
         served = self.capacity * (1 + self.rng.uniform(-self.noise, self.noise, seconds))
         ticks = np.repeat(served, TICKS) / TICKS
