@@ -21,6 +21,9 @@ from pydantic import ValidationError
 from bench.record import hlog
 from bench.record.histogram import Seconds
 from bench.results import LATER_COLUMNS, SCHEMA_VERSION, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
+from bench.stats.searched import SearchRecord
+
+_SEARCH = "search.json"
 
 
 class ArchiveError(Exception):
@@ -102,13 +105,18 @@ def writing(run: Path) -> Iterator[None]:
         raise ArchiveError(message) from error
 
 
+def place_of(run: Path, index: int, target: str, workload: str) -> Path:
+    """Return where the folder of a trial is, or will be."""
+    return run / "trials" / f"{index:03d}-{target}-{workload}"
+
+
 def trial_folder(run: Path, index: int, target: str, workload: str) -> Path:
     """Return the folder of a trial, empty; what an earlier attempt left goes under `attempts/`.
 
     Raises:
         ArchiveError: it cannot be made.
     """
-    folder = run / "trials" / f"{index:03d}-{target}-{workload}"
+    folder = place_of(run, index, target, workload)
     with writing(run):
         if folder.exists():
             attempts = run / "attempts"
@@ -172,6 +180,42 @@ def read(folder: Path) -> Run:
             unreadable.append(f"{place.parent.name}: {str(error).splitlines()[0]}")
     attempts = tuple(sorted(path.name for path in (folder / "attempts").glob("*")))
     return Run(folder, record, tuple(trials), tuple(unreadable), attempts)
+
+
+def rewrite(folder: Path, record: RunRecord) -> None:
+    """Replace a run's record, whose plan has grown.
+
+    Raises:
+        ArchiveError: it cannot be written.
+    """
+    with writing(folder):
+        write_whole(folder / "run.json", record.model_dump_json(indent=1))
+
+
+def write_search(folder: Path, record: SearchRecord) -> None:
+    """Write how a search stands into its results folder.
+
+    Raises:
+        ArchiveError: it cannot be written.
+    """
+    with writing(folder):
+        write_whole(folder / _SEARCH, record.model_dump_json(indent=1))
+
+
+def read_search(folder: Path) -> SearchRecord | None:
+    """Return the search of a results folder; None where it holds none.
+
+    Raises:
+        ArchiveError: it is damaged.
+    """
+    file = folder / _SEARCH
+    if not file.exists():
+        return None
+    try:
+        return SearchRecord.model_validate_json(file.read_text(encoding="utf-8"))
+    except (ValidationError, OSError, UnicodeDecodeError) as error:
+        message = f"{file} is damaged ({str(error).splitlines()[0]}): search again"
+        raise ArchiveError(message) from error
 
 
 def read_timeline(trial: Trial) -> pd.DataFrame:

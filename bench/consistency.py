@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from bench.drivers.description import Driver
 from bench.drivers.registry import Registry
 from bench.faults import Fault
-from bench.scenario import MemoryBroker, Scenario, Target
+from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
 from brokers.settings import QpidBrokerJSettings
 
 LONGEST_NAME = 32
@@ -22,6 +22,7 @@ def inconsistencies(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
     ):
         yield from _repeated(where, names)
     yield from _sweeps(scenario)
+    yield from _only(scenario)
     for index, target in enumerate(scenario.targets):
         yield from _target(scenario, drivers, f"targets.{index}", target)
     yield from _multiplexing(scenario, drivers)
@@ -52,6 +53,24 @@ def _sweeps(scenario: Scenario) -> Iterator[Fault]:
                 f"workloads.{index}.name",
                 f"its sweep makes {longest!r}, {len(longest)} characters: at most {LONGEST_NAME}, so shorten it",
             )
+
+
+def _only(scenario: Scenario) -> Iterator[Fault]:
+    """A workload is for targets that are there, and each target has one, with `--quick` too."""
+    names = [target.name for target in scenario.targets]
+    for index, workload in enumerate(scenario.workloads):
+        for name in workload.only:
+            if name not in names:
+                yield Fault(f"workloads.{index}.only", f"{name!r} is no target: there are {', '.join(names)}")
+    kept = scenario.quick.workloads
+    for where, workloads in (
+        ("workloads", scenario.workloads),
+        ("quick.workloads", [one for one in scenario.workloads if one.name in kept] if kept else ()),
+    ):
+        idle = [name for name in names if workloads and not any(one.is_for(name) for one in workloads)]
+        if idle:
+            yield Fault(where, f"none is for target {', '.join(idle)}: add it to `only`, or leave the target out")
+            return
 
 
 def _restarts(scenario: Scenario) -> Iterator[Fault]:
@@ -86,9 +105,13 @@ def _target(scenario: Scenario, drivers: Registry, path: str, target: Target) ->
 
 
 def _multiplexing(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
-    used = [drivers.installed[t.driver].driver for t in scenario.targets if t.driver in drivers.installed]
-    cannot = sorted({driver.name for driver in used if not driver.multiplexes})
     for index, workload in enumerate(scenario.workloads):
+        used = [
+            drivers.installed[target.driver].driver
+            for target in scenario.targets
+            if target.driver in drivers.installed and workload.is_for(target.name)
+        ]
+        cannot = sorted({driver.name for driver in used if not driver.multiplexes})
         if workload.lanes_per_connection > 1 and cannot:
             can = [one.driver.name for one in drivers.installed.values() if one.driver.multiplexes]
             yield Fault(
@@ -115,12 +138,10 @@ def _options(path: str, target: Target, driver: Driver) -> Iterator[Fault]:
 
 
 def _durability(scenario: Scenario) -> Iterator[Fault]:
-    durable = [workload.name for workload in scenario.workloads if workload.durable]
-    if not durable:
-        return
     for index, broker in enumerate(scenario.brokers):
-        used = any(target.broker == broker.name for target in scenario.targets)
-        if used and isinstance(broker, QpidBrokerJSettings) and broker.store == "memory":
+        users = [target.name for target in scenario.targets if target.broker == broker.name]
+        durable = [one.name for one in scenario.workloads if one.durable and any(map(one.is_for, users))]
+        if durable and isinstance(broker, QpidBrokerJSettings) and broker.store == "memory":
             yield Fault(
                 f"brokers.{index}.store",
                 f"'memory' keeps nothing, and workload {', '.join(durable)} is durable:"
@@ -139,7 +160,8 @@ def _schedule_lengths(scenario: Scenario) -> Iterator[Fault]:
     # The intended times of a trial are made in memory to be counted against what was sent.
     most = 200_000_000
     for index, workload in enumerate(scenario.workloads):
-        rate = workload.mean_rate or 0.0
+        rates = workload.load.rates if isinstance(workload.load, RateLoad) else ()
+        rate = max((workload.mean_rate or 0.0, *rates))
         if rate * workload.duration / 1e9 > most:
             yield Fault(
                 f"workloads.{index}.duration",

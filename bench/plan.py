@@ -9,8 +9,8 @@ linear drift between the members of a pair (Bulej et al., ICPE 2020).
 
 import random
 
-from bench.results import PlannedTrial
-from bench.scenario import MemoryBroker, Scenario
+from bench.results import PlannedTrial, RunRecord
+from bench.scenario import MemoryBroker, Scenario, Workload
 from bench.units import NS_PER_S
 
 _TRIAL_OVERHEAD_NS = 2_500_000_000  # workers' start, drain and clean-up, as seen on two cores
@@ -22,7 +22,12 @@ _BYTES_A_TRIAL = 400_000
 def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     """Return the trials of a run in their order; the same for the same scenario and seed."""
     chance = random.Random(seed)  # noqa: S311  (an order of trials, no secret)
-    cells = [(target.name, workload.name) for target in scenario.targets for workload in scenario.workloads]
+    cells = [
+        (target.name, workload.name)
+        for target in scenario.targets
+        for workload in scenario.workloads
+        if workload.is_for(target.name)
+    ]
     planned: list[PlannedTrial] = []
     order = cells
     for repetition in range(scenario.plan.repetitions):
@@ -38,6 +43,32 @@ def _shuffled(cells: list[tuple[str, str]], chance: random.Random) -> list[tuple
         groups.setdefault(cell[1], []).append(cell)
     names = chance.sample(list(groups), len(groups))
     return [cell for name in names for cell in chance.sample(groups[name], len(groups[name]))]
+
+
+def extended(run: RunRecord, workload: Workload, target: str) -> tuple[RunRecord, PlannedTrial]:
+    """Return a run with one more trial at the end of its plan, and that trial.
+
+    A workload of that name which the scenario has already is from now on for this target too; its trials are
+    numbered as repetitions. Brokers are not started anew.
+    """
+    scenario, names = run.scenario, [one.name for one in run.scenario.workloads]
+    if workload.name not in names:
+        workloads = (*scenario.workloads, workload.model_copy(update={"only": (target,)}))
+    else:
+        place = names.index(workload.name)
+        there = scenario.workloads[place]
+        if not there.is_for(target):
+            there = there.model_copy(update={"only": (*there.only, target)})
+        workloads = (*scenario.workloads[:place], there, *scenario.workloads[place + 1 :])
+    planned = PlannedTrial(
+        index=len(run.plan),
+        repetition=sum((one.target, one.workload) == (target, workload.name) for one in run.plan),
+        target=target,
+        workload=workload.name,
+        restart_broker=False,
+    )
+    scenario = scenario.model_copy(update={"workloads": workloads})
+    return run.model_copy(update={"scenario": scenario, "plan": (*run.plan, planned)}), planned
 
 
 def block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:

@@ -301,3 +301,5 @@ class RunRecord(Model):
     noise_floor: NoiseFloor | None = None
     """What a broker beside itself differed by on hosts of this class, as it was known when the run began (a full run
     of the scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""
+    purpose: Literal["run", "search"] = "run"
+    """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
-from bench.profile import HIGHEST_RATE, Profile, Steps, cumulative
+from bench.profile import HIGHEST_RATE, Profile, Rate, Steps, cumulative
 from bench.scripted import MemoryBroker as MemoryBroker  # noqa: PLC0414  (a scenario is read from here)
 from bench.sizes import Sizes
 from bench.stamp import SIZE as STAMP_SIZE
@@ -66,8 +66,11 @@ class RateLoad(Frozen):
 
     kind: Literal["rate"]
     """`rate`."""
-    rate: Annotated[float, Field(ge=0.001, le=10_000_000)]
-    """Messages a second, over all producers; with a `profile`, those of the warm-up."""
+    rate: Rate
+    """Messages a second, over all producers; with a `profile`, those of the warm-up. A list tries several, each as a
+    workload of its own (see `rates`)."""
+    rates: tuple[Rate, ...] = ()
+    """The rates to try, as a list given to `rate` is kept."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Even spacing, or a seeded Poisson process."""
     profile: Profile | None = None
@@ -79,6 +82,18 @@ class RateLoad(Frozen):
     """How long a message may wait for room before it is dropped, for `late = "drop"`."""
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
     """Messages due and not yet received at which the trial ends as overloaded."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_rates(cls, given: object) -> object:
+        """Take `rate = [100, 200]` as the rates to try, of which the first stands for all."""
+        if not isinstance(given, dict) or not isinstance(given.get("rate"), list | tuple):
+            return given
+        rates = tuple(given["rate"])
+        if not rates:
+            message = "rate = []: name one rate, or a list of at least one"
+            raise ValueError(message)
+        return given | {"rate": rates[0], "rates": rates if len(rates) > 1 else ()}
 
 
 class InFlightLoad(Frozen):
@@ -108,6 +123,8 @@ class Workload(Frozen):
     """How reports and folders call it."""
     description: str = ""
     """A sentence for the report."""
+    only: tuple[str, ...] = ()
+    """Names of the targets it is for; all where empty."""
     load: Annotated[RateLoad | InFlightLoad, Field(discriminator="kind")]
     """When messages are sent."""
     size: BodySize = 100
@@ -229,16 +246,23 @@ class Workload(Frozen):
             return load.rate * at_ns / NS_PER_S
         return float(cumulative(load.profile, self.duration).count(np.array([at_ns], np.float64))[0])
 
+    def is_for(self, target: str) -> bool:
+        """Return whether it is done to a target, by the target's name."""
+        return not self.only or target in self.only
+
     def singles(self) -> "tuple[Workload, ...]":
-        """Return one workload for each bound of a sweep, named `<name>-<bound>`; itself where there is no sweep."""
+        """Return one workload for each bound or rate of a sweep, named `<name>-<bound>`; itself where there is none."""
         load = self.load
-        if not isinstance(load, InFlightLoad) or len(load.in_flight) == 1:
+        changes: list[tuple[str, dict[str, object]]]
+        if isinstance(load, InFlightLoad):
+            changes = [(f"{bound}", {"in_flight": (bound,)}) for bound in load.in_flight]
+        else:
+            changes = [(f"{rate:.10g}", {"rate": rate, "rates": ()}) for rate in load.rates]
+        if len(changes) < 2:  # noqa: PLR2004  (a sweep of one is none)
             return (self,)
         return tuple(
-            self.model_copy(
-                update={"name": f"{self.name}-{bound}", "load": load.model_copy(update={"in_flight": (bound,)})}
-            )
-            for bound in load.in_flight
+            self.model_copy(update={"name": f"{self.name}-{value}", "load": load.model_copy(update=change)})
+            for value, change in changes
         )
 
 

@@ -110,11 +110,13 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
 def _family(workload: Workload) -> str:
     """Return the same text for workloads that differ only in bound or rate."""
     closed = isinstance(workload.load, InFlightLoad)
-    varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0}
+    # A bound of the backlog goes with the rate; whom a workload is for is no part of what is asked.
+    varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0, "rates": (), "max_backlog": 1}
     alike = workload.model_copy(
         update={
             "name": _stem(workload) if closed else "",
             "description": "",
+            "only": (),
             "load": workload.load.model_copy(update=varied),
         }
     )

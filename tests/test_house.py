@@ -72,6 +72,7 @@ PURE = (
     "bench.run.merge",
     "bench.run.health",
     "bench.run.findings",
+    "bench.run.reading",
     "bench.run.timeline",
     "bench.crosscheck.peer",
     "bench.crosscheck.artemis",

@@ -1,5 +1,6 @@
 """Where words for people go: standard error for progress and faults, standard output for answers."""
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 import typer
@@ -27,3 +28,11 @@ def tell(*faults: str, kind: str = "error") -> None:
     style = "bold red" if kind == "error" else "bold yellow"
     for fault in faults:
         err.print(Text.assemble((f"{kind}: ", style), fault))
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns: the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for first, *rest in rows:
+        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        out.print("  ".join((first.ljust(widths[0]), *cells)))

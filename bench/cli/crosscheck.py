@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out, tell
+from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out, print_table, tell
 from bench.cli.images import check_recipes, ensure_images
 from bench.crosscheck.artemis import ArtemisPerf
 from bench.crosscheck.conduct import Wanted, conduct
@@ -137,7 +137,7 @@ def _print(one: Checked, pairs: int) -> None:
         )
         for side in one.medians
     ]
-    _print_table(rows)
+    print_table(rows)
     for driver in dict.fromkeys(ratio.driver for ratio in one.ratios):
         parts = []
         for ratio in (ratio for ratio in one.ratios if ratio.driver == driver):
@@ -173,17 +173,9 @@ def _print_captured(captured: Sequence[Captured]) -> None:
         )
         for one in captured
     ]
-    _print_table(rows)
+    print_table(rows)
     out.print(
         "Own: received - sent as the tool takes it, over its measured part. Wire: from the packet that carried a"
         " message to the broker to the one that carried it back, by a decoder that measures nothing else; what"
         " own has above it is time within the tool."
     )
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns: the first to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for first, *rest in rows:
-        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-        out.print("  ".join((first.ljust(widths[0]), *cells)))

@@ -15,6 +15,7 @@ from bench.cli.image import image_app
 from bench.cli.lists import drivers, scenarios, schema
 from bench.cli.report import report
 from bench.cli.run import run
+from bench.cli.search import search
 
 app = typer.Typer(
     name="bench",
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(report)
 app.command()(gate)
+app.command()(search)
 app.command()(crosscheck)
 app.command()(scenarios)
 app.command()(drivers)

@@ -5,7 +5,7 @@ import shlex
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -100,12 +100,19 @@ def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder:
 
 
 def begin(
-    loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, place: Path, run_id: str, command: str
+    loaded: Loaded,
+    planned: tuple[PlannedTrial, ...],
+    seed: int,
+    place: Path,
+    run_id: str,
+    command: str,
+    purpose: Literal["run", "search"] = "run",
 ) -> tuple[RunRecord, dict[str, Path]]:
     """Make the results folder of a run; return its record, and the root of each image. Leave where that fails."""
     _check_disk(loaded.scenario, planned, place)
     if place.exists():
-        fail(EXIT_USAGE, f"--out {place} exists already: name a new folder, or finish that run with --resume {place}")
+        finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
+        fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")
     images = ensure_images(loaded.scenario)
     host = host_facts(place, scratch_root())
     record = RunRecord(
@@ -121,6 +128,7 @@ def begin(
         host=host,
         images={name: _image_record(found) for name, found in images.items()},
         noise_floor=floor_of(host_class(host)),
+        purpose=purpose,
     )
     try:
         archive.create(place, record, loaded.text)
@@ -134,6 +142,8 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
         begun = archive.read(folder)
     except archive.ArchiveError as error:
         fail(EXIT_USAGE, str(error))
+    if begun.record.purpose == "search":
+        fail(EXIT_USAGE, f"--resume {folder}: it is a search, whose trials follow from one another: search anew")
     if plan_only:
         print_plan(begun.record.scenario, begun.left())
         return

@@ -13,6 +13,7 @@ from typing import Protocol
 from bench import archive
 from bench.ceiling.kept import ceilings_of
 from bench.cost import IdleCost
+from bench.plan import extended
 from bench.results import PlannedTrial, RunRecord, TrialRecord
 from bench.run.canary import Canaries
 from bench.run.conclude import Concluded, conclude
@@ -82,15 +83,18 @@ def conduct(
     warm_up((target.driver for target in run.scenario.targets), watch.say)
     with scratch_folder() as scratch:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say)
-        conductor = _Conductor(run, folder, scratch, fleet, watch)
+        conductor = Conductor(run, folder, scratch, fleet, watch)
         try:
             return conductor.run_all()
         finally:
             fleet.stop_all()
 
 
-class _Conductor:
+class Conductor:
+    """Does trials, one after the other, into a results folder."""
+
     def __init__(self, run: RunRecord, folder: Path, scratch: Path, fleet: Fleet, watch: Watch) -> None:
+        """Begin; arguments as of `conduct`, with brokers from `fleet` and workers' files below `scratch`."""
         self._run = run
         self._folder = folder
         self._scratch = scratch
@@ -103,6 +107,7 @@ class _Conductor:
         self._idle: dict[str, IdleCost | None] = {}
 
     def run_all(self) -> RunEnd:
+        """Do what is left of the plan."""
         kept = archive.read(self._folder)
         left = kept.left()
         self._canaries = Canaries([trial.record.canary for trial in kept.trials if trial.record.canary is not None])
@@ -119,7 +124,7 @@ class _Conductor:
             return
         self._watch.begin(planned, number, of)
         try:
-            record = self._one(planned, target)
+            record = self.one(planned, target)
         except BrokerError as error:
             failures = self._start_failures.setdefault(target.broker, [])
             failures.append(str(error))
@@ -132,7 +137,23 @@ class _Conductor:
     def _failures(self) -> tuple[str, ...]:
         return tuple(texts[-1] for texts in self._start_failures.values())
 
-    def _one(self, planned: PlannedTrial, target: Target) -> TrialRecord:
+    def extend(self, workload: Workload, target: str) -> PlannedTrial:
+        """Plan one more trial, for whoever decides on it only now, and tell the results folder before it begins.
+
+        Raises:
+            ArchiveError: it cannot be written.
+        """
+        self._run, planned = extended(self._run, workload, target)
+        archive.rewrite(self._folder, self._run)
+        return planned
+
+    def one(self, planned: PlannedTrial, target: Target) -> TrialRecord:
+        """Do one trial of the plan and write it.
+
+        Raises:
+            BrokerError: its broker could not be started or prepared.
+            ArchiveError: it could not be written.
+        """
         workload = next(w for w in self._run.scenario.workloads if w.name == planned.workload)
         settings = self._run.scenario.broker(target.broker)
         folder = archive.trial_folder(self._folder, planned.index, planned.target, planned.workload)

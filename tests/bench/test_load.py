@@ -97,13 +97,15 @@ def test_every_shipped_scenario_loads() -> None:
         ("targets.0.options.speed=high", "targets.0.options.speed", "knows no such option"),
         ("targets.0.driver=carrot", "targets.0.driver", "is no driver"),
         ("quick.workloads=['x']", "quick.workloads", "there are steady, durable, in-flight"),
+        ("workloads.0.only=['nobody']", "workloads.0.only", "'nobody' is no target: there are rabbitmq-091"),
+        ("workloads.0.load.rate=[1, 0]", "workloads.0.load.rates.1", "0: input should be greater than"),
         ("plan.repetitions=0", "plan.repetitions", "greater than or equal to 1"),
         ("workloads.nine.size=100", "--set", "there are steady, durable, in-flight"),
         ("kind=kind", "kind", "no field of Scenario, but of"),
         ("memory=memory", "memory", "no field of Scenario, but of RabbitMQSettings, QpidBrokerJSettings"),
         ("plan.kind=kind", "plan.kind", "no field of Plan, but of"),
         ("brokers.0.rabbitmq=1", "brokers.0.rabbitmq", "no such field: there are"),
-        ("workloads.0.load.rates=1", "workloads.0.load.rates", "did you mean 'rate'?"),
+        ("workloads.0.load.rat=1", "workloads.0.load.rat", "did you mean 'rate'?"),
         ("workloads.0.load.stall_after=1s", "workloads.0.load.stall_after", "no field of RateLoad"),
         ("nonsense", "--set", "write PATH=VALUE"),
     ],
@@ -123,6 +125,15 @@ def test_lanes_share_a_connection_only_where_the_driver_can() -> None:
         in faults("rabbitmq-vs-qpid", shared, "targets.0.driver=pika")[0]
     )
     assert load_scenario("rabbitmq-vs-qpid", [shared]).scenario.workloads[0].lanes_per_connection == 2
+
+
+def test_each_target_has_a_workload() -> None:
+    """A target that no workload is for, or none of those that `--quick` keeps, is a fault that names it."""
+    only = [f"workloads.{n}.only=['rabbitmq-091']" for n in range(3)]
+    assert "workloads: none is for target rabbitmq-10, broker-j-091" in faults("rabbitmq-vs-qpid", *only)[0]
+    assert "quick.workloads: none is for target" in faults("rabbitmq-vs-qpid", *only[:2])[0]
+    assert load_scenario("rabbitmq-vs-qpid", only[:1])
+    assert load_scenario("rabbitmq-vs-qpid", ["brokers.broker-j.store=memory", "workloads.1.only=['rabbitmq-091']"])
 
 
 def test_all_faults_at_once() -> None:

@@ -73,3 +73,11 @@ def test_estimates_grow_with_the_plan() -> None:
     assert estimate_ns(short, few) < estimate_ns(long, many) < 2 * estimate_ns(short, few)
     assert estimate_ns(short, few) > 24 * 5 * NS_PER_S
     assert estimate_bytes(long, many) == 2 * estimate_bytes(short, few)
+
+
+def test_a_workload_for_some_targets_is_planned_for_them_only() -> None:
+    """Three of four cells of the workload are gone, the others stay."""
+    made = make_plan(scenario('workloads.durable.only=["rabbitmq-10"]'), 3)
+    assert {trial.target for trial in made if trial.workload == "durable"} == {"rabbitmq-10"}
+    assert len({trial.target for trial in made if trial.workload == "steady"}) == 4
+    assert [trial.index for trial in made] == list(range(15))

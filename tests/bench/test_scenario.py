@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bench.load import load_scenario, shipped_scenarios
-from bench.scenario import InFlightLoad, MemoryBroker, Quick, Scenario, WarmUp, Workload
+from bench.scenario import InFlightLoad, MemoryBroker, Quick, RateLoad, Scenario, WarmUp, Workload
 from bench.units import NS_PER_S, format_duration, parse_duration
 
 RATE = {"kind": "rate", "rate": 1}
@@ -87,6 +87,19 @@ def test_a_sweep_makes_one_workload_a_bound(bounds: list[int]) -> None:
     assert len({single.name for single in singles}) == len(bounds)
     assert {single.model_copy(update={"name": "w", "load": sweep.load}) for single in singles} == {sweep}
     assert all(single.singles() == (single,) for single in singles)
+
+
+def test_a_list_of_rates_makes_one_workload_a_rate() -> None:
+    """Each rate is a workload named by it, with nothing left to sweep; the whole survives its own JSON."""
+    sweep = workload(load={"kind": "rate", "rate": [100, 2500.5]})
+    singles = sweep.singles()
+    assert [(one.name, one.load.rate, one.load.rates) for one in singles if isinstance(one.load, RateLoad)] == [
+        ("w-100", 100.0, ()), ("w-2500.5", 2500.5, ()),
+    ]  # fmt: skip
+    assert type(sweep).model_validate_json(sweep.model_dump_json()) == sweep
+    assert workload(load={"kind": "rate", "rate": [100]}) == workload(load={"kind": "rate", "rate": 100})
+    with pytest.raises(ValidationError, match="at least one"):
+        workload(load={"kind": "rate", "rate": []})
 
 
 def test_a_load_without_a_sweep_keeps_its_name() -> None:
