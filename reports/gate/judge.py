@@ -20,7 +20,7 @@ from reports.gate.cells import SUFFIXES, Cell, GateError, Side, cells, check, es
 from reports.gate.differences import differences
 from reports.gate.metrics import METRICS, Metric
 from reports.gate.record import EXIT_CODES, Gate, Line, Shown, Verdict
-from reports.verdict import MIN_CPUS
+from reports.rows import MIN_CPUS
 
 _SHOWN: dict[Outcome, Shown] = {
     Outcome.PASS: "pass",
