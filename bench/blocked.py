@@ -93,6 +93,13 @@ class Blocked:
             _split(self.episodes, self.first, self.end, intended_ns, sent_ns, parts)
         return parts
 
+    def so_far(self, intended_ns: Int64, now_ns: int) -> Int64:
+        """Return the blocked part of now - intended of messages that still wait; as `split`."""
+        parts = self.split(intended_ns, np.full(len(intended_ns), now_ns))
+        if self._since is not None:
+            parts += np.maximum(0, now_ns - np.maximum(intended_ns, self._since))
+        return parts
+
     def _add(self, start_ns: int, end_ns: int) -> None:
         if end_ns <= start_ns:
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from bench.drivers.description import Driver
 from bench.drivers.registry import Registry
 from bench.faults import Fault
-from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
+from bench.scenario import MemoryBroker, Scenario, Target
 from brokers.settings import QpidBrokerJSettings
 
 LONGEST_NAME = 32
@@ -25,6 +25,7 @@ def inconsistencies(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
     for index, target in enumerate(scenario.targets):
         yield from _target(scenario, drivers, f"targets.{index}", target)
     yield from _multiplexing(scenario, drivers)
+    yield from _mixed_sizes(scenario, drivers)
     yield from _durability(scenario)
     yield from _restarts(scenario)
     yield from _quick(scenario)
@@ -97,6 +98,14 @@ def _multiplexing(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
             )
 
 
+def _mixed_sizes(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
+    used = [drivers.installed[t.driver].driver for t in scenario.targets if t.driver in drivers.installed]
+    cannot = sorted({driver.name for driver in used if not driver.mixes})
+    for index, workload in enumerate(scenario.workloads):
+        if workload.mix(0) is not None and cannot:
+            yield Fault(f"workloads.{index}.size", f"driver {', '.join(cannot)} sends one size only: name one")
+
+
 def _options(path: str, target: Target, driver: Driver) -> Iterator[Fault]:
     known = dict(driver.options)
     for name in target.options:
@@ -130,9 +139,9 @@ def _schedule_lengths(scenario: Scenario) -> Iterator[Fault]:
     # The intended times of a trial are made in memory to be counted against what was sent.
     most = 200_000_000
     for index, workload in enumerate(scenario.workloads):
-        load = workload.load
-        if isinstance(load, RateLoad) and load.rate * workload.duration / 1e9 > most:
+        rate = workload.mean_rate or 0.0
+        if rate * workload.duration / 1e9 > most:
             yield Fault(
                 f"workloads.{index}.duration",
-                f"{load.rate:,.0f} messages a second for that long are more than {most:,}: shorten it",
+                f"{rate:,.0f} messages a second for that long are more than {most:,}: shorten it",
             )

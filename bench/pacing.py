@@ -1,4 +1,4 @@
-"""How a worker waits for the next message: asleep, then busy; and how long a due message may wait for others. Pure.
+"""How a worker waits: for the next message, asleep then busy; for company; and, as a slow consumer, to take more. Pure.
 
 *Spin* is a busy wait before a message is due. It costs CPU, which is counted, and saves
 the microseconds that a sleeper needs to wake. *Coalesce* lets a message that is due wait
@@ -7,6 +7,30 @@ tool's slip like any other lateness of ours. It holds nothing back while message
 room: a sender that is behind has enough to write. Both are for open loops only, as in a
 closed loop nothing is ever due.
 """
+
+import math
+
+from bench.units import NS_PER_MS, NS_PER_S
+
+CATCH_UP_NS = 10 * NS_PER_MS
+
+
+class Intake:
+    """Bounds the rate at which consumers take messages.
+
+    After every portion it rests as long as the rate allows for it. A consumer that waited
+    for messages may make up for at most `CATCH_UP_NS` of that, so that the delay between
+    asking and getting costs a busy one nothing.
+    """
+
+    def __init__(self, rate: float) -> None:
+        """Take at most `rate` messages a second."""
+        self._gap_ns = NS_PER_S / rate
+        self.free_ns = 0
+
+    def took(self, messages: int, now_ns: int) -> None:
+        """Note that so many messages were taken."""
+        self.free_ns = max(self.free_ns, now_ns - CATCH_UP_NS) + math.ceil(messages * self._gap_ns)
 
 
 class Pacer:

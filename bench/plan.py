@@ -1,8 +1,10 @@
 """From a scenario and a seed to the ordered trials of a run. Pure.
 
-Every repetition is a block that holds each target and workload once, in a random order of
-its own; the order of every second block is the reverse of the one before (ABBA), which
-cancels linear drift between the members of a pair (Bulej et al., ICPE 2020).
+Every repetition is a block that holds each target and workload once. Workloads come in a
+random order, and the targets of each follow each other, in a random order too: what is
+compared is measured in the same minutes, so that slow noise of the host meets all of it.
+The order of every second block is the reverse of the one before (ABBA), which cancels
+linear drift between the members of a pair (Bulej et al., ICPE 2020).
 """
 
 import random
@@ -24,9 +26,18 @@ def make_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     planned: list[PlannedTrial] = []
     order = cells
     for repetition in range(scenario.plan.repetitions):
-        order = order[::-1] if repetition % 2 else chance.sample(cells, len(cells))
+        order = order[::-1] if repetition % 2 else _shuffled(cells, chance)
         planned += block(scenario, repetition, order, len(planned))
     return tuple(planned)
+
+
+def _shuffled(cells: list[tuple[str, str]], chance: random.Random) -> list[tuple[str, str]]:
+    """Return the cells of a block by workload, both workloads and the targets of each in a random order."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for cell in cells:
+        groups.setdefault(cell[1], []).append(cell)
+    names = chance.sample(list(groups), len(groups))
+    return [cell for name in names for cell in chance.sample(groups[name], len(groups[name]))]
 
 
 def block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from bench.blocked import Blocked
 from bench.clock import Clock
-from bench.drivers.base import MOST_PLANNED, PATIENT, Int64, PlanningPort, Port
-from bench.pacing import Pacer
+from bench.drivers.base import MOST_PLANNED, PATIENT, HoldingPort, Int64, PlanningPort, Port
+from bench.pacing import Intake, Pacer
 from bench.record.account import ConsumerLog, ProducerLog
 from bench.source import BEAT_NS, Source
 from bench.units import NS_PER_S
@@ -108,6 +108,8 @@ class Pump:
         lanes: int = 0,
         received: Callable[[Int64], None] | None = None,
         pacer: Pacer | None = None,
+        intake: Intake | None = None,
+        drop_after_ns: int | None = None,
     ) -> None:
         """Join the parts of a worker.
 
@@ -121,6 +123,8 @@ class Pump:
             lanes: number of producing lanes.
             received: called with the producers of new messages, to give tokens back.
             pacer: shapes the waits of an open loop; by default it sleeps, and sends at once.
+            intake: bounds what consumers take; by default they take what comes.
+            drop_after_ns: how long messages may wait for room before they are dropped; by default for ever.
         """
         self._port = port
         self._planning = cast("PlanningPort", port) if hasattr(port, "send_planned") else None
@@ -132,6 +136,9 @@ class Pump:
         self._lanes = _Lanes(lanes)
         self._received = received
         self._pacer = pacer or Pacer()
+        self._intake = intake
+        self._holding = cast("HoldingPort", port) if hasattr(port, "hold") else None
+        self._drop_after_ns = drop_after_ns
         self._blocked = Blocked()
         self._progress = Progress(done=source is None)
         self._news = False
@@ -154,6 +161,8 @@ class Pump:
             if now_ns - self._beat_ns >= BEAT_NS // 2:
                 self._beat(now_ns)
                 wait_ns = max(0, wait_ns - (self._clock.now_ns() - now_ns))
+            if self._intake and self._rests(self._intake, wait_ns):
+                continue
             settlements, deliveries = self._port.poll(wait_ns)
             self._news = False
             if self._producer and len(settlements.seq):
@@ -164,12 +173,28 @@ class Pump:
                 self._news = True
                 producers = self._consumer.received(deliveries)
                 self._progress.received += len(producers)
+                if self._intake:
+                    self._intake.took(len(deliveries.seq) + deliveries.foreign, self._clock.now_ns())
                 if self._received:
                     self._received(producers)
 
     def counters(self) -> dict[str, int]:
         """Return what the pump counted: `spin_ns`, the time of busy waits, where there may be any."""
         return {"spin_ns": self._pacer.spun_ns} if self._pacer.spins else {}
+
+    def _rests(self, intake: Intake, wait_ns: int) -> bool:
+        """Return whether nothing may be taken yet; wait for that if the port is not to be asked meanwhile.
+
+        A port that is not asked takes nothing off the socket, and so gives no credit: what the
+        consumers may hold stays with them, the rest with the broker.
+        """
+        if self._holding:
+            self._holding.hold(intake.free_ns)
+            return False
+        rest_ns = intake.free_ns - self._clock.now_ns()
+        if rest_ns > 0:
+            self._clock.sleep_ns(min(rest_ns, wait_ns))
+        return rest_ns > 0
 
     def _send(self) -> tuple[int, int]:
         """Send what is due and there is room for; return the time and how long to wait for news."""
@@ -180,6 +205,8 @@ class Pump:
         due, room, held_ns = source.due(now_ns, end_ns), self._port.room(), pacer.held_ns(now_ns)
         if not source.closed:
             self._blocked.update(now_ns, room=room > 0)
+            if self._drop_after_ns is not None:
+                due -= self._drop(source, now_ns, end_ns)
         if (room or source.closed) and not pacer.spins and self._plans():
             return self._send_planned(source, now_ns, end_ns)
         self._progress.due = self._progress.sent + due
@@ -199,6 +226,19 @@ class Pump:
         if due or self._progress.done:
             return now_ns, BEAT_NS
         return now_ns, pacer.sleep_ns(now_ns, min(max(source.wait_ns(now_ns), held_ns), BEAT_NS))
+
+    def _drop(self, source: Source, now_ns: int, end_ns: int) -> int:
+        """Drop the messages that waited too long for room, which are the first ones due; return how many."""
+        assert self._producer is not None  # noqa: S101  (for the type checker: who has a source has a log)
+        most_ns = self._drop_after_ns or 0
+        late = source.due(now_ns - most_ns, end_ns)
+        if not late:
+            return 0
+        waited_ns = self._blocked.so_far(source.plan(late, now_ns), now_ns)
+        dropped = int(np.count_nonzero(waited_ns >= most_ns))
+        if dropped:
+            self._producer.dropped(source.take(dropped, now_ns), now_ns)
+        return dropped
 
     def _plans(self) -> bool:
         """Return whether the port can be handed what is due next, ahead of its time."""

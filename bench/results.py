@@ -19,6 +19,7 @@ from typing import Literal
 
 from bench.cost import Cost, IdleCost
 from bench.model import Model
+from bench.noise.floor import NoiseFloor
 from bench.scenario import Scenario
 
 SCHEMA_VERSION = 1
@@ -73,7 +74,7 @@ class Note(Model):
     """A word on the measurement (health) or on the broker (finding), with advice."""
 
     code: str
-    """Member of a closed set, see `bench.run.health`."""
+    """Member of a closed set, see `bench.run.health` and `bench.run.findings`."""
     hard: bool
     """Health only: makes the trial invalid."""
     text: str
@@ -216,8 +217,14 @@ class TrialRecord(Model):
     """Messages of the measured part (by intended time) that were sent."""
     received: int
     """Messages of the measured part that were received, whenever."""
+    dropped: int = 0
+    """Messages of the measured part that were never sent, as the driver had no room for them for longer than
+    `late_after`; 0 where late messages are sent."""
     achieved_rate: float
     """Messages received within the measured part, a second."""
+    backlog_growth: float | None = None
+    """Messages a second by which the backlog grew through the measured part (negative: shrank), the median slope of
+    Theil and Sen; None for a closed loop, for a measured part under a second, and in older results."""
     latency: dict[str, TagRecord]
     """By tag; response and slip are absent for a closed loop."""
     ledger: Ledger
@@ -291,3 +298,6 @@ class RunRecord(Model):
     """CPU model and count, memory, kernel, distribution, virtualisation, clock source, file system."""
     images: dict[str, ImageRecord]
     """By recipe name."""
+    noise_floor: NoiseFloor | None = None
+    """What a broker beside itself differed by on hosts of this class, as it was known when the run began (a full run
+    of the scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""

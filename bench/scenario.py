@@ -9,10 +9,15 @@ faults is the business of `bench.load`.
 from collections.abc import Callable
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
+from bench.profile import HIGHEST_RATE, Profile, Steps, cumulative
+from bench.scripted import MemoryBroker as MemoryBroker  # noqa: PLC0414  (a scenario is read from here)
+from bench.sizes import Sizes
 from bench.stamp import SIZE as STAMP_SIZE
 from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration
+from bench.warming import WarmUp as WarmUp  # noqa: PLC0414
 from brokers.settings import BrokerName, Frozen, QpidBrokerJSettings, RabbitMQSettings
 
 
@@ -33,40 +38,10 @@ def _at_most(most_ns: int) -> Callable[[int], int]:
     return check
 
 
+MOST_BYTES = 64 * 1024**2
+BodySize = Annotated[int, Field(ge=STAMP_SIZE, le=MOST_BYTES)]
 WholeSeconds = Annotated[PositiveDuration, AfterValidator(_whole_seconds)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class Stall(Frozen):
-    """A pause of the scripted memory broker."""
-
-    at: Duration
-    """When it begins, after the start of the trial."""
-    length: PositiveDuration
-    """How long nothing is served."""
-
-
-class MemoryBroker(Frozen):
-    """The scripted in-memory broker: capacity, stalls, loss, duplicates, reordering.
-
-    It has no place and no protocol; time is virtual, so a trial of a minute takes
-    milliseconds and is exact.
-    """
-
-    name: BrokerName
-    """How targets and reports call this broker."""
-    kind: Literal["memory"]
-    """`memory`."""
-    capacity: Annotated[float, Field(gt=0, le=1_000_000_000)] = 20_000.0
-    """Messages it serves a second, one after the other."""
-    stalls: tuple[Stall, ...] = ()
-    """Pauses, in order of time."""
-    lose: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    """Messages (counted from 0 in order of arrival) that it confirms and then drops."""
-    duplicate: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    """Messages that it delivers twice."""
-    swap: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    """Messages that it delivers after their successor."""
 
 
 class Target(Frozen):
@@ -92,9 +67,16 @@ class RateLoad(Frozen):
     kind: Literal["rate"]
     """`rate`."""
     rate: Annotated[float, Field(ge=0.001, le=10_000_000)]
-    """Messages a second, over all producers."""
+    """Messages a second, over all producers; with a `profile`, those of the warm-up."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Even spacing, or a seeded Poisson process."""
+    profile: Profile | None = None
+    """How the rate changes over the measured part; by default it does not."""
+    late: Literal["send", "drop"] = "send"
+    """What becomes of messages that the driver has no room for (window, credit, socket) when they are due: they are
+    sent late, or dropped and counted after `late_after`. One that is late for another reason is sent."""
+    late_after: Annotated[PositiveDuration, AfterValidator(_at_most(3600 * NS_PER_S))] = 1 * NS_PER_S
+    """How long a message may wait for room before it is dropped, for `late = "drop"`."""
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
     """Messages due and not yet received at which the trial ends as overloaded."""
 
@@ -110,6 +92,15 @@ class InFlightLoad(Frozen):
     """Time without any message received after which the trial ends as stalled."""
 
 
+class SizeShare(Frozen):
+    """One of several sizes of messages."""
+
+    size: BodySize
+    """Bytes of a message body; the first 32 are the stamp."""
+    weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    """How often it comes, relative to the others."""
+
+
 class Workload(Frozen):
     """What producers and consumers do: load, sizes, durability, settlement, concurrency."""
 
@@ -119,8 +110,11 @@ class Workload(Frozen):
     """A sentence for the report."""
     load: Annotated[RateLoad | InFlightLoad, Field(discriminator="kind")]
     """When messages are sent."""
-    size: Annotated[int, Field(ge=STAMP_SIZE, le=64 * 1024**2)] = 100
-    """Bytes of a message body; the first 32 are the stamp."""
+    size: BodySize = 100
+    """Bytes of a message body; the first 32 are the stamp. A list mixes several, such as
+    `[{ size = 100, weight = 9 }, { size = 4096, weight = 1 }]`, drawn by the trial's seed; the largest is kept here."""
+    sizes: Annotated[tuple[SizeShare, ...], Field(max_length=64)] = ()
+    """The sizes that are mixed, as a list given to `size` is kept."""
     durable: bool = False
     """Durable queue and persistent messages."""
     producers: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -139,6 +133,9 @@ class Workload(Frozen):
     """Messages a consumer may hold unacknowledged (0-9-1 prefetch, 1.0 credit)."""
     ack_batch: Annotated[int, Field(ge=0, le=65_535)] = 64
     """Messages acknowledged at once; 0 = automatic acknowledgement (pre-settled)."""
+    consumer_rate: Annotated[float, Field(ge=0.001, le=HIGHEST_RATE)] | None = None
+    """Messages a second that a consumer takes at most, to see what slow consumers do to a broker; by default as many
+    as come. It takes what it may hold at once, then rests as long as that takes: keep `prefetch` small."""
     duration: WholeSeconds = 30 * NS_PER_S
     """Length of the measured part, in whole seconds."""
     spin: Annotated[Duration, AfterValidator(_at_most(1 * NS_PER_MS))] = 0
@@ -148,6 +145,20 @@ class Workload(Frozen):
     """How long a due message may wait so that several go out in one write; it is recorded as tool slip; saves CPU
     at high rates. At most 10 ms, for a rate."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _list_of_sizes(cls, given: object) -> object:
+        """Take a list given to `size` as the sizes to mix, of which the largest stands for all."""
+        if not isinstance(given, dict) or not isinstance(given.get("size"), list | tuple):
+            return given
+        sizes = tuple(given["size"])
+        if not sizes:
+            message = "size = []: name one size, or a list of sizes with weights"
+            raise ValueError(message)
+        known = [one.get("size") for one in sizes if isinstance(one, dict)]
+        largest = max((size for size in known if type(size) is int), default=STAMP_SIZE)
+        return given | {"size": min(max(largest, STAMP_SIZE), MOST_BYTES), "sizes": sizes}
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Workload":
         faults = [
@@ -155,10 +166,19 @@ class Workload(Frozen):
             for name, given in (("spin", self.spin), ("coalesce", self.coalesce))
             if given and isinstance(self.load, InFlightLoad)
         ]
+        if self.sizes and self.size != max(one.size for one in self.sizes):
+            faults.append(f"size = {self.size}: of several sizes it is the largest: leave it out, or give it the list")
         if self.ack_batch > self.prefetch:
             faults.append(
                 f"ack_batch = {self.ack_batch}: at most the prefetch ({self.prefetch}),"
                 " or no acknowledgement is ever due"
+            )
+        faults += self._slow_consumer_faults()
+        profile = self.load.profile if isinstance(self.load, RateLoad) else None
+        if isinstance(profile, Steps) and profile.length_ns > self.duration:
+            faults.append(
+                f"load.profile.steps last {format_duration(profile.length_ns)} together: at most the duration"
+                f" ({format_duration(self.duration)})"
             )
         if self.queues > min(self.producers, self.consumers):
             faults.append(
@@ -173,6 +193,42 @@ class Workload(Frozen):
             raise ValueError("; ".join(faults))
         return self
 
+    def _slow_consumer_faults(self) -> list[str]:
+        rate = self.consumer_rate
+        if rate is None:
+            return []
+        faults = []
+        if not self.ack_batch:
+            faults.append(f"consumer_rate = {rate:g}: with ack_batch = 0 nothing bounds what a consumer is sent: use 1")
+        if self.prefetch > max(rate, 1):
+            faults.append(
+                f"prefetch = {self.prefetch}: at most a second's messages ({max(int(rate), 1)}) of consumer_rate ="
+                f" {rate:g}, as it rests after what it may hold at once"
+            )
+        return faults
+
+    def mix(self, seed: int) -> Sizes | None:
+        """Return which size each message of a trial has; None where all have one."""
+        if len(self.sizes) < 2:  # noqa: PLR2004  (a mix of one is none)
+            return None
+        return Sizes(tuple(one.size for one in self.sizes), tuple(one.weight for one in self.sizes), seed)
+
+    @property
+    def mean_rate(self) -> float | None:
+        """Mean messages due a second in the measured part; None for a closed loop."""
+        if isinstance(self.load, InFlightLoad):
+            return None
+        return self.load.rate if self.load.profile is None else self.due_by(self.duration) * NS_PER_S / self.duration
+
+    def due_by(self, at_ns: int) -> float:
+        """Return how many messages are due in the first `at_ns` of the measured part; 0 for a closed loop."""
+        load = self.load
+        if isinstance(load, InFlightLoad):
+            return 0.0
+        if load.profile is None:
+            return load.rate * at_ns / NS_PER_S
+        return float(cumulative(load.profile, self.duration).count(np.array([at_ns], np.float64))[0])
+
     def singles(self) -> "tuple[Workload, ...]":
         """Return one workload for each bound of a sweep, named `<name>-<bound>`; itself where there is no sweep."""
         load = self.load
@@ -184,36 +240,6 @@ class Workload(Frozen):
             )
             for bound in load.in_flight
         )
-
-
-class WarmUp(Frozen):
-    """When a broker counts as warm; the same rule for every broker.
-
-    After a broker's start its first trials run their own load unmeasured until it has
-    worked for `at_least` and its CPU time a message has moved by less than `tolerance`
-    between two successive windows; later trials on it only `settle`.
-    """
-
-    at_least: Duration = 30 * NS_PER_S
-    """Least time under load after a start (a JVM compiles for about 30 s)."""
-    at_most: PositiveDuration = 120 * NS_PER_S
-    """Longest warm-up of one trial; one that ends here is reported as too short."""
-    window: PositiveDuration = 10 * NS_PER_S
-    """Window over which CPU time a message is taken."""
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Largest relative change between two windows of a warm broker."""
-    settle: Duration = 2 * NS_PER_S
-    """Unmeasured start of each later trial."""
-
-    @model_validator(mode="after")
-    def _can_end(self) -> "WarmUp":
-        if self.at_most < max(self.at_least, self.settle):
-            message = (
-                f"at_most = {format_duration(self.at_most)}: no shorter than at_least"
-                f" ({format_duration(self.at_least)}) and settle ({format_duration(self.settle)})"
-            )
-            raise ValueError(message)
-        return self
 
 
 class Plan(Frozen):
@@ -262,6 +288,9 @@ class Scenario(Frozen):
     """Title of the report."""
     question: str
     """What the run is to answer, as one sentence."""
+    subject: Literal["broker", "client"] = "broker"
+    """What is measured: a client that runs at its own limit makes a trial of brokers invalid, and is a result where
+    clients are the subject."""
     brokers: Annotated[
         tuple[Annotated[RabbitMQSettings | QpidBrokerJSettings | MemoryBroker, Field(discriminator="kind")], ...],
         Field(min_length=1),

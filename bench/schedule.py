@@ -11,9 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.cumulative import Cumulative
 from bench.units import NS_PER_S
 
 Int64 = NDArray[np.int64]
+Float64 = NDArray[np.float64]
 
 _BLOCK = 1 << 14
 _AHEAD = 1 << 12
@@ -30,6 +32,13 @@ class Schedule(Protocol):
         """Return the times of messages first … first + count - 1, in ns, never decreasing."""
 
 
+class Arrivals(Protocol):
+    """A process that a schedule is made of."""
+
+    def arrivals(self, first: int, count: int) -> Float64:
+        """Return the times of messages first … first + count - 1, in ns and fractions, never decreasing."""
+
+
 class Constant:
     """Even spacing: t_n = n / rate, rounded to the nanosecond from n each time."""
 
@@ -39,9 +48,14 @@ class Constant:
 
     def times(self, first: int, count: int) -> Int64:
         """Return intended times."""
+        times = self.arrivals(first, count)
+        return np.rint(times, out=times).astype(np.int64)
+
+    def arrivals(self, first: int, count: int) -> Float64:
+        """Return intended times before they are rounded."""
         times = np.arange(first, first + count, dtype=np.float64)  # exact below 2^53
         times *= self._gap_ns
-        return np.rint(times, out=times).astype(np.int64)
+        return times
 
 
 class Poisson:
@@ -60,13 +74,17 @@ class Poisson:
 
     def times(self, first: int, count: int) -> Int64:
         """Return intended times."""
+        return np.rint(self.arrivals(first, count)).astype(np.int64)
+
+    def arrivals(self, first: int, count: int) -> Float64:
+        """Return intended times before they are rounded."""
         blocks = range(first // _BLOCK, (first + count - 1) // _BLOCK + 1) if count else range(0)
         parts = [self._block(block) for block in blocks]
         if not parts:
-            return np.empty(0, np.int64)
+            return np.empty(0, np.float64)
         joined = np.concatenate(parts)
         offset = first - blocks.start * _BLOCK
-        return np.rint(joined[offset : offset + count]).astype(np.int64)
+        return joined[offset : offset + count]
 
     def _gaps(self, block: int) -> NDArray[np.float64]:
         generator = np.random.Generator(np.random.Philox(key=[self._seed, block]))
@@ -81,6 +99,31 @@ class Poisson:
         return self._last[1]
 
 
+class Profiled:
+    """A constant rate, as the warm-up has it, and from the measured part on a profile.
+
+    The n-th time is the inverse of the cumulative rate at the n-th arrival of a process of
+    one message a nanosecond: evenly spaced, or Poisson.
+    """
+
+    def __init__(self, unit: Arrivals, rate: float, profile: Cumulative | None = None, begin_ns: int = 0) -> None:
+        """Warp the arrivals of `unit` to `rate` until `begin_ns`, then to `profile`; without one for ever."""
+        self._unit = unit
+        self._gap_ns = NS_PER_S / rate
+        self._profile = profile
+        self._begin_ns = begin_ns
+        self._before = begin_ns / self._gap_ns
+
+    def times(self, first: int, count: int) -> Int64:
+        """Return intended times."""
+        units = self._unit.arrivals(first, count)
+        times = units * self._gap_ns
+        if self._profile is not None:
+            later = int(np.searchsorted(units, self._before))
+            times[later:] = self._begin_ns + self._profile.times(units[later:] - self._before)
+        return np.rint(times, out=times).astype(np.int64)
+
+
 class Stripe:
     """One worker's share of a schedule, read from front to back."""
 
@@ -93,6 +136,14 @@ class Stripe:
         self._made = 0
         self._taken = 0
         self._times = np.empty(0, np.int64)
+        self._extend()
+
+    def follow(self, schedule: Schedule) -> None:
+        """Take the messages that were not taken yet from another schedule, which agrees on those that were."""
+        self._schedule = schedule
+        self._made -= len(self._times) - self._taken
+        self._times = np.empty(0, np.int64)
+        self._taken = 0
         self._extend()
 
     def due(self, now_ns: int) -> int:

@@ -1,11 +1,12 @@
 """What is due: the open loop by the schedule, the closed loop by free tokens. Pure."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.schedule import Stripe
+from bench.schedule import Schedule, Stripe
 from bench.units import NS_PER_MS
 
 Int64 = NDArray[np.int64]
@@ -77,6 +78,30 @@ class OpenLoop:
     def over(self, now_ns: int, end_ns: int) -> bool:  # noqa: ARG002
         """Return whether the next message lies beyond the end."""
         return self._stripe.next_ns() >= end_ns
+
+
+class Anchor(Protocol):
+    """Where an open loop learns when the measured part begins, ahead of that time."""
+
+    def measured_ns(self) -> int:
+        """Return when it begins, monotonic ns; 0 while that is not decided."""
+
+
+class ProfiledLoop(OpenLoop):
+    """Due by the schedule of the warm-up, and from the measured part on by a profile."""
+
+    def __init__(self, stripe: Stripe, anchor: Anchor, profiled: Callable[[int], Schedule]) -> None:
+        """Follow a stripe of the warm-up's schedule, and of `profiled(begin)` when the anchor tells the beginning."""
+        super().__init__(stripe)
+        self._anchor = anchor
+        self._profiled: Callable[[int], Schedule] | None = profiled
+
+    def due(self, now_ns: int, end_ns: int) -> int:
+        """Return how many messages not taken yet are due."""
+        if self._profiled is not None and (begin_ns := self._anchor.measured_ns()):
+            self._stripe.follow(self._profiled(begin_ns))
+            self._profiled = None
+        return super().due(now_ns, end_ns)
 
 
 class ClosedLoop:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from bench.noise.floor import relevant
 from bench.scenario import MemoryBroker, Scenario
+from bench.stats.compare import DELTA
 from reports.dataset import Dataset
 from reports.format import count, listed
 from reports.quantiles import PERCENTILES
@@ -16,6 +18,10 @@ def caveats(data: Dataset) -> tuple[str, ...]:
 
 
 def _caveats(data: Dataset) -> Iterator[str]:
+    left_out = data.trials[~data.trials["usable"]]
+    if len(left_out):
+        reasons = "; ".join(f"{len(group)} as {why}" for why, group in left_out.groupby("why_not"))
+        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
     if data.runs[0].mode == "quick":
         yield (
             f"Quick run: it shows the shape and names no winner. A verdict needs {MIN_TRIALS} trials a row:"
@@ -27,9 +33,10 @@ def _caveats(data: Dataset) -> Iterator[str]:
             f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients:"
             " nothing is ranked by throughput."
         )
-    left_out = data.trials[~data.trials["usable"]]
-    if len(left_out):
-        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials; health and findings say why."
+    for metric in ("p99 response", "achieved rate"):
+        delta, source = relevant(metric, [run.noise_floor for run in data.runs])
+        if delta > DELTA:
+            yield f"Differences in {metric} below {delta:.0%} are no verdict: {source}."
     if len(data.absent):
         yield f"Without a result: {len(data.absent)} of {sum(len(run.plan) for run in data.runs)} planned trials."
     lost = int(data.trials["ledger_lost"].sum())
@@ -104,10 +111,10 @@ def _not_shown(scenario: Scenario, cells: Mapping[tuple[str, str], Cell]) -> Ite
 
 
 def _other_loads(scenario: Scenario) -> Iterator[str]:
-    sizes = sorted({workload.size for workload in scenario.workloads})
-    yield f"Message sizes other than {listed([count(size) for size in sizes])} B."
+    used = {one.size for work in scenario.workloads for one in work.sizes} | {w.size for w in scenario.workloads}
+    yield f"Message sizes other than {listed([count(size) for size in sorted(used)])} B."
     queues = sorted({workload.queues for workload in scenario.workloads})
-    used = listed([count(number) for number in queues])
-    yield f"Other numbers of queues than {used}, deep backlogs, idle connections."
+    numbers = listed([count(number) for number in queues])
+    yield f"Other numbers of queues than {numbers}, deep backlogs, idle connections."
     lengths = max(workload.duration for workload in scenario.workloads) // 10**9
     yield f"What comes later than {count(lengths)} s after the warm-up: leaks, compaction, paging."

@@ -152,7 +152,7 @@ def _time_sentence(data: Dataset, question: Question) -> str:
     width = widest(data.seconds[data.seconds["workload"] == name])
     each = "each second" if width == 1 else f"each {count(width)} s"
     trials = int((data.trials["workload"] == name).sum())
-    over = bool(data.trials.loc[data.trials["workload"] == name, "overloaded"].any())
+    over = bool((data.trials.loc[data.trials["workload"] == name, "overload"] != "").any())
     happened = data.events[(data.events["workload"] == name) & (data.events["event"] != "warm-up")]
     marked = [
         f"{event} in {count(rows[['run_id', 'index']].drop_duplicates().shape[0])} of {count(trials)} trials"
@@ -162,7 +162,7 @@ def _time_sentence(data: Dataset, question: Question) -> str:
     return (
         f"p99 and p50 of {each} of intended time: median over trials, their range as a band."
         f" The warm-up is shaded and may leave the frame. {events}"
-        + (" An overloaded row's latency grows with the length of the trial." if over else "")
+        + (" Overloaded trials are left out: their latency grows with their length." if over else "")
     )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.scenario import InFlightLoad, Target, Workload
-from reports.dataset import Dataset
+from reports.dataset import Dataset, overloads
 from reports.durability import durability
-from reports.format import count, listed
+from reports.format import count, listed, milliseconds
 from reports.quantiles import PERCENTILES
 from reports.questions import in_flight, offered
 from reports.spread import not_enough, spread
@@ -47,21 +47,25 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         line.target == target.name and line.workload == workload.name for run in data.runs for line in run.plan
     )
     closed = isinstance(workload.load, InFlightLoad)
-    overloaded = int(trials["overloaded"].sum())
     pooled = data.distribution(target.name, workload.name, tag_of(workload))
     return Cell(
         target=target.name,
         workload=workload.name,
         planned=planned,
         n=len(trials),
-        overloaded=overloaded,
+        overloaded=int((trials["overload"] != "").sum()),
+        overload=overloads(trials),
         latency_tag="service" if closed else "response",
         messages=messages,
         in_flight=in_flight(workload) if closed else None,
         offered_rate=None if closed else offered(workload),
         achieved_rate=spread(trials["achieved_rate"], missing),
         latency_ns={
-            name: spread(latency[name], not_enough(name, a_trial, seconds) if len(latency) else missing)
+            name: spread(
+                latency[name],
+                not_enough(name, a_trial, seconds) if len(latency) else missing,
+                unbounded=overloads(trials) or _at_least(latency, name),
+            )
             for name in (*PERCENTILES, "max", "mean")
         },
         pooled_ns={name: _finite(pooled.reliable(percent)) for name, percent in PERCENTILES.items()},
@@ -73,6 +77,14 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         durability=durability(data.scenario, target.broker, workload),
         remarks=tuple(_remarks(target, planned, everything, trials, latency)),
     )
+
+
+def _at_least(latency: pd.DataFrame, name: str) -> str:
+    """Return what a latency is no less than, where messages of that rank were dropped: the highest one received."""
+    known = latency[name].where(latency[name] < float("inf"), latency["bound"]).dropna()
+    if not latency["dropped"].any() or known.empty:
+        return ""
+    return f"≥ {milliseconds(float(known.median()))} ms: messages of that rank were dropped"
 
 
 def _finite(value: float) -> float | None:
@@ -90,17 +102,15 @@ def _remarks(
         yield f"{planned - total} of {planned} planned trials without a result"
     if bool(trials["client_bound"].any()):
         yield "client-bound: a lower bound"
-    overloaded = int(trials["overloaded"].sum())
-    if overloaded:
-        yield f"overloaded in {overloaded} of {total} trials: it did not carry this load, so no latency stands"
-    ended = trials[~trials["overloaded"] & (trials["outcome"] != "completed")]
-    for outcome, group in ended.groupby("outcome"):
-        yield f"{outcome} in {len(group)} of {total} trials"
+    for outcome, group in trials[trials["outcome"] != "completed"].groupby("outcome"):
+        yield f"{overloads(group) or str(outcome)} in {len(group)} of {total} trials"
     for why, group in everything[~everything["usable"]].groupby("why_not"):
         yield f"{len(group)} of {total} trial{'s' if total > 1 else ''} left out: {why}"
     lost = int(everything["ledger_lost"].sum())
     if lost:
         yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
+    if dropped := int(latency["dropped"].sum()):
+        yield f"{count(dropped)} dropped, for want of room to send them: they rank above the maximum"
     never = int(latency["never"].sum())
     if never > lost:
         yield f"{count(never)} due and never received: they rank above the maximum"

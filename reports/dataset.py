@@ -4,28 +4,29 @@ One row an observation: a trial, a trial's latency, a tick, a setting. Histogram
 added, percentiles never averaged. Nothing is judged and nothing is drawn here.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
 from bench.archive import ArchiveError, Run, Trial, read, read_timeline
 from bench.record.histogram import decode, new_histogram
+from bench.record.payload import buckets
 from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
 from bench.scenario import Scenario
 from bench.units import NS_PER_S
 from reports.alongside import Dimension, check_alike, side_by_side
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
-from reports.format import plain
+from reports.format import overload_words, plain
 from reports.quantiles import PERCENTILES, Distribution
-from reports.seconds import SECONDS_COLUMNS, Logged, bins, read_log
+from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
-CLIENT_BOUND = 0.85
-"""Share of a core that the busiest client process used, from which on a row is client-bound."""
 CLIENT_BOUND_CODE = "client-bound"
 
 _KEY = ["run_id", "index", "repetition", "target", "workload"]
@@ -40,11 +41,12 @@ class Dataset:
     Attributes:
         runs: the runs' records, by run id.
         scenario: of all runs; where they stand side by side, with a target for each value of the dimension.
-        trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, overloaded,
-            counters, ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
+        trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, overload
+            (words that stand in place of its latencies; empty where they count), counters,
+            ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
         latency: one row a trial and tag: count, negative, out_of_range, never (due and never
             received), p50 … p99.99, max, mean in ns. NaN: not enough data; infinity: the message
-            of that rank never came.
+            of that rank never came, or the trial was overloaded, whose latencies grow with its length.
         seconds: one row a trial, tag and bin of seconds, from latency.hlog: from_s and to_s after
             the start of the measured part (negative: warm-up), count, p50, p99, max in ns.
         timeline: one row a trial and tick: TIMELINE_COLUMNS.
@@ -67,20 +69,29 @@ class Dataset:
     records: dict[tuple[str, int], TrialRecord] = field(repr=False)
 
     def histogram(self, target: str, workload: str, tag: str) -> HdrHistogram:
-        """Return the sum of the histograms of all usable trials of a cell; empty where none has the tag."""
+        """Return the sum of the histograms of all usable trials of a cell, those of overloaded ones left out.
+
+        It is empty where no trial has the tag.
+        """
         total = new_histogram()
         for record in self._usable(target, workload):
-            if tag in record.latency:
+            if tag in record.latency and not overload(record):
                 total.add(decode(record.latency[tag].histogram))
         return total
 
     def distribution(self, target: str, workload: str, tag: str) -> Distribution:
-        """Return the same sum with the messages that no histogram can hold."""
+        """Return the sum with the messages that no histogram can hold; all those of an overloaded trial are such."""
         rows = self.latency[
             (self.latency["target"] == target) & (self.latency["workload"] == workload) & (self.latency["tag"] == tag)
-        ].merge(self.trials.loc[self.trials["usable"], ["run_id", "index"]], on=["run_id", "index"])
-        above = int(rows["never"].sum() + rows["out_of_range"].sum())
-        return Distribution.of(self.histogram(target, workload, tag), below=int(rows["negative"].sum()), above=above)
+        ].merge(self.trials.loc[self.trials["usable"], ["run_id", "index", "overload"]], on=["run_id", "index"])
+        bounded = rows["overload"] == ""
+        above = int(
+            rows[["never", "dropped", "out_of_range"]].sum().sum()
+            + rows.loc[~bounded, ["count", "negative"]].sum().sum()
+        )
+        return Distribution.of(
+            self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
+        )
 
     def trial_histogram(self, run_id: str, index: int, tag: str) -> HdrHistogram:
         """Return the histogram of one trial's measured part; raise KeyError where there is none."""
@@ -119,7 +130,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
             index = stored.record.index
             try:
                 logged = read_log(stored)
-                over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(run, stored)
+                over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(stored)
             except (OSError, ValueError, KeyError) as error:
                 broken[index] = f"unreadable: {error}"
                 continue
@@ -144,7 +155,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
         trials=pd.DataFrame(trials),
         latency=pd.DataFrame(latency, columns=[*_KEY, *_LATENCY_COLUMNS]),
         seconds=pd.DataFrame(seconds, columns=[*_KEY, *SECONDS_COLUMNS]),
-        timeline=pd.concat(timeline, ignore_index=True),
+        timeline=_timelines(((run_id, one) for (run_id, _), one in records.items()), timeline),
         events=pd.DataFrame(happened, columns=[*_KEY, *EVENT_COLUMNS]),
         settings=pd.DataFrame(
             _setting_rows(records), columns=["run_id", "broker", "key", "asked", "reported"]
@@ -155,7 +166,18 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
     )
 
 
-_LATENCY_COLUMNS = ["tag", "count", "negative", "out_of_range", "never", *PERCENTILES, "max", "mean"]
+_LATENCY_COLUMNS = [
+    "tag",
+    "count",
+    "negative",
+    "out_of_range",
+    "never",
+    "dropped",
+    "bound",
+    *PERCENTILES,
+    "max",
+    "mean",
+]
 
 
 def _open(folder: Path) -> Run:
@@ -170,16 +192,26 @@ def main_tag(record: TrialRecord) -> str:
     return "response" if "response" in record.latency else "service"
 
 
+def overload(trial: TrialRecord) -> str:
+    """Return what stands in place of a trial's latencies where its broker was overloaded; else nothing."""
+    return overload_words([trial.backlog_growth]) if trial.outcome is Outcome.OVERLOADED else ""
+
+
+def overloads(trials: pd.DataFrame) -> str:
+    """Return what stands in place of the latencies of these rows of `trials`; empty where none was overloaded."""
+    found = trials[trials["overload"] != ""]
+    return overload_words(found["backlog_growth"]) if len(found) else ""
+
+
 def _key(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
     return {"run_id": run.run_id} | {name: getattr(trial, name) for name in _KEY[1:]}
 
 
 def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
-    # A client-bound trial is shown (as a lower bound) although its health is bad.
-    bad = [note for note in trial.health if note.hard and note.code != CLIENT_BOUND_CODE]
-    busiest = trial.client_usage.cpu_cores_busiest
-    client_bound = any(note.code == CLIENT_BOUND_CODE for note in trial.health) or (
-        busiest is not None and busiest >= CLIENT_BOUND
+    bad = [note for note in trial.health if note.hard]
+    # Older results have it as a warning: their rows are shown, as lower bounds.
+    client_bound = run.scenario.subject == "broker" and any(
+        note.code == CLIENT_BOUND_CODE and not note.hard for note in trial.health
     )
     why_not = ""
     if not trial.model_copy(update={"health": ()}).valid:
@@ -196,7 +228,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "usable": not why_not,
             "why_not": why_not,
             "client_bound": client_bound,
-            "overloaded": trial.outcome is Outcome.OVERLOADED,
+            "overload": overload(trial),
             "tag": main_tag(trial),
             "measured_s": trial.measure_to_s - trial.measure_from_s,
             "warm_up_s": trial.measure_from_s,
@@ -204,6 +236,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "sent": trial.sent,
             "received": trial.received,
             "achieved_rate": trial.achieved_rate,
+            "backlog_growth": math.nan if trial.backlog_growth is None else trial.backlog_growth,
             "drained": trial.drained,
             "little_holds": None if trial.little is None else trial.little.holds,
             "broker": trial.broker.name,
@@ -223,8 +256,11 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         stored = trial.latency[tag]
         due = {"response": trial.offered, "service": trial.sent, "confirm": trial.sent}.get(tag)
         held = stored.count + stored.negative + stored.out_of_range
-        never = max(due - held, 0) if due is not None else 0
-        values = Distribution.of(decode(stored.histogram), below=stored.negative, above=never + stored.out_of_range)
+        dropped = trial.dropped if tag == "response" else 0
+        never = max(due - dropped - held, 0) if due is not None else 0
+        above = never + dropped + stored.out_of_range
+        values = Distribution.of_buckets(*buckets(stored.histogram), below=stored.negative, above=above)
+        unbounded = bool(overload(trial)) and held > 0
         yield (
             _key(run, trial)
             | {
@@ -233,10 +269,12 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
                 "negative": stored.negative,
                 "out_of_range": stored.out_of_range,
                 "never": never,
-                "max": values.max_ns,
-                "mean": values.mean_ns,
+                "dropped": dropped,
+                "bound": values.max_ns if dropped and not unbounded else math.nan,
+                "max": math.inf if unbounded else values.max_ns,
+                "mean": math.inf if unbounded else values.mean_ns,
             }
-            | {name: values.reliable(percent) for name, percent in PERCENTILES.items()}
+            | {name: math.inf if unbounded else values.reliable(percent) for name, percent in PERCENTILES.items()}
         )
 
 
@@ -244,20 +282,30 @@ def _seconds_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> list[di
     return [_key(run, trial) | row for row in bins(trial, main_tag(trial), logged)]
 
 
-def _read_timeline(run: Run, stored: Trial) -> pd.DataFrame:
+def _read_timeline(stored: Trial) -> pd.DataFrame:
     frame = read_timeline(stored)
     missing = [name for name in TIMELINE_COLUMNS if name not in frame.columns]
     if missing:
         message = f"timeline.parquet has no column {', '.join(missing)}"
         raise ValueError(message)
-    key = pd.DataFrame([_key(run.record, stored.record)])
-    return key.merge(frame[list(TIMELINE_COLUMNS)], how="cross")
+    return frame[list(TIMELINE_COLUMNS)]
+
+
+def _timelines(records: Iterable[tuple[str, TrialRecord]], ticks: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the timelines of trials one below the other, the key of its trial in each row."""
+    frame = pd.concat(ticks, ignore_index=True)
+    keys = pd.DataFrame(
+        [{"run_id": run_id} | {name: getattr(one, name) for name in _KEY[1:]} for run_id, one in records]
+    )
+    rows = np.repeat(np.arange(len(keys)), [len(each) for each in ticks])
+    return pd.concat([keys.iloc[rows].reset_index(drop=True), frame], axis=1)
 
 
 def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     restarted = any(line.restart_broker for line in run.plan if line.index == trial.index)
     drained_s = float(ticks["at_ns"].max()) / NS_PER_S if len(ticks) else float(trial.measure_to_s)
-    for event in events(trial, logged.get("blocked", {}), restarted=restarted, drained_s=drained_s):
+    blocked = longest_ns(logged["blocked"]) if "blocked" in logged else {}
+    for event in events(trial, blocked, restarted=restarted, drained_s=drained_s):
         yield _key(run, trial) | event
 
 

@@ -7,8 +7,6 @@ of intended time, so that they lie on the same axis as `Dataset.seconds`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hdrh.histogram import HdrHistogram
-
 from bench.results import NO_RESULT, Outcome, TrialRecord
 from bench.units import NS_PER_MS, NS_PER_S
 
@@ -18,13 +16,13 @@ BLOCKED_NS = 10 * NS_PER_MS
 
 
 def events(
-    trial: TrialRecord, blocked: Mapping[int, HdrHistogram], *, restarted: bool, drained_s: float
+    trial: TrialRecord, blocked: Mapping[int, int], *, restarted: bool, drained_s: float
 ) -> Iterator[dict[str, Any]]:
     """Yield the events of one trial.
 
     Args:
         trial: its record.
-        blocked: the histogram of waiting for room, by second after the start.
+        blocked: the longest wait for room in ns, by second after the start.
         restarted: whether its broker was started anew for it.
         drained_s: end of the timeline, seconds after the start.
     """
@@ -48,11 +46,11 @@ def _event(name: str, from_s: float, to_s: float, text: str) -> dict[str, Any]:
     return {"event": name, "from_s": float(from_s), "to_s": float(to_s), "text": text}
 
 
-def _spans(blocked: Mapping[int, HdrHistogram]) -> Iterator[tuple[int, int, int]]:
+def _spans(blocked: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
     """Yield runs of blocked seconds: from, to and the longest wait in ns."""
     start, last, longest = None, None, 0
     for second in sorted(blocked):
-        wait = int(blocked[second].get_max_value()) if blocked[second].get_total_count() else 0
+        wait = blocked[second]
         if wait < BLOCKED_NS:
             continue
         if start is not None and last is not None and second > last + 1:

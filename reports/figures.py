@@ -124,9 +124,9 @@ def _percentiles(source: Source, question: Question) -> Figure:
 
 def _over_time(source: Source, question: Question) -> Figure:
     styles = source.among(question)
-    trials = source.usable(question)[TRIAL]
-    rows = trials.merge(source.data.seconds, on=TRIAL)
-    events = trials.merge(source.data.events, on=TRIAL)
+    trials = source.usable(question)
+    rows = trials.loc[trials["overload"] == "", TRIAL].merge(source.data.seconds, on=TRIAL)
+    events = trials[TRIAL].merge(source.data.events, on=TRIAL)
     lanes = len(over_time.marked(events))
     height = 4.3 + 0.3 * lanes
     figure, axes = theme.figure(height, *([0.3 * lanes] if lanes else []), 1.8, 1.8)

@@ -1,8 +1,9 @@
 """How numbers and names are printed, the same in every format. Pure."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from bench.units import NS_PER_MS
 
@@ -35,6 +36,17 @@ def rate(value: float | None) -> str:
 def milliseconds(ns: float | None) -> str:
     """Return nanoseconds as milliseconds, without the unit."""
     return number(None if ns is None else ns / NS_PER_MS)
+
+
+def overload_words(growths: Iterable[float | None]) -> str:
+    """Return what stands in place of latencies of overloaded trials: their median growth in messages a second."""
+    grown = [value for value in growths if value is not None and value > 0]
+    return f"overloaded: backlog grew by {rate(median(grown))} msg/s" if grown else "overloaded"
+
+
+def brief(why: str) -> str:
+    """Return why a number is missing as a table's cell has room for it."""
+    return why if why.startswith("overloaded") else why.partition(":")[0]
 
 
 def mebibytes(size: float | None) -> str:
@@ -84,7 +96,11 @@ class Name:
 
 _PLAIN = {
     "tool-slip": "our client was late",
+    "client-bound": "our client was the limit",
     "steal": "the hypervisor took CPU time",
+    "throttled": "a quota held processes back",
+    "canary-shifted": "the host's speed changed",
+    "settings-differ": "the broker ran otherwise than asked",
     "clock": "latencies came out negative",
     "ledger-unbalanced": "our ledger does not add up",
     "little": "our counting contradicts itself",

@@ -43,12 +43,13 @@ METHOD = (
     ),
     MethodLine(
         text="A verdict needs 10 trials a row: t interval of the paired log ratios, Holm-corrected over all"
-        ' comparisons of the report, against a smallest relevant effect of 5 %. "Not told apart" is an answer.',
+        " comparisons of the report, against a smallest relevant effect of 5 %,"
+        ' or the noise floor of the host where that is known and larger. "Not told apart" is an answer.',
     ),
     MethodLine(
         text="A row is overloaded where it did not carry the load in some trial: its latency then grows with the"
-        " length of the trial, so none is printed. A row whose client used 85 % of a core or more is a lower bound."
-        " Neither wins anything.",
+        " length of the trial, so none is printed, and it wins nothing. A trial in which our own client was the limit"
+        " is invalid; in older results its row is shown as a lower bound.",
     ),
     MethodLine(
         text="Health speaks of the measurement, and a hard fault makes a trial invalid; findings speak of the broker"

@@ -29,7 +29,7 @@ class Spread(Model):
     n: int
     """Trials that have the number."""
     never: int = 0
-    """Trials in which the message of this rank never came, so that no bound is known."""
+    """Trials in which the message of this rank never came, or that were overloaded, so that no bound is known."""
     why: str = ""
     """Why `median` is None."""
 

@@ -18,6 +18,7 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 9
 """The percentiles that reports print, by name."""
 
 _SAMPLES_ABOVE = 10
+_HALF_MAGNITUDE = 10  # log2 of half the sub-buckets that 3 digits take
 
 
 def messages_needed(percent: float) -> int:
@@ -28,6 +29,31 @@ def messages_needed(percent: float) -> int:
 def deepest_percent(messages: int) -> float:
     """Return the highest percentile that so many messages carry; 0 where there are fewer than 10."""
     return max(0.0, 100 * (1 - _SAMPLES_ABOVE / messages)) if messages else 0.0
+
+
+def ranks(percent: float, messages: Int64) -> Int64:
+    """Return the rank of a percentile among so many messages, from 1, as the hdrhistogram package has it."""
+    found: Int64 = np.maximum((percent * messages / 100 + 0.5).astype(np.int64), 1)
+    return found
+
+
+def highest_ns(index: Int64) -> Int64:
+    """Return the highest value that buckets stand for, ns."""
+    half = 1 << _HALF_MAGNITUDE
+    # Inverse of AbstractHistogram.countsArrayIndex in HdrHistogram.
+    lowest = np.where(index < 2 * half, index, ((index & (half - 1)) + half) << _shift(index))
+    highest: Int64 = lowest + _width_ns(index) - 1
+    return highest
+
+
+def _width_ns(index: Int64) -> Int64:
+    width: Int64 = np.left_shift(np.int64(1), _shift(index))
+    return width
+
+
+def _shift(index: Int64) -> Int64:
+    shift: Int64 = np.maximum((index >> _HALF_MAGNITUDE) - 1, 0)
+    return shift
 
 
 @dataclass(frozen=True)
@@ -53,16 +79,16 @@ class Distribution:
         """Read a histogram with 1 ns units and 3 significant digits."""
         counts = np.ctypeslib.as_array(histogram.counts).astype(np.int64)
         index = np.flatnonzero(counts)
-        half_magnitude = int(histogram.sub_bucket_half_count_magnitude)
-        half = 1 << half_magnitude
-        # Inverse of AbstractHistogram.countsArrayIndex in HdrHistogram.
-        bucket = np.maximum((index >> half_magnitude) - 1, 0)
-        lowest = np.where(index < 2 * half, index, ((index & (half - 1)) + half) << bucket)
-        width = np.left_shift(np.int64(1), bucket)
-        held = counts[index]
+        return cls.of_buckets(index, counts[index], below=below, above=above)
+
+    @classmethod
+    def of_buckets(cls, index: Int64, held: Int64, *, below: int = 0, above: int = 0) -> "Distribution":
+        """Read the non-empty buckets of such a histogram, in rising order, and their counts."""
+        values = highest_ns(index)
+        width = _width_ns(index)
         total = int(held.sum())
-        mean = float(((lowest + (width >> 1)) * held).sum()) / total if total else math.nan
-        return cls(lowest + width - 1, np.cumsum(held), below, above, mean)
+        mean = float(((values + 1 - width + (width >> 1)) * held).sum()) / total if total else math.nan
+        return cls(values, np.cumsum(held), below, above, mean)
 
     @property
     def count(self) -> int:
@@ -88,7 +114,7 @@ class Distribution:
         """
         if not self.messages:
             return math.nan
-        rank = max(int(percent * self.messages / 100 + 0.5), 1) - self.below
+        rank = int(ranks(percent, np.array(self.messages))) - self.below
         if rank <= 0:
             return 0.0
         if rank > self.count:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.scenario import InFlightLoad, Scenario, Workload
+from bench.scenario import InFlightLoad, RateLoad, Scenario, Workload
+from bench.units import format_duration
 from reports.format import count, rate
 
+_MOST_STEPS = 5
 CURVE = 3
 """Rates of otherwise like workloads that make one curve of latency against load."""
 
@@ -34,12 +36,40 @@ class Question:
         kept = "persistent" if workload.durable else "transient"
         if isinstance(workload.load, InFlightLoad):
             span = _span([count(in_flight(each)) for each in self.workloads])
-            return f"{span} messages in flight of {count(workload.size)} B, {kept}"
-        return f"{_span([rate(offered(each)) for each in self.workloads])} msg/s of {count(workload.size)} B, {kept}"
+            return f"{span} messages in flight of {sizes(workload)}, {kept}"
+        if not self.many:
+            return f"{_rates(workload.load)} of {sizes(workload)}, {kept}"
+        return f"{_span([rate(offered(each)) for each in self.workloads])} msg/s of {sizes(workload)}, {kept}"
 
 
 def _span(shown: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
+
+
+def _rates(load: RateLoad) -> str:
+    """Return the rates in words, such as `100 to 2,000 msg/s`."""
+    profile = load.profile
+    if profile is None:
+        return f"{rate(load.rate)} msg/s"
+    if profile.kind == "ramp":
+        return f"{rate(profile.begin)} to {rate(profile.end)} msg/s"
+    if profile.kind == "steps":
+        steps = [rate(step.rate) for step in profile.steps]
+        shown = ", ".join(steps) if len(steps) <= _MOST_STEPS else f"{steps[0]} … {steps[-1]}, {len(steps)} steps"
+        return f"{shown} msg/s in turn"
+    between = f"{rate(profile.rate_off)} msg/s" if profile.rate_off else "silence"
+    return (
+        f"{rate(profile.rate)} msg/s for {format_duration(profile.on)} and {between} for"
+        f" {format_duration(profile.off)} in turn,"
+    )
+
+
+def sizes(workload: Workload) -> str:
+    """Return the size of messages in words, such as `100 to 4,096 B (500 B on average)`."""
+    mix = workload.mix(0)
+    if mix is None:
+        return f"{count(workload.size)} B"
+    return f"{count(min(mix.sizes))} to {count(workload.size)} B ({count(mix.mean)} B on average)"
 
 
 def in_flight(workload: Workload) -> int:
@@ -55,7 +85,7 @@ def offered(workload: Workload) -> float:
     if isinstance(workload.load, InFlightLoad):
         message = f"workload {workload.name} is a closed loop"
         raise TypeError(message)
-    return workload.load.rate
+    return workload.mean_rate or 0.0
 
 
 def questions(scenario: Scenario) -> tuple[Question, ...]:

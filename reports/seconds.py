@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from hdrh.histogram import HdrHistogram
 
 from bench.archive import Trial
 from bench.record import hlog
-from bench.record.histogram import new_histogram
+from bench.record.buckets import BUCKETS
+from bench.record.histogram import Seconds
 from bench.results import TrialRecord
-from reports.quantiles import PERCENTILES, Distribution, messages_needed
+from reports.quantiles import PERCENTILES, highest_ns, messages_needed, ranks
 
 SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
-Logged = dict[str, dict[int, HdrHistogram]]
-"""Tag -> second after the start -> histogram."""
+Logged = dict[str, Seconds]
+"""Tag -> its buckets by second after the start."""
 
 
 def read_log(stored: Trial) -> Logged:
@@ -27,13 +28,10 @@ def read_log(stored: Trial) -> Logged:
     trial = stored.record
     if not trial.latency:
         return {}
-    logged = hlog.read(stored.folder / "latency.hlog")
+    logged = hlog.read_seconds(stored.folder / "latency.hlog")
     for name, expected in trial.latency.items():
-        measured = sum(
-            histogram.get_total_count()
-            for second, histogram in logged.get(name, {}).items()
-            if trial.measure_from_s <= second < trial.measure_to_s
-        )
+        part = logged.get(name)
+        measured = 0 if part is None else int(part.between(trial.measure_from_s, trial.measure_to_s).count.sum())
         if measured != expected.count:
             message = f"latency.hlog holds {measured} values of {name} and trial.json {expected.count}"
             raise ValueError(message)
@@ -42,28 +40,51 @@ def read_log(stored: Trial) -> Logged:
 
 def bins(trial: TrialRecord, tag: str, logged: Logged) -> Iterator[dict[str, Any]]:
     """Yield one row a bin of whole seconds, wide enough for p99; times after the start of the measured part."""
-    if not trial.latency:
+    if tag not in logged:
         return
     seconds = max(trial.measure_to_s - trial.measure_from_s, 1)
     # A tenth is allowed for uneven arrivals.
     width = -(-messages_needed(99.0) * 10 * seconds // max(9 * trial.latency[tag].count, 1))
     width = min(width, seconds)
-    sums: dict[int, HdrHistogram] = {}
-    for second, histogram in sorted(logged.get(tag, {}).items()):
-        if second < trial.measure_to_s:
-            place = (second - trial.measure_from_s) // width
-            sums.setdefault(place, new_histogram()).add(histogram)
-    for place, histogram in sums.items():
-        values = Distribution.of(histogram)
+    part = logged[tag]
+    rows = part.second < trial.measure_to_s
+    place, index, count = (part.second[rows] - trial.measure_from_s) // width, part.index[rows], part.count[rows]
+    if not len(place):
+        return
+    key = place * BUCKETS + index
+    if np.any(np.diff(key) < 0):  # bins of one second each are in order already
+        order = np.argsort(key, kind="stable")
+        place, index, count = place[order], index[order], count[order]
+    # All bins lie one after the other in one heap of counts; `before` is what lies below a bin.
+    heap = np.cumsum(count)
+    last = np.append(np.flatnonzero(np.diff(place)), len(place) - 1)
+    before = np.concatenate([[0], heap[last[:-1]]])
+    held = heap[last] - before
+
+    def reliable(percent: float) -> list[float]:
+        at = np.searchsorted(heap, before + ranks(percent, held))
+        values: list[float] = np.where(held >= messages_needed(percent), highest_ns(index[at]), np.nan).tolist()
+        return values
+
+    columns = place[last].tolist(), held.tolist(), reliable(PERCENTILES["p50"]), reliable(PERCENTILES["p99"])
+    for at, total, p50, p99, largest in zip(*columns, highest_ns(index[last]).tolist(), strict=True):
         yield {
             "tag": tag,
-            "from_s": max(place * width, -trial.measure_from_s),
-            "to_s": min((place + 1) * width, seconds),
-            "count": values.count,
-            "p50": values.reliable(PERCENTILES["p50"]),
-            "p99": values.reliable(PERCENTILES["p99"]),
-            "max": values.max_ns,
+            "from_s": max(at * width, -trial.measure_from_s),
+            "to_s": min((at + 1) * width, seconds),
+            "count": total,
+            "p50": p50,
+            "p99": p99,
+            "max": float(largest),
         }
+
+
+def longest_ns(part: Seconds) -> dict[int, int]:
+    """Return the longest value of each second, ns, by second after the start."""
+    found: dict[int, int] = {}
+    for second, value in zip(part.second.tolist(), highest_ns(part.index).tolist(), strict=True):
+        found[second] = max(value, found.get(second, 0))
+    return found
 
 
 def widest(seconds: pd.DataFrame) -> int:

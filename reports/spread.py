@@ -11,12 +11,13 @@ from reports.model import Spread
 from reports.quantiles import PERCENTILES, messages_needed
 
 
-def spread(values: Iterable[float | None], unknown: str = "not known") -> Spread:
+def spread(values: Iterable[float | None], unknown: str = "not known", *, unbounded: str = "") -> Spread:
     """Return estimate, interval, median and range of what trials measured.
 
     Args:
         values: one a trial; None or NaN = no number, infinity = no bound is known.
         unknown: the reason to give where no trial has a number.
+        unbounded: the reason to give where most have no bound; by default that the message never came.
     """
     known = sorted(float(value) for value in values if value is not None and not math.isnan(value))
     if not known:
@@ -34,7 +35,7 @@ def spread(values: Iterable[float | None], unknown: str = "not known") -> Spread
         high=known[-1] if math.isfinite(known[-1]) else None,
         n=len(known),
         never=never,
-        why="" if math.isfinite(median) else f"never came in {never} of {len(known)} trials",
+        why="" if math.isfinite(median) else unbounded or f"never came in {never} of {len(known)} trials",
     )
 
 

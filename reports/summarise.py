@@ -133,13 +133,15 @@ def _metric(question: Question, row: Cell) -> Spread:
 
 
 def _compared(cases: Sequence[Case], judged: Mapping[Key, Comparison]) -> Iterator[Compared]:
-    metric = {workload.name: case.metric for case in cases for workload in case.question.workloads}
+    of = {workload.name: case for case in cases for workload in case.question.workloads}
     for (workload, first, second), each in judged.items():
         yield Compared(
             workload=workload,
             first=first,
             second=second,
-            metric=metric[workload],
+            metric=of[workload].metric,
+            delta=of[workload].delta[0],
+            delta_from=of[workload].delta[1],
             n=each.n,
             ratio=each.ratio,
             low=each.low if math.isfinite(each.low) else None,
@@ -161,7 +163,8 @@ def _case(data: Dataset, question: Question, found: Mapping[str, Name], cells: C
     }
     cpus = [run.host.get("cpus", "") for run in data.runs]
     known = min(int(text) for text in cpus) if all(text.isdigit() for text in cpus) else None
-    return Case(question=question, rows=rows, mode=data.runs[0].mode, cpus=known)
+    floors = tuple(run.noise_floor for run in data.runs)
+    return Case(question=question, rows=rows, mode=data.runs[0].mode, cpus=known, floors=floors)
 
 
 def _row(data: Dataset, question: Question, name: Name, target: Target, workload: Workload, cells: Cells) -> Row:
@@ -179,7 +182,7 @@ def _row(data: Dataset, question: Question, name: Name, target: Target, workload
         centre=math.inf if measured.never and measured.centre is None else measured.centre,
         client_bound=row.client_bound,
         durability=durability(data.scenario, target.broker, workload),
-        overloaded=0 if question.closed_loop else row.overloaded,
+        overload="" if question.closed_loop else row.overload,
     )
 
 

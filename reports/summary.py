@@ -30,6 +30,8 @@ class Cell(Model):
     """Trials that could be used."""
     overloaded: int
     """Of these, trials in which the row did not carry the load: from one on, no latency is printed for it."""
+    overload: str
+    """What is said in place of its latencies then; empty otherwise."""
     latency_tag: Literal["response", "service"]
     """`response` (received - intended), or `service` (received - sent) in a closed loop."""
     messages: int
@@ -53,7 +55,8 @@ class Cell(Model):
     broker_rss: Spread
     """Peak resident memory of the broker's process tree, bytes."""
     client_bound: bool
-    """A worker used 85 % of a core or more in some trial: the row is a lower bound and wins nothing."""
+    """Our client was the limit in some trial of an older result, which did not count as invalid yet: the row is a
+    lower bound and wins nothing."""
     durability: str
     """What a confirmed message survives."""
     remarks: tuple[str, ...]
@@ -102,6 +105,10 @@ class Compared(Model):
     """Its upper end."""
     alpha: float
     """Level after Holm's correction over all comparisons of the report."""
+    delta: float
+    """Smallest relevant effect, as a share: a difference below it is no verdict."""
+    delta_from: str
+    """Where that comes from: the usual one, or the noise floor of the host and the run that measured it."""
     verdict: Literal["better", "worse", "same", "undecided"]
     """Of the first side."""
     trials_needed: int | None

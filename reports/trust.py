@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.stats.compare import DELTA
+from bench.noise.floor import relevant
 from reports.dataset import Dataset
 from reports.format import count, listed, percent, plain
 from reports.model import Model
@@ -37,6 +37,8 @@ class Trust(Model):
     """Of the noisiest row."""
     relevant: float
     """Smallest relevant effect, as a share."""
+    relevant_from: str
+    """Where that comes from: the usual one, or the noise floor of the host and the run that measured it."""
     lines: tuple[str, ...]
     """The same in words."""
 
@@ -64,6 +66,8 @@ def trust(
     trials = data.trials[data.trials["workload"].isin(names)]
     notes = data.notes[data.notes["workload"].isin(names)]
     health = notes[notes["kind"] == "health"]
+    metric = "achieved rate" if question.closed_loop else "p99 response"
+    delta, source = relevant(metric, [run.noise_floor for run in data.runs])
     found = Trust(
         trials_low=min(usable, default=0),
         trials_high=max(usable, default=0),
@@ -76,7 +80,8 @@ def trust(
         durability=tuple(dict.fromkeys(durability)),
         spread_low=min(spreads, default=None),
         spread_high=max(spreads, default=None),
-        relevant=DELTA,
+        relevant=delta,
+        relevant_from=source,
         lines=(),
     )
     return found.model_copy(update={"lines": tuple(_lines(found))})
@@ -105,13 +110,13 @@ def _lines(found: Trust) -> list[str]:
     else:
         lines.append("Parity: no setting differs.")
     lines.append(f"A confirmed message survives {'; elsewhere '.join(found.durability)}.")
+    smallest = f"{percent(found.relevant)} ({found.relevant_from})"
     if found.spread_low is None or found.spread_high is None:
-        lines.append(f"Noise: not known from so few trials; smallest relevant effect {percent(found.relevant)}.")
+        lines.append(f"Noise: not known from so few trials; smallest relevant effect {smallest}.")
     else:
         low, high = percent(found.spread_low), percent(found.spread_high)
         span = low if low == high else f"{low} to {high}"
         lines.append(
-            f"Noise: a row's trials spread by {span} (standard deviation);"
-            f" smallest relevant effect {percent(found.relevant)}."
+            f"Noise: a row's trials spread by {span} (standard deviation); smallest relevant effect {smallest}."
         )
     return lines

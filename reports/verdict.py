@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Literal
 
-from bench.stats.compare import DELTA, Comparison, Pair, Verdict, compare_family
+from bench.noise.floor import NoiseFloor, relevant
+from bench.stats.compare import Comparison, Pair, Verdict, compare_family
 from reports.durability import Durability
 from reports.format import Name, listed, milliseconds, number, percent, rate
 from reports.questions import Question
@@ -31,9 +32,10 @@ class Row:
 
     Attributes:
         estimates: the metric in each usable trial: p99 in ns, or messages a second; infinite
-            where more than 1 % of the messages never came; trials without enough data are absent.
+            where more than 1 % of the messages never came or the broker was overloaded; trials
+            without enough data are absent.
         centre: over trials; None where there is no estimate.
-        overloaded: usable trials in which the row did not carry the load.
+        overload: words in place of a latency where a trial's broker was overloaded.
     """
 
     name: Name
@@ -42,7 +44,7 @@ class Row:
     centre: float | None
     client_bound: bool
     durability: Durability
-    overloaded: int = 0
+    overload: str = ""
 
     @property
     def finite(self) -> bool:
@@ -58,6 +60,13 @@ class Case:
     rows: Mapping[str, Sequence[Row]]
     mode: str
     cpus: int | None
+    floors: Sequence[NoiseFloor | None] = ()
+    """What is known of the noise of the hosts of the runs."""
+
+    @property
+    def delta(self) -> tuple[float, str]:
+        """Smallest relevant effect, and where it comes from in words."""
+        return relevant(self.metric, self.floors)
 
     @property
     def by_throughput(self) -> bool:
@@ -104,17 +113,19 @@ Key = tuple[str, str, str]
 def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
     """Compare every two rows that may be compared, over all questions, as one family."""
     pairs: dict[Key, Pair] = {}
+    deltas: list[float] = []
     for case in cases:
         for workload, rows in case.rows.items():
             for a, b in combinations(_candidates(case, rows), 2):
                 shared = sorted(a.estimates.keys() & b.estimates.keys())
                 if a.durability == b.durability and len(shared) >= MIN_TRIALS:
+                    deltas.append(case.delta[0])
                     pairs[workload, a.name.target, b.name.target] = Pair(
                         [a.estimates[key] for key in shared],
                         [b.estimates[key] for key in shared],
                         lower_is_better=not case.by_throughput,
                     )
-    return dict(zip(pairs, compare_family(list(pairs.values())), strict=True))
+    return dict(zip(pairs, compare_family(list(pairs.values()), delta=deltas), strict=True))
 
 
 def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
@@ -150,7 +161,7 @@ def _candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
     return [
         row
         for row in rows
-        if not row.client_bound and not row.overloaded and row.finite and len(row.estimates) >= MIN_TRIALS
+        if not row.client_bound and not row.overload and row.finite and len(row.estimates) >= MIN_TRIALS
     ]
 
 
@@ -174,8 +185,8 @@ def _not_compared(case: Case) -> str:
     reasons: dict[str, str] = {}
     for rows in case.rows.values():
         for row in rows:
-            if row.overloaded:
-                reasons[row.name.full] = f"overloaded in {row.overloaded} trials: it did not carry this load"
+            if row.overload:
+                reasons[row.name.full] = row.overload
             elif row.client_bound:
                 reasons[row.name.full] = "client-bound: a lower bound"
             elif not row.finite:
@@ -211,7 +222,7 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
             return _victory(case, row, {other.name.full: c for other in others if (c := between(row, other))})
     pairs = [between(a, b) for a, b in combinations(rows, 2)]
     if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
-        why = f"All {len(rows)} rows compared lie within {percent(DELTA)} of each other in {case.metric}."
+        why = f"All {len(rows)} rows compared lie within {percent(case.delta[0])} of each other in {case.metric}."
         return Said("same", "No relevant difference", why)
     for who in dict.fromkeys(row.name.who for row in rows):
         mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))
@@ -313,7 +324,7 @@ def _figures(case: Case) -> str:
         names |= {row.name.target: row.name for row in rows}
     for target, name in names.items():
         rows = [row for group in case.rows.values() for row in group if row.name.target == target]
-        known = [row for row in rows if row.centre is not None or row.overloaded]
+        known = [row for row in rows if row.centre is not None or row.overload]
         if known:
             bound = " (client-bound: a lower bound)" if any(row.client_bound for row in known) else ""
             who = "" if name.who in groups else f" for {name.who}"
@@ -332,8 +343,6 @@ def _figure(case: Case, rows: Sequence[Row]) -> str:
 def _printed(case: Case, row: Row) -> str:
     if case.by_throughput:
         return rate(row.centre)
-    if row.overloaded:
-        return "overloaded"
-    if row.centre is None or row.centre == float("inf"):
-        return "without bound (over 1 % never came)"
+    if row.overload or row.centre is None or row.centre == float("inf"):
+        return f"without bound ({row.overload or 'over 1 % never came'})"
     return milliseconds(row.centre)

@@ -26,6 +26,9 @@ BROKERS_ALLOWED = {
         "bench.results",
         "bench.reference",
         "bench.faults",  # words for the faults that a scenario's settings have
+        "bench.scripted",  # parts of a scenario, as the two below
+        "bench.profile",
+        "bench.warming",
         "bench.consistency",  # what settings of brokers and workloads forbid together
     ),
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
@@ -39,6 +42,7 @@ REPORTS_READ = (
     "bench.record",
     "bench.scenario",
     "bench.stats",
+    "bench.noise.floor",
     "bench.units",
     "bench.reference",  # writes models down, those of a summary too
 )
@@ -48,9 +52,16 @@ PURE = (
     "bench.rerun",
     "bench.schedule",
     "bench.source",
+    "bench.profile",
+    "bench.cumulative",
+    "bench.scripted",
+    "bench.warming",
+    "bench.sizes",
     "bench.blocked",
     "bench.stats",
     "bench.units",
+    "bench.hostclass",
+    "bench.noise.floor",
     "bench.stamp",
     "bench.wire",
     "bench.results",
@@ -60,6 +71,7 @@ PURE = (
     "bench.run.cost",
     "bench.run.merge",
     "bench.run.health",
+    "bench.run.findings",
     "bench.run.timeline",
     "bench.crosscheck.peer",
     "bench.crosscheck.artemis",
@@ -73,6 +85,7 @@ PURE = (
     "bench.crosscheck.verdict",
     "brokers.settings",
     "brokers.endpoint",
+    "brokers.signs",
 )
 IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading")
 

@@ -70,6 +70,8 @@ def _ceilings(names: list[str], seconds: float) -> None:
         cells = [f"{way.rate:,.0f} msg/s\n{way.cpu_us:.2f} µs CPU" for way in measured.ways]
         table.add_row(one.driver.name, *cells)
     out.print(table)
-    out.print("Kept for the verdict on later trials: one that runs at more than half of this is called client-bound.")
+    out.print(
+        "Kept for the verdict on later trials: one that runs at more than half of this is client-bound, and invalid."
+    )
     if failed:
         raise typer.Exit(4)

@@ -10,6 +10,7 @@ from bench.cli.broker import broker_app
 from bench.cli.crosscheck import crosscheck
 from bench.cli.doctor import doctor
 from bench.cli.gate import gate
+from bench.cli.history import history_app
 from bench.cli.image import image_app
 from bench.cli.lists import drivers, scenarios, schema
 from bench.cli.report import report
@@ -29,6 +30,7 @@ app.command()(gate)
 app.command()(crosscheck)
 app.command()(scenarios)
 app.command()(drivers)
+app.add_typer(history_app, name="history")
 app.add_typer(image_app, name="image")
 app.add_typer(broker_app, name="broker")
 app.command()(doctor)

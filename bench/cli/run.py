@@ -11,12 +11,17 @@ import typer
 
 from bench import archive
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out, tell
+from bench.cli.floor import keep_floor
 from bench.cli.images import check_recipes, ensure_images
+from bench.cli.invalid import invalid_words
 from bench.cli.progress import Progress
 from bench.cli.report import write_reports
 from bench.drivers.registry import registry
 from bench.faults import ScenarioError
+from bench.hostclass import host_class
 from bench.load import Loaded, load_scenario
+from bench.noise.floor import sides
+from bench.noise.kept import floor_of
 from bench.plan import estimate_bytes, estimate_ns, make_plan
 from bench.results import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
@@ -102,6 +107,7 @@ def begin(
     if place.exists():
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder, or finish that run with --resume {place}")
     images = ensure_images(loaded.scenario)
+    host = host_facts(place, scratch_root())
     record = RunRecord(
         run_id=run_id,
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -112,8 +118,9 @@ def begin(
         command=command,
         plan=planned,
         tools=tool_versions(target.driver for target in loaded.scenario.targets),
-        host=host_facts(place, scratch_root()),
+        host=host,
         images={name: _image_record(found) for name, found in images.items()},
+        noise_floor=floor_of(host_class(host)),
     )
     try:
         archive.create(place, record, loaded.text)
@@ -153,12 +160,15 @@ def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
     end = conduct_all(record, folder, roots)
     finished = archive.read(folder)
     drawn = not finished.trials or write_reports(folder)
+    if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
+        keep_floor(folder, record)
     minutes, seconds = divmod(round(time.monotonic() - started), _SECONDS_A_MINUTE)
+    tell(*invalid_words(finished), kind="invalid")
     err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {minutes} min {seconds} s")
     code = _exit_code(end, finished)
     if code:
         tell(*end.failed)
-        err.print(f"to finish it: bench run --resume {folder}")
+        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: bench run --resume {folder}")
     if finished.trials and drawn:
         out.print(str(folder / "report.html"))
     raise typer.Exit(code if drawn else EXIT_FAILED)

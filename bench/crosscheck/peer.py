@@ -139,6 +139,16 @@ def common_refusals(workload: Workload, tool: str) -> list[str]:
         faults.append(f"confirm_window = 0: without confirms {tool}'s sender has no bound, and ours would have one")
     if isinstance(load, RateLoad) and load.arrivals != "constant":
         faults.append(f"load.arrivals = {load.arrivals!r}: {tool} knows even spacing only")
+    if workload.mix(0) is not None:
+        faults.append(f"size: {tool} sends one size only")
+    if workload.consumer_rate is not None:
+        faults.append(
+            f"consumer_rate = {workload.consumer_rate:g}: a crosscheck compares consumers that take what comes"
+        )
+    if isinstance(load, RateLoad) and load.late == "drop":
+        faults.append(f"load.late = 'drop': {tool} sends late")
+    if isinstance(load, RateLoad) and load.profile is not None:
+        faults.append(f"load.profile = {load.profile.kind!r}: {tool} knows one rate only")
     if isinstance(load, InFlightLoad) and load.in_flight[0] % workload.producers:
         faults.append(
             f"load.in_flight = {load.in_flight[0]}: {tool} bounds each producer,"

@@ -117,7 +117,16 @@ class Sides:
         broker = broker_record(target.broker, kind, self._instance.facts, self._instance.started)
         external = not self._instance.broker.pids()
         ceiling = self._ceilings.get(driver)
-        record = conclude(planned, pairing.workload, _SEED, raw, broker, external=external, ceiling=ceiling).record
+        record = conclude(
+            planned,
+            pairing.workload,
+            _SEED,
+            raw,
+            broker,
+            external=external,
+            ceiling=ceiling,
+            subject=self._scenario.subject,
+        ).record
         if record.outcome in NO_RESULT or "service" not in record.latency or not record.latency["service"].count:
             message = f"driver {driver} gave no result: {record.outcome.value}: {record.reason or 'nothing arrived'}"
             raise PeerError(message)

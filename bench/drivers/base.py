@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.clock import Clock
+from bench.sizes import Sizes
 from brokers.endpoint import Endpoint
 
 Int64 = NDArray[np.int64]
@@ -70,7 +71,8 @@ class PortSpec:
         endpoint: where the broker is; None for the memory driver.
         producers: the producing lanes of this worker.
         consumers: the consuming lanes of this worker.
-        size: bytes of each body; the first 32 are the stamp.
+        size: bytes of each body, at most; the first 32 are the stamp.
+        mix: which size each body has, where it is not the same for all.
         durable: send persistent messages.
         confirm_window: unsettled messages a producing lane may have; 0 = none are asked
             for (0-9-1 without confirm.select, 1.0 pre-settled).
@@ -97,6 +99,12 @@ class PortSpec:
     gather_ns: int = 0
     wake_fd: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    mix: Sizes | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes that bodies have."""
+        return (self.size,) if self.mix is None else self.mix.sizes
 
 
 class Settlements(NamedTuple):
@@ -208,6 +216,13 @@ class PlanningPort(Port, Protocol):
         Raises:
             DriverError: see there.
         """
+
+
+class HoldingPort(Port, Protocol):
+    """A port that owns the broker too, and can let the rest go on while its consumers take nothing."""
+
+    def hold(self, until_ns: int) -> None:
+        """Deliver nothing before an instant; what the consumers may hold is what they are given at once then."""
 
 
 class Opener(Protocol):

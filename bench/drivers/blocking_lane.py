@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from bench import stamp
 from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, Outcome, ProducerLane, Refused
+from bench.drivers.bodies import Bodies
 from bench.drivers.connection import ACK_LINGER_NS, Context, address, ending
 from bench.drivers.timers import NEVER_NS
 
@@ -123,7 +124,7 @@ class BlockingProducer(BlockingLane):
         self.confirms = context.spec.confirm_window > 0
         self._lane = lane
         self._number = producer.producer
-        self._body = bytearray(size)
+        self._bodies = Bodies(context.spec)
         self._burst = max(1, _BURST_BYTES // size)
         self._writable = select.poll()
         super().__init__(context, f"producer {producer.producer}", producer.queue)
@@ -147,9 +148,10 @@ class BlockingProducer(BlockingLane):
         """Stamp and deliver one message; return the time of the stamp, monotonic ns."""
         now_ns = self.context.clock.now_ns
         sent_ns = now_ns()
-        stamp.pack_into(self._body, self._number, seq, intended_ns, sent_ns)
+        body = self._bodies.of(self._number, seq)
+        stamp.pack_into(body, self._number, seq, intended_ns, sent_ns)
         with self.told():
-            outcome = self.deliver(bytes(self._body))
+            outcome = self.deliver(bytes(body))
         if self.confirms:
             self.context.settlements.add(self._lane, seq, outcome, now_ns())
         return sent_ns

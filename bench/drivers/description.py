@@ -29,6 +29,7 @@ class Driver:
             there is no client library.
         install: what to install where that package is missing, as pip takes it.
         multiplexes: lanes may share a connection (`PortSpec.lanes_per_connection`).
+        mixes: sends bodies of several sizes, as `PortSpec.mix` says.
         options: names and meanings of the options it understands (`PortSpec.options`).
         inline: it runs in the conductor's process, on virtual time, and opens no port.
     """
@@ -41,6 +42,7 @@ class Driver:
     distribution: str | None = None
     install: str | None = None
     multiplexes: bool = False
+    mixes: bool = False
     options: tuple[tuple[str, str], ...] = ()
     inline: bool = False
 

@@ -13,4 +13,5 @@ DRIVER = Driver(
     open_port="bench.drivers.kombu_lane:open_port",
     distribution="kombu",
     install="busbench[kombu]",
+    mixes=True,
 )

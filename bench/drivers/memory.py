@@ -2,8 +2,10 @@
 
 Message n, arriving at a_n, departs at d_n = max(a_n, d_(n-1)) + 1/capacity (Lindley 1952),
 where service does not advance during a stall. A departure is delivery and confirmation at
-once. Loss, duplicates and swaps are scripted by the number of arrival, so that what a
-ledger must say is known beforehand. Only `poll` lets time pass, from event to event.
+once, unless consumers take nothing for a while (`hold`): then messages wait for them with
+the broker, and they get at once no more than they may hold. Loss, duplicates and swaps are
+scripted by the number of arrival, so that what a ledger must say is known beforehand. Only
+`poll` lets time pass, from event to event.
 """
 
 from collections import deque
@@ -21,6 +23,7 @@ DRIVER = Driver(
     name="memory",
     protocol="memory",
     description="scripted in-memory broker on virtual time, exact and without noise",
+    mixes=True,
     inline=True,
 )
 
@@ -51,6 +54,9 @@ class MemoryPort:
         self._arrived = 0
         self._free_ns = start_ns
         self._queue: deque[_Message] = deque()
+        self._unconfirmed: deque[_Message] = deque()
+        self._hold_ns = 0
+        self._most = spec.prefetch * max(len(spec.consumers), 1)
         self._held: _Message | None = None
         self._unsettled = np.zeros(max(len(spec.producers), 1), np.int64)
         self._next_lane = 0
@@ -70,29 +76,39 @@ class MemoryPort:
         for one_lane, one_seq, intended in zip(lane.tolist(), seq.tolist(), intended_ns.tolist(), strict=True):
             producer = self._spec.producers[one_lane]
             self._free_ns = self._served(max(now_ns, self._free_ns))
-            self._queue.append(
-                _Message(
-                    self._arrived, one_lane, producer.queue, producer.producer, one_seq, intended, now_ns, self._free_ns
-                )
+            message = _Message(
+                self._arrived, one_lane, producer.queue, producer.producer, one_seq, intended, now_ns, self._free_ns
             )
+            self._queue.append(message)
+            if self._spec.confirm_window:
+                self._unconfirmed.append(message)
             self._arrived += 1
         self._unsettled += np.bincount(lane, minlength=len(self._unsettled))
         return np.full(len(lane), now_ns, np.int64)
 
     def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
-        """Let time pass to the next departure or to the timeout; return what departed."""
+        """Let time pass to the next event or to the timeout; return what departed, and what was taken of it."""
         now_ns = self._clock.now_ns()
         until_ns = now_ns + timeout_ns
+        if self._unconfirmed:
+            until_ns = min(until_ns, max(now_ns, self._unconfirmed[0].departs_ns))
         if self._queue:
-            until_ns = min(until_ns, max(now_ns, self._queue[0].departs_ns))
+            until_ns = min(until_ns, max(now_ns, self._queue[0].departs_ns, self._hold_ns))
         self._clock.sleep_ns(until_ns - now_ns)
-        gone = []
-        while self._queue and self._queue[0].departs_ns <= until_ns:
-            gone.append(self._queue.popleft())
-        return self._settle(gone), self._deliver(gone)
+        confirmed: list[_Message] = []
+        taken: list[_Message] = []
+        while self._unconfirmed and self._unconfirmed[0].departs_ns <= until_ns:
+            confirmed.append(self._unconfirmed.popleft())
+        while self._queue and max(self._queue[0].departs_ns, self._hold_ns) <= until_ns and len(taken) < self._most:
+            taken.append(self._queue.popleft())
+        return self._settle(confirmed), self._deliver(taken, until_ns)
+
+    def hold(self, until_ns: int) -> None:
+        """Deliver nothing before an instant."""
+        self._hold_ns = until_ns
 
     def depth(self) -> int:
-        """Return the number of messages not served yet."""
+        """Return the number of messages not served or not taken yet."""
         return len(self._queue)
 
     def counters(self) -> dict[str, int]:
@@ -113,7 +129,7 @@ class MemoryPort:
         return end_ns
 
     def _settle(self, gone: list[_Message]) -> Settlements:
-        if not gone or not self._spec.confirm_window:
+        if not gone:
             return empty_settlements()
         lane = np.array([m.lane for m in gone], np.int64)
         self._unsettled -= np.bincount(lane, minlength=len(self._unsettled))
@@ -124,7 +140,7 @@ class MemoryPort:
             np.array([m.departs_ns for m in gone], np.int64),
         )
 
-    def _deliver(self, gone: list[_Message]) -> Deliveries:
+    def _deliver(self, gone: list[_Message], now_ns: int) -> Deliveries:
         rows: list[tuple[int, ...]] = []
         for message in gone:
             if message.number in self._swap and self._held is None:
@@ -132,9 +148,9 @@ class MemoryPort:
                 continue
             if message.number not in self._lose:
                 copies = 2 if message.number in self._duplicate else 1
-                rows += [self._row(message, message.departs_ns)] * copies
+                rows += [self._row(message, now_ns)] * copies
             if self._held is not None:
-                rows.append(self._row(self._held, message.departs_ns))
+                rows.append(self._row(self._held, now_ns))
                 self._held = None
         if not rows:
             return empty_deliveries()

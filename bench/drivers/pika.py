@@ -14,4 +14,5 @@ DRIVER = Driver(
     description="pika, asynchronous: what a Python application sees",
     open_port="bench.drivers.pika_lane:open_port",
     distribution="pika",
+    mixes=True,
 )

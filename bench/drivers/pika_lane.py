@@ -13,6 +13,7 @@ import pika.exceptions
 from bench import stamp
 from bench.clock import Clock
 from bench.drivers.base import ConsumerLane, Outcome, Port, PortSpec, ProducerLane
+from bench.drivers.bodies import Bodies
 from bench.drivers.confirm_window import ConfirmWindow
 from bench.drivers.connection import OUTPUT_LIMIT, Connection, Consumer, Context, Producer
 from bench.drivers.pika_connection import PikaConnection, parameters
@@ -119,7 +120,7 @@ class PikaProducer(PikaLane, Producer):
         spec = context.spec
         self._window = ConfirmWindow()
         self._limit = spec.confirm_window
-        self._body = bytearray(spec.size)
+        self._bodies = Bodies(spec)
         self._stopped_by: set[str] = set()
         self._properties = pika.BasicProperties(delivery_mode=_PERSISTENT if spec.durable else _TRANSIENT)
         self._start()
@@ -131,7 +132,7 @@ class PikaProducer(PikaLane, Producer):
         bytes_left = OUTPUT_LIMIT - len(self._amqp.output)
         if bytes_left <= 0:
             return 0
-        fits = 1 + bytes_left // (len(self._body) + _FRAMING_BYTES)
+        fits = 1 + bytes_left // (self.context.spec.size + _FRAMING_BYTES)
         return min(fits, self._limit - len(self._window)) if self._limit else fits
 
     def publish(self, seq: int, intended_ns: int) -> int:
@@ -139,8 +140,9 @@ class PikaProducer(PikaLane, Producer):
         if self._limit:
             self._window.publish(seq)
         sent_ns = self.context.clock.now_ns()
-        stamp.pack_into(self._body, self.producer, seq, intended_ns, sent_ns)
-        self._channel.basic_publish("", self.queue, bytes(self._body), self._properties, mandatory=self._limit > 0)
+        body = self._bodies.of(self.producer, seq)
+        stamp.pack_into(body, self.producer, seq, intended_ns, sent_ns)
+        self._channel.basic_publish("", self.queue, bytes(body), self._properties, mandatory=self._limit > 0)
         return sent_ns
 
     def unwritten(self) -> int:

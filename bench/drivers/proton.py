@@ -14,4 +14,5 @@ DRIVER = Driver(
     description="Qpid Proton's engine without its event loop: what a Python application sees at best",
     open_port="bench.drivers.proton_lane:open_port",
     distribution="python-qpid-proton",
+    mixes=True,
 )

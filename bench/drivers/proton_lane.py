@@ -31,6 +31,13 @@ _OUTCOMES = {
 }
 
 
+def _message(size: int, *, durable: bool) -> tuple[bytearray, memoryview]:
+    """Return a message with a body of `size` bytes, and that body in it."""
+    before = opening(size, durable=durable)
+    message = bytearray(before + bytes(size))
+    return message, memoryview(message)[len(before) :]
+
+
 class ProtonProducer(ProtonConnection, Producer):
     """Sends unsettled within a window, or pre-settled where the window is 0.
 
@@ -45,9 +52,9 @@ class ProtonProducer(ProtonConnection, Producer):
         super().__init__(context, lane, producer)
         spec = context.spec
         self._limit = spec.confirm_window
-        before = opening(spec.size, durable=spec.durable)
-        self._message = bytearray(before + bytes(spec.size))
-        self._stamp_here = memoryview(self._message)[len(before) :]
+        self._mix = spec.mix
+        self._messages = {size: _message(size, durable=spec.durable) for size in spec.sizes}
+        self._longest = self._messages[spec.size]
         self._unsettled: dict[Any, int] = {}
         self._tags = 0
         self._start(pn.pn_sender)
@@ -64,17 +71,19 @@ class ProtonProducer(ProtonConnection, Producer):
         if bytes_left <= 0:
             return 0
         credit = max(0, int(pn.pn_link_credit(self._link)))
-        fits = min(credit, 1 + bytes_left // (len(self._message) + _FRAMING_BYTES))
+        fits = min(credit, 1 + bytes_left // (len(self._longest[0]) + _FRAMING_BYTES))
         return min(fits, self._limit - len(self._unsettled)) if self._limit else fits
 
     def publish(self, seq: int, intended_ns: int) -> int:
         """Stamp and encode one message; return the time of the stamp, monotonic ns."""
         link = self._link
         sent_ns = self.context.clock.now_ns()
-        stamp.pack_into(self._stamp_here, self.producer, seq, intended_ns, sent_ns)
+        mix = self._mix
+        message, stamp_here = self._longest if mix is None else self._messages[mix.of(self.producer, seq)]
+        stamp.pack_into(stamp_here, self.producer, seq, intended_ns, sent_ns)
         self._tags = (self._tags + 1) % _TAGS
         delivery = pn.pn_delivery(link, _TAG.pack(self._tags))
-        pn.pn_link_send(link, self._message)
+        pn.pn_link_send(link, message)
         pn.pn_link_advance(link)
         if self._limit:
             self._unsettled[delivery] = seq

@@ -12,6 +12,7 @@ WIRE091 = Driver(
     open_port="bench.drivers.wire091:open_port",
     warm="bench.drivers.wire091:warm",
     multiplexes=True,
+    mixes=True,
 )
 
 WIRE10 = Driver(
@@ -21,6 +22,7 @@ WIRE10 = Driver(
     open_port="bench.drivers.wire10:open_port",
     warm="bench.drivers.wire10:warm",
     multiplexes=True,
+    mixes=True,
     options=(
         (
             "reattach",

@@ -12,7 +12,7 @@ from bench.drivers.wire_lanes import Lane, connections
 from bench.drivers.wire_tables import WireTables, ring_span
 from bench.wire import amqp091_layout as layout
 from bench.wire import cursor as cursor_at
-from bench.wire.amqp091_deliver import ACK_FRAME, acknowledge_before
+from bench.wire.amqp091_deliver import ACK_FRAME, FRAME_HEADER, acknowledge_before
 from bench.wire.amqp091_encode import body_frames, encode, prefix
 from bench.wire.amqp091_pace import pace
 from bench.wire.amqp091_receive import receive
@@ -20,6 +20,7 @@ from bench.wire.amqp091_scan import scan
 from bench.wire.amqp091_settle import room
 from bench.wire.octets import STAMP
 from bench.wire.receive import COMPILED
+from bench.wire.sizes import LONGEST, make_classes
 from brokers.endpoint import Endpoint
 
 FRAME_MAX = 131_072
@@ -49,7 +50,7 @@ class Tables091(WireTables):
         self.ring = np.zeros((max(rings, 1), span), np.int64)
         self.tracked = span > 1
         self.frame_max = FRAME_MAX
-        self.body = body_frames(context.spec.size, FRAME_MAX)
+        self._make_bodies()
         self.width = width
         self.prefixes = np.zeros(rings * width, np.uint8)
         self.context.grow_outbox(max(1 << 17, self.message_octets()))
@@ -72,12 +73,17 @@ class Tables091(WireTables):
         self.conns[index, layout.FRAME_MAX] = frame_max
         if frame_max < self.frame_max:
             self.frame_max = frame_max
-            self.body = body_frames(self.context.spec.size, frame_max)
+            self._make_bodies()
             self.context.grow_outbox(max(len(self.context.outbox), self.message_octets()))
+
+    def _make_bodies(self) -> None:
+        spec = self.context.spec
+        bodies = [body_frames(size, self.frame_max) for size in spec.sizes]
+        self.body, self.classes = make_classes(bodies, [FRAME_HEADER] * len(bodies), spec.mix)
 
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included, at most."""
-        return self.width + len(self.body)
+        return self.width + int(self.classes[0, LONGEST])
 
     def scan(self, index: int, start: int, end: int, now_ns: int) -> int:
         """Call `bench.wire.amqp091_scan.scan` on the inbox for a connection."""
@@ -160,6 +166,7 @@ class Tables091(WireTables):
             context.times,
             context.polls,
             context.state,
+            self.classes,
         )
 
     def encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
@@ -179,6 +186,7 @@ class Tables091(WireTables):
             sent_ns,
             first,
             end,
+            self.classes,
         )
 
     def _load_kernels(self) -> None:

@@ -21,6 +21,7 @@ from bench.wire.amqp10_rows import new_connection, new_receiver, new_sender, ope
 from bench.wire.amqp10_take import answer_octets, take
 from bench.wire.cursor import OUT, SETTLED_ROWS
 from bench.wire.receive import COMPILED
+from bench.wire.sizes import LONGEST, make_classes
 from brokers.endpoint import Endpoint
 
 FRAME_MAX = 131_072
@@ -57,8 +58,12 @@ class Tables10(WireTables):
         self.conns, self.lanes, self.scratch, self.rings, self.runs = tables
         self.conn_marks = self.conns.reshape(-1).data
         self.settlements, self.deliveries = context.rows[:SETTLED_ROWS], context.rows[SETTLED_ROWS:]
-        made = make_template(context.spec.size, durable=context.spec.durable)
-        self.template, self.stamp = made.frame, made.stamp
+        spec = context.spec
+        made = [make_template(size, durable=spec.durable) for size in spec.sizes]
+        frames, stamps = [one.frame for one in made], [one.stamp for one in made]
+        self.stamp = stamps[0]
+        self.template, self.classes = make_classes(frames, stamps, spec.mix)
+        self.longest = int(self.classes[0, LONGEST])
         self.frame_max = FRAME_MAX
         self._owed = owed
         self._grow_outbox()
@@ -72,9 +77,9 @@ class Tables10(WireTables):
 
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included, at most."""
-        more = len(self.template) - self.frame_max
+        more = self.longest - self.frame_max
         payload = self.frame_max - layout.HEAD
-        return len(self.template) + layout.HEAD * max(0, -(-more // payload))
+        return self.longest + layout.HEAD * max(0, -(-more // payload))
 
     def counters(self) -> dict[str, int]:
         """Return what the codec counted, by name; `credit_leak` is told where it is met."""
@@ -164,6 +169,7 @@ class Tables10(WireTables):
             context.times,
             context.polls,
             context.state,
+            self.classes,
         )
 
     def encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
@@ -182,6 +188,7 @@ class Tables10(WireTables):
             sent_ns,
             first,
             end,
+            self.classes,
         )
         if taken < end:
             message = f"{end - taken} messages were sent for which there was no room"
@@ -190,7 +197,8 @@ class Tables10(WireTables):
 
     def resume(self, index: int) -> int:
         """Call `bench.wire.amqp10_encode.resume` on the outbox; return the octets."""
-        return resume(self.context.outbox, 0, self.template, self.stamp, self.conns, index, self.lanes, self.rings)
+        out, rings = self.context.outbox, self.rings
+        return resume(out, 0, self.template, self.stamp, self.conns, index, self.lanes, rings, self.classes)
 
     def answer(self, index: int, before_ns: int = NEVER) -> int:
         """Call `bench.wire.amqp10_answer.answer` for a connection; return the octets."""
@@ -198,8 +206,7 @@ class Tables10(WireTables):
 
     def room(self, first: int, count: int) -> int:
         """Return the messages that the fullest of `count` lanes from a row on may still send."""
-        size = len(self.template)
-        return room(size, self.conns, self.lanes, self.rings, first, count, 0, _UNBOUNDED) // count
+        return room(self.longest, self.conns, self.lanes, self.rings, first, count, 0, _UNBOUNDED) // count
 
     def _grow_outbox(self) -> None:
         """Make room for some 64 KiB of messages, the largest frame, and what is owed to a peer."""

@@ -9,8 +9,12 @@ from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Settlem
 from bench.record.histogram import Seconds, SecondsRecorder
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.passes import RESPONSE, SERVICE, record_received, record_sent, record_settled, total_ns
-from bench.record.timeline import Ticks
+from bench.record.timeline import Ticks, tick_of
+from bench.scenario import TICK_NS
 from bench.units import NS_PER_S
+
+DUE, DROPPED = range(2)
+"""Rows of the ticks of dropped messages: when they were due, and when they were dropped."""
 
 
 class ProducerLog:
@@ -23,6 +27,7 @@ class ProducerLog:
         self.ledger = SentLedger(producers)
         self.seconds = SecondsRecorder(start_ns, tags=3)
         self.ticks = Ticks(start_ns, rows=3)
+        self.drops = Ticks(start_ns, rows=2)
         self._sums = np.zeros(2, np.int64)
         # The intended times of the last messages of each lane, for their confirms.
         # A port that sends what is planned may tell of confirms before we record what they are about.
@@ -51,6 +56,13 @@ class ProducerLog:
             if not self._closed:
                 self.seconds.open(due_ns)
             self.ticks.reach(max(due_ns, at_ns))
+
+    def dropped(self, intended_ns: Int64, now_ns: int) -> None:
+        """Record messages that were dropped now instead of being sent."""
+        self.drops.reach(max(now_ns, int(intended_ns[-1])))
+        due = np.bincount((intended_ns - self._start_ns) // TICK_NS)
+        self.drops.counts[DUE, : len(due)] += due
+        self.drops.counts[DROPPED, tick_of(now_ns, self._start_ns)] += len(intended_ns)
 
     def settled(self, rows: Settlements) -> None:
         """Record a batch of settlements."""
@@ -122,7 +134,8 @@ class Account:
 
     Attributes:
         latencies: by tag, see `bench.results.TAGS`.
-        ticks: counts by the tick of 100 ms: offered, sent, received, confirmed.
+        ticks: counts by the tick of 100 ms: offered, sent, received, confirmed; of messages that
+            were dropped, dropped_due and dropped, by when they were due and when they were dropped.
         sent, received: the ledgers; None where the worker has no such lanes.
         intended_sum_ns, received_sum_ns: sums over messages of intended and received
             times after the start, the two sides of Little's law.
@@ -145,6 +158,7 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
     if producer is not None:
         latencies |= {tag: producer.seconds.finish(i) for i, tag in enumerate(("slip", "blocked", "confirm"))}
         ticks |= {name: producer.ticks.finish(i) for i, name in enumerate(("offered", "sent", "confirmed"))}
+        ticks |= {name: producer.drops.finish(row) for name, row in (("dropped_due", DUE), ("dropped", DROPPED))}
     if consumer is not None:
         latencies |= {tag: consumer.seconds.finish(i) for i, tag in enumerate(("service", "response"))}
         ticks["received"] = consumer.ticks.finish(0)

@@ -10,6 +10,7 @@ touched here.
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
@@ -59,6 +60,18 @@ class Seconds:
         rows = (self.second >= first) & (self.second < end)
         totals = (self.totals[:, 0] >= first) & (self.totals[:, 0] < end)
         return Seconds(self.second[rows], self.index[rows], self.count[rows], self.totals[totals])
+
+    def medians_ns(self, first: int, end: int) -> NDArray[np.float64]:
+        """Return the median of each second first <= s < end to bucket precision, float64 ns; NaN where it is empty."""
+        found = np.full(max(end - first, 0), np.nan)
+        part = self.between(first, end)
+        order = np.lexsort((part.index, part.second))
+        second, index, count = part.second[order], part.index[order], part.count[order]
+        edges = np.flatnonzero(np.diff(second, prepend=first - 1, append=end))
+        for begin, past in pairwise(edges):
+            heap = np.cumsum(count[begin:past])
+            found[second[begin] - first] = value_at(int(index[begin + np.searchsorted(heap, heap[-1] / 2)]))
+        return found
 
     @property
     def sum_ns(self) -> int:

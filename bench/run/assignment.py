@@ -1,20 +1,25 @@
 """What a worker is told: read from its standard input, so that no password touches a disk or an argument."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
-from bench.pacing import Pacer
+from bench.pacing import Intake, Pacer
+from bench.profile import cumulative
 from bench.scenario import InFlightLoad, RateLoad, Workload
-from bench.schedule import Constant, Poisson, Schedule, Stripe
-from bench.source import ClosedLoop, OpenLoop, Source, Tokens
-from bench.units import NS_PER_MS
+from bench.schedule import Constant, Poisson, Profiled, Schedule, Stripe
+from bench.source import Anchor, ClosedLoop, OpenLoop, ProfiledLoop, Source, Tokens
+from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint
 
 GATHER_NS = 5 * NS_PER_MS
 """How long a worker of an open loop lets its port gather news: half of what an acknowledgement may linger."""
+
+
+class WorkerSees(Tokens, Anchor, Protocol):
+    """What a worker's source reads of the board."""
 
 
 class Assignment(BaseModel):
@@ -85,20 +90,37 @@ class Assignment(BaseModel):
             prefetch=work.prefetch,
             ack_batch=work.ack_batch,
             lanes_per_connection=work.lanes_per_connection,
-            gather_ns=0 if self._tokens_bind else GATHER_NS,
+            gather_ns=0 if self._tokens_bind or (consuming and work.consumer_rate is not None) else GATHER_NS,
             wake_fd=self.wake_fd,
             options=self.options,
+            mix=work.mix(self.seed),
         )
 
-    def source(self, start_ns: int, tokens: Tokens) -> Source | None:
+    def source(self, start_ns: int, cells: WorkerSees) -> Source | None:
         """Return what is due for this worker; None for a consumer."""
         load = self.workload.load
         if self.role == "consumer":
             return None
         if isinstance(load, InFlightLoad):
             share, rest = divmod(load.in_flight[0], self.workload.workers)
-            return ClosedLoop(share + (self.worker < rest), start_ns, tokens)
-        return OpenLoop(Stripe(schedule(load, self.seed), start_ns, self.worker, self.workload.workers))
+            return ClosedLoop(share + (self.worker < rest), start_ns, cells)
+        stripe = Stripe(schedule(load, self.seed), start_ns, self.worker, self.workload.workers)
+        if load.profile is None:
+            return OpenLoop(stripe)
+        return ProfiledLoop(stripe, cells, lambda at_ns: profiled(self.workload, self.seed, at_ns - start_ns))
+
+    def intake(self) -> Intake | None:
+        """Return what bounds this worker's consumers; None where nothing does."""
+        work = self.workload
+        if work.consumer_rate is None or self.role == "producer":
+            return None
+        return Intake(work.consumer_rate * len(range(self.worker, work.consumers, work.workers)))
+
+    @property
+    def drop_after_ns(self) -> int | None:
+        """How long a message may wait for room; None where that does not matter."""
+        load = self.workload.load
+        return load.late_after if isinstance(load, RateLoad) and load.late == "drop" else None
 
     def pacer(self) -> Pacer:
         """Return how this worker waits."""
@@ -106,5 +128,23 @@ class Assignment(BaseModel):
 
 
 def schedule(load: RateLoad, seed: int) -> Schedule:
-    """Return the schedule of a trial."""
+    """Return the schedule of a trial; with a profile, that of its warm-up."""
+    if load.profile is not None:
+        return Profiled(_unit(load, seed), load.rate)
     return Constant(load.rate) if load.arrivals == "constant" else Poisson(load.rate, seed)
+
+
+def profiled(workload: Workload, seed: int, begin_ns: int) -> Schedule:
+    """Return the schedule of a trial whose measured part begins so long after its start; TypeError: it has none."""
+    load = workload.load
+    if not isinstance(load, RateLoad):
+        message = f"workload {workload.name} has no schedule"
+        raise TypeError(message)
+    if load.profile is None:
+        return schedule(load, seed)
+    profile = cumulative(load.profile, workload.duration)
+    return Profiled(_unit(load, seed), load.rate, profile, begin_ns)
+
+
+def _unit(load: RateLoad, seed: int) -> Constant | Poisson:
+    return Constant(NS_PER_S) if load.arrivals == "constant" else Poisson(NS_PER_S, seed)

@@ -13,7 +13,7 @@ import numpy as np
 from bench.drivers.base import Int64
 from bench.pump import Progress
 
-_START_NS, _END_NS, _STOP = range(3)
+_START_NS, _END_NS, _STOP, _MEASURED_NS = range(4)
 (_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P99_NS, _HUNGRY) = range(9)
 _TOKENS = 16
 
@@ -50,6 +50,10 @@ class Board:
         """Open the barrier: the schedule begins at `start_ns`."""
         self.cells[0, _END_NS] = NEVER_NS
         self.cells[0, _START_NS] = start_ns
+
+    def measure(self, from_ns: int) -> None:
+        """Tell when the measured part begins, ahead of it; see `Control.measured_ns`."""
+        self.cells[0, _MEASURED_NS] = from_ns
 
     def end(self, end_ns: int) -> None:
         """Decide the end of the schedule."""
@@ -107,6 +111,10 @@ class WorkerCells:
     def end_ns(self) -> int:
         """Return when the schedule ends: nothing due at or after it is sent."""
         return int(self._control[_END_NS])
+
+    def measured_ns(self) -> int:
+        """Return when the measured part begins; 0 while that is not decided."""
+        return int(self._control[_MEASURED_NS])
 
     def stopped(self) -> bool:
         """Return whether to leave the loop now."""

@@ -2,9 +2,10 @@
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,15 @@ from bench.ceiling.figures import Ceiling
 from bench.drivers.base import Int64
 from bench.record.histogram import Seconds
 from bench.results import NO_RESULT, BrokerRecord, Canary, Outcome, PlannedTrial, TrialRecord
-from bench.run import health, timeline
-from bench.run.assignment import schedule
+from bench.run import findings, health, timeline
+from bench.run.assignment import profiled, schedule
 from bench.run.cost import cost
-from bench.run.merge import Merged, merge_accounts
+from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
 from bench.run.trial import Raw
-from bench.scenario import RateLoad, Workload
+from bench.scenario import TICK_NS, InFlightLoad, RateLoad, Workload
+from bench.stats.steady import Growth, Steadiness, growth, steadiness
 from bench.units import NS_PER_S
+from brokers import signs
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,14 @@ def due_times(workload: Workload, seed: int, raw: Raw) -> Int64 | None:
     if not isinstance(load, RateLoad):
         return None
     end_ns = (raw.control.end_ns or raw.start_ns) - raw.start_ns
-    enough = int(max(end_ns, 0) / NS_PER_S * load.rate * 1.1) + 1000
-    times = schedule(load, seed).times(0, enough)
+    begun_ns = raw.control.measured_ns
+    begin_ns = end_ns if begun_ns is None else min(begun_ns - raw.start_ns, end_ns)
+    expected = load.rate * begin_ns / NS_PER_S
+    if begun_ns is not None:
+        expected += workload.due_by(end_ns - begin_ns)
+    enough = int(max(expected, 0) * 1.1) + 1000
+    plan = schedule(load, seed) if begun_ns is None else profiled(workload, seed, begun_ns - raw.start_ns)
+    times = plan.times(0, enough)
     return times[times < end_ns]
 
 
@@ -64,6 +73,8 @@ def conclude(
     external: bool,
     ceiling: Ceiling | None = None,
     canary: Canary | None = None,
+    subject: Literal["broker", "client"] = "broker",
+    log: str = "",
     clock_offset_ns: int | None = None,
 ) -> Concluded:
     """Merge, judge and describe a trial.
@@ -77,6 +88,8 @@ def conclude(
         external: whether the broker's processes cannot be seen.
         ceiling: of the trial's driver on this host, where one is kept.
         canary: of the trial, where it was taken.
+        subject: what the scenario measures.
+        log: what the broker logged while the trial ran.
         clock_offset_ns: real time less monotonic time; taken now where absent.
     """
     control = raw.control
@@ -95,15 +108,14 @@ def conclude(
     most = None
     if ceiling is not None:
         most = ceiling.rate(confirms=workload.confirm_window > 0, acks=workload.ack_batch > 0)
-    seen = _circumstances(raw, merged, measure, workload, most, canary, external=external)
-    record = record.model_copy(
-        update={
-            "ceiling": most,
-            "canary": canary,
-            "health": health.health(seen),
-            "findings": health.findings(seen, control.reason),
-        }
+    seen = replace(
+        _circumstances(raw, merged, measure, workload, most, external=external),
+        subject=subject,
+        canary_shift=None if canary is None else canary.shift,
+        alarms=signs.alarms(log),
+        restarts=signs.starts(log),
     )
+    record = record.model_copy(update={"ceiling": most, "canary": canary} | _judged(seen, control.reason))
     frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure, raw.glances)
     return Concluded(record, merged.latencies, start_epoch_s, frame)
 
@@ -128,6 +140,7 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
         offered=merged.offered,
         sent=merged.sent,
         received=merged.received,
+        dropped=merged.dropped,
         achieved_rate=merged.achieved_rate,
         latency=merged.measured,
         ledger=merged.ledger,
@@ -150,13 +163,24 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
     )
 
 
+def _judged(seen: health.Circumstances, reason: str) -> dict[str, object]:
+    """Return the fields of a record that are verdicts; a trial whose backlog grew to its end did not complete."""
+    overload = findings.overload(seen) if seen.outcome is Outcome.COMPLETED else ""
+    return {
+        "outcome": Outcome.OVERLOADED if overload else seen.outcome,
+        "reason": overload or reason,
+        "backlog_growth": None if seen.growth is None else seen.growth.per_s,
+        "health": health.health(seen),
+        "findings": findings.findings(seen, reason),
+    }
+
+
 def _circumstances(
     raw: Raw,
     merged: Merged,
     measure: range,
     workload: Workload,
     ceiling: float | None,
-    canary: Canary | None,
     *,
     external: bool,
 ) -> health.Circumstances:
@@ -176,5 +200,23 @@ def _circumstances(
         shared_cpus=seen and not external,
         steal_share=timeline.steal_share(raw.samples, raw.start_ns, measure) if seen else None,
         throttled_share=timeline.throttled_share(raw.samples, raw.start_ns, measure) if seen else None,
-        canary_shift=None if canary is None else canary.shift,
+        steady=_steadiness(merged, measure) if _even(workload) else None,
+        growth=_growth(merged, measure) if isinstance(workload.load, RateLoad) else None,
     )
+
+
+def _even(workload: Workload) -> bool:
+    """Return whether the load is the same throughout: one that changes is not steady, whatever the broker is."""
+    return isinstance(workload.load, InFlightLoad) or workload.load.profile is None
+
+
+def _steadiness(merged: Merged, measure: range) -> Steadiness | None:
+    """Judge the medians of the measured seconds, of the latency that the trial is about."""
+    part = merged.latencies.get("response", merged.latencies.get("service"))
+    return None if part is None else steadiness(part.medians_ns(measure.start, measure.stop))
+
+
+def _growth(merged: Merged, measure: range) -> Growth | None:
+    """Judge the backlog of the measured part."""
+    backlog = merged.ticks["backlog"][measure.start * TICKS_PER_S : measure.stop * TICKS_PER_S]
+    return growth(backlog.astype(np.float64), TICK_NS / NS_PER_S, merged.offered) if len(backlog) else None

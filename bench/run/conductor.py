@@ -25,6 +25,7 @@ from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.warm import warm_up
 from bench.scenario import MemoryBroker, Target, Workload
 from brokers.base import BrokerError, Facts
+from brokers.signs import since
 
 _MOST_START_FAILURES = 2
 
@@ -158,7 +159,8 @@ class _Conductor:
         raw = Raw([account], start_ns, control, rule, (), left)
         facts = Facts("scripted memory broker", "1", "virtual time", labels=("virtual time",))
         broker = broker_record(script.name, script.kind, facts, 1)
-        return conclude(planned, workload, seed, raw, broker, external=True)
+        subject = self._run.scenario.subject
+        return conclude(planned, workload, seed, raw, broker, external=True, subject=subject)
 
     def _on_broker(self, planned: PlannedTrial, target: Target, workload: Workload) -> tuple[Concluded, str]:
         instance = self._fleet.get(target.broker, planned.repetition)
@@ -167,7 +169,7 @@ class _Conductor:
         seed = self._seed(planned)
         scratch = self._scratch / f"trial-{planned.index}"
         scratch.mkdir()
-        before = self._canaries.read()
+        before, log_before = self._canaries.read(), instance.broker.log()
         raw = run_trial(
             Conditions(
                 target=target,
@@ -189,9 +191,20 @@ class _Conductor:
         kind = self._run.scenario.broker(target.broker).kind
         broker = broker_record(target.broker, kind, instance.facts, instance.started, idle)
         external = not instance.broker.pids()
-        ceiling = self._ceilings.get(target.driver)
-        concluded = conclude(planned, workload, seed, raw, broker, external=external, ceiling=ceiling, canary=canary)
-        return concluded, instance.broker.log()
+        log = instance.broker.log()
+        concluded = conclude(
+            planned,
+            workload,
+            seed,
+            raw,
+            broker,
+            external=external,
+            ceiling=self._ceilings.get(target.driver),
+            canary=canary,
+            subject=self._run.scenario.subject,
+            log=since(log_before, log),
+        )
+        return concluded, log
 
     def _idle_cost(self, name: str, instance: Instance) -> IdleCost | None:
         """Return what a broker costs idle, measured the first time that the run needs it."""

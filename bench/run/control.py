@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.results import Outcome
-from bench.scenario import InFlightLoad, WarmUp, Workload
+from bench.scenario import InFlightLoad, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 
 _DRAIN_LIMIT = 6  # a drain that progresses may take this many times the longest wait without progress
 _JUST_PASSED_NS = 100 * NS_PER_MS
+_NOTICE_NS = 200 * NS_PER_MS  # in which workers learn when the measured part begins, where their schedule depends on it
 _GRACE_NS = 100 * NS_PER_MS  # after the last message: time for duplicates and strays to show
 
 
@@ -113,6 +114,7 @@ class Control:
         self.start_ns = start_ns
         self._drain_ns = drain_ns
         self._confirms = confirms
+        self._profiled = isinstance(workload.load, RateLoad) and workload.load.profile is not None
         self._progress = (start_ns, -1, -1)
         self._whole_ns: int | None = None
         self._drain_from_ns = start_ns
@@ -125,13 +127,21 @@ class Control:
         self.measure_from_s = 0
         self.measure_to_s = 0
 
+    @property
+    def measured_ns(self) -> int | None:
+        """When the measured part began or will begin; None where that was never decided."""
+        return self.start_ns + self.measure_from_s * NS_PER_S if self.warmed else None
+
     def step(self, seen: Seen) -> Phase:
         """Take what is seen; return the phase from now on."""
         self._note_progress(seen)
         if self.phase is Phase.WARM_UP and self._rule.warm(seen):
             # The cut lies on a whole second, as latency is kept by the second of intended time; one
-            # that has just passed will do, as all that was sent since is on record.
-            self.measure_from_s = math.ceil(max(0, seen.now_ns - self.start_ns - _JUST_PASSED_NS) / NS_PER_S)
+            # that has just passed will do, as all that was sent since is on record. A profile begins there,
+            # so that it must lie ahead.
+            elapsed_ns = seen.now_ns - self.start_ns
+            elapsed_ns += _NOTICE_NS if self._profiled else -_JUST_PASSED_NS
+            self.measure_from_s = math.ceil(max(0, elapsed_ns) / NS_PER_S)
             self.measure_to_s = self.measure_from_s + self._workload.duration // NS_PER_S
             self.end_ns = self.start_ns + self.measure_to_s * NS_PER_S
             self.phase = Phase.MEASURE

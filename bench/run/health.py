@@ -1,16 +1,20 @@
-"""Verdicts on the measurement (health) and on the broker (findings), kept apart. Pure.
+"""Verdicts on the measurement: whether a trial's numbers can be trusted. Pure.
 
-Health asks whether the number can be trusted; a hard verdict makes the trial invalid.
-Findings are what the broker did; they stay in the data and never invalidate a trial,
-since throwing away a bad broker's trials would flatter it.
+What the broker did is the business of `bench.run.findings`, and kept apart: a hard verdict
+here makes the trial invalid, while throwing away a bad broker's trials would flatter it.
+Each note says what to do. Codes: ledger-unbalanced, foreign-messages, little, clock,
+client-bound, tool-slip, warm-up-short, shared-cores, steal, throttled, canary-shifted,
+settings-differ.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.record.histogram import decode
-from bench.results import NO_RESULT, Ledger, Note, Outcome
+from bench.results import Note, Outcome
 from bench.run.merge import Merged
+from bench.stats.steady import Growth, Steadiness
 from bench.units import NS_PER_MS
 
 CLIENT_BOUND = 0.85
@@ -18,11 +22,13 @@ CEILING_SHARE = 0.5
 """From here on a driver's own limit is near, see `bench.ceiling`. Ceilings are measured with small bodies
 over plain TCP, so they are upper bounds for larger ones and for TLS: a trial above this share is bounded
 for certain, while one below it is not thereby free."""
-_SATURATED = 0.99
-_SLIP_SHARE = 0.10
+SLIP_SHARE = 0.10
+"""Share of the p99 response from which on the part of it that is ours (or the broker's blocking) is worth a word."""
+TAKEN = 0.01
+"""Share of CPU time that a hypervisor or a quota may take."""
+CANARY = 0.05
+"""Largest relative change of a fixed computation's time around a trial."""
 _FEW_CPUS = 4
-_STARVED = 100
-"""Times that credit for one message is no accident any more."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Circumstances:
 
     Attributes:
         merged: the trial's numbers.
-        outcome: how it ended.
+        outcome: how it ended, as the conductor saw it.
         drained: whether every message sent was received.
         measured_s: length of the measured part.
         open_loop: whether messages were due by a schedule.
@@ -42,8 +48,14 @@ class Circumstances:
         host_cpus: CPUs of this host.
         shared_cpus: whether broker and clients run on the same CPUs.
         steal_share: share of CPU time the hypervisor took in the measured part.
-        throttled_share: share of the measured part in which a CPU quota around us held processes back.
-        canary_shift: how far the canary was off before or after, see `bench.results.Canary`.
+        subject: what the scenario measures.
+        throttled_share: share of the measured part in which a CPU quota around us held processes back; None = unknown.
+        canary_shift: how far the canary was off before or after, see `bench.results.Canary`; None = unknown.
+        settings_differ: settings that the broker reports otherwise than asked, in words.
+        steady: of the medians of the measured seconds; None where there are none.
+        growth: of the backlog in the measured part; None for a closed loop.
+        alarms: the broker's own words on limits it reached in this trial, from its log.
+        restarts: times that the broker started while the trial ran.
     """
 
     merged: Merged
@@ -58,42 +70,43 @@ class Circumstances:
     host_cpus: int
     shared_cpus: bool
     steal_share: float | None
+    subject: Literal["broker", "client"] = "broker"
     throttled_share: float | None = None
     canary_shift: float | None = None
+    settings_differ: tuple[str, ...] = ()
+    steady: Steadiness | None = None
+    growth: Growth | None = None
+    alarms: tuple[str, ...] = ()
+    restarts: int = 0
 
 
 def health(seen: Circumstances) -> tuple[Note, ...]:
     """Return what speaks against the measurement."""
-    return (*_accounting(seen), *_client(seen), *_host(seen))
+    return (*_accounting(seen), *_client(seen), *_warm_up(seen), *_host(seen), *_settings(seen))
 
 
-def findings(seen: Circumstances, reason: str) -> tuple[Note, ...]:
-    """Return what the broker did wrong."""
-    return tuple(_findings(seen, reason))
+def p99_ns(merged: Merged, tag: str) -> float | None:
+    """Return p99 of a latency of the measured part; None where nothing is recorded."""
+    record = merged.measured.get(tag)
+    return decode(record.histogram).get_value_at_percentile(99) if record is not None and record.count else None
 
 
 def _accounting(seen: Circumstances) -> Iterator[Note]:
     ledger, little = seen.merged.ledger, seen.merged.little
     if not ledger.balanced:
-        yield Note(
-            code="ledger-unbalanced",
-            hard=True,
-            text=f"The ledger does not add up ({ledger}): our own counting is wrong; please report it.",
+        yield _hard(
+            "ledger-unbalanced", f"The ledger does not add up ({ledger}): our own counting is wrong; please report it."
         )
     if ledger.foreign:
-        yield Note(
-            code="foreign-messages",
-            hard=True,
-            text=f"{ledger.foreign} messages were not ours: something else uses these queues; keep it away.",
+        yield _hard(
+            "foreign-messages",
+            f"{ledger.foreign} messages were not ours: something else uses these queues; keep it away.",
         )
     if little is not None and not little.holds:
-        yield Note(
-            code="little",
-            hard=True,
-            text=(
-                f"Little's law fails: backlog integral {little.backlog_integral_s:.4f} s against"
-                f" {little.response_sum_s:.4f} s of responses; our own counting is wrong; please report it."
-            ),
+        yield _hard(
+            "little",
+            f"Little's law fails: backlog integral {little.backlog_integral_s:.4f} s against"
+            f" {little.response_sum_s:.4f} s of responses; our own counting is wrong; please report it.",
         )
     negative = sum(record.negative for record in seen.merged.measured.values())
     outside = sum(record.out_of_range for record in seen.merged.measured.values())
@@ -110,18 +123,15 @@ def _accounting(seen: Circumstances) -> Iterator[Note]:
 
 def _client(seen: Circumstances) -> Iterator[Note]:
     signs = "; ".join(_client_bound(seen))
-    if signs:
-        yield Note(
-            code="client-bound",
-            hard=False,
-            text=f"{signs}: the figures are a lower bound for the broker; use more workers or a compiled driver.",
+    if signs and seen.subject == "client":
+        yield _warning("client-bound", f"{signs}: the client's own limit, and clients are what this scenario measures.")
+    elif signs:
+        yield _hard(
+            "client-bound",
+            f"{signs}: the figures are our limit rather than the broker's; use more workers or a compiled driver.",
         )
-    slip, response = seen.merged.measured.get("slip"), seen.merged.measured.get("response")
-    if slip is None or response is None or not slip.count or not response.count:
-        return
-    slip_ns = decode(slip.histogram).get_value_at_percentile(99)
-    response_ns = decode(response.histogram).get_value_at_percentile(99)
-    if slip_ns > _SLIP_SHARE * response_ns:
+    slip_ns, response_ns = p99_ns(seen.merged, "slip"), p99_ns(seen.merged, "response")
+    if slip_ns is not None and response_ns is not None and slip_ns > SLIP_SHARE * response_ns:
         yield Note(
             code="tool-slip",
             hard=slip_ns > NS_PER_MS,
@@ -143,67 +153,61 @@ def _client_bound(seen: Circumstances) -> Iterator[str]:
         )
 
 
-def _host(seen: Circumstances) -> Iterator[Note]:
+def _warm_up(seen: Circumstances) -> Iterator[Note]:
+    """Yield a warning by the broker's CPU time, by MSER-5, or by a level that falls to the end; at most one."""
+    steady = seen.steady or Steadiness(0, 0.0, 0.0)
     if seen.warm_up_short:
-        yield Note(
-            code="warm-up-short",
-            hard=False,
-            text="The broker's CPU time a message still moved when measuring began: raise plan.warm_up.at_most.",
+        text = "The broker's CPU time a message still moved when measuring began: raise plan.warm_up.at_most."
+        yield _warning("warm-up-short", text)
+    elif steady.lead:
+        side = "above" if steady.lead > 0 else "below"
+        yield _warning(
+            "warm-up-short",
+            f"The median latency of the first {steady.cut} s of the measured part lay {abs(steady.lead):.0%} {side}"
+            " that of the rest (MSER-5): raise plan.warm_up.at_least; nothing was cut.",
         )
+    elif steady.drift < 0:
+        yield _warning(
+            "warm-up-short",
+            f"The median latency fell by {-steady.drift:.0%} over the measured part and was not seen to settle:"
+            " raise plan.warm_up.at_least; nothing was cut.",
+        )
+
+
+def _host(seen: Circumstances) -> Iterator[Note]:
     if seen.shared_cpus:
         few = f", and the host has only {seen.host_cpus}" if seen.host_cpus < _FEW_CPUS else ""
-        yield Note(
-            code="shared-cores",
-            hard=False,
-            text=f"Broker and clients share CPUs{few}: a driver's CPU use costs its broker; compare like drivers.",
+        yield _warning(
+            "shared-cores",
+            f"Broker and clients share CPUs{few}: a driver's CPU use costs its broker; compare like drivers.",
         )
-    if seen.steal_share is not None and seen.steal_share > 0.01:  # noqa: PLR2004  (1 %)
-        yield Note(
-            code="steal",
-            hard=True,
-            text=f"The hypervisor took {seen.steal_share:.1%} of the CPU time: run on a quieter host.",
+    if seen.steal_share is not None and seen.steal_share > TAKEN:
+        yield _hard("steal", f"The hypervisor took {seen.steal_share:.1%} of the CPU time: run on a quieter host.")
+    if seen.throttled_share is not None and seen.throttled_share > TAKEN:
+        yield _hard(
+            "throttled",
+            f"A CPU quota held processes back in {seen.throttled_share:.1%} of the measured part:"
+            " lift the quota around busbench, or lower the load.",
         )
-
-
-def _findings(seen: Circumstances, reason: str) -> Iterator[Note]:
-    merged, ledger = seen.merged, seen.merged.ledger
-    if seen.outcome in (Outcome.OVERLOADED, Outcome.STALLED, Outcome.BROKER_FAILED, Outcome.DISCONNECTED):
-        yield _finding(str(seen.outcome), f"{reason}.")
-    if seen.open_loop and merged.offered:
-        share = merged.achieved_rate * seen.measured_s / merged.offered
-        if share < _SATURATED:
-            yield _finding("saturated", f"It delivered {share:.1%} of the messages due in the measured time.")
-    if merged.counters.get("blocked_events"):
-        yield _finding("blocked", f"The broker blocked a connection {merged.counters['blocked_events']} times.")
-    yield from _starved(merged)
-    yield from _losses(ledger)
-    if not seen.drained and seen.outcome not in NO_RESULT and ledger.undelivered + ledger.unconfirmed_missing:
-        held = ledger.undelivered + ledger.unconfirmed_missing
-        yield _finding("not-drained", f"{held} messages had not arrived when the drain ended.")
-
-
-def _starved(merged: Merged) -> Iterator[Note]:
-    starved = merged.counters.get("credit_leak", 0)
-    if starved >= _STARVED:
-        yield _finding(
-            "credit-leak",
-            f"It gave {starved} times credit for a single message to pre-settled senders, which then wait for it:"
-            " Broker-J gives back one credit a read, however many messages the read held. Set confirm_window, or"
-            " option reattach of driver wire10.",
+    if seen.canary_shift is not None and abs(seen.canary_shift) > CANARY:
+        yield _hard(
+            "canary-shifted",
+            f"A fixed computation before or after the trial was off by {abs(seen.canary_shift):.0%}:"
+            " the host's speed changed or others used it; free it, and fix its CPU frequency.",
         )
 
 
-def _losses(ledger: Ledger) -> Iterator[Note]:
-    if ledger.lost:
-        promise = "confirmed" if ledger.confirmed else "sent (no confirms were asked for)"
-        yield _finding("lost", f"{ledger.lost} messages that were {promise} never arrived and are gone.")
-    if ledger.duplicated:
-        yield _finding("duplicated", f"{ledger.duplicated} messages arrived more than once.")
-    if ledger.reordered:
-        yield _finding("reordered", f"{ledger.reordered} messages arrived after a later one of their producer.")
-    if ledger.refused or ledger.returned:
-        yield _finding("refused", f"{ledger.refused} messages were refused and {ledger.returned} returned.")
+def _settings(seen: Circumstances) -> Iterator[Note]:
+    if seen.settings_differ:
+        yield _hard(
+            "settings-differ",
+            f"The broker does not run as asked ({'; '.join(seen.settings_differ)}): ask for what it can do.",
+        )
 
 
-def _finding(code: str, text: str) -> Note:
+def _hard(code: str, text: str) -> Note:
+    return Note(code=code, hard=True, text=text)
+
+
+def _warning(code: str, text: str) -> Note:
     return Note(code=code, hard=False, text=text)

@@ -25,6 +25,8 @@ class _Directed(WorkerCells):
         super().beat(progress, now_ns)
         seen = Seen(now_ns, progress.due, progress.sent, progress.settled, progress.received, progress.done)
         phase = self._control_state.step(seen)
+        if self._control_state.measured_ns is not None:
+            self._board.measure(self._control_state.measured_ns)
         if self._control_state.end_ns is not None:
             self._board.end(self._control_state.end_ns)
         if phase is Phase.OVER:

@@ -15,7 +15,7 @@ from bench.scenario import TICK_NS
 from bench.units import NS_PER_S
 
 _LITTLE_TOLERANCE = 0.01
-_TICKS_PER_S = NS_PER_S // TICK_NS
+TICKS_PER_S = NS_PER_S // TICK_NS
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Merged:
         ledger: over the whole trial.
         little: None where the trial did not drain or has no response.
         ticks: int64 counts by the tick: offered, sent, received, confirmed, backlog (at the
-            tick's end).
-        offered, sent, received: messages of the measured part.
+            tick's end; a message that was dropped is in it until then).
+        offered, sent, received, dropped: messages of the measured part.
         achieved_rate: messages received within the measured part, a second.
         counters: what drivers counted.
     """
@@ -44,6 +44,7 @@ class Merged:
     received: int
     achieved_rate: float
     counters: dict[str, int]
+    dropped: int = 0
 
 
 def merge_accounts(
@@ -77,7 +78,8 @@ def merge_accounts(
         left=left,
     )
     ticks = _ticks(accounts, due)
-    window = slice(first * _TICKS_PER_S, end * _TICKS_PER_S)
+    dropped_due = ticks.pop("dropped_due")
+    window = slice(first * TICKS_PER_S, end * TICKS_PER_S)
     arrived = "response" if due is not None else "service"
     offered = int(ticks["offered"][window].sum())
     return Merged(
@@ -91,6 +93,7 @@ def merge_accounts(
         received=_values(measured.get(arrived)),
         achieved_rate=float(ticks["received"][window].sum()) / max(end - first, 1),
         counters=_counters(accounts),
+        dropped=int(dropped_due[window].sum()),
     )
 
 
@@ -115,11 +118,11 @@ def _ticks(accounts: Sequence[Account], due: Int64 | None) -> dict[str, Int64]:
         length = max(length, int(due.max()) // TICK_NS + 1)
     ticks = {
         name: add([a.ticks[name] for a in accounts if name in a.ticks], length)
-        for name in ("offered", "sent", "received", "confirmed")
+        for name in ("offered", "sent", "received", "confirmed", "dropped_due", "dropped")
     }
     if due is not None:
         ticks["offered"] = np.bincount(due // TICK_NS, minlength=length).astype(np.int64)
-    ticks["backlog"] = np.cumsum(ticks["offered"]) - np.cumsum(ticks["received"])
+    ticks["backlog"] = np.cumsum(ticks["offered"] - ticks["received"] - ticks.pop("dropped"))
     return ticks
 
 

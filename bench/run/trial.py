@@ -249,6 +249,8 @@ class _Course:
                 self._watch_workers(control, start_ns, now_ns)
             totals = self._board.totals()
             control.step(Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s))
+            if control.measured_ns is not None:
+                self._board.measure(control.measured_ns)
             if control.end_ns is not None:
                 self._board.end(control.end_ns)
             time.sleep(BEAT_NS / NS_PER_S)

@@ -59,6 +59,8 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         lanes=len(spec.producers),
         received=give if task.closed else None,
         pacer=task.pacer(),
+        intake=task.intake(),
+        drop_after_ns=task.drop_after_ns,
     )
     ended: DriverError | None = None
     try:

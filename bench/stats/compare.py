@@ -107,18 +107,20 @@ def compare(pair: Pair, *, paired: bool = True, delta: float = DELTA, alpha: flo
 
 
 def compare_family(
-    pairs: Sequence[Pair], *, paired: bool = True, delta: float = DELTA, alpha: float = ALPHA
+    pairs: Sequence[Pair], *, paired: bool = True, delta: float | Sequence[float] = DELTA, alpha: float = ALPHA
 ) -> list[Comparison]:
     """Compare many pairs and hold the chance of any false difference at alpha.
 
     Holm's step-down procedure (Scandinavian Journal of Statistics 6, 1979): the k-th
     smallest of m p-values is judged at alpha / (m - k + 1) until one fails; that one and
     the rest keep the level at which it failed. Intervals are drawn at the same levels.
+    `delta` is one smallest relevant effect for all pairs, or one for each.
 
     Raises:
         ValueError: see `compare`.
     """
     effects = [_effect(pair, paired=paired) for pair in pairs]
+    deltas = [float(delta)] * len(pairs) if isinstance(delta, int | float) else list(delta)
     order = sorted(range(len(effects)), key=lambda k: effects[k].p_value)
     judged: dict[int, Comparison] = {}
     level, failed = alpha, False
@@ -126,7 +128,7 @@ def compare_family(
         if not failed:
             level = alpha / (len(effects) - rank)
             failed = effects[k].p_value > level
-        judged[k] = _judge(pairs[k], effects[k], alpha=level, delta=delta)
+        judged[k] = _judge(pairs[k], effects[k], alpha=level, delta=deltas[k])
     return [judged[k] for k in range(len(effects))]
 
 

@@ -16,8 +16,11 @@ from bench.wire.amqp091_deliver import BODY, END_OCTET, FRAME_EXTRA, FRAME_HEADE
 from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER, PUBLISHED, TAG_AT
 from bench.wire.amqp091_settle import note_published
 from bench.wire.octets import Int64, Octets, copy, put16, put64, write_stamp
+from bench.wire.sizes import FIRST, OCTETS, SIZE, class_of
 
 _PERSISTENT, _TRANSIENT = 2, 1
+_SIZE_BEFORE_END = 12
+"""Where, from the end of a prefix, the body size stands: itself, property flags, delivery mode, end octet."""
 
 
 def prefix(channel: int, queue: str, size: int, *, durable: bool, mandatory: bool) -> bytes:
@@ -61,6 +64,7 @@ def encode(
     sent_ns: int,
     first: int,
     end: int,
+    classes: Int64,
 ) -> int:
     """Write the messages first <= i < end at out[at:]; return the offset behind them.
 
@@ -68,7 +72,7 @@ def encode(
         out: uint8, long enough for them.
         at: where to begin.
         prefixes: uint8, see `prefix`; one for each lane, at its PREFIX_AT.
-        body: uint8, see `body_frames`.
+        body: uint8, see `body_frames`; with several sizes those of all.
         frame_max: the frame size that `body` was made for.
         lanes: int64 (lanes, LANE_WIDTH).
         ring: int64 (lanes, power of two).
@@ -79,16 +83,21 @@ def encode(
         sent_ns: stamped on all of them, monotonic ns.
         first: the first message to write.
         end: behind the last one.
+        classes: int64, see `bench.wire.sizes`.
     """
-    octets = len(body)
+    body_at, octets, mixed = 0, len(body), len(classes) > 1
     for i in range(first, end):
         row = lane[i]
         length = lanes[row, PREFIX]
         copy(out, at, prefixes, lanes[row, PREFIX_AT], length)
+        if mixed:
+            kind = class_of(classes, lanes[row, PRODUCER], seq[i])
+            body_at, octets = int(classes[kind, FIRST]), int(classes[kind, OCTETS])
+            put64(out, at + length - _SIZE_BEFORE_END, classes[kind, SIZE])
         if lanes[row, TAG_AT]:
             put64(out, at + lanes[row, TAG_AT], lanes[row, PUBLISHED] + 1)
         at += length
-        copy(out, at, body, 0, octets)
+        copy(out, at, body, body_at, octets)
         channel = lanes[row, CHANNEL]
         for frame in range(at, at + octets, frame_max):
             put16(out, frame + 1, channel)

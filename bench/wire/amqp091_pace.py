@@ -44,6 +44,7 @@ def pace(
     times: Int64,
     polls: Int64,
     state: Int64,
+    classes: Int64,
 ) -> int:
     """Send messages of one lane at their times; return a `bench.wire.receive.Stop`.
 
@@ -66,7 +67,7 @@ def pace(
         prefixes: this and the next two: see `bench.wire.amqp091_encode.encode`.
         body: see there.
         frame_max: see there.
-        inbox: this and what follows: see `bench.wire.amqp091_receive.receive`.
+        inbox: this and the next ones: see `bench.wire.amqp091_receive.receive`.
         conns: see there.
         lanes: see there.
         heads: see there.
@@ -77,6 +78,7 @@ def pace(
         times: see there.
         polls: see there.
         state: see there.
+        classes: see `bench.wire.sizes`.
     """
     begin(descriptor, -1, until_ns, polls, state)
     lane, count, held_ns, stop = row[0], 0, 0, GO_ON
@@ -90,7 +92,21 @@ def pace(
             full = end == count
         if end > count:
             length = encode(
-                outbox, 0, prefixes, body, frame_max, lanes, ring, window > 0, row, seq, due_ns, at_ns, count, end
+                outbox,
+                0,
+                prefixes,
+                body,
+                frame_max,
+                lanes,
+                ring,
+                window > 0,
+                row,
+                seq,
+                due_ns,
+                at_ns,
+                count,
+                end,
+                classes,
             )
             held_ns = note_sent(sent_ns, due_ns, count, end, at_ns, max(0, coalesce_ns))
             count = end

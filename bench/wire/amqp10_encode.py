@@ -39,6 +39,7 @@ from bench.wire.amqp10_layout import (
 )
 from bench.wire.amqp10_settle import find_oldest
 from bench.wire.octets import Int64, Octets, copy, put32, write_stamp
+from bench.wire.sizes import FIRST, OCTETS, STAMP_AT, class_of
 
 _HANDLE, _DELIVERY, _TAG, _SETTLED, _MORE = 15, 20, 26, 31, 32
 _TRUE, _FALSE = 0x41, 0x42
@@ -98,12 +99,25 @@ def _ring_full(conns: Int64, conn: int, rings: Int64) -> bool:
 
 @kernel_aside
 def _continue(
-    out: Octets, at: int, template: Octets, stamp: int, conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64
+    out: Octets,
+    at: int,
+    template: Octets,
+    stamp: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    lane: int,
+    rings: Int64,
+    classes: Int64,
 ) -> int:
     """Write frames of a parked message; return the offset behind the last.
 
     The message is parked no more when all of it is written.
     """
+    if len(classes) > 1:
+        kind = class_of(classes, lanes[lane, L_PRODUCER], lanes[lane, L_SEQ])
+        template = template[classes[kind, FIRST] : classes[kind, FIRST] + classes[kind, OCTETS]]
+        stamp = classes[kind, STAMP_AT]
     most = conns[conn, C_MAX_OUT] - HEAD
     total = len(template) - HEAD
     while conns[conn, C_OUT_WINDOW] > 0:
@@ -138,19 +152,28 @@ def _continue(
 
 @kernel_entry
 def resume(
-    out: Octets, at: int, template: Octets, stamp: int, conns: Int64, conn: int, lanes: Int64, rings: Int64
+    out: Octets,
+    at: int,
+    template: Octets,
+    stamp: int,
+    conns: Int64,
+    conn: int,
+    lanes: Int64,
+    rings: Int64,
+    classes: Int64,
 ) -> int:
     """Go on with parked messages, oldest first, as far as window, credit and buffer allow.
 
     Args:
         out: where to write, up to its end; empty it must hold a frame of `C_MAX_OUT` bytes.
         at: offset of the first byte to write.
-        template: `Template.frame`.
+        template: `Template.frame`; with several sizes those of all.
         stamp: `Template.stamp`.
         conns: see `Tables`, as are lanes and rings.
         conn: row of the connection.
         lanes: its links.
         rings: messages sent.
+        classes: see `bench.wire.sizes`.
 
     Returns:
         The offset behind the last byte written. `C_PARKED` tells how many are left.
@@ -164,7 +187,7 @@ def resume(
                 found, oldest = 1, lane
         if found == 0:
             return at
-        at = _continue(out, at, template, stamp, conns, conn, lanes, oldest, rings)
+        at = _continue(out, at, template, stamp, conns, conn, lanes, oldest, rings, classes)
         if lanes[oldest, L_PARKED] == 1:
             return at
     return at
@@ -185,13 +208,14 @@ def encode(
     sent_ns: int,
     first: int,
     end: int,
+    classes: Int64,
 ) -> tuple[int, int]:
     """Take messages first <= i < end, all of one connection, in order, and write them.
 
     Args:
         out: see `resume`, as are at, template, stamp, conns, lanes and rings.
         at: offset of the first byte to write.
-        template: the message.
+        template: the message; with several sizes those of all.
         stamp: where its body begins.
         conns: connections.
         lanes: links.
@@ -202,6 +226,7 @@ def encode(
         sent_ns: the time now, for all stamps.
         first: the first message.
         end: behind the last one.
+        classes: see `bench.wire.sizes`.
 
     Returns:
         (offset behind the last byte written, offset behind the last message taken). A message
@@ -212,12 +237,18 @@ def encode(
         return at, end
     conn = lanes[lane[first], L_CONN]
     if conns[conn, C_PARKED] > 0:
-        at = resume(out, at, template, stamp, conns, conn, lanes, rings)
-    size = len(template)
+        at = resume(out, at, template, stamp, conns, conn, lanes, rings, classes)
+    made, size, mixed = template, len(template), len(classes) > 1
     whole = size <= conns[conn, C_MAX_OUT]
     needed = min(size, conns[conn, C_MAX_OUT])
     for taken in range(first, end):
         row = lane[taken]
+        if mixed:
+            kind = class_of(classes, lanes[row, L_PRODUCER], seq[taken])
+            size, stamp = classes[kind, OCTETS], classes[kind, STAMP_AT]
+            made = template[classes[kind, FIRST] : classes[kind, FIRST] + size]
+            whole = size <= conns[conn, C_MAX_OUT]
+            needed = min(size, conns[conn, C_MAX_OUT])
         if lanes[row, L_CREDIT] <= 0 or lanes[row, L_PARKED] == 1 or len(out) - at < needed:
             return at, taken
         if _ring_full(conns, conn, rings):
@@ -226,12 +257,12 @@ def encode(
             lanes[row, L_INFLIGHT] += 1
         if whole and conns[conn, C_PARKED] == 0 and conns[conn, C_OUT_WINDOW] > 0:
             delivery = _begin(conns, conn, lanes, row, rings, seq[taken])
-            after = _put_frame(out, at, template, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
+            after = _put_frame(out, at, made, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
             write_stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], intended_ns[taken], sent_ns)
             at = after
             conns[conn, C_OUT_WINDOW] -= 1
             conns[conn, C_NEXT_OUT] = (conns[conn, C_NEXT_OUT] + 1) & MASK32
         else:
             _park(conns, conn, lanes, row, seq[taken], intended_ns[taken], sent_ns)
-            at = resume(out, at, template, stamp, conns, conn, lanes, rings)
+            at = resume(out, at, template, stamp, conns, conn, lanes, rings, classes)
     return at, end

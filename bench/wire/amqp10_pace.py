@@ -11,6 +11,7 @@ from bench.wire.cursor import OUT, TAKEN
 from bench.wire.octets import Int64, Octets
 from bench.wire.pace import due_end, note_sent
 from bench.wire.receive import AT, COUNT, END, GO_ON, NOW, UNTIL, Stop, begin, now_ns, read_more, send_all, settle_up
+from bench.wire.sizes import LONGEST
 
 _TIME, _NO_ROOM = int(Stop.TIME), int(Stop.NO_ROOM)
 _LONG_NS = 1 << 60
@@ -43,6 +44,7 @@ def pace(
     times: Int64,
     polls: Int64,
     state: Int64,
+    classes: Int64,
 ) -> int:
     """Send messages of one lane at their times; return a `bench.wire.receive.Stop`.
 
@@ -63,7 +65,7 @@ def pace(
         outbox: uint8, room for `step` messages, and for what is owed to the peer.
         template: this and the next: see `bench.wire.amqp10_encode.encode`.
         stamp: see there.
-        inbox: this and what follows: see `bench.wire.amqp10_receive.receive`.
+        inbox: this and the next ones: see `bench.wire.amqp10_receive.receive`.
         conns: see there.
         lanes: see there.
         scratch: see there.
@@ -75,6 +77,7 @@ def pace(
         times: see there.
         polls: see there.
         state: see there.
+        classes: see `bench.wire.sizes`.
     """
     begin(descriptor, -1, until_ns, polls, state)
     count, held_ns, stop = 0, 0, GO_ON
@@ -83,7 +86,7 @@ def pace(
         next_ns = max(due_ns[count], held_ns)
         length, end, full = 0, count, False
         if at_ns >= next_ns:
-            free = room(len(template), conns, lanes, rings, row[0], 1, 0, step)
+            free = room(int(classes[0, LONGEST]), conns, lanes, rings, row[0], 1, 0, step)
             length, end = encode(
                 outbox,
                 0,
@@ -98,6 +101,7 @@ def pace(
                 at_ns,
                 count,
                 due_end(due_ns, count, free, at_ns),
+                classes,
             )
             full = end == count
         if end > count:

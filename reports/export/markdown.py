@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reports.format import Printer, count, milliseconds, number, rate
+from reports.format import Printer, brief, count, milliseconds, number, rate
 from reports.model import Spread
 from reports.summary import Answer, Cell, Summary
 
@@ -96,7 +96,7 @@ def _values(cell: Cell) -> Iterator[str]:
 
 def _value(spread: Spread, text: Printer) -> str:
     if spread.centre is None:
-        return spread.why.partition(":")[0] or "–"
+        return brief(spread.why) or "–"
     if spread.never:
         return f"{text(spread.centre)} ({text(spread.low)}–never)"
     if spread.interval_low is None or text(spread.interval_low) == text(spread.interval_high):

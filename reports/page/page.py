@@ -126,7 +126,7 @@ def _value(spread: Spread, text: printed.Printer) -> Markup:
     """Return a table cell's content: the estimate, and its interval below it."""
     centre = spread.centre
     if centre is None:
-        return Markup('<span class="none">–</span><small>{}</small>').format(spread.why.partition(":")[0])
+        return Markup('<span class="none">–</span><small>{}</small>').format(printed.brief(spread.why))
     shown = _data(centre, text)
     if spread.never:
         return shown + Markup("<small>{}–never</small>").format(_data(spread.low, text))

@@ -1,6 +1,7 @@
 """Plans: seeded, interleaved, counter-balanced, and restarts where the scenario says."""
 
 from collections import Counter
+from itertools import groupby
 
 import pytest
 
@@ -32,6 +33,23 @@ def test_pairs_are_counter_balanced() -> None:
     assert order[1] == order[0][::-1]
     assert order[3] == order[2][::-1]
     assert order[2] not in (order[0], order[1])
+
+
+def test_the_targets_of_a_workload_follow_each_other() -> None:
+    """What is compared is measured in the same minutes: a block takes its workloads one after the other."""
+    made = make_plan(scenario(), 3)
+    for repetition in range(3):
+        names = [name for name, _ in groupby(trial.workload for trial in made if trial.repetition == repetition)]
+        assert len(names) == len(set(names)) == 2
+
+
+def test_which_comes_first_is_chance() -> None:
+    """Over seeds each workload opens about half of the runs and each target a quarter, and every order occurs."""
+    plans = [make_plan(scenario(), seed) for seed in range(400)]
+    opening = Counter((plan[0].target, plan[0].workload) for plan in plans)
+    assert len(opening) == 8
+    assert all(30 <= times <= 75 for times in opening.values())
+    assert len({tuple(trial.target for trial in plan[:4]) for plan in plans}) == 24
 
 
 def test_the_seed_is_the_order() -> None:

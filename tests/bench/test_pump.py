@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from bench.clock import VirtualClock
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements, empty_deliveries, empty_settlements
+from bench.pacing import CATCH_UP_NS, Intake
 from bench.pump import Progress, Pump, _Lanes
-from bench.record.account import ProducerLog, account
+from bench.record.account import ConsumerLog, ProducerLog, account
 from bench.schedule import Constant, Stripe
-from bench.source import OpenLoop
-from bench.units import NS_PER_MS
+from bench.source import BEAT_NS, OpenLoop
+from bench.units import NS_PER_MS, NS_PER_S
 
 START_NS = 1_000_000_000
 
@@ -111,3 +112,90 @@ def test_messages_are_dealt_in_turn(lanes: int, batches: list[int]) -> None:
         assert (seq == wanted // lanes).all()
         assert lane.flags.c_contiguous
         assert seq.flags.c_contiguous
+
+
+class BoundedPort:
+    """Consumers that may hold so many messages, of a broker that has any number; they are given back when taken."""
+
+    def __init__(self, clock: VirtualClock, prefetch: int) -> None:
+        """Hold `prefetch` messages at once."""
+        self._clock, self._prefetch = clock, prefetch
+        self.taken: list[tuple[int, int]] = []
+        self._next = 0
+
+    def room(self) -> int:
+        """Nothing is sent."""
+        return 0
+
+    def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:  # noqa: ARG002  (there is always news)
+        """Return what the consumers may hold."""
+        now_ns = self._clock.now_ns()
+        self.taken.append((now_ns, self._prefetch))
+        seq = np.arange(self._next, self._next + self._prefetch)
+        self._next += self._prefetch
+        at = np.full(self._prefetch, now_ns)
+        return empty_settlements(), Deliveries(seq * 0, seq * 0, seq, at, at, at, seq * 0)
+
+
+class Watched:
+    """Cells of a consumer that is told to stop after a time, and how often it showed progress."""
+
+    def __init__(self, clock: VirtualClock, until_ns: int) -> None:
+        """Stop then."""
+        self._clock, self._until_ns = clock, until_ns
+        self.beats_ns: list[int] = []
+
+    def end_ns(self) -> int:
+        """Return the end of the schedule."""
+        return self._until_ns
+
+    def stopped(self) -> bool:
+        """Return whether the time is up."""
+        return self._clock.now_ns() >= self._until_ns
+
+    def tokens(self) -> int:
+        """None are needed."""
+        return 0
+
+    def beat(self, progress: Progress, now_ns: int) -> None:  # noqa: ARG002  (the contract's signature)
+        """Note when."""
+        self.beats_ns.append(now_ns)
+
+
+@given(st.integers(1, 400), st.floats(50, 5_000))
+def test_a_slow_consumer_leaves_the_port_alone_between_its_portions(prefetch: int, rate: float) -> None:
+    """It never takes more than its rate allows, beyond what it may hold and catch up; and it shows that it lives."""
+    clock = VirtualClock(START_NS)
+    port, cells = BoundedPort(clock, prefetch), Watched(clock, START_NS + 10 * NS_PER_S)
+    log = ConsumerLog(1, 1, 1, START_NS, closed=False)
+    Pump(port, clock, cells, source=None, producer=None, consumer=log, intake=Intake(rate)).run()  # type: ignore[arg-type]
+    taken = np.cumsum([count for _, count in port.taken])
+    elapsed_s = (np.array([at for at, _ in port.taken]) - START_NS) / NS_PER_S
+    assert (taken <= elapsed_s * rate + CATCH_UP_NS / NS_PER_S * rate + prefetch + 1e-3).all()
+    assert (taken >= elapsed_s * rate * (1 - 1e-5) - 1e-3).all()
+    assert max(np.diff([START_NS, *cells.beats_ns])) <= 2 * BEAT_NS
+
+
+def test_a_message_that_is_late_by_our_own_doing_is_not_dropped() -> None:
+    """The port had room while we slept for 3 s: all is sent, and the lateness is slip."""
+    clock = VirtualClock(START_NS)
+    log = ProducerLog((0,), START_NS, 1 << 12, closed=False)
+    source = OpenLoop(Stripe(Constant(200), START_NS, 0, 1))
+    cells = Until(START_NS + 500 * NS_PER_MS)
+    clock.sleep_ns(3 * NS_PER_S)
+    port = RoomyPort(clock)
+    Pump(port, clock, cells, source=source, producer=log, consumer=None, lanes=1, drop_after_ns=NS_PER_MS).run()
+    assert log.ledger.finish().sent.item() == 100
+    assert account(log, None, {}).latencies["slip"].sum_ns == sum(3 * NS_PER_S - n * 5 * NS_PER_MS for n in range(100))
+
+
+class RoomyPort(WaitingPort):
+    """Takes everything at once and confirms it with the next poll."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        """Never wait."""
+        super().__init__(clock, 0)
+
+    def room(self) -> int:
+        """Return a lot."""
+        return 1 << 12

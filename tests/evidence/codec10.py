@@ -22,10 +22,12 @@ from bench.wire.amqp10_room import Template, make_template, room
 from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.amqp10_scan import scan
 from bench.wire.octets import Octets
+from bench.wire.sizes import make_classes
 
 _BATCH = 1024
 _ROUNDS = 400
 _NOW_NS = 123_456_789
+_ONE_SIZE = make_classes([np.zeros(100, np.uint8)], [0], None)[1]
 _ZEROS, _NUMBERS = np.zeros(_BATCH, np.int64), np.arange(_BATCH)
 
 
@@ -100,6 +102,7 @@ def write(template: Template, sender: End, buffer: Octets, count: int) -> int:
         _NOW_NS,
         0,
         count,
+        _ONE_SIZE,
     )
     assert taken == count
     return at
@@ -147,7 +150,7 @@ def compiled() -> tuple[float, float]:
     sender.open_wide()
     receiver.scan(out, write(small, sender, out, 1))
     answer(out, 0, receiver.tables.conns, 0, receiver.tables.lanes, receiver.tables.runs, receiver.tally, _NOW_NS)
-    resume(out, 0, small.frame, small.stamp, tables.conns, 0, tables.lanes, tables.rings)
+    resume(out, 0, small.frame, small.stamp, tables.conns, 0, tables.lanes, tables.rings, _ONE_SIZE)
     room(len(small.frame), tables.conns, tables.lanes, tables.rings, 0, 1, 0, 1)
     return time.perf_counter() - start, time.process_time() - start_cpu
 

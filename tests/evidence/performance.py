@@ -85,6 +85,7 @@ STEPS = {
         "Against a packet capture", beside("capture", "--pairs", "3", "--warm-up", "6", "--capture"), crosschecked
     ),
     "scale": Step("Scale", ours("scale"), pairs),
+    "records": Step("Reading and comparing a thousand trials", ours("records"), pairs),
 }
 
 

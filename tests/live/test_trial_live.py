@@ -91,7 +91,7 @@ def test_telemetry_and_cost_of_a_durable_trial(broker: Broker) -> None:
     assert cost.broker.voluntary_switches_per_message > 0.1
     ticks = done.timeline[done.timeline["phase"] == "measure"]
     assert ticks.drop(columns=["depth", "data_bytes"]).notna().all(axis=None)
-    assert ticks["depth"].notna().sum() in (2, 3)
+    assert ticks["depth"].notna().sum() in (1, 2, 3)  # a busy host is looked at less often
     assert ticks["data_bytes"].min() > 10_000
     assert all(glance.depth is not None for glance in raw.glances)
 

@@ -47,17 +47,30 @@ def unchanged(trial: dict[str, Any]) -> dict[str, Any]:
     return trial
 
 
+def client_bound(trial: dict[str, Any], *, hard: bool = False) -> dict[str, Any]:
+    """Let the client of a trial be its limit: as a warning, as older results have it, or as a hard verdict."""
+    trial["client_usage"]["cpu_cores_busiest"] = 0.93
+    text = "The busiest worker used 93% of a core: use more workers or a compiled driver."
+    trial["health"] = [{"code": "client-bound", "hard": hard, "text": text}]
+    return trial
+
+
 def quirks(trial: dict[str, Any]) -> dict[str, Any] | None:
     """Give one trial of each kind a fault, so that a report has something to say."""
     where = (trial["target"], trial["workload"], trial["repetition"])
     if where[:2] == ("broker-j-10", "steady"):
-        trial["client_usage"]["cpu_cores_busiest"] = 0.93
+        client_bound(trial)
     if where == ("rabbitmq-091", "durable", 1):
         text = "p99 of tool slip was 2.4 ms of 4.1 ms response: run on an idle host or lower the rate."
         trial["health"] = [{"code": "tool-slip", "hard": True, "text": text}]
     if where == ("broker-j-091", "durable", 2):
         trial |= {"outcome": Outcome.OVERLOADED, "reason": "backlog passed 100,000 messages", "drained": False}
-        trial |= {"offered": trial["offered"] + 4_000, "achieved_rate": 1_410.0, "little": None}
+        trial |= {
+            "offered": trial["offered"] + 4_000,
+            "achieved_rate": 1_410.0,
+            "little": None,
+            "backlog_growth": 590.0,
+        }
         text = "Achieved 70 % of the offered rate: lower the rate or give the broker more CPUs."
         trial["findings"] = [{"code": "saturated", "hard": False, "text": text}]
     if where == ("rabbitmq-10", "durable", 2):

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from reports.dataset import load
+from reports.export.markdown import to_markdown
+from reports.format import milliseconds
 from reports.spread import not_enough, spread
 from reports.summarise import summarise
 from reports.summary import Summary
@@ -40,6 +42,52 @@ def test_a_spread_without_bound_says_so() -> None:
     lost = spread([1.0, float("inf"), float("inf")])
     assert lost.median is None
     assert lost.why == "never came in 2 of 3 trials"
+
+
+def test_a_row_of_overloaded_trials_has_words_in_place_of_latencies(tmp_path: Path) -> None:
+    """In its cells, its sentence and its remarks; the achieved rate is shown, and other rows are as ever."""
+
+    def overload(trial: dict[str, Any]) -> dict[str, Any]:
+        if trial["target"] != "broker-j-10":
+            return trial
+        return trial | {"outcome": "overloaded", "reason": "the backlog grew by 590 msg/s", "backlog_growth": 590.0}
+
+    summary = summarise(load(build(tmp_path / "run", repetitions=3, closed_loop=False, change=overload)))
+    words = "overloaded: backlog grew by 590 msg/s"
+    cell = summary.cell("broker-j-10", "steady")
+    assert {spread.why for spread in cell.latency_ns.values()} == {words}
+    assert all(spread.median is None for spread in cell.latency_ns.values())
+    assert cell.achieved_rate.median is not None
+    assert f"{words} in 3 of 3 trials" in cell.remarks
+    assert f"without bound ({words})" in summary.answers[0].sentence
+    assert words in to_markdown(summary)
+    assert summary.cell("broker-j-091", "steady").latency_ns["p50"].median is not None
+
+
+def test_invalid_trials_are_the_first_caveat(quick_summary: Summary) -> None:
+    """With their reasons, before anything else."""
+    assert quick_summary.caveats[0] == "Left out: 1 of 59 finished trials, 1 as our client was late (tool-slip)."
+
+
+def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds(tmp_path: Path) -> None:
+    """2 % dropped: p90 is a figure, p99 is at least the maximum, which takes no part in a verdict."""
+
+    def drop(trial: dict[str, Any]) -> dict[str, Any]:
+        lost = trial["offered"] // 49
+        return trial | {"offered": trial["offered"] + lost, "dropped": lost}
+
+    data = load(build(tmp_path / "run", repetitions=1, closed_loop=False, change=drop))
+    summary = summarise(data)
+    for cell in summary.cells:
+        highest = cell.latency_ns["max"].centre
+        assert cell.latency_ns["p90"].centre is not None
+        assert cell.latency_ns["p99"].centre is None
+        assert cell.latency_ns["p99"].why == f"≥ {milliseconds(highest)} ms: messages of that rank were dropped"
+        assert any("dropped, for want of room" in remark for remark in cell.remarks)
+    assert (data.latency.loc[data.latency["tag"] == "response", "never"] == 0).all()
+    markdown = to_markdown(summary)
+    assert "| ≥ " in markdown
+    assert "≥" not in to_markdown(summarise(load(build(tmp_path / "kept", repetitions=1, closed_loop=False))))
 
 
 def test_a_missing_percentile_says_how_much_longer_it_takes() -> None:

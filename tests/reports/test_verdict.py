@@ -134,11 +134,15 @@ def test_without_any_figure_there_is_no_result() -> None:
 
 def test_an_overloaded_row_wins_nothing_and_has_no_latency() -> None:
     """Its p99 would be the lowest; it is named as overloaded, and the next one wins."""
-    rows = [Row(**{**vars(row("a", 1e6)), "overloaded": 2}), row("b", 1.5e6), row("c", 2e6)]
+    rows = [
+        Row(**{**vars(row("a", 1e6)), "overload": "overloaded: backlog grew by 90 msg/s"}),
+        row("b", 1.5e6),
+        row("c", 2e6),
+    ]
     found = said(rows)
     assert found.winner == "b"
-    assert "A 1.0 over AMQP 1.0 (overloaded in 2 trials: it did not carry this load)" in found.outside
-    assert "overloaded for A 1.0" in found.figures
+    assert "A 1.0 over AMQP 1.0 (overloaded: backlog grew by 90 msg/s)" in found.outside
+    assert "without bound (overloaded: backlog grew by 90 msg/s) for A 1.0" in found.figures
     assert "1.00 ms" not in found.sentence
 
 

@@ -15,8 +15,10 @@ from bench.archive import read
 from bench.cli.main import app
 from bench.drivers.registry import registry
 from bench.record import hlog
+from bench.run import inline
 from reports import compose
 from tests.bench.drivers.fake_package import install, on_path
+from tests.judged import BusyPort
 
 
 @pytest.fixture
@@ -64,6 +66,21 @@ def test_the_same_seed_gives_the_same_numbers(bench: Bench) -> None:
         assert bench("run", "smoke", "--seed", "7", "--out", name).exit_code == 0
     first, second = read(Path("a")), read(Path("b"))
     assert [t.record.latency for t in first.trials] == [t.record.latency for t in second.trials]
+
+
+def test_invalid_trials_are_said_first(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number, each reason with its trials and advice, exit code 3; the report opens with them, too."""
+    monkeypatch.setattr(inline, "MemoryPort", BusyPort)
+    words = bench.refused(3, "run", "smoke", "--seed", "5", "--set", "workloads.0.load.rate=1000")
+    run = read(Path("results/latest"))
+    invalid = [trial.record.index for trial in run.trials if not trial.record.valid]
+    assert f"invalid: {len(invalid)} of 4 trials are invalid and left out of every comparison" in words
+    listed = ", ".join(map(str, invalid))
+    assert f"invalid: tool-slip (trial{'s' if len(invalid) > 1 else ''} {listed}): p99 of our own lateness" in words
+    assert words.index("invalid: ") < words.index("4 of 4 trials in")
+    assert "to repeat them: bench run --resume" in words
+    summary = json.loads(Path("results/latest/summary.json").read_text())
+    assert summary["caveats"][0].startswith(f"Left out: {len(invalid)} of 4 finished trials, ")
 
 
 def test_usage_faults(bench: Bench, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ class Amqp091Server:
         endpoint: where it listens.
         heard: methods that it did not answer, as they come.
         heartbeats: heartbeat frames that came.
+        bodies: of the messages that came, each as long as its header says.
     """
 
     def __init__(self, *, confirms: bool = True, heartbeat_s: int = 0) -> None:
@@ -46,6 +47,8 @@ class Amqp091Server:
         )
         self.heard: Queue[Any] = Queue()
         self.heartbeats = 0
+        self.bodies: list[bytes] = []
+        self._body, self._expected = b"", 0
         self._tune = spec.Connection.Tune(10, 131_072, heartbeat_s)
         self._client: socket.socket | None = None
         self._consumer = ""
@@ -112,6 +115,13 @@ class Amqp091Server:
 
     def _act(self, came: Any) -> None:
         self.heartbeats += isinstance(came, frame.Heartbeat)
+        if isinstance(came, frame.Header):
+            self._body, self._expected = b"", came.body_size
+        elif isinstance(came, frame.Body):
+            self._body += came.fragment
+            if len(self._body) >= self._expected:
+                assert len(self._body) == self._expected
+                self.bodies.append(self._body)
         if not isinstance(came, frame.Method):
             return
         if isinstance(came.method, spec.Connection.StartOk):

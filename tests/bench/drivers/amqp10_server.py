@@ -35,6 +35,7 @@ class Amqp10Server:
         names: of the links that were opened.
         deliveries: of the client's transfers, in order.
         bodies: what they carried.
+        messages: what each of them carried.
         sasl: outcome code it answers with.
         frames: number of frames the client has sent.
     """
@@ -60,6 +61,8 @@ class Amqp10Server:
         self.names: list[str] = []
         self.deliveries: list[Any] = []
         self.bodies = b""
+        self.messages: list[bytes] = []
+        self._message = b""
         self._grant = grant
         self._raw: Queue[bytes] = Queue()
         self._asked: Queue[Callable[[], object]] = Queue()
@@ -148,8 +151,12 @@ class Amqp10Server:
         elif event.type == Event.CONNECTION_REMOTE_CLOSE:
             event.connection.close()
         elif event.type == Event.DELIVERY and event.link.is_receiver and event.delivery.readable:
-            self.bodies += event.link.recv(event.delivery.pending)
+            part = event.link.recv(event.delivery.pending)
+            self.bodies += part
+            self._message += part
             if not event.delivery.partial:
+                self.messages.append(self._message)
+                self._message = b""
                 self.deliveries.append(event.delivery)
                 event.link.advance()
 

@@ -17,6 +17,7 @@ from bench.wire.amqp10_room import Template, make_template, room
 from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.amqp10_scan import scan
 from bench.wire.octets import Int64
+from bench.wire.sizes import make_classes
 
 _EVER = 1 << 62
 CONN, GUARDS, _GUARD_VALUE = 1, 3, -7
@@ -206,6 +207,7 @@ class Client:
                 self.now_ns,
                 taken,
                 len(rows),
+                one_size(template),
             )
             self.out += self._buffer[:at].tobytes()
             before, taken = taken, more
@@ -255,6 +257,7 @@ class Client:
                 CONN,
                 self.tables.lanes,
                 self.tables.rings,
+                one_size(template),
             )
             self.out += self._buffer[:at].tobytes()
             if not at:
@@ -285,6 +288,11 @@ def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
     for cut in [*sorted({cut for cut in cuts if cut < len(data)}), len(data)]:
         yield data[last:cut]
         last = cut
+
+
+def one_size(template: Template) -> Int64:
+    """Return the table of classes of a port that sends messages of one size."""
+    return make_classes([template.frame], [template.stamp], None)[1]
 
 
 def template(size: int, *, durable: bool = False) -> Template:

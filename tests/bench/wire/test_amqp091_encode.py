@@ -10,6 +10,7 @@ from pika import spec
 from bench import stamp
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_encode import body_frames, delivery_prefix, encode, prefix
+from bench.wire.sizes import make_classes
 from tests.bench.wire.amqp091_twin import CHANNELS, Fast
 
 
@@ -40,8 +41,9 @@ def written(
     lane, seq = np.array(rows, np.int64), np.arange(len(rows))
     args = (out, 0, block, body, frame_max, state.lanes, state.ring, tracked, lane, seq, seq * 7 - 3, 1 << 40)
     half = len(rows) // 2
-    middle = encode(*args, 0, half)
-    end = encode(out, middle, *args[2:], half, len(rows))
+    _, classes = make_classes([body], [0], None)
+    middle = encode(*args, 0, half, classes)
+    end = encode(out, middle, *args[2:], half, len(rows), classes)
     assert (out[end:] == 0x5A).all()
     return bytes(out[:end]), state
 

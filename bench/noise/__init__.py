@@ -1,0 +1,1 @@
+"""The noise floor of a host: what a broker beside itself seems to differ by."""

@@ -1,0 +1,81 @@
+"""From the text of a logged histogram to its buckets, without a histogram between them.
+
+A report of a thousand trials reads some hundred thousand lines, of each of which it wants a
+few hundred counts; the package's decoder fills 33,792 cells for each. The format is V2 of
+HdrHistogram (AbstractHistogram.encodeIntoCompressedByteBuffer): a cookie and a length, then
+deflated a header of 40 bytes and the counts, ZigZag in LEB128 of at most 9 bytes, where a
+negative number stands for so many empty buckets.
+"""
+
+import base64
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.kernels import kernel
+from bench.record.buckets import BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS, Int64
+
+_OUTER = struct.Struct(">ii")
+_HEADER = struct.Struct(">iiiiqqd")
+_COMPRESSED, _PLAIN = 0x1C849304, 0x1C849303
+_NIBBLE = ~0xF0  # where a cookie keeps the size of a word
+
+
+def buckets(text: str) -> tuple[Int64, Int64]:
+    """Return the non-empty buckets of a base64 V2 text, in rising order, and their counts.
+
+    Raises:
+        ValueError: it is none, or not of the range and precision that we log.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+        cookie, length = _OUTER.unpack_from(data)
+        inner = zlib.decompress(data[_OUTER.size : _OUTER.size + length])
+        plain, size, offset, digits, lowest, highest, ratio = _HEADER.unpack_from(inner)
+    except (ValueError, struct.error, zlib.error) as error:
+        message = f"not an HdrHistogram V2 payload: {text[:24]!r}… ({error})"
+        raise ValueError(message) from None
+    given = (cookie & _NIBBLE, plain & _NIBBLE, offset, digits, lowest, highest, ratio)
+    if given != (_COMPRESSED & _NIBBLE, _PLAIN & _NIBBLE, 0, DIGITS, LOWEST_NS, HIGHEST_NS, 1.0):
+        message = f"not a histogram of 1 ns to 1 h with {DIGITS} digits: {text[:24]!r}…"
+        raise ValueError(message)
+    counts = np.frombuffer(inner, np.uint8, offset=_HEADER.size)
+    index, count = np.empty((2, len(counts)), np.int64)
+    used = _expand(counts, index, count) if size == len(counts) else -1
+    if used < 0:
+        message = f"a histogram's counts are cut short or beyond its range: {text[:24]!r}…"
+        raise ValueError(message)
+    return index[:used], count[:used]
+
+
+@kernel
+def _expand(data: NDArray[np.uint8], index: Int64, count: Int64) -> int:  # pragma: no cover
+    at = used = 0
+    bucket = np.int64(0)
+    while at < len(data):
+        value, shift = np.int64(0), 0
+        while True:
+            if at == len(data):
+                return -1
+            byte = np.int64(data[at])
+            at += 1
+            if shift == 56:  # noqa: PLR2004  (the ninth byte is whole)
+                value |= byte << shift
+                break
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:  # noqa: PLR2004  (no more follow)
+                break
+            shift += 7
+        number = ((value >> 1) & 0x7FFFFFFFFFFFFFFF) ^ -(value & 1)
+        if number < 0:
+            bucket -= number
+            continue
+        if bucket >= BUCKETS:
+            return -1
+        if number > 0:
+            index[used], count[used] = bucket, number
+            used += 1
+        bucket += 1
+    return used

@@ -1,0 +1,123 @@
+"""Findings: what the broker did in a trial. They stay in the data, count against it, and never invalidate. Pure.
+
+Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, blocked, alarm,
+restarted, drifting, credit-leak, lost, duplicated, reordered, refused, not-drained.
+"""
+
+from collections.abc import Iterator
+
+from bench.results import NO_RESULT, Ledger, Note, Outcome
+from bench.run.health import SLIP_SHARE, Circumstances, p99_ns
+from bench.run.merge import Merged
+from bench.stats.steady import GROWTH
+from bench.units import NS_PER_MS
+
+SATURATED = 0.99
+"""Share of the messages due that must arrive within the measured part."""
+_STARVED = 100
+"""Times that credit for one message is no accident any more."""
+_QUOTED = 3
+"""Alarms that are quoted."""
+
+
+def findings(seen: Circumstances, reason: str) -> tuple[Note, ...]:
+    """Return what the broker did wrong.
+
+    Args:
+        seen: the trial.
+        reason: why it ended otherwise than completed.
+    """
+    return (*_course(seen, reason), *_flow(seen), *_starved(seen.merged), *_losses(seen.merged.ledger), *_held(seen))
+
+
+def overload(seen: Circumstances) -> str:
+    """Return why a trial counts as overloaded though it ran to its end; empty where it does not.
+
+    Its backlog grew, and it did not deliver what was due. Messages that are gone for good
+    stay in a backlog as well; they are losses and no overload.
+    """
+    growth, ledger = seen.growth, seen.merged.ledger
+    if growth is None or not growth.relevant or not _saturated(seen):
+        return ""
+    gone = (ledger.lost + ledger.refused + ledger.returned) / seen.merged.offered
+    return f"the backlog grew by {growth.per_s:,.0f} msg/s" if growth.share - gone > GROWTH else ""
+
+
+def _course(seen: Circumstances, reason: str) -> Iterator[Note]:
+    if seen.outcome in (Outcome.OVERLOADED, Outcome.STALLED, Outcome.BROKER_FAILED, Outcome.DISCONNECTED):
+        yield _finding(str(seen.outcome), f"{reason}.")
+    growing = overload(seen)
+    if growing:
+        yield _finding(
+            "growing", f"{growing.capitalize()} through the measured part: a longer trial would show longer latencies."
+        )
+    if _saturated(seen):
+        yield _finding("saturated", f"It delivered {_achieved(seen):.1%} of the messages due in the measured time.")
+    if seen.restarts:
+        yield _finding("restarted", f"It started anew while the trial ran ({seen.restarts} times, by its log).")
+    if seen.steady is not None and seen.steady.drift > 0 and not growing:
+        yield _finding(
+            "drifting", f"Its median latency rose by {seen.steady.drift:.0%} over the measured part, without a jump."
+        )
+
+
+def _achieved(seen: Circumstances) -> float:
+    return seen.merged.achieved_rate * seen.measured_s / seen.merged.offered
+
+
+def _saturated(seen: Circumstances) -> bool:
+    return seen.open_loop and seen.merged.offered > 0 and _achieved(seen) < SATURATED
+
+
+def _flow(seen: Circumstances) -> Iterator[Note]:
+    if seen.merged.dropped:
+        yield _finding(
+            "dropped",
+            f"{seen.merged.dropped} of {seen.merged.offered} messages due in the measured time were dropped, as there"
+            " was no room for them within load.late_after: latencies above their share are lower bounds.",
+        )
+    blocked_ns, response_ns = p99_ns(seen.merged, "blocked"), p99_ns(seen.merged, "response")
+    if blocked_ns and response_ns and blocked_ns > max(SLIP_SHARE * response_ns, NS_PER_MS):
+        yield _finding(
+            "blocked",
+            f"1 % of the messages waited {blocked_ns / NS_PER_MS:.2f} ms and longer for room to be sent at all,"
+            " as window, credit or socket were full.",
+        )
+    events = seen.merged.counters.get("blocked_events", 0)
+    told = [f"it blocked a connection {events} times"] if events else []
+    told += [f"its log says: {line}" for line in seen.alarms[:_QUOTED]]
+    if told:
+        yield _finding("alarm", f"It held publishers back by an alarm: {'; '.join(told)}.")
+
+
+def _starved(merged: Merged) -> Iterator[Note]:
+    starved = merged.counters.get("credit_leak", 0)
+    if starved >= _STARVED:
+        yield _finding(
+            "credit-leak",
+            f"It gave {starved} times credit for a single message to pre-settled senders, which then wait for it:"
+            " Broker-J gives back one credit a read, however many messages the read held. Set confirm_window, or"
+            " option reattach of driver wire10.",
+        )
+
+
+def _losses(ledger: Ledger) -> Iterator[Note]:
+    if ledger.lost:
+        promise = "confirmed" if ledger.confirmed else "sent (no confirms were asked for)"
+        yield _finding("lost", f"{ledger.lost} messages that were {promise} never arrived and are gone.")
+    if ledger.duplicated:
+        yield _finding("duplicated", f"{ledger.duplicated} messages arrived more than once.")
+    if ledger.reordered:
+        yield _finding("reordered", f"{ledger.reordered} messages arrived after a later one of their producer.")
+    if ledger.refused or ledger.returned:
+        yield _finding("refused", f"{ledger.refused} messages were refused and {ledger.returned} returned.")
+
+
+def _held(seen: Circumstances) -> Iterator[Note]:
+    held = seen.merged.ledger.undelivered + seen.merged.ledger.unconfirmed_missing
+    if held and not seen.drained and seen.outcome not in NO_RESULT:
+        yield _finding("not-drained", f"{held} messages had not arrived when the drain ended.")
+
+
+def _finding(code: str, text: str) -> Note:
+    return Note(code=code, hard=False, text=text)
