@@ -22,7 +22,7 @@ MOST_CLIENT_COST = 1.25
 """Ratio of client CPU time a message from which on two clients on their brokers' CPUs are unequal."""
 SHARED_CPUS = "shared-cores"
 """Code of the health note that broker and client ran on the same CPUs."""
-_NOT_DONE = {"name", "description", "durable"}
+_NOT_DONE = {"name", "description", "durable", "only"}
 """Fields of a workload that say nothing of its load."""
 _DISK = "file system of broker data"
 

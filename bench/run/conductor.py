@@ -116,7 +116,7 @@ class Conductor:
             for number, planned in enumerate(left, start=1):
                 self._next(planned, number, len(left))
             if left:
-                self._probe()
+                self.probe()
         except KeyboardInterrupt:
             return RunEnd(self._failures(), interrupted=True)
         return RunEnd(self._failures(), interrupted=False)
@@ -137,8 +137,12 @@ class Conductor:
             return
         self._watch.end(record)
 
-    def _probe(self) -> None:
-        """Look at what brokers write for a confirmed message, now that nothing is timed any more."""
+    def probe(self) -> None:
+        """Look at what brokers write for a confirmed message, once nothing is timed any more.
+
+        Raises:
+            ArchiveError: what was found cannot be written.
+        """
         found = probe_fleet(self._run.scenario, self._fleet, self._scratch, self._watch.say)
         if found is not None:
             archive.write_durability(self._folder, found.joined(archive.read(self._folder).durability))

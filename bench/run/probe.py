@@ -37,11 +37,12 @@ _DRIVER = "pika"
 
 def durable_brokers(scenario: Scenario) -> Iterator[tuple[str, Workload]]:
     """Yield the brokers that have a durable workload, each with the first of these."""
-    durable = [workload for workload in scenario.workloads if workload.durable]
-    used = {target.broker for target in scenario.targets}
     for broker in scenario.brokers:
-        if durable and broker.name in used and not isinstance(broker, MemoryBroker):
-            yield broker.name, durable[0]
+        targets = [target.name for target in scenario.targets if target.broker == broker.name]
+        durable = (one for one in scenario.workloads if one.durable and any(map(one.is_for, targets)))
+        first = None if isinstance(broker, MemoryBroker) else next(durable, None)
+        if first is not None:
+            yield broker.name, first
 
 
 def probe_fleet(scenario: Scenario, fleet: Fleet, scratch: Path, say: Callable[[str], None]) -> DurabilityRecord | None:

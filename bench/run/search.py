@@ -127,7 +127,10 @@ def search(
         conductor = Conductor(run, folder, scratch, fleet, watch)
         searcher = _Searcher(run, folder, wanted, fleet, conductor, watch)
         try:
-            return searcher.run()
+            found, end = searcher.run()
+            if not end.interrupted:
+                conductor.probe()
+            return found, end
         finally:
             fleet.stop_all()
 

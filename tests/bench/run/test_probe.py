@@ -88,8 +88,10 @@ def test_brokers_with_a_durable_workload() -> None:
         ("rabbitmq", "durable"),
         ("broker-j", "durable"),
     ]
-    only = asked.model_copy(update={"targets": asked.targets[:1]})
-    assert [name for name, _ in durable_brokers(only)] == ["rabbitmq"]
+    fewer = asked.model_copy(update={"targets": asked.targets[:1]})
+    assert [name for name, _ in durable_brokers(fewer)] == ["rabbitmq"]
+    apart = tuple(one.model_copy(update={"only": ("broker-j-10",)}) for one in asked.workloads)
+    assert [name for name, _ in durable_brokers(asked.model_copy(update={"workloads": apart}))] == ["broker-j"]
     transient = asked.model_copy(update={"workloads": asked.workloads[:1]})
     assert list(durable_brokers(transient)) == []
 
