@@ -26,6 +26,7 @@ lint: setup ## Ruff (rules and format) and mypy
 
 evidence: setup ## Measure the tool itself, then the full comparison: hours, on a machine with nothing else to do
 	@$(BIN)/python -m tests.evidence.performance
+	@$(BIN)/python -m tests.evidence.trust
 	@$(BIN)/python -m tests.evidence.page
 	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.evidence.fuzz091 10000000
 	@$(BIN)/python -m tests.evidence.fuzz10 10000000

@@ -66,9 +66,9 @@ sys.exit(not (pathlib.Path(sysconfig.get_paths()["include"]) / "Python.h").exist
 has() { command -v "$1" >/dev/null 2>&1; }
 library() { has pkg-config && pkg-config --exists "$1"; }
 
-list_missing() { # sets sandbox (an image and its brokers), build (Proton, .venv) and capture (packets)
+list_missing() { # sets sandbox (an image and its brokers), build (Proton, .venv), capture (packets), trace (syncs)
   python=$(find_python)
-  sandbox=() build=() capture=()
+  sandbox=() build=() capture=() trace=()
   has mmdebstrap || sandbox+=(mmdebstrap)
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || sandbox+=(debian-archive-keyring)
   has newuidmap || sandbox+=(uidmap)
@@ -77,6 +77,7 @@ list_missing() { # sets sandbox (an image and its brokers), build (Proton, .venv
   has mvn || sandbox+=(maven)
   has javac || sandbox+=(default-jdk-headless)
   has tcpdump || [ -x /usr/sbin/tcpdump ] || capture+=(tcpdump)
+  has strace || trace+=(strace)
   has gcc || build+=(gcc libc6-dev)
   has pkg-config || build+=(pkg-config)
   library openssl || build+=(libssl-dev)
@@ -89,7 +90,7 @@ list_missing() { # sets sandbox (an image and its brokers), build (Proton, .venv
 }
 
 install_packages() {
-  local as=() packages=("${build[@]}" "${sandbox[@]}" "${capture[@]}")
+  local as=() packages=("${build[@]}" "${sandbox[@]}" "${capture[@]}" "${trace[@]}")
   if [ "$(id -u)" -ne 0 ]; then
     has sudo || return 1
     as=(sudo)
@@ -100,6 +101,7 @@ install_packages() {
   [ ${#build[@]} -eq 0 ] || say "missing, to build Proton and .venv: ${build[*]}"
   [ ${#sandbox[@]} -eq 0 ] || say "missing, to build the image and run brokers in it: ${sandbox[*]}"
   [ ${#capture[@]} -eq 0 ] || say "missing, for bench crosscheck --capture: ${capture[*]}"
+  [ ${#trace[@]} -eq 0 ] || say "missing, for durability classes by evidence: ${trace[*]}"
   step 3 "reading the package lists" "${as[@]}" apt-get update
   step 3 "installing ${#packages[@]} system packages" "${as[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install --yes --no-install-recommends "${packages[@]}"
@@ -112,20 +114,21 @@ say_what_works() { # reason
     say "  works: brokers that you run (place = \"external\"), the memory driver, reports"
   }
   [ ${#capture[@]} -eq 0 ] || say "  does not work here: bench crosscheck --capture (missing: ${capture[*]})"
+  [ ${#trace[@]} -eq 0 ] || say "  does not work here: durability classes by evidence (missing: ${trace[*]})"
   [ ${#build[@]} -eq 0 ] || say "  Proton is built from source and wants: ${build[*]} (Debian's names)"
 }
 
 system_part() {
   list_missing
-  [ $((${#sandbox[@]} + ${#build[@]} + ${#capture[@]})) -gt 0 ] || return 0
+  [ $((${#sandbox[@]} + ${#build[@]} + ${#capture[@]} + ${#trace[@]})) -gt 0 ] || return 0
   if ! has apt-get; then
     say_what_works "this system has no apt-get, so nothing is installed by us"
   elif install_packages; then
     list_missing
-    [ $((${#sandbox[@]} + ${#build[@]} + ${#capture[@]})) -eq 0 ] ||
-      say_what_works "still missing after the installation: ${build[*]} ${sandbox[*]} ${capture[*]}"
+    [ $((${#sandbox[@]} + ${#build[@]} + ${#capture[@]} + ${#trace[@]})) -eq 0 ] ||
+      say_what_works "still missing after the installation: ${build[*]} ${sandbox[*]} ${capture[*]} ${trace[*]}"
   else
-    say_what_works "not root, and sudo is missing or refused: as root, run: apt-get install ${build[*]} ${sandbox[*]} ${capture[*]}"
+    say_what_works "not root, and sudo is missing or refused: as root, run: apt-get install ${build[*]} ${sandbox[*]} ${capture[*]} ${trace[*]}"
     [ ${#build[@]} -eq 0 ] || fail 3 "the virtual environment cannot be built without: ${build[*]}"
   fi
 }

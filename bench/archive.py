@@ -18,6 +18,8 @@ import pandas as pd
 from pyarrow import parquet
 from pydantic import ValidationError
 
+from bench import durability
+from bench.durability import DurabilityRecord
 from bench.record import hlog
 from bench.record.histogram import Seconds
 from bench.results import LATER_COLUMNS, SCHEMA_VERSION, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
@@ -43,7 +45,8 @@ class Run:
     """A results folder as read.
 
     `unreadable` names trials whose record is damaged, with the reason; `attempts` names the
-    folders of trials that were begun and did not finish.
+    folders of trials that were begun and did not finish; `durability` is what was seen of
+    brokers' synchronous writes, None where nobody looked.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class Run:
     trials: tuple[Trial, ...]
     unreadable: tuple[str, ...] = ()
     attempts: tuple[str, ...] = ()
+    durability: DurabilityRecord | None = None
 
     def left(self) -> tuple[PlannedTrial, ...]:
         """Return the planned trials that have no valid result yet, in their order."""
@@ -148,6 +152,16 @@ def finish_trial(
         write_whole(folder / "trial.json", record.model_dump_json(indent=1))
 
 
+def write_durability(run: Path, record: DurabilityRecord) -> None:
+    """Write what was seen of brokers' synchronous writes.
+
+    Raises:
+        ArchiveError: it cannot be written.
+    """
+    with writing(run):
+        write_whole(run / durability.FILE, record.model_dump_json(indent=1))
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     part = path.with_name(f".{path.name}.part")
@@ -179,7 +193,15 @@ def read(folder: Path) -> Run:
         except (ValidationError, OSError, UnicodeDecodeError) as error:
             unreadable.append(f"{place.parent.name}: {str(error).splitlines()[0]}")
     attempts = tuple(sorted(path.name for path in (folder / "attempts").glob("*")))
-    return Run(folder, record, tuple(trials), tuple(unreadable), attempts)
+    return Run(folder, record, tuple(trials), tuple(unreadable), attempts, _read_durability(folder))
+
+
+def _read_durability(folder: Path) -> DurabilityRecord | None:
+    """Return what was seen of synchronous writes; a damaged file is as if nobody had looked."""
+    try:
+        return DurabilityRecord.model_validate_json((folder / durability.FILE).read_text(encoding="utf-8"))
+    except (OSError, ValidationError, UnicodeDecodeError):
+        return None
 
 
 def rewrite(folder: Path, record: RunRecord) -> None:

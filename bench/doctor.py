@@ -66,6 +66,7 @@ def examine() -> list[Check]:
         check_sandbox(),
         _tool("openssl", "brokers started with transport = 'tls' (makes their certificates)", "openssl"),
         _tool("tcpdump", "bench crosscheck --capture", "tcpdump"),
+        _tool("strace", "durability classes by evidence instead of by settings", "strace"),
         check_disk(cache_root()),
         check_control_group(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")),
         check_cpus(len(os.sched_getaffinity(0))),

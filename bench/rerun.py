@@ -39,6 +39,10 @@ def merged(baseline: Scenario, candidate: Scenario, pairs: int) -> Scenario:
                 broker.model_copy(update={"name": broker.name + end}) for end, side in sides for broker in side.brokers
             ),
             "targets": tuple(_target(target, end) for end, side in sides for target in side.targets),
+            "workloads": tuple(
+                one.model_copy(update={"only": tuple(name + end for end, _ in sides for name in one.only)})
+                for one in candidate.workloads
+            ),
             "plan": _plan(baseline, candidate, pairs),
         }
     )
@@ -48,7 +52,7 @@ def paired_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
     """Return the trials of a merged scenario in their order; the same for the same scenario and seed."""
     chance = random.Random(seed)  # noqa: S311  (an order of trials, no secret)
     targets = [target.name.removesuffix(BASE) for target in scenario.targets if target.name.endswith(BASE)]
-    rows = [(target, workload.name) for target in targets for workload in scenario.workloads]
+    rows = [(target, one.name) for target in targets for one in scenario.workloads if one.is_for(target + BASE)]
     planned: list[PlannedTrial] = []
     order: list[tuple[str, str]] = []
     for repetition in range(scenario.plan.repetitions):

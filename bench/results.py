@@ -4,6 +4,7 @@
 <run-id>/
   run.json             RunRecord
   scenario.toml        as given
+  durability.json      what brokers wrote for a confirmed message, see `bench.durability`
   trials/<nnn>-<target>-<workload>/
     trial.json         TrialRecord; renamed into place last, so its presence means finished
     latency.hlog       HdrHistogram V2 log: one line a second (of intended time) and tag

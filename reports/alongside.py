@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from bench.archive import Run
+from bench.durability import DurabilityRecord
 from bench.results import TrialRecord
 from bench.scenario import MemoryBroker, Scenario
 from reports.errors import ReportError
@@ -118,7 +119,11 @@ def _named(run: Run, by: Dimension) -> Run:
         return trial.model_copy(update={"target": trial.target + end[trial.target], "broker": broker})
 
     trials = tuple(replace(stored, record=renamed(stored.record)) for stored in run.trials)
-    return replace(run, record=record, trials=trials)
+    probes = tuple(
+        probe.model_copy(update={"broker": probe.broker + slug[probe.broker]})
+        for probe in (run.durability.probes if run.durability else ())
+    )
+    return replace(run, record=record, trials=trials, durability=DurabilityRecord(probes=probes))
 
 
 def _value(run: Run, broker: str, by: Dimension) -> str:

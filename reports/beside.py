@@ -8,8 +8,8 @@ from bench.stats.compare import DELTA
 from reports.dataset import Dataset
 from reports.format import count, listed
 from reports.quantiles import PERCENTILES
+from reports.rows import MIN_CPUS, MIN_TRIALS
 from reports.summary import Cell, Fact
-from reports.verdict import MIN_CPUS, MIN_TRIALS
 
 
 def caveats(data: Dataset) -> tuple[str, ...]:

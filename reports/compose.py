@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.archive import write_whole
+from bench.parity import By
 from reports import sustained
 from reports.alongside import Dimension
+from reports.compared import Comparisons
+from reports.comparison import by_run, by_target, by_workload
 from reports.dataset import load
 from reports.errors import ReportError
 from reports.export.csv import to_csv
@@ -64,6 +67,23 @@ def render(folders: Sequence[Path], outputs: Outputs, by: Dimension | None = Non
     if outputs.figures:
         _in_folder(outputs.figures, lambda folder: write_figures(folder, pictures(data, summary)))
     return summary
+
+
+def compare(folders: Sequence[Path], by: By, *, allow: bool = False) -> Comparisons:
+    """Read results folders and set their rows against each other.
+
+    Args:
+        folders: of one scenario, pooled; by run two, each by itself.
+        by: what the two sides of a line differ in.
+        allow: compare rows that are unlike, too.
+
+    Raises:
+        ReportError: results cannot be read.
+    """
+    if by == "run":
+        first, second = folders
+        return by_run(load(first), load(second), allow=allow)
+    return (by_target if by == "target" else by_workload)(load(*folders), allow=allow)
 
 
 def _write(path: Path, text: Callable[[], str]) -> None:

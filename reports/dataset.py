@@ -15,12 +15,14 @@ import pandas as pd
 from hdrh.histogram import HdrHistogram
 
 from bench.archive import ArchiveError, Run, Trial, read, read_timeline
+from bench.durability import Probe
 from bench.record.histogram import decode, new_histogram
 from bench.record.payload import buckets
 from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
 from bench.scenario import Scenario
 from bench.units import NS_PER_S
 from reports.alongside import Dimension, check_alike, side_by_side
+from reports.durability import joined
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
 from reports.format import overload_words, plain
@@ -54,6 +56,7 @@ class Dataset:
         settings: one row a run, broker and key: asked, reported (None = not known).
         notes: one row a trial and word: kind (health, finding), code, hard, text.
         absent: planned trials without a result: run_id, index, repetition, target, workload, why.
+        durability: what brokers were seen to write for a confirmed message, by broker.
     """
 
     runs: tuple[RunRecord, ...]
@@ -67,6 +70,7 @@ class Dataset:
     notes: pd.DataFrame
     absent: pd.DataFrame
     records: dict[tuple[str, int], TrialRecord] = field(repr=False)
+    durability: dict[str, Probe] = field(default_factory=dict)
 
     def histogram(self, target: str, workload: str, tag: str) -> HdrHistogram:
         """Return the sum of the histograms of all usable trials of a cell, those of overloaded ones left out.
@@ -163,6 +167,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
         notes=pd.DataFrame(notes, columns=[*_KEY, "kind", "code", "hard", "text"]),
         absent=pd.DataFrame(absent, columns=[*_KEY, "why"]),
         records=records,
+        durability=joined(run.durability for run in runs),
     )
 
 

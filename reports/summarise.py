@@ -3,31 +3,25 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-import pandas as pd
-
 from bench.results import RunRecord
-from bench.scenario import Target, Workload
 from bench.stats.compare import Comparison
 from reports.beside import caveats, environment, not_shown
 from reports.captions import captions, sustained_caption
-from reports.cells import cell, latency_of, rows_of
+from reports.cases import Cells, cases_of, cells_of, metric_of
 from reports.costs import costs, idles
 from reports.curves import knees
 from reports.dataset import Dataset
-from reports.durability import durability
+from reports.durability import evidence
 from reports.format import Name, listed
 from reports.method import METHOD
-from reports.model import Spread
 from reports.naming import names
 from reports.questions import Question, questions
-from reports.summary import Absent, Answer, Cell, Compared, RunSummary, SettingRow, Summary
+from reports.rows import Case, Key
+from reports.summary import Absent, Answer, Compared, RunSummary, SettingRow, Summary
 from reports.sustained import Sustained
 from reports.tables import ledger, left_out, notes, settings, targets
 from reports.trust import Trust, trust
-from reports.verdict import Case, Key, Row, Trials, answer, comparisons
-
-Cells = Mapping[tuple[str, str], Cell]
-"""By target and workload."""
+from reports.verdict import answer, comparisons
 
 
 def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
@@ -39,13 +33,9 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
     """
     scenario = data.scenario
     found = names(data)
-    cells = {
-        (target.name, workload.name): cell(data, target, workload)
-        for workload in scenario.workloads
-        for target in scenario.targets
-    }
+    cells = cells_of(data)
     asked = questions(scenario)
-    cases = [_case(data, question, found, cells) for question in asked]
+    cases = cases_of(data, found, cells)
     judged = comparisons(cases)
     bends = [knee for question in asked for knee in knees(question, list(found), cells)]
     asked_settings = tuple(settings(data))
@@ -67,7 +57,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
             Absent(target=row.target, workload=row.workload, repetition=row.repetition, why=row.why)
             for row in data.absent.itertuples()
         ),
-        promises=tuple(_promises(asked, found, cells)),
+        promises=(*_promises(asked, found, cells), *evidence(data.durability)),
         not_shown=not_shown(data, cells),
         left_out=tuple(left_out(data)),
         costs=tuple(costs(data)),
@@ -122,14 +112,10 @@ def _trust(data: Dataset, question: Question, cells: Cells, asked_settings: Sequ
         data,
         question,
         usable=[row.n for row in rows],
-        spreads=[noise for row in rows if (noise := _metric(question, row).noise) is not None],
+        spreads=[noise for row in rows if (noise := metric_of(question, row).noise) is not None],
         unlike=[row.key for row in asked_settings if row.unlike or row.differs],
         durability=[row.durability for row in rows],
     )
-
-
-def _metric(question: Question, row: Cell) -> Spread:
-    return row.achieved_rate if question.closed_loop else row.latency_ns["p99"]
 
 
 def _compared(cases: Sequence[Case], judged: Mapping[Key, Comparison]) -> Iterator[Compared]:
@@ -150,49 +136,6 @@ def _compared(cases: Sequence[Case], judged: Mapping[Key, Comparison]) -> Iterat
             verdict=each.verdict.value,
             trials_needed=each.trials_needed,
         )
-
-
-def _case(data: Dataset, question: Question, found: Mapping[str, Name], cells: Cells) -> Case:
-    rows = {
-        workload.name: [
-            _row(data, question, found[target.name], target, workload, cells)
-            for target in data.scenario.targets
-            if cells[target.name, workload.name].planned
-        ]
-        for workload in question.workloads
-    }
-    cpus = [run.host.get("cpus", "") for run in data.runs]
-    known = min(int(text) for text in cpus) if all(text.isdigit() for text in cpus) else None
-    floors = tuple(run.noise_floor for run in data.runs)
-    return Case(question=question, rows=rows, mode=data.runs[0].mode, cpus=known, floors=floors)
-
-
-def _row(data: Dataset, question: Question, name: Name, target: Target, workload: Workload, cells: Cells) -> Row:
-    row = cells[target.name, workload.name]
-    trials = rows_of(data.trials, target.name, workload.name)
-    if question.closed_loop:
-        estimates = _by_trial(trials[trials["usable"]], "achieved_rate")
-    else:
-        estimates = _by_trial(latency_of(data, target.name, workload), "p99")
-    measured = _metric(question, row)
-    return Row(
-        name=name,
-        workload=workload.name,
-        estimates=estimates,
-        centre=math.inf if measured.never and measured.centre is None else measured.centre,
-        client_bound=row.client_bound,
-        durability=durability(data.scenario, target.broker, workload),
-        overload="" if question.closed_loop else row.overload,
-    )
-
-
-def _by_trial(frame: pd.DataFrame, column: str) -> Trials:
-    keys = zip(frame["run_id"], frame["repetition"], strict=True)
-    return {
-        (str(run_id), int(repetition)): float(value)
-        for (run_id, repetition), value in zip(keys, frame[column], strict=True)
-        if value > 0  # also leaves NaN out
-    }
 
 
 def _remarks(question: Question, found: Mapping[str, Name], cells: Cells) -> Iterator[str]:

@@ -10,73 +10,11 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Literal
 
-from bench.noise.floor import NoiseFloor, relevant
 from bench.stats.compare import Comparison, Pair, Verdict, compare_family
-from reports.durability import Durability
 from reports.format import Name, listed, milliseconds, number, percent, rate
-from reports.questions import Question
+from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Key, Row
 
-MIN_TRIALS = 10
-"""Usable trials a row that a verdict needs."""
-MIN_CPUS = 4
-"""CPUs a host needs for rows to be ranked by throughput."""
-
-Trials = Mapping[tuple[str, int], float]
-"""(run id, repetition) -> estimate of that trial."""
 Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One target under one workload, as far as a verdict needs it.
-
-    Attributes:
-        estimates: the metric in each usable trial: p99 in ns, or messages a second; infinite
-            where more than 1 % of the messages never came or the broker was overloaded; trials
-            without enough data are absent.
-        centre: over trials; None where there is no estimate.
-        overload: words in place of a latency where a trial's broker was overloaded.
-    """
-
-    name: Name
-    workload: str
-    estimates: Trials
-    centre: float | None
-    client_bound: bool
-    durability: Durability
-    overload: str = ""
-
-    @property
-    def finite(self) -> bool:
-        """Whether every trial has a bound."""
-        return all(value < float("inf") for value in self.estimates.values())
-
-
-@dataclass(frozen=True)
-class Case:
-    """A question with its rows, by workload, and the run's circumstances."""
-
-    question: Question
-    rows: Mapping[str, Sequence[Row]]
-    mode: str
-    cpus: int | None
-    floors: Sequence[NoiseFloor | None] = ()
-    """What is known of the noise of the hosts of the runs."""
-
-    @property
-    def delta(self) -> tuple[float, str]:
-        """Smallest relevant effect, and where it comes from in words."""
-        return relevant(self.metric, self.floors)
-
-    @property
-    def by_throughput(self) -> bool:
-        """A closed loop is judged by throughput, a rate by p99 response."""
-        return self.question.closed_loop
-
-    @property
-    def metric(self) -> str:
-        """Name of what is compared."""
-        return "achieved rate" if self.by_throughput else "p99 response"
 
 
 @dataclass(frozen=True)
@@ -106,10 +44,6 @@ class Said:
         return " ".join(part for part in parts if part)
 
 
-Key = tuple[str, str, str]
-"""(workload, first target, second target)."""
-
-
 def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
     """Compare every two rows that may be compared, over all questions, as one family."""
     pairs: dict[Key, Pair] = {}
@@ -118,9 +52,10 @@ def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
         for workload, rows in case.rows.items():
             for a, b in combinations(_candidates(case, rows), 2):
                 shared = sorted(a.estimates.keys() & b.estimates.keys())
-                if a.durability == b.durability and len(shared) >= MIN_TRIALS:
+                key = (workload, a.name.target, b.name.target)
+                if key not in case.barred and len(shared) >= MIN_TRIALS:
                     deltas.append(case.delta[0])
-                    pairs[workload, a.name.target, b.name.target] = Pair(
+                    pairs[key] = Pair(
                         [a.estimates[key] for key in shared],
                         [b.estimates[key] for key in shared],
                         lower_is_better=not case.by_throughput,
@@ -229,7 +164,15 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
         if theirs and all(beats(a, b) for a in mine for b in theirs):
             return _ahead(case, who, theirs, [c for a in mine for b in theirs if (c := between(a, b))])
     leaders = [row for row in rows if not any(beats(other, row) for other in rows if other is not row)]
-    return _no_winner(case, rows, leaders, [between(a, b) for a, b in combinations(leaders, 2)])
+    open_pairs = [between(a, b) for a, b in combinations(leaders, 2)]
+    return _barred(case, workload, rows) or _no_winner(case, rows, leaders, open_pairs)
+
+
+def _barred(case: Case, workload: str, rows: Sequence[Row]) -> Said | None:
+    for a, b in combinations(rows, 2):
+        if why := "; ".join(case.barred.get((workload, a.name.target, b.name.target), ())):
+            return Said("not ranked", "Not ranked: unlike rows", f"{a.name.full} and {b.name.full}: {why}.")
+    return None
 
 
 def _unlike(rows: Sequence[Row]) -> Said | None:

@@ -37,6 +37,8 @@ BROKERS_ALLOWED = {
 }
 REPORTS_READ = (
     "bench.results",
+    "bench.durability",  # classes and the evidence for them
+    "bench.parity",  # which rows are alike
     "bench.archive",  # reads the folder that bench.results describes
     "bench.hostclass",  # whether two stored runs come from alike hosts
     "bench.record",
@@ -67,6 +69,9 @@ PURE = (
     "bench.results",
     "bench.model",
     "bench.cost",
+    "bench.durability",
+    "bench.parity",
+    "bench.run.syncs",
     "bench.run.control",
     "bench.run.cost",
     "bench.run.merge",
@@ -247,6 +252,8 @@ def test_an_import_by_call_is_seen(call: str) -> None:
         ("bench.cli.crosscheck", "from bench.crosscheck.conduct import conduct"),
         ("bench.cli.report", "import reports"),
         ("reports.dataset", "from bench.archive import read"),
+        ("reports.durability", "from bench.durability import Probe"),
+        ("reports.parity", "from bench import parity"),
         ("reports.verdict", "from bench.stats.compare import DELTA"),
         ("bench.clock", "import time"),
         ("bench.run.conductor", "from bench.ceiling.kept import ceilings_of"),

@@ -7,6 +7,7 @@ from types import FrameType
 import typer
 
 from bench.cli.broker import broker_app
+from bench.cli.compare import compare
 from bench.cli.crosscheck import crosscheck
 from bench.cli.doctor import doctor
 from bench.cli.gate import gate
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(report)
 app.command()(gate)
+app.command()(compare)
 app.command()(search)
 app.command()(crosscheck)
 app.command()(scenarios)

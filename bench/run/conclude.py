@@ -13,6 +13,7 @@ import pandas as pd
 from bench import archive
 from bench.ceiling.figures import Ceiling
 from bench.drivers.base import Int64
+from bench.parity import settings_differ
 from bench.record.histogram import Seconds
 from bench.results import NO_RESULT, BrokerRecord, Canary, Outcome, PlannedTrial, TrialRecord
 from bench.run import findings, health, timeline
@@ -114,6 +115,7 @@ def conclude(
         canary_shift=None if canary is None else canary.shift,
         alarms=signs.alarms(log),
         restarts=signs.starts(log),
+        settings_differ=settings_differ(broker.asked, broker.reported),
     )
     record = record.model_copy(update={"ceiling": most, "canary": canary} | _judged(seen, control.reason))
     frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure, raw.glances)

@@ -21,6 +21,7 @@ from bench.run.control import WarmRule
 from bench.run.fleet import Fleet, Instance, broker_record
 from bench.run.idle import idle_cost
 from bench.run.inline import run_inline
+from bench.run.probe import probe_fleet
 from bench.run.scratch import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.warm import warm_up
@@ -114,6 +115,8 @@ class Conductor:
         try:
             for number, planned in enumerate(left, start=1):
                 self._next(planned, number, len(left))
+            if left:
+                self._probe()
         except KeyboardInterrupt:
             return RunEnd(self._failures(), interrupted=True)
         return RunEnd(self._failures(), interrupted=False)
@@ -133,6 +136,12 @@ class Conductor:
             self._watch.say(f"{target.broker} failed: {'its trials are left out' if last else 'trying once more'}")
             return
         self._watch.end(record)
+
+    def _probe(self) -> None:
+        """Look at what brokers write for a confirmed message, now that nothing is timed any more."""
+        found = probe_fleet(self._run.scenario, self._fleet, self._scratch, self._watch.say)
+        if found is not None:
+            archive.write_durability(self._folder, found.joined(archive.read(self._folder).durability))
 
     def _failures(self) -> tuple[str, ...]:
         return tuple(texts[-1] for texts in self._start_failures.values())

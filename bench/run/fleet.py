@@ -59,6 +59,11 @@ class Fleet:
             running = None
         return running or self._start(name, repetition)
 
+    def running(self, name: str) -> Instance | None:
+        """Return a broker as it runs now; None where it does not."""
+        running = self._running.get(name)
+        return running if running is not None and running.broker.failure() is None else None
+
     def stop(self, name: str) -> None:
         """Stop a broker where it runs; kill it where stopping is cut short."""
         running = self._running.get(name)

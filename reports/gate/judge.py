@@ -21,7 +21,7 @@ from reports.gate.cells import SUFFIXES, Cell, GateError, Side, cells, check, es
 from reports.gate.differences import differences
 from reports.gate.metrics import METRICS, Metric, floor_name
 from reports.gate.record import EXIT_CODES, Gate, Line, Shown, Verdict
-from reports.verdict import MIN_CPUS
+from reports.rows import MIN_CPUS
 
 EVERY = "every metric"
 """Name of a noise floor that was given for all."""

@@ -45,6 +45,16 @@ def test_pairs_run_back_to_back_in_abba_order() -> None:
     assert paired_plan(both, 3) == plan != paired_plan(both, 4)
 
 
+def test_a_workload_for_some_targets_is_for_both_sides_of_them() -> None:
+    """A workload that names its targets runs on their two sides, and on no other."""
+    given = loaded("workloads.0.only=['rabbitmq-091']")
+    both = merged(given, given, 2)
+    chosen = {trial.target for trial in paired_plan(both, 3) if trial.workload == "steady"}
+    assert chosen == {"rabbitmq-091-base", "rabbitmq-091-new"}
+    assert len(paired_plan(both, 3)) == 2 * (2 + 8 * (len(both.workloads) - 1))
+    assert Scenario.model_validate(both.model_dump(mode="json")) == both
+
+
 def test_brokers_that_we_start_are_restarted_for_each_block() -> None:
     """`run` becomes `block` for our own brokers, and stays for those that someone else runs or that are scripted."""
     restart = "plan.restart=run"

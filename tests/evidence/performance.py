@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.evidence.series import ROOT, Step, measure, pairs, render
+from tests.evidence.series import ROOT, Step, measure, pairs, program, render
 
 FOLDER = ROOT / "results" / "performance"
 PAGE = ROOT / "docs" / "performance.md"
@@ -54,22 +54,19 @@ def captured(one: dict[str, Any]) -> Iterator[str]:
         yield f"| {side['side']} | {own} | {wire} | {side['messages']:,} |"
 
 
-def ours(name: str) -> tuple[str, ...]:
-    """Return the command of a program of this folder."""
-    return (sys.executable, "-m", f"tests.evidence.{name}", "--json")
-
-
 def beside(scenario: str, *flags: str) -> tuple[str, ...]:
     """Return the command of a crosscheck."""
     return (BENCH, "crosscheck", f"tests/evidence/{scenario}.toml", *flags, "--json")
 
 
 STEPS = {
-    "ceilings": Step("Ceilings: one worker against the null peer, 100 B, everything recorded", ours("ceilings"), pairs),
-    "recorder": Step("What recording costs, ns a message", ours("recorder"), pairs),
-    "starts": Step("What compiled code adds to a worker's start", ours("starts"), pairs),
+    "ceilings": Step(
+        "Ceilings: one worker against the null peer, 100 B, everything recorded", program("ceilings"), pairs
+    ),
+    "recorder": Step("What recording costs, ns a message", program("recorder"), pairs),
+    "starts": Step("What compiled code adds to a worker's start", program("starts"), pairs),
     "highest": Step(
-        "Highest fixed rate, RabbitMQ, 100 B transient, one producer and one consumer", ours("highest"), pairs
+        "Highest fixed rate, RabbitMQ, 100 B transient, one producer and one consumer", program("highest"), pairs
     ),
     "dataplane-091": Step(
         "Beside PerfTest on RabbitMQ",
@@ -84,20 +81,22 @@ STEPS = {
     "capture": Step(
         "Against a packet capture", beside("capture", "--pairs", "3", "--warm-up", "6", "--capture"), crosschecked
     ),
-    "scale": Step("Scale", ours("scale"), pairs),
-    "records": Step("Reading and comparing a thousand trials", ours("records"), pairs),
+    "scale": Step("Scale", program("scale"), pairs),
+    "records": Step("Reading and comparing a thousand trials", program("records"), pairs),
 }
 
 
-def main(words: Sequence[str] | None = None) -> None:
+def main(words: Sequence[str] | None = None) -> int:
     """Measure, then render."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--render", action="store_true")
     given = parser.parse_args(words)
-    if not given.render:
-        measure(STEPS, FOLDER)
+    failed = [] if given.render else measure(STEPS, FOLDER)
     render(STEPS, FOLDER, PAGE, "make evidence")
+    for name in failed:
+        sys.stderr.write(f"{name}: not as it must be\n")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

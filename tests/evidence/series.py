@@ -37,9 +37,15 @@ class Step:
     table: Callable[[Any], Iterator[str]]
 
 
-def measure(steps: Mapping[str, Step], folder: Path) -> None:
-    """Run the steps whose files are missing."""
+def program(name: str, *flags: str) -> tuple[str, ...]:
+    """Return the command of a program of this folder."""
+    return (sys.executable, "-m", f"tests.evidence.{name}", *flags, "--json")
+
+
+def measure(steps: Mapping[str, Step], folder: Path) -> list[str]:
+    """Run the steps whose files are missing; return those that ended badly, whose figures are kept if they left any."""
     folder.mkdir(parents=True, exist_ok=True)
+    failed = []
     for name, step in steps.items():
         file = folder / f"{name}.json"
         if file.exists():
@@ -47,11 +53,14 @@ def measure(steps: Mapping[str, Step], folder: Path) -> None:
         sys.stderr.write(f"== {name}\n")
         begin = time.monotonic()
         partial = file.with_suffix(".partial")
-        subprocess.run([*step.command, str(partial)], cwd=ROOT, check=True)
-        partial.rename(file)
+        if subprocess.run([*step.command, str(partial)], cwd=ROOT, check=False).returncode:
+            failed.append(name)
+        if partial.exists():
+            partial.rename(file)
         sys.stderr.write(f"== {name}: {time.monotonic() - begin:.0f} s\n")
     facts = host_facts(ROOT, ROOT) | {"date": f"{datetime.now(UTC):%Y-%m-%d}"}
     (folder / "host.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    return failed
 
 
 def render(steps: Mapping[str, Step], folder: Path, page: Path, command: str) -> None:

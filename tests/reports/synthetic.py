@@ -287,8 +287,8 @@ def _trial_fields(
             "reported": {"memory cap": "1 GiB", "cpus": "2" if rabbit else "4"}
             | ({"queue type": "quorum"} if rabbit else {"store": "BDB"}),
             "limits": {
-                "memory": "cgroup" if rabbit else "JVM -Xmx",
-                "cpus": "+S 2:2" if rabbit else "ActiveProcessorCount",
+                "memory": "1024 MiB, cgroup v1",
+                "cpus": "2, the host has 4: no quota needed",
             },
             "labels": [],
             "started": 1,

@@ -9,8 +9,9 @@ import pytest
 from reports.durability import Durability, durability
 from reports.format import Name
 from reports.questions import questions
+from reports.rows import Case, Row
 from reports.summary import Summary
-from reports.verdict import Case, Row, Said, answer, comparisons
+from reports.verdict import Said, answer, comparisons
 from tests.reports.synthetic import scenario
 
 RANKING = re.compile(

@@ -1,0 +1,67 @@
+"""Which rows of a dataset are alike enough to be compared. Pure; `bench.parity` judges."""
+
+from collections.abc import Callable
+from itertools import combinations
+
+from bench import parity
+from bench.results import TrialRecord
+from bench.scenario import Target, Workload
+from reports.dataset import Dataset
+from reports.durability import durability
+from reports.questions import Question
+
+Barred = dict[tuple[str, str, str], tuple[str, ...]]
+"""(workload, first target, second target) -> why they are not compared."""
+
+
+def settings_of(data: Dataset, target: Target, workload: Workload) -> parity.Row:
+    """Return every setting of a row, as asked and as reported."""
+    # Where several runs stand side by side, each target is of one of them.
+    run = next((each for each in data.runs if target in each.scenario.targets), data.runs[0])
+    promise = durability(data.scenario, target.broker, workload, data.durability)
+    return parity.row(run, target, workload, _trials(data, target, workload), str(promise))
+
+
+def client_of(data: Dataset, target: Target, workload: Workload) -> parity.Client:
+    """Return who drove a row and what that cost: the median of its usable trials."""
+    trials = data.trials[
+        data.trials["usable"] & (data.trials["target"] == target.name) & (data.trials["workload"] == workload.name)
+    ]
+    known = trials["client_cpu_us_per_message"].astype(float).dropna()
+    shared = any(note.code == parity.SHARED_CPUS for trial in _trials(data, target, workload) for note in trial.health)
+    return parity.Client(target.protocol, target.driver, float(known.median()) if len(known) else None, shared)
+
+
+def unlike_rows(data: Dataset, question: Question) -> Barred:
+    """Return the pairs of targets that differ in more than targets should, with what differs."""
+
+    def compare(workload: Workload, first: Target, second: Target) -> tuple[str, ...]:
+        return parity.unlike(settings_of(data, first, workload), settings_of(data, second, workload), "target")
+
+    return _pairs(data, question, compare)
+
+
+def unequal(data: Dataset, question: Question) -> Barred:
+    """Return the pairs of targets that are not ranked by throughput or cost, as their clients cost unequal CPU time."""
+
+    def compare(workload: Workload, first: Target, second: Target) -> tuple[str, ...]:
+        why = parity.unequal_cost(client_of(data, first, workload), client_of(data, second, workload))
+        return (why,) if why else ()
+
+    return _pairs(data, question, compare)
+
+
+def _pairs(data: Dataset, question: Question, compare: Callable[[Workload, Target, Target], tuple[str, ...]]) -> Barred:
+    found = {}
+    for workload in question.workloads:
+        for first, second in combinations(data.scenario.targets, 2):
+            why = compare(workload, first, second)
+            if why:
+                found[workload.name, first.name, second.name] = why
+    return found
+
+
+def _trials(data: Dataset, target: Target, workload: Workload) -> list[TrialRecord]:
+    return [
+        record for record in data.records.values() if record.target == target.name and record.workload == workload.name
+    ]

@@ -1,0 +1,70 @@
+"""The measured part of docs/evidence.md: whether verdicts hold on real brokers. Needs a quiet machine and an hour.
+
+    python -m tests.evidence.trust            # measure what is missing, write the page
+    python -m tests.evidence.trust --render   # write the page from what was measured
+
+The files are in `results/evidence/`; see `tests.evidence.series`. Ends in 1 where something
+is not as it must be; its figures are kept and shown all the same.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tests.evidence.aa import TITLES
+from tests.evidence.series import ROOT, Step, measure, pairs, program, render
+
+FOLDER = ROOT / "results" / "evidence"
+PAGE = ROOT / "docs" / "evidence.md"
+_SHORT = ("--set", "workloads.0.duration=5s", "--set", "workloads.1.duration=5s")
+
+
+def stores(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Return what each store wrote for its confirmed messages."""
+    yield "| store | messages | fsync | fdatasync | O_DSYNC writes | a confirmed message survives |"
+    yield "|---|---|---|---|---|---|"
+    for one in found:
+        counts = " | ".join(f"{one[name]:,}" for name in ("messages", "fsyncs", "fdatasyncs", "synchronous_writes"))
+        wrong = "" if one["class"] == one["expected"] else f", NOT AS EXPECTED ({one['expected']})"
+        yield f"| {one['product']}, {one['broker']} | {counts} | {one['class']}{wrong} |"
+
+
+def beside_itself(found: dict[str, Any]) -> Iterator[str]:
+    """Return the verdicts on target b; those that a report would judge stand out."""
+    for part, holds in found["held"].items():
+        yield f"{TITLES[part]}: {'as it must be' if holds else 'NOT AS IT MUST BE'}.\n"
+        yield "| workload | metric | pairs | b / a | interval | verdict on b |"
+        yield "|---|---|---|---|---|---|"
+        for one in found[part]:
+            mark = "**" if one["judged"] else ""
+            yield (
+                f"| {one['workload']} | {one['metric']} | {one['n']} | {one['ratio']:.3f} |"
+                f" {one['low']:.3f} to {one['high']:.3f} | {mark}{one['verdict']}{mark} |"
+            )
+
+
+STEPS = {
+    "health": Step("What is said of trials that go wrong, on RabbitMQ", program("health"), pairs),
+    "durability": Step("What brokers write for a confirmed message", program("durability"), stores),
+    "search": Step("`bench search --quick`", program("search"), pairs),
+    "gate": Step("`bench gate --rerun` on RabbitMQ", program("gate"), pairs),
+    "same": Step("RabbitMQ beside itself", program("aa", "--part", "same", *_SHORT), beside_itself),
+    "half": Step("RabbitMQ beside itself with half its CPUs", program("aa", "--part", "half", *_SHORT), beside_itself),
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure, then render."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--render", action="store_true")
+    given = parser.parse_args(words)
+    failed = [] if given.render else measure(STEPS, FOLDER)
+    render(STEPS, FOLDER, PAGE, "make evidence")
+    for name in failed:
+        sys.stderr.write(f"{name}: not as it must be\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

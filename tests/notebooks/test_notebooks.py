@@ -1,0 +1,67 @@
+"""Every notebook runs from top to bottom, is stored without outputs, and holds no logic of its own."""
+
+import ast
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LIMIT_S = 600
+"""For one cell; the longest runs trials on real brokers."""
+SMALL_BYTES = 2_000_000
+
+
+def test_there_are_notebooks() -> None:
+    """The four that the README names are there."""
+    assert [path.stem.partition("-")[0] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All cells run in a fresh kernel, and each leaves what it promises: no error, no empty picture."""
+    # A copy, so that nothing is left beside the notebooks; their kernel finds `bench` as a user's does.
+    place = tmp_path / "notebooks"
+    shutil.copytree(FOLDER, place)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=LIMIT_S, kernel_name="python3", resources={"metadata": {"path": str(place)}}
+    )
+    client.execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert not any(output.output_type == "error" for output in outputs)
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_stored_clean(path: Path) -> None:
+    """No outputs, no counts of executions, a known kernel."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs
+            assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_holds_no_logic(path: Path) -> None:
+    """Cells call what the packages offer: they define nothing and decide nothing."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            lines = [line for line in cell.source.splitlines() if not line.lstrip().startswith(("!", "%"))]
+            nodes = ast.walk(ast.parse("\n".join(lines)))
+            assert not any(isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.If, ast.While)) for node in nodes)
+
+
+def test_the_published_results_are_small() -> None:
+    """What is committed for notebooks and tests stays under 2 MB."""
+    assert sum(path.stat().st_size for path in (FOLDER / "data").rglob("*") if path.is_file()) < SMALL_BYTES

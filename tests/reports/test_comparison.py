@@ -1,0 +1,125 @@
+"""Rows against each other: what is estimated, what is judged, and what two stored runs may say."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.archive import write_durability
+from bench.durability import DurabilityRecord, Probe
+from reports.comparison import by_run, by_target, by_workload
+from reports.dataset import Dataset, load
+from reports.rows import MIN_TRIALS
+from reports.summarise import summarise
+from tests.reports.synthetic import build
+
+
+@pytest.fixture(scope="module")
+def full(full_folder: Path) -> Dataset:
+    """Ten repetitions; Broker-J over 1.0 is client-bound under `steady`."""
+    return load(full_folder)
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Ten repetitions with closed loops, on eight CPUs that broker and clients share."""
+
+    def share(trial: dict[str, object]) -> dict[str, object]:
+        note = {"code": "shared-cores", "hard": False, "text": "Broker and clients share CPUs."}
+        dear = str(trial["target"]).endswith("10")
+        usage = {"cpu_s": 0.1, "cpu_us_per_message": 90.0 if dear else 60.0, "cpu_cores_busiest": 0.3, "rss_peak": 1}
+        return trial | {"health": [note], "client_usage": usage}
+
+    folder = tmp_path_factory.mktemp("swept") / "run"
+    return load(build(folder, mode="full", repetitions=MIN_TRIALS, seconds=2, cpus=8, change=share))
+
+
+def slowed(data: Dataset, factor: float) -> Dataset:
+    """Return the run under another id with every p99 so many times as high."""
+    return replace(
+        data,
+        runs=tuple(run.model_copy(update={"run_id": "later"}) for run in data.runs),
+        latency=data.latency.assign(p99=data.latency["p99"] * factor),
+    )
+
+
+def test_a_row_that_is_bounded_by_our_client_is_told_of(full: Dataset) -> None:
+    """Its pairs have an estimate and no verdict, with the reason."""
+    bounded = [line for line in by_target(full).lines if line.second == "broker-j-10" and line.workload == "steady"]
+    assert len(bounded) == 3
+    assert all(line.verdict == "undecided" and line.ratio for line in bounded)
+    assert all("broker-j-10: client-bound" in line.why for line in bounded)
+
+
+def test_percentiles_only_as_far_as_the_data_carry(full: Dataset) -> None:
+    """Without a p99 in any trial there is no ratio, and how much longer it takes."""
+    thin = replace(full, latency=full.latency.assign(p99=float("nan"), count=100))
+    line = by_target(thin).lines[0]
+    assert (line.ratio, line.low, line.n, line.verdict) == (None, None, 0, "undecided")
+    assert "not enough data: 1,000 messages a trial needed" in line.why
+
+
+def test_stored_runs_are_at_most_suspect(full: Dataset) -> None:
+    """Half as high again is suspect, in either direction; a client-bound row says nothing; never better or worse."""
+    for factor in (1.5, 0.5):
+        lines = by_run(full, slowed(full, factor)).lines
+        assert {line.verdict for line in lines if not line.why} == {"suspect"}
+        assert all(line.down_to is None for line in lines)
+        assert [line.ratio for line in lines if line.ratio] == pytest.approx([1 / factor] * 7)
+        assert [line.why for line in lines if line.why] == ["client-bound: a lower bound"]
+
+
+def test_the_bound_is_the_far_end_of_the_interval(full: Dataset) -> None:
+    """Down to x: the largest change that the interval leaves possible, in either direction."""
+    quiet = [line for line in by_run(full, slowed(full, 1.01)).lines if line.verdict == "no sign of change"]
+    assert quiet
+    for line in quiet:
+        assert line.low is not None
+        assert line.high is not None
+        assert line.down_to == pytest.approx(max(line.high - 1, 1 - line.low))
+
+
+def test_rows_of_one_run_alone_are_named(full: Dataset) -> None:
+    """A target that the other run has not is told, not dropped in silence."""
+    fewer = full.scenario.model_copy(update={"targets": full.scenario.targets[:3]})
+    run = full.runs[0].model_copy(update={"run_id": "later", "scenario": fewer})
+    other = replace(full, runs=(run,), scenario=fewer)
+    found = by_run(full, other)
+    assert found.alone == ("broker-j-10 under steady", "broker-j-10 under durable")
+    assert len(found.lines) == 6
+
+
+def test_workloads_of_unlike_metric_are_not_paired(swept: Dataset) -> None:
+    """Rates with rates, closed loops with closed loops."""
+    lines = by_workload(swept).lines
+    assert len(lines) == 4 * (1 + 3)
+    assert all(("in-flight" in line.first) == ("in-flight" in line.second) for line in lines)
+
+
+def test_clients_of_unequal_cost_are_not_ranked_by_throughput(swept: Dataset) -> None:
+    """Pairs over two protocols have no verdict in a closed loop; their p99 is judged, with the remark."""
+    lines = by_target(swept).lines
+    for line in lines:
+        mixed = line.first[-2:] != line.second[-2:]
+        assert ("not ranked by throughput or cost" in line.why) is mixed
+        if "in-flight" in line.workload:
+            assert (line.verdict == "undecided" and line.trials_needed is None) is mixed
+    sweep = summarise(swept).answers[-1]
+    assert sweep.winner is None
+
+
+def test_evidence_follows_its_run(tmp_path: Path) -> None:
+    """Pooled runs keep the probe that promises least; side by side each broker has that of its own run."""
+    folders = []
+    for number, syncs in enumerate((200, 3)):
+        folder = build(tmp_path / f"{number}", repetitions=1, closed_loop=False, run_id=f"run-2026010{number}")
+        probe = Probe(broker="rabbitmq", workload="durable", size=100, messages=200, fsyncs=syncs)
+        write_durability(folder, DurabilityRecord(probes=(probe,)))
+        record = json.loads((folder / "run.json").read_text()) | {"started_utc": f"2026-01-0{number + 1}T00:00:00Z"}
+        (folder / "run.json").write_text(json.dumps(record))
+        folders.append(folder)
+    assert load(*folders).durability["rabbitmq"].fsyncs == 3
+    beside = load(*folders, by="run").durability
+    assert {broker.partition("@")[0] for broker in beside} == {"rabbitmq"}
+    assert [beside[broker].fsyncs for broker in sorted(beside)] == [200, 3]
