@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from bench.drivers.base import Deliveries, Settlements
+from bench.drivers.memory import MemoryPort
 from bench.record.histogram import decode, to_histogram
+from bench.run import inline
 from bench.run.assignment import schedule
 from bench.run.control import Control
 from bench.run.inline import run_inline
@@ -53,6 +56,29 @@ def test_responses_equal_lindley_exactly(arrivals: str, window: int) -> None:
     assert control.drained
     assert merged.little is not None
     assert merged.little.holds
+
+
+@pytest.mark.parametrize("load", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
+def test_each_single_response_is_the_one_of_lindley(load: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample by sample, in order, to the nanosecond: what the memory driver delivers is what the walk says."""
+    received: list[tuple[int, int]] = []
+
+    class Watched(MemoryPort):
+        """The memory driver, whose deliveries are noted one by one."""
+
+        def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
+            """Note what is delivered."""
+            settlements, deliveries = super().poll(timeout_ns)
+            rows = zip(deliveries.seq.tolist(), (deliveries.received_ns - deliveries.intended_ns).tolist(), strict=True)
+            received.extend(rows)
+            return settlements, deliveries
+
+    monkeypatch.setattr(inline, "MemoryPort", Watched)
+    model = RateLoad(kind="rate", rate=load * 1_000, arrivals="poisson")
+    run({"load": {"kind": "rate", "rate": model.rate, "arrivals": "poisson"}, "duration": "2s"}, {"capacity": 1_000})
+    due = schedule(model, 7).times(0, 3_000)
+    expected = lindley(due[due < 2 * NS_PER_S], NS_PER_S // 1_000)
+    assert received == list(enumerate(expected.tolist()))
 
 
 def bucketed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
