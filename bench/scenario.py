@@ -93,6 +93,9 @@ class RateLoad(Frozen):
         if not rates:
             message = "rate = []: name one rate, or a list of at least one"
             raise ValueError(message)
+        if len(rates) > 1 and given.get("profile") is not None:
+            message = f"rate = {list(rates)}: one rate beside a profile, which says how the rate changes"
+            raise ValueError(message)
         return given | {"rate": rates[0], "rates": rates if len(rates) > 1 else ()}
 
 

@@ -48,6 +48,11 @@ def test_every_shipped_scenario_loads() -> None:
             "'sine': choose 'ramp', 'steps', 'burst'",
         ),
         ("workloads.0.load.profile={kind='ramp', begin=0, end=0}", "workloads.0.load.profile", "nothing would be sent"),
+        (
+            "workloads.0.load={kind='rate', rate=[1, 2], profile={kind='ramp', begin=1, end=2}}",
+            "workloads.0.load",
+            "one",
+        ),
         ("workloads.0.load.profile={kind='ramp', end=2}", "workloads.0.load.profile.begin", "missing"),
         (
             "workloads.0.load.profile={kind='steps', steps=[{rate=0, length='1s'}]}",
