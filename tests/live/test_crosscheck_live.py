@@ -1,11 +1,13 @@
 """Crosschecks on real brokers with the real tools: the same load arrives, and nothing is left behind."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,13 +113,21 @@ def test_a_capture_agrees_with_the_tool(rabbitmq: Broker, tmp_path: Path, side: 
     assert list(tmp_path.glob("*.pcap")) == []
 
 
+def _java_below(parent: psutil.Process) -> Iterator[psutil.Process]:
+    """Yield the JVMs below a process; a child may end between being listed and being looked at."""
+    for child in parent.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+            if child.name() == "java":
+                yield child
+
+
 @pytest.mark.usefixtures("image_root")
 def test_an_interrupt_under_a_peer_leaves_nothing(tmp_path: Path) -> None:
     """Ctrl-C while the JVM works: exit code 130, and neither JVM nor broker is left."""
     process = start(tmp_path, "amqp091", "pika", "--warm-up", "60")
     parent = psutil.Process(process.pid)
     until = time.monotonic() + 90
-    while not (started := [child for child in parent.children(recursive=True) if child.name() == "java"]):
+    while not (started := list(_java_below(parent))):
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.1)
