@@ -53,7 +53,7 @@ def render(folders: Sequence[Path], outputs: Outputs, by: Dimension | None = Non
         ReportError: results cannot be read, or a file cannot be written.
     """
     data = load(*folders, by=by)
-    summary = summarise(data, [row for folder in folders for row in sustained.read(folder)])
+    summary = summarise(data, sustained.read_all(folders))
     if outputs.json:
         _write(outputs.json, lambda: to_json(summary))
     if outputs.markdown:

@@ -76,8 +76,7 @@ class Results:
     @cached_property
     def summary(self) -> Summary:
         """What a report says of these results: every number and sentence of it."""
-        found = [row for folder in self._folders.values() for row in sustained.read(folder)]
-        return summarise(self.frames, found)
+        return summarise(self.frames, sustained.read_all(self._folders.values()))
 
     def histogram(self, trial: int, tag: str = "response", *, run_id: str | None = None) -> HdrHistogram:
         """Return the measured part of one trial, in ns: the sum of its log's lines, a second each.

@@ -69,8 +69,13 @@ class Progress:
         left = time_left(
             self._total_s, self._began - self._started, time.monotonic() - self._began, self._number, self._of
         )
-        minutes, seconds = divmod(round(left), 60)
-        return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+        return in_words(left)
+
+
+def in_words(seconds: float) -> str:
+    """Return a time as minutes, where there are any, and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def time_left(estimate_s: float, before_s: float, within_s: float, number: int, of: int) -> float:

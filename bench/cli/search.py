@@ -13,7 +13,7 @@ from rich.text import Text
 from bench import archive
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, err, fail, out, print_table, tell
 from bench.cli.images import check_recipes
-from bench.cli.progress import Progress
+from bench.cli.progress import Progress, in_words
 from bench.cli.run import begin
 from bench.faults import ScenarioError
 from bench.load import Loaded, load_scenario
@@ -226,10 +226,7 @@ class SearchProgress(Progress):
         err.print(Text(f"{line}  (about {self._left()} left)", style=style))
 
     def _left(self) -> str:
-        if math.isnan(self._left_s):
-            return "?"
-        minutes, seconds = divmod(round(self._left_s), _SECONDS_A_MINUTE)
-        return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+        return "?" if math.isnan(self._left_s) else in_words(self._left_s)
 
 
 def _print(scenario: Scenario, found: SearchRecord) -> None:

@@ -6,13 +6,12 @@
 The files are in `results/performance/`; see `tests.evidence.series`.
 """
 
-import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.evidence.series import ROOT, Step, measure, pairs, program, render
+from tests.evidence.series import ROOT, Step, carry_out, pairs, program
 
 FOLDER = ROOT / "results" / "performance"
 PAGE = ROOT / "docs" / "performance.md"
@@ -86,17 +85,5 @@ STEPS = {
 }
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Measure, then render."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--render", action="store_true")
-    given = parser.parse_args(words)
-    failed = [] if given.render else measure(STEPS, FOLDER)
-    render(STEPS, FOLDER, PAGE, "make evidence")
-    for name in failed:
-        sys.stderr.write(f"{name}: not as it must be\n")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(STEPS, FOLDER, PAGE, str(__doc__)))

@@ -5,6 +5,7 @@ repeated, so that an interrupted series goes on where it stopped. What the figur
 stands in the page above the mark, written by hand; below it nothing is.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -74,6 +75,18 @@ def render(steps: Mapping[str, Step], folder: Path, page: Path, command: str) ->
         if file.exists():
             lines += [f"\n### {step.title}\n", *step.table(json.loads(file.read_text(encoding="utf-8")))]
     page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def carry_out(steps: Mapping[str, Step], folder: Path, page: Path, about: str) -> int:
+    """Be the program of a series: measure unless --render is given, render, and return 1 where a step ended badly."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--render", action="store_true")
+    given = parser.parse_args()
+    failed = [] if given.render else measure(steps, folder)
+    render(steps, folder, page, "make evidence")
+    for name in failed:
+        sys.stderr.write(f"{name}: not as it must be\n")
+    return 1 if failed else 0
 
 
 def pairs(found: dict[str, Any] | list[dict[str, Any]]) -> Iterator[str]:

@@ -7,13 +7,12 @@ The files are in `results/evidence/`; see `tests.evidence.series`. Ends in 1 whe
 is not as it must be; its figures are kept and shown all the same.
 """
 
-import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from tests.evidence.aa import TITLES
-from tests.evidence.series import ROOT, Step, measure, pairs, program, render
+from tests.evidence.series import ROOT, Step, carry_out, pairs, program
 
 FOLDER = ROOT / "results" / "evidence"
 PAGE = ROOT / "docs" / "evidence.md"
@@ -67,17 +66,5 @@ STEPS = {
 }
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Measure, then render."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--render", action="store_true")
-    given = parser.parse_args(words)
-    failed = [] if given.render else measure(STEPS, FOLDER)
-    render(STEPS, FOLDER, PAGE, "make evidence")
-    for name in failed:
-        sys.stderr.write(f"{name}: not as it must be\n")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(carry_out(STEPS, FOLDER, PAGE, str(__doc__)))
