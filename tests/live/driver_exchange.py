@@ -123,6 +123,14 @@ def gather(opened: Port, rows: Exchanged, timeout_ns: int = 100 * NS_PER_MS) -> 
     rows.foreign += d.foreign
 
 
+def receive(opened: Port, rows: Exchanged, messages: int, timeout_ns: int = 100 * NS_PER_MS) -> None:
+    """Gather until so many messages have come in all, with our stamp or without one."""
+    deadline_ns = CLOCK.now_ns() + _PATIENCE_NS
+    while len(rows.delivered) + rows.foreign < messages:
+        assert CLOCK.now_ns() < deadline_ns, (len(rows.delivered), rows.foreign, opened.counters())
+        gather(opened, rows, timeout_ns)
+
+
 def exchange(opened: Port, messages: int, *, lanes: int = 1, settled: bool = True) -> Exchanged:
     """Send as there is room until all was sent, delivered and, where awaited, settled."""
     rows, sent = Exchanged(), 0

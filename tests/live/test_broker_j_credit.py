@@ -4,7 +4,7 @@ import pytest
 
 from bench.drivers.base import Port
 from brokers.base import Broker
-from tests.live.driver_exchange import CLOCK, Exchanged, endpoint, gather, port, queue, send, spec
+from tests.live.driver_exchange import CLOCK, Exchanged, endpoint, gather, port, queue, receive, send, spec
 from tests.live.test_drivers_conformance import check
 from tests.live.test_drivers_ends import DRIVERS_10
 
@@ -44,6 +44,5 @@ def test_attaching_anew_avoids_it(qpid_broker_j: Broker) -> None:
         assert counted["reattached"] in {MESSAGES // 7_000, MESSAGES // 7_000 - 1}
         assert "credit_leak" not in counted
         with port("wire10", spec(at, (), (name,))) as receiving:
-            while len(rows.delivered) < MESSAGES:
-                gather(receiving, rows)
+            receive(receiving, rows, MESSAGES)
         check(rows, MESSAGES)

@@ -74,9 +74,7 @@ def test_released_messages_are_returned_over_1_0(rabbitmq: Broker, driver: str) 
     rows = Exchanged()
     with queue(rabbitmq) as name, port(driver, spec(endpoint(rabbitmq, driver), (name,))) as opened:
         rabbitmq.delete(name)
-        send(opened, rows, 0, 50)
-        while len(rows.settled) < 50:
-            gather(opened, rows)
+        settle(opened, rows, 0, 50)
     assert [(seq, outcome) for _, seq, outcome, _ in rows.settled] == [(seq, Outcome.RETURNED) for seq in range(50)]
 
 
