@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.cache import cache_root
 from bench.ceiling.figures import Ceiling, Side, Way
 from bench.drivers.registry import Installed
+from bench.run.host import cpu_model
 
 SIZE = 100
 """Bytes of a body: small ones cost a driver most a byte."""
@@ -30,7 +31,7 @@ def kept_file() -> Path:
 
 def host_name() -> str:
     """Return what a ceiling depends on beside the driver: CPU, their number, kernel."""
-    return f"{_cpu()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
+    return f"{cpu_model()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
 
 
 def version(installed: Installed) -> str:
@@ -115,11 +116,3 @@ def peer(protocol: str, *, connections: int = 64, lanes: int = 1, size: int = SI
 def environment() -> dict[str, str]:
     """Return what a child needs to import what we do."""
     return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -26,10 +26,9 @@ from bench.load import load_scenario
 from bench.run.host import host_facts, tool_versions
 from bench.run.scratch import scratch_root
 from bench.scenario import Scenario
-from bench.units import NS_PER_MS, NS_PER_S
+from bench.units import NS_PER_MS, NS_PER_S, S_PER_MINUTE
 from brokers.base import BrokerError
 
-_SECONDS_A_MINUTE = 60
 _SMALL = 0.1
 _PEERS = (PerfTest(), ArtemisPerf())
 
@@ -69,7 +68,7 @@ def crosscheck(
     if json is not None and not json.parent.is_dir():
         fail(EXIT_USAGE, f"--json {json}: there is no folder {json.parent}")
     settle_s = given.plan.warm_up.settle / NS_PER_S
-    minutes = estimate_s(checks, settle_s, pairs, warm_up, capture=capture) / _SECONDS_A_MINUTE
+    minutes = estimate_s(checks, settle_s, pairs, warm_up, capture=capture) / S_PER_MINUTE
     err.print(f"{len(checks)} pairings, about {minutes:.0f} minutes")
     started = datetime.now(UTC)
     checked, brokers = _carry_out(given, checks, pairs, warm_up, capture=capture)

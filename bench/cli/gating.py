@@ -20,7 +20,7 @@ from bench.faults import ScenarioError
 from bench.load import Loaded, load_scenario
 from bench.plan import estimate_ns
 from bench.rerun import BASE, merged, paired_plan
-from bench.units import NS_PER_S
+from bench.units import NS_PER_S, S_PER_MINUTE
 from reports.dataset import load
 from reports.errors import ReportError
 from reports.gate.budget import DEFAULT, Budget, BudgetError, read_budget
@@ -28,8 +28,6 @@ from reports.gate.cells import GateError, unlike_promises
 from reports.gate.judge import judge_rerun, judge_stored
 from reports.gate.markdown import to_markdown
 from reports.gate.record import Gate
-
-_SECONDS_A_MINUTE = 60
 
 
 def carry_out(asked: Asked, budget_file: Path | None, wanted: Wanted) -> NoReturn:
@@ -101,7 +99,7 @@ def rerun(asked: Asked, budget: Budget) -> Gate:
     now = datetime.now(UTC)
     run_id = f"gate-{loaded.scenario.name}-{now:%Y%m%d-%H%M%S}"
     place = asked.folder or Path("results") / run_id
-    minutes = estimate_ns(loaded.scenario, planned) / NS_PER_S / _SECONDS_A_MINUTE
+    minutes = estimate_ns(loaded.scenario, planned) / NS_PER_S / S_PER_MINUTE
     err.print(f"{len(planned)} trials, about {minutes:.0f} minutes")
     record, roots = begin(loaded, planned, seed, place, run_id, _command(asked, seed))
     end = conduct_all(record, place, roots)

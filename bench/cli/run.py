@@ -28,11 +28,10 @@ from bench.run.conductor import RunEnd, conduct
 from bench.run.host import host_facts, tool_versions
 from bench.run.scratch import scratch_root
 from bench.scenario import Scenario
-from bench.units import NS_PER_S
+from bench.units import NS_PER_S, S_PER_MINUTE
 from brokers import image
 from brokers.base import BrokerError
 
-_SECONDS_A_MINUTE = 60
 _NOTABLE_PACKAGES = ("rabbitmq-server", "erlang-base", "openjdk-", "qpid-broker-j")
 
 
@@ -172,7 +171,7 @@ def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
     drawn = not finished.trials or write_reports(folder)
     if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
         keep_floor(folder, record)
-    minutes, seconds = divmod(round(time.monotonic() - started), _SECONDS_A_MINUTE)
+    minutes, seconds = divmod(round(time.monotonic() - started), S_PER_MINUTE)
     tell(*invalid_words(finished), kind="invalid")
     err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {minutes} min {seconds} s")
     code = _exit_code(end, finished)
@@ -229,6 +228,6 @@ def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
     for trial in planned:
         fresh = "  (broker started anew)" if trial.restart_broker else ""
         out.print(f"{trial.index:4d}  repetition {trial.repetition + 1}  {trial.target}  {trial.workload}{fresh}")
-    minutes = estimate_ns(scenario, planned) / NS_PER_S / _SECONDS_A_MINUTE
+    minutes = estimate_ns(scenario, planned) / NS_PER_S / S_PER_MINUTE
     megabytes = estimate_bytes(scenario, planned) / 1e6
     out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")

@@ -40,7 +40,7 @@ def host_facts(results: Path, data: Path) -> dict[str, str]:
         data: a folder on the file system that brokers keep their data on.
     """
     return {
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cpus": str(os.cpu_count()),
         "memory": f"{psutil.virtual_memory().total / 1024**3:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
@@ -61,7 +61,8 @@ def _read(path: str) -> str:
         return ""
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Return the processor's name, or its architecture where Linux gives none."""
     for line in _read("/proc/cpuinfo").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
