@@ -28,6 +28,7 @@ evidence: setup ## Measure the tool itself, then the full comparison: hours, on 
 	@$(BIN)/python -m tests.evidence.performance
 	@$(BIN)/python -m tests.evidence.trust
 	@$(BIN)/python -m tests.evidence.page
+	@$(BIN)/python -m tests.evidence.jupyter
 	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.evidence.fuzz091 10000000
 	@$(BIN)/python -m tests.evidence.fuzz10 10000000
 	@$(BIN)/bench run rabbitmq-vs-qpid $(RUN_FLAGS)

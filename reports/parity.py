@@ -1,6 +1,6 @@
-"""Which rows of a dataset are alike enough to be compared. Pure; `bench.parity` judges."""
+"""Which rows of a dataset are alike enough to be compared, and in what they differ. Pure; `bench.parity` judges."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
 from bench import parity
@@ -9,6 +9,7 @@ from bench.scenario import Target, Workload
 from reports.dataset import Dataset
 from reports.durability import durability
 from reports.questions import Question
+from reports.summary import Differing
 
 Barred = dict[tuple[str, str, str], tuple[str, ...]]
 """(workload, first target, second target) -> why they are not compared."""
@@ -49,6 +50,31 @@ def unequal(data: Dataset, question: Question) -> Barred:
         return (why,) if why else ()
 
     return _pairs(data, question, compare)
+
+
+def differing(data: Dataset) -> tuple[Differing, ...]:
+    """Return each setting in which rows of one workload differ; those that no comparison is about come first."""
+    found: dict[tuple[str, tuple[tuple[str, str], ...], bool], list[str]] = {}
+    for workload in data.scenario.workloads:
+        for key, values, intended in _differing_under(data, workload):
+            found.setdefault((key, tuple(values.items()), intended), []).append(workload.name)
+    rows = [
+        Differing(key=key, workloads=tuple(workloads), values=dict(values), intended=intended)
+        for (key, values, intended), workloads in found.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: row.intended))
+
+
+def _differing_under(data: Dataset, workload: Workload) -> Iterator[tuple[str, dict[str, str], bool]]:
+    targets = [target for target in data.scenario.targets if _trials(data, target, workload)]
+    rows = {target.name: settings_of(data, target, workload) for target in targets}
+    intended: dict[str, bool] = {}
+    for first, second in combinations(rows.values(), 2):
+        for each in parity.differences(first, second, "target"):
+            intended[each.name] = intended.get(each.name, True) and each.intended
+    nothing = parity.Setting(parity.Sort.BROKER)
+    for key, meant in intended.items():
+        yield key, {name: row.get(key, nothing).value for name, row in rows.items()}, meant
 
 
 def _pairs(data: Dataset, question: Question, compare: Callable[[Workload, Target, Target], tuple[str, ...]]) -> Barred:

@@ -15,6 +15,7 @@ from reports.durability import evidence
 from reports.format import Name, listed
 from reports.method import METHOD
 from reports.naming import names
+from reports.parity import differing
 from reports.questions import Question, questions
 from reports.rows import Case, Key
 from reports.summary import Absent, Answer, Compared, RunSummary, SettingRow, Summary
@@ -52,6 +53,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         ledger=tuple(ledger(data)),
         notes=tuple(notes(data)),
         settings=asked_settings,
+        differing=differing(data),
         environment=environment(data),
         absent=tuple(
             Absent(target=row.target, workload=row.workload, repetition=row.repetition, why=row.why)

@@ -210,6 +210,18 @@ class SettingRow(Model):
         return any(value.differs for value in self.values)
 
 
+class Differing(Model):
+    """A setting in which rows of one workload differ, and whether the comparison is about it."""
+
+    key: str
+    workloads: tuple[str, ...]
+    """Those under which the values are these."""
+    values: dict[str, str]
+    """By target."""
+    intended: bool
+    """Any two of these targets that differ in it are meant to; elsewhere they are not compared."""
+
+
 class Fact(Model):
     """One fact of the environment; one value a run."""
 
@@ -278,6 +290,8 @@ class Summary(Model):
     ledger: tuple[LedgerRow, ...]
     notes: tuple[NoteRow, ...]
     settings: tuple[SettingRow, ...]
+    differing: tuple[Differing, ...]
+    """Settings in which rows differ; those that no comparison is about come first."""
     environment: tuple[Fact, ...]
     absent: tuple[Absent, ...]
     promises: tuple[str, ...]

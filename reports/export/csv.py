@@ -23,6 +23,7 @@ _TABLES = (
     "left_out",
     "absent",
     "settings",
+    "differing",
     "environment",
     "runs",
 )

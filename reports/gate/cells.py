@@ -8,9 +8,10 @@ been left out for a reason. In stored results each side has to have as many vali
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bench.durability import Probe
 from bench.scenario import Scenario, Workload
 from bench.stats.gate import MIN_PAIRS
 from reports.dataset import Dataset
@@ -68,8 +69,8 @@ class Side:
         return next(one for one in self.scenario.workloads if one.name == name)
 
     def survives(self, target: str, workload: str) -> str:
-        """Return what a confirmed message of a row survives."""
-        return _survives(self.scenario, target + self.suffix, workload)
+        """Return what a confirmed message of a row survives, by what the run counted where it did."""
+        return _survives(self.scenario, target + self.suffix, workload, self.data.durability)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def is_rerun(scenario: Scenario) -> bool:
 
 
 def unlike_promises(scenario: Scenario) -> Iterator[str]:
-    """Return a fault for each row of a rerun whose sides promise unlike things to a confirmed message."""
+    """Return a fault for each row of a rerun whose settings promise unlike things to a confirmed message."""
     base, new = SUFFIXES
     for workload in scenario.workloads:
         for name in (one.name.removesuffix(base) for one in scenario.targets if one.name.endswith(base)):
@@ -110,9 +111,9 @@ def unlike_promises(scenario: Scenario) -> Iterator[str]:
             yield from _unlike(name, workload.name, old, its)
 
 
-def _survives(scenario: Scenario, target: str, workload: str) -> str:
+def _survives(scenario: Scenario, target: str, workload: str, probes: Mapping[str, Probe] | None = None) -> str:
     broker = next(one.broker for one in scenario.targets if one.name == target)
-    return durability(scenario, broker, next(one for one in scenario.workloads if one.name == workload))
+    return durability(scenario, broker, next(one for one in scenario.workloads if one.name == workload), probes)
 
 
 def _unlike(target: str, workload: str, old: str, new: str) -> Iterator[str]:

@@ -72,6 +72,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
             ledger_shown=shown,
             ledger_zero=[name for key, name in _LEDGER.items() if key not in shown],
             brokers=list(dict.fromkeys(target.broker for target in summary.targets)),
+            workload_count=len({cell.workload for cell in summary.cells}),
             shown_limits=_openings(summary.not_shown),
         )
     )

@@ -42,8 +42,8 @@ class Browser:
         """Call a method of the tab and return its result."""
         return self._call(method, parameters, self._session)
 
-    def open(self, path: Path, *, width: int, height: int, dark: bool = False) -> None:
-        """Open a file in a window of this size and wait until it has loaded."""
+    def open(self, address: str, *, width: int, height: int, dark: bool = False) -> None:
+        """Open an address in a window of this size and wait until it has loaded."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call(
@@ -51,7 +51,7 @@ class Browser:
         )
         self.requests.clear()
         self.errors.clear()
-        self.call("Page.navigate", url=path.resolve().as_uri())
+        self.call("Page.navigate", url=address)
         while self.evaluate("document.readyState") != "complete":
             pass
 

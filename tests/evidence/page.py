@@ -78,7 +78,7 @@ def _seen(browser: Browser, page: Path) -> Iterator[str]:
     """Yield what a browser objects to, window by window."""
     axe = _axe()
     for window, (width, height, dark) in WINDOWS.items():
-        browser.open(page, width=width, height=height, dark=dark)
+        browser.open(page.resolve().as_uri(), width=width, height=height, dark=dark)
         browser.photograph(OUT / f"{page.stem}-{window}.png")
         browser.photograph(OUT / f"{page.stem}-{window}-whole.png", whole=True)
         yield from (f"{window}: asked for {url}" for url in browser.requests if url != page.resolve().as_uri())

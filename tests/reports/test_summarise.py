@@ -115,6 +115,16 @@ def test_settings_that_differ_are_marked(quick_summary: Summary) -> None:
     assert not rows["memory cap"].unlike
 
 
+def test_settings_in_which_rows_differ_say_whether_they_are_meant(quick_summary: Summary) -> None:
+    """Protocols are what targets are for; CPUs of two products are not, and come first; what is equal is in no row."""
+    rows = {row.key: row for row in quick_summary.differing}
+    assert rows["protocol"].intended
+    assert rows["protocol"].workloads[:2] == ("steady", "durable")
+    assert rows["protocol"].values["broker-j-10"] == "amqp10"
+    assert [row.intended for row in rows.values()] == sorted(row.intended for row in rows.values())
+    assert "size" not in rows
+
+
 def test_rows_keep_the_order_of_the_scenario(quick_summary: Summary) -> None:
     """Tables do not rank: targets stand as the scenario lists them, whatever the run's order was."""
     order = [target.name for target in quick_summary.targets]
