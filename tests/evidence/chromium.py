@@ -114,7 +114,7 @@ def chromium() -> Iterator[Browser]:
     """Start a browser and end it afterwards."""
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="busbench-chromium-") as profile:
+    with tempfile.TemporaryDirectory(prefix="busbench-chromium-", ignore_cleanup_errors=True) as profile:
         command = f"exec chromium {_FLAGS} --user-data-dir={profile} about:blank 3<&{to_browser} 4>&{from_browser}"
         process = subprocess.Popen(
             ["bash", "-c", command],
