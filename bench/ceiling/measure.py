@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.cache import cache_root
 from bench.ceiling.figures import Ceiling, Side, Way
 from bench.drivers.registry import Installed
-from bench.run.host import cpu_model
+from bench.processor import cpu_model
 
 SIZE = 100
 """Bytes of a body: small ones cost a driver most a byte."""

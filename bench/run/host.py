@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from bench.drivers.registry import registry
+from bench.processor import cpu_model
 
 _TOOLS = ("pika", "python-qpid-proton", "hdrhistogram", "numpy", "numba", "pandas", "matplotlib", "pydantic")
 
@@ -59,14 +60,6 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError:
         return ""
-
-
-def cpu_model() -> str:
-    """Return the processor's name, or its architecture where Linux gives none."""
-    for line in _read("/proc/cpuinfo").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _distribution() -> str:
