@@ -35,9 +35,11 @@ def client_of(data: Dataset, target: Target, workload: Workload) -> parity.Clien
 
 def unlike_rows(data: Dataset, question: Question) -> Barred:
     """Return the pairs of targets that differ in more than targets should, with what differs."""
+    rows = {workload.name: _rows_under(data, workload) for workload in question.workloads}
 
     def compare(workload: Workload, first: Target, second: Target) -> tuple[str, ...]:
-        return parity.unlike(settings_of(data, first, workload), settings_of(data, second, workload), "target")
+        under = rows[workload.name]
+        return parity.unlike(under[first.name], under[second.name], "target")
 
     return _pairs(data, question, compare)
 
@@ -66,15 +68,21 @@ def differing(data: Dataset) -> tuple[Differing, ...]:
 
 
 def _differing_under(data: Dataset, workload: Workload) -> Iterator[tuple[str, dict[str, str], bool]]:
-    targets = [target for target in data.scenario.targets if _trials(data, target, workload)]
-    rows = {target.name: settings_of(data, target, workload) for target in targets}
-    intended: dict[str, bool] = {}
-    for first, second in combinations(rows.values(), 2):
+    measured = {target.name for target in data.scenario.targets if _trials(data, target, workload)}
+    rows = {name: row for name, row in _rows_under(data, workload).items() if name in measured}
+    values: dict[str, dict[str, str]] = {}
+    strange: set[str] = set()
+    for (one, first), (other, second) in combinations(rows.items(), 2):
         for each in parity.differences(first, second, "target"):
-            intended[each.name] = intended.get(each.name, True) and each.intended
-    nothing = parity.Setting(parity.Sort.BROKER)
-    for key, meant in intended.items():
-        yield key, {name: row.get(key, nothing).value for name, row in rows.items()}, meant
+            values.setdefault(each.name, {}).update({one: each.first, other: each.second})
+            if not each.intended:
+                strange.add(each.name)
+    yield from ((key, those, key not in strange) for key, those in values.items())
+
+
+def _rows_under(data: Dataset, workload: Workload) -> dict[str, parity.Row]:
+    """Return the settings of each target under a workload, by target."""
+    return {target.name: settings_of(data, target, workload) for target in data.scenario.targets}
 
 
 def _pairs(data: Dataset, question: Question, compare: Callable[[Workload, Target, Target], tuple[str, ...]]) -> Barred:
