@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 _FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --no-first-run"
     " --disable-background-networking --disable-sync --disable-extensions --remote-debugging-pipe"
@@ -114,7 +116,7 @@ def chromium() -> Iterator[Browser]:
     """Start a browser and end it afterwards."""
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
-    with tempfile.TemporaryDirectory(prefix="busbench-chromium-", ignore_cleanup_errors=True) as profile:
+    with tempfile.TemporaryDirectory(prefix="busbench-chromium-") as profile:
         command = f"exec chromium {_FLAGS} --user-data-dir={profile} about:blank 3<&{to_browser} 4>&{from_browser}"
         process = subprocess.Popen(
             ["bash", "-c", command],
@@ -128,5 +130,7 @@ def chromium() -> Iterator[Browser]:
         try:
             yield Browser(to_us, from_us)
         finally:
+            below = psutil.Process(process.pid).children(recursive=True)  # they write the profile to their ends
             process.terminate()
             process.wait(timeout=10)
+            psutil.wait_procs(below, timeout=10)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -74,7 +74,7 @@ def lab(root: Path) -> Iterator[str]:
     )
     try:
         url = f"http://127.0.0.1:{port}/lab?token={token}"
-        _await(url)
+        _await(lambda: _answers(url), url)
         yield url
     finally:
         server.terminate()
@@ -84,11 +84,7 @@ def lab(root: Path) -> Iterator[str]:
 def run_all(browser: Browser, url: str, name: str) -> None:
     """Open a notebook in the lab, run all of its cells and save it."""
     browser.open(url, width=1440, height=1000)
-    until = time.monotonic() + _PATIENCE_S
-    while not browser.evaluate("Boolean(window.jupyterapp)"):
-        if time.monotonic() > until:
-            raise TimeoutError(url)
-        time.sleep(0.2)
+    _await(lambda: bool(browser.evaluate("Boolean(window.jupyterapp)")), url)
     browser.evaluate(_RUN_ALL.replace("PATH", f'"{name}"'))
 
 
@@ -105,16 +101,20 @@ def faults_of(path: Path) -> Iterator[str]:
         yield "no picture"
 
 
-def _await(url: str) -> None:
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5):  # noqa: S310  (our own server)
+            return True
+    except URLError:
+        return False
+
+
+def _await(ready: Callable[[], bool], what: str) -> None:
     until = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            with urlopen(url, timeout=5):  # noqa: S310  (our own server)
-                return
-        except URLError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
+    while not ready():
+        if time.monotonic() > until:
+            raise TimeoutError(what)
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":
