@@ -4,7 +4,7 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,15 @@ def test_a_drop_closes_the_socket_after_a_refusal_too(monkeypatch: pytest.Monkey
     server.stop()
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Python's own answer to Ctrl-C, also where the tests run in the background and it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_ends_a_call_and_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A late answer can therefore not be taken for that of the next call."""
     monkeypatch.setattr(control, "DELETE_TIMEOUT_S", 60.0)
