@@ -23,7 +23,8 @@ class Estimate:
     Attributes:
         n: trials.
         value: their geometric mean.
-        low, high: interval at the level asked for; None for a single trial, whose spread nobody knows.
+        low, high: interval at the level asked for, infinity beyond what a float holds; None for a single trial,
+            whose spread nobody knows.
         spread: standard deviation of the logarithms, so about the relative one; None for a single trial.
     """
 
@@ -54,4 +55,6 @@ def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
         return Estimate(1, float(np.exp(middle)), None, None, None)
     spread = float(logs.std(ddof=1))
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * spread / n**0.5
-    return Estimate(n, float(np.exp(middle)), float(np.exp(middle - half)), float(np.exp(middle + half)), spread)
+    with np.errstate(over="ignore"):  # no bound is infinity
+        high = float(np.exp(middle + half))
+    return Estimate(n, float(np.exp(middle)), float(np.exp(middle - half)), high, spread)
