@@ -22,6 +22,8 @@ MOST_CLIENT_COST = 1.25
 """Ratio of client CPU time a message from which on two clients on their brokers' CPUs are unequal."""
 SHARED_CPUS = "shared-cores"
 """Code of the health note that broker and client ran on the same CPUs."""
+BROKERS_OWN = "broker's "
+"""What the names of settings begin with that a broker was asked for or reports itself."""
 _NOT_DONE = {"name", "description", "durable", "only"}
 """Fields of a workload that say nothing of its load."""
 _DISK = "file system of broker data"
@@ -258,7 +260,9 @@ def _reported(trials: Sequence[TrialRecord]) -> dict[str, Setting]:
     found = {name: Setting(Sort.VERSION, reported=value) for name, value in facts.items()}
     limits = _joined([broker.limits for broker in brokers])
     found |= {f"{name} limit": Setting(Sort.RESOURCE, reported=value) for name, value in limits.items()}
-    own = {f"broker's {name}": Setting(Sort.BROKER, asked.get(name), reported.get(name)) for name in asked | reported}
+    own = {
+        f"{BROKERS_OWN}{name}": Setting(Sort.BROKER, asked.get(name), reported.get(name)) for name in asked | reported
+    }
     return own | found
 
 

@@ -3,6 +3,7 @@
 Durations are nanoseconds inside and text with a unit (`5s`, `500ms`) outside.
 """
 
+import math
 import re
 from decimal import Decimal
 from typing import Annotated
@@ -13,6 +14,8 @@ NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 S_PER_MINUTE = 60
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S, "min": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
+_NEARLY = 0.9
+_TINY = 1e-6
 _LONGEST_NS = 366 * 24 * 3600 * NS_PER_S
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ns|us|ms|s|min|h)\s*$")
 
@@ -45,3 +48,15 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["500ms", "5s", "2min"]}),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with its sign, such as `5 %`.
+
+    Two significant digits; from 90 % up, two of what is missing to the whole, so that no level of
+    confidence reads as 100 %.
+    """
+    size = abs(share)
+    if _NEARLY <= size < 1:
+        return f"{round(share * 100, 1 - math.floor(math.log10(100 * (1 - size)))):.10g} %"
+    return f"{share * 100:,.0f} %" if size >= 1 or size < _TINY else f"{share * 100:.2g} %"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from bench.noise.floor import relevant
 from bench.scenario import MemoryBroker, Scenario
 from bench.stats.compare import DELTA
+from bench.units import percent
 from reports.dataset import Dataset
 from reports.format import count, listed
 from reports.quantiles import PERCENTILES
@@ -36,7 +37,7 @@ def _caveats(data: Dataset) -> Iterator[str]:
     for metric in ("p99 response", "achieved rate"):
         delta, source = relevant(metric, [run.noise_floor for run in data.runs])
         if delta > DELTA:
-            yield f"Differences in {metric} below {delta:.0%} are no verdict: {source}."
+            yield f"Differences in {metric} below {percent(delta)} are no verdict: {source}."
     if len(data.absent):
         yield f"Without a result: {len(data.absent)} of {sum(len(run.plan) for run in data.runs)} planned trials."
     lost = int(data.trials["ledger_lost"].sum())

@@ -67,6 +67,7 @@ def pictures(data: Dataset, summary: Summary) -> Iterator[Picture]:
                 figure = _sustained(source)
             else:
                 figure = _DRAW[caption.kind](source, asked[caption.question])
+            theme.make_room(figure)
         yield Picture(caption, figure)
 
 

@@ -54,12 +54,6 @@ def mebibytes(size: float | None) -> str:
     return count(None if size is None else size / 2**20)
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage with its sign, two significant digits (from 90 % up three), such as `5 %`."""
-    digits = 3 if share >= 0.9 else 2  # noqa: PLR2004
-    return f"{share * 100:.{digits}g} %"
-
-
 def listed(words: list[str]) -> str:
     """Return `a, b and c`."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.noise.floor import relevant
+from bench.units import percent
 from reports.dataset import Dataset
-from reports.format import count, listed, percent, plain
+from reports.format import count, listed, plain
 from reports.model import Model
 from reports.questions import Question
 

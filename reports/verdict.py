@@ -11,7 +11,8 @@ from itertools import combinations, permutations
 from typing import Literal
 
 from bench.stats.compare import Comparison, Pair, Verdict, compare_family
-from reports.format import Name, listed, milliseconds, number, percent, rate
+from bench.units import percent
+from reports.format import Name, listed, milliseconds, number, rate
 from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Key, Row
 
 Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
@@ -163,9 +164,14 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
         mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))
         if theirs and all(beats(a, b) for a in mine for b in theirs):
             return _ahead(case, who, theirs, [c for a in mine for b in theirs if (c := between(a, b))])
-    leaders = [row for row in rows if not any(beats(other, row) for other in rows if other is not row)]
+    won = {
+        row.name.target: {a.name.label: c for a in rows if a is not row and beats(a, row) and (c := between(a, row))}
+        for row in rows
+    }
+    leaders = [row for row in rows if not won[row.name.target]]
     open_pairs = [between(a, b) for a, b in combinations(leaders, 2)]
-    return _barred(case, workload, rows) or _no_winner(case, rows, leaders, open_pairs)
+    behind = [_behind(case, row, len(rows), won[row.name.target]) for row in rows if won[row.name.target]]
+    return _barred(case, workload, rows) or _no_winner(case, leaders, open_pairs, behind)
 
 
 def _barred(case: Case, workload: str, rows: Sequence[Row]) -> Said | None:
@@ -196,12 +202,8 @@ def _unlike(rows: Sequence[Row]) -> Said | None:
 def _victory(case: Case, row: Row, won: Mapping[str, Comparison]) -> Said:
     word = "highest" if case.by_throughput else "lowest"
     nearest = (min if not case.by_throughput else max)(won, key=lambda name: 1 / won[name].ratio)
-    closest = won[nearest]
-    effect = (
-        f"Next is {nearest} with {number(1 / closest.ratio)} times that"
-        f" ({percent(1 - closest.alpha)} interval {number(1 / closest.high)} to {number(1 / closest.low)},"
-        f" n = {closest.n} pairs)"
-    )
+    times, interval = _times([won[nearest]])
+    effect = f"Next is {nearest} with {times} times that ({interval})"
     rest = sorted(1 / c.ratio for name, c in won.items() if name != nearest)
     if rest:
         low, high = number(rest[0]), number(rest[-1])
@@ -212,29 +214,43 @@ def _victory(case: Case, row: Row, won: Mapping[str, Comparison]) -> Said:
 
 def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison]) -> Said:
     word = "higher" if case.by_throughput else "lower"
-    low, high = (number(pick(1 / c.ratio for c in won)) for pick in (min, max))
     others = listed(list(dict.fromkeys(row.name.who for row in theirs)))
-    effect = (
-        f"Rows of {others} have {low if low == high else f'{low} to {high}'} times its {case.metric}"
-        f" (outermost ends of the intervals {number(min(1 / c.high for c in won))} to"
-        f" {number(max(1 / c.low for c in won))}, n = {min(c.n for c in won)} pairs or more);"
-        " its own rows are not all told apart."
-    )
+    times, interval = _times(won)
+    effect = f"Rows of {others} have {times} times its {case.metric} ({interval}); its own rows are not all told apart."
     return Said("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect)
 
 
-def _no_winner(case: Case, rows: list[Row], leaders: list[Row], open_pairs: list[Comparison | None]) -> Said:
-    names = listed([row.name.full for row in leaders])
+def _behind(case: Case, row: Row, of: int, won: Mapping[str, Comparison]) -> str:
+    """Say how far a row stands behind those that beat it: by their labels, of so many rows."""
+    word = "lower" if case.by_throughput else "higher"
+    whom = "every other row" if len(won) == of - 1 else listed(list(won))
+    times, interval = _times(list(won.values()))
+    return f"{row.name.label} has the {word} {case.metric}: {times} times that of {whom} ({interval})."
+
+
+def _times(won: Sequence[Comparison]) -> tuple[str, str]:
+    """Return how many times the winner's figure the losers have, and in words the interval of that."""
+    low, high = (number(pick(1 / c.ratio for c in won)) for pick in (min, max))
+    ends = f"{number(min(1 / c.high for c in won))} to {number(max(1 / c.low for c in won))}"
+    pairs = min(c.n for c in won)
+    if len(won) == 1:
+        return low, f"{percent(1 - won[0].alpha)} interval {ends}, n = {pairs} pairs"
+    span = low if low == high else f"{low} to {high}"
+    return span, f"outermost ends of the intervals {ends}, n = {pairs} pairs or more"
+
+
+def _no_winner(
+    case: Case, leaders: Sequence[Row], open_pairs: Sequence[Comparison | None], behind: Sequence[str]
+) -> Said:
     needed = [c.trials_needed for c in open_pairs if c and c.verdict is Verdict.UNDECIDED]
     more = f"; about {max(n for n in needed if n)} trials a row would decide" if any(needed) and all(needed) else ""
-    if len(leaders) == 1:
-        return Said("open", "No winner", f"{names} is not told apart from every other row.")
-    if len(leaders) == len(rows):
+    if not behind:
         return Said("open", "No winner: not told apart", f"The rows are not told apart in {case.metric}{more}.")
-    behind = listed([row.name.full for row in rows if row not in leaders])
-    word = "lower" if case.by_throughput else "higher"
-    words = f"{names} are not told apart in {case.metric}{more}; {behind} is {word}."
-    return Said("open", "No single winner", words)
+    names = listed([row.name.label for row in leaders])
+    if len(leaders) == 1:
+        return Said("open", "No winner", " ".join([f"{names} is not told apart from every other row.", *behind]))
+    rest = f"{names} are not told apart{more}."
+    return Said("open", "No single winner", " ".join([*behind, rest]))
 
 
 def _mirror(comparison: Comparison) -> Comparison:

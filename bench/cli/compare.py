@@ -8,6 +8,7 @@ from rich.table import Table
 
 from bench.archive import write_whole
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, fail, out, tell
+from bench.units import percent
 
 if TYPE_CHECKING:
     from reports.compared import Comparisons, Line
@@ -80,7 +81,7 @@ def _print(found: "Comparisons") -> None:
         " Student's t on log ratios, Holm-corrected over the lines with a verdict."
     )
     for share, origin in dict.fromkeys((line.delta, line.delta_from) for line in found.lines):
-        out.print(f"Smallest relevant effect: {share:.1%} ({origin}).")
+        out.print(f"Smallest relevant effect: {percent(share)} ({origin}).")
     for line in found.lines:
         where = f"{line.workload}, {_sides(found, line)}" if line.workload else _sides(found, line)
         if line.why:
@@ -96,7 +97,7 @@ def _sides(found: "Comparisons", line: "Line") -> str:
 def _verdict(line: "Line") -> str:
     words: str = line.verdict
     if line.down_to is not None:
-        words += f" down to {line.down_to:.1%}"
+        words += f" down to {percent(line.down_to)}"
     if line.trials_needed is not None:
         words += f"; about {line.trials_needed} trials would decide"
     return words

@@ -5,6 +5,7 @@ from pathlib import Path
 from bench.cli.console import err, tell
 from bench.noise.kept import keep
 from bench.results import RunRecord
+from bench.units import percent
 
 
 def keep_floor(folder: Path, record: RunRecord) -> None:
@@ -24,5 +25,5 @@ def keep_floor(folder: Path, record: RunRecord) -> None:
     except OSError as error:
         tell(f"the noise floor cannot be kept in the cache ({error.strerror}): make room there", kind="warning")
         return
-    found = ", ".join(f"{metric} {effect:.1%}" for metric, effect in floor.effects.items())
+    found = ", ".join(f"{metric} {percent(effect)}" for metric, effect in floor.effects.items())
     err.print(f"noise floor of this host ({floor.pairs} pairs): {found}; later runs look for no smaller effect")

@@ -10,7 +10,7 @@ from rich.text import Text
 from bench.cli.console import err
 from bench.results import PlannedTrial, TrialRecord
 from bench.run.trial import Live
-from bench.units import NS_PER_MS
+from bench.units import NS_PER_MS, S_PER_MINUTE
 
 
 class Progress:
@@ -74,7 +74,7 @@ class Progress:
 
 def in_words(seconds: float) -> str:
     """Return a time as minutes, where there are any, and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(seconds), S_PER_MINUTE)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 

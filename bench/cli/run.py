@@ -14,7 +14,7 @@ from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_
 from bench.cli.floor import keep_floor
 from bench.cli.images import check_recipes, ensure_images
 from bench.cli.invalid import invalid_words
-from bench.cli.progress import Progress
+from bench.cli.progress import Progress, in_words
 from bench.cli.report import write_reports
 from bench.drivers.registry import registry
 from bench.faults import ScenarioError
@@ -171,9 +171,9 @@ def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
     drawn = not finished.trials or write_reports(folder)
     if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
         keep_floor(folder, record)
-    minutes, seconds = divmod(round(time.monotonic() - started), S_PER_MINUTE)
+    took = in_words(time.monotonic() - started)
     tell(*invalid_words(finished), kind="invalid")
-    err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {minutes} min {seconds} s")
+    err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {took}")
     code = _exit_code(end, finished)
     if code:
         tell(*end.failed)

@@ -24,7 +24,7 @@ from bench.run.search import search as conduct_search
 from bench.scenario import RateLoad, Scenario, Workload
 from bench.stats.search import Rules, Taken
 from bench.stats.searched import SearchRecord, Sustained
-from bench.units import NS_PER_MS, NS_PER_S, S_PER_MINUTE, parse_duration
+from bench.units import NS_PER_MS, NS_PER_S, parse_duration
 from brokers.base import BrokerError
 
 _QUICK_RULES = Rules(factor=1.25, precision=0.03)
@@ -258,5 +258,4 @@ def _print(scenario: Scenario, found: SearchRecord) -> None:
 def _row(label: str, one: Sustained) -> tuple[str, ...]:
     low, high = ("–" if rate is None else f"{rate:,.6g}" for rate in (one.low, one.high))
     p99 = "–" if one.p99_ns is None else f"{one.p99_ns / NS_PER_MS:.3g}"
-    minutes, seconds = divmod(round(one.seconds), S_PER_MINUTE)
-    return label, low, high, p99, str(one.short_trials), str(one.holds), f"{minutes} min {seconds:02d} s"
+    return label, low, high, p99, str(one.short_trials), str(one.holds), in_words(one.seconds)

@@ -10,7 +10,7 @@ from bench.results import NO_RESULT, Ledger, Note, Outcome
 from bench.run.health import SLIP_SHARE, Circumstances, p99_ns
 from bench.run.merge import Merged
 from bench.stats.steady import GROWTH
-from bench.units import NS_PER_MS
+from bench.units import NS_PER_MS, percent
 
 SATURATED = 0.99
 """Share of the messages due that must arrive within the measured part."""
@@ -52,12 +52,15 @@ def _course(seen: Circumstances, reason: str) -> Iterator[Note]:
             "growing", f"{growing.capitalize()} through the measured part: a longer trial would show longer latencies."
         )
     if _saturated(seen):
-        yield _finding("saturated", f"It delivered {_achieved(seen):.1%} of the messages due in the measured time.")
+        yield _finding(
+            "saturated", f"It delivered {percent(_achieved(seen))} of the messages due in the measured time."
+        )
     if seen.restarts:
         yield _finding("restarted", f"It started anew while the trial ran ({seen.restarts} times, by its log).")
     if seen.steady is not None and seen.steady.drift > 0 and not growing:
         yield _finding(
-            "drifting", f"Its median latency rose by {seen.steady.drift:.0%} over the measured part, without a jump."
+            "drifting",
+            f"Its median latency rose by {percent(seen.steady.drift)} over the measured part, without a jump.",
         )
 
 

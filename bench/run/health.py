@@ -15,7 +15,7 @@ from bench.record.histogram import decode
 from bench.results import Note, Outcome
 from bench.run.merge import Merged
 from bench.stats.steady import Growth, Steadiness
-from bench.units import NS_PER_MS
+from bench.units import NS_PER_MS, percent
 
 CLIENT_BOUND = 0.85
 CEILING_SHARE = 0.5
@@ -144,7 +144,7 @@ def _client(seen: Circumstances) -> Iterator[Note]:
 
 def _client_bound(seen: Circumstances) -> Iterator[str]:
     if seen.client_cores is not None and seen.client_cores >= CLIENT_BOUND:
-        yield f"The busiest worker used {seen.client_cores:.0%} of a core"
+        yield f"The busiest worker used {percent(seen.client_cores)} of a core"
     rate = seen.merged.achieved_rate / seen.workers
     if seen.ceiling is not None and rate > CEILING_SHARE * seen.ceiling:
         yield (
@@ -163,13 +163,13 @@ def _warm_up(seen: Circumstances) -> Iterator[Note]:
         side = "above" if steady.lead > 0 else "below"
         yield _warning(
             "warm-up-short",
-            f"The median latency of the first {steady.cut} s of the measured part lay {abs(steady.lead):.0%} {side}"
-            " that of the rest (MSER-5): raise plan.warm_up.at_least; nothing was cut.",
+            f"The median latency of the first {steady.cut} s of the measured part lay {percent(abs(steady.lead))}"
+            f" {side} that of the rest (MSER-5): raise plan.warm_up.at_least; nothing was cut.",
         )
     elif steady.drift < 0:
         yield _warning(
             "warm-up-short",
-            f"The median latency fell by {-steady.drift:.0%} over the measured part and was not seen to settle:"
+            f"The median latency fell by {percent(-steady.drift)} over the measured part and was not seen to settle:"
             " raise plan.warm_up.at_least; nothing was cut.",
         )
 
@@ -182,17 +182,17 @@ def _host(seen: Circumstances) -> Iterator[Note]:
             f"Broker and clients share CPUs{few}: a driver's CPU use costs its broker; compare like drivers.",
         )
     if seen.steal_share is not None and seen.steal_share > TAKEN:
-        yield _hard("steal", f"The hypervisor took {seen.steal_share:.1%} of the CPU time: run on a quieter host.")
+        yield _hard("steal", f"The hypervisor took {percent(seen.steal_share)} of the CPU time: run on a quieter host.")
     if seen.throttled_share is not None and seen.throttled_share > TAKEN:
         yield _hard(
             "throttled",
-            f"A CPU quota held processes back in {seen.throttled_share:.1%} of the measured part:"
+            f"A CPU quota held processes back in {percent(seen.throttled_share)} of the measured part:"
             " lift the quota around busbench, or lower the load.",
         )
     if seen.canary_shift is not None and abs(seen.canary_shift) > CANARY:
         yield _hard(
             "canary-shifted",
-            f"A fixed computation before or after the trial was off by {abs(seen.canary_shift):.0%}:"
+            f"A fixed computation before or after the trial was off by {percent(abs(seen.canary_shift))}:"
             " the host's speed changed or others used it; free it, and fix its CPU frequency.",
         )
 

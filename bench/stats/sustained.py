@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.stats.steady import growth
+from bench.units import percent
 
 ACHIEVED = 0.99
 """Least share of the offered messages that must arrive within the measured part."""
@@ -82,10 +83,12 @@ def _failures(seen: Reading, objective_ns: int | None) -> Iterator[Failure]:
         yield Failure(Criterion.ENDED, seen.ended)
     share = seen.achieved / seen.offered if seen.offered else 0.0
     if share < ACHIEVED and (seen.offered or not seen.ended):
-        yield Failure(Criterion.ACHIEVED, f"{share:.1%} of what was offered arrived in time, {ACHIEVED:.0%} must")
+        yield Failure(
+            Criterion.ACHIEVED, f"{percent(share)} of what was offered arrived in time, {percent(ACHIEVED)} must"
+        )
     grown = growth(seen.backlog.astype(np.float64), 1.0, seen.offered)
     if grown.rising and grown.share >= GROWTH:
-        yield Failure(Criterion.BACKLOG, f"the backlog grew throughout, by {grown.share:.1%} of what was offered")
+        yield Failure(Criterion.BACKLOG, f"the backlog grew throughout, by {percent(grown.share)} of what was offered")
     if objective_ns is not None and (seen.p99_ns is None or seen.p99_ns > objective_ns):
         found = "unknown" if seen.p99_ns is None else f"{seen.p99_ns / 1e6:.2f} ms"
         yield Failure(Criterion.P99, f"p99 was {found}, at most {objective_ns / 1e6:.2f} ms is asked")

@@ -52,6 +52,7 @@ TRIAL_DOT = 5.0
 _DASHES = {"AMQP 0-9-1": "-", "AMQP 1.0": (0, (4, 1.4)), "memory": "-"}
 _LABEL_WIDTH = 12
 _WIDTH_IN = 5.2
+_MARGIN_PX = 2.0
 _STEPS = (
     (0.45, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0)),
     (0.8, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)),
@@ -95,6 +96,14 @@ def figure(height: float, *heights: float) -> tuple[Figure, list[Axes]]:
     shares = list(heights) or [1.0]
     axes = made.subplots(len(shares), 1, sharex=True, squeeze=False, height_ratios=shares)[:, 0]
     return made, list(axes)
+
+
+def make_room(figure: Figure) -> None:
+    """Move the left edge of the axes to the right where the words beside them would leave the figure."""
+    figure.draw_without_rendering()
+    left = min(box.x0 for axes in figure.axes if (box := axes.yaxis.get_tightbbox()) is not None)
+    if left < _MARGIN_PX:
+        figure.subplots_adjust(left=figure.subplotpars.left + (_MARGIN_PX - left) / figure.bbox.width)
 
 
 def belongs(artist: Artist, style: Style, tip: str = "") -> None:

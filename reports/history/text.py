@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from bench.units import percent
 from reports.format import number
 from reports.history.judge import STEP, Found, Judged, State, Watched
 
@@ -15,7 +16,7 @@ def _lines(one: Judged) -> Iterator[str]:
     series = one.series
     yield f"on {series.key['host_class']}"
     points = len(series.values)
-    noise = f"noise {one.spread:.1%}" + (f", correlated by {one.correlation:.1f}" if one.correlation else "")
+    noise = f"noise {percent(one.spread)}" + (f", correlated by {one.correlation:.1f}" if one.correlation else "")
     yield f"{points} run{'s' if points > 1 else ''}, last {figure(one, float(series.values[-1]))}; {noise}"
     yield from (change(found, one) for found in one.found)
     if one.small:
@@ -36,7 +37,7 @@ def change(found: Found, one: Judged) -> str:
     commit = f" (commit {found.commit[:12]})" if found.commit else ""
     by = f", {found.state} by {found.by}" if found.state is not State.PROPOSED else ""
     place = f"from run {found.run_id}{commit}, {one.series.times[found.at]:%Y-%m-%d}"
-    return f"{found.state}: {size:.0%} {which} (× {found.ratio:.2f}) {place}, p = {found.p_value:.3f}{by}"
+    return f"{found.state}: {percent(size)} {which} (× {found.ratio:.2f}) {place}, p = {found.p_value:.3f}{by}"
 
 
 def watching(one: Judged) -> str:
@@ -44,9 +45,9 @@ def watching(one: Judged) -> str:
     least = (
         "no step is sure to be found 5 runs later"
         if one.least_effect is None
-        else (f"a step of {one.least_effect:.0%} or more is found 5 runs later")
+        else (f"a step of {percent(one.least_effect)} or more is found 5 runs later")
     )
-    late = f"one of {STEP:.0%} in " + ("more than 30" if one.delay is None else f"{one.delay}")
+    late = f"one of {percent(STEP)} in " + ("more than 30" if one.delay is None else f"{one.delay}")
     alarms = (
         "false alarms a week unknown"
         if one.alarms_a_week is None

@@ -1,6 +1,6 @@
 """Fills the templates: one self-contained HTML text, readable from a file, without any network."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,11 +8,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from bench.parity import BROKERS_OWN
 from reports import format as printed
 from reports.charts.svg import to_svg
 from reports.figures import Picture
 from reports.model import Spread
-from reports.summary import Summary
+from reports.summary import Differing, Summary
 
 _HERE = Path(__file__).parent
 _LEDGER = {
@@ -73,6 +74,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
             ledger_zero=[name for key, name in _LEDGER.items() if key not in shown],
             brokers=list(dict.fromkeys(target.broker for target in summary.targets)),
             workload_count=len({cell.workload for cell in summary.cells}),
+            differing=list(_not_above(summary.differing)),
             shown_limits=_openings(summary.not_shown),
         )
     )
@@ -109,6 +111,11 @@ def _panel(place: int, picture: Picture) -> _Panel:
     caption = picture.caption
     svg = to_svg(picture.figure, f"f{place}", f"{caption.title}. {caption.sentence}")
     return _Panel(caption.title, caption.sentence, Markup(svg), caption.question, caption.kind)  # noqa: S704  (escaped there)
+
+
+def _not_above(rows: Sequence[Differing]) -> Iterator[Differing]:
+    """Yield what the table of brokers' settings does not show already, and of that what is not meant."""
+    yield from (row for row in rows if not (row.intended and row.key.startswith(BROKERS_OWN)))
 
 
 def _openings(limits: Sequence[str]) -> list[str]:

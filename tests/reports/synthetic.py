@@ -50,7 +50,7 @@ def unchanged(trial: dict[str, Any]) -> dict[str, Any]:
 def client_bound(trial: dict[str, Any], *, hard: bool = False) -> dict[str, Any]:
     """Let the client of a trial be its limit: as a warning, as older results have it, or as a hard verdict."""
     trial["client_usage"]["cpu_cores_busiest"] = 0.93
-    text = "The busiest worker used 93% of a core: use more workers or a compiled driver."
+    text = "The busiest worker used 93 % of a core: use more workers or a compiled driver."
     trial["health"] = [{"code": "client-bound", "hard": hard, "text": text}]
     return trial
 

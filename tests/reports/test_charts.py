@@ -17,6 +17,7 @@ from reports.charts import against, cost, decision, over_time, percentiles, sust
 from reports.charts.svg import to_svg
 from reports.charts.theme import Style
 from reports.dataset import Dataset
+from reports.figures import pictures
 from reports.model import Spread
 from reports.spread import spread
 from reports.summary import Summary
@@ -206,6 +207,19 @@ def test_labels_never_overlap(axes: Axes, quick: Dataset, styles: dict[str, Styl
     )
     assert len(boxes) == len(styles)
     assert all(below.y1 <= above.y0 + 1 for below, above in pairwise(boxes))
+
+
+@pytest.mark.parametrize("fold", [1, 1_000])
+def test_no_word_beside_an_axis_leaves_the_figure(fold: int, quick: Dataset, quick_summary: Summary) -> None:
+    """Labels and numbers of y axes lie inside the picture, rates of millions included."""
+    cells = [
+        cell.model_copy(update={"achieved_rate": spread([fold * (cell.achieved_rate.centre or 1.0)] * 3)})
+        for cell in quick_summary.cells
+    ]
+    for picture in pictures(quick, quick_summary.model_copy(update={"cells": tuple(cells)})):
+        picture.figure.draw_without_rendering()
+        boxes = [axes.yaxis.get_tightbbox() for axes in picture.figure.axes]
+        assert all(box.x0 >= 0 for box in boxes if box), picture.caption.name
 
 
 @given(st.lists(st.floats(0, 1), max_size=8), st.floats(0.01, 0.1))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import reports
+from bench.parity import BROKERS_OWN
 from reports.export.json import to_json
 from reports.method import METHOD
 from reports.summary import Summary
@@ -221,3 +222,15 @@ def test_text_and_lines_have_contrast_in_both_themes() -> None:
             for text in ("ink", "soft", "accent", "warn", "bad", "good", *(f"c{k}" for k in range(6))):
                 light, dark = sorted((luminance(theme[paper]), luminance(theme[text])), reverse=True)
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (paper, text)
+
+
+def test_brokers_settings_that_are_meant_to_differ_stand_once(
+    written: tuple[str, str, str], quick_summary: Summary
+) -> None:
+    """The table of where rows differ leaves out what the table of brokers' settings shows, and says so."""
+    table = written[0].partition('aria-label="Table: Where rows differ"')[2].partition("</table>")[0]
+    shown = set(re.findall(r'<th scope="row">([^<]+)</th>', table))
+    own = {row.key for row in quick_summary.differing if row.key.startswith(BROKERS_OWN) and row.intended}
+    assert own
+    assert shown == {row.key for row in quick_summary.differing} - own
+    assert "meant to differ stand in the table above" in written[0]

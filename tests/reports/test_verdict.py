@@ -124,7 +124,26 @@ def test_rows_not_told_apart_are_said_to_be_so() -> None:
     assert winner is None
     assert "are not told apart" in sentence
     assert re.search(r"about \d+ trials a row would decide", sentence)
-    assert "C 1.0 over AMQP 1.0 is higher" in sentence
+    told = re.search(
+        r"c has the higher p99 response: (\S+) to (\S+) times that of every other row"
+        r" \(outermost ends of the intervals (\S+) to (\S+), n = 10 pairs or more\)\.",
+        sentence,
+    )
+    assert told
+    least, most, low, high = map(float, told.groups())
+    assert 1 < low < least < most < high
+    assert 2.5 < least < 3.3
+
+
+def test_a_row_is_behind_those_that_beat_it_and_no_others() -> None:
+    """Between a leader and a row behind stands one that is told apart from neither: nothing is said of the two."""
+    quiet, loud = row("a", 1.0e6), row("c", 1.3e6)
+    rng = np.random.default_rng(3)
+    wide = {("run", k): float(1.15e6 * rng.lognormal(0, 0.4)) for k in range(10)}
+    found = said([quiet, Row(**{**vars(row("b", 1.15e6)), "estimates": wide}), loud])
+    assert (found.kind, found.winner) == ("open", None)
+    assert re.match(r"c has the higher p99 response: 1\.3\d* times that of a \(98\.3 % interval 1\.", found.effect)
+    assert "a and b are not told apart" in found.effect
 
 
 def test_without_any_figure_there_is_no_result() -> None:

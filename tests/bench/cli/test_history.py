@@ -79,7 +79,7 @@ def test_check_ends_in_three_where_a_change_is_proposed(here: Path) -> None:
     for store, code in (("calm", 0), ("stepped", 3)):
         result = bench("check", "--store", store)
         assert result.exit_code == code, result.output
-        for said in ("or more is found 5 runs later", "one of 10% in", "false alarms a week", "allowed"):
+        for said in ("or more is found 5 runs later", "one of 10 % in", "false alarms a week", "allowed"):
             assert said in result.output
         assert ("proposed: " in result.output) == (code == 3)
 

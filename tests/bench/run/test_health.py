@@ -69,7 +69,7 @@ def test_a_rate_above_half_of_the_ceiling_is_said_with_both_figures() -> None:
 def test_a_client_that_is_busy_and_near_its_ceiling_is_one_note() -> None:
     """Both signs are in it, with their figures."""
     [note] = health(around(merged(achieved_rate=900.0), client_cores=0.9, ceiling=1_000.0))
-    assert "90% of a core; Each pair of workers moved 900 msg/s" in note.text
+    assert "90 % of a core; Each pair of workers moved 900 msg/s" in note.text
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_warm_up_that_was_too_short_is_warned_of_once() -> None:
     assert codes(around(merged(), steady=rising)) == {}
     assert codes(around(merged(), steady=Steadiness(10, 0.0, 0.0))) == {}
     [note] = health(around(merged(), steady=start))
-    assert "first 10 s of the measured part lay 20% above that of the rest" in note.text
+    assert "first 10 s of the measured part lay 20 % above that of the rest" in note.text
 
 
 def test_what_brokers_do_never_invalidates() -> None:

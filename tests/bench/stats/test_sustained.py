@@ -21,8 +21,8 @@ def reading(**changes: object) -> Reading:
 @pytest.mark.parametrize(
     ("changes", "criterion", "words"),
     [
-        ({"achieved": 9_899.0}, Criterion.ACHIEVED, "99.0%"),
-        ({"backlog": np.arange(100)}, Criterion.BACKLOG, "1.0%"),
+        ({"achieved": 9_899.0}, Criterion.ACHIEVED, "99 %"),
+        ({"backlog": np.arange(100)}, Criterion.BACKLOG, "1 %"),
         ({"p99_ns": 6e6}, Criterion.P99, "6.00 ms"),
         ({"p99_ns": None}, Criterion.P99, "unknown"),
         ({"lost": 1}, Criterion.LOST, "1 confirmed"),
