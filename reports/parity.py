@@ -64,7 +64,8 @@ def differing(data: Dataset) -> tuple[Differing, ...]:
         Differing(key=key, workloads=tuple(workloads), values=dict(values), intended=intended)
         for (key, values, intended), workloads in found.items()
     ]
-    return tuple(sorted(rows, key=lambda row: row.intended))
+    keys = list(dict.fromkeys(row.key for row in rows))
+    return tuple(sorted(rows, key=lambda row: (row.intended, keys.index(row.key))))
 
 
 def _differing_under(data: Dataset, workload: Workload) -> Iterator[tuple[str, dict[str, str], bool]]:

@@ -235,6 +235,7 @@ class LeftOut(Model):
     target: str
     workload: str
     repetition: int
+    """From 0."""
     why: str
     p99_ns: float | None
     """What it would have shown."""
@@ -259,6 +260,7 @@ class Absent(Model):
     target: str
     workload: str
     repetition: int
+    """From 0."""
     why: str
 
 

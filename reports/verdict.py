@@ -111,7 +111,7 @@ def _refusal(case: Case) -> tuple[str, str] | None:
         return f"Not ranked: this host has {case.cpus} CPUs", why
     most = max(len(row.estimates) for row in rows)
     if most < MIN_TRIALS:
-        why = f"{most} usable trials a row at most, and a verdict needs {MIN_TRIALS}."
+        why = f"A row has {most} usable trial{'' if most == 1 else 's'} at most, and a verdict needs {MIN_TRIALS}."
         return "Not ranked: too few trials", why
     return None
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from reports.format import Printer, brief, count, milliseconds, number, rate
+from reports.gaps import gaps
 from reports.model import Spread
 from reports.summary import Answer, Cell, Summary
 
@@ -42,13 +43,11 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield from (f"- {_text(line)}" for line in summary.not_shown)
     labels = {target.name: target.label for target in summary.targets}
     for row in summary.left_out:
-        where = f"{_text(labels[row.target])}, {row.workload}, repetition {row.repetition}"
+        where = f"{_text(labels[row.target])}, {row.workload}, repetition {row.repetition + 1}"
         yield f"- Left out: {where} ({_text(row.why)})."
-    for absent in summary.absent:
-        yield (
-            f"- No result: {_text(labels[absent.target])}, {absent.workload},"
-            f" repetition {absent.repetition} ({_text(absent.why)})."
-        )
+    for gap in gaps(summary.absent):
+        where = f"{_text(labels[gap.target])}, {gap.workload}, repetition {gap.repetitions}"
+        yield f"- No result: {where} ({_text(gap.why)})."
     yield ""
     yield "## Reproduce"
     for run in summary.runs:

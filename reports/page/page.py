@@ -12,6 +12,7 @@ from bench.parity import BROKERS_OWN
 from reports import format as printed
 from reports.charts.svg import to_svg
 from reports.figures import Picture
+from reports.gaps import gaps
 from reports.model import Spread
 from reports.summary import Differing, Summary
 
@@ -74,6 +75,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
             ledger_zero=[name for key, name in _LEDGER.items() if key not in shown],
             brokers=list(dict.fromkeys(target.broker for target in summary.targets)),
             workload_count=len({cell.workload for cell in summary.cells}),
+            gaps=list(gaps(summary.absent)),
             differing=list(_not_above(summary.differing)),
             shown_limits=_openings(summary.not_shown),
         )
