@@ -4,25 +4,22 @@ from collections.abc import Iterator, Mapping
 
 from bench.noise.floor import relevant
 from bench.scenario import MemoryBroker, Scenario
-from bench.stats.compare import DELTA
+from bench.stats.compare import ALPHA, DELTA
 from bench.units import percent
 from reports.dataset import Dataset
-from reports.format import count, listed
+from reports.format import PROTOCOLS, count, listed
 from reports.quantiles import PERCENTILES
 from reports.rows import MIN_CPUS, MIN_TRIALS
 from reports.summary import Cell, Fact
 
 
-def caveats(data: Dataset) -> tuple[str, ...]:
-    """Return what holds for every answer of these runs."""
-    return tuple(_caveats(data))
+def caveats(data: Dataset, compared: int = 0) -> tuple[str, ...]:
+    """Return what holds for every answer of these runs, of which so many comparisons were made."""
+    return tuple(_caveats(data, compared))
 
 
-def _caveats(data: Dataset) -> Iterator[str]:
-    left_out = data.trials[~data.trials["usable"]]
-    if len(left_out):
-        reasons = "; ".join(f"{len(group)} as {why}" for why, group in left_out.groupby("why_not"))
-        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
+def _caveats(data: Dataset, compared: int) -> Iterator[str]:
+    yield from _missing(data)
     if data.runs[0].mode == "quick":
         yield (
             f"Quick run: it shows the shape and names no winner. A verdict needs {MIN_TRIALS} trials a row:"
@@ -38,8 +35,11 @@ def _caveats(data: Dataset) -> Iterator[str]:
         delta, source = relevant(metric, [run.noise_floor for run in data.runs])
         if delta > DELTA:
             yield f"Differences in {metric} below {percent(delta)} are no verdict: {source}."
-    if len(data.absent):
-        yield f"Without a result: {len(data.absent)} of {sum(len(run.plan) for run in data.runs)} planned trials."
+    if compared > 1:
+        yield (
+            f"The intervals of the {compared} comparisons are wide enough for all of them to hold together at"
+            f" {percent(1 - ALPHA)}."
+        )
     lost = int(data.trials["ledger_lost"].sum())
     if lost:
         yield f"Confirmed messages lost: {count(lost)}; see the ledger."
@@ -48,6 +48,17 @@ def _caveats(data: Dataset) -> Iterator[str]:
         yield f"The ledger of {unbalanced} trials does not balance: our own counting is wrong there."
     if len({tuple(sorted(run.host.items())) for run in data.runs}) > 1:
         yield "The runs were made on unlike hosts: see the environment."
+
+
+def _missing(data: Dataset) -> Iterator[str]:
+    """Yield what has a result that does not count, and what has none."""
+    left_out = data.trials[~data.trials["usable"]]
+    if len(left_out):
+        reasons = "; ".join(f"{times} as {why}" for why, times in left_out["why_not"].value_counts().items())
+        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
+    if len(data.absent):
+        planned = sum(len(run.plan) for run in data.runs)
+        yield f"Not finished: {len(data.absent)} of {planned} planned trials have no result."
 
 
 def environment(data: Dataset) -> tuple[Fact, ...]:
@@ -85,6 +96,10 @@ def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[st
             f"How far {count(bound)} client-bound row{'s' if bound > 1 else ''} would go: there our client was the"
             " limit, so its broker may do better than shown."
         )
+    ways = sorted({(target.protocol, target.driver) for target in data.scenario.targets})
+    if 1 < len(ways) == len({protocol for protocol, _ in ways}):
+        each = listed([f"{PROTOCOLS[protocol]} by {driver}" for protocol, driver in ways])
+        yield f"Protocol or client: each protocol had a client of its own ({each}), and a row's figure holds both."
     if len(data.runs) > 1:
         yield "Differences between runs: they were made at different times, and only trials of one run are interleaved."
     if any(broker.kind == "qpid-broker-j" for broker in data.scenario.brokers):
@@ -116,6 +131,6 @@ def _other_loads(scenario: Scenario) -> Iterator[str]:
     yield f"Message sizes other than {listed([count(size) for size in sorted(used)])} B."
     queues = sorted({workload.queues for workload in scenario.workloads})
     numbers = listed([count(number) for number in queues])
-    yield f"Other numbers of queues than {numbers}, deep backlogs, idle connections."
+    yield f"Other numbers of queues than {numbers}, deep backlogs, thousands of connections."
     lengths = max(workload.duration for workload in scenario.workloads) // 10**9
     yield f"What comes later than {count(lengths)} s after the warm-up: leaks, compaction, paging."

@@ -16,6 +16,7 @@ from reports.sustained import Sustained
 
 Labels = Mapping[str, str]
 """Target -> its label."""
+_EVENTS = {"restart": "planned restart of the broker"}
 
 
 def captions(
@@ -70,12 +71,18 @@ def _of(
         yield "decision", "p99 response against offered rate", _curve_sentence(question, labels, knees)
         return
     metric = "achieved rate" if question.closed_loop else "p99 response"
-    yield "decision", f"{metric}, each trial and the 95 % interval", _decision_sentence(question, rows, labels)
+    marks = "; × = left out" if _left_out(data, question) else ""
+    yield "decision", f"{metric}, each trial and the 95 % interval{marks}", _decision_sentence(question, rows, labels)
     if any(cell.n and not cell.overloaded for cell in rows):
         yield "percentiles", "latency by percentile", _percentiles_sentence(rows)
     yield "time", "latency over time", _time_sentence(data, question)
     yield "rate", "throughput", _throughput_sentence(rows, labels)
     yield "cost", "CPU time a message", _cost_sentence(rows)
+
+
+def _left_out(data: Dataset, question: Question) -> bool:
+    trials = data.trials[~data.trials["usable"]]
+    return bool(trials["workload"].isin([workload.name for workload in question.workloads]).any())
 
 
 def interval(spread: Spread, text: Callable[[float | None], str]) -> str:
@@ -141,9 +148,9 @@ def _percentiles_sentence(rows: Sequence[Cell]) -> str:
     tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds)
     over = " Overloaded rows are left out." if any(cell.overloaded for cell in rows) else ""
     return (
-        f"From target to target p50 of {shown[0].latency_tag} {middle} ms, and p99 {tail} ms."
-        " Histograms of all usable trials are added; a curve ends where too few messages, or none that came, carry it."
-        + over
+        f"Over all targets p50 of {shown[0].latency_tag} {middle} ms, and p99 {tail} ms. Curves are of all messages of"
+        " the usable trials together, so they may differ a little from the mean of trials in the table; each ends"
+        " where fewer than ten messages lie beyond, or where the rest never came." + over
     )
 
 
@@ -155,7 +162,8 @@ def _time_sentence(data: Dataset, question: Question) -> str:
     over = bool((data.trials.loc[data.trials["workload"] == name, "overload"] != "").any())
     happened = data.events[(data.events["workload"] == name) & (data.events["event"] != "warm-up")]
     marked = [
-        f"{event} in {count(rows[['run_id', 'index']].drop_duplicates().shape[0])} of {count(trials)} trials"
+        f"{_EVENTS.get(str(event), event)} in {count(len(rows[['run_id', 'index']].drop_duplicates()))} of"
+        f" {count(trials)} trials"
         for event, rows in happened[~happened["event"].isin(["measure", "drain"])].groupby("event", sort=False)
     ]
     events = f"Marked above: {listed(marked)}." if marked else "Nothing happened that would be marked."

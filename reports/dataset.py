@@ -25,7 +25,7 @@ from reports.alongside import Dimension, check_alike, side_by_side
 from reports.durability import joined
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
-from reports.format import overload_words, plain
+from reports.format import listed, overload_words, plain
 from reports.quantiles import PERCENTILES, Distribution
 from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
@@ -222,7 +222,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
     if not trial.model_copy(update={"health": ()}).valid:
         why_not = f"{trial.outcome}: {trial.reason}" if trial.reason else str(trial.outcome)
     elif bad:
-        why_not = ", ".join(plain(note.code) for note in bad)
+        why_not = listed([plain(note.code) for note in bad])
     elif not any(tag.count for tag in trial.latency.values()):
         why_not = "nothing was received"
     return (

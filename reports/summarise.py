@@ -45,7 +45,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         question=scenario.question,
         mode=data.runs[0].mode,
         runs=tuple(_run(each) for each in data.runs),
-        caveats=caveats(data),
+        caveats=caveats(data, compared=len(judged)),
         answers=tuple(_answer(data, case, judged, found, cells, asked_settings) for case in cases),
         targets=tuple(targets(data, found)),
         cells=tuple(each for each in cells.values() if each.planned),

@@ -81,13 +81,13 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
     said = each[0]
     if len(each) > 1:
         winners = {one.winner for one in each}
-        where = "bound" if case.by_throughput else "rate"
+        where = "number in flight" if case.by_throughput else "rate"
         if len(winners) == 1 and said.winner is not None:
             effects = " ".join(f"{name}: {one.effect}" for name, one in zip(case.rows, each, strict=True))
             said = Said("winner", f"{said.headline} at every {where}", effects, winner=said.winner)
         else:
-            words = "; ".join(f"{name}: {one.headline}" for name, one in zip(case.rows, each, strict=True))
-            said = Said("open", f"No single winner over every {where}", f"{words}.")
+            words = [f"{name}: {one.headline}. {one.effect}" for name, one in zip(case.rows, each, strict=True)]
+            said = Said("open", f"No single winner over every {where}", " ".join(words))
     return Said(said.kind, said.headline, said.effect, _not_compared(case), figures, said.winner)
 
 
@@ -250,6 +250,8 @@ def _no_winner(
     if len(leaders) == 1:
         return Said("open", "No winner", " ".join([f"{names} is not told apart from every other row.", *behind]))
     rest = f"{names} are not told apart{more}."
+    if all(c and c.verdict is Verdict.SAME for c in open_pairs):
+        rest = f"{names} lie within {percent(case.delta[0])} of each other."
     return Said("open", "No single winner", " ".join([*behind, rest]))
 
 

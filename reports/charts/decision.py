@@ -85,8 +85,20 @@ def draw(axes: Axes, bars: Mapping[str, Bar], styles: Mapping[str, Style], label
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     _limits(axes, bars, shown, wide=wide)
+    for place, (target, style) in enumerate(styles.items()):
+        _leaving(axes, place, bars[target], style)
     axes.set_xlabel(label)
     return axes
+
+
+def _leaving(axes: Axes, place: int, each: Bar, style: Style) -> None:
+    """Mark with an arrow where an interval leaves the frame."""
+    left, right = axes.get_xlim()
+    low_leaves, high_leaves = (each.low is not None and each.low < left), (each.high is not None and each.high > right)
+    for leaves, at, mark in ((low_leaves, left, "<"), (high_leaves, right, ">")):
+        if leaves:
+            (arrow,) = axes.plot([at], [place], mark, color=style.color, markersize=8, clip_on=False)
+            belongs(arrow, style)
 
 
 def _limits(axes: Axes, bars: Mapping[str, Bar], shown: Sequence[float], *, wide: bool) -> None:

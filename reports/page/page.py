@@ -35,7 +35,7 @@ _LEDGER = {
 }
 _ALWAYS = ("sent", "confirmed", "received", "lost", "duplicated", "reordered", "unknown")
 _PERCENTILES = ("p50", "p99", "p99.9", "max")
-_FIRST_LIMITS = 3
+_FIRST_LIMITS = 4
 
 
 @dataclass(frozen=True)

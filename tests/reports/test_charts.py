@@ -176,6 +176,17 @@ def test_a_wide_spread_is_drawn_on_a_logarithmic_axis(axes: Axes, styles: dict[s
     assert axes.get_xscale() == "log"
 
 
+def test_an_interval_that_leaves_the_frame_has_an_arrow(axes: Axes, styles: dict[str, Style]) -> None:
+    """Two trials give an interval of decades: trials set the frame, and an arrow says that the bar goes on."""
+    bars = {target: decision.bar(spread([1e6, 1.1e6]), [1e6, 1.1e6], [], "", 1e-6) for target in styles}
+    bars[TARGETS[1]] = decision.bar(spread([1e6, 2e6]), [1e6, 2e6], [], "", 1e-6)
+    decision.draw(axes, bars, styles, "p99 response, ms")
+    arrows = [
+        (line.get_marker(), list(np.asarray(line.get_ydata()))) for line in axes.lines if line.get_marker() == ">"
+    ]
+    assert arrows == [(">", [1])]
+
+
 def test_sustained_rates_are_bars_from_held_to_failed(axes: Axes, styles: dict[str, Style]) -> None:
     """The thick bar spans the interval, and a lower bound says so."""
     held = Sustained(

@@ -138,3 +138,25 @@ def test_unknown_cpu_is_left_out_of_the_median(quick_summary: Summary) -> None:
     assert found.n == 2
     assert found.low is not None
     assert found.low > 100
+
+
+def test_a_protocol_with_a_client_of_its_own_is_said_not_to_be_judged_alone(quick_summary: Summary) -> None:
+    """Both drivers are named; where one driver serves every target there is nothing to say."""
+    said = [line for line in quick_summary.not_shown if line.startswith("Protocol or client")]
+    assert len(said) == 1
+    assert "(AMQP 0-9-1 by pika and AMQP 1.0 by proton)" in said[0]
+
+
+def test_crosses_are_explained_where_there_are_any(quick_summary: Summary) -> None:
+    """Only the deciding figure of a question that left a trial out has the key."""
+    titles = {each.question: each.title for each in quick_summary.captions if each.kind == "decision"}
+    left_out = {row.workload for row in quick_summary.left_out}
+    assert left_out
+    assert {name for name, title in titles.items() if title.endswith("× = left out")} == left_out
+
+
+def test_the_number_of_comparisons_stands_beside_their_intervals(full_summary: Summary, quick_summary: Summary) -> None:
+    """A quick run compares nothing and says nothing of it."""
+    words = f"The intervals of the {len(full_summary.comparisons)} comparisons"
+    assert any(caveat.startswith(words) for caveat in full_summary.caveats)
+    assert not any("comparisons" in caveat for caveat in quick_summary.caveats)
