@@ -57,6 +57,13 @@ def percent(share: float) -> str:
     confidence reads as 100 %.
     """
     size = abs(share)
+    if size < _TINY:
+        return "0 %"
     if _NEARLY <= size < 1:
         return f"{round(share * 100, 1 - math.floor(math.log10(100 * (1 - size)))):.10g} %"
-    return f"{share * 100:,.0f} %" if size >= 1 or size < _TINY else f"{share * 100:.2g} %"
+    return f"{share * 100:,.0f} %" if size >= 1 else f"{share * 100:.2g} %"
+
+
+def short_of_whole(share: float) -> str:
+    """Return a share that fell short of a limit: rounded down to a tenth of a percent, so never up to the limit."""
+    return percent(math.floor(share * 1000) / 1000)

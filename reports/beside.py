@@ -37,8 +37,8 @@ def _caveats(data: Dataset, compared: int) -> Iterator[str]:
             yield f"Differences in {metric} below {percent(delta)} are no verdict: {source}."
     if compared > 1:
         yield (
-            f"The intervals of the {compared} comparisons are wide enough for all of them to hold together at"
-            f" {percent(1 - ALPHA)}."
+            f"Over all {compared} comparisons together the chance of calling two equal rows different is at most"
+            f" {percent(ALPHA)} (Holm); the interval of each has the level that this takes."
         )
     lost = int(data.trials["ledger_lost"].sum())
     if lost:
@@ -58,7 +58,7 @@ def _missing(data: Dataset) -> Iterator[str]:
         yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
     if len(data.absent):
         planned = sum(len(run.plan) for run in data.runs)
-        yield f"Not finished: {len(data.absent)} of {planned} planned trials have no result."
+        yield f"Without a result: {len(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."
 
 
 def environment(data: Dataset) -> tuple[Fact, ...]:

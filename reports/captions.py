@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reports.curves import Knee
 from reports.dataset import Dataset
+from reports.events import spoken
 from reports.format import Name, count, listed, milliseconds, number, rate
 from reports.model import Spread
 from reports.questions import Question
 from reports.seconds import widest
 from reports.summary import Caption, Cell
 from reports.sustained import Sustained
+from reports.tables import left_out
 
 Labels = Mapping[str, str]
 """Target -> its label."""
-_EVENTS = {"restart": "planned restart of the broker"}
 
 
 def captions(
@@ -81,8 +82,9 @@ def _of(
 
 
 def _left_out(data: Dataset, question: Question) -> bool:
-    trials = data.trials[~data.trials["usable"]]
-    return bool(trials["workload"].isin([workload.name for workload in question.workloads]).any())
+    """Whether a trial that counts for nothing is drawn, as a cross."""
+    names = {workload.name for workload in question.workloads}
+    return any(row.workload in names and (question.closed_loop or row.p99_ns is not None) for row in left_out(data))
 
 
 def interval(spread: Spread, text: Callable[[float | None], str]) -> str:
@@ -162,8 +164,7 @@ def _time_sentence(data: Dataset, question: Question) -> str:
     over = bool((data.trials.loc[data.trials["workload"] == name, "overload"] != "").any())
     happened = data.events[(data.events["workload"] == name) & (data.events["event"] != "warm-up")]
     marked = [
-        f"{_EVENTS.get(str(event), event)} in {count(len(rows[['run_id', 'index']].drop_duplicates()))} of"
-        f" {count(trials)} trials"
+        f"{spoken(str(event))} in {count(len(rows[['run_id', 'index']].drop_duplicates()))} of {count(trials)} trials"
         for event, rows in happened[~happened["event"].isin(["measure", "drain"])].groupby("event", sort=False)
     ]
     events = f"Marked above: {listed(marked)}." if marked else "Nothing happened that would be marked."

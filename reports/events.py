@@ -11,6 +11,7 @@ from bench.results import NO_RESULT, Outcome, TrialRecord
 from bench.units import NS_PER_MS, NS_PER_S
 
 EVENT_COLUMNS = ["event", "from_s", "to_s", "text"]
+_SPOKEN = {"restart": "planned restart"}
 BLOCKED_NS = 10 * NS_PER_MS
 """A second in which some message waited this long for room counts as blocked."""
 
@@ -40,6 +41,11 @@ def events(
         yield _event(str(trial.outcome), end - zero, end - zero, f"ended early: {trial.reason or trial.outcome}")
     for note in trial.findings:
         yield _event(f"finding {note.code}", 0, end - zero, note.text)
+
+
+def spoken(event: str) -> str:
+    """Return what figures and their sentences call an event."""
+    return _SPOKEN.get(event, event.removeprefix("finding "))
 
 
 def _event(name: str, from_s: float, to_s: float, text: str) -> dict[str, Any]:

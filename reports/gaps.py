@@ -12,11 +12,13 @@ class Gap:
     """Trials of one row that have no result for one reason.
 
     Attributes:
+        run_id: the run that planned them.
         target, workload: the row.
         repetitions: which, counted from 1 as plans print them, such as `2, 5–10`.
         why: the reason.
     """
 
+    run_id: str
     target: str
     workload: str
     repetitions: str
@@ -25,11 +27,11 @@ class Gap:
 
 def gaps(absent: Sequence[Absent]) -> Iterator[Gap]:
     """Yield the gaps in the order in which their rows come first."""
-    found: dict[tuple[str, str, str], list[int]] = {}
+    found: dict[tuple[str, str, str, str], list[int]] = {}
     for each in absent:
-        found.setdefault((each.target, each.workload, each.why), []).append(each.repetition + 1)
-    for (target, workload, why), numbers in found.items():
-        yield Gap(target, workload, _spans(numbers), why)
+        found.setdefault((each.run_id, each.target, each.workload, each.why), []).append(each.repetition + 1)
+    for (run_id, target, workload, why), numbers in found.items():
+        yield Gap(run_id, target, workload, _spans(numbers), why)
 
 
 def _spans(numbers: Sequence[int]) -> str:

@@ -1,5 +1,7 @@
 """What targets are called, everywhere alike. Pure."""
 
+from collections import Counter
+
 from bench.results import BrokerRecord
 from bench.scenario import Target
 from reports.dataset import Dataset
@@ -9,7 +11,8 @@ from reports.format import PROTOCOLS, Name
 def names(data: Dataset) -> dict[str, Name]:
     """Return what each target is called, by its name in the scenario."""
     found = brokers(data)
-    ways: dict[tuple[str, str, str], int] = {}
+    ways: Counter[tuple[str, str, str]] = Counter()
+    unversioned: Counter[tuple[str, str]] = Counter()
     plain = {}
     for target in data.scenario.targets:
         broker = found.get(target.broker)
@@ -17,11 +20,18 @@ def names(data: Dataset) -> dict[str, Name]:
         version = broker.version if broker else "(never started)"
         way = PROTOCOLS[target.protocol]
         plain[target.name] = (product, version, way)
-        ways[product, version, way] = ways.get((product, version, way), 0) + 1
+        ways[product, version, way] += 1
+        unversioned[product, way] += 1
+    labels = {}
+    for target in data.scenario.targets:
+        product, _, way = plain[target.name]
+        labels[target.name] = target.label or _label(target, product, way, shared=unversioned[product, way] > 1)
+    times = Counter(labels.values())
     return {
         target.name: Name(
             target=target.name,
-            label=target.label or _label(target, *plain[target.name], shared=ways[plain[target.name]] > 1),
+            # A figure with two lines of one name would tell nothing.
+            label=labels[target.name] if times[labels[target.name]] == 1 else target.name,
             product=plain[target.name][0],
             version=plain[target.name][1],
             way=plain[target.name][2] if ways[plain[target.name]] == 1 else target.label or target.name,
@@ -35,5 +45,5 @@ def brokers(data: Dataset) -> dict[str, BrokerRecord]:
     return {record.broker.name: record.broker for record in data.records.values()}
 
 
-def _label(target: Target, product: str, _version: str, way: str, *, shared: bool) -> str:
+def _label(target: Target, product: str, way: str, *, shared: bool) -> str:
     return target.name if shared else f"{product.removeprefix('Apache Qpid ')} {way}"

@@ -56,7 +56,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         differing=differing(data),
         environment=environment(data),
         absent=tuple(
-            Absent(target=row.target, workload=row.workload, repetition=row.repetition, why=row.why)
+            Absent(run_id=row.run_id, target=row.target, workload=row.workload, repetition=row.repetition, why=row.why)
             for row in data.absent.itertuples()
         ),
         promises=(*_promises(asked, found, cells), *evidence(data.durability)),

@@ -257,6 +257,7 @@ class Caption(Model):
 class Absent(Model):
     """What was planned and has no result."""
 
+    run_id: str
     target: str
     workload: str
     repetition: int

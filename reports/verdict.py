@@ -155,7 +155,7 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
     for row in rows:
         others = [other for other in rows if other is not row]
         if all(beats(row, other) for other in others):
-            return _victory(case, row, {other.name.full: c for other in others if (c := between(row, other))})
+            return _victory(case, row, [(other, c) for other in others if (c := between(row, other))])
     pairs = [between(a, b) for a, b in combinations(rows, 2)]
     if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
         why = f"All {len(rows)} rows compared lie within {percent(case.delta[0])} of each other in {case.metric}."
@@ -164,14 +164,17 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
         mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))
         if theirs and all(beats(a, b) for a in mine for b in theirs):
             return _ahead(case, who, theirs, [c for a in mine for b in theirs if (c := between(a, b))])
-    won = {
-        row.name.target: {a.name.label: c for a in rows if a is not row and beats(a, row) and (c := between(a, row))}
+    beaten = {
+        row.name.target: [(a, c) for a in rows if a is not row and beats(a, row) and (c := between(a, row))]
         for row in rows
     }
-    leaders = [row for row in rows if not won[row.name.target]]
-    open_pairs = [between(a, b) for a, b in combinations(leaders, 2)]
-    behind = [_behind(case, row, len(rows), won[row.name.target]) for row in rows if won[row.name.target]]
-    return _barred(case, workload, rows) or _no_winner(case, leaders, open_pairs, behind)
+    leaders = [row for row in rows if not beaten[row.name.target]]
+    behind = [_behind(case, row, len(rows), by) for row in rows if (by := beaten[row.name.target])]
+    open_pairs = [(a, b, between(a, b)) for a, b in combinations(leaders, 2)]
+    if len(leaders) == 1:
+        [first] = leaders
+        open_pairs = [(first, row, between(first, row)) for row in rows if row is not first and not beats(first, row)]
+    return _barred(case, workload, rows) or _no_winner(case, open_pairs, behind)
 
 
 def _barred(case: Case, workload: str, rows: Sequence[Row]) -> Said | None:
@@ -199,12 +202,12 @@ def _unlike(rows: Sequence[Row]) -> Said | None:
     return None
 
 
-def _victory(case: Case, row: Row, won: Mapping[str, Comparison]) -> Said:
+def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Said:
     word = "highest" if case.by_throughput else "lowest"
-    nearest = (min if not case.by_throughput else max)(won, key=lambda name: 1 / won[name].ratio)
-    times, interval = _times([won[nearest]])
-    effect = f"Next is {nearest} with {times} times that ({interval})"
-    rest = sorted(1 / c.ratio for name, c in won.items() if name != nearest)
+    nearest, closest = (max if case.by_throughput else min)(won, key=lambda each: 1 / each[1].ratio)
+    times, interval = _times([closest])
+    effect = f"Next is {nearest.name.full} with {times} times that ({interval})"
+    rest = sorted(1 / comparison.ratio for other, comparison in won if other is not nearest)
     if rest:
         low, high = number(rest[0]), number(rest[-1])
         span = low if low == high else f"{low} to {high}"
@@ -220,12 +223,11 @@ def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison
     return Said("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect)
 
 
-def _behind(case: Case, row: Row, of: int, won: Mapping[str, Comparison]) -> str:
-    """Say how far a row stands behind those that beat it: by their labels, of so many rows."""
-    word = "lower" if case.by_throughput else "higher"
-    whom = "every other row" if len(won) == of - 1 else listed(list(won))
-    times, interval = _times(list(won.values()))
-    return f"{row.name.label} has the {word} {case.metric}: {times} times that of {whom} ({interval})."
+def _behind(case: Case, row: Row, of: int, by: Sequence[tuple[Row, Comparison]]) -> str:
+    """Say how far a row stands behind those that beat it, of so many rows compared."""
+    whom = "every other row compared" if len(by) == of - 1 else listed([other.name.label for other, _ in by])
+    times, interval = _times([comparison for _, comparison in by])
+    return f"{row.name.label} has {times} times the {case.metric} of {whom} ({interval})."
 
 
 def _times(won: Sequence[Comparison]) -> tuple[str, str]:
@@ -239,18 +241,19 @@ def _times(won: Sequence[Comparison]) -> tuple[str, str]:
     return span, f"outermost ends of the intervals {ends}, n = {pairs} pairs or more"
 
 
-def _no_winner(
-    case: Case, leaders: Sequence[Row], open_pairs: Sequence[Comparison | None], behind: Sequence[str]
-) -> Said:
-    needed = [c.trials_needed for c in open_pairs if c and c.verdict is Verdict.UNDECIDED]
+def _no_winner(case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | None]], behind: Sequence[str]) -> Said:
+    """Say what is behind, and which pairs of rows keep the question open."""
+    judged = [comparison for _, _, comparison in open_pairs]
+    needed = [c.trials_needed for c in judged if c and c.verdict is Verdict.UNDECIDED]
     more = f"; about {max(n for n in needed if n)} trials a row would decide" if any(needed) and all(needed) else ""
     if not behind:
         return Said("open", "No winner: not told apart", f"The rows are not told apart in {case.metric}{more}.")
-    names = listed([row.name.label for row in leaders])
-    if len(leaders) == 1:
-        return Said("open", "No winner", " ".join([f"{names} is not told apart from every other row.", *behind]))
+    names = listed(list(dict.fromkeys(row.name.label for a, b, _ in open_pairs for row in (a, b))))
     rest = f"{names} are not told apart{more}."
-    if all(c and c.verdict is Verdict.SAME for c in open_pairs):
+    if len({a.name.target for a, _, _ in open_pairs}) == 1 < len(open_pairs):
+        first, *others = dict.fromkeys(row.name.label for a, b, _ in open_pairs for row in (a, b))
+        rest = f"{first} is not told apart from {listed(others)}{more}."
+    if all(c and c.verdict is Verdict.SAME for c in judged):
         rest = f"{names} lie within {percent(case.delta[0])} of each other."
     return Said("open", "No single winner", " ".join([*behind, rest]))
 

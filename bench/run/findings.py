@@ -10,7 +10,7 @@ from bench.results import NO_RESULT, Ledger, Note, Outcome
 from bench.run.health import SLIP_SHARE, Circumstances, p99_ns
 from bench.run.merge import Merged
 from bench.stats.steady import GROWTH
-from bench.units import NS_PER_MS, percent
+from bench.units import NS_PER_MS, percent, short_of_whole
 
 SATURATED = 0.99
 """Share of the messages due that must arrive within the measured part."""
@@ -53,7 +53,8 @@ def _course(seen: Circumstances, reason: str) -> Iterator[Note]:
         )
     if _saturated(seen):
         yield _finding(
-            "saturated", f"It delivered {percent(_achieved(seen))} of the messages due in the measured time."
+            "saturated",
+            f"It delivered {short_of_whole(_achieved(seen))} of the messages due in the measured time.",
         )
     if seen.restarts:
         yield _finding("restarted", f"It started anew while the trial ran ({seen.restarts} times, by its log).")

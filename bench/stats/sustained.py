@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.stats.steady import growth
-from bench.units import percent
+from bench.units import percent, short_of_whole
 
 ACHIEVED = 0.99
 """Least share of the offered messages that must arrive within the measured part."""
@@ -84,7 +84,8 @@ def _failures(seen: Reading, objective_ns: int | None) -> Iterator[Failure]:
     share = seen.achieved / seen.offered if seen.offered else 0.0
     if share < ACHIEVED and (seen.offered or not seen.ended):
         yield Failure(
-            Criterion.ACHIEVED, f"{percent(share)} of what was offered arrived in time, {percent(ACHIEVED)} must"
+            Criterion.ACHIEVED,
+            f"{short_of_whole(share)} of what was offered arrived in time, {percent(ACHIEVED)} must",
         )
     grown = growth(seen.backlog.astype(np.float64), 1.0, seen.offered)
     if grown.rising and grown.share >= GROWTH:

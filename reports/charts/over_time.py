@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from bench.units import NS_PER_MS
 from reports.charts.theme import SHADE, Style, belongs, label_ends, millisecond_axis
+from reports.events import spoken
 
 _LONGEST_WARM_UP_S = 30
 _WARM_UP_ROOM = 2.5  # how far beyond the measured part a warm-up may stretch the axis
@@ -91,7 +92,7 @@ def draw_events(axes: Axes, events: pd.DataFrame, styles: Mapping[str, Style]) -
                     clip_on=False, marker="|" if moment else "", markersize=7, markeredgewidth=2,
                 )  # fmt: skip
                 belongs(line, style, f"{style.label}: {text}")
-    axes.set_yticks(range(len(kinds)), [kind.removeprefix("finding ") for kind in kinds], fontsize=9.5)
+    axes.set_yticks(range(len(kinds)), [spoken(kind) for kind in kinds], fontsize=9.5)
     axes.set_ylim(max(len(kinds), 1) - 0.45, -0.55)
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="both", length=0, labelbottom=False)

@@ -46,7 +46,8 @@ def _lines(summary: Summary) -> Iterator[str]:
         where = f"{_text(labels[row.target])}, {row.workload}, repetition {row.repetition + 1}"
         yield f"- Left out: {where} ({_text(row.why)})."
     for gap in gaps(summary.absent):
-        where = f"{_text(labels[gap.target])}, {gap.workload}, repetition {gap.repetitions}"
+        of = f"run {gap.run_id}, " if len(summary.runs) > 1 else ""
+        where = f"{of}{_text(labels[gap.target])}, {gap.workload}, repetition {gap.repetitions}"
         yield f"- No result: {where} ({_text(gap.why)})."
     yield ""
     yield "## Reproduce"

@@ -58,6 +58,7 @@ def _section(one: Judged) -> dict[str, object]:
     figure, [axes] = theme.figure(_HEIGHT)
     figure.subplots_adjust(left=0.12, right=0.98, top=0.88, bottom=0.2)
     history.draw(axes, one)
+    theme.make_room(figure)
     lines = [line.strip() for line in block(one)[2:]]
     svg = to_svg(figure, f"h{one.series.name}", f"{one.series.title}: {'. '.join(lines)}")
     return {

@@ -116,13 +116,14 @@ def _panel(place: int, picture: Picture) -> _Panel:
 
 
 def _not_above(rows: Sequence[Differing]) -> Iterator[Differing]:
-    """Yield what the table of brokers' settings does not show already, and of that what is not meant."""
+    """Yield the rows without brokers' own settings that are meant to differ: the table above has those."""
     yield from (row for row in rows if not (row.intended and row.key.startswith(BROKERS_OWN)))
 
 
 def _openings(limits: Sequence[str]) -> list[str]:
     """Return what the first limits are about: their words before the colon."""
-    return [line.partition(":")[0][:1].lower() + line.partition(":")[0][1:] for line in limits[:_FIRST_LIMITS]]
+    openings = (line.partition(":")[0].rstrip(".") for line in limits[:_FIRST_LIMITS])
+    return [words[:1].lower() + words[1:] for words in openings]
 
 
 def _unbroken(words: str) -> Markup:

@@ -7,9 +7,9 @@ from reports.gaps import gaps
 from reports.summary import Absent
 
 
-def absent(target: str, repetition: int, why: str = "not run") -> Absent:
+def absent(target: str, repetition: int, why: str = "not run", run: str = "one") -> Absent:
     """Return a trial without a result."""
-    return Absent(target=target, workload="steady", repetition=repetition, why=why)
+    return Absent(run_id=run, target=target, workload="steady", repetition=repetition, why=why)
 
 
 def test_trials_of_a_row_are_one_line_a_reason() -> None:
@@ -20,6 +20,12 @@ def test_trials_of_a_row_are_one_line_a_reason() -> None:
         ("a", "2, 5–7", "not run"),
         ("a", "4", "cannot be read"),
     ]
+
+
+def test_runs_have_lines_of_their_own() -> None:
+    """The same repetition that two pooled runs lack is said of both."""
+    found = list(gaps([absent("a", 2), absent("a", 2, run="other")]))
+    assert [(gap.run_id, gap.repetitions) for gap in found] == [("one", "3"), ("other", "3")]
 
 
 @given(st.sets(st.integers(0, 40), min_size=1))

@@ -157,6 +157,6 @@ def test_crosses_are_explained_where_there_are_any(quick_summary: Summary) -> No
 
 def test_the_number_of_comparisons_stands_beside_their_intervals(full_summary: Summary, quick_summary: Summary) -> None:
     """A quick run compares nothing and says nothing of it."""
-    words = f"The intervals of the {len(full_summary.comparisons)} comparisons"
+    words = f"Over all {len(full_summary.comparisons)} comparisons"
     assert any(caveat.startswith(words) for caveat in full_summary.caveats)
     assert not any("comparisons" in caveat for caveat in quick_summary.caveats)

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from bench.stats.compare import Verdict
 from reports.durability import Durability, durability
 from reports.format import Name
 from reports.questions import questions
@@ -125,7 +127,7 @@ def test_rows_not_told_apart_are_said_to_be_so() -> None:
     assert "are not told apart" in sentence
     assert re.search(r"about \d+ trials a row would decide", sentence)
     told = re.search(
-        r"c has the higher p99 response: (\S+) to (\S+) times that of every other row"
+        r"c has (\S+) to (\S+) times the p99 response of every other row compared"
         r" \(outermost ends of the intervals (\S+) to (\S+), n = 10 pairs or more\)\.",
         sentence,
     )
@@ -142,8 +144,20 @@ def test_a_row_is_behind_those_that_beat_it_and_no_others() -> None:
     wide = {("run", k): float(1.15e6 * rng.lognormal(0, 0.4)) for k in range(10)}
     found = said([quiet, Row(**{**vars(row("b", 1.15e6)), "estimates": wide}), loud])
     assert (found.kind, found.winner) == ("open", None)
-    assert re.match(r"c has the higher p99 response: 1\.3\d* times that of a \(98\.3 % interval 1\.", found.effect)
+    assert re.match(r"c has 1\.3\d* times the p99 response of a \(98\.3 % interval 1\.", found.effect)
     assert "a and b are not told apart" in found.effect
+
+
+def test_a_lone_leader_is_not_told_apart_from_those_it_does_not_beat() -> None:
+    """It beats one row, which beats the third; the leader and the third are open: both are named, and what decides."""
+    asked = questions(scenario())[0]
+    case = Case(asked, {"steady": [row("a", 1.0e6), row("b", 1.2e6), row("c", 1.4e6)]}, "full", 8)
+    judged = comparisons([case])
+    between = ("steady", "a", "c")
+    found = answer(case, judged | {between: replace(judged[between], verdict=Verdict.UNDECIDED, trials_needed=31)})
+    assert (found.kind, found.winner) == ("open", None)
+    assert found.effect.startswith("b has 1.20 times the p99 response of a (")
+    assert found.effect.endswith("a and c are not told apart; about 31 trials a row would decide.")
 
 
 def test_without_any_figure_there_is_no_result() -> None:

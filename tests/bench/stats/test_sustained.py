@@ -21,7 +21,7 @@ def reading(**changes: object) -> Reading:
 @pytest.mark.parametrize(
     ("changes", "criterion", "words"),
     [
-        ({"achieved": 9_899.0}, Criterion.ACHIEVED, "99 %"),
+        ({"achieved": 9_899.0}, Criterion.ACHIEVED, "98.9 %"),
         ({"backlog": np.arange(100)}, Criterion.BACKLOG, "1 %"),
         ({"p99_ns": 6e6}, Criterion.P99, "6.00 ms"),
         ({"p99_ns": None}, Criterion.P99, "unknown"),
