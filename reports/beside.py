@@ -37,8 +37,8 @@ def _caveats(data: Dataset, compared: int) -> Iterator[str]:
             yield f"Differences in {metric} below {percent(delta)} are no verdict: {source}."
     if compared > 1:
         yield (
-            f"Over all {compared} comparisons together the chance of calling two equal rows different is at most"
-            f" {percent(ALPHA)} (Holm); the interval of each has the level that this takes."
+            f"Over all {compared} comparisons the chance of calling equal rows different is at most {percent(ALPHA)}"
+            " (Holm's levels)."
         )
     lost = int(data.trials["ledger_lost"].sum())
     if lost:

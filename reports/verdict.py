@@ -29,6 +29,7 @@ class Said:
         outside: which rows with a figure stand outside the comparison, and why; empty where none does.
         figures: every row's figure, in the scenario's order.
         winner: the target that won, if one did.
+        brief: headline and effect in a few words, where it is one answer of several.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Said:
     outside: str = ""
     figures: str = ""
     winner: str | None = None
+    brief: str = ""
 
     @property
     def sentence(self) -> str:
@@ -86,8 +88,8 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
             effects = " ".join(f"{name}: {one.effect}" for name, one in zip(case.rows, each, strict=True))
             said = Said("winner", f"{said.headline} at every {where}", effects, winner=said.winner)
         else:
-            words = [f"{name}: {one.headline}. {one.effect}" for name, one in zip(case.rows, each, strict=True)]
-            said = Said("open", f"No single winner over every {where}", " ".join(words))
+            words = [f"{name}: {one.brief or one.headline}" for name, one in zip(case.rows, each, strict=True)]
+            said = Said("open", f"No single winner over every {where}", f"{'; '.join(words)}.")
     return Said(said.kind, said.headline, said.effect, _not_compared(case), figures, said.winner)
 
 
@@ -159,7 +161,7 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
     pairs = [between(a, b) for a, b in combinations(rows, 2)]
     if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
         why = f"All {len(rows)} rows compared lie within {percent(case.delta[0])} of each other in {case.metric}."
-        return Said("same", "No relevant difference", why)
+        return Said("same", "No relevant difference", why, brief="no relevant difference")
     for who in dict.fromkeys(row.name.who for row in rows):
         mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))
         if theirs and all(beats(a, b) for a in mine for b in theirs):
@@ -205,45 +207,57 @@ def _unlike(rows: Sequence[Row]) -> Said | None:
 def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Said:
     word = "highest" if case.by_throughput else "lowest"
     nearest, closest = (max if case.by_throughput else min)(won, key=lambda each: 1 / each[1].ratio)
-    times, interval = _times([closest])
-    effect = f"Next is {nearest.name.full} with {times} times that ({interval})"
+    times, ends, level = _times([closest])
+    brief = f"{row.name.label} {word}, the next has {times} times that ({ends})"
+    effect = f"Next is {nearest.name.full} with {times} times that ({level} {ends}, n = {closest.n} pairs)"
     rest = sorted(1 / comparison.ratio for other, comparison in won if other is not nearest)
     if rest:
         low, high = number(rest[0]), number(rest[-1])
         span = low if low == high else f"{low} to {high}"
         effect += f"; the other{'s have' if len(rest) > 1 else ' has'} {span} times that"
-    return Said("winner", f"{row.name.full} has the {word} {case.metric}", f"{effect}.", winner=row.name.target)
+    headline = f"{row.name.full} has the {word} {case.metric}"
+    return Said("winner", headline, f"{effect}.", winner=row.name.target, brief=brief)
 
 
 def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison]) -> Said:
     word = "higher" if case.by_throughput else "lower"
     others = listed(list(dict.fromkeys(row.name.who for row in theirs)))
-    times, interval = _times(won)
-    effect = f"Rows of {others} have {times} times its {case.metric} ({interval}); its own rows are not all told apart."
-    return Said("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect)
+    times, ends, level = _times(won)
+    effect = (
+        f"Rows of {others} have {times} times its {case.metric} ({level} {ends}, n = {min(c.n for c in won)} pairs or"
+        " more); its own rows are not all told apart."
+    )
+    brief = f"{who} {word}, the others have {times} times that ({ends})"
+    return Said("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect, brief=brief)
 
 
-def _behind(case: Case, row: Row, of: int, by: Sequence[tuple[Row, Comparison]]) -> str:
-    """Say how far a row stands behind those that beat it, of so many rows compared."""
+def _behind(case: Case, row: Row, of: int, by: Sequence[tuple[Row, Comparison]]) -> tuple[str, str]:
+    """Say how far a row stands behind those that beat it, of so many rows compared: in a sentence, and briefly."""
     whom = "every other row compared" if len(by) == of - 1 else listed([other.name.label for other, _ in by])
-    times, interval = _times([comparison for _, comparison in by])
-    return f"{row.name.label} has {times} times the {case.metric} of {whom} ({interval})."
+    won = [comparison for _, comparison in by]
+    times, ends, level = _times(won)
+    pairs = f"n = {min(c.n for c in won)} pairs{'' if len(won) == 1 else ' or more'}"
+    return (
+        f"{row.name.label} has {times} times the {case.metric} of {whom} ({level} {ends}, {pairs}).",
+        f"{row.name.label} has {times} times that of {whom} ({ends})",
+    )
 
 
-def _times(won: Sequence[Comparison]) -> tuple[str, str]:
-    """Return how many times the winner's figure the losers have, and in words the interval of that."""
+def _times(won: Sequence[Comparison]) -> tuple[str, str, str]:
+    """Return how many times the winner's figure the losers have, the ends of the interval of that, and its name."""
     low, high = (number(pick(1 / c.ratio for c in won)) for pick in (min, max))
     ends = f"{number(min(1 / c.high for c in won))} to {number(max(1 / c.low for c in won))}"
-    pairs = min(c.n for c in won)
     if len(won) == 1:
-        return low, f"{percent(1 - won[0].alpha)} interval {ends}, n = {pairs} pairs"
-    span = low if low == high else f"{low} to {high}"
-    return span, f"outermost ends of the intervals {ends}, n = {pairs} pairs or more"
+        return low, ends, f"{percent(1 - won[0].alpha)} interval"
+    return low if low == high else f"{low} to {high}", ends, "outermost ends of the intervals"
 
 
-def _no_winner(case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | None]], behind: Sequence[str]) -> Said:
+def _no_winner(
+    case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | None]], behind: Sequence[tuple[str, str]]
+) -> Said:
     """Say what is behind, and which pairs of rows keep the question open."""
     judged = [comparison for _, _, comparison in open_pairs]
+    alike = all(c and c.verdict is Verdict.SAME for c in judged)
     needed = [c.trials_needed for c in judged if c and c.verdict is Verdict.UNDECIDED]
     more = f"; about {max(n for n in needed if n)} trials a row would decide" if any(needed) and all(needed) else ""
     if not behind:
@@ -253,9 +267,10 @@ def _no_winner(case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | Non
     if len({a.name.target for a, _, _ in open_pairs}) == 1 < len(open_pairs):
         first, *others = dict.fromkeys(row.name.label for a, b, _ in open_pairs for row in (a, b))
         rest = f"{first} is not told apart from {listed(others)}{more}."
-    if all(c and c.verdict is Verdict.SAME for c in judged):
+    if alike:
         rest = f"{names} lie within {percent(case.delta[0])} of each other."
-    return Said("open", "No single winner", " ".join([*behind, rest]))
+    brief = ", ".join([*(few for _, few in behind), "the others alike" if alike else "the others not told apart"])
+    return Said("open", "No single winner", " ".join([*(sentence for sentence, _ in behind), rest]), brief=brief)
 
 
 def _mirror(comparison: Comparison) -> Comparison:

@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from reports.charts.theme import INK, TRIAL_DOT, Style, belongs, log_axis, plain_tick
 from reports.model import Spread
 
+_LONGEST = 15
 _WIDE = 12.0
 """Ratio of the largest value to the smallest from which the axis is logarithmic."""
 
@@ -76,7 +77,7 @@ def draw(axes: Axes, bars: Mapping[str, Bar], styles: Mapping[str, Style], label
             (middle,) = axes.plot([each.centre], [place], "|", color=INK, markersize=17, markeredgewidth=2.4)
             belongs(middle, style, f"{style.label}: {each.text}")
         words = axes.text(
-            1.02, place, each.text.replace(" (", "\n("), transform=axes.get_yaxis_transform(), va="center",
+            1.02, place, _broken(each.text), transform=axes.get_yaxis_transform(), va="center",
             fontsize=10.5, linespacing=1.1,
         )  # fmt: skip
         belongs(words, style)
@@ -89,6 +90,12 @@ def draw(axes: Axes, bars: Mapping[str, Bar], styles: Mapping[str, Style], label
         _leaving(axes, place, bars[target], style)
     axes.set_xlabel(label)
     return axes
+
+
+def _broken(text: str) -> str:
+    """Put an interval on a line of its own, and a long one on two."""
+    lines = text.replace(" (", "\n(").split("\n")
+    return "\n".join(line.replace("–", "–\n") if len(line) > _LONGEST else line for line in lines)
 
 
 def _leaving(axes: Axes, place: int, each: Bar, style: Style) -> None:

@@ -187,6 +187,16 @@ def test_an_interval_that_leaves_the_frame_has_an_arrow(axes: Axes, styles: dict
     assert arrows == [(">", [1])]
 
 
+def test_a_long_interval_is_written_on_two_lines(axes: Axes, styles: dict[str, Style]) -> None:
+    """What two trials know spans decades: its ends are both read, inside the figure."""
+    bars = {
+        target: decision.bar(spread([1e6, 2e6]), [1e6, 2e6], [], "7.65 (0.000111–525,630)", 1e-6) for target in styles
+    }
+    decision.draw(axes, bars, styles, "p99 response, ms")
+    beside = [text.get_text() for text in axes.texts if text.get_text()]
+    assert beside == ["7.65\n(0.000111–\n525,630)"] * len(styles)
+
+
 def test_sustained_rates_are_bars_from_held_to_failed(axes: Axes, styles: dict[str, Style]) -> None:
     """The thick bar spans the interval, and a lower bound says so."""
     held = Sustained(

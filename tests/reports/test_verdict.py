@@ -233,3 +233,22 @@ def test_a_sweep_is_one_question_in_rising_order() -> None:
     found = questions(scenario())
     assert [question.name for question in found] == ["steady", "durable", "in-flight"]
     assert [workload.name for workload in found[2].workloads] == ["in-flight-16", "in-flight-64", "in-flight-256"]
+
+
+def test_a_sweep_without_one_winner_tells_each_load_briefly_with_its_effect() -> None:
+    """A winner at 16, one row behind at 64, all alike at 256: by how much stands in each part."""
+    asked = questions(scenario())[2]
+    first, second, third = (workload.name for workload in asked.workloads)
+    levels = {first: (3e3, 2e3, 1e3), second: (3e3, 3e3, 1.5e3), third: (3e3, 3e3, 3e3)}
+    cases = {
+        name: [Row(**{**vars(row(target, level)), "workload": name}) for target, level in zip("abc", each, strict=True)]
+        for name, each in levels.items()
+    }
+    case = Case(asked, cases, "full", 8)
+    found = answer(case, comparisons([case]))
+    assert found.headline == "No single winner over every number in flight"
+    one, two, three = found.effect.removesuffix(".").split("; ")
+    assert re.fullmatch(rf"{first}: a highest, the next has 0\.66\d times that \(0\.\d+ to 0\.\d+\)", one)
+    behind = r"c has 0\.50?\d* (to 0\.50?\d* )?times that of every other row compared \(0\.\d+ to 0\.\d+\)"
+    assert re.fullmatch(rf"{second}: {behind}, the others alike", two)
+    assert three == f"{third}: no relevant difference"
