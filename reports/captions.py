@@ -12,29 +12,36 @@ from reports.format import Name, count, listed, milliseconds, number, rate
 from reports.model import Spread
 from reports.questions import Question
 from reports.seconds import widest
-from reports.summary import Caption, Cell
+from reports.summary import Caption, Cell, LeftOut
 from reports.sustained import Sustained
-from reports.tables import left_out
 
 Labels = Mapping[str, str]
 """Target -> its label."""
 
 
 def captions(
-    data: Dataset, asked: Sequence[Question], found: Mapping[str, Name], cells: Sequence[Cell], knees: Sequence[Knee]
+    data: Dataset,
+    asked: Sequence[Question],
+    found: Mapping[str, Name],
+    cells: Sequence[Cell],
+    knees: Sequence[Knee],
+    left_out: Sequence[LeftOut],
 ) -> Iterator[Caption]:
     """Yield the captions of every question's figures, the deciding one first."""
     labels = {target: name.label for target, name in found.items()}
     for question in asked:
-        rows = [cell for cell in cells if cell.workload in {workload.name for workload in question.workloads}]
+        names = {workload.name for workload in question.workloads}
+        rows = [cell for cell in cells if cell.workload in names]
         if not any(cell.n for cell in rows):
             continue
+        crossed = any(row.workload in names and (question.closed_loop or row.p99_ns is not None) for row in left_out)
         for kind, title, sentence in _of(data, question, rows, labels, knees):
+            key = "; × = left out" if crossed and kind == "decision" and not question.many else ""
             yield Caption(
                 name=f"{question.name}-{kind}",
                 question=question.name,
                 kind=kind,
-                title=f"{question.name}: {title}",
+                title=f"{question.name}: {title}{key}",
                 sentence=sentence,
             )
 
@@ -72,19 +79,12 @@ def _of(
         yield "decision", "p99 response against offered rate", _curve_sentence(question, labels, knees)
         return
     metric = "achieved rate" if question.closed_loop else "p99 response"
-    marks = "; × = left out" if _left_out(data, question) else ""
-    yield "decision", f"{metric}, each trial and the 95 % interval{marks}", _decision_sentence(question, rows, labels)
+    yield "decision", f"{metric}, each trial and the 95 % interval", _decision_sentence(question, rows, labels)
     if any(cell.n and not cell.overloaded for cell in rows):
         yield "percentiles", "latency by percentile", _percentiles_sentence(rows)
     yield "time", "latency over time", _time_sentence(data, question)
     yield "rate", "throughput", _throughput_sentence(rows, labels)
     yield "cost", "CPU time a message", _cost_sentence(rows)
-
-
-def _left_out(data: Dataset, question: Question) -> bool:
-    """Whether a trial that counts for nothing is drawn, as a cross."""
-    names = {workload.name for workload in question.workloads}
-    return any(row.workload in names and (question.closed_loop or row.p99_ns is not None) for row in left_out(data))
 
 
 def interval(spread: Spread, text: Callable[[float | None], str]) -> str:

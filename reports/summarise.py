@@ -40,6 +40,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
     judged = comparisons(cases)
     bends = [knee for question in asked for knee in knees(question, list(found), cells)]
     asked_settings = tuple(settings(data))
+    out = tuple(left_out(data))
     return Summary(
         title=scenario.title,
         question=scenario.question,
@@ -61,13 +62,13 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         ),
         promises=(*_promises(asked, found, cells), *evidence(data.durability)),
         not_shown=not_shown(data, cells),
-        left_out=tuple(left_out(data)),
+        left_out=out,
         costs=tuple(costs(data)),
         idles=tuple(idles(data)),
         knees=tuple(bends),
         sustained=tuple(sustained),
         captions=(
-            *captions(data, asked, found, [each for each in cells.values() if each.planned], bends),
+            *captions(data, asked, found, [each for each in cells.values() if each.planned], bends, out),
             *sustained_caption(sustained, {target: name.label for target, name in found.items()}),
         ),
         method=METHOD,

@@ -207,14 +207,12 @@ def _unlike(rows: Sequence[Row]) -> Said | None:
 def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Said:
     word = "highest" if case.by_throughput else "lowest"
     nearest, closest = (max if case.by_throughput else min)(won, key=lambda each: 1 / each[1].ratio)
-    times, ends, level = _times([closest])
+    times, ends, interval = _times([closest])
     brief = f"{row.name.label} {word}, the next has {times} times that ({ends})"
-    effect = f"Next is {nearest.name.full} with {times} times that ({level} {ends}, n = {closest.n} pairs)"
-    rest = sorted(1 / comparison.ratio for other, comparison in won if other is not nearest)
+    effect = f"Next is {nearest.name.full} with {times} times that ({interval})"
+    rest = [comparison for other, comparison in won if other is not nearest]
     if rest:
-        low, high = number(rest[0]), number(rest[-1])
-        span = low if low == high else f"{low} to {high}"
-        effect += f"; the other{'s have' if len(rest) > 1 else ' has'} {span} times that"
+        effect += f"; the other{'s have' if len(rest) > 1 else ' has'} {_times(rest)[0]} times that"
     headline = f"{row.name.full} has the {word} {case.metric}"
     return Said("winner", headline, f"{effect}.", winner=row.name.target, brief=brief)
 
@@ -222,11 +220,8 @@ def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Sai
 def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison]) -> Said:
     word = "higher" if case.by_throughput else "lower"
     others = listed(list(dict.fromkeys(row.name.who for row in theirs)))
-    times, ends, level = _times(won)
-    effect = (
-        f"Rows of {others} have {times} times its {case.metric} ({level} {ends}, n = {min(c.n for c in won)} pairs or"
-        " more); its own rows are not all told apart."
-    )
+    times, ends, interval = _times(won)
+    effect = f"Rows of {others} have {times} times its {case.metric} ({interval}); its own rows are not all told apart."
     brief = f"{who} {word}, the others have {times} times that ({ends})"
     return Said("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect, brief=brief)
 
@@ -234,22 +229,21 @@ def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison
 def _behind(case: Case, row: Row, of: int, by: Sequence[tuple[Row, Comparison]]) -> tuple[str, str]:
     """Say how far a row stands behind those that beat it, of so many rows compared: in a sentence, and briefly."""
     whom = "every other row compared" if len(by) == of - 1 else listed([other.name.label for other, _ in by])
-    won = [comparison for _, comparison in by]
-    times, ends, level = _times(won)
-    pairs = f"n = {min(c.n for c in won)} pairs{'' if len(won) == 1 else ' or more'}"
+    times, ends, interval = _times([comparison for _, comparison in by])
     return (
-        f"{row.name.label} has {times} times the {case.metric} of {whom} ({level} {ends}, {pairs}).",
+        f"{row.name.label} has {times} times the {case.metric} of {whom} ({interval}).",
         f"{row.name.label} has {times} times that of {whom} ({ends})",
     )
 
 
 def _times(won: Sequence[Comparison]) -> tuple[str, str, str]:
-    """Return how many times the winner's figure the losers have, the ends of the interval of that, and its name."""
+    """Return how many times the winner's figure the losers have, the ends of the interval of that, and it in words."""
     low, high = (number(pick(1 / c.ratio for c in won)) for pick in (min, max))
     ends = f"{number(min(1 / c.high for c in won))} to {number(max(1 / c.low for c in won))}"
     if len(won) == 1:
-        return low, ends, f"{percent(1 - won[0].alpha)} interval"
-    return low if low == high else f"{low} to {high}", ends, "outermost ends of the intervals"
+        return low, ends, f"{percent(1 - won[0].alpha)} interval {ends}, n = {won[0].n} pairs"
+    words = f"outermost ends of the intervals {ends}, n = {min(c.n for c in won)} pairs or more"
+    return low if low == high else f"{low} to {high}", ends, words
 
 
 def _no_winner(

@@ -100,7 +100,6 @@ def figure(height: float, *heights: float) -> tuple[Figure, list[Axes]]:
 
 def make_room(figure: Figure) -> None:
     """Move the left edge of the axes to the right where the words beside them would leave the figure."""
-    figure.draw_without_rendering()
     left = min((box.x0 for axes in figure.axes if (box := axes.yaxis.get_tightbbox())), default=_MARGIN_PX)
     if left < _MARGIN_PX:
         figure.subplots_adjust(left=figure.subplotpars.left + (_MARGIN_PX - left) / figure.bbox.width)
