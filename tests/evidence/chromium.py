@@ -44,10 +44,10 @@ class Browser:
         """Call a method of the tab and return its result."""
         return self._call(method, parameters, self._session)
 
-    def open(self, address: str, *, width: int, height: int, dark: bool = False) -> None:
-        """Open an address in a window of this size and wait until it has loaded."""
+    def open(self, address: str, *, width: int, height: int, dark: bool = False, paper: bool = False) -> None:
+        """Open an address in a window of this size, or laid out for paper, and wait until it has loaded."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Emulation.setEmulatedMedia", media="print" if paper else "", features=[scheme])
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )

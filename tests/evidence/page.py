@@ -2,8 +2,9 @@
 
 For a quick and a full synthetic run, and for results folders that are named: a validator (the Nu
 HTML checker) and an accessibility check (axe-core, in both colour schemes and on a phone) must
-report nothing, no request may leave the page, no window may scroll sideways, and the file must be
-under 3 MB. Screenshots and a print are left in `results/page/` to be looked at.
+report nothing, no request may leave the page, no window may scroll sideways, paper may cut nothing
+off, and the file must be under 3 MB. Screenshots and a print are left in `results/page/` to be
+looked at.
 
 Needs `chromium`, `npm`, `mvn` and `java` (apt-get install chromium npm maven default-jre-headless).
 """
@@ -25,6 +26,12 @@ AXE = "4.14.1"
 NU = "26.5.2"
 MOST_BYTES = 3_000_000
 WINDOWS = {"wide": (1440, 900, False), "dark": (1440, 900, True), "phone": (390, 844, False)}
+PAPER = (688, 974)
+"""What the style sheet's margins leave of A4, in CSS pixels of 1/96 inch."""
+# What overflows visibly makes the browser print smaller; what scrolls is lost.
+_CUT = """[...document.querySelectorAll('main :not(.hidden)')]
+    .filter(box => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== 'visible')
+    .map(box => box.textContent.trim().slice(0, 60))"""
 _PROJECT = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>busbench</groupId><artifactId>nu</artifactId><version>1</version><packaging>pom</packaging><dependencies>
 <dependency><groupId>nu.validator</groupId><artifactId>validator</artifactId><version>{NU}</version></dependency>
@@ -44,7 +51,8 @@ def main(folders: list[Path]) -> int:
         for name, folder in (runs | {folder.name: folder for folder in folders}).items():
             page = OUT / f"{name}.html"
             reports.render([folder], reports.Outputs(html=page))
-            faults += [f"{name}: {fault}" for fault in [*_size(page), *_valid(page), *_seen(browser, page)]]
+            found = [*_size(page), *_valid(page), *_seen(browser, page), *_cut(browser, page)]
+            faults += [f"{name}: {fault}" for fault in found]
             browser.print(OUT / f"{name}.pdf")
     print(*(faults or ["nothing to report"]), sep="\n")
     return len(faults)
@@ -88,6 +96,13 @@ def _seen(browser: Browser, page: Path) -> Iterator[str]:
         browser.evaluate(f"{axe};0")
         script = "axe.run().then(r => r.violations.map(v => `${v.id}: ${v.help} (${v.nodes[0].html})`))"
         yield from (f"{window}: axe: {violation}" for violation in browser.evaluate(script))
+
+
+def _cut(browser: Browser, page: Path) -> Iterator[str]:
+    """Yield what would be cut off on paper, which cannot be scrolled."""
+    width, height = PAPER
+    browser.open(page.resolve().as_uri(), width=width, height=height, paper=True)
+    yield from (f"paper: cut off: {text}" for text in browser.evaluate(_CUT))
 
 
 def _axe() -> str:
