@@ -25,6 +25,7 @@ def test_the_figures_are_written_and_add_up(tmp_path: Path) -> None:
     found = {row["what"]: row["value"] for row in json.loads((tmp_path / "found.json").read_text())}
     assert found["trials"] == 40
     assert found["changes proposed"] == 10
+    assert found["both, s"] > 0
     assert found["both, s"] == pytest.approx(found["reading, s"] + found["statistics and comparison, s"])
     assert found["history, both, s"] == pytest.approx(found["finding changes, s"] + found["drawing them, s"])
 
