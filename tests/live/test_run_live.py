@@ -48,7 +48,7 @@ def folder(tmp_path: Path, image_root: Path) -> Iterator[Path]:  # noqa: ARG001 
     (tmp_path / "violence.toml").write_text(SCENARIO)
     yield tmp_path
     for process in psutil.Process().children(recursive=True):
-        if "bench.cli" in " ".join(process.cmdline()):
+        if "bench.cli" in " ".join(_words(process)):
             process.kill()
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -46,18 +47,34 @@ def test_a_command_that_is_not_there_is_told() -> None:
     assert error.decode().startswith("no-such-tool: ")
 
 
+def _has_ended(process: psutil.Process) -> bool:
+    """Whether it is gone, or dead and not yet collected by whoever inherited it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _is_sleep(process: psutil.Process) -> bool:
+    """Whether the leash has become the command; between the two programs a process has no arguments at all."""
+    return process.cmdline()[:1] == ["sleep"]
+
+
+def _await(holds: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until, what
+        time.sleep(0.02)
+
+
 def test_it_ends_with_its_starter() -> None:
     """A starter killed outright leaves nothing behind."""
     with subprocess.Popen(
         [sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "."}
     ) as starter:
         assert starter.stdout is not None
-        pid = int(starter.stdout.readline())
-        until = time.monotonic() + 20
-        while "sleep" not in psutil.Process(pid).cmdline()[0] and time.monotonic() < until:
-            time.sleep(0.02)
+        leashed = psutil.Process(int(starter.stdout.readline()))
+        _await(lambda: _is_sleep(leashed), "the leash never became the command")
         starter.send_signal(signal.SIGKILL)
         starter.wait()
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        _await(lambda: _has_ended(leashed), "the command outlived its starter")
