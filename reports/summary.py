@@ -131,7 +131,7 @@ class Answer(Model):
     effect: str
     """By how much, with interval; or why there is no verdict."""
     outside: str
-    """Which rows with a figure stand outside the comparison, and why."""
+    """Which rows with a figure, or pairs of them, are not compared, and why."""
     figures: str
     """Every row's figure."""
     sentence: str

@@ -13,6 +13,7 @@ from typing import Literal
 from bench.stats.compare import Comparison, Pair, Verdict, compare_family
 from bench.units import percent
 from reports.format import Name, listed, milliseconds, number, rate
+from reports.outside import candidates, extent, not_compared, of_one_run, too_few, usable_pairs
 from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Key, Row
 
 Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
@@ -26,7 +27,7 @@ class Said:
         kind: what sort of answer it is.
         headline: the verdict in a few words.
         effect: by how much, with interval; or why there is no verdict, or what would give one.
-        outside: which rows with a figure stand outside the comparison, and why; empty where none does.
+        outside: which rows with a figure, or pairs of them, are not compared, and why; empty where all are.
         figures: every row's figure, in the scenario's order.
         winner: the target that won, if one did.
         brief: headline and effect in a few words, where it is one answer of several.
@@ -53,8 +54,8 @@ def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
     deltas: list[float] = []
     for case in cases:
         for workload, rows in case.rows.items():
-            for a, b in combinations(_candidates(case, rows), 2):
-                shared = sorted(a.estimates.keys() & b.estimates.keys())
+            for a, b in combinations(candidates(case, rows), 2):
+                shared = usable_pairs(a, b)
                 key = (workload, a.name.target, b.name.target)
                 if key not in case.barred and len(shared) >= MIN_TRIALS:
                     deltas.append(case.delta[0])
@@ -90,17 +91,7 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
         else:
             words = [f"{name}: {one.brief or one.headline}" for name, one in zip(case.rows, each, strict=True)]
             said = Said("open", f"No single winner over every {where}", f"{'; '.join(words)}.")
-    return Said(said.kind, said.headline, said.effect, _not_compared(case), figures, said.winner)
-
-
-def _candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
-    if case.mode == "quick" or (case.by_throughput and (case.cpus or 0) < MIN_CPUS):
-        return []
-    return [
-        row
-        for row in rows
-        if not row.client_bound and not row.overload and row.finite and len(row.estimates) >= MIN_TRIALS
-    ]
+    return Said(said.kind, said.headline, said.effect, not_compared(case), figures, said.winner)
 
 
 def _refusal(case: Case) -> tuple[str, str] | None:
@@ -118,30 +109,12 @@ def _refusal(case: Case) -> tuple[str, str] | None:
     return None
 
 
-def _not_compared(case: Case) -> str:
-    """Say which rows with a figure stand outside the comparison, and why."""
-    reasons: dict[str, str] = {}
-    for rows in case.rows.values():
-        for row in rows:
-            if row.overload:
-                reasons[row.name.full] = row.overload
-            elif row.client_bound:
-                reasons[row.name.full] = "client-bound: a lower bound"
-            elif not row.finite:
-                reasons[row.name.full] = "in some trial over 1 % of the messages never came"
-            elif len(row.estimates) < MIN_TRIALS:
-                reasons[row.name.full] = f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed"
-    if not reasons:
-        return ""
-    return "Not compared: " + "; ".join(f"{name} ({why})" for name, why in reasons.items()) + "."
-
-
 def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said:
     """Return what is said of one workload."""
-    rows = _candidates(case, case.rows[workload])
-    unlike = _unlike(rows)
-    if unlike:
-        return unlike
+    rows = candidates(case, case.rows[workload])
+    refused = _unlike(rows) or _unpaired(case, workload)
+    if refused:
+        return refused
     found = {
         (a.name.target, b.name.target): told.get((workload, a.name.target, b.name.target))
         for a, b in permutations(rows, 2)
@@ -198,10 +171,19 @@ def _unlike(rows: Sequence[Row]) -> Said | None:
     if len(rows) < 2:  # noqa: PLR2004
         why = f"Fewer than two rows can be compared ({MIN_TRIALS} usable trials, no bound of ours)."
         return Said("not ranked", "Not ranked: nothing to compare", why)
-    if any(not a.estimates.keys() & b.estimates.keys() for a, b in combinations(rows, 2)):
+    if not all(of_one_run(a, b) for a, b in combinations(rows, 2)):
         why = "The rows come from runs made at different times; only trials interleaved in one run are compared."
         return Said("not ranked", "Not ranked: rows of different runs", why)
     return None
+
+
+def _unpaired(case: Case, workload: str) -> Said | None:
+    """Say that no two rows have trials enough in common; None where some have."""
+    pairs = too_few(case, workload)
+    if len(pairs) < len(list(combinations(candidates(case, case.rows[workload]), 2))):
+        return None
+    why = f"Of any two rows {extent(pairs)} pairs of trials are usable, and a verdict needs {MIN_TRIALS}."
+    return Said("not ranked", "Not ranked: too few pairs", why)
 
 
 def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Said:
@@ -250,21 +232,25 @@ def _no_winner(
     case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | None]], behind: Sequence[tuple[str, str]]
 ) -> Said:
     """Say what is behind, and which pairs of rows keep the question open."""
-    judged = [comparison for _, _, comparison in open_pairs]
-    alike = all(c and c.verdict is Verdict.SAME for c in judged)
-    needed = [c.trials_needed for c in judged if c and c.verdict is Verdict.UNDECIDED]
+    judged = [(a, b, c) for a, b, c in open_pairs if c]  # who is not compared is told by itself
+    alike = bool(judged) and all(c.verdict is Verdict.SAME for _, _, c in judged)
+    needed = [c.trials_needed for _, _, c in judged if c.verdict is Verdict.UNDECIDED]
     more = f"; about {max(n for n in needed if n)} trials a row would decide" if any(needed) and all(needed) else ""
-    if not behind:
-        return Said("open", "No winner: not told apart", f"The rows are not told apart in {case.metric}{more}.")
-    names = listed(list(dict.fromkeys(row.name.label for a, b, _ in open_pairs for row in (a, b))))
-    rest = f"{names} are not told apart{more}."
-    if len({a.name.target for a, _, _ in open_pairs}) == 1 < len(open_pairs):
-        first, *others = dict.fromkeys(row.name.label for a, b, _ in open_pairs for row in (a, b))
-        rest = f"{first} is not told apart from {listed(others)}{more}."
+    names = list(dict.fromkeys(row.name.label for a, b, _ in judged for row in (a, b)))
     if alike:
-        rest = f"{names} lie within {percent(case.delta[0])} of each other."
-    brief = ", ".join([*(few for _, few in behind), "the others alike" if alike else "the others not told apart"])
-    return Said("open", "No single winner", " ".join([*(sentence for sentence, _ in behind), rest]), brief=brief)
+        rest, few = f"{listed(names)} lie within {percent(case.delta[0])} of each other.", "the others alike"
+    elif not judged:
+        rest, few = "", "the others not compared"
+    elif not behind:
+        who = "The rows" if len(judged) == len(open_pairs) else listed(names)
+        return Said("open", "No winner: not told apart", f"{who} are not told apart in {case.metric}{more}.")
+    elif len({a.name.target for a, _, _ in judged}) == 1 < len(judged):
+        rest, few = f"{names[0]} is not told apart from {listed(names[1:])}{more}.", "the others not told apart"
+    else:
+        rest, few = f"{listed(names)} are not told apart{more}.", "the others not told apart"
+    headline = "No single winner" if behind else "No winner: not every row is compared"
+    effect = " ".join(part for part in [*(sentence for sentence, _ in behind), rest] if part)
+    return Said("open", headline, effect, brief=", ".join([*(brief for _, brief in behind), few]))
 
 
 def _mirror(comparison: Comparison) -> Comparison:

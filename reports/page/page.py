@@ -84,7 +84,12 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
 
 def _environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=_with_its_sign,
     )
     filters: dict[str, Callable[..., object]] = {
         "count": printed.count,
@@ -103,6 +108,11 @@ def _environment() -> Environment:
     }
     made.filters |= filters
     return made
+
+
+def _with_its_sign(value: object) -> object:
+    """Keep a percentage and its sign on one line."""
+    return value.replace(" %", "\N{NO-BREAK SPACE}%") if isinstance(value, str) else value
 
 
 def _own(name: str) -> Markup:

@@ -151,6 +151,13 @@ def test_the_page_says_what_a_reader_must_know(written: tuple[str, str, str]) ->
         assert words in written[0]
 
 
+def test_no_line_ends_between_a_percentage_and_its_sign(written: tuple[str, str, str]) -> None:
+    """As in `95 % interval`; Markdown keeps what readers can type."""
+    assert "95\N{NO-BREAK SPACE}% interval" in written[0]
+    assert not re.search(r"\d %", written[0])
+    assert re.search(r"\d %", written[1])
+
+
 def test_the_same_run_gives_the_same_page(quick_folder: Path, written: tuple[str, str, str], tmp_path: Path) -> None:
     """Rendering is deterministic, byte for byte."""
     again = tmp_path / "again.html"

@@ -1,0 +1,91 @@
+"""Which rows, and which pairs of rows, are not compared, and why. Pure."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from reports.format import listed
+from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Row
+
+
+def candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of one workload that may be compared."""
+    if case.mode == "quick" or (case.by_throughput and (case.cpus or 0) < MIN_CPUS):
+        return []
+    return [
+        row
+        for row in rows
+        if not row.client_bound and not row.overload and row.finite and len(row.estimates) >= MIN_TRIALS
+    ]
+
+
+def usable_pairs(a: Row, b: Row) -> list[tuple[str, int]]:
+    """Return run and repetition of the trials that both rows have."""
+    return sorted(a.estimates.keys() & b.estimates.keys())
+
+
+def of_one_run(a: Row, b: Row) -> bool:
+    """Whether two rows have trials in one run."""
+    return bool({run for run, _ in a.estimates} & {run for run, _ in b.estimates})
+
+
+def too_few(case: Case, workload: str) -> list[tuple[Row, Row]]:
+    """Return the pairs of rows that have trials enough each, and too few in common."""
+    return [
+        (a, b)
+        for a, b in combinations(candidates(case, case.rows[workload]), 2)
+        if of_one_run(a, b)
+        and a.durability == b.durability
+        and (workload, a.name.target, b.name.target) not in case.barred
+        and len(usable_pairs(a, b)) < MIN_TRIALS
+    ]
+
+
+def not_compared(case: Case) -> str:
+    """Say which rows with a figure stand outside the comparison, and which pairs, and why; empty where none does."""
+    reasons = {row.name.full: why for rows in case.rows.values() for row in rows if (why := _reason(row))}
+    said = [f"Not compared: {'; '.join(f'{name} ({why})' for name, why in reasons.items())}."] if reasons else []
+    return " ".join([*said, *(_pairs(case, workload) for workload in _partly(case))])
+
+
+def _reason(row: Row) -> str:
+    if row.overload:
+        return row.overload
+    if row.client_bound:
+        return "client-bound: a lower bound"
+    if not row.finite:
+        return "in some trial over 1 % of the messages never came"
+    return f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed" if len(row.estimates) < MIN_TRIALS else ""
+
+
+def _partly(case: Case) -> Iterator[str]:
+    """Yield the workloads of which some pairs are compared and some are too few; where all are, the verdict says so."""
+    for workload, rows in case.rows.items():
+        among = len(candidates(case, rows))
+        if 0 < len(too_few(case, workload)) < among * (among - 1) // 2:
+            yield workload
+
+
+def _pairs(case: Case, workload: str) -> str:
+    pairs = too_few(case, workload)
+    where = f" at {workload}" if case.question.many else ""
+    return f"Not compared{where}, with {extent(pairs)} usable pairs of {MIN_TRIALS} needed: {_who(case, workload)}."
+
+
+def extent(pairs: Sequence[tuple[Row, Row]]) -> str:
+    """Return how many trials pairs of rows have in common, such as `7 to 9`."""
+    counts = sorted({len(usable_pairs(a, b)) for a, b in pairs})
+    return " to ".join(str(each) for each in dict.fromkeys((counts[0], counts[-1])))
+
+
+def _who(case: Case, workload: str) -> str:
+    """Name the pairs: rows that are compared with none first, then each with its others."""
+    rows = candidates(case, case.rows[workload])
+    names = {row.name.target: row.name.label for row in rows}
+    left = [(a.name.target, b.name.target) for a, b in too_few(case, workload)]
+    alone = [each for each in names if sum(each in pair for pair in left) == len(rows) - 1]
+    words = [f"{names[each]} with any other row" for each in alone]
+    left = [pair for pair in left if not set(alone) & set(pair)]
+    for each, name in names.items():
+        others = [names[b] for a, b in left if a == each]
+        words += [f"{name} with {listed(others)}"] if others else []
+    return "; ".join(words)
