@@ -18,6 +18,7 @@ from reports.cases import Cells, cases_of, cells_of
 from reports.compared import Comparisons, Line, Refused
 from reports.dataset import Dataset
 from reports.naming import names
+from reports.outside import why_not
 from reports.parity import client_of, settings_of
 from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Row
 from reports.summary import Cell
@@ -45,11 +46,7 @@ class _Side:
         """Why nothing can be decided about it; empty where it can."""
         if not self.row.estimates:
             return self.cell.latency_ns["p99"].why if not self.case.by_throughput else self.cell.achieved_rate.why
-        if self.row.overload:
-            return self.row.overload
-        if self.row.client_bound:
-            return "client-bound: a lower bound"
-        return "" if self.row.finite else "in some trial over 1 % of the messages never came"
+        return why_not(self.row)
 
 
 def by_target(data: Dataset, *, allow: bool = False) -> Comparisons:

@@ -11,11 +11,16 @@ def candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
     """Return the rows of one workload that may be compared."""
     if case.mode == "quick" or (case.by_throughput and (case.cpus or 0) < MIN_CPUS):
         return []
-    return [
-        row
-        for row in rows
-        if not row.client_bound and not row.overload and row.finite and len(row.estimates) >= MIN_TRIALS
-    ]
+    return [row for row in rows if len(row.estimates) >= MIN_TRIALS and not why_not(row)]
+
+
+def why_not(row: Row) -> str:
+    """Return why a row decides nothing however many trials it has; empty where it may."""
+    if row.overload:
+        return row.overload
+    if row.client_bound:
+        return "client-bound: a lower bound"
+    return "" if row.finite else "in some trial over 1 % of the messages never came"
 
 
 def usable_pairs(a: Row, b: Row) -> list[tuple[str, int]]:
@@ -48,13 +53,8 @@ def not_compared(case: Case) -> str:
 
 
 def _reason(row: Row) -> str:
-    if row.overload:
-        return row.overload
-    if row.client_bound:
-        return "client-bound: a lower bound"
-    if not row.finite:
-        return "in some trial over 1 % of the messages never came"
-    return f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed" if len(row.estimates) < MIN_TRIALS else ""
+    few = len(row.estimates) < MIN_TRIALS
+    return why_not(row) or (f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed" if few else "")
 
 
 def _partly(case: Case) -> Iterator[str]:

@@ -89,7 +89,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
-        finalize=_with_its_sign,
+        finalize=_kept_together,
     )
     filters: dict[str, Callable[..., object]] = {
         "count": printed.count,
@@ -110,9 +110,11 @@ def _environment() -> Environment:
     return made
 
 
-def _with_its_sign(value: object) -> object:
-    """Keep a percentage and its sign on one line."""
-    return value.replace(" %", "\N{NO-BREAK SPACE}%") if isinstance(value, str) else value
+def _kept_together(value: object) -> object:
+    """Keep a percentage and its sign on one line, and the number of pairs with what it is."""
+    if not isinstance(value, str):
+        return value
+    return value.replace(" %", "\N{NO-BREAK SPACE}%").replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 def _own(name: str) -> Markup:

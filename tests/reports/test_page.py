@@ -151,11 +151,13 @@ def test_the_page_says_what_a_reader_must_know(written: tuple[str, str, str]) ->
         assert words in written[0]
 
 
-def test_no_line_ends_between_a_percentage_and_its_sign(written: tuple[str, str, str]) -> None:
+def test_no_line_ends_within_a_percentage_or_a_number_of_trials(written: tuple[str, str, str]) -> None:
     """As in `95 % interval`; Markdown keeps what readers can type."""
     assert "95\N{NO-BREAK SPACE}% interval" in written[0]
-    assert not re.search(r"\d %", written[0])
+    assert "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}3" in written[0]
+    assert not re.search(r"\d %|n = \d", written[0])
     assert re.search(r"\d %", written[1])
+    assert re.search(r"n = \d", written[1])
 
 
 def test_the_same_run_gives_the_same_page(quick_folder: Path, written: tuple[str, str, str], tmp_path: Path) -> None:
