@@ -31,6 +31,9 @@ def to_hgrm(data: Dataset) -> dict[str, str]:
 def _text(histogram: HdrHistogram) -> str:
     written = io.BytesIO()
     histogram.output_percentile_distribution(written, NS_PER_MS, _TICKS)
-    # The package prints the mean in the unit asked for and forgets the deviation beside it.
-    deviation = f"{histogram.get_stddev() / NS_PER_MS:12.3f}"
-    return re.sub(r"(StdDeviation +=) .*?\]", rf"\1 {deviation}]", written.getvalue().decode("ascii"))
+    # The package prints the mean in the unit asked for and forgets the deviation beside it. Asking
+    # it again would take a third of the time that a file takes.
+    text = written.getvalue().decode("ascii")
+    return re.sub(
+        r"(StdDeviation +=) +([\d.]+)\]", lambda found: f"{found[1]} {float(found[2]) / NS_PER_MS:12.3f}]", text
+    )
