@@ -18,7 +18,7 @@ from reports.cases import Cells, cases_of, cells_of
 from reports.compared import Comparisons, Line, Refused
 from reports.dataset import Dataset
 from reports.naming import names
-from reports.outside import why_not
+from reports.outside import usable_pairs, why_not
 from reports.parity import client_of, settings_of
 from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Row
 from reports.summary import Cell
@@ -160,7 +160,7 @@ def _pair(a: _Side, b: _Side, *, paired: bool = True) -> Pair:
     first, second = a.row.estimates, b.row.estimates
     if not paired:
         return Pair(list(first.values()), list(second.values()), lower_is_better=not a.case.by_throughput)
-    shared = [key for key in sorted(first.keys() & second.keys()) if math.isfinite(first[key] + second[key])]
+    shared = [key for key in usable_pairs(a.row, b.row) if math.isfinite(first[key] + second[key])]
     return Pair([first[k] for k in shared], [second[k] for k in shared], lower_is_better=not a.case.by_throughput)
 
 

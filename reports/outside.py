@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from math import comb
 
 from reports.format import listed
 from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Row
 
 
-def candidates(case: Case, rows: Sequence[Row]) -> list[Row]:
+def candidates(case: Case, workload: str) -> list[Row]:
     """Return the rows of one workload that may be compared."""
     if case.mode == "quick" or (case.by_throughput and (case.cpus or 0) < MIN_CPUS):
         return []
-    return [row for row in rows if len(row.estimates) >= MIN_TRIALS and not why_not(row)]
+    return [row for row in case.rows[workload] if len(row.estimates) >= MIN_TRIALS and not why_not(row)]
 
 
 def why_not(row: Row) -> str:
@@ -37,7 +38,7 @@ def too_few(case: Case, workload: str) -> list[tuple[Row, Row]]:
     """Return the pairs of rows that have trials enough each, and too few in common."""
     return [
         (a, b)
-        for a, b in combinations(candidates(case, case.rows[workload]), 2)
+        for a, b in combinations(candidates(case, workload), 2)
         if of_one_run(a, b)
         and a.durability == b.durability
         and (workload, a.name.target, b.name.target) not in case.barred
@@ -45,11 +46,16 @@ def too_few(case: Case, workload: str) -> list[tuple[Row, Row]]:
     ]
 
 
+def none_paired(case: Case, workload: str) -> bool:
+    """Whether every two rows that may be compared have too few trials in common."""
+    return len(too_few(case, workload)) == comb(len(candidates(case, workload)), 2)
+
+
 def not_compared(case: Case) -> str:
     """Say which rows with a figure stand outside the comparison, and which pairs, and why; empty where none does."""
     reasons = {row.name.full: why for rows in case.rows.values() for row in rows if (why := _reason(row))}
     said = [f"Not compared: {'; '.join(f'{name} ({why})' for name, why in reasons.items())}."] if reasons else []
-    return " ".join([*said, *(_pairs(case, workload) for workload in _partly(case))])
+    return " ".join([*said, *_pairs(case)])
 
 
 def _reason(row: Row) -> str:
@@ -57,18 +63,14 @@ def _reason(row: Row) -> str:
     return why_not(row) or (f"{len(row.estimates)} usable trials of {MIN_TRIALS} needed" if few else "")
 
 
-def _partly(case: Case) -> Iterator[str]:
-    """Yield the workloads of which some pairs are compared and some are too few; where all are, the verdict says so."""
-    for workload, rows in case.rows.items():
-        among = len(candidates(case, rows))
-        if 0 < len(too_few(case, workload)) < among * (among - 1) // 2:
-            yield workload
-
-
-def _pairs(case: Case, workload: str) -> str:
-    pairs = too_few(case, workload)
-    where = f" at {workload}" if case.question.many else ""
-    return f"Not compared{where}, with {extent(pairs)} usable pairs of {MIN_TRIALS} needed: {_who(case, workload)}."
+def _pairs(case: Case) -> Iterator[str]:
+    """Yield a sentence for each workload of which only some pairs are compared; the verdict says where none is."""
+    for workload in case.rows:
+        pairs = too_few(case, workload)
+        if pairs and not none_paired(case, workload):
+            where = f" at {workload}" if case.question.many else ""
+            few = f"with {extent(pairs)} usable pairs of {MIN_TRIALS} needed"
+            yield f"Not compared{where}, {few}: {_who(candidates(case, workload), pairs)}."
 
 
 def extent(pairs: Sequence[tuple[Row, Row]]) -> str:
@@ -77,15 +79,13 @@ def extent(pairs: Sequence[tuple[Row, Row]]) -> str:
     return " to ".join(str(each) for each in dict.fromkeys((counts[0], counts[-1])))
 
 
-def _who(case: Case, workload: str) -> str:
+def _who(rows: Sequence[Row], pairs: Sequence[tuple[Row, Row]]) -> str:
     """Name the pairs: rows that are compared with none first, then each with its others."""
-    rows = candidates(case, case.rows[workload])
     names = {row.name.target: row.name.label for row in rows}
-    left = [(a.name.target, b.name.target) for a, b in too_few(case, workload)]
+    left = [(a.name.target, b.name.target) for a, b in pairs]
     alone = [each for each in names if sum(each in pair for pair in left) == len(rows) - 1]
     words = [f"{names[each]} with any other row" for each in alone]
-    left = [pair for pair in left if not set(alone) & set(pair)]
     for each, name in names.items():
-        others = [names[b] for a, b in left if a == each]
+        others = [names[b] for a, b in left if a == each and not {a, b} & set(alone)]
         words += [f"{name} with {listed(others)}"] if others else []
     return "; ".join(words)

@@ -13,7 +13,7 @@ from typing import Literal
 from bench.stats.compare import Comparison, Pair, Verdict, compare_family
 from bench.units import percent
 from reports.format import Name, listed, milliseconds, number, rate
-from reports.outside import candidates, extent, not_compared, of_one_run, too_few, usable_pairs
+from reports.outside import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs
 from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Key, Row
 
 Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
@@ -53,8 +53,8 @@ def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
     pairs: dict[Key, Pair] = {}
     deltas: list[float] = []
     for case in cases:
-        for workload, rows in case.rows.items():
-            for a, b in combinations(candidates(case, rows), 2):
+        for workload in case.rows:
+            for a, b in combinations(candidates(case, workload), 2):
                 shared = usable_pairs(a, b)
                 key = (workload, a.name.target, b.name.target)
                 if key not in case.barred and len(shared) >= MIN_TRIALS:
@@ -111,7 +111,7 @@ def _refusal(case: Case) -> tuple[str, str] | None:
 
 def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said:
     """Return what is said of one workload."""
-    rows = candidates(case, case.rows[workload])
+    rows = candidates(case, workload)
     refused = _unlike(rows) or _unpaired(case, workload)
     if refused:
         return refused
@@ -179,10 +179,10 @@ def _unlike(rows: Sequence[Row]) -> Said | None:
 
 def _unpaired(case: Case, workload: str) -> Said | None:
     """Say that no two rows have trials enough in common; None where some have."""
-    pairs = too_few(case, workload)
-    if len(pairs) < len(list(combinations(candidates(case, case.rows[workload]), 2))):
+    if not none_paired(case, workload):
         return None
-    why = f"Of any two rows {extent(pairs)} pairs of trials are usable, and a verdict needs {MIN_TRIALS}."
+    found = extent(too_few(case, workload))
+    why = f"Of any two rows {found} pairs of trials are usable, and a verdict needs {MIN_TRIALS}."
     return Said("not ranked", "Not ranked: too few pairs", why)
 
 

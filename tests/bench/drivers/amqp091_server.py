@@ -68,15 +68,15 @@ class Amqp091Server:
         self._client.sendall(header + (frame.Body(1, body).marshal() if body else b""))
 
     def hear(self, kind: type) -> Any:
-        """Return the next unanswered method of that kind, passing over others; wait at most 30 s."""
+        """Return the next unanswered method of that kind, passing over others; wait at most 5 s."""
         while True:
-            method = self.heard.get(timeout=30)
+            method = self.heard.get(timeout=5)
             if isinstance(method, kind):
                 return method
 
     def hear_while(self, kind: type, act: Callable[[], object]) -> Any:
         """Do something again and again until an unanswered method of that kind has come; return it."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 5
         while time.monotonic() < until:
             act()
             with suppress(Empty):
