@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from reports.charts import history, theme
 from reports.charts.svg import to_svg
 from reports.history.judge import Judged, Watched
 from reports.history.text import block, budget
+from reports.page.template import environment
 
 _HERE = Path(__file__).parent
 _STYLE = _HERE.parent / "page" / "style.css"
@@ -22,21 +22,18 @@ _COLUMNS = 2
 
 def render_page(watched: Watched) -> str:
     """Return the page, suspects first."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
     with mpl.rc_context(theme.RC):
         drawn = [_section(one) for one in in_order(watched)]
-    return environment.get_template("page.html.j2").render(
-        css=Markup(_STYLE.read_text(encoding="utf-8")),  # noqa: S704  (a file of ours)
-        count=len(watched.series),
-        headline=headline(watched),
-        budget=budget(watched),
-        series=drawn,
+    return (
+        environment(_HERE)
+        .get_template("page.html.j2")
+        .render(
+            css=Markup(_STYLE.read_text(encoding="utf-8")),  # noqa: S704  (a file of ours)
+            count=len(watched.series),
+            headline=headline(watched),
+            budget=budget(watched),
+            series=drawn,
+        )
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from bench.parity import BROKERS_OWN
@@ -14,6 +14,7 @@ from reports.charts.svg import to_svg
 from reports.figures import Picture
 from reports.gaps import gaps
 from reports.model import Spread
+from reports.page.template import environment
 from reports.summary import Differing, Summary
 
 _HERE = Path(__file__).parent
@@ -83,14 +84,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
 
 
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        finalize=_kept_together,
-    )
+    made = environment(_HERE)
     filters: dict[str, Callable[..., object]] = {
         "count": printed.count,
         "listed": lambda words: printed.listed(list(words)),
@@ -108,13 +102,6 @@ def _environment() -> Environment:
     }
     made.filters |= filters
     return made
-
-
-def _kept_together(value: object) -> object:
-    """Keep a percentage and its sign on one line, and the number of pairs with what it is."""
-    if not isinstance(value, str):
-        return value
-    return value.replace(" %", "\N{NO-BREAK SPACE}%").replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 def _own(name: str) -> Markup:

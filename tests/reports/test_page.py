@@ -158,6 +158,7 @@ def test_no_line_ends_within_a_percentage_or_a_number_of_trials(written: tuple[s
     assert not re.search(r"\d %|n = \d", written[0])
     assert re.search(r"\d %", written[1])
     assert re.search(r"n = \d", written[1])
+    assert (Path(reports.__file__).parent / "page" / "script.js").read_text(encoding="utf-8") in written[0]
 
 
 def test_the_same_run_gives_the_same_page(quick_folder: Path, written: tuple[str, str, str], tmp_path: Path) -> None:
