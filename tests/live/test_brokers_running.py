@@ -48,7 +48,7 @@ def _send(broker: Broker, queue: str) -> None:
 
 def _await_depth(broker: Broker, queue: str, wanted: int) -> None:
     """Return when the queue has that depth: a broker may count a moment after it confirmed."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 5
     while (found := broker.depth(queue)) != wanted:
         assert time.monotonic() < deadline, f"depth {found}, not {wanted}"
 

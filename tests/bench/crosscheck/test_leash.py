@@ -61,7 +61,7 @@ def _is_sleep(process: psutil.Process) -> bool:
 
 
 def _await(holds: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 20
     while not holds():
         assert time.monotonic() < until, what
         time.sleep(0.02)
