@@ -1,6 +1,7 @@
 """The results folder: finished means finished, damage is named, nothing is overwritten."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -25,10 +26,16 @@ def smoke_record() -> tuple[RunRecord, str]:
 
 
 @pytest.fixture
-def finished(tmp_path: Path) -> Path:
-    """A finished run."""
+def finished(once: Path, tmp_path: Path) -> Path:
+    """A finished run of one's own."""
+    return Path(shutil.copytree(once, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, to be copied."""
     record, text = smoke_record()
-    folder = tmp_path / "run"
+    folder = tmp_path_factory.mktemp("archive") / "run"
     archive.create(folder, record, text)
     assert conduct(record, folder, {}, Quiet()).failed == ()
     return folder

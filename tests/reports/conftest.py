@@ -1,13 +1,15 @@
-"""Synthetic results folders, built once a session; tests that change one make their own."""
+"""Synthetic runs, made once a session: tables that most tests share, and folders for those that read."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reports.dataset import Dataset, load
+import reports
+from reports.dataset import Dataset
 from reports.summarise import summarise
 from reports.summary import Summary
+from tests.reports.in_memory import made_tables
 from tests.reports.synthetic import build, client_bound, quirks
 
 
@@ -18,9 +20,19 @@ def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def quick(quick_folder: Path) -> Dataset:
+def quick_written(quick_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, str]:
+    """Page, Markdown and JSON of the quick run, from its folder: what a user gets."""
+    folder = tmp_path_factory.mktemp("report")
+    paths = [folder / name for name in ("report.html", "report.md", "summary.json")]
+    reports.render([quick_folder], reports.Outputs(html=paths[0], markdown=paths[1], json=paths[2]))
+    html, markdown, text = (path.read_text(encoding="utf-8") for path in paths)
+    return html, markdown, text
+
+
+@pytest.fixture(scope="session")
+def quick() -> Dataset:
     """The quick run as tables."""
-    return load(quick_folder)
+    return made_tables(change=quirks)
 
 
 @pytest.fixture(scope="session")
@@ -29,18 +41,26 @@ def quick_summary(quick: Dataset) -> Summary:
     return summarise(quick)
 
 
+def _bound(trial: dict[str, Any]) -> dict[str, Any]:
+    return client_bound(trial) if (trial["target"], trial["workload"]) == ("broker-j-10", "steady") else trial
+
+
+_FULL: dict[str, Any] = {"mode": "full", "repetitions": 10, "closed_loop": False, "change": _bound}
+
+
 @pytest.fixture(scope="session")
 def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten repetitions of the open workloads; Broker-J over 1.0 is client-bound under `steady`."""
-
-    def bound(trial: dict[str, Any]) -> dict[str, Any]:
-        return client_bound(trial) if (trial["target"], trial["workload"]) == ("broker-j-10", "steady") else trial
-
-    folder = tmp_path_factory.mktemp("full") / "run"
-    return build(folder, mode="full", repetitions=10, closed_loop=False, change=bound)
+    return build(tmp_path_factory.mktemp("full") / "run", **_FULL)
 
 
 @pytest.fixture(scope="session")
-def full_summary(full_folder: Path) -> Summary:
+def full() -> Dataset:
+    """The full run as tables."""
+    return made_tables(**_FULL)
+
+
+@pytest.fixture(scope="session")
+def full_summary(full: Dataset) -> Summary:
     """What a report says of the full run."""
-    return summarise(load(full_folder))
+    return summarise(full)

@@ -1,6 +1,15 @@
-"""Builds results folders with known contents, by the contract's models and the hdrhistogram package alone."""
+"""Makes runs with known contents, by the contract's models and the hdrhistogram package alone.
 
+`make` returns a run that no file knows of, and `tests.reports.in_memory` the tables of one: that
+is what most tests want. `build` writes the results folder of the same run, for those that read.
+What is drawn at random for a trial is kept for the session, as it depends on nothing that a test
+may change.
+"""
+
+import copy
+import functools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +17,7 @@ import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
+from bench.record.histogram import Seconds
 from bench.results import TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
 from bench.scenario import Scenario
 
@@ -124,8 +134,51 @@ def scenario(repetitions: int = 3, seconds: int = 5, *, closed_loop: bool = True
     )
 
 
-def build(
-    folder: Path,
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn at random for a trial.
+
+    Attributes:
+        lines: the lines of its latency.hlog, without those at its top.
+        logged: the same as buckets, by tag.
+        measured: tag -> number of values and histogram, base64, of the measured part.
+        rng: goes on where the draws ended; copy it.
+    """
+
+    lines: tuple[str, ...]
+    logged: dict[str, Seconds]
+    measured: dict[str, tuple[int, str]]
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class MadeTrial:
+    """A finished trial: what its folder would hold."""
+
+    record: TrialRecord
+    drawn: Drawn
+    timeline: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return f"{self.record.index:03d}-{self.record.target}-{self.record.workload}"
+
+    def log(self) -> str:
+        """Return its latency.hlog."""
+        top = ("#[Histogram log format version 1.2]", "#[StartTime: 1767268800.000 (seconds since epoch)]")
+        return "\n".join((*top, *self.drawn.lines)) + "\n"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run: what its results folder would hold."""
+
+    record: RunRecord
+    trials: tuple[MadeTrial, ...]
+
+
+def make(
     *,
     mode: str = "quick",
     repetitions: int = 3,
@@ -133,9 +186,10 @@ def build(
     cpus: int = 4,
     closed_loop: bool = True,
     change: Change = unchanged,
+    change_run: Change = unchanged,
     run_id: str = "rabbitmq-vs-qpid-20260101-120000",
-) -> Path:
-    """Write a results folder and return it."""
+) -> Made:
+    """Make a run; `change` sees the fields of each trial, `change_run` those of run.json."""
     resolved = scenario(repetitions, seconds, closed_loop=closed_loop)
     rng = np.random.default_rng(1)
     plan = [
@@ -144,62 +198,83 @@ def build(
         for workload in resolved.workloads
         for target in (resolved.targets[k] for k in rng.permutation(len(resolved.targets)))
     ]
-    (folder / "trials").mkdir(parents=True)
     run = RunRecord.model_validate(
-        {
-            "run_id": run_id,
-            "started_utc": "2026-01-01T12:00:00Z",
-            "mode": mode,
-            "scenario": resolved.model_dump(mode="json"),
-            "seed": 7,
-            "overrides": [],
-            "command": "bench run rabbitmq-vs-qpid --seed 7" + (" --quick" if mode == "quick" else ""),
-            "plan": [line | {"index": index} for index, line in enumerate(plan)],
-            "tools": {"python": "3.11.2", "busbench": "0.1.0", "pika": "1.4.4", "python-qpid-proton": "0.40.0"},
-            "host": {"cpu": "Example CPU 3.0 GHz", "cpus": str(cpus), "memory": "16 GiB", "kernel": "6.1.0"},
-            "images": {
-                "stable": {
-                    "recipe": "stable",
-                    "content_digest": "sha256:" + "ab" * 32,
-                    "packages": {"rabbitmq-server": "4.0.5-8", "openjdk-21-jre-headless": "21.0.8"},
-                }
-            },
-        }
+        change_run(
+            {
+                "run_id": run_id,
+                "started_utc": "2026-01-01T12:00:00Z",
+                "mode": mode,
+                "scenario": resolved.model_dump(mode="json"),
+                "seed": 7,
+                "overrides": [],
+                "command": "bench run rabbitmq-vs-qpid --seed 7" + (" --quick" if mode == "quick" else ""),
+                "plan": [line | {"index": index} for index, line in enumerate(plan)],
+                "tools": {"python": "3.11.2", "busbench": "0.1.0", "pika": "1.4.4", "python-qpid-proton": "0.40.0"},
+                "host": {"cpu": "Example CPU 3.0 GHz", "cpus": str(cpus), "memory": "16 GiB", "kernel": "6.1.0"},
+                "images": {
+                    "stable": {
+                        "recipe": "stable",
+                        "content_digest": "sha256:" + "ab" * 32,
+                        "packages": {"rabbitmq-server": "4.0.5-8", "openjdk-21-jre-headless": "21.0.8"},
+                    }
+                },
+            }
+        )
     )
-    (folder / "run.json").write_text(run.model_dump_json(), encoding="utf-8")
-    for line in run.plan:
-        _write_trial(folder, line.model_dump(), seconds, change)
+    made = (_trial(line | {"index": index}, seconds, change) for index, line in enumerate(plan))
+    return Made(run, tuple(trial for trial in made if trial is not None))
+
+
+def build(folder: Path, **asked: Any) -> Path:
+    """Write the results folder of a run that is asked for as of `make`, and return it."""
+    made = make(**asked)
+    (folder / "trials").mkdir(parents=True)
+    (folder / "run.json").write_text(made.record.model_dump_json(), encoding="utf-8")
+    for trial in made.trials:
+        place = folder / "trials" / trial.name
+        place.mkdir()
+        (place / "latency.hlog").write_text(trial.log(), encoding="utf-8")
+        trial.timeline.to_parquet(place / "timeline.parquet")
+        (place / "trial.json").write_text(trial.record.model_dump_json(), encoding="utf-8")
     return folder
 
 
-def _write_trial(folder: Path, line: dict[str, Any], seconds: int, change: Change) -> None:
-    rng = np.random.default_rng(1_000 + line["index"])
-    values = dict(_latencies(line, seconds, rng))
-    measured = {
-        tag: _merged(by_second[second] for second in range(WARM_UP_S, WARM_UP_S + seconds))
-        for tag, by_second in values.items()
-    }
-    fields = change(_trial_fields(line, seconds, measured, rng))
+def _trial(line: dict[str, Any], seconds: int, change: Change) -> MadeTrial | None:
+    drawn = _drawn(line["index"], line["target"], line["workload"], seconds)
+    rng = copy.deepcopy(drawn.rng)
+    fields = change(_trial_fields(line, seconds, drawn.measured, rng))
     if fields is None:
-        return
+        return None
     record = TrialRecord.model_validate(fields)
-    trial = folder / "trials" / f"{line['index']:03d}-{line['target']}-{line['workload']}"
-    trial.mkdir()
-    log = ["#[Histogram log format version 1.2]", "#[StartTime: 1767268800.000 (seconds since epoch)]"]
+    return MadeTrial(record, drawn, _timeline(record, seconds, rng))
+
+
+@functools.cache
+def _drawn(index: int, target: str, workload: str, seconds: int) -> Drawn:
+    rng = np.random.default_rng(1_000 + index)
+    values = dict(_latencies(target, workload, seconds, rng))
+    lines = []
     for second in range(WARM_UP_S + seconds):
         for tag, by_second in values.items():
             histogram = by_second[second]
             payload = histogram.encode().decode("ascii")
-            log.append(f"Tag={tag},{second:.3f},1.000,{histogram.get_max_value() / 1e6:.6f},{payload}")
-    (trial / "latency.hlog").write_text("\n".join(log) + "\n", encoding="utf-8")
-    _timeline(record, seconds, rng).to_parquet(trial / "timeline.parquet")
-    (trial / "trial.json").write_text(record.model_dump_json(), encoding="utf-8")
+            lines.append(f"Tag={tag},{second:.3f},1.000,{histogram.get_max_value() / 1e6:.6f},{payload}")
+    measured = {}
+    for tag, by_second in values.items():
+        total = _merged(by_second[second] for second in range(WARM_UP_S, WARM_UP_S + seconds))
+        measured[tag] = total.get_total_count(), total.encode().decode("ascii")
+    return Drawn(tuple(lines), {tag: _buckets(by_second) for tag, by_second in values.items()}, measured, rng)
 
 
-def _shape(line: dict[str, Any]) -> tuple[float, float, int]:
-    workload = line["workload"]
+def _buckets(by_second: list[HdrHistogram]) -> Seconds:
+    counts = np.array([np.ctypeslib.as_array(histogram.counts) for histogram in by_second], np.int64)
+    second, index = np.nonzero(counts)
+    return Seconds(second, index, counts[second, index], np.empty((0, 4), np.int64))
+
+
+def _shape(target: str, workload: str) -> tuple[float, float, int]:
     family = "in-flight" if workload.startswith("in-flight") else workload
-    p50, p99 = SHAPES[family][line["target"]]
+    p50, p99 = SHAPES[family][target]
     if family != "in-flight":
         return p50, p99, RATE
     bound = int(workload.rpartition("-")[2])
@@ -208,14 +283,10 @@ def _shape(line: dict[str, Any]) -> tuple[float, float, int]:
 
 
 def _latencies(
-    line: dict[str, Any], seconds: int, rng: np.random.Generator
+    target: str, workload: str, seconds: int, rng: np.random.Generator
 ) -> Iterator[tuple[str, list[HdrHistogram]]]:
-    p50, p99, rate = _shape(line)
-    tags = (
-        ("service", "confirm")
-        if line["workload"].startswith("in-flight")
-        else ("response", "service", "slip", "confirm")
-    )
+    p50, p99, rate = _shape(target, workload)
+    tags = ("service", "confirm") if workload.startswith("in-flight") else ("response", "service", "slip", "confirm")
     level = rng.lognormal(0, 0.04)
     sigma = np.log(p99 / p50) / 2.326
     for tag in tags:
@@ -230,10 +301,20 @@ def _latencies(
 
 
 def _histogram(values_ns: np.ndarray[Any, np.dtype[np.float64]]) -> HdrHistogram:
+    return filled((values_ns // 1_000).astype(np.int64) * 1_000)
+
+
+def filled(values_ns: np.ndarray[Any, np.dtype[np.int64]]) -> HdrHistogram:
+    """Return a histogram of these values, as `record_value` makes it, without a call for each."""
     histogram = HdrHistogram(1, 3_600_000_000_000, 3)
-    rounded, counts = np.unique((values_ns // 1_000).astype(int) * 1_000, return_counts=True)
-    for value, count in zip(rounded.tolist(), counts.tolist(), strict=True):
-        histogram.record_value(value, count)
+    half = histogram.sub_bucket_count // 2
+    # A value of n bits keeps the upper 11 of them.
+    shift = np.maximum(np.frexp(values_ns.astype(float))[1] - half.bit_length(), 0)
+    index, count = np.unique(shift * half + (values_ns >> shift), return_counts=True)
+    counts = np.ctypeslib.as_array(histogram.counts)
+    counts[index] = count
+    histogram.total_count = len(values_ns)
+    histogram.min_value, histogram.max_value = int(values_ns.min()), int(values_ns.max())
     return histogram
 
 
@@ -245,9 +326,9 @@ def _merged(histograms: Iterator[HdrHistogram]) -> HdrHistogram:
 
 
 def _trial_fields(
-    line: dict[str, Any], seconds: int, measured: dict[str, HdrHistogram], rng: np.random.Generator
+    line: dict[str, Any], seconds: int, measured: dict[str, tuple[int, str]], rng: np.random.Generator
 ) -> dict[str, Any]:
-    count = next(iter(measured.values())).get_total_count()
+    count = next(iter(measured.values()))[0]
     rate = count / seconds
     everything = count // seconds * (seconds + WARM_UP_S)
     rabbit = line["target"].startswith("rabbitmq")
@@ -267,13 +348,8 @@ def _trial_fields(
         "received": count,
         "achieved_rate": rate * (1 - 0.001 * rng.random()),
         "latency": {
-            tag: {
-                "count": histogram.get_total_count(),
-                "histogram": histogram.encode().decode("ascii"),
-                "negative": 0,
-                "out_of_range": 0,
-            }
-            for tag, histogram in measured.items()
+            tag: {"count": total, "histogram": histogram, "negative": 0, "out_of_range": 0}
+            for tag, (total, histogram) in measured.items()
         },
         "ledger": none | {"sent": everything, "confirmed": everything, "received": everything, "balanced": True},
         "little": {"backlog_integral_s": 4.0, "response_sum_s": 4.0, "holds": True},
@@ -307,16 +383,19 @@ def _trial_fields(
 
 
 def _timeline(record: TrialRecord, seconds: int, rng: np.random.Generator) -> pd.DataFrame:
-    ticks = (WARM_UP_S + seconds) * 10
-    each = record.offered // seconds // 10
-    at = np.arange(ticks)
-    cpu = record.broker_usage.cpu_us_per_message
+    backlog = tuple(rng.integers(0, 4, (WARM_UP_S + seconds) * 10).tolist())
+    return _ticks(record.offered // seconds // 10, record.broker_usage.cpu_us_per_message, backlog)
+
+
+@functools.cache
+def _ticks(each: int, cpu: float | None, backlog: tuple[int, ...]) -> pd.DataFrame:
+    at = np.arange(len(backlog))
     frame = pd.DataFrame(
         {
             "at_ns": at * 100_000_000,
             "phase": np.where(at < WARM_UP_S * 10, "warm-up", "measure"),
             **dict.fromkeys(("offered", "sent", "received", "confirmed"), each),
-            "backlog": rng.integers(0, 4, ticks),
+            "backlog": backlog,
             "broker_cpu_s": np.nan if cpu is None else cpu * each / 1e6,
             "broker_rss": float(180 * 2**20),
             "client_cpu_s": 62.0 * each / 1e6,

@@ -1,28 +1,21 @@
 """Rows against each other: what is estimated, what is judged, and what two stored runs may say."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.archive import write_durability
-from bench.durability import DurabilityRecord, Probe
+from bench.durability import Probe
 from reports.comparison import by_run, by_target, by_workload
-from reports.dataset import Dataset, load
+from reports.dataset import Dataset
 from reports.rows import MIN_TRIALS
 from reports.summarise import summarise
-from tests.reports.synthetic import build
+from tests.reports.in_memory import made_tables, tables
+from tests.reports.synthetic import Made, make
 
 
 @pytest.fixture(scope="module")
-def full(full_folder: Path) -> Dataset:
-    """Ten repetitions; Broker-J over 1.0 is client-bound under `steady`."""
-    return load(full_folder)
-
-
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+def swept() -> Dataset:
     """Ten repetitions with closed loops, on eight CPUs that broker and clients share."""
 
     def share(trial: dict[str, object]) -> dict[str, object]:
@@ -31,8 +24,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         usage = {"cpu_s": 0.1, "cpu_us_per_message": 90.0 if dear else 60.0, "cpu_cores_busiest": 0.3, "rss_peak": 1}
         return trial | {"health": [note], "client_usage": usage}
 
-    folder = tmp_path_factory.mktemp("swept") / "run"
-    return load(build(folder, mode="full", repetitions=MIN_TRIALS, seconds=2, cpus=8, change=share))
+    return made_tables(mode="full", repetitions=MIN_TRIALS, seconds=1, cpus=8, change=share)
 
 
 def slowed(data: Dataset, factor: float) -> Dataset:
@@ -109,17 +101,21 @@ def test_clients_of_unequal_cost_are_not_ranked_by_throughput(swept: Dataset) ->
     assert sweep.winner is None
 
 
-def test_evidence_follows_its_run(tmp_path: Path) -> None:
+def test_evidence_follows_its_run() -> None:
     """Pooled runs keep the probe that promises least; side by side each broker has that of its own run."""
-    folders = []
-    for number, syncs in enumerate((200, 3)):
-        folder = build(tmp_path / f"{number}", repetitions=1, closed_loop=False, run_id=f"run-2026010{number}")
-        probe = Probe(broker="rabbitmq", workload="durable", size=100, messages=200, fsyncs=syncs)
-        write_durability(folder, DurabilityRecord(probes=(probe,)))
-        record = json.loads((folder / "run.json").read_text()) | {"started_utc": f"2026-01-0{number + 1}T00:00:00Z"}
-        (folder / "run.json").write_text(json.dumps(record))
-        folders.append(folder)
-    assert load(*folders).durability["rabbitmq"].fsyncs == 3
-    beside = load(*folders, by="run").durability
+
+    def run(day: int) -> Made:
+        def dated(fields: dict[str, Any]) -> dict[str, Any]:
+            return fields | {"started_utc": f"2026-01-0{day}T00:00:00Z"}
+
+        return make(repetitions=1, seconds=1, closed_loop=False, run_id=f"run-2026010{day}", change_run=dated)
+
+    runs = [run(1), run(2)]
+    probes = {
+        one.record.run_id: (Probe(broker="rabbitmq", workload="durable", size=100, messages=200, fsyncs=syncs),)
+        for one, syncs in zip(runs, (200, 3), strict=True)
+    }
+    assert tables(*runs, probes=probes).durability["rabbitmq"].fsyncs == 3
+    beside = tables(*runs, by="run", probes=probes).durability
     assert {broker.partition("@")[0] for broker in beside} == {"rabbitmq"}
     assert [beside[broker].fsyncs for broker in sorted(beside)] == [200, 3]

@@ -1,14 +1,14 @@
 """What messages cost, and what an idle broker takes."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import reports
 from reports.costs import costs, idles
-from reports.dataset import Dataset, load
-from tests.reports.synthetic import build
+from reports.dataset import Dataset
+from reports.page.page import render_page
+from reports.summarise import summarise
+from tests.reports.in_memory import made_tables
 
 _SIDE = {
     "cpu_s_per_million": 100.0,
@@ -55,14 +55,13 @@ def test_cpu_seconds_a_million_are_microseconds_a_message(quick: Dataset) -> Non
     assert list(idles(quick)) == []
 
 
-def test_disk_wire_and_idle_brokers_are_told_where_they_were_measured(tmp_path: Path) -> None:
+def test_disk_wire_and_idle_brokers_are_told_where_they_were_measured() -> None:
     """Bytes a message both ways, one idle row a broker, and all of it on the page."""
-    folder = build(tmp_path / "run", repetitions=2, seconds=1, closed_loop=False, change=told)
-    row = next(costs(load(folder)))
+    data = made_tables(repetitions=2, seconds=1, closed_loop=False, change=told)
+    row = next(costs(data))
     assert row.disk_written.estimate == pytest.approx(410.0)
     assert row.wire.estimate == pytest.approx(330.0)
-    assert [each.broker for each in idles(load(folder))] == ["rabbitmq", "broker-j"]
-    reports.render([folder], reports.Outputs(html=tmp_path / "page.html"))
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert [each.broker for each in idles(data)] == ["rabbitmq", "broker-j"]
+    page = render_page(summarise(data), [])
     assert "Idle brokers" in page
     assert "wire, B/msg" in page

@@ -17,6 +17,7 @@ from bench.results import TrialRecord
 from reports.dataset import Dataset, load
 from reports.errors import ReportError
 from reports.seconds import longest_ns
+from tests.reports.in_memory import made_tables
 from tests.reports.synthetic import build, client_bound
 
 
@@ -54,8 +55,9 @@ def test_latencies_are_those_of_the_log_files_alone(quick: Dataset, quick_folder
 
 def test_the_order_of_folders_makes_no_difference(tmp_path: Path) -> None:
     """Two runs of a scenario give the same tables either way, and their histograms add up."""
-    one = build(tmp_path / "one", repetitions=1, closed_loop=False, run_id="one")
-    two = build(tmp_path / "two", repetitions=1, closed_loop=False, run_id="two")
+    one, two = (
+        build(tmp_path / name, repetitions=1, seconds=1, closed_loop=False, run_id=name) for name in ("one", "two")
+    )
     forth, back = load(one, two), load(two, one)
     for name in ("trials", "latency", "seconds", "timeline", "settings"):
         pd.testing.assert_frame_equal(getattr(forth, name), getattr(back, name))
@@ -77,13 +79,13 @@ def test_an_invalid_trial_is_kept_visible_and_unused(quick: Dataset) -> None:
     assert overloaded["usable"].all()
 
 
-def test_messages_never_received_rank_above_the_maximum(tmp_path: Path) -> None:
+def test_messages_never_received_rank_above_the_maximum() -> None:
     """4,000 of 14,000 due messages missing: p50 is known, p99 has no bound."""
 
     def missing(trial: dict[str, Any]) -> dict[str, Any]:
         return trial | {"offered": trial["offered"] + 4_000}
 
-    data = load(build(tmp_path / "run", repetitions=1, closed_loop=False, change=missing))
+    data = made_tables(repetitions=1, closed_loop=False, change=missing)
     rows = data.latency[data.latency["tag"] == "response"]
     assert (rows["never"] == 4_000).all()
     assert rows["p50"].map(math.isfinite).all()
@@ -105,17 +107,19 @@ def test_an_overloaded_trial_has_no_latency(quick: Dataset) -> None:
     assert (quick.trials.loc[quick.trials["outcome"] == "completed", "overload"] == "").all()
 
 
-def test_a_client_bound_trial_is_left_out_with_its_reason(tmp_path: Path) -> None:
+def test_a_client_bound_trial_is_left_out_with_its_reason() -> None:
     """A hard verdict as any other; where clients are the subject it is a note, and the row is like the others."""
-    data = load(build(tmp_path / "hard", repetitions=1, closed_loop=False, change=partial(client_bound, hard=True)))
+
+    def about_clients(run: dict[str, Any]) -> dict[str, Any]:
+        run["scenario"]["subject"] = "client"
+        return run
+
+    data = made_tables(repetitions=1, closed_loop=False, change=partial(client_bound, hard=True))
     assert not data.trials["usable"].any()
     assert set(data.trials["why_not"]) == {"our client was the limit (client-bound)"}
-    folder = build(tmp_path / "note", repetitions=1, closed_loop=False, change=client_bound)
-    assert load(folder).trials["client_bound"].all()
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    record["scenario"]["subject"] = "client"
-    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    trials = load(folder).trials
+    noted = {"repetitions": 1, "closed_loop": False, "change": client_bound}
+    assert made_tables(**noted).trials["client_bound"].all()
+    trials = made_tables(**noted, change_run=about_clients).trials
     assert trials["usable"].all()
     assert not trials["client_bound"].any()
 
@@ -184,7 +188,7 @@ def test_a_run_without_finished_trials_names_the_way_on(quick_folder: Path, tmp_
 
 def test_unlike_runs_are_not_pooled(quick_folder: Path, tmp_path: Path) -> None:
     """Another scenario, or the same folder twice, is refused by name."""
-    other = build(tmp_path / "other", repetitions=1, seconds=5, closed_loop=False, run_id="other")
+    other = build(tmp_path / "other", repetitions=1, seconds=1, closed_loop=False, run_id="other")
     with pytest.raises(ReportError, match="differ in their scenario"):
         load(quick_folder, other)
     with pytest.raises(ReportError, match="given twice"):

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.dataset import Dataset, load
+from reports.dataset import Dataset
 from reports.errors import ReportError
 from reports.history import text, verbs
 from reports.history.judge import State, Watched, level_for
 from reports.history.rows import COLUMNS, rows
 from reports.history.store import Store
+from tests.reports.in_memory import made_tables
 from tests.reports.synthetic import build
 
 
@@ -132,8 +133,9 @@ def test_a_change_is_confirmed_or_dismissed_by_an_interleaved_run(
     tmp_path: Path, factor: float, verdict: str, state: str
 ) -> None:
     """A run of old and new side by side decides, and its verdict stays though the place moves by one."""
-    folder = build(tmp_path / "run", mode="full", repetitions=10, seconds=1, closed_loop=False, change=_rate(factor))
-    first = rows(load(folder), "")
+    asked = {"mode": "full", "repetitions": 10, "seconds": 1, "closed_loop": False, "change": _rate(factor)}
+    folder = build(tmp_path / "run", **asked)
+    first = rows(made_tables(**asked), "")
     load_of = first[first["workload"] == "steady"]["load"].iloc[0]
     fields = {"metric": "achieved rate", "load": load_of}
     store = stored(tmp_path / "store", noisy((30, 2.4), (8, 2.0)), **fields)

@@ -93,6 +93,9 @@ def known(summary: Any) -> set[str]:
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Any]:
     """Return folder, page and summary of a quick and of a full run."""
     folder: Path = request.getfixturevalue(request.param)
+    if request.param == "quick_folder":
+        page, _, text = request.getfixturevalue("quick_written")
+        return folder, page, json.loads(text)
     place = tmp_path_factory.mktemp("numbers")
     reports.render([folder], reports.Outputs(html=place / "r.html", json=place / "s.json"))
     return folder, (place / "r.html").read_text(encoding="utf-8"), json.loads((place / "s.json").read_text())

@@ -1,29 +1,27 @@
 """From tables to what a report says: words gathered, differences marked, circumstances told."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reports.dataset import load
 from reports.export.markdown import to_markdown
 from reports.format import milliseconds
 from reports.spread import not_enough, spread
 from reports.summarise import summarise
 from reports.summary import Summary
-from tests.reports.synthetic import build
+from tests.reports.in_memory import made_summary, made_tables
 
 SHARED = {"code": "shared-cores", "hard": False, "text": "Broker and clients share CPUs."}
 
 
-def test_options_of_a_driver_are_told(tmp_path: Path) -> None:
+def test_options_of_a_driver_are_told() -> None:
     """A row that was made with options of its driver says so; the others have nothing to say."""
-    folder = build(tmp_path / "run", repetitions=1, closed_loop=False)
-    record = json.loads((folder / "run.json").read_text())
-    record["scenario"]["targets"][3] |= {"driver": "wire10", "options": {"reattach": "15000"}}
-    (folder / "run.json").write_text(json.dumps(record))
-    summary = summarise(load(folder))
+
+    def reattached(run: dict[str, Any]) -> dict[str, Any]:
+        run["scenario"]["targets"][3] |= {"driver": "wire10", "options": {"reattach": "15000"}}
+        return run
+
+    summary = made_summary(repetitions=1, closed_loop=False, change_run=reattached)
     assert "driver wire10 with reattach = 15000" in summary.cell("broker-j-10", "steady").remarks
     assert not any("driver" in remark for remark in summary.cell("rabbitmq-10", "steady").remarks)
 
@@ -44,7 +42,7 @@ def test_a_spread_without_bound_says_so() -> None:
     assert lost.why == "never came in 2 of 3 trials"
 
 
-def test_a_row_of_overloaded_trials_has_words_in_place_of_latencies(tmp_path: Path) -> None:
+def test_a_row_of_overloaded_trials_has_words_in_place_of_latencies() -> None:
     """In its cells, its sentence and its remarks; the achieved rate is shown, and other rows are as ever."""
 
     def overload(trial: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +50,7 @@ def test_a_row_of_overloaded_trials_has_words_in_place_of_latencies(tmp_path: Pa
             return trial
         return trial | {"outcome": "overloaded", "reason": "the backlog grew by 590 msg/s", "backlog_growth": 590.0}
 
-    summary = summarise(load(build(tmp_path / "run", repetitions=3, closed_loop=False, change=overload)))
+    summary = made_summary(repetitions=3, closed_loop=False, change=overload)
     words = "overloaded: backlog grew by 590 msg/s"
     cell = summary.cell("broker-j-10", "steady")
     assert {spread.why for spread in cell.latency_ns.values()} == {words}
@@ -69,14 +67,14 @@ def test_invalid_trials_are_the_first_caveat(quick_summary: Summary) -> None:
     assert quick_summary.caveats[0] == "Left out: 1 of 59 finished trials, 1 as our client was late (tool-slip)."
 
 
-def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds(tmp_path: Path) -> None:
+def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds() -> None:
     """2 % dropped: p90 is a figure, p99 is at least the maximum, which takes no part in a verdict."""
 
     def drop(trial: dict[str, Any]) -> dict[str, Any]:
         lost = trial["offered"] // 49
         return trial | {"offered": trial["offered"] + lost, "dropped": lost}
 
-    data = load(build(tmp_path / "run", repetitions=1, closed_loop=False, change=drop))
+    data = made_tables(repetitions=1, closed_loop=False, change=drop)
     summary = summarise(data)
     for cell in summary.cells:
         highest = cell.latency_ns["max"].centre
@@ -87,7 +85,7 @@ def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds(tmp_path: Path)
     assert (data.latency.loc[data.latency["tag"] == "response", "never"] == 0).all()
     markdown = to_markdown(summary)
     assert "| ≥ " in markdown
-    assert "≥" not in to_markdown(summarise(load(build(tmp_path / "kept", repetitions=1, closed_loop=False))))
+    assert "≥" not in to_markdown(made_summary(repetitions=1, closed_loop=False))
 
 
 def test_a_missing_percentile_says_how_much_longer_it_takes() -> None:
@@ -95,13 +93,13 @@ def test_a_missing_percentile_says_how_much_longer_it_takes() -> None:
     assert "10,000 messages a trial needed, 5 s more" in not_enough("p99.9", 5_000, 5)
 
 
-def test_the_same_word_of_many_rows_stands_once(tmp_path: Path) -> None:
+def test_the_same_word_of_many_rows_stands_once() -> None:
     """A remark that every trial shares makes one line, not one a row."""
 
     def share(trial: dict[str, Any]) -> dict[str, Any]:
         return trial | {"health": [SHARED]}
 
-    summary = summarise(load(build(tmp_path / "run", repetitions=1, cpus=2, closed_loop=False, change=share)))
+    summary = made_summary(repetitions=1, cpus=2, closed_loop=False, change=share)
     assert len(summary.notes) == 1
     assert (summary.notes[0].target, len(summary.notes[0].trials)) == (None, 8)
     assert any("This host has 2 CPUs" in caveat for caveat in summary.caveats)

@@ -1,20 +1,19 @@
 """`bench compare`: the report's table, refusals with what differs, and stored runs that prove nothing."""
 
 import json
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.archive import write_durability
 from bench.cli.main import app
-from bench.durability import DurabilityRecord, Probe
+from bench.durability import Probe
 from reports.dataset import load
 from reports.summarise import summarise
-from tests.reports.synthetic import build
+from tests.reports.in_memory import served
+from tests.reports.synthetic import Change, Made, build, make, unchanged
 
 FIRST_SECOND = ("workload", "first", "second")
 
@@ -40,20 +39,19 @@ def sides(found: dict[str, Any]) -> set[tuple[str, ...]]:
     return {tuple(line[name] for name in FIRST_SECOND) for line in found["lines"]}
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+FULL: dict[str, Any] = {"mode": "full", "repetitions": 10, "seconds": 2, "closed_loop": False}
+
+
+@pytest.fixture
+def full() -> Iterator[Path]:
     """Ten repetitions of the open workloads."""
-    return build(tmp_path_factory.mktemp("full") / "run", mode="full", repetitions=10, seconds=2, closed_loop=False)
+    with served(make(**FULL)) as [folder]:
+        yield folder
 
 
-def later(full: Path, folder: Path, change: Callable[[dict[str, Any]], None] = lambda _run: None) -> Path:
-    """Return a copy of the full run under another id, its record changed."""
-    shutil.copytree(full, folder)
-    record = json.loads((folder / "run.json").read_text())
-    record["run_id"] = "rabbitmq-vs-qpid-20260201-120000"
-    change(record)
-    (folder / "run.json").write_text(json.dumps(record))
-    return folder
+def later(change: Change = unchanged) -> Made:
+    """Return the full run under another id, its record changed."""
+    return make(**FULL, run_id="rabbitmq-vs-qpid-20260201-120000", change_run=change)
 
 
 def test_by_target_it_is_the_reports_table(full: Path, tmp_path: Path) -> None:
@@ -72,8 +70,8 @@ def test_by_target_it_is_the_reports_table(full: Path, tmp_path: Path) -> None:
 
 
 def test_a_quick_run_names_no_winner(tmp_path: Path) -> None:
-    """Ratio and interval are shown, the verdict is undecided with the reason."""
-    folder = build(tmp_path / "run", repetitions=3)
+    """Ratio and interval are shown, the verdict is undecided with the reason; this run is read from its folder."""
+    folder = build(tmp_path / "run", repetitions=3, seconds=1)
     lines = compared(tmp_path, folder)["lines"]
     assert {line["verdict"] for line in lines} == {"undecided"}
     assert all("a quick run names no winner" in line["why"] for line in lines)
@@ -82,41 +80,46 @@ def test_a_quick_run_names_no_winner(tmp_path: Path) -> None:
 
 def test_few_trials_say_how_many_are_needed(tmp_path: Path) -> None:
     """Three pairs: an estimate, and the ten that a verdict needs."""
-    folder = build(tmp_path / "run", mode="full", repetitions=3, closed_loop=False)
-    line = compared(tmp_path, folder)["lines"][0]
+    with served(make(mode="full", repetitions=3, closed_loop=False)) as folders:
+        line = compared(tmp_path, *folders)["lines"][0]
     assert (line["verdict"], line["n"], line["trials_needed"]) == ("undecided", 3, 10)
     assert "3 usable pairs of 10 needed" in line["why"]
 
 
-def test_unlike_rows_are_refused_with_what_differs(full: Path, tmp_path: Path) -> None:
+def test_unlike_rows_are_refused_with_what_differs(tmp_path: Path) -> None:
     """A smaller cap on one side: exit code 2 and the two caps; like rows are printed; --allow compares all."""
-    folder = later(full, tmp_path / "run", lambda run: run["scenario"]["brokers"][1].update(memory=512 * 1024**2))
-    refused = bench(folder)
+
+    def smaller(run: dict[str, Any]) -> dict[str, Any]:
+        run["scenario"]["brokers"][1]["memory"] = 512 * 1024**2
+        return run
+
+    with served(later(smaller)) as [folder]:
+        refused = bench(folder)
+        found = compared(tmp_path, folder, code=2)
+        allowed = compared(tmp_path, folder, "--allow")
     assert refused.exit_code == 2
     said = " ".join(refused.output.split())
     assert "rabbitmq-091 and broker-j-091 are unlike: memory cap: 1024 MiB against 512 MiB" in said
     assert "add --allow" in said
-    found = compared(tmp_path, folder, code=2)
     assert {pair[1:] for pair in sides(found)} == {("rabbitmq-091", "rabbitmq-10"), ("broker-j-091", "broker-j-10")}
     assert len(found["refused"]) == 8
-    allowed = compared(tmp_path, folder, "--allow")
     assert len(allowed["lines"]) == 12
     assert ["memory cap: 1024 MiB against 512 MiB"] in [line["unlike"] for line in allowed["lines"]]
     assert all(line["verdict"] != "undecided" or line["trials_needed"] for line in allowed["lines"])
 
 
-def test_evidence_decides_what_is_alike(full: Path, tmp_path: Path) -> None:
+def test_evidence_decides_what_is_alike(tmp_path: Path) -> None:
     """A quorum queue that was seen not to sync is another class than BDB: durable rows are refused, others not."""
-    folder = later(full, tmp_path / "run")
+    run = later()
     weak, strong = (
         Probe(broker=broker, workload="durable", size=100, messages=200, fdatasyncs=syncs)
         for broker, syncs in (("rabbitmq", 1), ("broker-j", 200))
     )
-    write_durability(folder, DurabilityRecord(probes=(weak, strong)))
-    found = compared(tmp_path, folder, code=2)
+    with served(run, probes={run.record.run_id: (weak, strong)}) as [folder]:
+        found = compared(tmp_path, folder, code=2)
+        summary = summarise(load(folder))
     assert {one["workload"] for one in found["refused"]} == {"durable"}
     assert all("durability class" in one["unlike"][0] for one in found["refused"])
-    summary = summarise(load(folder))
     assert "crash of the broker's process" in summary.cell("rabbitmq-091", "durable").durability
     assert any("0.01 synchronous writes a confirmed message, 200 counted" in line for line in summary.promises)
     assert "unlike durability" in summary.answers[1].sentence
@@ -132,23 +135,28 @@ def test_by_workload_the_load_is_the_question(full: Path, tmp_path: Path) -> Non
     assert {line["verdict"] for line in found["lines"]} == {"better"}
 
 
-def test_two_stored_runs_never_prove_anything(full: Path, tmp_path: Path) -> None:
+def test_two_stored_runs_never_prove_anything(tmp_path: Path) -> None:
     """The same numbers again: no sign of change, with the change that remains possible."""
-    again = later(full, tmp_path / "same")
-    found = compared(tmp_path, full, again, "--by", "run")
+    with served(make(**FULL), later()) as folders:
+        found = compared(tmp_path, *folders, "--by", "run")
     assert {line["verdict"] for line in found["lines"]} == {"no sign of change"}
     assert all(0 < line["down_to"] < 1 for line in found["lines"])
     assert len(found["lines"]) == 8
 
 
-def test_another_host_is_refused(full: Path, tmp_path: Path) -> None:
+def test_another_host_is_refused(tmp_path: Path) -> None:
     """Stored runs of two machines: what differs of the host, and --allow."""
-    other = later(full, tmp_path / "other", lambda run: run["host"].update(cpu="Other CPU"))
-    result = bench(full, other, "--by", "run")
+
+    def elsewhere(run: dict[str, Any]) -> dict[str, Any]:
+        run["host"]["cpu"] = "Other CPU"
+        return run
+
+    with served(make(**FULL), later(elsewhere)) as folders:
+        result = bench(*folders, "--by", "run")
+        allowed = compared(tmp_path, *folders, "--by", "run", "--allow")
     assert result.exit_code == 2
     said = " ".join(result.output.split())
     assert "host class: Example CPU 3.0 GHz × 4, 16 GiB, 6, unknown against Other CPU × 4" in said
-    allowed = compared(tmp_path, full, other, "--by", "run", "--allow")
     assert all(line["unlike"] for line in allowed["lines"])
 
 
