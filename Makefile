@@ -1,10 +1,13 @@
 # The verbs of this project; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test lint evidence clean
+.PHONY: help setup compare lint check test soak evidence clean
 
 BIN := .venv/bin
 # PYTHON = the interpreter of `make setup`; PYTEST_FLAGS, RUN_FLAGS = passed on as they are.
 export PYTHON
+# Tests share the CPUs; those that want brokers, a kernel or the CPUs for themselves come one after the other.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+SERIAL := live or notebook or alone
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,21 +19,29 @@ compare: setup ## RabbitMQ beside Qpid Broker-J, in minutes; ends with the path 
 	@# 3 = some trials were invalid: the report says which and why, and a quick look is still a look.
 	@$(BIN)/bench run rabbitmq-vs-qpid --quick $(RUN_FLAGS) || [ $$? -eq 3 ]
 
-test: lint ## Linters, then every test, those on real brokers included
-	@$(BIN)/pytest $(PYTEST_FLAGS)
-
 lint: setup ## Ruff (rules and format) and mypy
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+
+check: lint ## Lint, types, and every test without brokers, compiler and notebooks: under a minute
+	@NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) -m "not (compiled or $(SERIAL) or soak)" $(PYTEST_FLAGS)
+
+test: lint ## Lint, types, and every test, those on real brokers included
+	@$(BIN)/pytest $(PARALLEL) -m "not ($(SERIAL) or soak)" $(PYTEST_FLAGS)
+	@$(BIN)/pytest -m "($(SERIAL)) and not soak" $(PYTEST_FLAGS)
+
+soak: setup ## What is too long for every day: whole matrices, many generated examples, fuzzing
+	@$(BIN)/pytest -m soak $(PYTEST_FLAGS)
+	@$(BIN)/pytest $(PARALLEL) -m "hypothesis and not ($(SERIAL))" --hypothesis-profile soak --timeout 3600 $(PYTEST_FLAGS)
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.evidence.fuzz091 10000000
+	@$(BIN)/python -m tests.evidence.fuzz10 10000000
 
 evidence: setup ## Measure the tool itself, then the full comparison: hours, on a machine with nothing else to do
 	@$(BIN)/python -m tests.evidence.performance
 	@$(BIN)/python -m tests.evidence.trust
 	@$(BIN)/python -m tests.evidence.page
 	@$(BIN)/python -m tests.evidence.jupyter
-	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.evidence.fuzz091 10000000
-	@$(BIN)/python -m tests.evidence.fuzz10 10000000
 	@$(BIN)/bench run rabbitmq-vs-qpid $(RUN_FLAGS)
 
 clean: ## Remove .venv, caches and build products; results/ and the image cache stay

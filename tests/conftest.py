@@ -1,11 +1,19 @@
-"""What tests of every room share.
+"""What tests of every room share: what kind they are, what they must not do, and what is made once a session.
+
+Folders of one kind mark their tests here; elsewhere a test carries its marks itself. What a mark
+promises is held: only `live` and `notebook` may start a broker or build its image. That `make
+check` compiles nothing needs no guard, as it runs with `NUMBA_DISABLE_JIT=1`, processes that
+tests start included.
 
 One set of throw-away certificates a session, as making keys takes half a second; and no
 deadlines for generated examples, as the time of one on a busy machine says nothing. Where
 nothing is compiled (`tests/bench/wire/test_uncompiled.py`), few examples, and always the same.
 """
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,7 +22,43 @@ from brokers import certificates
 
 settings.register_profile("busbench", deadline=None)
 settings.register_profile("uncompiled", deadline=None, max_examples=10, derandomize=True)
+settings.register_profile("soak", deadline=None, max_examples=5_000)
 settings.load_profile("busbench")
+
+_HERE = Path(__file__).parent
+_KINDS = {_HERE / "laws": pytest.mark.laws, _HERE / "live": pytest.mark.live}
+_OF_BROKERS = {"bwrap", "mmdebstrap", "mvn"}
+"""Programs by which brokers are started and their image is built."""
+_now: list[pytest.Item] = []
+"""The test that runs, if it must not start a broker."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of folders that are of one kind."""
+    for item in items:
+        for folder, mark in _KINDS.items():
+            if folder in item.path.parents:
+                item.add_marker(mark)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Know which test runs, its fixtures included."""
+    _now[:] = [] if any(item.iter_markers("live")) or any(item.iter_markers("notebook")) else [item]
+    try:
+        return (yield)
+    finally:
+        _now.clear()
+
+
+def _refuse_brokers(event: str, details: tuple[Any, ...]) -> None:
+    if event == "subprocess.Popen" and _now and Path(str(details[0])).name in _OF_BROKERS:
+        message = f"{_now[0].nodeid} starts {details[0]}: mark it `live`, or let it do without"
+        raise AssertionError(message)
+
+
+sys.addaudithook(_refuse_brokers)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ def test_there_are_notebooks() -> None:
     assert [path.stem.partition("-")[0] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
 
 
+@pytest.mark.notebook
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All cells run in a fresh kernel, and each leaves what it promises: no error, no empty picture."""
