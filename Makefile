@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PYTHON
 # Tests share the CPUs; those that want brokers, a kernel or the CPUs for themselves come one after the other.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
-SERIAL := live or notebook or alone
+SERIAL := live or alone
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ lint: setup ## Ruff (rules and format) and mypy
 	@$(BIN)/mypy
 
 check: lint ## Lint, types, and every test without brokers, compiler and notebooks: under a minute
-	@NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) -m "not (compiled or $(SERIAL) or soak)" $(PYTEST_FLAGS)
+	@NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) -m "not (compiled or notebook or $(SERIAL) or soak)" --hypothesis-profile uncompiled $(PYTEST_FLAGS)
 
 test: lint ## Lint, types, and every test, those on real brokers included
 	@$(BIN)/pytest $(PARALLEL) -m "not ($(SERIAL) or soak)" $(PYTEST_FLAGS)

@@ -11,6 +11,8 @@ import pytest
 
 from bench.run.canary import Canaries, warm
 
+pytestmark = pytest.mark.alone
+
 CANARY = 0.05
 """Shift from which on a trial is invalid (measurement §10)."""
 PATIENCE_S = 8.0

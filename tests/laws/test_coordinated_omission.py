@@ -14,6 +14,8 @@ from bench.run.merge import Merged, merge_accounts
 from bench.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S
 
+pytestmark = pytest.mark.compiled
+
 PLAN = Plan(warm_up=WarmUp().model_copy(update={"settle": 0}))
 
 
@@ -101,10 +103,11 @@ def test_one_stall_has_its_closed_form() -> None:
         assert histogram.get_value_at_percentile(percentile) / NS_PER_S == pytest.approx(expected, abs=0.001)
 
 
-def test_a_closed_loop_hides_the_stall() -> None:
+@pytest.mark.parametrize("seconds", [25, pytest.param(60, marks=pytest.mark.soak)])
+def test_a_closed_loop_hides_the_stall(seconds: int) -> None:
     """The same stall under a closed loop is one slow message: its p99.9 is the service time."""
     merged, _ = run(
-        {"load": {"kind": "in_flight", "in_flight": [1]}, "duration": "60s"},
+        {"load": {"kind": "in_flight", "in_flight": [1]}, "duration": f"{seconds}s"},
         {"capacity": 5000, "stalls": [{"at": "20s", "length": "1s"}]},
     )
     service = decode(merged.measured["service"].histogram)

@@ -12,6 +12,8 @@ from bench.run.processes import descendants
 from bench.run.telemetry import Sampler
 from bench.units import NS_PER_MS, NS_PER_S
 
+pytestmark = pytest.mark.alone
+
 MESSAGES = 400_000
 BURNT_US = 5.0
 # A child that ended before the rest began, one that lives to the end, and the parent burn a part each.

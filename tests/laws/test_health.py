@@ -12,6 +12,8 @@ from bench.scenario import MemoryBroker, Plan, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.judged import BusyPort
 
+pytestmark = pytest.mark.compiled
+
 PLAN = Plan.model_validate({"warm_up": {"settle": "2s"}, "drain": "2s"})
 PLANNED = PlannedTrial(index=0, repetition=0, target="t", workload="w", restart_broker=False)
 BROKER = BrokerRecord(

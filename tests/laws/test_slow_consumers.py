@@ -46,6 +46,7 @@ def test_what_a_slow_consumer_receives_equals_its_recursion(arrivals: str, rate:
     assert merged.little.holds
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("consumers", "prefetch"), [(1, 1), (1, 100), (4, 25)])
 def test_a_consumer_at_four_fifths_of_the_rate_falls_behind_by_a_fifth(consumers: int, prefetch: int) -> None:
     """1,000 messages a second to consumers of 800 in all: 800 are received, and the backlog grows by 200 a second."""

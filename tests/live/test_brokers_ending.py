@@ -20,9 +20,20 @@ from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
 Settings = RabbitMQSettings | QpidBrokerJSettings
 Starter = Callable[[Settings], Broker]
 
-KINDS = [
-    pytest.param(RabbitMQSettings(name="r", kind="rabbitmq"), id="rabbitmq"),
-    pytest.param(QpidBrokerJSettings(name="q", kind="qpid-broker-j"), id="qpid-broker-j"),
+RABBITMQ = RabbitMQSettings(name="r", kind="rabbitmq")
+QPID = QpidBrokerJSettings(name="q", kind="qpid-broker-j")
+# Each broker ends one way, and each way is met by one broker; the other two are left to soak.
+ENDS = [
+    pytest.param(RABBITMQ, "stop", id="stop-rabbitmq"),
+    pytest.param(QPID, "kill", id="kill-qpid-broker-j"),
+    pytest.param(RABBITMQ, "kill", id="kill-rabbitmq", marks=pytest.mark.soak),
+    pytest.param(QPID, "stop", id="stop-qpid-broker-j", marks=pytest.mark.soak),
+]
+FROZEN = [
+    pytest.param(RABBITMQ, "kill", id="kill-rabbitmq"),
+    pytest.param(QPID, "stop", id="stop-qpid-broker-j"),
+    pytest.param(RABBITMQ, "stop", id="stop-rabbitmq", marks=pytest.mark.soak),
+    pytest.param(QPID, "kill", id="kill-qpid-broker-j", marks=pytest.mark.soak),
 ]
 
 
@@ -48,8 +59,7 @@ def _nothing_left(pids: tuple[int, ...], listeners: set[int], groups: tuple[Path
     )
 
 
-@pytest.mark.parametrize("settings", KINDS)
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize(("settings", "how"), ENDS)
 def test_nothing_is_left_at_once(start_broker: Starter, settings: Settings, how: str) -> None:
     """No process (epmd included), listener or control group; the data stay. A stop is graceful, a kill is not."""
     broker = start_broker(settings)
@@ -69,7 +79,13 @@ def test_nothing_is_left_at_once(start_broker: Starter, settings: Settings, how:
         broker.endpoint("amqp091")
 
 
-@pytest.mark.parametrize("settings", KINDS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(RABBITMQ, id="rabbitmq"),
+        pytest.param(QPID, id="qpid-broker-j", marks=pytest.mark.soak),
+    ],
+)
 def test_a_crash_is_told_with_its_signal_and_the_next_start_is_empty(start_broker: Starter, settings: Settings) -> None:
     """By `failure`, and by whatever is asked of it afterwards; the rest of its processes end as well.
 
@@ -94,8 +110,7 @@ def test_a_crash_is_told_with_its_signal_and_the_next_start_is_empty(start_broke
         broker.depth("q")
 
 
-@pytest.mark.parametrize("settings", KINDS)
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize(("settings", "how"), FROZEN)
 def test_a_frozen_broker_is_told_and_ended(
     start_broker: Starter, settings: Settings, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

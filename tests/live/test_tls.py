@@ -81,7 +81,7 @@ def test_tls_with_a_password(start_broker: Starter, tmp_path: Path, kind: str) -
     far.stop()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["rabbitmq", pytest.param("qpid-broker-j", marks=pytest.mark.soak)])
 def test_tls_with_a_certificate(start_broker: Starter, kind: str) -> None:
     """SASL EXTERNAL logs in by the client's certificate; without one, or by PLAIN, nobody is let in."""
     broker = start_broker(_settings(kind, transport="tls", sasl="external"))
@@ -101,7 +101,7 @@ def test_tls_with_a_certificate(start_broker: Starter, kind: str) -> None:
     far.stop()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["qpid-broker-j", pytest.param("rabbitmq", marks=pytest.mark.soak)])
 def test_tls_with_no_name(start_broker: Starter, kind: str) -> None:
     """SASL ANONYMOUS takes no account; a user name is not offered a way in."""
     broker = start_broker(_settings(kind, transport="tls", sasl="anonymous"))

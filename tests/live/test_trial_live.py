@@ -48,8 +48,22 @@ def trial(
     return conclude(planned, workload, SEED, raw, record, external=False), raw, workload
 
 
-@pytest.mark.parametrize(("protocol", "driver"), [("amqp091", "pika"), ("amqp10", "proton")])
-@pytest.mark.parametrize("load", [{"kind": "rate", "rate": 400}, {"kind": "in_flight", "in_flight": [16]}])
+OPEN: dict[str, object] = {"kind": "rate", "rate": 400}
+CLOSED: dict[str, object] = {"kind": "in_flight", "in_flight": [16]}
+# Each broker meets both protocols and both loads; the other half of the matrix is left to soak.
+TRIALS = [
+    ("rabbitmq", "amqp091", "pika", OPEN),
+    ("rabbitmq", "amqp10", "proton", CLOSED),
+    ("qpid_broker_j", "amqp091", "pika", CLOSED),
+    ("qpid_broker_j", "amqp10", "proton", OPEN),
+    pytest.param("rabbitmq", "amqp091", "pika", CLOSED, marks=pytest.mark.soak),
+    pytest.param("rabbitmq", "amqp10", "proton", OPEN, marks=pytest.mark.soak),
+    pytest.param("qpid_broker_j", "amqp091", "pika", OPEN, marks=pytest.mark.soak),
+    pytest.param("qpid_broker_j", "amqp10", "proton", CLOSED, marks=pytest.mark.soak),
+]
+
+
+@pytest.mark.parametrize(("broker", "protocol", "driver", "load"), TRIALS, indirect=["broker"])
 def test_a_trial_drains_and_balances(broker: Broker, protocol: str, driver: str, load: dict[str, object]) -> None:
     """Both loads over both protocols on both brokers: all arrives, the ledger and Little's law hold."""
     target = Target.model_validate({"name": "t", "broker": "r", "protocol": protocol, "driver": driver})

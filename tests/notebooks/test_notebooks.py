@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -22,8 +23,14 @@ def test_there_are_notebooks() -> None:
     assert [path.stem.partition("-")[0] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
 
 
+def run_alone(path: Path) -> Any:
+    """Return a notebook to run; one that starts brokers is a live test as well, as its trials want the CPUs."""
+    wants_brokers = path.stem.startswith(("01", "03"))
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.live] if wants_brokers else [])
+
+
 @pytest.mark.notebook
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [run_alone(path) for path in NOTEBOOKS])
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All cells run in a fresh kernel, and each leaves what it promises: no error, no empty picture."""
     # A copy, so that nothing is left beside the notebooks; their kernel finds `bench` as a user's does.

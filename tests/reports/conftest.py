@@ -1,4 +1,7 @@
-"""Synthetic runs, made once a session: tables that most tests share, and folders for those that read."""
+"""Synthetic runs, made once a session: tables that most tests share, and folders for those that read.
+
+To read the histograms of a whole folder takes seconds without the compiler, so those tests are `compiled`.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,17 @@ from reports.summarise import summarise
 from reports.summary import Summary
 from tests.reports.in_memory import made_tables
 from tests.reports.synthetic import build, client_bound, quirks
+
+_HERE = Path(__file__).parent
+_READ = {"quick_folder", "quick_written", "full_folder"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what reads a whole folder."""
+    for item in items:
+        if _HERE in item.path.parents and _READ & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.compiled)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Tables of a made run without a file: what `load` returns for the folder that `build` would write.
 
-`load` itself joins the tables; only its three looks at files are answered from memory. That both
+`load` itself joins the tables; only its three looks at files, and what a histogram's text holds,
+are answered from memory. That both
 ways give the same is tested in `test_in_memory.py`.
 """
 
@@ -15,6 +16,8 @@ import pandas as pd
 import reports.dataset
 from bench.archive import Run, Trial
 from bench.durability import DurabilityRecord, Probe
+from bench.record import payload
+from bench.record.histogram import Int64
 from reports.alongside import Dimension
 from reports.dataset import Dataset, load
 from reports.seconds import Logged
@@ -33,6 +36,7 @@ Probes = Mapping[str, tuple[Probe, ...]]
 def served(*made: Made, probes: Probes | None = None) -> Iterator[list[Path]]:
     """Let `load` find runs where no files are; yields the folder of each."""
     runs = {_NOWHERE / f"{place}-{one.record.run_id}": one for place, one in enumerate(made)}
+    known = {text: held for one in made for trial in one.trials for text, held in trial.drawn.buckets.items()}
     trials = {folder / trial.name: trial for folder, one in runs.items() for trial in one.trials}
 
     def opened(folder: Path) -> Run:
@@ -47,10 +51,13 @@ def served(*made: Made, probes: Probes | None = None) -> Iterator[list[Path]]:
     def ticks(stored: Trial) -> pd.DataFrame:
         return _of(stored).timeline
 
+    def buckets(text: str) -> tuple[Int64, Int64]:
+        return known[text] if text in known else payload.buckets(text)
+
     def _of(stored: Trial) -> MadeTrial:
         return trials[stored.folder]
 
-    with patch.multiple(reports.dataset, _open=opened, read_log=logged, _read_timeline=ticks):
+    with patch.multiple(reports.dataset, _open=opened, read_log=logged, _read_timeline=ticks, buckets=buckets):
         yield list(runs)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
-from bench.record.histogram import Seconds
+from bench.record.histogram import Int64, Seconds
 from bench.results import TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
 from bench.scenario import Scenario
 
@@ -142,12 +142,14 @@ class Drawn:
         lines: the lines of its latency.hlog, without those at its top.
         logged: the same as buckets, by tag.
         measured: tag -> number of values and histogram, base64, of the measured part.
+        buckets: what such a histogram holds: index and count, by its text.
         rng: goes on where the draws ended; copy it.
     """
 
     lines: tuple[str, ...]
     logged: dict[str, Seconds]
     measured: dict[str, tuple[int, str]]
+    buckets: dict[str, tuple[Int64, Int64]]
     rng: np.random.Generator
 
 
@@ -259,14 +261,18 @@ def _drawn(index: int, target: str, workload: str, seconds: int) -> Drawn:
             histogram = by_second[second]
             payload = histogram.encode().decode("ascii")
             lines.append(f"Tag={tag},{second:.3f},1.000,{histogram.get_max_value() / 1e6:.6f},{payload}")
-    measured = {}
+    measured, buckets = {}, {}
     for tag, by_second in values.items():
         total = _merged(by_second[second] for second in range(WARM_UP_S, WARM_UP_S + seconds))
-        measured[tag] = total.get_total_count(), total.encode().decode("ascii")
-    return Drawn(tuple(lines), {tag: _buckets(by_second) for tag, by_second in values.items()}, measured, rng)
+        text = total.encode().decode("ascii")
+        measured[tag] = total.get_total_count(), text
+        whole = _held([total])
+        buckets[text] = whole.index, whole.count
+    logged = {tag: _held(by_second) for tag, by_second in values.items()}
+    return Drawn(tuple(lines), logged, measured, buckets, rng)
 
 
-def _buckets(by_second: list[HdrHistogram]) -> Seconds:
+def _held(by_second: list[HdrHistogram]) -> Seconds:
     counts = np.array([np.ctypeslib.as_array(histogram.counts) for histogram in by_second], np.int64)
     second, index = np.nonzero(counts)
     return Seconds(second, index, counts[second, index], np.empty((0, 4), np.int64))

@@ -65,6 +65,7 @@ def rates_folder(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.compiled
 def test_a_report_draws_curves_and_sustained_rates(tmp_path: Path) -> None:
     """A folder with several rates and a search has a curve with knees, and a card with intervals."""
     folder = rates_folder(tmp_path / "run")

@@ -101,6 +101,7 @@ def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return folder, (place / "r.html").read_text(encoding="utf-8"), json.loads((place / "s.json").read_text())
 
 
+@pytest.mark.compiled
 def test_every_number_of_the_page_stands_in_the_summary(written: tuple[Path, str, Any]) -> None:
     """Each run of digits in text, labels and figures is a rendering of a number there, or stands in a text there."""
     _, page, summary = written
@@ -110,6 +111,7 @@ def test_every_number_of_the_page_stands_in_the_summary(written: tuple[Path, str
     assert sorted(set(seen) - accounted) == []
 
 
+@pytest.mark.compiled
 def test_a_number_out_of_nowhere_is_seen(written: tuple[Path, str, Any]) -> None:
     """The check above objects to a figure that the summary does not hold, in text, in a label and in a figure."""
     _, page, summary = written
@@ -159,6 +161,7 @@ def interval(values: list[float]) -> tuple[float, float, float]:
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
+@pytest.mark.compiled
 def test_the_summary_is_recomputed_from_the_folder(written: tuple[Path, str, Any]) -> None:
     """Estimates and intervals of p99, rate and CPU of every row equal those made by hand from its files."""
     folder, _, summary = written

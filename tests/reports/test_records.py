@@ -9,6 +9,7 @@ from reports.dataset import load
 from tests.evidence.records import folder_of, main, slowest
 
 
+@pytest.mark.compiled
 def test_copies_are_trials_of_their_own(tmp_path: Path) -> None:
     """Fifty trials under distinct numbers and repetitions, each whole and usable."""
     data = load(folder_of(tmp_path, 50, 1))
@@ -18,6 +19,7 @@ def test_copies_are_trials_of_their_own(tmp_path: Path) -> None:
     assert data.trials["usable"].all()
 
 
+@pytest.mark.compiled
 def test_the_figures_are_written_and_add_up(tmp_path: Path) -> None:
     """Small numbers of trials and runs are read, judged and drawn; how long that takes is for the evidence to judge."""
     words = ["--trials", "40", "--seconds", "2", "--runs", "60", "--json", str(tmp_path / "found.json")]

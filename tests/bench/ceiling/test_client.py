@@ -10,6 +10,8 @@ from bench.ceiling.measure import WAYS, peer
 from bench.drivers.registry import driver_named
 from bench.units import NS_PER_MS
 
+pytestmark = [pytest.mark.compiled, pytest.mark.alone]
+
 DRIVERS = {"pika": 1_000, "proton": 5_000, "wire091": 100_000, "wire10": 100_000}
 """Messages a second that each reaches on any machine."""
 

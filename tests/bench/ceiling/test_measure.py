@@ -15,6 +15,8 @@ from bench.ceiling.figures import Ceiling, Way, applies, keep, read
 from bench.ceiling.measure import PeerFailed, environment, measure_way, peer
 
 
+@pytest.mark.alone
+@pytest.mark.compiled
 def test_a_way_is_measured_in_processes_of_its_own() -> None:
     """Figures of the driver's process come back as they were printed."""
     way = measure_way("wire10", "amqp10", "receive", True, seconds=0.2)  # noqa: FBT003
@@ -22,6 +24,7 @@ def test_a_way_is_measured_in_processes_of_its_own() -> None:
     assert way.rate > 100_000
 
 
+@pytest.mark.compiled
 def test_a_driver_that_fails_is_told_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here it asks a peer that speaks another protocol."""
     monkeypatch.setattr(measuring, "_TIMEOUT_S", 30)
@@ -29,12 +32,14 @@ def test_a_driver_that_fails_is_told_with_its_last_words(monkeypatch: pytest.Mon
         measure_way("wire10", "amqp091", "send", False, seconds=0.2)  # noqa: FBT003
 
 
+@pytest.mark.compiled
 def test_a_peer_that_does_not_start_is_told() -> None:
     """With what it said."""
     with pytest.raises(PeerFailed, match=r"(?s)the null peer did not start: .*invalid choice"), peer("amqp2"):
         pass
 
 
+@pytest.mark.compiled
 def test_the_peer_ends_with_its_user() -> None:
     """Its port is closed once the block is left."""
     with peer("amqp10") as port:
@@ -43,6 +48,7 @@ def test_the_peer_ends_with_its_user() -> None:
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+@pytest.mark.compiled
 def test_the_peer_ends_where_its_user_is_killed() -> None:
     """Nobody is left to close its standard input; the kernel does."""
     script = (

@@ -14,6 +14,8 @@ from bench.drivers.registry import driver_named, open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint, Protocol
 
+pytestmark = pytest.mark.compiled
+
 CLOCK = RealClock()
 DRIVERS = ("pika", "wire091", "proton", "wire10")
 COMPILED = ("wire091", "wire10")

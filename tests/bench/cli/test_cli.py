@@ -45,6 +45,7 @@ class Bench:
         return " ".join(result.output.split())
 
 
+@pytest.mark.compiled
 def test_smoke_from_file_to_report(bench: Bench) -> None:
     """The smoke scenario ends in 0, prints the report's path last and leaves a readable folder."""
     result = bench("run", "smoke", "--seed", "5")
@@ -60,6 +61,7 @@ def test_smoke_from_file_to_report(bench: Bench) -> None:
     assert Path("again.md").read_text() == Path("results/latest/report.md").read_text()
 
 
+@pytest.mark.compiled
 def test_the_same_seed_gives_the_same_numbers(bench: Bench) -> None:
     """On the memory driver, the command that a report names repeats it to the last bucket."""
     for name in ("a", "b"):
@@ -68,6 +70,7 @@ def test_the_same_seed_gives_the_same_numbers(bench: Bench) -> None:
     assert [t.record.latency for t in first.trials] == [t.record.latency for t in second.trials]
 
 
+@pytest.mark.compiled
 def test_invalid_trials_are_said_first(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their number, each reason with its trials and advice, exit code 3; the report opens with them, too."""
     monkeypatch.setattr(inline, "MemoryPort", BusyPort)
@@ -136,6 +139,7 @@ def test_drivers_tell_their_packages_and_what_was_left_out(bench: Bench, tmp_pat
     assert result.stderr.startswith("warning: package other 1.0: driver 'lame' is left out: no_such_module:DRIVER ")
 
 
+@pytest.mark.compiled
 def test_a_run_goes_on_only_with_its_drivers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver that is gone since the run began is told before anything starts."""
     assert bench("run", "smoke", "--out", "run").exit_code == 0
@@ -159,6 +163,7 @@ def test_a_results_folder_that_cannot_be_written(bench: Bench, tmp_path: Path) -
     assert "cannot be made" in bench.refused(2, "run", "smoke", "--out", "file/run")
 
 
+@pytest.mark.compiled
 def test_a_full_disk_keeps_what_is_finished(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """No room for the third trial: exit code 4, the way on, two trials kept; and then it goes on."""
     write, left = hlog.write, [2]
@@ -179,6 +184,7 @@ def test_a_full_disk_keeps_what_is_finished(bench: Bench, monkeypatch: pytest.Mo
     assert len(read(Path("run")).trials) == 4
 
 
+@pytest.mark.compiled
 def test_no_room_for_the_report_keeps_the_results(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report that cannot be written is told with the command that draws it later."""
 

@@ -69,6 +69,7 @@ def test_by_target_it_is_the_reports_table(full: Path, tmp_path: Path) -> None:
     assert "pairs of trials" in text
 
 
+@pytest.mark.compiled
 def test_a_quick_run_names_no_winner(tmp_path: Path) -> None:
     """Ratio and interval are shown, the verdict is undecided with the reason; this run is read from its folder."""
     folder = build(tmp_path / "run", repetitions=3, seconds=1)

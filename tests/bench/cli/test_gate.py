@@ -14,6 +14,8 @@ from bench.archive import read
 from bench.cli import gating
 from bench.cli.main import app
 
+pytestmark = pytest.mark.compiled
+
 SCENARIO = """
 name = "tiny"
 title = "Tiny"

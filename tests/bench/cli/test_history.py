@@ -36,6 +36,7 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.compiled
 def test_runs_are_added_once_with_their_commit(here: Path, quick_run: Path) -> None:
     """The rows of a run are counted, the same run again is left out with a word, and --commit is kept."""
     del here
@@ -51,6 +52,7 @@ def test_runs_are_added_once_with_their_commit(here: Path, quick_run: Path) -> N
     assert "calm, steady: p99 response (smoke)" in shown.output
 
 
+@pytest.mark.compiled
 def test_without_a_commit_a_word_says_so(here: Path, quick_run: Path) -> None:
     """Outside a repository runs are stored without a commit, with a warning."""
     del here

@@ -24,6 +24,7 @@ def bench(*words: str) -> Result:
     return result
 
 
+@pytest.mark.compiled
 def test_a_search_from_file_to_table() -> None:
     """Exit code 0, an interval about the capacity, why its upper end failed, search.json twice, a folder to report."""
     result = bench("search", "smoke", "--quick", "--seed", "2", "--json", "found.json", "--out", "found", *SMALL)
@@ -43,6 +44,7 @@ def test_a_search_from_file_to_table() -> None:
     assert bench("run", "--resume", "found").exit_code == 2
 
 
+@pytest.mark.compiled
 def test_an_objective_bounds_the_rate() -> None:
     """A p99 that no rate can keep leaves no rate that held: exit code 4, and p99 is named."""
     result = bench("search", "smoke", "--quick", "--objective-p99", "1us", *SMALL)

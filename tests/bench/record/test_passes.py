@@ -142,6 +142,7 @@ def test_consumers_are_recorded_as_by_the_twin(
     assert found.received_sum_ns == twin.received_sum_ns
 
 
+@pytest.mark.compiled
 def test_sums_do_not_overflow() -> None:
     """A million messages, each due hours after the start, have a sum beyond 64 bits, and it is exact."""
     log, rows, hours = ProducerLog((0,), 0, 1, closed=True), 1_000, 36_000 * NS_PER_S
@@ -177,6 +178,7 @@ def test_the_ledger_takes_an_eighth_of_a_byte_a_message() -> None:
     assert found.sent.confirmed.nbytes == found.received.bits.nbytes == 1 << 18
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 def test_a_trial_compiles_nothing_after_warming() -> None:
     """The kernels are warmed with the very types of a trial, open or closed, so that none is compiled in it."""

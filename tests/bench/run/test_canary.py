@@ -86,6 +86,7 @@ def test_a_resumed_run_goes_on_with_its_reference() -> None:
     assert (found.reference_ns, found.shift) == (1000, pytest.approx(0.1))
 
 
+@pytest.mark.compiled
 def test_a_reading_is_of_real_work() -> None:
     """A take lasts a fraction of a millisecond at least, and no reading waits all its time."""
     found = take()

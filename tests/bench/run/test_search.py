@@ -68,6 +68,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SearchReco
     return folder, found, watch
 
 
+@pytest.mark.compiled
 def test_the_capacity_is_found(searched: tuple[Path, SearchRecord, Watch]) -> None:
     """Of the sound broker: within [.95 μ, 1.01 μ], both ends held; the one that stalls in holds is found lower."""
     sound, stalling = searched[1].answers
@@ -82,6 +83,7 @@ def test_the_capacity_is_found(searched: tuple[Path, SearchRecord, Watch]) -> No
     assert held[sound.target, sound.high] == "fail"
 
 
+@pytest.mark.compiled
 def test_every_step_is_a_normal_trial(searched: tuple[Path, SearchRecord, Watch]) -> None:
     """The folder reads as any other: each planned trial is there, its workload in the scenario and for its target."""
     folder, found, _ = searched
@@ -95,6 +97,7 @@ def test_every_step_is_a_normal_trial(searched: tuple[Path, SearchRecord, Watch]
     assert archive.read_search(folder) == found
 
 
+@pytest.mark.compiled
 def test_targets_take_turns(searched: tuple[Path, SearchRecord, Watch]) -> None:
     """The first steps alternate between the targets; the watch hears each verdict and a finite time left."""
     _, found, watch = searched
@@ -103,6 +106,7 @@ def test_targets_take_turns(searched: tuple[Path, SearchRecord, Watch]) -> None:
     assert watch.verdicts[-1][2] < watch.verdicts[0][2]
 
 
+@pytest.mark.compiled
 def test_the_curve_knows_what_is_saturated(searched: tuple[Path, SearchRecord, Watch]) -> None:
     """Points below the capacity are not saturated and p99 rises with the load; each has its trial."""
     calm = sorted((p for p in searched[1].curve if p.target == "calm"), key=lambda point: point.rate)
@@ -111,6 +115,7 @@ def test_the_curve_knows_what_is_saturated(searched: tuple[Path, SearchRecord, W
     assert all(point.p50_ns and point.p99_ns and point.p99_ns >= point.p50_ns for point in calm)
 
 
+@pytest.mark.compiled
 def test_an_interrupted_search_keeps_what_it_found(tmp_path: Path) -> None:
     """Ctrl-C in a step: search.json holds the steps before it, and the answer says that it was interrupted."""
     record, folder, wanted = prepared(tmp_path)
@@ -130,6 +135,7 @@ def test_a_damaged_search_is_named(tmp_path: Path) -> None:
         archive.read_search(tmp_path)
 
 
+@pytest.mark.compiled
 def test_what_a_trial_showed(searched: tuple[Path, SearchRecord, Watch]) -> None:
     """Offered, achieved and backlog come from the measured part; ends of the broker's doing are no invalid trials."""
     run = archive.read(searched[0])
@@ -145,6 +151,7 @@ def test_what_a_trial_showed(searched: tuple[Path, SearchRecord, Watch]) -> None
     assert invalid(_ended(record, Outcome.WORKER_FAILED), latency_counts=True) == ("why",)
 
 
+@pytest.mark.compiled
 def test_lateness_that_moves_no_rate_spoils_latency_alone(searched: tuple[Path, SearchRecord, Watch]) -> None:
     """A hard tool-slip of less than 1 % of the measured part counts only where latency does; other faults always."""
     record = archive.read(searched[0]).trials[-1].record

@@ -121,6 +121,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way["driver"])
 def test_after_warming_a_compiled_driver_nothing_is_left_to_compile(way: dict[str, str]) -> None:
     """Not for any sender or receiver: no function gets another compiled form when ports are opened and used."""

@@ -200,6 +200,7 @@ def test_nothing_is_gathered_of_a_large_body() -> None:
     assert fast.found.delivered == [(0, 0, 1, -5, 1 << 50, 0)]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("broker", ["rabbitmq", "broker-j"])
 @pytest.mark.parametrize("side", ["producer", "consumer"])
 def test_what_real_brokers_sent_is_found_however_it_is_cut(broker: str, side: str) -> None:

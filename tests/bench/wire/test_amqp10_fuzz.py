@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from bench.wire.receive import COMPILED
 from tests.bench.wire.amqp10_client import Client, ProtocolError, template
 from tests.bench.wire.test_amqp10_scan import Stream, streams
 from tests.laws.test_amqp10_settlement import disposition
+
+pytestmark = pytest.mark.compiled
 
 ROOT = Path(__file__).parents[3]
 CONTROLS = [

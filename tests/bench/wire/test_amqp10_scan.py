@@ -77,6 +77,7 @@ def acknowledged(data: bytes) -> list[int]:
     return found
 
 
+@pytest.mark.compiled
 @settings(deadline=None)
 @given(stream=streams(), cuts=st.lists(st.integers(0, 3_000), max_size=20), rows=st.sampled_from([1, 1_000]))
 def test_any_legal_stream_is_understood(stream: Stream, cuts: list[int], rows: int) -> None:
@@ -92,6 +93,7 @@ def test_any_legal_stream_is_understood(stream: Stream, cuts: list[int], rows: i
     assert client.others_untouched()
 
 
+@pytest.mark.compiled
 @settings(deadline=None, max_examples=40 if COMPILED else 1)
 @given(stream=streams())
 def test_every_byte_boundary_gives_the_same(stream: Stream) -> None:

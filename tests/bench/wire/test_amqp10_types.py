@@ -75,6 +75,7 @@ VALUES = st.one_of(
 )
 
 
+@pytest.mark.compiled
 @settings(deadline=None, max_examples=600)
 @given(values=st.lists(VALUES, max_size=8), spare=st.binary(max_size=2))
 def test_fields_are_read_as_a_plain_decoder_reads_them(values: list[bytes], spare: bytes) -> None:

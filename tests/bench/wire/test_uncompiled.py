@@ -30,6 +30,7 @@ LIMIT_S = 120
 """Far beyond what it takes, so that a hang is seen."""
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(not COMPILED, reason="it is what runs now")
 def test_all_of_it_holds_without_the_compiler() -> None:
     """Few generated examples, always the same ones; what fails is shown."""
