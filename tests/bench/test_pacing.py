@@ -16,6 +16,7 @@ from bench.scenario import MemoryBroker, Plan, Workload
 from bench.schedule import Constant, Poisson, Schedule, Stripe
 from bench.source import OpenLoop
 from bench.units import NS_PER_MS, NS_PER_S
+from tests.examples import examples
 
 START_NS = NS_PER_S
 POLL_NS = 1_000
@@ -108,7 +109,7 @@ schedules = st.one_of(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(0.5))
 @given(schedules, st.integers(1, 10 * NS_PER_MS))
 def test_coalescing_waits_so_long_and_no_longer(schedule: Schedule, coalesce_ns: int) -> None:
     """No message is early or waits for longer than `coalesce`, and writes are so far apart."""
@@ -136,7 +137,7 @@ def test_coalescing_holds_nobody_back_who_waits_for_room() -> None:
     assert plain.served > 490
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(0.5))
 @given(schedules, st.integers(1, NS_PER_MS))
 def test_spinning_never_sends_early(schedule: Schedule, spin_ns: int) -> None:
     """However long the busy wait, no message goes out before it is due; what is counted is at most the wait of each."""

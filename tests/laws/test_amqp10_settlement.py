@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bench.wire import amqp10_layout as x
 from tests.bench.wire.amqp10_client import Client, template
+from tests.examples import examples
 
 RING = 16
 STATES = {None: None, 0x23: None, 0x24: 1, 0x25: 2, 0x26: 3, 0x27: 2}
@@ -53,7 +54,7 @@ DISPOSE = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(3))
 @given(
     steps=st.lists(st.one_of(SEND, SEND, DISPOSE), max_size=60),
     start=st.sampled_from([0, 1, 0xFFFFFFF0, 0xFFFFFFFF, 0x7FFFFFFF]),

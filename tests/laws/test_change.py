@@ -48,6 +48,7 @@ def test_the_change_is_where_the_definition_has_its_best_split() -> None:
         assert slow_best(series.tolist())[1] in places
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("length", [50, 200])
 @pytest.mark.parametrize("permutations", [19, 99])
 def test_equal_noise_raises_alarms_at_the_nominal_rate(length: int, permutations: int) -> None:
@@ -61,6 +62,7 @@ def test_equal_noise_raises_alarms_at_the_nominal_rate(length: int, permutations
     assert abs(alarms / runs - level) <= 3 * math.sqrt(level * (1 - level) / runs)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("before", [20, 50, 200])
 def test_a_step_of_ten_percent_is_found_after_five_points(before: int) -> None:
     """With 3 % noise a step of 10 % is found in 95 % of series when 5 points have come, and in its place."""
@@ -76,6 +78,7 @@ def test_a_step_of_ten_percent_is_found_after_five_points(before: int) -> None:
     assert placed / 200 >= 0.9
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("place", "most"), [(None, 0.01), (25, 0.01), (-1, 0.06)])
 def test_a_spike_is_no_change(place: int | None, most: float) -> None:
     """One point of fifty, 17 spreads away, raises no more alarms than noise does; few even as the newest point."""
@@ -96,6 +99,7 @@ def autocorrelated(rng: np.random.Generator, length: int, rho: float) -> np.ndar
     return np.array(series)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("length", [50, 100])
 def test_alarms_on_correlated_noise_are_many_and_foretold(length: int) -> None:
     """At a correlation of .4 alarms are many times the nominal rate, and `alarm_rate` says how many."""
@@ -107,11 +111,13 @@ def test_alarms_on_correlated_noise_are_many_and_foretold(length: int) -> None:
     assert said == pytest.approx(alarms, abs=0.06)
 
 
+@pytest.mark.compiled
 def test_alarms_on_white_noise_are_foretold_at_the_level() -> None:
     """Without correlation the foretold rate is the level."""
     assert alarm_rate(60, 0.0) == pytest.approx(0.01, abs=0.01)
 
 
+@pytest.mark.compiled
 def test_delay_and_smallest_step_hold_on_fresh_series() -> None:
     """A step as large as is said, so many points ago, is found in about 95 % of series by the detector itself."""
     rng = np.random.default_rng(8)

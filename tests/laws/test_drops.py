@@ -12,7 +12,10 @@ from bench.run.inline import run_inline
 from bench.run.merge import Merged, merge_accounts
 from bench.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_MS, NS_PER_S
+from tests.examples import examples
 from tests.laws.test_coordinated_omission import bucketed
+
+pytestmark = pytest.mark.compiled
 
 PLAN = Plan(warm_up=WarmUp().model_copy(update={"settle": 0}))
 CAPACITY = 1_000
@@ -55,7 +58,7 @@ def run(work: Workload, stall_ns: tuple[int, int], seed: int) -> tuple[Merged, C
     return merge_accounts([account], measure, confirms=True, drained=control.drained, due=due), control, due
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(0.15), deadline=None)
 @given(
     st.sampled_from(["constant", "poisson"]), st.sampled_from([600.0, 950.0, 1_500.0]), st.sampled_from([1, 7, 64]),
     st.integers(20, 700), st.integers(100, 1_500), st.integers(100, 1_200), st.integers(0, 99),

@@ -33,6 +33,7 @@ def receiver(seqs: Int64) -> Received:
     return ledger.finish()
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("faults", [0, 1, 137])
 def test_a_million_messages_with_scripted_faults(faults: int) -> None:
     """Among a million, k lost, k doubled and k swapped messages are reported as exactly k each."""

@@ -17,6 +17,7 @@ from bench.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.schedule import Constant, Poisson, Profiled, Schedule, Stripe
 from bench.source import ProfiledLoop
 from bench.units import NS_PER_S
+from tests.examples import examples
 
 RAMP = {"kind": "ramp", "begin": 500, "end": 4_000}
 STEPS = {
@@ -144,7 +145,7 @@ class Told:
         return self.begin_ns
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(0.6))
 @given(
     st.sampled_from(PROFILES),
     st.sampled_from(["constant", "poisson"]),
@@ -178,6 +179,7 @@ def after(start_ns: int, of: Callable[[int], Schedule]) -> Callable[[int], Sched
     return lambda at_ns: of(at_ns - start_ns)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
 @pytest.mark.parametrize("profile", PROFILES, ids=str)
 def test_a_trial_offers_what_its_profile_says(profile: dict[str, object], arrivals: str) -> None:

@@ -47,6 +47,7 @@ def searched(broker: Fluid, start: float, rules: Rules | None = None) -> tuple[F
     return search.found(), search
 
 
+@pytest.mark.compiled
 def test_the_answer_is_the_capacity() -> None:
     """Capacity μ with ±5 % noise: answer in [.95 μ, 1.01 μ], both ends held, ≤ 40 short trials, in ≥ 95 % of 200."""
     good = 0

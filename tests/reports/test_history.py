@@ -71,6 +71,7 @@ def test_a_run_has_a_row_for_each_trial_and_metric(quick: Dataset) -> None:
     assert set(frame["host_class"]) == {"Example CPU 3.0 GHz × 4, 16 GiB, 6, unknown"}
 
 
+@pytest.mark.compiled
 def test_a_run_is_added_once(tmp_path: Path) -> None:
     """The second time nothing is added, and nothing in the store has changed."""
     folder = build(tmp_path / "run", repetitions=1, seconds=1, closed_loop=False)
@@ -105,6 +106,7 @@ def test_a_step_is_proposed_with_run_commit_and_size(stepped: Store) -> None:
     assert "or more is found 5 runs later" in said
 
 
+@pytest.mark.compiled
 def test_a_step_too_small_to_matter_is_no_change(tmp_path: Path) -> None:
     """Two percent without noise are certain and no change: the smallest relevant effect is 5 %."""
     [one] = verbs.watch(stored(tmp_path, [2.0] * 30 + [2.04] * 30)).series
@@ -113,6 +115,7 @@ def test_a_step_too_small_to_matter_is_no_change(tmp_path: Path) -> None:
     assert "1 certain step too small to matter" in "\n".join(text.block(one))
 
 
+@pytest.mark.compiled
 def test_an_outlier_as_the_newest_point_is_no_change(tmp_path: Path) -> None:
     """One run twice as slow as all before is a spike, not a level."""
     [one] = verbs.watch(stored(tmp_path, [*noisy((40, 2.0)), 4.0])).series
@@ -128,6 +131,7 @@ def test_series_are_kept_apart_by_what_makes_figures_unlike(tmp_path: Path) -> N
     assert len(verbs.watch(store).series) == 4
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("factor", "verdict", "state"), [(1.2, "worse", "confirmed"), (1.0, "same", "dismissed")])
 def test_a_change_is_confirmed_or_dismissed_by_an_interleaved_run(
     tmp_path: Path, factor: float, verdict: str, state: str

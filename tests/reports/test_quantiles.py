@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.quantiles import PERCENTILES, Distribution, deepest_percent, messages_needed
+from tests.examples import examples
 
 
 def filled(values: list[int]) -> HdrHistogram:
@@ -19,7 +20,7 @@ def filled(values: list[int]) -> HdrHistogram:
     return histogram
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(0.4), deadline=None)
 @given(st.lists(st.integers(1, 3_000_000_000_000), min_size=1, max_size=60), st.floats(0.1, 100))
 def test_every_percentile_is_the_one_the_library_reads(values: list[int], percent: float) -> None:
     """`at` equals `get_value_at_percentile`, the library's slow loop over all buckets; so do max, mean and count."""

@@ -39,7 +39,7 @@ def sides(found: dict[str, Any]) -> set[tuple[str, ...]]:
     return {tuple(line[name] for name in FIRST_SECOND) for line in found["lines"]}
 
 
-FULL: dict[str, Any] = {"mode": "full", "repetitions": 10, "seconds": 2, "closed_loop": False}
+FULL: dict[str, Any] = {"mode": "full", "repetitions": 10, "closed_loop": False}
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def test_the_commit_checked_out_is_found(here: Path) -> None:
     assert checked_out() == f"{head}-dirty"
 
 
+@pytest.mark.compiled
 def test_check_ends_in_three_where_a_change_is_proposed(here: Path) -> None:
     """No change is 0, a proposed one 3; what watching can show is printed either way."""
     stored(here / "calm", noisy((30, 2.0)))

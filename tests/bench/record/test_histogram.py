@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bench.record.histogram import SecondsRecorder, merge, new_histogram
 from bench.units import NS_PER_S
+from tests.examples import examples
 
 BATCHES = st.lists(st.tuples(st.integers(0, 5), st.integers(1, 10**9)), min_size=1, max_size=60)
 
@@ -18,7 +19,7 @@ def recorded(rows: list[tuple[int, int]]) -> SecondsRecorder:
     return recorder
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(0.6), deadline=None)
 @given(BATCHES, BATCHES)
 def test_the_median_of_a_second_is_that_of_its_bucketed_values(
     one: list[tuple[int, int]], two: list[tuple[int, int]]

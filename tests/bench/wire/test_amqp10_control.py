@@ -15,6 +15,7 @@ from bench.wire import amqp10_values as v
 from bench.wire.amqp10_frames import control_frame as frame
 from tests.bench.wire.amqp10_client import Client
 from tests.bench.wire.amqp10_proton import ProtonPeer, exchange
+from tests.examples import examples
 
 
 def plain(value: Any) -> Any:
@@ -181,7 +182,8 @@ def test_any_bytes_are_survived(which: bytes, changes: list[tuple[int, int]], cu
         assert str(error)  # noqa: PT017  (that there is one at all is not demanded)
 
 
-@settings(deadline=None, max_examples=300)
+@pytest.mark.compiled
+@settings(deadline=None, max_examples=examples(3))
 @given(st.data())
 def test_values_are_those_of_proton(data: st.DataObject) -> None:
     """Everything that Proton can encode is decoded to what went in."""

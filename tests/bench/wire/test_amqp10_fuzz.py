@@ -16,6 +16,7 @@ from bench.wire.amqp10_values import WireError
 from bench.wire.receive import COMPILED
 from tests.bench.wire.amqp10_client import Client, ProtocolError, template
 from tests.bench.wire.test_amqp10_scan import Stream, streams
+from tests.examples import examples
 from tests.laws.test_amqp10_settlement import disposition
 
 pytestmark = pytest.mark.compiled
@@ -49,7 +50,7 @@ def outcome(data: bytes, canary: int, step: int = 0) -> tuple[object, ...]:
     return failed, rest, client.deliveries, client.settlements, bytes(client.out), client.tally.tolist()
 
 
-@settings(deadline=None, max_examples=150 if COMPILED else 20)
+@settings(deadline=None, max_examples=examples(1.5) if COMPILED else 20)
 @given(
     stream=streams(),
     changes=CHANGES,
@@ -69,7 +70,7 @@ def test_mutated_streams_are_survived(
     assert outcome(whole, 0x53, step=1 + cut % 50) == first
 
 
-@settings(deadline=None, max_examples=400 if COMPILED else 50)
+@settings(deadline=None, max_examples=examples(4) if COMPILED else 50)
 @given(noise=st.binary(max_size=200))
 def test_noise_is_survived(noise: bytes) -> None:
     """Bytes that are no stream at all, alone and behind a plausible frame header."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import cproton as pn
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from proton import Message, symbol
@@ -162,6 +163,7 @@ def test_an_aborted_delivery_is_forgotten() -> None:
         assert client.tally[x.T_ABORTED] == 1
 
 
+@pytest.mark.compiled
 @settings(deadline=None)
 @given(
     batches=st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=6),

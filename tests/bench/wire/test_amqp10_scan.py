@@ -11,6 +11,7 @@ from bench.wire import amqp10_layout as x
 from bench.wire.receive import COMPILED
 from tests.bench.wire import amqp10_forms as forms
 from tests.bench.wire.amqp10_client import Client, ProtocolError, pieces
+from tests.examples import examples
 
 BASE = 0xFFFFFFFC
 """RabbitMQ's first delivery-id."""
@@ -94,7 +95,7 @@ def test_any_legal_stream_is_understood(stream: Stream, cuts: list[int], rows: i
 
 
 @pytest.mark.compiled
-@settings(deadline=None, max_examples=40 if COMPILED else 1)
+@settings(deadline=None, max_examples=examples(0.4) if COMPILED else 1)
 @given(stream=streams())
 def test_every_byte_boundary_gives_the_same(stream: Stream) -> None:
     """A stream cut in two anywhere, and one that comes byte by byte, ends in the same state."""

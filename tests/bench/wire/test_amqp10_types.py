@@ -14,6 +14,7 @@ from bench.wire import amqp10_types as t
 from bench.wire.amqp10_values import Described, WireError, decode
 from bench.wire.octets import Int64, Octets
 from tests.bench.wire import amqp10_forms as forms
+from tests.examples import examples
 
 ADDED = np.array((t.UINT, t.BOOLEAN, t.UBYTE, t.BINARY, t.STATE, t.ANY, t.UINT), np.int64)
 
@@ -76,7 +77,7 @@ VALUES = st.one_of(
 
 
 @pytest.mark.compiled
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=examples(6))
 @given(values=st.lists(VALUES, max_size=8), spare=st.binary(max_size=2))
 def test_fields_are_read_as_a_plain_decoder_reads_them(values: list[bytes], spare: bytes) -> None:
     """Values of every type in every form, in right and wrong places, whole and cut short."""
@@ -91,7 +92,7 @@ def test_fields_are_read_as_a_plain_decoder_reads_them(values: list[bytes], spar
             assert [fields[place] for place in compared] == [expected[place] for place in compared]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(3))
 @given(data=st.one_of(VALUES, st.binary(min_size=1, max_size=12)))
 def test_a_value_ends_where_proton_ends_it(data: bytes) -> None:
     """What Proton decodes is passed over in the same number of bytes."""
