@@ -5,6 +5,8 @@
 BIN := .venv/bin
 # PYTHON = the interpreter of `make setup`; PYTEST_FLAGS, RUN_FLAGS = passed on as they are.
 export PYTHON
+# Tests start hundreds of interpreters, each of which would otherwise compile the suite again.
+export PYTHONDONTWRITEBYTECODE =
 # Tests share the CPUs; those that want brokers, a kernel or the CPUs for themselves come one after the other.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 SERIAL := live or alone

@@ -1,6 +1,7 @@
 """The loop that decides when, on a port of few words and a virtual clock; and what it deals to whom."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -162,6 +163,7 @@ class Watched:
         self.beats_ns.append(now_ns)
 
 
+@pytest.mark.compiled
 @given(st.integers(1, 400), st.floats(50, 5_000))
 def test_a_slow_consumer_leaves_the_port_alone_between_its_portions(prefetch: int, rate: float) -> None:
     """It never takes more than its rate allows, beyond what it may hold and catch up; and it shows that it lives."""

@@ -39,6 +39,7 @@ def written(path: Path) -> dict[str, Seconds]:
     return parts
 
 
+@pytest.mark.compiled
 def test_java_reads_the_same_counts_and_quantiles(processor: list[str], tmp_path: Path) -> None:
     """For each tag: the same total, and at every percentile Java prints, the count of values up to it."""
     path = tmp_path / "latency.hlog"

@@ -139,18 +139,30 @@ class Drawn:
     """What was drawn at random for a trial.
 
     Attributes:
-        lines: the lines of its latency.hlog, without those at its top.
-        logged: the same as buckets, by tag.
+        logged: buckets by second, by tag: what its latency.hlog holds.
+        longest: tag -> largest value of each second, exact.
         measured: tag -> number of values and histogram, base64, of the measured part.
         buckets: what such a histogram holds: index and count, by its text.
         rng: goes on where the draws ended; copy it.
     """
 
-    lines: tuple[str, ...]
     logged: dict[str, Seconds]
+    longest: dict[str, list[int]]
     measured: dict[str, tuple[int, str]]
     buckets: dict[str, tuple[Int64, Int64]]
     rng: np.random.Generator
+
+    @functools.cached_property
+    def log(self) -> str:
+        """Its latency.hlog."""
+        lines = ["#[Histogram log format version 1.2]", "#[StartTime: 1767268800.000 (seconds since epoch)]"]
+        for second in range(len(next(iter(self.longest.values())))):
+            for tag, part in self.logged.items():
+                rows = part.second == second
+                histogram = holding(part.index[rows], part.count[rows], self.longest[tag][second])
+                payload = histogram.encode().decode("ascii")
+                lines.append(f"Tag={tag},{second:.3f},1.000,{histogram.get_max_value() / 1e6:.6f},{payload}")
+        return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True)
@@ -165,11 +177,6 @@ class MadeTrial:
     def name(self) -> str:
         """Name of its folder."""
         return f"{self.record.index:03d}-{self.record.target}-{self.record.workload}"
-
-    def log(self) -> str:
-        """Return its latency.hlog."""
-        top = ("#[Histogram log format version 1.2]", "#[StartTime: 1767268800.000 (seconds since epoch)]")
-        return "\n".join((*top, *self.drawn.lines)) + "\n"
 
 
 @dataclass(frozen=True)
@@ -235,7 +242,7 @@ def build(folder: Path, **asked: Any) -> Path:
     for trial in made.trials:
         place = folder / "trials" / trial.name
         place.mkdir()
-        (place / "latency.hlog").write_text(trial.log(), encoding="utf-8")
+        (place / "latency.hlog").write_text(trial.drawn.log, encoding="utf-8")
         trial.timeline.to_parquet(place / "timeline.parquet")
         (place / "trial.json").write_text(trial.record.model_dump_json(), encoding="utf-8")
     return folder
@@ -254,28 +261,23 @@ def _trial(line: dict[str, Any], seconds: int, change: Change) -> MadeTrial | No
 @functools.cache
 def _drawn(index: int, target: str, workload: str, seconds: int) -> Drawn:
     rng = np.random.default_rng(1_000 + index)
-    values = dict(_latencies(target, workload, seconds, rng))
-    lines = []
-    for second in range(WARM_UP_S + seconds):
-        for tag, by_second in values.items():
-            histogram = by_second[second]
-            payload = histogram.encode().decode("ascii")
-            lines.append(f"Tag={tag},{second:.3f},1.000,{histogram.get_max_value() / 1e6:.6f},{payload}")
-    measured, buckets = {}, {}
-    for tag, by_second in values.items():
-        total = _merged(by_second[second] for second in range(WARM_UP_S, WARM_UP_S + seconds))
-        text = total.encode().decode("ascii")
-        measured[tag] = total.get_total_count(), text
-        whole = _held([total])
-        buckets[text] = whole.index, whole.count
-    logged = {tag: _held(by_second) for tag, by_second in values.items()}
-    return Drawn(tuple(lines), logged, measured, buckets, rng)
-
-
-def _held(by_second: list[HdrHistogram]) -> Seconds:
-    counts = np.array([np.ctypeslib.as_array(histogram.counts) for histogram in by_second], np.int64)
-    second, index = np.nonzero(counts)
-    return Seconds(second, index, counts[second, index], np.empty((0, 4), np.int64))
+    logged, longest, measured, buckets = {}, {}, {}, {}
+    for tag, by_second in _latencies(target, workload, seconds, rng):
+        parts = [np.unique(_index(values), return_counts=True) for values in by_second]
+        second = np.repeat(np.arange(len(parts)), [len(index) for index, _ in parts])
+        part = Seconds(
+            second,
+            np.concatenate([index for index, _ in parts]),
+            np.concatenate([count for _, count in parts]),
+            np.empty((0, 4), np.int64),
+        )
+        logged[tag], longest[tag] = part, [int(values.max()) for values in by_second]
+        after = part.between(WARM_UP_S, WARM_UP_S + seconds)
+        text = holding(after.index, after.count, max(longest[tag][WARM_UP_S:])).encode().decode("ascii")
+        measured[tag] = int(after.count.sum()), text
+        whole, which = np.unique(after.index, return_inverse=True)
+        buckets[text] = whole, np.bincount(which, after.count).astype(np.int64)
+    return Drawn(logged, longest, measured, buckets, rng)
 
 
 def _shape(target: str, workload: str) -> tuple[float, float, int]:
@@ -288,9 +290,7 @@ def _shape(target: str, workload: str) -> tuple[float, float, int]:
     return p50 * factor, p99 * factor, min(int(bound / (p50 * factor) * 100), 4_000)
 
 
-def _latencies(
-    target: str, workload: str, seconds: int, rng: np.random.Generator
-) -> Iterator[tuple[str, list[HdrHistogram]]]:
+def _latencies(target: str, workload: str, seconds: int, rng: np.random.Generator) -> Iterator[tuple[str, list[Int64]]]:
     p50, p99, rate = _shape(target, workload)
     tags = ("service", "confirm") if workload.startswith("in-flight") else ("response", "service", "slip", "confirm")
     level = rng.lognormal(0, 0.04)
@@ -302,33 +302,28 @@ def _latencies(
             cold = 2.5 if second < WARM_UP_S else 1.0
             drawn = scale * cold * rng.lognormal(0, sigma, rate)
             drawn[rng.integers(rate)] += 9e6 * rng.random()
-            by_second.append(_histogram(drawn))
+            by_second.append((drawn // 1_000).astype(np.int64) * 1_000)
         yield tag, by_second
 
 
-def _histogram(values_ns: np.ndarray[Any, np.dtype[np.float64]]) -> HdrHistogram:
-    return filled((values_ns // 1_000).astype(np.int64) * 1_000)
+def _index(values_ns: Int64) -> Int64:
+    """Return the bucket of each value: one of n bits keeps the upper 11 of them."""
+    shift = np.maximum(np.frexp(values_ns.astype(float))[1] - 11, 0)
+    found: Int64 = shift * 1_024 + (values_ns >> shift)
+    return found
 
 
-def filled(values_ns: np.ndarray[Any, np.dtype[np.int64]]) -> HdrHistogram:
-    """Return a histogram of these values, as `record_value` makes it, without a call for each."""
+def holding(index: Int64, count: Int64, longest_ns: int) -> HdrHistogram:
+    """Return a histogram of these buckets, which may repeat; its largest value is told."""
     histogram = HdrHistogram(1, 3_600_000_000_000, 3)
-    half = histogram.sub_bucket_count // 2
-    # A value of n bits keeps the upper 11 of them.
-    shift = np.maximum(np.frexp(values_ns.astype(float))[1] - half.bit_length(), 0)
-    index, count = np.unique(shift * half + (values_ns >> shift), return_counts=True)
-    counts = np.ctypeslib.as_array(histogram.counts)
-    counts[index] = count
-    histogram.total_count = len(values_ns)
-    histogram.min_value, histogram.max_value = int(values_ns.min()), int(values_ns.max())
+    np.add.at(np.ctypeslib.as_array(histogram.counts), index, count)
+    histogram.total_count, histogram.max_value = int(count.sum()), longest_ns
     return histogram
 
 
-def _merged(histograms: Iterator[HdrHistogram]) -> HdrHistogram:
-    total = HdrHistogram(1, 3_600_000_000_000, 3)
-    for histogram in histograms:
-        total.add(histogram)
-    return total
+def filled(values_ns: Int64) -> HdrHistogram:
+    """Return a histogram of these values, as `record_value` makes it, without a call for each."""
+    return holding(_index(values_ns), np.ones(len(values_ns), np.int64), int(values_ns.max()))
 
 
 def _trial_fields(

@@ -59,7 +59,8 @@ def test_lines_come_with_their_times_and_arguments_with_no_trace(java: Path, tmp
     assert "pass%20word" in (tmp_path / "read").read_text()
     assert "pass" not in (tmp_path / "shown").read_text()
     assert (seen[0], seen[-1]) == (False, True)
-    assert ran.samples[-1].client_rss > 0
+    # The last look may find it ended already.
+    assert max(sample.client_rss for sample in ran.samples) > 0
     assert abs(ran.said.epoch_ns + time.monotonic_ns() - time.time_ns()) < NS_PER_S
 
 

@@ -74,6 +74,7 @@ def check(bodies: list[bytes]) -> None:
     assert all(body[stamp.SIZE :] == bytes(len(body) - stamp.SIZE) for body in bodies)
 
 
+@pytest.mark.compiled
 def test_each_message_has_its_size(served: Served) -> None:
     """In batches as large as there is room for."""
     sent = 0

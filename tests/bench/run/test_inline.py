@@ -1,5 +1,7 @@
 """Scripted faults through the whole path: what the memory broker does wrong is what the ledger says."""
 
+import pytest
+
 from bench.results import Outcome
 from bench.run.inline import run_inline
 from bench.run.merge import merge_accounts
@@ -36,6 +38,7 @@ def test_many_lanes_share_the_load() -> None:
     assert (ledger.lost, ledger.duplicated, ledger.reordered) == (0, 0, 0)
 
 
+@pytest.mark.compiled
 def test_an_overloaded_memory_broker_ends_by_name() -> None:
     """Twice the capacity, bounded backlog: overloaded, in virtual time."""
     work = Workload.model_validate(
@@ -59,6 +62,7 @@ def test_a_lost_token_stalls_a_closed_loop() -> None:
     assert (ledger.sent, ledger.received, ledger.lost) == (51, 50, 1)
 
 
+@pytest.mark.compiled
 def test_what_lies_on_the_broker_is_not_lost() -> None:
     """An overloaded broker that still holds messages when the drain ends has lost none of them."""
     work = Workload.model_validate(
