@@ -106,7 +106,7 @@ def test_room_follows_credit(opened: Opened) -> None:
 
 
 def test_a_silent_lane_keeps_its_connection_alive(opened: Opened) -> None:
-    """A broker that wants a frame every 600 ms gets empty ones from an idle poll; a busy host may hold us up for half."""
+    """A broker that wants a frame every 600 ms gets empty ones from an idle poll; a host may hold us up for half."""
     port, server = opened("producer", Amqp10Server(idle_timeout_s=0.6))
     before = server.frames
     port.poll(1_600 * NS_PER_MS)
