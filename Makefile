@@ -27,7 +27,7 @@ lint: setup ## Ruff (rules and format) and mypy
 	@$(BIN)/mypy
 
 check: lint ## Lint, types, and every test without brokers, compiler and notebooks: under a minute
-	@NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) -m "not (compiled or notebook or $(SERIAL) or soak)" --hypothesis-profile uncompiled $(PYTEST_FLAGS)
+	@NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) -m "not (compiled or notebook or $(SERIAL) or soak)" --ignore tests/live --hypothesis-profile uncompiled $(PYTEST_FLAGS)
 
 test: lint ## Lint, types, and every test, those on real brokers included
 	@$(BIN)/pytest $(PARALLEL) -m "not ($(SERIAL) or soak)" $(PYTEST_FLAGS)

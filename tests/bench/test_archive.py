@@ -52,6 +52,7 @@ def test_a_run_reads_back(finished: Path) -> None:
     assert (run.unreadable, run.attempts) == ((), ())
 
 
+@pytest.mark.compiled
 def test_only_what_is_missing_is_run_again(finished: Path) -> None:
     """A trial without trial.json is run again on resuming; its remains go under attempts/."""
     gone = sorted((finished / "trials").iterdir())[2]
@@ -103,6 +104,7 @@ def test_latest_follows_the_newest(tmp_path: Path) -> None:
     assert not (tmp_path / "latest").is_symlink()
 
 
+@pytest.mark.compiled
 def test_an_interrupt_keeps_finished_trials(tmp_path: Path) -> None:
     """Ctrl-C between or within trials leaves every finished one, and the run can be finished."""
     record, text = smoke_record()

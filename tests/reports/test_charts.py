@@ -228,7 +228,7 @@ def test_labels_never_overlap(axes: Axes, quick: Dataset, styles: dict[str, Styl
     assert all(below.y1 <= above.y0 + 1 for below, above in pairwise(boxes))
 
 
-@pytest.mark.parametrize("fold", [1, 1_000])
+@pytest.mark.parametrize("fold", [pytest.param(1, marks=pytest.mark.soak), 1_000])
 def test_no_word_beside_an_axis_leaves_the_figure(fold: int, quick: Dataset, quick_summary: Summary) -> None:
     """Labels and numbers of y axes lie inside the picture, rates of millions included."""
     cells = [

@@ -53,6 +53,7 @@ def test_latencies_are_those_of_the_log_files_alone(quick: Dataset, quick_folder
     assert checked > 40
 
 
+@pytest.mark.compiled
 def test_the_order_of_folders_makes_no_difference(tmp_path: Path) -> None:
     """Two runs of a scenario give the same tables either way, and their histograms add up."""
     one, two = (

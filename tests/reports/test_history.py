@@ -82,6 +82,7 @@ def test_a_run_is_added_once(tmp_path: Path) -> None:
     assert set(store.rows()["commit"]) == {"abc"}
 
 
+@pytest.mark.compiled
 def test_an_unfinished_run_is_added_only_on_demand(tmp_path: Path) -> None:
     """As a run is added once, one that can be finished is refused, with what to do."""
     drop = lambda trial: None if trial["index"] == 0 else trial  # noqa: E731

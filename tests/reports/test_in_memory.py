@@ -27,6 +27,7 @@ def test_tables_made_are_tables_read(quick_folder: Path) -> None:
     assert_same(tables(make(change=quirks)), load(quick_folder))
 
 
+@pytest.mark.compiled
 def test_two_runs_made_side_by_side_are_two_runs_read(tmp_path: Path) -> None:
     """Rows are named by run in both."""
     asked = {"repetitions": 1, "seconds": 1, "closed_loop": False}
