@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from hdrh.histogram import HdrHistogram
 
 from reports.dataset import Dataset, load
