@@ -26,7 +26,7 @@ lint: setup ## Ruff (rules and format) and mypy
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-check: lint ## Lint, types, and every test without brokers, compiler and notebooks: under a minute
+check: lint ## Lint, types, and every test without brokers, compiler and notebooks
 	@NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) -m "not (compiled or notebook or $(SERIAL) or soak)" --ignore tests/live --hypothesis-profile uncompiled $(PYTEST_FLAGS)
 
 test: lint ## Lint, types, and every test, those on real brokers included
