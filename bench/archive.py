@@ -6,7 +6,6 @@ with a finished one.
 """
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,11 +17,12 @@ import pandas as pd
 from pyarrow import parquet
 from pydantic import ValidationError
 
-from bench import durability
+from bench import durability, schema_versions
 from bench.durability import DurabilityRecord
 from bench.record import hlog
 from bench.record.histogram import Seconds
-from bench.results import LATER_COLUMNS, SCHEMA_VERSION, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
+from bench.results import LATER_COLUMNS, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
+from bench.schema_versions import NewerVersionError
 from bench.stats.searched import SearchRecord
 
 _SEARCH = "search.json"
@@ -30,6 +30,10 @@ _SEARCH = "search.json"
 
 class ArchiveError(Exception):
     """A results folder cannot be written or read; the message names it and the next step."""
+
+
+class NewerArchiveError(ArchiveError):
+    """A file of a results folder was written by a newer version, so that nothing of the folder is read."""
 
 
 @dataclass(frozen=True)
@@ -174,33 +178,55 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def read(folder: Path) -> Run:
-    """Read a results folder.
+    """Read a results folder; records of an older version are upgraded.
 
     Raises:
-        ArchiveError: it is none, or of a schema this version does not know.
+        NewerArchiveError: a file of it is of a newer version, a trial's or a search's too.
+        ArchiveError: it is none, or its run.json is damaged.
     """
-    file = folder / "run.json"
     try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        message = f"{folder} is no results folder ({file.name}: {error.strerror}): name one that `bench run` made"
-        raise ArchiveError(message) from error
-    record = _parse_run(file, text)
+        return _read(folder)
+    except NewerVersionError as error:
+        raise NewerArchiveError(str(error)) from error
+
+
+def _read(folder: Path) -> Run:
+    record = _read_run(folder)
     trials, unreadable = [], []
     for place in sorted((folder / "trials").glob("*/trial.json")):
         try:
-            trials.append(Trial(TrialRecord.model_validate_json(place.read_text(encoding="utf-8")), place.parent))
-        except (ValidationError, OSError, UnicodeDecodeError) as error:
+            trials.append(Trial(schema_versions.TRIAL.parse(place, place.read_text(encoding="utf-8")), place.parent))
+        except (ValueError, OSError) as error:
             unreadable.append(f"{place.parent.name}: {str(error).splitlines()[0]}")
     attempts = tuple(sorted(path.name for path in (folder / "attempts").glob("*")))
+    # A damaged search concerns only those who ask for it; a newer one concerns all, as whoever finds part of a
+    # newer folder readable would take it for the whole.
+    with contextlib.suppress(ArchiveError):
+        _parse_search(folder / _SEARCH)
     return Run(folder, record, tuple(trials), tuple(unreadable), attempts, _read_durability(folder))
+
+
+def _read_run(folder: Path) -> RunRecord:
+    file = folder / "run.json"
+    try:
+        return schema_versions.RUN.parse(file, file.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{folder} is no results folder ({file.name}: {error.strerror}): name one that `bench run` made"
+        raise ArchiveError(message) from error
+    except ValidationError as error:
+        message = f"{file} is damaged ({error.error_count()} faults, first: {error.errors()[0]['msg']})"
+        raise ArchiveError(message) from error
+    except ValueError as error:
+        message = f"{file} is damaged ({error}): the run cannot be read"
+        raise ArchiveError(message) from error
 
 
 def _read_durability(folder: Path) -> DurabilityRecord | None:
     """Return what was seen of synchronous writes; a damaged file is as if nobody had looked."""
+    file = folder / durability.FILE
     try:
-        return DurabilityRecord.model_validate_json((folder / durability.FILE).read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError):
+        return schema_versions.DURABILITY.parse(file, file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
 
 
@@ -228,14 +254,21 @@ def read_search(folder: Path) -> SearchRecord | None:
     """Return the search of a results folder; None where it holds none.
 
     Raises:
+        NewerArchiveError: it is of a newer version.
         ArchiveError: it is damaged.
     """
-    file = folder / _SEARCH
+    try:
+        return _parse_search(folder / _SEARCH)
+    except NewerVersionError as error:
+        raise NewerArchiveError(str(error)) from error
+
+
+def _parse_search(file: Path) -> SearchRecord | None:
     if not file.exists():
         return None
     try:
-        return SearchRecord.model_validate_json(file.read_text(encoding="utf-8"))
-    except (ValidationError, OSError, UnicodeDecodeError) as error:
+        return schema_versions.SEARCH.parse(file, file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
         message = f"{file} is damaged ({str(error).splitlines()[0]}): search again"
         raise ArchiveError(message) from error
 
@@ -254,21 +287,3 @@ def free_bytes(folder: Path) -> int:
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free
-
-
-def _parse_run(file: Path, text: str) -> RunRecord:
-    try:
-        version = json.loads(text).get("schema_version")
-    except (ValueError, AttributeError) as error:
-        message = f"{file} is damaged ({error}): the run cannot be read"
-        raise ArchiveError(message) from error
-    if version != SCHEMA_VERSION:
-        message = (
-            f"{file} has schema_version {version}; this bench reads {SCHEMA_VERSION}: use the version that wrote it"
-        )
-        raise ArchiveError(message)
-    try:
-        return RunRecord.model_validate_json(text)
-    except ValidationError as error:
-        message = f"{file} is damaged ({error.error_count()} faults, first: {error.errors()[0]['msg']})"
-        raise ArchiveError(message) from error

@@ -11,6 +11,7 @@ from enum import StrEnum
 from bench.model import Model
 
 FILE = "durability.json"
+DURABILITY_SCHEMA_VERSION = 1
 SYNCED = 0.95
 """Synchronous writes a confirmed message from which on each counts as written before it was confirmed; a few
 confirms may share one."""
@@ -76,7 +77,7 @@ class Probe(Model):
 class DurabilityRecord(Model):
     """The probes of a run, one a broker that has a durable workload."""
 
-    schema_version: int = 1
+    schema_version: int = DURABILITY_SCHEMA_VERSION
     probes: tuple[Probe, ...]
 
     def of(self, broker: str) -> Probe | None:

@@ -39,6 +39,7 @@ REPORTS_READ = (
     "bench.results",
     "bench.durability",  # classes and the evidence for them
     "bench.parity",  # which rows are alike
+    "bench.schema_versions",  # the words that refuse a newer one
     "bench.archive",  # reads the folder that bench.results describes
     "bench.hostclass",  # whether two stored runs come from alike hosts
     "bench.record",
@@ -67,6 +68,7 @@ PURE = (
     "bench.stamp",
     "bench.wire",
     "bench.results",
+    "bench.schema_versions",
     "bench.model",
     "bench.cost",
     "bench.durability",

@@ -66,6 +66,8 @@ def stored(asked: Asked, budget: Budget) -> Gate:
     for folder in given:
         try:
             archive.read(Path(folder))
+        except archive.NewerArchiveError as error:
+            fail(EXIT_USAGE, str(error))
         except archive.ArchiveError as error:
             fail(EXIT_USAGE, f"{error}; a scenario is run with --rerun")
     try:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from bench.model import Model
 
+SEARCH_SCHEMA_VERSION = 1
+
 Verdict = Literal["pass", "fail", "invalid"]
 
 
@@ -88,7 +90,7 @@ class CurvePoint(Model):
 class SearchRecord(Model):
     """A search: how it was done, its steps in order, its answers, its curve."""
 
-    schema_version: int = 1
+    schema_version: int = SEARCH_SCHEMA_VERSION
     workload: str
     """The scenario's workload whose rate was searched."""
     quick: bool

@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 from pyarrow import parquet
 
+from bench.schema_versions import newer_words
 from reports.errors import ReportError
 from reports.history.rows import COLUMNS, STORE_VERSION
 
@@ -55,17 +56,12 @@ class Store:
         """Return all rows.
 
         Raises:
-            ReportError: the store is empty, or a file in it is none of ours.
+            ReportError: the store is empty, or a file in it is none of ours or of a newer version.
         """
+        self._refuse_newer()
         frame = self._read("runs", COLUMNS)
         if frame.empty:
             message = f"--store {self.folder} holds no run: add one with `bench history add results/latest`."
-            raise ReportError(message)
-        newest = int(frame["store_version"].max())
-        if newest > STORE_VERSION:
-            message = (
-                f"--store {self.folder} is of version {newest} and this busbench knows {STORE_VERSION}: update it."
-            )
             raise ReportError(message)
         return frame
 
@@ -76,6 +72,16 @@ class Store:
             ReportError: a file is none of ours.
         """
         return self._read("confirmed", CONFIRMED)
+
+    def _refuse_newer(self) -> None:
+        """Refuse a store in which a newer version wrote; its columns may be others, so that this comes first."""
+        versions = self._read("runs", ("store_version",))["store_version"]
+        if versions.empty or int(versions.max()) <= STORE_VERSION:
+            return
+        for file in sorted((self.folder / "runs").glob("*.parquet")):
+            newest = int(parquet.read_table(file, columns=["store_version"]).to_pandas()["store_version"].max())
+            if newest > STORE_VERSION:
+                raise ReportError(newer_words(file, "store_version", newest, STORE_VERSION))
 
     def _read(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         files = sorted((self.folder / name).glob("*.parquet"))
