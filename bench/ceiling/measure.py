@@ -77,15 +77,40 @@ def measure_way(driver: str, protocol: str, side: Side, settled: bool, *, second
 
 
 @contextmanager
-def peer(protocol: str, *, connections: int = 64, lanes: int = 1, size: int = SIZE) -> Iterator[int]:
-    """Run a null peer; yield its port.
+def peer(protocol: str, *, port: int = 0, connections: int = 64, lanes: int = 1, size: int = SIZE) -> Iterator[int]:
+    """Run a null peer; yield its port, which is a free one where none is given.
 
     Raises:
         PeerFailed: it does not start.
     """
-    words = [protocol, "--connections", str(connections), "--lanes", str(lanes), "--size", str(size)]
+    counts = ["--connections", str(connections), "--lanes", str(lanes)]
+    words = [protocol, *counts, "--size", str(size), "--port", str(port)]
+    with _served("bench.ceiling.peer", words, "the null peer") as found:
+        yield found
+
+
+@contextmanager
+def relay(port: int = 0, *, memory_mib: int = 64, product: str = "busbench relay") -> Iterator[int]:
+    """Run a relay, which speaks both protocols; yield its port.
+
+    Args:
+        port: where it listens; 0 = a free one.
+        memory_mib: what its queues hold at most.
+        product: how it names itself.
+
+    Raises:
+        PeerFailed: it does not start.
+    """
+    words = ["--port", str(port), "--memory", str(memory_mib), "--product", product]
+    with _served("bench.ceiling.relay", words, "the relay") as found:
+        yield found
+
+
+@contextmanager
+def _served(module: str, words: list[str], name: str) -> Iterator[int]:
+    """Run a program that prints its port and ends with its standard input; yield the port."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.ceiling.peer", *words],
+        [sys.executable, "-m", module, *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -99,7 +124,7 @@ def peer(protocol: str, *, connections: int = 64, lanes: int = 1, size: int = SI
     try:
         line = process.stdout.readline()
         if not line:
-            message = f"the null peer did not start: {process.stderr.read().strip()[-300:]}"
+            message = f"{name} did not start: {process.stderr.read().strip()[-300:]}"
             raise PeerFailed(message)
         yield int(line)
     finally:

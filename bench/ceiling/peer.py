@@ -3,7 +3,8 @@
 What is published to it is confirmed and dropped; whoever consumes from it is sent stamped
 messages as fast as it takes them. So a driver's own speed can be seen without a broker.
 Run as `python -m bench.ceiling.peer PROTOCOL …`; it prints its port, and ends when its
-standard input does.
+standard input does. A broker that hands on what it is sent, and does no other work, is
+`bench.ceiling.relay`.
 """
 
 import argparse
@@ -210,12 +211,13 @@ class Peer:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Listen on a free port of 127.0.0.1, print its number, serve."""
+    """Listen on a port of 127.0.0.1, print its number, serve."""
     parser = argparse.ArgumentParser(prog="python -m bench.ceiling.peer", description=__doc__)
     parser.add_argument("protocol", choices=("amqp091", "amqp10"))
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--lanes", type=int, default=1, help="channels or links a connection")
     parser.add_argument("--size", type=int, default=100, help="bytes of a body that is delivered")
+    parser.add_argument("--port", type=int, default=0, help="port of 127.0.0.1; by default a free one")
     given = parser.parse_args(words)
     allow_most()
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
@@ -223,7 +225,7 @@ def main(words: Sequence[str] | None = None) -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     module = import_module({"amqp091": "bench.ceiling.peer091", "amqp10": "bench.ceiling.peer10"}[given.protocol])
     host = cast("Host", module.open_host(given.connections, given.lanes, given.size))
-    with socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG) as listener:
+    with socket.create_server(("127.0.0.1", given.port), backlog=_BACKLOG) as listener:
         sys.stdout.write(f"{listener.getsockname()[1]}\n")
         sys.stdout.flush()
         os.set_blocking(sys.stdin.fileno(), False)
