@@ -7,8 +7,10 @@ BIN := .venv/bin
 export PYTHON
 # Tests start hundreds of interpreters, each of which would otherwise compile the suite again.
 export PYTHONDONTWRITEBYTECODE =
-# Tests share the CPUs; those that want brokers, a kernel or the CPUs for themselves come one after the other.
+# Tests share the CPUs. Those that start brokers wait for them most of the time: two files of them at once, each with
+# brokers of its own. What measures, or wants the CPUs for itself, comes one after the other.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
+BY_FILE := --numprocesses 2 --dist loadfile
 SERIAL := live or alone
 
 help: ## List these targets
@@ -27,11 +29,13 @@ lint: setup ## Ruff (rules and format) and mypy
 	@$(BIN)/mypy
 
 check: lint ## Lint, types, and every test without brokers, compiler and notebooks
-	@NUMBA_DISABLE_JIT=1 $(BIN)/pytest $(PARALLEL) -m "not (compiled or notebook or $(SERIAL) or soak)" --ignore tests/live --hypothesis-profile uncompiled $(PYTEST_FLAGS)
+	@# In one process: each further one would cost ten seconds of CPU time to collect the tests again.
+	@NUMBA_DISABLE_JIT=1 $(BIN)/pytest -m "not (compiled or notebook or $(SERIAL) or soak)" --ignore tests/live --hypothesis-profile uncompiled $(PYTEST_FLAGS)
 
 test: lint ## Lint, types, and every test, those on real brokers included
 	@$(BIN)/pytest $(PARALLEL) -m "not ($(SERIAL) or soak)" $(PYTEST_FLAGS)
-	@$(BIN)/pytest -m "($(SERIAL)) and not soak" $(PYTEST_FLAGS)
+	@$(BIN)/pytest $(BY_FILE) -m "live and not (alone or soak)" $(PYTEST_FLAGS)
+	@$(BIN)/pytest -m "alone and not soak" $(PYTEST_FLAGS)
 
 soak: setup ## What is too long for every day: whole matrices, many generated examples, fuzzing
 	@$(BIN)/pytest -m soak $(PYTEST_FLAGS)

@@ -6,6 +6,7 @@ with a finished one.
 """
 
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -214,11 +215,29 @@ def _read_run(folder: Path) -> RunRecord:
         message = f"{folder} is no results folder ({file.name}: {error.strerror}): name one that `bench run` made"
         raise ArchiveError(message) from error
     except ValidationError as error:
-        message = f"{file} is damaged ({error.error_count()} faults, first: {error.errors()[0]['msg']})"
+        message = _not_installed(file, error)
+        if not message:
+            message = f"{file} is damaged ({error.error_count()} faults, first: {error.errors()[0]['msg']})"
         raise ArchiveError(message) from error
     except ValueError as error:
         message = f"{file} is damaged ({error}): the run cannot be read"
         raise ArchiveError(message) from error
+
+
+def _not_installed(file: Path, error: ValidationError) -> str:
+    """Return which products of a run are not installed here; nothing where that is not what is wrong."""
+    kinds = {
+        one["ctx"]["tag"] for one in error.errors() if one["type"] == "union_tag_invalid" and "brokers" in one["loc"]
+    }
+    if not kinds:
+        return ""
+    run = json.loads(file.read_text(encoding="utf-8"))
+    names = {broker.get("name") for broker in run["scenario"]["brokers"] if broker.get("kind") in kinds}
+    packages = sorted({str(one.get("package")) for name, one in run.get("products", {}).items() if name in names})
+    brought = f"install {', '.join(packages)}" if packages else "install the package that brings it"
+    return (
+        f"{file}: it was made with brokers of kind {', '.join(sorted(kinds))}, which are not installed here: {brought}"
+    )
 
 
 def _read_durability(folder: Path) -> DurabilityRecord | None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from bench.drivers.description import Driver
 from bench.drivers.registry import Registry
 from bench.faults import Fault
+from bench.products import starts
 from bench.scenario import MemoryBroker, RateLoad, Scenario, Target
-from brokers.settings import QpidBrokerJSettings
+from brokers.registry import places, product_of
 
 LONGEST_NAME = 32
 """As `BrokerName` has it, which folders and records rely on."""
@@ -27,7 +28,7 @@ def inconsistencies(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
         yield from _target(scenario, drivers, f"targets.{index}", target)
     yield from _multiplexing(scenario, drivers)
     yield from _mixed_sizes(scenario, drivers)
-    yield from _durability(scenario)
+    yield from _products(scenario)
     yield from _restarts(scenario)
     yield from _quick(scenario)
     yield from _schedule_lengths(scenario)
@@ -75,7 +76,11 @@ def _only(scenario: Scenario) -> Iterator[Fault]:
 
 def _restarts(scenario: Scenario) -> Iterator[Fault]:
     used = {target.broker for target in scenario.targets}
-    external = [b.name for b in scenario.brokers if b.name in used and getattr(b, "place", "") == "external"]
+    external = [
+        broker.name
+        for broker in scenario.brokers
+        if broker.name in used and not isinstance(broker, MemoryBroker) and not starts(broker)
+    ]
     if not external:
         return
     for path, restart in (("plan.restart", scenario.plan.restart), ("quick.restart", scenario.quick.restart)):
@@ -92,12 +97,18 @@ def _target(scenario: Scenario, drivers: Registry, path: str, target: Target) ->
     if refusal is not None:
         yield Fault(f"{path}.driver", refusal)
         return
-    speaks = drivers.installed[target.driver].driver.protocol
+    speaks = drivers.installed[target.driver].member.protocol
     if speaks != target.protocol:
-        fitting = drivers.names(target.protocol)
+        fitting = drivers.speaking(target.protocol)
         yield Fault(f"{path}.driver", f"{target.driver!r} speaks {speaks}, not {target.protocol}: choose {fitting}")
-    yield from _options(path, target, drivers.installed[target.driver].driver)
-    scripted = isinstance(brokers[target.broker], MemoryBroker)
+    yield from _options(path, target, drivers.installed[target.driver].member)
+    broker = brokers[target.broker]
+    scripted = isinstance(broker, MemoryBroker)
+    if not isinstance(broker, MemoryBroker) and target.protocol != "memory":
+        product = product_of(broker)
+        spoken = [listener.protocol for listener in product.listeners(broker)]
+        if target.protocol not in spoken:
+            yield Fault(f"{path}.protocol", f"{target.protocol!r}: {product.title} speaks {', '.join(spoken)}")
     if scripted != (target.protocol == "memory"):
         kind = "a scripted memory broker" if scripted else "a real broker"
         allowed = "memory" if scripted else "amqp091 or amqp10"
@@ -107,13 +118,13 @@ def _target(scenario: Scenario, drivers: Registry, path: str, target: Target) ->
 def _multiplexing(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
     for index, workload in enumerate(scenario.workloads):
         used = [
-            drivers.installed[target.driver].driver
+            drivers.installed[target.driver].member
             for target in scenario.targets
             if target.driver in drivers.installed and workload.is_for(target.name)
         ]
         cannot = sorted({driver.name for driver in used if not driver.multiplexes})
         if workload.lanes_per_connection > 1 and cannot:
-            can = [one.driver.name for one in drivers.installed.values() if one.driver.multiplexes]
+            can = [one.member.name for one in drivers.installed.values() if one.member.multiplexes]
             yield Fault(
                 f"workloads.{index}.lanes_per_connection",
                 f"{workload.lanes_per_connection}: driver {', '.join(cannot)} has a connection a lane:"
@@ -122,7 +133,7 @@ def _multiplexing(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
 
 
 def _mixed_sizes(scenario: Scenario, drivers: Registry) -> Iterator[Fault]:
-    used = [drivers.installed[t.driver].driver for t in scenario.targets if t.driver in drivers.installed]
+    used = [drivers.installed[t.driver].member for t in scenario.targets if t.driver in drivers.installed]
     cannot = sorted({driver.name for driver in used if not driver.mixes})
     for index, workload in enumerate(scenario.workloads):
         if workload.mix(0) is not None and cannot:
@@ -137,16 +148,34 @@ def _options(path: str, target: Target, driver: Driver) -> Iterator[Fault]:
             yield Fault(f"{path}.options.{name}", f"driver {driver.name!r} knows no such option: {there}")
 
 
-def _durability(scenario: Scenario) -> Iterator[Fault]:
+def _products(scenario: Scenario) -> Iterator[Fault]:
+    """What each product, and each place, makes of its settings and of the workloads that are for it."""
     for index, broker in enumerate(scenario.brokers):
+        if isinstance(broker, MemoryBroker):
+            continue
+        product = product_of(broker)
         users = [target.name for target in scenario.targets if target.broker == broker.name]
         durable = [one.name for one in scenario.workloads if one.durable and any(map(one.is_for, users))]
-        if durable and isinstance(broker, QpidBrokerJSettings) and broker.store == "memory":
+        for field, text in product.checks(broker, durable):
+            yield Fault(f"brokers.{index}.{field}", text)
+        refusal = places().unknown(broker.place)
+        if refusal is not None:
+            yield Fault(f"brokers.{index}.place", f"{refusal}, or install the package that brings it")
+            continue
+        place = places().installed[broker.place].member
+        if place.starts and not product.starts:
+            fitting = [name for name, one in places().installed.items() if not one.member.starts]
             yield Fault(
-                f"brokers.{index}.store",
-                f"'memory' keeps nothing, and workload {', '.join(durable)} is durable:"
-                " use bdb or derby, or durable = false",
+                f"brokers.{index}.place",
+                f"{broker.place!r}: a broker of kind {broker.kind} is never started by us: use {', '.join(fitting)}",
             )
+        if place.starts and broker.external is not None:
+            yield Fault(f"brokers.{index}.external", f"place {place.name!r} starts a broker: leave the table out")
+        known = dict(place.options)
+        for name in broker.place_options:
+            if name not in known:
+                there = f"there are {', '.join(known)}" if known else "it has none"
+                yield Fault(f"brokers.{index}.place_options.{name}", f"place {place.name!r} knows no such: {there}")
 
 
 def _quick(scenario: Scenario) -> Iterator[Fault]:

@@ -56,7 +56,7 @@ def examine() -> list[Check]:
         check_python(sys.version_info[:3]),
         check_proton(importlib.import_module),
         _tool("mmdebstrap", _IMAGE, "mmdebstrap debian-archive-keyring"),
-        _tool("mvn", f"{_IMAGE} (fetches Qpid Broker-J)", "maven"),
+        _tool("mvn", f"{_IMAGE} (fetches brokers that Debian does not have)", "maven"),
         check_java(),
     ]
     if os.geteuid() != 0:

@@ -6,26 +6,14 @@ or O_SYNC, a confirmed message) says what the confirm is worth. `durability.json
 results folder is a DurabilityRecord; `bench.run.probe` makes it.
 """
 
-from enum import StrEnum
-
 from bench.model import Model
+from brokers.durability import DurabilityClass as DurabilityClass  # noqa: PLC0414  (what a probe finds)
 
 FILE = "durability.json"
 DURABILITY_SCHEMA_VERSION = 1
 SYNCED = 0.95
 """Synchronous writes a confirmed message from which on each counts as written before it was confirmed; a few
 confirms may share one."""
-
-
-class DurabilityClass(StrEnum):
-    """What a confirmed message survives."""
-
-    NONE = "none"
-    """Nothing: it is lost with the broker's process."""
-    PROCESS = "process"
-    """A crash of the broker's process: the operating system has it, and may not have written it."""
-    SYSTEM = "system"
-    """A crash of the operating system: it was written before it was confirmed."""
 
 
 class Probe(Model):

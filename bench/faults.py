@@ -1,6 +1,7 @@
 """Faults of a scenario: where, what was found, what is allowed, what to do. Pure."""
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -9,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from bench.reference import models_below, models_within
 from bench.scenario import Scenario
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.registry import products
+from brokers.settings import BrokerSettings
 
 _SHOWN = 60
 _TABLE_WANTED = ("model_type", "model_attributes_type", "dict_type")
@@ -80,22 +82,32 @@ def _text(detail: Any, location: list[Any], document: dict[str, Any]) -> str:
     if kind == "union_tag_not_found":
         return f"needs a field `kind`: {detail['ctx']['discriminator']} decides what else is allowed"
     if kind == "union_tag_invalid":
-        return f"{detail['ctx']['tag']!r}: choose {detail['ctx']['expected_tags']}"
+        return _no_such_kind(detail["ctx"]["tag"], detail["ctx"]["expected_tags"], location)
     if kind in _TABLE_WANTED:
         message = "a table of fields is wanted, see docs/scenario.md"
-    given = repr(detail["input"])
+    # A password may stand where an address was meant; it is not repeated.
+    given = re.sub(r"[^\s'\"]+:[^\s'\"]*@", "…@", repr(detail["input"]))
     shown = given if len(given) <= _SHOWN else given[:_SHOWN] + "…"
     return f"{shown}: {message[0].lower()}{message[1:]}"
 
 
+def _no_such_kind(tag: str, allowed: str, location: list[Any]) -> str:
+    """Return what there is instead of a kind; of a broker's, also which packages are at fault or may be missing."""
+    if location[:1] != ["brokers"]:
+        return f"{tag!r}: choose {allowed}"
+    broken = "".join(f"; {one}" for one in products().unusable if one.name == tag)
+    return f"{tag!r} is no product that is installed: choose {allowed}, or install the package that brings it{broken}"
+
+
 def _unknown(name: str, location: list[Any], document: dict[str, Any]) -> str:
-    table = _at(document, location[:-1])
-    if table.get("kind") == "qpid-broker-j" and name in RabbitMQSettings.model_fields:
-        return f"{name} belongs to RabbitMQ: Broker-J has no quorum or classic queues, its store is `store`"
-    if table.get("kind") == "rabbitmq" and name in QpidBrokerJSettings.model_fields:
-        return f"{name} belongs to Broker-J: RabbitMQ chooses by queue type, `transient_queue` and `durable_queue`"
     here = _model_at(document, location[:-1])
     elsewhere = [model.__name__ for model in models_below(Scenario) if name in model.model_fields]
+    owners = [one.member.short for one in products().installed.values() if one.member.settings.__name__ in elsewhere]
+    mine = next((one.member.short for one in products().installed.values() if one.member.settings is here), None)
+    if mine is not None and owners:
+        own = [field for field in here.model_fields if field not in BrokerSettings.model_fields]
+        there = f"its own fields are {', '.join(own)}" if own else "it has none of its own"
+        return f"{name} belongs to {', '.join(owners)}: {mine} has no such setting, {there}"
     if elsewhere:
         return f"no field of {here.__name__}, but of {', '.join(elsewhere)}: see docs/scenario.md"
     near = difflib.get_close_matches(name, here.model_fields, 1)

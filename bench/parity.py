@@ -112,7 +112,7 @@ def row(run: RunRecord, target: Target, workload: Workload, trials: Sequence[Tri
     """
     settings = dict(_way(run.scenario, target))
     settings |= _limits(run, target)
-    settings |= _workload(run.scenario, target, workload)
+    settings |= _workload(run, target, workload)
     settings["durability class"] = Setting(Sort.PROMISE, reported=promise)
     settings |= _reported(trials)
     settings["mode"] = Setting(Sort.HOST, asked=run.mode)
@@ -218,7 +218,7 @@ def _limits(run: RunRecord, target: Target) -> dict[str, Setting]:
     if isinstance(settings, MemoryBroker):
         return {"place": Setting(Sort.RESOURCE, asked="in memory")}
     found = {"place": Setting(Sort.RESOURCE, asked=settings.place)}
-    if settings.place == "external":
+    if not run.products[target.broker].started:
         return found
     image = run.images.get(settings.image)
     digest = image.content_digest if image else None
@@ -229,11 +229,11 @@ def _limits(run: RunRecord, target: Target) -> dict[str, Setting]:
     }
 
 
-def _workload(scenario: Scenario, target: Target, workload: Workload) -> dict[str, Setting]:
+def _workload(run: RunRecord, target: Target, workload: Workload) -> dict[str, Setting]:
     fields = workload.model_dump(mode="json", exclude=_NOT_DONE)
     asked = {name: _text(value) for name, value in fields.items()} | {"durable": "yes" if workload.durable else "no"}
     found = {name.replace("_", " "): Setting(Sort.LOAD, asked=value) for name, value in asked.items()}
-    return found | {"queue": Setting(Sort.BROKER, asked=_queue(scenario, target, workload))}
+    return found | {"queue": Setting(Sort.BROKER, asked=_queue(run, target, workload))}
 
 
 def _text(value: Any) -> str:
@@ -241,14 +241,9 @@ def _text(value: Any) -> str:
     return ", ".join(f"{name} {each}" for name, each in value.items()) if isinstance(value, dict) else str(value)
 
 
-def _queue(scenario: Scenario, target: Target, workload: Workload) -> str:
-    """Return the kind of queue that a workload uses: RabbitMQ has types, Broker-J stores."""
-    settings = scenario.broker(target.broker)
-    if isinstance(settings, MemoryBroker):
-        return "scripted"
-    if settings.kind == "rabbitmq":
-        return settings.durable_queue if workload.durable else settings.transient_queue
-    return settings.store
+def _queue(run: RunRecord, target: Target, workload: Workload) -> str:
+    """Return the kind of queue that a workload uses, as the run's record has it."""
+    return run.products[target.broker].queue(durable=workload.durable).kind
 
 
 def _reported(trials: Sequence[TrialRecord]) -> dict[str, Setting]:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from bench.consistency import LONGEST_NAME
 from bench.faults import Fault, ScenarioError
 from bench.plan import block
+from bench.products import starts
 from bench.results import PlannedTrial
-from bench.scenario import MemoryBroker, Plan, Scenario, Target
+from bench.scenario import Plan, Scenario, Target
 
 BASE, NEW = "-base", "-new"
 _SIDES = {BASE: "baseline", NEW: "candidate"}
@@ -80,7 +81,7 @@ def _plan(baseline: Scenario, candidate: Scenario, pairs: int) -> Plan:
     # What brokers cost idle is no part of the comparison, and would only delay the first pair.
     plan = candidate.plan.model_copy(update={"repetitions": pairs, "idle": False})
     brokers = (*baseline.brokers, *candidate.brokers)
-    ours = any(not isinstance(broker, MemoryBroker) and broker.place != "external" for broker in brokers)
+    ours = any(starts(broker) for broker in brokers)
     return plan.model_copy(update={"restart": "block"}) if ours and plan.restart == "run" else plan
 
 

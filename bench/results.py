@@ -18,12 +18,16 @@ The models are here; `bench.archive` writes and reads the folder.
 from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from bench.cost import Cost, IdleCost
 from bench.model import Model
 from bench.noise.floor import NoiseFloor
 from bench.scenario import Scenario
+from brokers.durability import DurabilityClass
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 keeps what products say (`RunRecord.products`); 1 is still read."""
 
 TAGS = ("response", "service", "slip", "blocked", "confirm")
 """Tags of latency.hlog. response = received - intended; service = received - sent; slip =
@@ -279,6 +283,38 @@ class ImageRecord(Model):
     """Versions of the broker packages and runtimes (not the whole manifest)."""
 
 
+class QueueRecord(Model):
+    """What a workload's queue is on a broker."""
+
+    kind: str
+    """In the product's own words: a type of queue, or the store behind it."""
+    promises: DurabilityClass | None
+    """What a confirmed message survives by these settings, as seen elsewhere; None where it is not known."""
+
+
+class ProductRecord(Model):
+    """What the product of a broker says of itself."""
+
+    title: str
+    """Name for people."""
+    short: str
+    """The same in tables and figures."""
+    package: str
+    """Package that brings it, with its version."""
+    started: bool
+    """Whether the suite started this broker; else someone else ran it."""
+    transient: QueueRecord
+    """Queue of workloads that are not durable."""
+    durable: QueueRecord
+    """Queue of durable workloads."""
+    caveats: tuple[str, ...] = ()
+    """What every report on it must say."""
+
+    def queue(self, *, durable: bool) -> QueueRecord:
+        """Return the queue of such workloads."""
+        return self.durable if durable else self.transient
+
+
 class RunRecord(Model):
     """A run: its scenario as resolved, order, tools and host."""
 
@@ -299,6 +335,8 @@ class RunRecord(Model):
     """CPU model and count, memory, kernel, distribution, virtualisation, clock source, file system."""
     images: dict[str, ImageRecord]
     """By recipe name."""
+    products: dict[str, ProductRecord] = Field(default_factory=dict)
+    """What products say of themselves, by the broker's name in the scenario."""
     noise_floor: NoiseFloor | None = None
     """What a broker beside itself differed by on hosts of this class, as it was known when the run began (a full run
     of the scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""

@@ -7,7 +7,7 @@ faults is the business of `bench.load`.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
@@ -18,7 +18,8 @@ from bench.sizes import Sizes
 from bench.stamp import SIZE as STAMP_SIZE
 from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration
 from bench.warming import WarmUp as WarmUp  # noqa: PLC0414
-from brokers.settings import BrokerName, Frozen, QpidBrokerJSettings, RabbitMQSettings
+from brokers.registry import settings_models
+from brokers.settings import BrokerName, BrokerSettings, Frozen
 
 
 def _whole_seconds(ns: int) -> int:
@@ -42,6 +43,12 @@ MOST_BYTES = 64 * 1024**2
 BodySize = Annotated[int, Field(ge=STAMP_SIZE, le=MOST_BYTES)]
 WholeSeconds = Annotated[PositiveDuration, AfterValidator(_whole_seconds)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+if TYPE_CHECKING:
+    AnyBroker = BrokerSettings | MemoryBroker
+else:  # the products that are installed
+    AnyBroker = Annotated[Union[(*settings_models(), MemoryBroker)], Field(discriminator="kind")]
 
 
 class Target(Frozen):
@@ -319,7 +326,7 @@ class Scenario(Frozen):
     """What is measured: a client that runs at its own limit makes a trial of brokers invalid, and is a result where
     clients are the subject."""
     brokers: Annotated[
-        tuple[Annotated[RabbitMQSettings | QpidBrokerJSettings | MemoryBroker, Field(discriminator="kind")], ...],
+        tuple[AnyBroker, ...],
         Field(min_length=1),
     ]
     """The systems under test."""
@@ -332,7 +339,7 @@ class Scenario(Frozen):
     quick: Quick = Quick()
     """What `--quick` changes."""
 
-    def broker(self, name: str) -> RabbitMQSettings | QpidBrokerJSettings | MemoryBroker:
+    def broker(self, name: str) -> BrokerSettings | MemoryBroker:
         """Return the broker of that name; raise KeyError where there is none."""
         for broker in self.brokers:
             if broker.name == name:

@@ -6,7 +6,7 @@ is upgraded as it was parsed, a version at a time, before the model of today val
 
 - new fields that have a default need no step;
 - for anything else, put a function from dict to dict under the version that it leads out of,
-  such as `TRIAL.upgrades = {1: with_ports}`, and raise the version.
+  such as `_with_products` of a run, and raise the version.
 """
 
 import json
@@ -16,7 +16,9 @@ from typing import Any, Generic, TypeVar
 
 from bench.durability import DURABILITY_SCHEMA_VERSION, DurabilityRecord
 from bench.model import Model
+from bench.products import describe
 from bench.results import SCHEMA_VERSION, RunRecord, TrialRecord
+from bench.scenario import Scenario
 from bench.stats.searched import SEARCH_SCHEMA_VERSION, SearchRecord
 
 Document = dict[str, Any]
@@ -96,7 +98,13 @@ def _as_it_is(document: Document) -> Document:
     return document
 
 
-RUN = Schema(RunRecord, SCHEMA_VERSION)
+def _with_products(run: Document) -> Document:
+    """Version 2 keeps what products say of themselves; before, it was derived from settings whenever it was shown."""
+    scenario = Scenario.model_validate_json(json.dumps(run.get("scenario")))
+    return run | {"products": {name: one.model_dump(mode="json") for name, one in describe(scenario).items()}}
+
+
+RUN = Schema(RunRecord, SCHEMA_VERSION, {1: _with_products})
 TRIAL = Schema(TrialRecord, SCHEMA_VERSION)
 SEARCH = Schema(SearchRecord, SEARCH_SCHEMA_VERSION)
 DURABILITY = Schema(DurabilityRecord, DURABILITY_SCHEMA_VERSION)

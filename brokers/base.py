@@ -1,15 +1,20 @@
 """What a broker under test is to the rest of the suite.
 
-A `Broker` is made from settings, started once, used, and stopped or killed. Each broker
-lives in one file of its own; the process around it is the business of a place.
+A `Broker` is made by a place from a product and its settings, started once, used, and
+stopped or killed. What it is, its product says (`brokers.product`); where its processes
+are, its place (`brokers.places`).
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from brokers.endpoint import Endpoint, Protocol
+from brokers.log_patterns import LogPatterns
+from brokers.places.sampling import Usage
+from brokers.product import Facts
 
 
 class BrokerError(Exception):
@@ -17,21 +22,20 @@ class BrokerError(Exception):
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a running broker is, as it reports itself.
+class Needs:
+    """What a workload needs of a broker that may not have it.
 
-    `asked` and `reported` share their keys where both are known, so that they can be
-    compared; `limits` says how the memory cap and the CPU count are applied.
+    Attributes:
+        queues: number of queues.
+        body: bytes of the largest message.
+        confirms: whether publishers wait for confirms.
+        lanes: producers or consumers that share a connection.
     """
 
-    product: str
-    version: str
-    runtime: str
-    asked: dict[str, str] = field(default_factory=dict)
-    reported: dict[str, str] = field(default_factory=dict)
-    limits: dict[str, str] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
-    """Words a report must show, such as `store not fresh`."""
+    queues: int
+    body: int
+    confirms: bool
+    lanes: int
 
 
 class Broker(ABC):
@@ -40,14 +44,16 @@ class Broker(ABC):
     Attributes:
         name: how scenario and report call it.
         folder: its own data, config and logs; nothing of it lies elsewhere.
+        patterns: how its log is read.
     """
 
     name: str
     folder: Path
+    patterns: LogPatterns
 
     @abstractmethod
     def start(self) -> None:
-        """Start and return when an AMQP handshake on its virtual host has succeeded.
+        """Start and return when a handshake of every protocol has succeeded.
 
         Raises:
             BrokerError: it did not get ready; quotes the reason from its log. Nothing is
@@ -55,20 +61,40 @@ class Broker(ABC):
         """
 
     @abstractmethod
+    def protocols(self) -> tuple[Protocol, ...]:
+        """Return what its product speaks, the protocol of its admin first."""
+
+    @abstractmethod
     def endpoint(self, protocol: Protocol) -> Endpoint:
-        """Return where a driver reaches it."""
+        """Return where a driver reaches it; raise BrokerError where it does not speak that protocol."""
 
     @abstractmethod
     def facts(self) -> Facts:
         """Return version, runtime and settings, as asked and as reported."""
+
+    def lacks(self, needs: Needs) -> Iterator[str]:  # noqa: ARG002
+        """Yield what it cannot do of what a workload needs, and how that is known: a sentence each."""
+        yield from ()
+
+    def unusable(self, queues: int) -> Iterator[str]:  # noqa: ARG002
+        """Yield why so many of the queues that a user named must not be used, and what else of its own cannot be."""
+        yield from ()
+
+    def queues(self, prefix: str, count: int) -> tuple[str, ...]:
+        """Return the names of a trial's queues, of which each trial has a prefix of its own.
+
+        Raises:
+            BrokerError: there are fewer.
+        """
+        return tuple(f"{prefix}-{number}" for number in range(count))
 
     @abstractmethod
     def declare(self, queue: str, *, durable: bool) -> None:
         """Make an empty queue of the kind that the settings name for such workloads."""
 
     @abstractmethod
-    def depth(self, queue: str) -> int:
-        """Return the number of messages ready in a queue."""
+    def depth(self, queue: str) -> int | None:
+        """Return the number of messages ready in a queue; None where this broker has no way to tell."""
 
     def glance(self, queue: str) -> int | None:  # noqa: ARG002
         """Return what `depth` would, or None; a broker that does not answer is none the worse for it."""
@@ -84,7 +110,19 @@ class Broker(ABC):
 
     @abstractmethod
     def pids(self) -> tuple[int, ...]:
-        """Return the ids of all its processes on this host; empty for an external one."""
+        """Return the ids of all its processes on this host; empty where they cannot be seen."""
+
+    @abstractmethod
+    def usage(self) -> Usage | None:
+        """Return what it has used so far; None where that cannot be seen. Cheap enough for every 100 ms."""
+
+    @abstractmethod
+    def switches(self) -> tuple[int, int] | None:
+        """Return voluntary and involuntary context switches so far; None where they cannot be seen."""
+
+    @abstractmethod
+    def data_bytes(self) -> int | None:
+        """Return the bytes that its folder takes on its disk; None where that cannot be seen."""
 
     @abstractmethod
     def failure(self) -> str | None:
@@ -96,7 +134,7 @@ class Broker(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop gracefully, then end what is left of its processes, epmd included."""
+        """Stop gracefully, then end what is left of its processes."""
 
     @abstractmethod
     def kill(self) -> None:

@@ -5,6 +5,8 @@ from typing import Literal
 from urllib.parse import quote
 
 Protocol = Literal["amqp091", "amqp10"]
+PROTOCOL_NAMES: dict[Protocol, str] = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0"}
+"""As people call them."""
 Sasl = Literal["plain", "external", "anonymous"]
 """How a client says who it is: by password, by the certificate it showed, or not at all
 (RFC 4616, RFC 4422 appendix A, RFC 4505)."""

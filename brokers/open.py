@@ -3,42 +3,32 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from brokers import qpid_broker_j_config, rabbitmq_config
 from brokers.base import Broker
-from brokers.external import ExternalBroker
-from brokers.places.sandbox import Sandbox
-from brokers.qpid_broker_j import QpidBrokerJ
-from brokers.rabbitmq import RabbitMQ
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.places.base import Opening
+from brokers.registry import place_of, product_of
+from brokers.settings import BrokerSettings
 
 
 def open_broker(
-    settings: RabbitMQSettings | QpidBrokerJSettings,
+    settings: BrokerSettings,
     folder: Path,
     image_root: Path | None,
     environ: Mapping[str, str],
+    *,
+    consume_existing: bool = False,
 ) -> Broker:
     """Return the broker that settings describe; nothing is started or connected yet.
 
     Args:
         settings: what is wanted.
-        folder: the broker's own folder; its start empties it. Unused by an external broker.
-        image_root: root file system of the image; None for an external broker.
-        environ: where the credentials of an external broker are looked up.
+        folder: the broker's own folder; its start empties it. Unused where nothing is started.
+        image_root: root file system of the image; None for a place that needs none.
+        environ: where the credentials of a broker that someone else runs are looked up.
+        consume_existing: whether messages in queues that the user named may be consumed.
 
     Raises:
-        ValueError: a broker that is to be started was given no image.
+        LookupError: its product or place is not installed.
+        ValueError: a broker that is to be started from an image was given none.
     """
-    if settings.external is not None:
-        if isinstance(settings, RabbitMQSettings):
-            dialect, asked = rabbitmq_config.dialect(settings), rabbitmq_config.asked_of_external(settings)
-        else:
-            dialect, asked = qpid_broker_j_config.dialect(), {}
-        return ExternalBroker(settings.name, folder, settings.external, dialect, asked, environ)
-    if image_root is None:
-        message = f"broker {settings.name!r} is started from an image, and none was given"
-        raise ValueError(message)
-    place = Sandbox(image_root)
-    if isinstance(settings, RabbitMQSettings):
-        return RabbitMQ(settings, folder, image_root, place)
-    return QpidBrokerJ(settings, folder, image_root, place)
+    opening = Opening(product_of(settings), settings, folder, image_root, environ, consume_existing)
+    return place_of(settings).open(opening)

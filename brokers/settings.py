@@ -1,12 +1,14 @@
-"""What one wants of a broker: frozen, typed, checked settings.
+"""What one wants of a broker, whatever its product: frozen, typed, checked settings.
 
-Pure: no clock, socket, file or process lives here. How a setting becomes a config
-file or a command line is the business of the broker's own module.
+Pure: no clock, socket, file or process lives here. A product derives its own model from
+`BrokerSettings`, in its own folder.
 """
 
+import ipaddress
 from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
 
 from brokers.endpoint import Sasl
 
@@ -49,6 +51,18 @@ def _on_or_off(given: Any) -> Any:
     return given
 
 
+def _unlike(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse names that stand twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        message = f"{', '.join(twice)}: stands more than once: names must differ"
+        raise ValueError(message)
+    return names
+
+
+QueueName = Annotated[str, Field(min_length=1, max_length=255)]
+
+
 class External(Frozen):
     """Where a broker that someone else runs is reached.
 
@@ -57,11 +71,14 @@ class External(Frozen):
     """
 
     host: str = "127.0.0.1"
-    """Host name or address."""
+    """Host name or address, `host:port`, or a URI such as `amqps://user@broker.example:5671/vhost`, whose parts are
+    read as the fields below; an IPv6 address may stand in brackets."""
     port: Annotated[int, Field(ge=1, le=65535)] = 5672
-    """TCP port; the port of both protocols, as on RabbitMQ 4 and Broker-J."""
+    """TCP port, of every protocol; by default 5672, or 5671 where `host` is an `amqps` URI."""
     virtual_host: str | None = None
-    """Virtual host; by default `/` on RabbitMQ and `default` on Broker-J."""
+    """Virtual host; by default that of the product."""
+    username: str | None = None
+    """User name; by default it is read from `username_env`."""
     username_env: str = "BUSBENCH_USERNAME"
     """Environment variable that holds the user name (`guest` where it is unset)."""
     password_env: str = "BUSBENCH_PASSWORD"  # noqa: S105  (the name of a variable, no secret)
@@ -71,6 +88,28 @@ class External(Frozen):
     sasl: Sasl = "plain"
     """How we log in: `plain` (user name and password), `external` (the certificate of `tls`), or `anonymous`."""
 
+    queues: Annotated[tuple[QueueName, ...], Field(max_length=10_000), AfterValidator(_unlike)] = ()
+    """Queues that are there already, for users who may not declare any: they are used in this order, and never
+    declared or deleted. One that holds messages or has consumers is refused, unless the command line says
+    `--consume-existing`. By default queues are declared and deleted."""
+    pid_file: Annotated[str, Field(min_length=1)] | None = None
+    """File with the id of its main process, where it runs on this host: its CPU time and memory are measured then."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parts_of_a_uri(cls, given: Any) -> Any:
+        """Take `host` apart where it is a URI or has a port."""
+        if not isinstance(given, dict) or not isinstance(given.get("host"), str):
+            return given
+        read = _uri(given["host"]) if "://" in given["host"] else _host_and_port(given["host"])
+        if read.get("tls") and isinstance(given.get("tls"), dict):
+            del read["tls"]  # the table says more of the same
+        for name, value in read.items():
+            if name != "host" and given.get(name) not in (None, value):
+                message = f"host = {given['host']!r} says {name} = {value!r} and {name} {given[name]!r}: leave one out"
+                raise ValueError(message)
+        return given | read
+
     @model_validator(mode="after")
     def _external_has_a_certificate(self) -> "External":
         if self.sasl == "external" and (self.tls is None or self.tls.certificate is None):
@@ -79,13 +118,75 @@ class External(Frozen):
         return self
 
 
+def _uri(text: str) -> dict[str, Any]:
+    """Return the fields that a URI stands for (https://www.rabbitmq.com/docs/uri-spec)."""
+    advice = "write amqp://user@host:port/virtual-host, or amqps:// for TLS"
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        # Neither the text nor the reason is quoted, as either may hold a password; nor is the cause kept.
+        message = f"host is no URI: {advice}"
+        raise ValueError(message) from None
+    if fault := _uri_fault(parts):
+        message = f"{fault}: {advice}"
+        raise ValueError(message)
+    read: dict[str, Any] = {"host": host, "port": port or (5671 if parts.scheme == "amqps" else 5672)}
+    if parts.scheme == "amqps":
+        read["tls"] = True
+    if parts.username:
+        read["username"] = unquote(parts.username)
+    if parts.path not in ("", "/"):
+        read["virtual_host"] = unquote(parts.path[1:])
+    return read
+
+
+def _uri_fault(parts: SplitResult) -> str | None:
+    """Return what is wrong with a URI, quoting nothing that may be a password."""
+    faults = {
+        f"host is a URI of scheme {parts.scheme!r}": parts.scheme not in ("amqp", "amqps"),
+        "host holds a password, which has no place in a file: set the variable of `password_env`": bool(parts.password),
+        "host is a URI that names no host": not parts.hostname,
+        "host has a `@` behind the host's name, where a password with a `/` may have led (in a name it is %40)": "@"
+        in parts.path,
+        "host is a URI with a query or fragment, which mean nothing here": bool(parts.query or parts.fragment),
+        "host names a virtual host with a `/`, which is written %2F": "/" in parts.path[1:],
+    }
+    return next((fault for fault, is_so in faults.items() if is_so), None)
+
+
+def _host_and_port(text: str) -> dict[str, Any]:
+    """Return host and port of `host`, `host:port`, `[address]:port`, or of a bare IPv6 address."""
+    try:
+        return {"host": str(ipaddress.ip_address(text))}
+    except ValueError:
+        pass
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, None
+    if "@" in text:
+        message = "host names a user: write amqp://user@host:port, and a password nowhere"
+        raise ValueError(message)
+    if not host or parts is None or parts.path or parts.query or parts.fragment:
+        message = f"host = {text!r} is no host name, address, host:port or URI: write it in one of these ways"
+        raise ValueError(message)
+    return {"host": host} | ({"port": port} if port is not None else {})
+
+
 class BrokerSettings(Frozen):
-    """What every broker that we start has in common."""
+    """What every broker has in common."""
 
     name: BrokerName
     """How targets and reports call this broker."""
-    place: Literal["sandbox", "external"] = "sandbox"
-    """Where it runs: `sandbox` (started by us) or `external` (an address someone else runs)."""
+    kind: str
+    """Its product; `bench broker list` tells which there are."""
+    place: str = "sandbox"
+    """Where it runs: `sandbox` (started by us), `external` (an address someone else runs), or one of another
+    package; `bench broker list` tells which there are."""
+    place_options: dict[str, str] = Field(default_factory=dict)
+    """What only this place understands, by name; `bench broker list` tells."""
     image: str = "stable"
     """Recipe of the cloud-services image it is started from."""
     memory: Memory = ByteSize(1024**3)
@@ -101,7 +202,7 @@ class BrokerSettings(Frozen):
 
     @model_validator(mode="after")
     def _external_has_an_address(self) -> "BrokerSettings":
-        if (self.place == "external") != (self.external is not None):
+        if (self.place == "external") != (self.external is not None) and self.place in ("external", "sandbox"):
             message = (
                 f"place = {self.place!r}: the table `external` (host, port) goes with"
                 " place = 'external', and only with it"
@@ -111,7 +212,7 @@ class BrokerSettings(Frozen):
 
     @model_validator(mode="after")
     def _its_security_fits(self) -> "BrokerSettings":
-        if self.place == "external":
+        if self.external is not None:
             for name, default, instead in (("transport", "tcp", "tls"), ("sasl", "plain", "sasl")):
                 if getattr(self, name) != default:
                     message = f"`{name}` is for brokers that we start: for an external one it is `external.{instead}`"
@@ -122,28 +223,3 @@ class BrokerSettings(Frozen):
             )
             raise ValueError(message)
         return self
-
-
-class RabbitMQSettings(BrokerSettings):
-    """RabbitMQ: queue types and memory watermark."""
-
-    kind: Literal["rabbitmq"]
-    """`rabbitmq`."""
-    transient_queue: Literal["classic", "quorum"] = "classic"
-    """Queue type of workloads that are not durable."""
-    durable_queue: Literal["classic", "quorum"] = "quorum"
-    """Queue type of durable workloads."""
-
-
-class QpidBrokerJSettings(BrokerSettings):
-    """Apache Qpid Broker-J: message store and JVM."""
-
-    kind: Literal["qpid-broker-j"]
-    """`qpid-broker-j`."""
-    store: Literal["memory", "bdb", "derby"] = "bdb"
-    """Message store of the virtual host; `memory` holds no durable message."""
-    heap_share: Annotated[float, Field(gt=0.1, lt=0.9)] = 0.5
-    """Share of the memory cap given to the Java heap; a quarter of the cap is direct memory."""
-
-
-AnyBroker = Annotated[RabbitMQSettings | QpidBrokerJSettings, Field(discriminator="kind")]

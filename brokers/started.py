@@ -1,104 +1,54 @@
-"""A broker that we start: its folder, its processes, its readiness, its end.
+"""A broker that we start: its folder, its program, its readiness, its end.
 
-What to write and run is the business of each broker's own module; how processes are
-isolated, that of its place.
+What to write and run is the business of its product; how a program is isolated, limited
+and sampled, that of its place.
 """
 
 import dataclasses
 import shutil
 import signal
 import time
-from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from brokers import certificates, limits, ports
-from brokers.amqp import AmqpBroker, with_security
-from brokers.base import BrokerError, Facts
-from brokers.control import Control, ControlError, SilentError, answers_amqp10
-from brokers.dialect import Address, Dialect
-from brokers.places.base import Launch, Place, Running
-from brokers.settings import BrokerSettings
+from brokers import certificates
+from brokers.admin.base import Address, Admin, AdminError, SilentError
+from brokers.admin.handshake import answers
+from brokers.administered import AdministeredBroker, with_security
+from brokers.base import BrokerError
+from brokers.endpoint import PROTOCOL_NAMES
+from brokers.places.base import Caps, Launch, Opening, Running, StartingPlace
+from brokers.places.sampling import Usage, allocated_bytes
+from brokers.product import Facts, Inquiry, Program, Site
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 8.0
+INQUIRY_TIMEOUT_S = 10.0
 POLL_S = 0.05
 LOG_TAIL = 1024**2
 QUOTED_LINES = 12
 
 
-@dataclass(frozen=True)
-class Program:
-    """What a broker's module asks to be written and run.
-
-    Attributes:
-        files: text of each file, by path below the broker's folder.
-        folders: further folders to make below it.
-        argv: command and arguments, in paths of the place.
-        environment: every environment variable.
-        main: name of the process that takes signals.
-    """
-
-    files: Mapping[str, str]
-    folders: tuple[str, ...]
-    argv: tuple[str, ...]
-    environment: Mapping[str, str]
-    main: str
-
-
-class StartedBroker(AmqpBroker):
+class StartedBroker(AdministeredBroker):
     """A broker whose processes are ours."""
 
-    def __init__(
-        self,
-        settings: BrokerSettings,
-        dialect: Dialect,
-        folder: Path,
-        place: Place,
-        fixed_ports: ports.Ports | None = None,
-    ) -> None:
+    def __init__(self, given: Opening, place: StartingPlace, fixed_ports: Mapping[str, int] | None = None) -> None:
         """Describe a broker that is not started yet.
 
         Args:
-            settings: what is wanted of it.
-            dialect: how it is spoken to.
-            folder: its own folder; `start` empties it.
+            given: what it is made of.
             place: where its processes run.
-            fixed_ports: its ports; free ones are found at each start where this is None.
+            fixed_ports: its ports by name; free ones are found at each start where this is None.
         """
-        super().__init__(settings.name, dialect)
-        self.folder = folder.absolute()
-        self._settings = settings
+        super().__init__(given.product, given.settings)
+        self.folder = given.folder.absolute()
         self._place = place
         self._fixed_ports = fixed_ports
+        self._ports: Mapping[str, int] = {}
         self._running: Running | None = None
-        self._limits = limits.Limits()
         self._facts: Facts | None = None
         self._silence = ""
         """What it did not answer, from then on: it is not asked again, since each question would wait as long."""
-
-    # What each broker's module fills in.
-
-    @abstractmethod
-    def _program(self, at: ports.Ports, home: PurePosixPath) -> Program:
-        """Return what to write and run."""
-
-    @abstractmethod
-    def _says_ready(self, log: str) -> bool:
-        """Return whether its log says that the start is complete, well or not."""
-
-    @abstractmethod
-    def _says_failed(self, log: str) -> bool:
-        """Return whether the start is complete without all that was asked."""
-
-    @abstractmethod
-    def _reasons(self, log: str) -> list[str]:
-        """Return the lines of a log that tell why a start failed."""
-
-    @abstractmethod
-    def _observe(self, at: ports.Ports, control: Control) -> Facts:
-        """Return the facts of the broker that has just become ready (limits left out)."""
 
     # The contract.
 
@@ -108,16 +58,24 @@ class StartedBroker(AmqpBroker):
             message = f"broker {self.name!r} runs already: stop it first"
             raise BrokerError(message)
         self._release()
-        at = self._fixed_ports or ports.free_ports()
-        program = self._program(at, self._place.home(self.folder))
-        self._write(program)
-        self._limits = limits.impose(int(self._settings.memory), self._settings.cpus)
         try:
+            self._ports = self._fixed_ports or self._place.free_ports(self._product.ports)
+            site = Site(self._place.home(self.folder), self._place.host, self._ports, self._place.newest)
+            program = self._wanted(site)
+            self._write(program)
             launch = Launch(program.argv, program.environment, self.folder, self._output, program.main)
-            self._running = self._place.start(launch, self._limits)
-            control = self._await_ready(self._running, at)
-            self._attach(self._own_address(at), control)
-            facts = with_security(self._observe(at, control), self._own_address(at), control)
+            self._running = self._place.start(launch, Caps(int(self._settings.memory), self._settings.cpus))
+            limits = dict(self._running.limits)
+            at = self._own_address()
+            admin = self._await_ready(self._running)
+            self._attach(at, admin)
+            asked = self._product.observe(self._settings, Inquiry(site, at, admin, self.log, self._run_beside))
+            facts = with_security(asked, at, admin)
+        except AdminError as error:
+            reason = self._reason(error)
+            self._release()
+            message = f"broker {self.name!r} does not tell its facts: {reason}"
+            raise BrokerError(message) from error
         except OSError as error:
             self._release()
             message = f"broker {self.name!r} cannot be started: {error}"
@@ -125,7 +83,7 @@ class StartedBroker(AmqpBroker):
         except BaseException:
             self._release()
             raise
-        self._facts = dataclasses.replace(facts, limits=dict(self._limits.facts))
+        self._facts = dataclasses.replace(facts, limits=limits)
 
     def facts(self) -> Facts:
         """See `Broker`."""
@@ -137,6 +95,18 @@ class StartedBroker(AmqpBroker):
     def pids(self) -> tuple[int, ...]:
         """See `Broker`."""
         return self._running.pids() if self._running is not None else ()
+
+    def usage(self) -> Usage | None:
+        """See `Broker`."""
+        return None if self._running is None else self._running.usage()
+
+    def switches(self) -> tuple[int, int] | None:
+        """See `Broker`."""
+        return None if self._running is None else self._running.switches()
+
+    def data_bytes(self) -> int | None:
+        """See `Broker`."""
+        return None if self._running is None or not self._running.pids() else allocated_bytes(self.folder)
 
     def failure(self) -> str | None:
         """See `Broker`."""
@@ -174,33 +144,57 @@ class StartedBroker(AmqpBroker):
 
     # How.
 
-    def _attached(self) -> tuple[Address, Control]:
+    def _attached(self) -> tuple[Address, Admin]:
         if self._silence:
             message = f"broker {self.name!r} is not asked any more: {self.failure()}"
             raise BrokerError(message)
         return super()._attached()
 
-    def _reason(self, error: ControlError) -> str:
+    def _reason(self, error: AdminError) -> str:
         if isinstance(error, SilentError):
             self._silence = str(error)
         return super()._reason(error)
+
+    def _port(self, name: str) -> int:
+        return self._ports[name]
 
     @property
     def _output(self) -> Path:
         return self.folder / "console.log"
 
-    def _own_address(self, at: ports.Ports) -> Address:
-        sasl = self._settings.sasl
+    def _own_address(self, port: str | None = None) -> Address:
+        """Return where one of its ports is reached; by default that of its first listener."""
+        sasl, first = self._settings.sasl, self._product.listeners(self._settings)[0]
         return Address(
-            host=ports.LOOPBACK,
-            port=at.amqp,
-            virtual_host=self._dialect.virtual_host,
-            # The account that both brokers are given; it is reachable from this host alone.
+            host=self._place.host,
+            port=self._ports[port or first.port],
+            virtual_host=first.virtual_host,
+            # The account that every broker is given; it is reachable from this host alone.
             username="guest" if sasl == "plain" else "",
             password="guest" if sasl == "plain" else "",
             tls=certificates.towards(self.folder, sasl) if self._settings.transport == "tls" else None,
             sasl=sasl,
         )
+
+    def _run_beside(self, argv: tuple[str, ...], environment: Mapping[str, str]) -> str:
+        """Run a command in the broker's place and return what it printed."""
+        output = self.folder / "inquiry.log"
+        asking = self._place.start(Launch(argv, environment, self.folder, output, main=""), None)
+        try:
+            asking.wait(INQUIRY_TIMEOUT_S)
+        finally:
+            asking.end()
+        return output.read_text(errors="replace")
+
+    def _wanted(self, site: Site) -> Program:
+        try:
+            return self._product.program(self._settings, site)
+        except FileNotFoundError as error:
+            message = (
+                f"broker {self.name!r}: there is no {self._product.title} to start ({error}):"
+                " build another recipe of the image, see `bench image --help`"
+            )
+            raise BrokerError(message) from error
 
     def _write(self, program: Program) -> None:
         """Make the folder anew, with what the program needs."""
@@ -218,31 +212,34 @@ class StartedBroker(AmqpBroker):
             message = f"broker {self.name!r}: its folder cannot be prepared: {error}"
             raise BrokerError(message) from error
 
-    def _await_ready(self, running: Running, at: ports.Ports) -> Control:
-        """Return an open control connection once every protocol answers."""
-        control = Control(self._own_address(at))
+    def _await_ready(self, running: Running) -> Admin:
+        """Return a connected admin once every protocol answers."""
+        at = self._own_address()
+        admin = self._product.admin(self._settings, at)
+        first, *others = self._product.listeners(self._settings)
         deadline = time.monotonic() + START_TIMEOUT_S
         why = "it did not say that it is ready"
         while time.monotonic() < deadline:
             ended = running.wait(POLL_S)
             log = self.log()
-            if ended or self._says_failed(log):
+            if ended or self.patterns.says_failed(log):
                 break
-            if not self._says_ready(log):
+            if not self.patterns.says_ready(log):
                 continue
             try:
-                control.open()
-            except ControlError as error:
-                why = f"no AMQP 0-9-1 handshake on its virtual host {self._dialect.virtual_host!r}: {error}"
+                admin.open()
+            except AdminError as error:
+                why = f"no {PROTOCOL_NAMES[first.protocol]} handshake on its virtual host {at.virtual_host!r}: {error}"
                 continue
-            if answers_amqp10(self._own_address(at)):
-                return control
-            control.drop()
-            why = "its port does not answer AMQP 1.0"
+            silent = [one for one in others if not answers(one.protocol, self._own_address(one.port))]
+            if not silent:
+                return admin
+            admin.drop()
+            why = f"its port does not answer {PROTOCOL_NAMES[silent[0].protocol]}"
         code = running.exit_code()
         if code is not None:
             why = f"it {_ending(code)}"
-        elif self._says_failed(self.log()):
+        elif self.patterns.says_failed(self.log()):
             why = "it runs without all that was asked of it"
         message = f"broker {self.name!r} failed to start: {why}{self._why(last=False)}"
         raise BrokerError(message)
@@ -253,25 +250,23 @@ class StartedBroker(AmqpBroker):
         Args:
             last: quote the last lines that tell a reason, else the first.
         """
-        if self._limits.out_of_memory():
+        if self._running is not None and self._running.out_of_memory():
             cap = int(self._settings.memory) // 1024**2
             return f"; the kernel ended it at its memory cap of {cap} MiB: raise `memory` of broker {self.name!r}"
         log = self.log()
-        lines = self._reasons(log)
+        lines = self.patterns.why(log)
         if not lines:
             lines, last = [line for line in log.splitlines() if line.strip()], True
         quoted = lines[-QUOTED_LINES:] if last else lines[:QUOTED_LINES]
         return ". Its log says:\n  " + "\n  ".join(quoted) if quoted else ", and its log is empty"
 
     def _release(self) -> None:
-        """Drop the connection, end what is left, remove the control groups."""
+        """Drop the connection and end what is left."""
         self._detach()
         self._silence = ""
         if self._running is not None:
             self._running.end()
             self._running = None
-        self._limits.remove()
-        self._limits = limits.Limits()
 
 
 def _ending(code: int) -> str:

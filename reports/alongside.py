@@ -108,6 +108,7 @@ def _named(run: Run, by: Dimension) -> Run:
     record = run.record.model_copy(
         update={
             "scenario": scenario.model_copy(update={"targets": targets, "brokers": brokers}),
+            "products": {name + slug[name]: product for name, product in run.record.products.items()},
             "plan": tuple(
                 line.model_copy(update={"target": line.target + end[line.target]}) for line in run.record.plan
             ),

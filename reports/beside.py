@@ -102,11 +102,7 @@ def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[st
         yield f"Protocol or client: each protocol had a client of its own ({each}), and a row's figure holds both."
     if len(data.runs) > 1:
         yield "Differences between runs: they were made at different times, and only trials of one run are interleaved."
-    if any(broker.kind == "qpid-broker-j" for broker in data.scenario.brokers):
-        yield (
-            "Whether your framework can speak to it: OpenStack's oslo.messaging, for one, has removed its AMQP 1.0"
-            " driver, so that an OpenStack control plane cannot reach Qpid that way."
-        )
+    yield from dict.fromkeys(caveat for product in data.products.values() for caveat in product.caveats)
 
 
 def _not_shown(scenario: Scenario, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:

@@ -79,7 +79,7 @@ def _row(data: Dataset, question: Question, name: Name, target: Target, workload
         estimates=estimates,
         centre=math.inf if measured.never and measured.centre is None else measured.centre,
         client_bound=row.client_bound,
-        durability=durability(data.scenario, target.broker, workload, data.durability),
+        durability=durability(data.products, target.broker, workload, data.durability),
         overload="" if question.closed_loop else row.overload,
     )
 

@@ -74,7 +74,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         client_cores=spread(trials["client_cpu_cores_busiest"]),
         broker_rss=spread(trials["broker_rss_peak"]),
         client_bound=bool(trials["client_bound"].any()),
-        durability=durability(data.scenario, target.broker, workload, data.durability),
+        durability=durability(data.products, target.broker, workload, data.durability),
         remarks=tuple(_remarks(target, planned, everything, trials, latency)),
     )
 

@@ -18,7 +18,7 @@ from bench.archive import ArchiveError, Run, Trial, read, read_timeline
 from bench.durability import Probe
 from bench.record.histogram import decode, new_histogram
 from bench.record.payload import buckets
-from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
+from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, ProductRecord, RunRecord, TrialRecord
 from bench.scenario import Scenario
 from bench.units import NS_PER_S
 from reports.alongside import Dimension, check_alike, side_by_side
@@ -71,6 +71,11 @@ class Dataset:
     absent: pd.DataFrame
     records: dict[tuple[str, int], TrialRecord] = field(repr=False)
     durability: dict[str, Probe] = field(default_factory=dict)
+
+    @property
+    def products(self) -> dict[str, ProductRecord]:
+        """What products say of themselves, by broker."""
+        return {name: product for run in self.runs for name, product in run.products.items()}
 
     def histogram(self, target: str, workload: str, tag: str) -> HdrHistogram:
         """Return the sum of the histograms of all usable trials of a cell, those of overloaded ones left out.

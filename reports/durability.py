@@ -1,16 +1,16 @@
 """What a broker's "durable" promises: rows of unlike promise are not compared. Pure.
 
 Classes go by the synchronous writes that the run's own probe counted (`bench.durability`).
-Where nothing was counted they go by what each store was seen to do elsewhere (one message
-at a time): RabbitMQ quorum one fsync a message, classic one in a thousand; Broker-J BDB one
-fsync a message, Derby one O_DSYNC write a message.
+Where nothing was counted they go by what the product was seen to do elsewhere, as the run's
+record has it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from bench.durability import DurabilityClass, DurabilityRecord, Probe
-from bench.scenario import MemoryBroker, Scenario, Workload
+from bench.results import ProductRecord
+from bench.scenario import Workload
 
 
 class Durability(StrEnum):
@@ -22,15 +22,6 @@ class Durability(StrEnum):
     UNKNOWN = "what is not known, as someone else runs this broker"
 
 
-_STORES = {
-    ("rabbitmq", "classic"): Durability.PROCESS,
-    ("rabbitmq", "quorum"): Durability.SYSTEM,
-    ("qpid-broker-j", "memory"): Durability.NONE,
-    ("qpid-broker-j", "bdb"): Durability.SYSTEM,
-    ("qpid-broker-j", "derby"): Durability.SYSTEM,
-}
-
-
 _MEASURED = {
     DurabilityClass.NONE: Durability.NONE,
     DurabilityClass.PROCESS: Durability.PROCESS,
@@ -39,26 +30,23 @@ _MEASURED = {
 
 
 def durability(
-    scenario: Scenario, broker: str, workload: Workload, probes: Mapping[str, Probe] | None = None
+    products: Mapping[str, ProductRecord], broker: str, workload: Workload, probes: Mapping[str, Probe] | None = None
 ) -> Durability:
     """Return what a confirmed message of a workload survives; raise KeyError for an unknown broker.
 
     Args:
-        scenario: where the broker's settings stand.
+        products: what the products of the run say, by broker.
         broker: its name.
         workload: what is done to it.
-        probes: what was counted, by broker; settings decide where nothing was.
+        probes: what was counted, by broker; the product decides where nothing was.
     """
-    settings = scenario.broker(broker)
-    if not workload.durable or isinstance(settings, MemoryBroker):
+    if not workload.durable:
         return Durability.NONE
+    promises = products[broker].durable.promises
     measured = probes[broker].durability if probes and broker in probes else None
     if measured is not None:
         return _MEASURED[measured]
-    if settings.place == "external":
-        return Durability.UNKNOWN
-    store = settings.durable_queue if settings.kind == "rabbitmq" else settings.store
-    return _STORES[settings.kind, store]
+    return Durability.UNKNOWN if promises is None else _MEASURED[promises]
 
 
 def evidence(probes: Mapping[str, Probe]) -> Iterator[str]:

@@ -25,7 +25,9 @@ def names(data: Dataset) -> dict[str, Name]:
     labels = {}
     for target in data.scenario.targets:
         product, _, way = plain[target.name]
-        labels[target.name] = target.label or _label(target, product, way, shared=unversioned[product, way] > 1)
+        known = data.products.get(target.broker)
+        short = product if known is None or product != known.title else known.short
+        labels[target.name] = target.label or _label(target, short, way, shared=unversioned[product, way] > 1)
     times = Counter(labels.values())
     return {
         target.name: Name(
@@ -45,5 +47,5 @@ def brokers(data: Dataset) -> dict[str, BrokerRecord]:
     return {record.broker.name: record.broker for record in data.records.values()}
 
 
-def _label(target: Target, product: str, way: str, *, shared: bool) -> str:
-    return target.name if shared else f"{product.removeprefix('Apache Qpid ')} {way}"
+def _label(target: Target, short: str, way: str, *, shared: bool) -> str:
+    return target.name if shared else f"{short} {way}"

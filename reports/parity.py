@@ -19,7 +19,7 @@ def settings_of(data: Dataset, target: Target, workload: Workload) -> parity.Row
     """Return every setting of a row, as asked and as reported."""
     # Where several runs stand side by side, each target is of one of them.
     run = next((each for each in data.runs if target in each.scenario.targets), data.runs[0])
-    promise = durability(data.scenario, target.broker, workload, data.durability)
+    promise = durability(data.products, target.broker, workload, data.durability)
     return parity.row(run, target, workload, _trials(data, target, workload), str(promise))
 
 

@@ -27,7 +27,13 @@ settings.register_profile("soak", deadline=None, max_examples=5_000)
 settings.load_profile("busbench")
 
 _HERE = Path(__file__).parent
-_KINDS = {_HERE / "laws": pytest.mark.laws, _HERE / "live": pytest.mark.live}
+_KINDS = {
+    _HERE / "laws": pytest.mark.laws,
+    _HERE / "live": pytest.mark.live,
+    # Their subjects are kernels, and run as plain Python they take long.
+    _HERE / "bench/wire": pytest.mark.compiled,
+    _HERE / "bench/record": pytest.mark.compiled,
+}
 _OF_BROKERS = {shutil.which("bwrap"), shutil.which("mmdebstrap")}
 """Programs by which brokers are started and their image is built; fakes lie elsewhere."""
 _now: list[pytest.Item] = []
@@ -54,8 +60,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def _refuse_brokers(event: str, details: tuple[Any, ...]) -> None:
-    if event == "subprocess.Popen" and _now and shutil.which(str(details[0])) in _OF_BROKERS - {None}:
-        message = f"{_now[0].nodeid} starts {details[0]}: mark it `live`, or let it do without"
+    if event != "subprocess.Popen" or not _now:
+        return
+    # A shell may stand before it, which joins the control groups.
+    started = {shutil.which(str(word)) for word in (details[0], *(details[1] or ()))}
+    if started & (_OF_BROKERS - {None}):
+        message = (
+            f"{_now[0].nodeid} starts {' '.join(map(str, details[1] or ()))}: mark it `live`, or let it do without"
+        )
         raise AssertionError(message)
 
 

@@ -1,6 +1,7 @@
 """What tests of the crosscheck share: workloads, jobs, a broker that does nothing, made-up captures."""
 
 import ipaddress
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ from typing import Any
 
 from bench.crosscheck.peer import Job
 from bench.scenario import Workload
-from brokers.base import Broker, Facts
+from brokers.base import Broker
 from brokers.endpoint import Endpoint, Protocol
+from brokers.log_patterns import LogPatterns
+from brokers.places.sampling import Sampled, Usage, allocated_bytes
+from brokers.product import Facts
 
 RECORDED = Path(__file__).parent / "bench" / "crosscheck" / "recorded"
 AT = Endpoint("amqp091", "127.0.0.1", 5672, "/", None, "us/er", "pass word")
@@ -27,6 +31,10 @@ def job(work: Workload | None = None, endpoint: Endpoint = AT, report: str = "")
     return Job(work or workload(), endpoint, "queue", 3, report)
 
 
+NEVER = re.compile(r"(?!)")
+"""Matches nothing."""
+
+
 class IdleBroker(Broker):
     """A broker without processes; fails when told to."""
 
@@ -35,9 +43,15 @@ class IdleBroker(Broker):
         self.name = "idle"
         self.folder = Path("/nowhere")
         self.said = failure
+        self.patterns = LogPatterns(ready=NEVER, reasons=NEVER)
+        self.sampled = Sampled(self.pids)
 
     def start(self) -> None:
         """Do nothing."""
+
+    def protocols(self) -> tuple[Protocol, ...]:
+        """Return what it would speak."""
+        return ("amqp091",)
 
     def endpoint(self, protocol: Protocol) -> Endpoint:  # noqa: ARG002  (the contract's signature)
         """Return an address where nothing is."""
@@ -60,6 +74,18 @@ class IdleBroker(Broker):
     def pids(self) -> tuple[int, ...]:
         """Return nothing."""
         return ()
+
+    def usage(self) -> Usage | None:
+        """Return what its processes use; None where there are none."""
+        return self.sampled.usage()
+
+    def switches(self) -> tuple[int, int] | None:
+        """Return what its processes switch; None where there are none."""
+        return self.sampled.switches()
+
+    def data_bytes(self) -> int | None:
+        """Return what its folder takes; None where it has no processes."""
+        return allocated_bytes(self.folder) if self.pids() else None
 
     def failure(self) -> str | None:
         """Return what it was told to say."""

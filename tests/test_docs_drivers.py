@@ -109,7 +109,7 @@ def test_a_worker_process_names_the_package_at_fault(example: str, tmp_path: Pat
 def test_a_shipped_scenario_names_the_extra_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without kombu, python-clients is refused with the one command that helps; other scenarios load."""
     installed = registry().installed
-    missing = installed["kombu"].driver.__class__(**{**vars(installed["kombu"].driver), "distribution": "no-kombu"})
+    missing = installed["kombu"].member.__class__(**{**vars(installed["kombu"].member), "distribution": "no-kombu"})
     monkeypatch.setitem(installed, "kombu", type(installed["kombu"])(missing, installed["kombu"].package))
     with pytest.raises(ScenarioError) as caught:
         load_scenario("python-clients")

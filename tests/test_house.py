@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("bench", "brokers", "reports")
-LONGEST = 350
+LONGEST = 600
 
 # Who starts brokers and works with them.
 USE_BROKERS = ("bench.run", "bench.crosscheck", "bench.cli")
@@ -29,10 +29,20 @@ BROKERS_ALLOWED = {
         "bench.scripted",  # parts of a scenario, as the two below
         "bench.profile",
         "bench.warming",
-        "bench.consistency",  # what settings of brokers and workloads forbid together
+        "bench.products",  # what products say of their settings
     ),
+    "brokers.registry": (
+        "bench.scenario",  # a scenario may ask for the products that are installed
+        "bench.faults",  # words for the faults that their settings have
+        "bench.consistency",  # what settings of brokers and workloads forbid together
+        "bench.products",  # what goes into the record of a run
+    ),
+    "brokers.product": ("bench.products",),
+    "brokers.entry_points": ("bench.drivers",),  # how packages bring drivers, as they do products and places
+    "brokers.durability": ("bench.durability", "bench.results"),  # classes of what a confirmed message survives
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
     "brokers.sasl": ("bench.drivers",),  # pika's credentials, for drivers as for the control connection
+    "brokers.sasl10": ("bench.drivers",),  # SASL over 1.0, for drivers as for admins
     "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection
 }
 REPORTS_READ = (
@@ -93,7 +103,11 @@ PURE = (
     "bench.crosscheck.verdict",
     "brokers.settings",
     "brokers.endpoint",
-    "brokers.signs",
+    "brokers.durability",
+    "brokers.log_patterns",
+    "brokers.rabbitmq.settings",
+    "brokers.rabbitmq.config",
+    "brokers.qpid_broker_j.settings",
 )
 IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading")
 
@@ -192,16 +206,16 @@ def test_the_walk_finds_the_house() -> None:
     assert [room for room in PURE if room not in names] == []
 
 
-@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
-def test_imports_keep_their_direction(module: str, path: Path) -> None:
+def test_imports_keep_their_direction() -> None:
     """No module imports what its room may not know."""
-    assert faults_of(module, path.read_text(), package=path.stem == "__init__") == []
+    found = {module: faults_of(module, path.read_text(), package=path.stem == "__init__") for module, path in modules()}
+    assert {module: faults for module, faults in found.items() if faults} == {}
 
 
-@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
-def test_files_are_short_and_say_what_they_are(module: str, path: Path) -> None:  # noqa: ARG001
-    """Every file has at most 350 lines and opens with a docstring."""
-    assert shape_faults(path.read_text()) == []
+def test_files_are_short_and_say_what_they_are() -> None:
+    """Every file has at most 600 lines and opens with a docstring."""
+    found = {module: shape_faults(path.read_text()) for module, path in modules()}
+    assert {module: faults for module, faults in found.items() if faults} == {}
 
 
 @pytest.mark.parametrize(
@@ -216,8 +230,8 @@ def test_files_are_short_and_say_what_they_are(module: str, path: Path) -> None:
         ("bench.doctor", "from brokers import image"),
         ("bench.ceiling.figures", "from bench.run.health import health"),
         ("bench.settings_like", "from brokers.settings_more import x"),
-        ("brokers.rabbitmq", "from bench.units import NS_PER_S"),
-        ("brokers.rabbitmq", "import reports"),
+        ("brokers.rabbitmq.product", "from bench.units import NS_PER_S"),
+        ("brokers.places.sandbox", "import reports"),
         ("reports.dataset", "from bench.run.health import judge"),
         ("reports.dataset", "from bench import clock"),
         ("reports.dataset", "from brokers.settings import External"),
@@ -274,8 +288,8 @@ def test_a_relative_import_of_a_package_stays_inside_it() -> None:
 
 
 def test_long_files_and_files_without_a_docstring_are_seen() -> None:
-    """350 lines pass and 351 do not; a comment is no docstring."""
+    """600 lines pass and 601 do not; a comment is no docstring."""
     opening = '"""What lives here."""\n'
     assert shape_faults(opening + "x = 1\n" * (LONGEST - 1)) == []
-    assert shape_faults(opening + "x = 1\n" * LONGEST) == ["351 lines, at most 350 are allowed"]
+    assert shape_faults(opening + "x = 1\n" * LONGEST) == ["601 lines, at most 600 are allowed"]
     assert shape_faults("# What lives here.\nx = 1\n") == ["does not open with a docstring"]

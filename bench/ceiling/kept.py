@@ -17,6 +17,6 @@ def ceilings_of(drivers: Iterable[str], file: Path | None = None) -> dict[str, C
     """
     kept, host, installed = read(file or kept_file()), host_name(), registry().installed
     known = [name for name in dict.fromkeys(drivers) if name in kept and name in installed]
-    usable = [name for name in known if installed[name].driver.lacks() is None]
+    usable = [name for name in known if installed[name].member.lacks() is None]
     found = {name: applies(kept[name], version(installed[name]), host) for name in usable}
     return {name: one for name, one in found.items() if one is not None}

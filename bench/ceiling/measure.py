@@ -36,7 +36,7 @@ def host_name() -> str:
 
 def version(installed: Installed) -> str:
     """Return the version that a ceiling was measured with."""
-    return ", ".join(filter(None, (installed.package, installed.driver.client_version())))
+    return ", ".join(filter(None, (installed.package, installed.member.client_version())))
 
 
 def measure(installed: Installed, seconds: float = 1.0) -> Ceiling:
@@ -45,7 +45,7 @@ def measure(installed: Installed, seconds: float = 1.0) -> Ceiling:
     Raises:
         PeerFailed: the driver or the peer ended badly.
     """
-    driver = installed.driver
+    driver = installed.member
     ways = tuple(measure_way(driver.name, driver.protocol, *way, seconds=seconds) for way in WAYS)
     return Ceiling(
         driver=driver.name,

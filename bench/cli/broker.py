@@ -1,49 +1,69 @@
-"""`bench broker`: start one broker in the foreground, as a scenario would."""
+"""`bench broker`: what brokers and places there are, and one broker in the foreground, as a scenario would start it."""
 
 import os
 import signal
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
+from pydantic import ValidationError
+from rich.text import Text
 
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out
 from brokers import image
 from brokers.base import Broker, BrokerError
-from brokers.endpoint import Protocol
+from brokers.entry_points import Unusable
 from brokers.open import open_broker
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.registry import lacks, places, products
 
 broker_app = typer.Typer(help="Brokers, one by one.", no_args_is_help=True)
-
-_KINDS: dict[str, RabbitMQSettings | QpidBrokerJSettings] = {
-    "rabbitmq": RabbitMQSettings(name="rabbitmq", kind="rabbitmq"),
-    "qpid-broker-j": QpidBrokerJSettings(name="qpid-broker-j", kind="qpid-broker-j"),
-}
 
 
 @broker_app.command("list")
 def list_() -> None:
-    """List the brokers that can be started."""
-    for name in _KINDS:
-        out.print(name)
+    """List the brokers and the places there are, with the packages that bring them."""
+    for kind, product in products().installed.items():
+        one = product.member
+        where = "" if one.starts else "; never started by us"
+        out.print(f"{kind}  (package {product.package})\n    {one.summary}{where}")
+    out.print("\nplaces:")
+    for name, place in places().installed.items():
+        lacking = lacks(place.member)
+        out.print(
+            f"{name}  (package {place.package})\n    {place.member.summary}" + (f"; {lacking}" if lacking else "")
+        )
+        for option, meaning in place.member.options:
+            out.print(f"    option {option}: {meaning}")
+    _warn(products().unusable)
+    _warn(places().unusable)
+
+
+def _warn(found: Sequence[Unusable]) -> None:
+    for unusable in found:
+        err.print(Text.assemble(("warning: ", "bold yellow"), str(unusable)))
 
 
 @broker_app.command()
 def start(
-    name: Annotated[str, typer.Argument(help="rabbitmq or qpid-broker-j.")],
+    name: Annotated[str, typer.Argument(help="Kind of the broker; `bench broker list` tells which there are.")],
     recipe: Annotated[str, typer.Option("--image", help="Recipe of the image.")] = "stable",
 ) -> None:
     """Start a broker from the image, print its addresses, and stop it on Ctrl-C."""
-    if name not in _KINDS:
-        fail(EXIT_USAGE, f"{name!r} is no broker we can start: {', '.join(_KINDS)}")
+    startable = [kind for kind, one in products().installed.items() if one.member.starts]
+    if name not in startable:
+        fail(EXIT_USAGE, f"{name!r} is no broker we can start: {', '.join(startable)}")
     try:
         root = image.ensure(recipe, err.print).root
     except image.ImageError as error:
         fail(EXIT_FAILED, str(error))
+    try:
+        settings = products().installed[name].member.defaults
+    except ValidationError:
+        fail(EXIT_USAGE, f"{name} cannot be started without settings of its own: write a scenario, and bench run it")
     with tempfile.TemporaryDirectory(prefix="busbench-broker-") as folder:
-        broker = open_broker(_KINDS[name], Path(folder) / name, root, os.environ)
+        broker = open_broker(settings, Path(folder) / name, root, os.environ)
         try:
             broker.start()
             _show(broker)
@@ -59,7 +79,7 @@ def start(
 def _show(broker: Broker) -> None:
     facts = broker.facts()
     out.print(f"{facts.product} {facts.version} on {facts.runtime}")
-    for protocol in get_args(Protocol):
-        endpoint = broker.endpoint(protocol)
-        out.print(f"{protocol}  amqp://{endpoint.username}@{endpoint.host}:{endpoint.port}  user guest, password guest")
+    for protocol in broker.protocols():
+        at = broker.endpoint(protocol)
+        out.print(f"{protocol}  amqp://{at.username}@{at.host}:{at.port}  user {at.username}, password {at.password}")
     out.print("Ctrl-C stops it")

@@ -1,7 +1,7 @@
 """Where words for people go: standard error for progress and faults, standard output for answers."""
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -11,6 +11,15 @@ EXIT_USAGE = 2
 EXIT_INVALID = 3
 EXIT_FAILED = 4
 EXIT_INTERRUPTED = 130
+
+ConsumeExisting = Annotated[
+    bool,
+    typer.Option(
+        "--consume-existing",
+        help="Queues named in external.queues may hold messages and have consumers: what is in them is lost.",
+    ),
+]
+"""An option of every verb that runs trials."""
 
 # No markup: names and versions may hold brackets.
 out = Console(highlight=False, soft_wrap=True, markup=False)

@@ -51,7 +51,7 @@ def _ceilings(names: list[str], seconds: float) -> None:
     chosen = [
         one
         for name, one in found.installed.items()
-        if not one.driver.inline and (name in names if names else one.driver.lacks() is None)
+        if not one.member.inline and (name in names if names else one.member.lacks() is None)
     ]
     table = Table(title=f"What one worker does at most, {host_name()}, 100 B")
     table.add_column("driver")
@@ -59,7 +59,7 @@ def _ceilings(names: list[str], seconds: float) -> None:
         table.add_column(head, justify="right")
     failed = 0
     for one in chosen:
-        with err.status(f"measuring {one.driver.name}, about {4 * (seconds + 2):.0f} s"):
+        with err.status(f"measuring {one.member.name}, about {4 * (seconds + 2):.0f} s"):
             try:
                 measured = measure(one, seconds)
             except PeerFailed as error:
@@ -68,7 +68,7 @@ def _ceilings(names: list[str], seconds: float) -> None:
                 continue
         figures.keep(kept_file(), [measured])
         cells = [f"{way.rate:,.0f} msg/s\n{way.cpu_us:.2f} µs CPU" for way in measured.ways]
-        table.add_row(one.driver.name, *cells)
+        table.add_row(one.member.name, *cells)
     out.print(table)
     out.print(
         "Kept for the verdict on later trials: one that runs at more than half of this is client-bound, and invalid."

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import EXIT_FAILED, EXIT_USAGE, fail
+from bench.cli.console import EXIT_FAILED, EXIT_USAGE, ConsumeExisting, fail
 from bench.stats.gate import MIN_PAIRS
 
 
@@ -24,6 +24,7 @@ class Asked:
         folder: where its results go; None for a fresh one.
         plan: whether it is only shown.
         noise_floor: of this host, as a share.
+        consume_existing: whether messages in queues that the user named may be consumed.
     """
 
     baseline: str
@@ -37,6 +38,7 @@ class Asked:
     folder: Path | None
     plan: bool
     noise_floor: float | None
+    consume_existing: bool = False
 
     @property
     def only_rerun(self) -> list[str]:
@@ -48,6 +50,7 @@ class Asked:
             "--seed": self.seed,
             "--out": self.folder,
             "--plan": self.plan,
+            "--consume-existing": self.consume_existing,
         }
         return [name for name, value in given.items() if value not in (None, (), False)]
 
@@ -114,6 +117,7 @@ def gate(
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print the rerun's trials, minutes and disk.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the rerun; by default a fresh one.", min=0)] = None,
+    consume_existing: ConsumeExisting = False,
 ) -> None:
     """Tell whether the candidate is worse than the baseline.
 
@@ -144,6 +148,7 @@ def gate(
             folder=out_folder,
             plan=plan,
             noise_floor=noise_floor,
+            consume_existing=consume_existing,
         )
         gating.carry_out(asked, budget, wanted)
     except typer.Exit:

@@ -19,6 +19,7 @@ from bench.cli.verdict import print_annotations, print_gate, write
 from bench.faults import ScenarioError
 from bench.load import Loaded, load_scenario
 from bench.plan import estimate_ns
+from bench.products import describe
 from bench.rerun import BASE, merged, paired_plan
 from bench.units import NS_PER_S, S_PER_MINUTE
 from reports.dataset import load
@@ -90,7 +91,7 @@ def rerun(asked: Asked, budget: Budget) -> Gate:
             {workload.name for workload in loaded.scenario.workloads},
         )
     ]
-    if strangers or (unlike := [*unlike_promises(loaded.scenario)]):
+    if strangers or (unlike := [*unlike_promises(loaded.scenario, describe(loaded.scenario))]):
         fail(EXIT_USAGE, *(strangers or unlike))
     check_recipes(loaded.scenario)
     seed = secrets.randbelow(1 << 31) if asked.seed is None else asked.seed
@@ -103,8 +104,9 @@ def rerun(asked: Asked, budget: Budget) -> Gate:
     place = asked.folder or Path("results") / run_id
     minutes = estimate_ns(loaded.scenario, planned) / NS_PER_S / S_PER_MINUTE
     err.print(f"{len(planned)} trials, about {minutes:.0f} minutes")
-    record, roots = begin(loaded, planned, seed, place, run_id, _command(asked, seed))
-    end = conduct_all(record, place, roots)
+    command, consume = _command(asked, seed), asked.consume_existing
+    record, roots = begin(loaded, planned, seed, place, run_id, command, consume_existing=consume)
+    end = conduct_all(record, place, roots, consume_existing=consume)
     if end.interrupted:
         tell(f"to finish it: bench run --resume {place}, then: bench gate {place}", kind="interrupted")
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -152,6 +154,8 @@ def _command(asked: Asked, seed: int) -> str:
     ):
         for value in values:
             words += [option, value]
+    if asked.consume_existing:
+        words.append("--consume-existing")
     return shlex.join([*words, "--pairs", str(asked.pairs), "--seed", str(seed)])
 
 

@@ -6,6 +6,7 @@ import typer
 
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out
 from brokers import image
+from brokers.registry import products
 
 image_app = typer.Typer(help="The cloud-services image: one root file system with every broker.", no_args_is_help=True)
 
@@ -33,8 +34,9 @@ def show(recipe: _Name = "stable", packages: Annotated[bool, typer.Option(help="
         fail(EXIT_FAILED, f"image {recipe} is not built: run `bench image build {recipe}`")
     out.print(f"recipe          {found.recipe.name}\nroot            {found.root}")
     out.print(f"content digest  {found.content_digest}\nsize            {found.size / 1e6:.0f} MB")
+    notable = [part for one in products().installed.values() for part in one.member.parts]
     for name, version in sorted(found.packages.items()):
-        if packages or any(part in name for part in ("rabbitmq", "qpid", "erlang-base", "openjdk")):
+        if packages or any(part in name for part in notable):
             out.print(f"{name}  {version}")
 
 

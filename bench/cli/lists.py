@@ -22,7 +22,7 @@ def drivers() -> None:
     """List the drivers, with their client libraries and the packages that bring them."""
     found = registry()
     for one in found.installed.values():
-        driver = one.driver
+        driver = one.member
         client = driver.lacks() or driver.client_version() or "no client library"
         out.print(f"{driver.name}  {driver.protocol}  {client}  (package {one.package})\n    {driver.description}")
         for name, meaning in driver.options:

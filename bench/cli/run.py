@@ -1,5 +1,6 @@
 """`bench run`: carry out a scenario and report on it."""
 
+import os
 import secrets
 import shlex
 import time
@@ -10,7 +11,17 @@ from typing import Annotated, Literal
 import typer
 
 from bench import archive
-from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_INVALID, EXIT_USAGE, err, fail, out, tell
+from bench.cli.console import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_INVALID,
+    EXIT_USAGE,
+    ConsumeExisting,
+    err,
+    fail,
+    out,
+    tell,
+)
 from bench.cli.floor import keep_floor
 from bench.cli.images import check_recipes, ensure_images
 from bench.cli.invalid import invalid_words
@@ -23,16 +34,16 @@ from bench.load import Loaded, load_scenario
 from bench.noise.floor import sides
 from bench.noise.kept import floor_of
 from bench.plan import estimate_bytes, estimate_ns, make_plan
+from bench.products import describe, parts
 from bench.results import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
 from bench.run.host import host_facts, tool_versions
+from bench.run.preflight import lacking, unfit
 from bench.run.scratch import scratch_root
 from bench.scenario import Scenario
 from bench.units import NS_PER_S, S_PER_MINUTE
 from brokers import image
 from brokers.base import BrokerError
-
-_NOTABLE_PACKAGES = ("rabbitmq-server", "erlang-base", "openjdk-", "qpid-broker-j")
 
 
 def run(
@@ -54,6 +65,7 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Finish the run in this results folder.", metavar="FOLDER")
     ] = None,
+    consume_existing: ConsumeExisting = False,
 ) -> None:
     """Run a scenario: every trial of its plan, then the report.
 
@@ -66,7 +78,7 @@ def run(
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
             fail(EXIT_USAGE, f"{', '.join(extra)}: not with --resume, which keeps the run as it was begun")
-        _finish(resume, plan_only=plan)
+        _finish(resume, plan_only=plan, consume_existing=consume_existing)
         return
     try:
         loaded = load_scenario(scenario or "", overrides or [], quick=quick, driver=driver)
@@ -78,24 +90,37 @@ def run(
     if plan:
         print_plan(loaded.scenario, planned)
         return
-    _start(loaded, planned, chosen, out_folder, _command(scenario or "", overrides or [], quick, driver, chosen))
+    command = _command(scenario or "", overrides or [], quick, driver, chosen, consume_existing=consume_existing)
+    _start(loaded, planned, chosen, out_folder, command, consume_existing=consume_existing)
 
 
-def _command(scenario: str, overrides: list[str], quick: bool, driver: str | None, seed: int) -> str:
+def _command(
+    scenario: str, overrides: list[str], quick: bool, driver: str | None, seed: int, *, consume_existing: bool
+) -> str:
     words = ["bench", "run", scenario, *(["--quick"] if quick else [])]
     for override in overrides:
         words += ["--set", override]
     if driver is not None:
         words += ["--driver", driver]
+    if consume_existing:
+        words.append("--consume-existing")
     return shlex.join([*words, "--seed", str(seed)])
 
 
-def _start(loaded: Loaded, planned: tuple[PlannedTrial, ...], seed: int, folder: Path | None, command: str) -> None:
+def _start(
+    loaded: Loaded,
+    planned: tuple[PlannedTrial, ...],
+    seed: int,
+    folder: Path | None,
+    command: str,
+    *,
+    consume_existing: bool,
+) -> None:
     now = datetime.now(UTC)
     run_id = f"{loaded.scenario.name}-{now:%Y%m%d-%H%M%S}"
     place = folder or Path("results") / run_id
-    record, roots = begin(loaded, planned, seed, place, run_id, command)
-    _carry_out(record, place, roots)
+    record, roots = begin(loaded, planned, seed, place, run_id, command, consume_existing=consume_existing)
+    _carry_out(record, place, roots, consume_existing=consume_existing)
 
 
 def begin(
@@ -106,12 +131,15 @@ def begin(
     run_id: str,
     command: str,
     purpose: Literal["run", "search"] = "run",
+    *,
+    consume_existing: bool = False,
 ) -> tuple[RunRecord, dict[str, Path]]:
     """Make the results folder of a run; return its record, and the root of each image. Leave where that fails."""
     _check_disk(loaded.scenario, planned, place)
     if place.exists():
         finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")
+    refuse_unfit(loaded.scenario, consume_existing=consume_existing)
     images = ensure_images(loaded.scenario)
     host = host_facts(place, scratch_root())
     record = RunRecord(
@@ -125,7 +153,8 @@ def begin(
         plan=planned,
         tools=tool_versions(target.driver for target in loaded.scenario.targets),
         host=host,
-        images={name: _image_record(found) for name, found in images.items()},
+        images={name: _image_record(found, parts(loaded.scenario)) for name, found in images.items()},
+        products=describe(loaded.scenario),
         noise_floor=floor_of(host_class(host)),
         purpose=purpose,
     )
@@ -136,7 +165,15 @@ def begin(
     return record, {name: found.root for name, found in images.items()}
 
 
-def _finish(folder: Path, *, plan_only: bool) -> None:
+def refuse_unfit(scenario: Scenario, *, consume_existing: bool) -> None:
+    """Leave where this machine, or a broker that someone else runs, cannot do what is asked."""
+    if missing := lacking(scenario):
+        fail(EXIT_FAILED, *missing)
+    if faults := unfit(scenario, os.environ, consume_existing=consume_existing):
+        fail(EXIT_USAGE, *faults)
+
+
+def _finish(folder: Path, *, plan_only: bool, consume_existing: bool) -> None:
     try:
         begun = archive.read(folder)
     except archive.ArchiveError as error:
@@ -149,6 +186,7 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
     refusals = {registry().refusal(target.driver) for target in begun.record.scenario.targets} - {None}
     if refusals:
         fail(EXIT_FAILED, *sorted(map(str, refusals)))
+    refuse_unfit(begun.record.scenario, consume_existing=consume_existing)
     images = ensure_images(begun.record.scenario)
     changed = [
         name for name, found in images.items() if begun.record.images[name].content_digest != found.content_digest
@@ -161,12 +199,13 @@ def _finish(folder: Path, *, plan_only: bool) -> None:
                 for name in changed
             ),
         )
-    _carry_out(begun.record, folder, {name: found.root for name, found in images.items()})
+    roots = {name: found.root for name, found in images.items()}
+    _carry_out(begun.record, folder, roots, consume_existing=consume_existing)
 
 
-def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
+def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path], *, consume_existing: bool) -> None:
     started = time.monotonic()
-    end = conduct_all(record, folder, roots)
+    end = conduct_all(record, folder, roots, consume_existing=consume_existing)
     finished = archive.read(folder)
     drawn = not finished.trials or write_reports(folder)
     if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
@@ -183,12 +222,12 @@ def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path]) -> None:
     raise typer.Exit(code if drawn else EXIT_FAILED)
 
 
-def conduct_all(record: RunRecord, folder: Path, roots: dict[str, Path]) -> RunEnd:
+def conduct_all(record: RunRecord, folder: Path, roots: dict[str, Path], *, consume_existing: bool = False) -> RunEnd:
     """Run what is left of a run, with live progress; leave with 4 where the host refuses."""
     left = archive.read(folder).left()
     try:
         with Progress(estimate_ns(record.scenario, left) / NS_PER_S) as progress:
-            return conduct(record, folder, roots, progress)
+            return conduct(record, folder, roots, progress, consume_existing=consume_existing)
     except BrokerError as error:
         return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
     except archive.ArchiveError as error:
@@ -207,8 +246,8 @@ def _exit_code(end: RunEnd, finished: archive.Run) -> int:
     return 0 if all(trial.record.valid for trial in finished.trials) else EXIT_INVALID
 
 
-def _image_record(found: image.Image) -> ImageRecord:
-    notable = {n: v for n, v in found.packages.items() if any(part in n for part in _NOTABLE_PACKAGES)}
+def _image_record(found: image.Image, wanted: tuple[str, ...]) -> ImageRecord:
+    notable = {n: v for n, v in found.packages.items() if any(part in n for part in wanted)}
     return ImageRecord(recipe=found.recipe.name, content_digest=found.content_digest, packages=notable)
 
 

@@ -11,7 +11,17 @@ import typer
 from rich.text import Text
 
 from bench import archive
-from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, err, fail, out, print_table, tell
+from bench.cli.console import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    ConsumeExisting,
+    err,
+    fail,
+    out,
+    print_table,
+    tell,
+)
 from bench.cli.images import check_recipes
 from bench.cli.progress import Progress, in_words
 from bench.cli.run import begin
@@ -67,6 +77,7 @@ def search(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of schedules; by default a fresh one.", min=0)] = None,
     json: Annotated[Path | None, typer.Option(help="Write what was found here too.", metavar="FILE")] = None,
+    consume_existing: ConsumeExisting = False,
 ) -> None:
     """Find the highest rate that each target sustains, as an interval whose ends were both held.
 
@@ -86,6 +97,7 @@ def search(
         objective_ns=None if objective is None else _duration("--objective-p99", objective),
         quick=quick,
         curve=curve,
+        consume_existing=consume_existing,
     )
     if json is not None and not json.parent.is_dir():
         fail(EXIT_USAGE, f"--json {json}: there is no folder {json.parent}")
@@ -100,10 +112,14 @@ def search(
         words += [option, value] if value is not None else []
     for override in overrides or []:
         words += ["--set", override]
+    if consume_existing:
+        words.append("--consume-existing")
     run_id = f"{loaded.scenario.name}-search-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     place = out_folder or Path("results") / run_id
     command = shlex.join([*words, "--seed", str(chosen)])
-    record, roots = begin(loaded, (), chosen, place, run_id, command, purpose="search")
+    record, roots = begin(
+        loaded, (), chosen, place, run_id, command, purpose="search", consume_existing=consume_existing
+    )
     _carry_out(record, place, roots, wanted, json)
 
 

@@ -121,7 +121,7 @@ class _Course:
         return self._lines
 
     def _sample(self, now_ns: int) -> None:
-        self.sampler.sample(now_ns, self._broker.pids(), (self._process.pid,))
+        self.sampler.sample(now_ns, self._broker.usage(), (self._process.pid,))
         failure = self._broker.failure()
         if failure is not None:
             message = f"the broker failed under {self._peer.name}: {failure}"

@@ -49,7 +49,7 @@ class Sides:
         self._scratch = scratch
         self._token = secrets.token_hex(3)
         self._runs = 0
-        self._ceilings = ceilings_of(name for name, one in registry().installed.items() if not one.driver.inline)
+        self._ceilings = ceilings_of(name for name, one in registry().installed.items() if not one.member.inline)
 
     def reading(self, pairing: Pairing, side: str, pair: int) -> Reading:
         """Run a side once; return what it measured.

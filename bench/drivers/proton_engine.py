@@ -15,8 +15,8 @@ from uuid import uuid4
 import cproton as pn
 
 from bench.drivers.connection import Connection
-from bench.drivers.sasl10 import SaslClient, SaslRefused
 from bench.units import NS_PER_MS
+from brokers.sasl10 import SaslClient, SaslRefused
 
 _READ_BYTES = 64 * 1024
 _MAX_FRAME = 64 * 1024

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from bench.drivers.base import Int64
 from bench.drivers.connection import connect
-from bench.drivers.sasl10 import SaslClient, SaslRefused
 from bench.drivers.stream import Stream
 from bench.drivers.wire10_frames import Frames10, reason
 from bench.drivers.wire10_tables import FRAME_MAX, IN_WINDOW, ClientTables10
@@ -21,6 +20,7 @@ from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
 from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
 from bench.wire.amqp10_rows import attached, begun, detached
+from brokers.sasl10 import SaslClient, SaslRefused
 
 _IDLE_MS = 30_000
 """How long we tell the peer that we bear its silence; we do so twice as long (2.4.5)."""

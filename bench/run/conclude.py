@@ -24,7 +24,7 @@ from bench.run.trial import Raw
 from bench.scenario import TICK_NS, InFlightLoad, RateLoad, Workload
 from bench.stats.steady import Growth, Steadiness, growth, steadiness
 from bench.units import NS_PER_S
-from brokers import signs
+from brokers.log_patterns import LogPatterns
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def conclude(
     canary: Canary | None = None,
     subject: Literal["broker", "client"] = "broker",
     log: str = "",
+    patterns: LogPatterns | None = None,
     clock_offset_ns: int | None = None,
 ) -> Concluded:
     """Merge, judge and describe a trial.
@@ -91,6 +92,7 @@ def conclude(
         canary: of the trial, where it was taken.
         subject: what the scenario measures.
         log: what the broker logged while the trial ran.
+        patterns: how that is read.
         clock_offset_ns: real time less monotonic time; taken now where absent.
     """
     control = raw.control
@@ -113,8 +115,8 @@ def conclude(
         _circumstances(raw, merged, measure, workload, most, external=external),
         subject=subject,
         canary_shift=None if canary is None else canary.shift,
-        alarms=signs.alarms(log),
-        restarts=signs.starts(log),
+        alarms=() if patterns is None else patterns.alarms_in(log),
+        restarts=0 if patterns is None else patterns.starts_in(log),
         settings_differ=settings_differ(broker.asked, broker.reported),
     )
     record = record.model_copy(update={"ceiling": most, "canary": canary} | _judged(seen, control.reason))

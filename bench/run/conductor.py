@@ -14,6 +14,7 @@ from bench import archive
 from bench.ceiling.kept import ceilings_of
 from bench.cost import IdleCost
 from bench.plan import extended
+from bench.products import starts
 from bench.results import PlannedTrial, RunRecord, TrialRecord
 from bench.run.canary import Canaries
 from bench.run.conclude import Concluded, conclude
@@ -26,8 +27,9 @@ from bench.run.scratch import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.warm import warm_up
 from bench.scenario import MemoryBroker, Target, Workload
-from brokers.base import BrokerError, Facts
-from brokers.signs import since
+from brokers.base import BrokerError
+from brokers.log_patterns import since
+from brokers.product import Facts
 
 _MOST_START_FAILURES = 2
 
@@ -66,6 +68,8 @@ def conduct(
     folder: Path,
     image_roots: Mapping[str, Path],
     watch: Watch,
+    *,
+    consume_existing: bool = False,
 ) -> RunEnd:
     """Run what is left of a plan into a results folder.
 
@@ -76,6 +80,7 @@ def conduct(
         folder: its results folder, made already.
         image_roots: root file systems by recipe.
         watch: who looks on.
+        consume_existing: whether messages in queues that the user named may be consumed.
 
     Raises:
         BrokerError: a broker could not be stopped.
@@ -83,7 +88,7 @@ def conduct(
     """
     warm_up((target.driver for target in run.scenario.targets), watch.say)
     with scratch_folder() as scratch:
-        fleet = Fleet(run.scenario, scratch, image_roots, watch.say)
+        fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=consume_existing)
         conductor = Conductor(run, folder, scratch, fleet, watch)
         try:
             return conductor.run_all()
@@ -177,17 +182,20 @@ class Conductor:
         concluded.write(folder, log)
         return concluded.record
 
-    def _queues(self, planned: PlannedTrial, workload: Workload) -> tuple[str, ...]:
+    def _prefix(self, planned: PlannedTrial) -> str:
+        """Return what the names of a trial's queues begin with."""
         # The token tells apart what an earlier, killed attempt at the same trial may have left.
-        return tuple(f"busbench-{self._run.run_id}-{self._token}-{planned.index}-{n}" for n in range(workload.queues))
+        return f"busbench-{self._run.run_id}-{self._token}-{planned.index}"
 
     def _seed(self, planned: PlannedTrial) -> int:
         # The same schedule for every target of a repetition, so that pairs differ by target alone.
         return self._run.seed * 1_000_003 + planned.repetition
 
     def _in_memory(self, planned: PlannedTrial, workload: Workload, script: MemoryBroker) -> Concluded:
-        seed, plan = self._seed(planned), self._run.scenario.plan
-        account, control, left = run_inline(workload, script, plan, seed, self._queues(planned, workload))
+        seed, plan, prefix = self._seed(planned), self._run.scenario.plan, self._prefix(planned)
+        account, control, left = run_inline(
+            workload, script, plan, seed, tuple(f"{prefix}-{n}" for n in range(workload.queues))
+        )
         start_ns = control.start_ns
         rule = WarmRule(plan.warm_up, 0, start_ns, known_warm=True)
         raw = Raw([account], start_ns, control, rule, (), left)
@@ -210,7 +218,7 @@ class Conductor:
                 workload=workload,
                 plan=self._run.scenario.plan,
                 seed=seed,
-                queues=self._queues(planned, workload),
+                queues=instance.broker.queues(self._prefix(planned), workload.queues),
                 loaded_ns=instance.loaded_ns,
                 known_warm=cell in instance.warm,
                 scratch=scratch,
@@ -224,7 +232,7 @@ class Conductor:
         instance.loaded_ns += max(0, (raw.control.end_ns or raw.start_ns) - raw.start_ns)
         kind = self._run.scenario.broker(target.broker).kind
         broker = broker_record(target.broker, kind, instance.facts, instance.started, idle)
-        external = not instance.broker.pids()
+        external = instance.broker.usage() is None
         log = instance.broker.log()
         concluded = conclude(
             planned,
@@ -237,13 +245,15 @@ class Conductor:
             canary=canary,
             subject=self._run.scenario.subject,
             log=since(log_before, log),
+            patterns=instance.broker.patterns,
         )
         return concluded, log
 
     def _idle_cost(self, name: str, instance: Instance) -> IdleCost | None:
         """Return what a broker costs idle, measured the first time that the run needs it."""
         scenario = self._run.scenario
-        if scenario.plan.idle and name not in self._idle:
+        # One that someone else runs is not idle for us, and is spared a hundred queues.
+        if scenario.plan.idle and name not in self._idle and starts(scenario.broker(name)):
             self._watch.say(f"measuring what {name} costs idle")
             durable = any(workload.durable for workload in scenario.workloads)
             self._idle[name] = idle_cost(instance.broker, durable=durable)

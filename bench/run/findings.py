@@ -100,7 +100,7 @@ def _starved(merged: Merged) -> Iterator[Note]:
         yield _finding(
             "credit-leak",
             f"It gave {starved} times credit for a single message to pre-settled senders, which then wait for it:"
-            " Broker-J gives back one credit a read, however many messages the read held. Set confirm_window, or"
+            " it gives back one credit a read, however many messages the read held. Set confirm_window, or"
             " option reattach of driver wire10.",
         )
 

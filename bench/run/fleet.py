@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.cost import IdleCost
+from bench.products import starts
 from bench.results import BrokerRecord
 from bench.scenario import MemoryBroker, Scenario
-from brokers.base import Broker, BrokerError, Facts
+from brokers.base import Broker, BrokerError
 from brokers.open import open_broker
+from brokers.product import Facts
 
 
 @dataclass
@@ -37,9 +39,24 @@ class Fleet:
     """Running brokers by name."""
 
     def __init__(
-        self, scenario: Scenario, folder: Path, image_roots: Mapping[str, Path], say: Callable[[str], None]
+        self,
+        scenario: Scenario,
+        folder: Path,
+        image_roots: Mapping[str, Path],
+        say: Callable[[str], None],
+        *,
+        consume_existing: bool = False,
     ) -> None:
-        """Keep brokers below `folder`; `image_roots` are root file systems by recipe."""
+        """Take what brokers are made of.
+
+        Args:
+            scenario: where their settings stand.
+            folder: each gets a folder below it.
+            image_roots: root file systems by recipe.
+            say: is told what happens.
+            consume_existing: whether messages in queues that the user named may be consumed.
+        """
+        self._consume_existing = consume_existing
         self._scenario = scenario
         self._folder = folder
         self._image_roots = image_roots
@@ -98,9 +115,11 @@ class Fleet:
             message = f"{name} is a scripted memory broker: it runs inside its worker and is never started"
             raise TypeError(message)
         number = self._started.get(name, 0) + 1
-        root = self._image_roots.get(settings.image) if settings.place == "sandbox" else None
-        broker = open_broker(settings, self._folder / f"{name}-{number}", root, os.environ)
-        self._say(f"starting {name}" if root else f"reaching {name}")
+        root = self._image_roots.get(settings.image)
+        broker = open_broker(
+            settings, self._folder / f"{name}-{number}", root, os.environ, consume_existing=self._consume_existing
+        )
+        self._say(f"starting {name}" if starts(settings) else f"reaching {name}")
         self._started[name] = number
         try:
             broker.start()

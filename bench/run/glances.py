@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.run.processes import Switches, allocated_bytes, descendants
+from brokers.base import Broker
+from brokers.places.sampling import Switches, descendants
 
 INTERVAL_S = 1.0
 MOST_SHARE = 0.01
@@ -52,24 +52,21 @@ class Glances:
 
     def __init__(
         self,
-        broker: Callable[[], tuple[int, ...]],
+        broker: Broker,
         workers: Callable[[], tuple[int, ...]],
-        folder: Path | None,
         depth: Callable[[], int | None],
     ) -> None:
         """Take where to look.
 
         Args:
-            broker: returns the broker's processes; empty for one that cannot be seen.
+            broker: what is looked at.
             workers: returns the worker processes.
-            folder: the broker's folder; None for one that cannot be seen.
             depth: asks the broker for the messages in all queues; None = it does not say.
         """
         self._broker = broker
         self._workers = workers
-        self._folder = folder
         self._ask_depth: Callable[[], int | None] | None = depth
-        self._of_broker, self._of_client = Switches(), Switches()
+        self._of_client = Switches()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="glances", daemon=True)
         self.seen: list[Glance] = []
@@ -89,10 +86,8 @@ class Glances:
         """Look once and keep it."""
         workers = self._workers()
         self.below = descendants(workers)
-        pids = self._broker()
         of_client = self._of_client.read((*workers, *self.below))
-        of_broker = self._of_broker.read(pids) if pids else None
-        data_bytes = None if self._folder is None or not pids else allocated_bytes(self._folder)
+        of_broker, data_bytes = self._broker.switches(), self._broker.data_bytes()
         at_ns = time.monotonic_ns()
         depth = self._ask_depth() if self._ask_depth is not None else None
         if depth is None:

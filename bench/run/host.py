@@ -20,7 +20,7 @@ def tool_versions(drivers: Iterable[str]) -> dict[str, str]:
     versions = {"python": platform.python_version(), "busbench": version()}
     for name in drivers:
         found = registry().installed[name]
-        brought = [found.package, found.driver.client_version() or ""]
+        brought = [found.package, found.member.client_version() or ""]
         versions |= {package: its for package, _, its in (one.partition(" ") for one in brought) if package}
     return versions | {name: metadata.version(name) for name in _TOOLS}
 

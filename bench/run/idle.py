@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.cost import IdleCost
-from bench.run.processes import Reading
-from bench.run.telemetry import Tree
 from brokers.base import Broker, BrokerError
+from brokers.places.sampling import Usage
 
 SETTLE_S = 1.0
 """Left alone after it became ready: the last of its start is no idling."""
@@ -49,20 +48,15 @@ def idle_cost(
     Raises:
         BrokerError: it does not answer; a refused queue is no error.
     """
-    if not broker.pids():
+    if broker.usage() is None:
         return None
-    tree = Tree()
-    try:
-        sleep(SETTLE_S)
-        begin_s, before = now(), tree.read(broker.pids())
-        sleep(WINDOW_S)
-        length_s, after = now() - begin_s, tree.read(broker.pids())
-        connections = _grown(broker, tree, after, lambda: broker.idle_connections(COUNT, WITHIN_S), sleep)
-        sleep(SETTLE_S)  # while it gives back what connections took
-        rest = tree.read(broker.pids())
-        queues = _grown(broker, tree, rest, lambda: _queues(broker, now, durable=durable), sleep)
-    finally:
-        tree.close()
+    sleep(SETTLE_S)
+    begin_s, before = now(), _usage(broker)
+    sleep(WINDOW_S)
+    length_s, after = now() - begin_s, _usage(broker)
+    connections = _grown(broker, after, lambda: broker.idle_connections(COUNT, WITHIN_S), sleep)
+    sleep(SETTLE_S)  # while it gives back what connections took
+    queues = _grown(broker, _usage(broker), lambda: _queues(broker, now, durable=durable), sleep)
     return IdleCost(
         seconds=length_s,
         cpu_cores=(after.cpu_s - before.cpu_s) / length_s,
@@ -75,17 +69,24 @@ def idle_cost(
     )
 
 
+def _usage(broker: Broker) -> Usage:
+    found = broker.usage()
+    if found is None:
+        message = f"broker {broker.name!r} is gone: {broker.failure() or 'its processes are not seen any more'}"
+        raise BrokerError(message)
+    return found
+
+
 def _grown(
     broker: Broker,
-    tree: Tree,
-    before: Reading,
+    before: Usage,
     hold: Callable[[], contextlib.AbstractContextManager[int]],
     sleep: Callable[[float], None],
 ) -> _Grown:
     """Return how the resident set grew while something was held, for each."""
     with hold() as count:
         sleep(HOLD_S)
-        grown = tree.read(broker.pids()).rss - before.rss
+        grown = _usage(broker).rss - before.rss
     return _Grown(count, grown / count if count else None)
 
 

@@ -18,12 +18,14 @@ from bench.clock import RealClock
 from bench.drivers.base import DriverError, Outcome, Port, PortSpec, ProducerLane
 from bench.drivers.registry import open_port
 from bench.durability import DurabilityRecord, Probe
+from bench.products import starts
 from bench.run.fleet import Fleet
 from bench.run.strace import NotTraced, files_open_for_synchronous_writing, traced
 from bench.run.syncs import count_syncs
 from bench.scenario import MemoryBroker, Scenario, Workload
 from bench.units import NS_PER_MS
 from brokers.base import Broker, BrokerError
+from brokers.endpoint import Protocol
 
 MESSAGES = 200
 FEWEST = 20
@@ -31,8 +33,8 @@ FEWEST = 20
 PATIENCE_S = 20.0
 _UNCOUNTED = 10
 """Messages before those that are counted: files are opened for the first."""
-_DRIVER = "pika"
-"""What every broker is spoken to by here, as its control connection is."""
+_DRIVERS: dict[Protocol, str] = {"amqp091": "pika", "amqp10": "proton"}
+"""What brokers are spoken to by here: the reference client of a protocol that they speak."""
 
 
 def durable_brokers(scenario: Scenario) -> Iterator[tuple[str, Workload]]:
@@ -49,6 +51,10 @@ def probe_fleet(scenario: Scenario, fleet: Fleet, scratch: Path, say: Callable[[
     """Probe every broker that has a durable workload, as far as it runs; None where no workload is durable."""
     probes = []
     for name, workload in durable_brokers(scenario):
+        if not starts(scenario.broker(name)):
+            why = "someone else runs it, and it is not ours to trace or to fill"
+            probes.append(Probe(broker=name, workload=workload.name, size=workload.size, why_not=why))
+            continue
         running = fleet.running(name)
         if running is None:
             why = "it did not run any more when the trials were over"
@@ -91,11 +97,12 @@ def probe(
 
 def _evidence(broker: Broker, queue: str, size: int, messages: int, scratch: Path) -> dict[str, int]:
     """Send, watch and count; return fields of a Probe."""
+    protocol = broker.protocols()[0]
     spec = PortSpec(
-        broker.endpoint("amqp091"), (ProducerLane(0, queue),), (), size, durable=True, confirm_window=1, ack_batch=1
+        broker.endpoint(protocol), (ProducerLane(0, queue),), (), size, durable=True, confirm_window=1, ack_batch=1
     )
     pids, said = broker.pids(), scratch / f"{queue}.strace"
-    with closing(open_port(_DRIVER, spec, RealClock())) as port:
+    with closing(open_port(_DRIVERS[protocol], spec, RealClock())) as port:
         _send_one_by_one(port, range(_UNCOUNTED))
         with traced(pids, said):
             synchronous = files_open_for_synchronous_writing(pids)

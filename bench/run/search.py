@@ -58,6 +58,7 @@ class Wanted:
         objective_ns: highest p99 of the response that is allowed; None: any.
         quick: whether only a quick look is wanted, as the record says.
         curve: whether to measure latency against load afterwards.
+        consume_existing: whether messages in queues that the user named may be consumed.
     """
 
     base: Workload
@@ -67,6 +68,7 @@ class Wanted:
     objective_ns: int | None
     quick: bool
     curve: bool
+    consume_existing: bool = False
 
     def guess(self) -> Workload:
         """Return the closed loop that warms a broker and says where to begin."""
@@ -123,7 +125,7 @@ def search(
     """
     warm_up((target.driver for target in run.scenario.targets), watch.say)
     with scratch_folder() as scratch:
-        fleet = Fleet(run.scenario, scratch, image_roots, watch.say)
+        fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=wanted.consume_existing)
         conductor = Conductor(run, folder, scratch, fleet, watch)
         searcher = _Searcher(run, folder, wanted, fleet, conductor, watch)
         try:

@@ -4,13 +4,12 @@ What costs more to read is read once a second, by `bench.run.glances`.
 """
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psutil
 
-from bench.run.processes import ProcessFiles, Reading
 from bench.run.throttling import Throttling
+from brokers.places.sampling import NeverLess, Tree, Usage
 
 
 @dataclass(frozen=True)
@@ -48,79 +47,27 @@ class Sample:
     throttled_s: float | None = None
 
 
-class Tree:
-    """The processes of one side.
-
-    Attributes:
-        cpu_s: CPU seconds of each process that was last read.
-    """
-
-    def __init__(self) -> None:
-        """Begin with nothing read."""
-        self._files: dict[int, ProcessFiles] = {}
-        self._most = Reading(0.0, 0, 0, 0, 0)
-        self.cpu_s: dict[int, float] = {}
-
-    def read(self, pids: Iterable[int]) -> Reading:
-        """Return the sums over these processes; one that ended counts as its parent does."""
-        found = {}
-        for pid in dict.fromkeys(pids):
-            try:
-                files = self._files.get(pid)
-                if files is None:
-                    files = self._files[pid] = ProcessFiles(pid)
-                found[pid] = files.read()
-            except OSError:
-                continue  # it ended; its parent's account has what it used
-        for pid in [pid for pid in self._files if pid not in found]:
-            self._files.pop(pid).close()
-        self.cpu_s = {pid: one.cpu_s for pid, one in found.items()}
-        most, parts = self._most, found.values()
-        # An orphan's use may vanish from the sums, never what was already counted.
-        self._most = Reading(
-            max(most.cpu_s, sum(self.cpu_s.values())),
-            sum(one.rss for one in parts),
-            sum(one.threads for one in parts),
-            _more(most.disk_read, [one.disk_read for one in parts]),
-            _more(most.disk_written, [one.disk_written for one in parts]),
-        )
-        return self._most
-
-    def close(self) -> None:
-        """Close what is kept open to be read again."""
-        while self._files:
-            self._files.popitem()[1].close()
-
-
-def _more(before: int | None, parts: list[int | None]) -> int | None:
-    """Return the sum, no less than before; None once a part is unknown."""
-    known = [part for part in parts if part is not None]
-    return None if before is None or len(known) < len(parts) else max(before, sum(known))
-
-
 class Sampler:
     """Reads both sides of a trial."""
 
     def __init__(self) -> None:
         """Begin with nothing read."""
-        self._broker = Tree()
         self._client = Tree()
+        self._most_of_broker, self._most_of_client = NeverLess(), NeverLess()
         self._throttling = Throttling.around(os.getpid())
         self.samples: list[Sample] = []
 
-    def sample(
-        self, at_ns: int, broker: tuple[int, ...], workers: tuple[int, ...], below: tuple[int, ...] = ()
-    ) -> Sample:
+    def sample(self, at_ns: int, seen: Usage | None, workers: tuple[int, ...], below: tuple[int, ...] = ()) -> Sample:
         """Read once and keep it.
 
         Args:
             at_ns: now.
-            broker: all processes of the broker; empty for one that cannot be seen.
+            seen: what the broker has used, as its place says; None where that cannot be seen.
             workers: the worker processes.
             below: their children, and those of their children.
         """
-        seen = self._broker.read(broker) if broker else None
-        client = self._client.read((*workers, *below))
+        client = self._most_of_client.hold(self._client.read((*workers, *below)))
+        seen = None if seen is None else self._most_of_broker.hold(seen)
         host = psutil.cpu_times()
         found = Sample(
             at_ns=at_ns,
@@ -145,6 +92,5 @@ class Sampler:
 
     def close(self) -> None:
         """Close what is kept open to be read again."""
-        self._broker.close()
         self._client.close()
         self._throttling.close()

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from brokers.limits import find
+from brokers.places.limits import find
 
 _READ_BYTES = 4096
 _FILE = "cpu.stat"

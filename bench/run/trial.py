@@ -159,7 +159,7 @@ class _Course:
         self._board = board
         self._crew = crew
         self._sampler = Sampler()
-        self._glances = Glances(broker.pids, lambda: crew.pids, broker.folder, self._depth)
+        self._glances = Glances(broker, lambda: crew.pids, self._depth)
         self._shown = (0, 0)
         self._rate = 0.0
         self._started = False
@@ -217,9 +217,11 @@ class _Course:
         if self._broker.failure() is not None:
             return None
         try:
-            return sum(self._broker.depth(queue) for queue in self._given.queues)
+            depths = [self._broker.depth(queue) for queue in self._given.queues]
         except BrokerError:
             return None
+        known = [depth for depth in depths if depth is not None]
+        return sum(known) if len(known) == len(depths) else None
 
     def _depth(self) -> int | None:
         """Return how many messages lie in all queues, where that is cheap to know."""
@@ -244,8 +246,8 @@ class _Course:
             now_ns = time.monotonic_ns()
             if now_ns >= next_sample_ns:
                 next_sample_ns = now_ns - now_ns % TICK_NS + TICK_NS
-                pids, below = self._broker.pids(), self._glances.below
-                cpu_s = self._sampler.sample(now_ns, pids, self._crew.pids, below).broker_cpu_s
+                used, below = self._broker.usage(), self._glances.below
+                cpu_s = self._sampler.sample(now_ns, used, self._crew.pids, below).broker_cpu_s
                 self._watch_workers(control, start_ns, now_ns)
             totals = self._board.totals()
             control.step(Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s))

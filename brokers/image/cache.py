@@ -169,7 +169,7 @@ def _make(wanted: Recipe, place: Path, lock: int, say: Say, builder: Builder) ->
         root.mkdir()
         builder(wanted, root, lock, say)
         say("taking the content digest")
-        content.normalise(root)
+        content.normalise(root, wanted.unstable)
         packages = {**content.packages(root), **{one.identity: one.version for one in wanted.maven}}
         manifest = Manifest(
             recipe=wanted, content_digest=content.digest(root), packages=packages, size=content.size(root)

@@ -4,29 +4,30 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# What differs from build to build, or comes from the building machine. A cookie is made at
-# each start; no broker here trusts a certificate of the system's; names are not resolved.
+# What differs from build to build, or comes from the building machine. No broker
+# here trusts a certificate of the system's; names are not resolved.
 UNSTABLE = (
     "etc/hostname",
     "etc/resolv.conf",
     "etc/ssl/certs/java/cacerts",
-    "var/lib/rabbitmq/.erlang.cookie",
 )
 
 HOSTS = "127.0.0.1\tlocalhost\n"
 """etc/hosts: RabbitMQ's node is called `@localhost`, and some suites bring no such file."""
 
 
-def normalise(root: Path) -> None:
+def normalise(root: Path, unstable: Iterable[str] = ()) -> None:
     """Remove what is unstable; name localhost; let the owner read and enter everything; drop set-id bits.
+
+    Unstable is what differs from build to build in every image, and what the recipe names.
 
     The tree belongs to the user who built it, whoever that is, so set-id bits would mean
     something else for each.
     """
-    for name in UNSTABLE:
+    for name in (*UNSTABLE, *unstable):
         (root / name).unlink(missing_ok=True)
     hosts = root / "etc/hosts"
     hosts.parent.mkdir(exist_ok=True)

@@ -53,6 +53,8 @@ class Recipe(BaseModel):
     """Debian suite."""
     packages: tuple[str, ...]
     maven: tuple[Artifact, ...] = ()
+    unstable: tuple[str, ...] = ()
+    """Files of its packages that differ from build to build and that no broker reads: they are removed."""
     check_valid_until: bool = True
     """Refuse an index that is past its validity."""
 

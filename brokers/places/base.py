@@ -1,23 +1,58 @@
-"""What a place is: somewhere the processes of a broker can be started and ended.
+"""What a place is: somewhere brokers run.
 
-A place knows nothing of AMQP or of any broker. The place `external` is none of these:
-nothing is started there (see `brokers.external`).
+Two kinds: a place that starts programs (`StartingPlace`) says how that is done and leaves
+the broker to `brokers.started`; one that does not, such as `external`, makes its own
+broker. An entry point of the group `busbench.places` names the class.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, cast
 
-from brokers.limits import Limits
+from brokers.base import Broker
+from brokers.entry_points import function
+from brokers.places.sampling import Usage
+from brokers.product import Product
+from brokers.settings import BrokerSettings
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a broker is made of.
+
+    Attributes:
+        product: what it is.
+        settings: what is wanted of it.
+        folder: its own folder; its start empties it. Unused where nothing is started.
+        image_root: root file system of the image; None for a place that needs none.
+        environ: where credentials of brokers that someone else runs are looked up.
+        consume_existing: whether messages in queues that the user named may be consumed.
+    """
+
+    product: Product[Any]
+    settings: BrokerSettings
+    folder: Path
+    image_root: Path | None
+    environ: Mapping[str, str]
+    consume_existing: bool = False
+
+
+@dataclass(frozen=True)
+class Caps:
+    """Limits for everything that a broker runs: memory in bytes, and CPUs."""
+
+    memory: int
+    cpus: int
 
 
 @dataclass(frozen=True)
 class Launch:
     """A broker's program, ready to be started.
 
-    Paths in `argv` and `environment` are those seen inside the place: of the image's
-    root file system, and of the broker's folder as `Place.home` names it.
+    Paths in `argv` and `environment` are those seen inside the place, with the broker's
+    folder as `StartingPlace.home` names it.
 
     Attributes:
         argv: the command and its arguments.
@@ -35,18 +70,34 @@ class Launch:
 
 
 class Running(ABC):
-    """The processes of one started broker."""
+    """The processes of one started program, its limits, and what it uses."""
+
+    limits: Mapping[str, str] = {}
+    """`memory` and `cpus`, and how each is enforced, for the report."""
 
     @abstractmethod
     def pids(self) -> tuple[int, ...]:
-        """Return the host ids of the broker's processes, those of the place itself left out.
+        """Return the host ids of the program's processes, those of the place itself left out.
 
-        Cheap enough for every 100 ms; a process may be missing for its first second.
+        Cheap enough for every 100 ms; a process may be missing for its first second. Empty
+        where this host does not see them.
         """
+
+    @abstractmethod
+    def usage(self) -> Usage | None:
+        """Return what the program has used so far; None where that cannot be seen. Cheap enough for every 100 ms."""
+
+    @abstractmethod
+    def switches(self) -> tuple[int, int] | None:
+        """Return voluntary and involuntary context switches so far; None where they cannot be seen."""
 
     @abstractmethod
     def exit_code(self) -> int | None:
         """Return the exit code (128 + n after signal n), or None while it runs."""
+
+    @abstractmethod
+    def out_of_memory(self) -> bool:
+        """Return whether it was ended because the memory cap was reached."""
 
     @abstractmethod
     def signal(self, signum: int) -> None:
@@ -58,19 +109,85 @@ class Running(ABC):
 
     @abstractmethod
     def end(self) -> None:
-        """End every process at once and return when none is left; may be called again."""
+        """End every process at once, and take the limits away, when none is left; may be called again."""
 
 
 class Place(ABC):
-    """Somewhere brokers are started."""
+    """Somewhere brokers run.
+
+    Attributes:
+        name: as scenarios write it; also the name of the entry point.
+        summary: one line for lists.
+        starts: whether brokers are started there by us, and may be started anew.
+        from_image: whether an image is needed.
+        options: names and meanings of what only this place understands.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    starts: ClassVar[bool] = True
+    from_image: ClassVar[bool] = False
+    options: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+    @classmethod
+    def lacks(cls) -> str | None:
+        """Return what this machine lacks for it and how to get it; None where nothing is missing."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def open(cls, given: Opening) -> Broker:
+        """Return a broker there; nothing is started or connected yet.
+
+        Raises:
+            ValueError: it needs an image and was given none.
+        """
+
+
+class StartingPlace(Place):
+    """A place that starts programs."""
+
+    host: ClassVar[str] = "127.0.0.1"
+    """Where programs of this place listen, and are reached from the workers."""
+
+    def __init__(self, image_root: Path | None, options: Mapping[str, str]) -> None:
+        """Take the image's root file system, where the place needs one, and its own options."""
+        self.image_root = image_root
+        self.options_given = options
+
+    @classmethod
+    def open(cls, given: Opening) -> Broker:
+        """See `Place`."""
+        if cls.from_image and given.image_root is None:
+            message = f"broker {given.settings.name!r} is started from an image, and none was given"
+            raise ValueError(message)
+        # Imported now: how a broker is started is known there, whatever the place.
+        started = cast("Callable[[Opening, StartingPlace], Broker]", function("brokers.started:StartedBroker"))
+        return started(given, cls(given.image_root, given.settings.place_options))
 
     @abstractmethod
     def home(self, folder: Path) -> PurePosixPath:
-        """Return the path by which the broker sees its own folder."""
+        """Return the path by which the program sees the broker's folder."""
 
     @abstractmethod
-    def start(self, launch: Launch, limits: Limits) -> Running:
-        """Start a program within limits.
+    def newest(self, pattern: str) -> PurePosixPath:
+        """Return the last of the files that match a pattern below `/`, by name, as the program sees it.
+
+        Raises:
+            FileNotFoundError: there is none; the message says where was looked.
+        """
+
+    @abstractmethod
+    def free_ports(self, names: tuple[str, ...]) -> dict[str, int]:
+        """Return a free port for each name.
+
+        Raises:
+            OSError: there are none.
+        """
+
+    @abstractmethod
+    def start(self, launch: Launch, caps: Caps | None) -> Running:
+        """Start a program within limits; None = within none of its own.
 
         Raises:
             OSError: it cannot be started; the message says why.

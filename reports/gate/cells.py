@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.durability import Probe
+from bench.results import ProductRecord
 from bench.scenario import Scenario, Workload
 from bench.stats.gate import MIN_PAIRS
 from reports.dataset import Dataset
@@ -70,7 +71,7 @@ class Side:
 
     def survives(self, target: str, workload: str) -> str:
         """Return what a confirmed message of a row survives, by what the run counted where it did."""
-        return _survives(self.scenario, target + self.suffix, workload, self.data.durability)
+        return _survives(self.scenario, self.data.products, target + self.suffix, workload, self.data.durability)
 
 
 @dataclass(frozen=True)
@@ -102,18 +103,24 @@ def is_rerun(scenario: Scenario) -> bool:
     return bool(base) and base == new and len(names) == 2 * len(base)
 
 
-def unlike_promises(scenario: Scenario) -> Iterator[str]:
+Products = Mapping[str, ProductRecord]
+"""What products say, by broker."""
+
+
+def unlike_promises(scenario: Scenario, products: Products) -> Iterator[str]:
     """Return a fault for each row of a rerun whose settings promise unlike things to a confirmed message."""
     base, new = SUFFIXES
     for workload in scenario.workloads:
         for name in (one.name.removesuffix(base) for one in scenario.targets if one.name.endswith(base)):
-            old, its = (_survives(scenario, name + end, workload.name) for end in (base, new))
+            old, its = (_survives(scenario, products, name + end, workload.name) for end in (base, new))
             yield from _unlike(name, workload.name, old, its)
 
 
-def _survives(scenario: Scenario, target: str, workload: str, probes: Mapping[str, Probe] | None = None) -> str:
+def _survives(
+    scenario: Scenario, products: Products, target: str, workload: str, probes: Mapping[str, Probe] | None = None
+) -> str:
     broker = next(one.broker for one in scenario.targets if one.name == target)
-    return durability(scenario, broker, next(one for one in scenario.workloads if one.name == workload), probes)
+    return durability(products, broker, next(one for one in scenario.workloads if one.name == workload), probes)
 
 
 def _unlike(target: str, workload: str, old: str, new: str) -> Iterator[str]:

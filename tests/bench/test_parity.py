@@ -19,6 +19,7 @@ from bench.parity import (
     unequal_cost,
     unlike,
 )
+from bench.products import describe
 from bench.results import ImageRecord, RunRecord
 from bench.scenario import Scenario
 from tests.reports.synthetic import scenario
@@ -33,7 +34,7 @@ def run(asked: Scenario | None = None, **changes: Any) -> RunRecord:
         "run_id": "r", "started_utc": "2026-01-01T12:00:00Z", "mode": "full", "scenario": asked or scenario(),
         "seed": 1, "overrides": (), "command": "", "plan": (), "tools": {"busbench": "0.1.0"},
         "host": {"cpu": "A", "cpus": "8"},
-        "images": images,
+        "images": images, "products": describe(asked or scenario()),
     }  # fmt: skip
     return RunRecord.model_validate(fields | changes)
 

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from brokers.settings import AnyBroker, ClientTls, External, RabbitMQSettings
+from bench.scenario import AnyBroker
+from brokers.rabbitmq.settings import RabbitMQSettings
+from brokers.settings import ClientTls, External
 
 BROKERS: TypeAdapter[Any] = TypeAdapter(AnyBroker)
 

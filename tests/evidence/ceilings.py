@@ -19,12 +19,12 @@ def main() -> None:
     given = parser.parse_args()
     rows = []
     for one in registry().installed.values():
-        if one.driver.inline or one.driver.lacks():
+        if one.member.inline or one.member.lacks():
             continue
-        sys.stderr.write(f"  {one.driver.name}\n")
+        sys.stderr.write(f"  {one.member.name}\n")
         for way in measure(one, 3.0).ways:
             settled = {"send": ", confirmed", "receive": ", acknowledged"}[way.side] if way.settled else ""
-            name = f"{one.driver.name}: {way.side}{settled}"
+            name = f"{one.member.name}: {way.side}{settled}"
             rows += [
                 {"what": f"{name}, msg/s", "value": round(way.rate)},
                 {"what": f"{name}, CPU µs a message", "value": way.cpu_us},

@@ -16,16 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from brokers.amqp import AmqpBroker
+from brokers.dialect import QueueKind
+
 from bench.durability import DurabilityClass, Probe
 from bench.parity import settings_differ
 from bench.run.probe import probe
 from bench.run.scratch import scratch_root
 from bench.scenario import RateLoad, Workload
 from brokers import image
-from brokers.amqp import AmqpBroker
-from brokers.dialect import QueueKind
 from brokers.open import open_broker
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
+from brokers.settings import BrokerSettings
 
 MESSAGES = 1_000
 _STREAM = "durability-stream"
@@ -36,7 +39,7 @@ class Store:
     """A store, and the class it is expected to have; `queue_type` is declared apart from the settings' own."""
 
     name: str
-    settings: RabbitMQSettings | QpidBrokerJSettings
+    settings: BrokerSettings
     expected: DurabilityClass
     queue_type: str | None = None
 

@@ -26,7 +26,7 @@ from bench.run.fleet import Fleet
 from bench.run.scratch import scratch_folder
 from bench.scenario import Plan, RateLoad, Scenario, Target, WarmUp, Workload
 from bench.stats.compare import Pair, compare
-from brokers.settings import RabbitMQSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 
 STEP = 1.06
 BURN_IN = 4

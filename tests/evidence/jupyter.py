@@ -22,7 +22,7 @@ from urllib.request import urlopen
 
 import nbformat
 
-from brokers.ports import free_ports
+from brokers.places.ports import free_ports
 from tests.evidence.chromium import Browser, chromium
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

@@ -23,7 +23,8 @@ from bench.units import NS_PER_S
 from brokers import image
 from brokers.base import Broker
 from brokers.open import open_broker
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.live.driver_exchange import Exchanged, channel, gather, send
 
 GOLDEN = Path(__file__).parents[1] / "golden"

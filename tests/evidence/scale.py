@@ -36,7 +36,8 @@ from brokers import image
 from brokers.base import Broker
 from brokers.endpoint import Endpoint
 from brokers.open import open_broker
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.live.driver_exchange import exchange, spec
 
 MANY = 10_000

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from bench.run.cost import cost
-from bench.run.processes import descendants
 from bench.run.telemetry import Sampler
 from bench.units import NS_PER_MS, NS_PER_S
+from brokers.places.sampling import Tree, descendants
 
 pytestmark = pytest.mark.alone
 
@@ -67,15 +67,15 @@ def _cpu_s_per_million(messages: int) -> dict[str, float]:
         [sys.executable, "-c", STUB, str(messages)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as stub:
         assert stub.stdin is not None
-        sampler = Sampler()
+        sampler, tree = Sampler(), Tree()
         start_ns = time.monotonic_ns()
-        _sample(sampler, start_ns, stub.pid)
+        _sample(sampler, tree, start_ns, stub.pid)
         stub.stdin.write("go\n")
         stub.stdin.flush()
         end_ns = None
         while end_ns is None or time.monotonic_ns() < end_ns + 100 * NS_PER_MS:
             time.sleep(0.1)
-            _sample(sampler, time.monotonic_ns(), stub.pid)
+            _sample(sampler, tree, time.monotonic_ns(), stub.pid)
             if end_ns is None and _over(stub):
                 end_ns = start_ns + ((time.monotonic_ns() - start_ns) // NS_PER_S + 1) * NS_PER_S
         measure = range((end_ns - start_ns) // NS_PER_S)
@@ -87,9 +87,9 @@ def _cpu_s_per_million(messages: int) -> dict[str, float]:
     return {side: value for side, value in costs.items() if value is not None}
 
 
-def _sample(sampler: Sampler, at_ns: int, pid: int) -> None:
+def _sample(sampler: Sampler, tree: Tree, at_ns: int, pid: int) -> None:
     below = descendants([pid])
-    sampler.sample(at_ns, (pid, *below), (pid,), below)
+    sampler.sample(at_ns, tree.read((pid, *below)), (pid,), below)
 
 
 def _over(stub: "subprocess.Popen[str]") -> bool:

@@ -10,6 +10,9 @@ from bench.plan import make_plan
 from bench.results import PlannedTrial
 from bench.stats.compare import Pair, Verdict, compare
 
+pytestmark = pytest.mark.compiled
+
+
 TRIALS = 10
 ALPHA = 0.01
 RUNS = 1_000

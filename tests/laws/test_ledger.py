@@ -9,6 +9,9 @@ from bench.drivers.base import Int64, Outcome
 from bench.record.ledger import Bitmap, Received, ReceivedLedger, Sent, SentLedger, balance
 from bench.results import Ledger
 
+pytestmark = pytest.mark.compiled
+
+
 TOTAL = 1_000_000
 
 

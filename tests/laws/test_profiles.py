@@ -34,6 +34,8 @@ pieces = st.lists(st.builds(Piece, st.integers(1_000_000, 3 * NS_PER_S), rates, 
     lambda made: any(piece.begin + piece.end > 0 for piece in made)
 )
 
+pytestmark = pytest.mark.compiled
+
 
 def read(profile: dict[str, object]) -> Ramp | Steps | Burst:
     """Return a profile as a scenario has it."""

@@ -13,6 +13,9 @@ from bench.record import hlog
 from bench.record.histogram import HIGHEST_NS, SecondsRecorder, merge, new_histogram, to_histogram
 from bench.units import NS_PER_S
 
+pytestmark = pytest.mark.compiled
+
+
 values = st.lists(st.integers(-5, HIGHEST_NS + 5), max_size=60)
 
 

@@ -12,6 +12,9 @@ from bench.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S
 from tests.laws.test_coordinated_omission import bucketed, lindley, to_histogram
 
+pytestmark = pytest.mark.compiled
+
+
 PLAN = Plan(warm_up=WarmUp().model_copy(update={"settle": 0}))
 
 

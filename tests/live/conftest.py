@@ -12,9 +12,11 @@ import pytest
 from brokers import image
 from brokers.base import Broker
 from brokers.open import open_broker
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
+from brokers.settings import BrokerSettings
 
-Starter = Callable[[RabbitMQSettings | QpidBrokerJSettings], Broker]
+Starter = Callable[[BrokerSettings], Broker]
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +30,7 @@ def start_broker(image_root: Path, tmp_path: Path) -> Iterator[Starter]:
     """Start a broker of one's own; it is stopped after the test."""
     started: list[Broker] = []
 
-    def start(settings: RabbitMQSettings | QpidBrokerJSettings) -> Broker:
+    def start(settings: BrokerSettings) -> Broker:
         broker = open_broker(settings, tmp_path / f"broker-{len(started)}", image_root, os.environ)
         broker.start()
         started.append(broker)
@@ -58,9 +60,7 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     return found
 
 
-def _shared(
-    settings: RabbitMQSettings | QpidBrokerJSettings, image_root: Path, folders: pytest.TempPathFactory
-) -> Iterator[Broker]:
+def _shared(settings: BrokerSettings, image_root: Path, folders: pytest.TempPathFactory) -> Iterator[Broker]:
     broker = open_broker(settings, folders.mktemp(settings.name), image_root, os.environ)
     broker.start()
     yield broker

@@ -13,9 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from brokers import control, limits, ports
+from brokers.admin import amqp091
 from brokers.base import Broker, BrokerError
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.places import limits, ports
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 
 Settings = RabbitMQSettings | QpidBrokerJSettings
 Starter = Callable[[Settings], Broker]
@@ -38,7 +40,7 @@ FROZEN = [
 
 
 def _groups(broker: Broker) -> tuple[Path, ...]:
-    found: tuple[Path, ...] = broker._limits.groups  # type: ignore[attr-defined]
+    found: tuple[Path, ...] = broker._running._limits.groups  # type: ignore[attr-defined]
     return found
 
 
@@ -49,6 +51,16 @@ def _listeners(pids: tuple[int, ...]) -> set[int]:
         for connection in psutil.Process(pid).net_connections()
         if connection.status == psutil.CONN_LISTEN
     }
+
+
+def _freeze(pids: tuple[int, ...]) -> None:
+    """Stop processes, and wait until each is: a thread on another CPU goes on for a moment."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    until = time.monotonic() + 10
+    while any(psutil.Process(pid).status() != psutil.STATUS_STOPPED for pid in pids):
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def _nothing_left(pids: tuple[int, ...], listeners: set[int], groups: tuple[Path, ...]) -> bool:
@@ -117,11 +129,10 @@ def test_a_frozen_broker_is_told_and_ended(
     """Its silence is a failure that names what it was asked, is met only once, and holds up no end."""
     broker = start_broker(settings)
     broker.declare("q", durable=False)
-    monkeypatch.setattr(control, "ANSWER_TIMEOUT_S", 1.0)  # from here on, as a busy host may take long to declare
+    monkeypatch.setattr(amqp091, "ANSWER_TIMEOUT_S", 1.0)  # from here on, as a busy host may take long to declare
     pids, groups = broker.pids(), _groups(broker)
     listeners = _listeners(pids)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    _freeze(pids)
     with pytest.raises(BrokerError, match=rf"broker '{settings.name}' .*did not answer queue\.declare \(passive\)"):
         broker.delete("q")
     assert "did not answer queue.declare (passive) within 1 s" in str(broker.failure())
@@ -146,7 +157,8 @@ STARTER = """
 import json, sys, threading, time
 from pathlib import Path
 from brokers.open import open_broker
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 
 folder, root = Path(sys.argv[1]), Path(sys.argv[2])
 brokers = [
@@ -163,7 +175,7 @@ for thread in threads:
     thread.join()
 print(json.dumps({
     "pids": [pid for broker in brokers for pid in broker.pids()],
-    "groups": [str(group) for broker in brokers for group in broker._limits.groups],
+    "groups": [str(group) for broker in brokers for group in broker._running._limits.groups],
     "failures": [broker.failure() for broker in brokers],
 }), flush=True)
 time.sleep(600)

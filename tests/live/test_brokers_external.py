@@ -10,11 +10,12 @@ from typing import Any
 import psutil
 import pytest
 
-from brokers import control
+from brokers.admin import amqp091
 from brokers.base import Broker, BrokerError
 from brokers.open import open_broker
-from brokers.ports import LOOPBACK, free_ports
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.places.ports import LOOPBACK, free_ports
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 
 Starter = Callable[[RabbitMQSettings | QpidBrokerJSettings], Broker]
 
@@ -92,15 +93,15 @@ def test_a_wrong_virtual_host_names_it(broker: Broker) -> None:
 
 def test_a_port_where_nothing_listens_names_it() -> None:
     """With the settings to correct."""
-    port = free_ports().amqp
+    port = free_ports(("amqp",))["amqp"]
     with pytest.raises(BrokerError, match=rf"127.0.0.1:{port} cannot be reached.*external\.port"):
         _external("rabbitmq", port=port).start()
 
 
 def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the handshake's time, which is well under ten seconds."""
-    assert control.CONNECT_TIMEOUT_S + control.HANDSHAKE_TIMEOUT_S < 12
-    monkeypatch.setattr(control, "HANDSHAKE_TIMEOUT_S", 0.5)
+    assert amqp091.CONNECT_TIMEOUT_S + amqp091.HANDSHAKE_TIMEOUT_S < 12
+    monkeypatch.setattr(amqp091, "HANDSHAKE_TIMEOUT_S", 0.5)
     with socket.create_server((LOOPBACK, 0)) as server:
         begun = time.monotonic()
         with pytest.raises(BrokerError, match="did not answer the AMQP 0-9-1 handshake"):

@@ -1,52 +1,65 @@
 """Brokers that cannot start: one message with the reason from the log, and nothing left running."""
 
+import os
 import socket
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 import pytest
 
-from brokers import limits, qpid_broker_j_config, rabbitmq_config
 from brokers.base import BrokerError
+from brokers.places import limits
+from brokers.places.base import Opening
+from brokers.places.ports import LOOPBACK, free_ports
 from brokers.places.sandbox import Sandbox
-from brokers.ports import LOOPBACK, Ports, free_ports
-from brokers.qpid_broker_j import QpidBrokerJ
-from brokers.rabbitmq import RabbitMQ
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.qpid_broker_j import config as qpid_broker_j_config
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq import config as rabbitmq_config
+from brokers.rabbitmq.settings import RabbitMQSettings
+from brokers.registry import product_of
+from brokers.settings import BrokerSettings
+from brokers.started import StartedBroker
 
 RABBITMQ = RabbitMQSettings(name="r", kind="rabbitmq")
 QPID = QpidBrokerJSettings(name="q", kind="qpid-broker-j")
 
 
 def _broker(
-    settings: RabbitMQSettings | QpidBrokerJSettings, folder: Path, root: Path, ports: Ports | None = None
-) -> RabbitMQ | QpidBrokerJ:
-    if isinstance(settings, RabbitMQSettings):
-        return RabbitMQ(settings, folder, root, Sandbox(root), ports)
-    return QpidBrokerJ(settings, folder, root, Sandbox(root), ports)
+    settings: BrokerSettings, folder: Path, root: Path, ports: Mapping[str, int] | None = None
+) -> StartedBroker:
+    return StartedBroker(Opening(product_of(settings), settings, folder, root, {}), Sandbox(root, {}), ports)
 
 
-def _refused(broker: RabbitMQ | QpidBrokerJ) -> str:
+def _groups() -> set[Path]:
+    """Return the control groups that this process has made."""
+    return set(Path("/sys/fs/cgroup").glob(f"**/{limits.PREFIX}{os.getpid()}-*"))
+
+
+def _refused(broker: StartedBroker) -> str:
     """Return the message of a start that fails, having looked that nothing is left."""
+    before = _groups()
     with pytest.raises(BrokerError) as caught:
         broker.start()
     # The sandbox's command line names the folder, and nothing in a sandbox outlives it.
     commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
     assert not [command for command in commands if f"--bind {broker.folder} " in command]
     assert broker.pids() == ()
-    assert broker._limits.groups == ()
+    assert broker._running is None
+    assert _groups() == before
     message = str(caught.value)
     assert f"broker {broker.name!r} failed to start" in message
     return message
 
 
 @pytest.mark.parametrize("settings", [RABBITMQ, QPID], ids=lambda settings: settings.kind)
-def test_a_port_in_use(settings: RabbitMQSettings | QpidBrokerJSettings, image_root: Path, tmp_path: Path) -> None:
+def test_a_port_in_use(settings: BrokerSettings, image_root: Path, tmp_path: Path) -> None:
     """Each broker's own words for it are quoted, with the port."""
     with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
-        message = _refused(_broker(settings, tmp_path / "b", image_root, replace(free_ports(), amqp=port)))
+        message = _refused(
+            _broker(settings, tmp_path / "b", image_root, free_ports(product_of(settings).ports) | {"amqp": port})
+        )
     assert str(port) in message
     assert "eaddrinuse" in message or "port in use" in message
 
@@ -88,7 +101,7 @@ def test_a_memory_cap_that_is_too_small(image_root: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("settings", [RABBITMQ, QPID], ids=lambda settings: settings.kind)
-def test_an_image_without_the_broker(settings: RabbitMQSettings | QpidBrokerJSettings, tmp_path: Path) -> None:
+def test_an_image_without_the_broker(settings: BrokerSettings, tmp_path: Path) -> None:
     """Told before anything is started."""
     with pytest.raises(BrokerError, match="holds no"):
         _broker(settings, tmp_path / "b", tmp_path).start()

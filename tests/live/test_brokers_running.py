@@ -13,7 +13,8 @@ import pytest
 from proton.utils import BlockingConnection
 
 from brokers.base import Broker, BrokerError
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 
 Starter = Callable[[RabbitMQSettings | QpidBrokerJSettings], Broker]
 
@@ -168,7 +169,7 @@ def test_two_rabbitmqs_run_side_by_side(rabbitmq: Broker, start_broker: Starter)
 
 def test_every_process_is_within_the_limits(broker: Broker) -> None:
     """Where this host lets us make control groups: all of them, with the cap that was asked."""
-    limits = broker._limits  # type: ignore[attr-defined]
+    limits = broker._running._limits  # type: ignore[attr-defined]
     if not limits.groups:
         pytest.skip("no control group can be written here: " + broker.facts().limits["memory"])
     inside = {int(pid) for join in limits.joins for pid in join.read_text().split()}

@@ -23,6 +23,9 @@ from bench.run.fleet import Instance
 from bench.scenario import Scenario
 from brokers.base import Broker
 
+pytestmark = pytest.mark.alone
+
+
 HEAD = """
 name = "check"
 title = "Check"

@@ -9,7 +9,7 @@ from bench.drivers.base import ConnectionLost, DriverError, Outcome, Port, Refus
 from bench.drivers.registry import driver_named, open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
-from brokers.settings import RabbitMQSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.live.conftest import Starter
 from tests.live.driver_exchange import (
     CLOCK,

@@ -14,6 +14,9 @@ import pytest
 from bench.archive import read
 from bench.run.scratch import scratch_root
 
+pytestmark = pytest.mark.alone
+
+
 SCENARIO = """
 name = "violence"
 title = "Violence"

@@ -12,7 +12,8 @@ from brokers import certificates
 from brokers.base import Broker, BrokerError
 from brokers.endpoint import Tls
 from brokers.open import open_broker
-from brokers.settings import QpidBrokerJSettings, RabbitMQSettings
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.live.conftest import Starter
 from tests.live.driver_exchange import CLOCK, TLS_DRIVERS, endpoint, exchange, port, queue, spec
 

@@ -18,7 +18,10 @@ from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.scenario import Plan, Target, Workload
 from bench.units import NS_PER_S
 from brokers.base import Broker
-from brokers.settings import RabbitMQSettings
+from brokers.rabbitmq.settings import RabbitMQSettings
+
+pytestmark = pytest.mark.alone
+
 
 SEED = 5
 PLAN = Plan.model_validate({"warm_up": {"settle": "1s"}, "drain": "5s"})

@@ -24,9 +24,13 @@ def test_there_are_notebooks() -> None:
 
 
 def run_alone(path: Path) -> Any:
-    """Return a notebook to run; one that starts brokers is a live test as well, as its trials want the CPUs."""
-    wants_brokers = path.stem.startswith(("01", "03"))
-    return pytest.param(path, id=path.stem, marks=[pytest.mark.live] if wants_brokers else [])
+    """Return a notebook to run; one that starts brokers is a live test as well, as its trials want the CPUs.
+
+    Of those that start brokers, and of those that do not, one runs always and one in `make soak`.
+    """
+    marks = [pytest.mark.live, pytest.mark.alone] if path.stem.startswith(("01", "03")) else []
+    marks += [pytest.mark.soak] if path.stem.startswith(("03", "04")) else []
+    return pytest.param(path, id=path.stem, marks=marks)
 
 
 @pytest.mark.notebook

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
+from bench.products import describe
 from bench.record.histogram import Int64, Seconds
 from bench.results import TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
 from bench.scenario import Scenario
@@ -227,6 +228,7 @@ def make(
                         "packages": {"rabbitmq-server": "4.0.5-8", "openjdk-21-jre-headless": "21.0.8"},
                     }
                 },
+                "products": {name: one.model_dump(mode="json") for name, one in describe(resolved).items()},
             }
         )
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.products import describe
 from bench.stats.compare import Verdict
 from reports.durability import Durability, durability
 from reports.format import Name
@@ -220,12 +221,13 @@ def test_a_whole_report_names_only_whom_it_may(mode: str, quick_summary: Summary
 def test_durability_follows_the_store() -> None:
     """Quorum and BDB survive an operating-system crash; a transient workload promises nothing."""
     asked = scenario()
+    known = describe(asked)
     steady, durable = asked.workloads[:2]
-    assert durability(asked, "rabbitmq", durable) is Durability.SYSTEM
-    assert durability(asked, "broker-j", durable) is Durability.SYSTEM
-    assert durability(asked, "rabbitmq", steady) is Durability.NONE
+    assert durability(known, "rabbitmq", durable) is Durability.SYSTEM
+    assert durability(known, "broker-j", durable) is Durability.SYSTEM
+    assert durability(known, "rabbitmq", steady) is Durability.NONE
     with pytest.raises(KeyError):
-        durability(asked, "nobody", durable)
+        durability(known, "nobody", durable)
 
 
 def test_a_sweep_is_one_question_in_rising_order() -> None:

@@ -17,6 +17,8 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint, Protocol
 from tests.bench.ceiling.relay_client import declared
 
+pytestmark = pytest.mark.compiled
+
 CLOCK = RealClock()
 COMPILED = ("wire091", "wire10")
 DRIVERS = (*COMPILED, "pika", "proton")

@@ -15,6 +15,8 @@ from proton.utils import BlockingConnection, LinkDetached
 from bench.ceiling.measure import relay
 from tests.bench.ceiling.relay_client import channel, declared
 
+pytestmark = pytest.mark.compiled
+
 PERSISTENT = pika.BasicProperties(delivery_mode=2, headers={"kind": "test"}, message_id="m")
 
 

@@ -18,11 +18,11 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     kept = tmp_path / "ceilings.json"
 
     def measured(installed: Installed, seconds: float) -> Ceiling:
-        if installed.driver.name == "pika":
+        if installed.member.name == "pika":
             raise PeerFailed("pika (send): it fell over")
         ways = tuple(Way(side=side, settled=done, rate=seconds * 1e6, cpu_us=0.25) for side, done in WAYS)
         return Ceiling(
-            driver=installed.driver.name, version="1", host="here", measured_utc="", size=100, ways=ways
+            driver=installed.member.name, version="1", host="here", measured_utc="", size=100, ways=ways
         )  # fmt: skip
 
     monkeypatch.setattr(doctor, "measure", measured)

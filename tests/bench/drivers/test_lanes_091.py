@@ -15,6 +15,9 @@ from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, Port
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp091_server import Amqp091Server
 
+pytestmark = pytest.mark.compiled
+
+
 Opened = Callable[..., tuple[Port, Amqp091Server]]
 
 

@@ -15,6 +15,9 @@ from bench.drivers.registry import open_port
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp10_server import Amqp10Server
 
+pytestmark = pytest.mark.compiled
+
+
 CLOCK = RealClock()
 Opened = Callable[..., tuple[Port, Amqp10Server]]
 

@@ -17,6 +17,9 @@ from bench.wire.receive import COMPILED
 from tests.bench.drivers.amqp091_server import Amqp091Server
 from tests.bench.drivers.amqp10_server import Amqp10Server
 
+pytestmark = pytest.mark.compiled
+
+
 CLOCK = RealClock()
 COUNT = 60
 MIX = Sizes((33, 300, 5_000, 150_000), (4.0, 3.0, 2.0, 1.0), seed=11)

@@ -11,8 +11,8 @@ import pytest
 from bench.clock import RealClock
 from bench.drivers.base import PortSpec
 from bench.drivers.description import Driver
-from bench.drivers.entry_points import Declared
 from bench.drivers.registry import DriverUnusable, Registry, collect, driver_named, open_port, registry, warm
+from brokers.entry_points import Declared
 from tests.bench.drivers.fake_package import install, on_path
 
 OURS = Declared("pika", "busbench", "0.1.0", "bench.drivers.pika:DRIVER")
@@ -40,7 +40,7 @@ def test_unknown_names_are_answered_with_the_known() -> None:
 def test_each_driver_says_which_client_it_measures() -> None:
     """By the version that is installed; the memory driver has no client; all are brought by this package."""
     installed = registry().installed
-    clients = {name: one.driver.client_version() for name, one in installed.items()}
+    clients = {name: one.member.client_version() for name, one in installed.items()}
     assert clients["pika"] == f"pika {version('pika')}"
     assert clients["kombu"] == f"kombu {version('kombu')}"
     assert clients["proton"] == f"python-qpid-proton {version('python-qpid-proton')}"
@@ -62,7 +62,7 @@ def test_looking_at_the_list_imports_no_client() -> None:
 def test_every_driver_of_ours_can_be_imported() -> None:
     """Each description names a module and a function that are there; that of the inline one names none."""
     for one in registry().installed.values():
-        driver = one.driver
+        driver = one.member
         assert driver.inline == (driver.open_port is None)
         if driver.open_port is not None:
             with pytest.raises(ValueError, match="endpoint"):
@@ -161,4 +161,4 @@ def test_a_client_that_is_not_installed_is_told_with_its_remedy() -> None:
     assert plain.lacks() == "no-such-client is not installed: pip install 'no-such-client'"
     found = Registry({"a": type(registry().installed["pika"])(extra, "busbench 0.1.0")})
     assert found.refusal("a") == f"'a' cannot be used: {extra.lacks()}"
-    assert found.names("amqp10") == ""
+    assert found.speaking("amqp10") == ""

@@ -14,6 +14,9 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint
 from tests.bench.drivers.amqp10_server import Amqp10Server
 
+pytestmark = pytest.mark.compiled
+
+
 CLOCK = RealClock()
 Opened = Callable[..., tuple[Port, Amqp10Server]]
 

@@ -18,6 +18,9 @@ from bench.wire.receive import COMPILED
 from tests.bench.drivers.amqp091_server import Amqp091Server
 from tests.bench.wire.amqp091_twin import stamped
 
+pytestmark = pytest.mark.compiled
+
+
 CLOCK = RealClock()
 needs_compiler = pytest.mark.skipif(not COMPILED, reason="the loops that plan and gather run compiled only")
 

@@ -7,7 +7,8 @@ import pytest
 from bench.load import load_scenario
 from bench.run import fleet as module
 from bench.run.fleet import Fleet
-from brokers.base import BrokerError, Facts
+from brokers.base import BrokerError
+from brokers.product import Facts
 from brokers.settings import BrokerSettings
 
 
@@ -49,7 +50,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Fake]:
     """Every broker that a fleet opens, in order."""
     brokers: list[Fake] = []
 
-    def open_fake(settings: BrokerSettings, *_: object) -> Fake:
+    def open_fake(settings: BrokerSettings, *_: object, consume_existing: bool) -> Fake:
+        assert not consume_existing
         brokers.append(Fake(settings.name))
         return brokers[-1]
 
@@ -110,8 +112,8 @@ def test_a_broker_that_does_not_start_is_killed(
 
     original = module.open_broker
 
-    def open_failing(*arguments: object) -> object:
-        broker = original(*arguments)  # type: ignore[arg-type]
+    def open_failing(*arguments: object, **named: object) -> object:
+        broker = original(*arguments, **named)  # type: ignore[arg-type]
         broker.start = fail  # type: ignore[method-assign]
         return broker
 

@@ -11,6 +11,7 @@ import pytest
 from bench.run.telemetry import Sample, Sampler
 from bench.run.timeline import busiest, make_timeline, steal_share, usage
 from bench.units import NS_PER_S
+from brokers.places.sampling import Tree
 
 BURN = "import time\nend = time.process_time() + {seconds}\nwhile time.process_time() < end: pass\n"
 
@@ -30,7 +31,7 @@ def test_cpu_of_a_real_process_is_read_in_seconds() -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "done\n"
-        found = Sampler().sample(time.monotonic_ns(), (process.pid,), (os.getpid(),))
+        found = Sampler().sample(time.monotonic_ns(), Tree().read((process.pid,)), (os.getpid(),))
         process.communicate("\n")
     assert found.broker_cpu_s == pytest.approx(0.3, abs=0.15)
     assert found.broker_rss is not None
@@ -39,12 +40,12 @@ def test_cpu_of_a_real_process_is_read_in_seconds() -> None:
 
 def test_a_process_that_is_gone_is_no_fault() -> None:
     """Reading a tree whose process ended keeps what was counted."""
-    sampler = Sampler()
+    sampler, tree = Sampler(), Tree()
     with subprocess.Popen(["sleep", "30"]) as process:
-        sampler.sample(0, (process.pid,), ())
+        sampler.sample(0, tree.read((process.pid,)), ())
         process.kill()
         process.wait()
-        assert sampler.sample(1, (process.pid,), ()).broker_rss == 0
+        assert sampler.sample(1, tree.read((process.pid,)), ()).broker_rss == 0
 
 
 def test_usage_is_that_of_the_measured_part() -> None:

@@ -9,6 +9,9 @@ import pytest
 
 from brokers.image import content
 
+COOKIE = ("var/lib/rabbitmq/.erlang.cookie",)
+"""As recipes name it."""
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -18,7 +21,7 @@ def root(tmp_path: Path) -> Path:
         "etc/hostname": "a-machine",
         "etc/resolv.conf": "nameserver 192.0.2.1",
         "etc/ssl/certs/java/cacerts": "times inside",
-        "var/lib/rabbitmq/.erlang.cookie": "SECRET",
+        COOKIE[0]: "SECRET",
         "usr/bin/tool": "#!/bin/sh\n",
     }.items():
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
@@ -36,10 +39,10 @@ def test_builds_that_differ_only_where_they_may_have_one_digest(root: Path, tmp_
     shutil.copytree(root, twin, symlinks=True)
     (twin / "etc/hostname").write_text("another")
     (twin / "etc/resolv.conf").unlink()
-    (twin / "var/lib/rabbitmq/.erlang.cookie").write_text("OTHER")
+    (twin / COOKIE[0]).write_text("OTHER")
     os.utime(twin / "usr/bin/tool", (1, 1))
-    content.normalise(root)
-    content.normalise(twin)
+    content.normalise(root, COOKIE)
+    content.normalise(twin, COOKIE)
     assert content.digest(root) == content.digest(twin)
 
 

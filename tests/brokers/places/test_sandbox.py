@@ -4,7 +4,6 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from brokers.limits import Limits
 from brokers.places.base import Launch
 from brokers.places.sandbox import Sandbox, command
 
@@ -32,11 +31,11 @@ def test_the_namespace_ends_with_its_starter() -> None:
 
 def test_home_is_the_same_for_every_folder() -> None:
     """So an image's content and a broker's config do not depend on where results lie."""
-    assert Sandbox(Path("/image")).home(Path("/a")) == PurePosixPath("/run/bench")
+    assert Sandbox(Path("/image"), {}).home(Path("/a")) == PurePosixPath("/run/bench")
 
 
 def test_a_missing_bubblewrap_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One message that says what to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(OSError, match="package bubblewrap"):
-        Sandbox(tmp_path).start(_launch(tmp_path), Limits())
+        Sandbox(tmp_path, {}).start(_launch(tmp_path), None)

@@ -1,0 +1,9 @@
+"""How queues are declared, counted and deleted beside a measurement: one contract, one module a protocol.
+
+An admin is a connection of our own to a broker, over whatever that product has: AMQP 0-9-1,
+management over AMQP 1.0, HTTP. Nothing here is on the path of a measured message.
+
+Rules: every call ends, with a broker that answers nothing as well; every fault is an
+`AdminError` whose class says who is to blame; a product that has its own way of being asked
+derives an admin in its own folder.
+"""

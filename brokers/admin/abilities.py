@@ -1,0 +1,67 @@
+"""What a broker can do that nobody knows anything about: probed, and what is not known is said."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What was found by trying.
+
+    Attributes:
+        confirms: publishers are told what became of each message; None = not known.
+        nack: the broker can refuse a message; None = not known.
+        queue_kinds: kinds of queues that it declares; None = not asked.
+        credit: messages that a sender may send at once (1.0); None = not known.
+        max_frame: bytes of a frame; None = not known.
+        max_message: bytes of a message; None = not known, or without a limit.
+        max_channels: channels of a connection (0-9-1), each of which serves one lane; None = not known.
+        max_sessions: sessions of a connection (1.0); None = not known.
+        how: by field, how it is known, or why it is not.
+    """
+
+    confirms: bool | None = None
+    nack: bool | None = None
+    queue_kinds: tuple[str, ...] | None = None
+    credit: int | None = None
+    max_frame: int | None = None
+    max_message: int | None = None
+    max_channels: int | None = None
+    max_sessions: int | None = None
+    how: Mapping[str, str] = field(default_factory=dict)
+
+    def words(self) -> dict[str, str]:
+        """Return what is known, and how, by the names under which reports show it."""
+        found = {}
+        for name in (one.name for one in fields(self) if one.name != "how"):
+            if name not in self.how:
+                continue  # the other protocol's
+            value = getattr(self, name)
+            found[name.replace("_", " ")] = f"{_word(value)} ({self.how[name]})"
+        return found
+
+    def lacks(self, confirms: bool, body: int, lanes: int) -> Iterator[str]:  # noqa: FBT001
+        """Yield what is missing for a workload.
+
+        Args:
+            confirms: whether publishers wait for confirms.
+            body: bytes of the largest message.
+            lanes: producers or consumers that share a connection.
+        """
+        if confirms and self.confirms is False:
+            yield f"confirms are needed (confirm_window > 0), and it has none ({self._how('confirms')})"
+        if self.max_message is not None and body > self.max_message:
+            yield f"messages of {body} B are more than its {self.max_message} B ({self._how('max_message')})"
+        if self.max_channels is not None and lanes > self.max_channels:
+            yield f"{lanes} lanes a connection are more than its {self.max_channels} ({self._how('max_channels')})"
+
+    def _how(self, name: str) -> str:
+        return self.how.get(name, "as it says")
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,153 @@
+"""What an admin connection is: the contract, its faults, and what a queue is declared as."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from brokers.endpoint import Sasl, Tls
+
+
+class AdminError(Exception):
+    """The broker cannot be reached, or refused what was asked; says why."""
+
+
+class UnreachableError(AdminError):
+    """Nothing answers AMQP at this address."""
+
+
+class TlsRefusedError(AdminError):
+    """TLS with the broker failed: its certificate, ours, or it speaks none at this port."""
+
+
+class SilentError(AdminError):
+    """The broker keeps the connection and does not answer; names what it was asked."""
+
+
+class LoginRefusedError(AdminError):
+    """User name, password or certificate are refused, or the SASL mechanism is not offered."""
+
+
+class VirtualHostRefusedError(AdminError):
+    """The virtual host does not exist, is not ready, or is not open to this user."""
+
+
+class UnsupportedError(AdminError):
+    """The protocol, or this broker, has no way to do what was asked."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A broker's address and what it takes to be let in there.
+
+    Attributes:
+        host: name or address.
+        port: of the protocol that is spoken.
+        virtual_host: as 0-9-1 names it; over 1.0 what `hostname` of the open frame is made of.
+        username: sent by SASL PLAIN only, as the password is.
+        password: in no representation.
+        tls: None = plain TCP.
+        sasl: the one mechanism that is used.
+    """
+
+    host: str
+    port: int
+    virtual_host: str
+    username: str
+    password: str = field(repr=False)
+    tls: Tls | None = None
+    sasl: Sasl = "plain"
+
+
+@dataclass(frozen=True)
+class QueueKind:
+    """What a queue is declared as.
+
+    Attributes:
+        durable: the queue outlives a restart.
+        arguments: of queue.declare (0-9-1), or what the product's own admin understands.
+    """
+
+    durable: bool
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a queue holds and who uses it.
+
+    Attributes:
+        messages: in it; None = cannot be known.
+        consumers: of it; None = cannot be known.
+    """
+
+    messages: int | None
+    consumers: int | None
+
+
+class Admin(ABC):
+    """An open connection, or one that opens again when it was lost.
+
+    One call at a time: calls from several threads wait for each other. Every call ends:
+    whatever is not answered in time raises SilentError and costs the connection.
+    """
+
+    @abstractmethod
+    def open(self) -> None:
+        """Connect and log in.
+
+        Raises:
+            UnreachableError, TlsRefusedError, SilentError, LoginRefusedError, VirtualHostRefusedError: each says why.
+        """
+
+    @abstractmethod
+    def declare(self, queue: str, kind: QueueKind) -> None:
+        """Declare a queue; raise AdminError where the broker refuses, UnsupportedError where it cannot be done."""
+
+    @abstractmethod
+    def depth(self, queue: str) -> int | None:
+        """Return the number of messages in a queue, or None where there is no such queue.
+
+        Raises:
+            UnsupportedError: this broker cannot be asked.
+            AdminError: it does not answer, or refuses.
+        """
+
+    @abstractmethod
+    def holding(self, queue: str) -> Holding | None:
+        """Return what a queue holds and who uses it, consuming nothing, or None where there is no such queue."""
+
+    @abstractmethod
+    def purge(self, queue: str) -> None:
+        """Take every message out of a queue, for good; raise AdminError where it cannot be done."""
+
+    @abstractmethod
+    def delete(self, queue: str) -> None:
+        """Delete a queue with its messages; nothing happens where there is none."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Look whether the connection still stands, and open it again where it does not.
+
+        Raises:
+            AdminError: it is lost and cannot be opened again.
+        """
+
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Return whether it was open when it was last used."""
+
+    @abstractmethod
+    def peer_property(self, name: str) -> str:
+        """Return what the broker said of itself at the last handshake, such as `product` or `version`; or nothing."""
+
+    @abstractmethod
+    def cipher(self) -> str:
+        """Return protocol and cipher that TLS agreed on, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`; or nothing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection if it is open, with the closing handshake where the broker answers it."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Close the socket if it is open, without a word to the broker: it need not answer any more."""

@@ -1,0 +1,47 @@
+"""A connection to a broker's port, and what is spoken there. Needs no client library."""
+
+import contextlib
+import socket
+
+from brokers import tls
+from brokers.admin.base import Address, AdminError, TlsRefusedError, UnreachableError
+from brokers.endpoint import Protocol
+
+CONNECT_TIMEOUT_S = 5.0
+SASL_HEADER = b"AMQP\x03\x01\x00\x00"
+"""Protocol id 3, version 1.0.0 (AMQP 1.0 part 5, section 5.3.2)."""
+HEADER_091 = b"AMQP\x00\x00\x09\x01"
+START_091 = b"\x01\x00\x00"
+"""Type and channel of a frame with a method of the connection."""
+
+
+def connected(address: Address) -> socket.socket:
+    """Return a socket with TLS on it where the address has it.
+
+    Raises:
+        UnreachableError, TlsRefusedError: each says why.
+    """
+    try:
+        plain = socket.create_connection((address.host, address.port), CONNECT_TIMEOUT_S)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return plain if address.tls is None else tls.shake_hands(plain, address.tls, address.host)
+    except tls.TlsError as error:
+        raise TlsRefusedError(str(error)) from error
+    except OSError as error:
+        raise UnreachableError(tls.words(error)) from error
+
+
+def answers(protocol: Protocol, address: Address) -> bool:
+    """Return whether a port speaks a protocol.
+
+    AMQP 1.0 answers the SASL header with the same; 0-9-1 its protocol header with connection.start,
+    the first method frame of channel 0 (section 4.2.2), and any other with a header of its own.
+    """
+    sent, wanted = (SASL_HEADER, SASL_HEADER) if protocol == "amqp10" else (HEADER_091, START_091)
+    answer = b""
+    # The timeout holds for each read as well.
+    with contextlib.suppress(OSError, AdminError), connected(address) as connection:
+        connection.sendall(sent)
+        while len(answer) < len(wanted) and (more := connection.recv(len(wanted) - len(answer))):
+            answer += more
+    return answer == wanted

@@ -1,0 +1,133 @@
+"""What every broker does over its admin connection, started by us or by someone else."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from brokers.admin.base import Address, Admin, AdminError, UnsupportedError
+from brokers.base import Broker, BrokerError
+from brokers.endpoint import Endpoint, Protocol
+from brokers.product import Facts, Product
+from brokers.settings import BrokerSettings
+
+
+def with_security(facts: Facts, at: Address, admin: Admin) -> Facts:
+    """Return facts with how the broker is reached and logged in to: what was asked for, and what came of it."""
+    asked = {"transport": "tcp" if at.tls is None else "tls", "sasl": at.sasl}
+    cipher = admin.cipher()
+    # The connection stands: the broker took the one mechanism that we have.
+    came = {"transport": "tls" if cipher else "tcp", "sasl": at.sasl} | ({"cipher": cipher} if cipher else {})
+    return dataclasses.replace(facts, asked=facts.asked | asked, reported=facts.reported | came)
+
+
+class AdministeredBroker(Broker):
+    """A broker known by its product, and by an address and an admin once it runs."""
+
+    def __init__(self, product: Product[Any], settings: BrokerSettings) -> None:
+        """Take what is known before it runs."""
+        self.name = settings.name
+        self.patterns = product.log
+        self._product = product
+        self._settings = settings
+        self._address: Address | None = None
+        self._admin: Admin | None = None
+
+    def _attach(self, address: Address, admin: Admin) -> None:
+        """Take the address of the first listener and an admin that is connected to it."""
+        self._address, self._admin = address, admin
+
+    def _detach(self) -> None:
+        """Drop the admin connection and forget the address.
+
+        Without a closing handshake, which a broker that hangs would not answer.
+        """
+        if self._admin is not None:
+            self._admin.drop()
+        self._address = self._admin = None
+
+    def _attached(self) -> tuple[Address, Admin]:
+        if self._address is None or self._admin is None:
+            message = f"broker {self.name!r} is not running: {self.failure() or 'start it first'}"
+            raise BrokerError(message)
+        return self._address, self._admin
+
+    def protocols(self) -> tuple[Protocol, ...]:
+        """See `Broker`."""
+        return tuple(one.protocol for one in self._product.listeners(self._settings))
+
+    def endpoint(self, protocol: Protocol) -> Endpoint:
+        """See `Broker`."""
+        at, _ = self._attached()
+        listener = self._product.listener(self._settings, protocol)
+        if listener is None:
+            spoken = ", ".join(self.protocols())
+            message = f"broker {self.name!r} ({self._product.title}) does not speak {protocol}: it speaks {spoken}"
+            raise BrokerError(message)
+        return listener.endpoint(dataclasses.replace(at, port=self._port(listener.port)))
+
+    def _port(self, name: str) -> int:  # noqa: ARG002
+        """Return the port of that name; by default the one of the address."""
+        return self._attached()[0].port
+
+    def declare(self, queue: str, *, durable: bool) -> None:
+        """See `Broker`; a queue of that name goes first, with whatever it held."""
+        _, admin = self._attached()
+        try:
+            admin.delete(queue)
+            admin.declare(queue, self._product.queue(self._settings, durable=durable).kind)
+        except AdminError as error:
+            raise self._fault("declare", queue, error) from error
+
+    def depth(self, queue: str) -> int | None:
+        """See `Broker`."""
+        _, admin = self._attached()
+        try:
+            depth = admin.depth(queue)
+        except UnsupportedError:
+            return None
+        except AdminError as error:
+            raise self._fault("read the depth of", queue, error) from error
+        if depth is None:
+            message = f"broker {self.name!r} has no queue {queue!r}: declare it first"
+            raise BrokerError(message)
+        return depth
+
+    def glance(self, queue: str) -> int | None:
+        """See `Broker`."""
+        try:
+            return self._attached()[1].depth(queue)
+        except (BrokerError, AdminError):
+            return None
+
+    @contextlib.contextmanager
+    def idle_connections(self, count: int, within_s: float) -> Iterator[int]:
+        """See `Broker`; they are admin connections that ask nothing."""
+        address, _ = self._attached()
+        until_s = time.monotonic() + within_s
+        opened: list[Admin] = []
+        try:
+            with contextlib.suppress(AdminError):
+                while len(opened) < count and time.monotonic() < until_s:
+                    opened.append(self._product.admin(self._settings, address))
+                    opened[-1].open()
+            yield sum(admin.is_open() for admin in opened)
+        finally:
+            for admin in opened:
+                admin.drop()
+
+    def delete(self, queue: str) -> None:
+        """See `Broker`."""
+        _, admin = self._attached()
+        try:
+            admin.delete(queue)
+        except AdminError as error:
+            raise self._fault("delete", queue, error) from error
+
+    def _fault(self, what: str, queue: str, error: AdminError) -> BrokerError:
+        return BrokerError(f"broker {self.name!r} cannot {what} the queue {queue!r}: {self._reason(error)}")
+
+    def _reason(self, error: AdminError) -> str:
+        """Return why a call failed, in words for the user."""
+        return self.failure() or str(error)

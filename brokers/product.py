@@ -1,0 +1,266 @@
+"""What a product is: everything that is known of one kind of broker, in one folder.
+
+A product is an entry point of the group `busbench.brokers`. Its object holds no state: it
+turns settings into what is written and run, says how it is spoken to and asked, and what
+its log tells. The rest of the suite knows products by this contract alone: no product's
+name stands anywhere else.
+
+What must live in a product's folder
+    settings        what a scenario may ask of it: a model derived from `BrokerSettings`
+    listeners       protocol → port and dialect; the first is the one its admin speaks
+    queues          what kind of queue a workload gets, and what a confirm promises there
+    program         files, command line and environment, where we start it
+    log patterns    how it gets ready, fails and complains
+    admin           how queues are declared, counted and deleted
+    facts           version, runtime, settings as asked and as reported
+    checks          what its settings and a durable workload forbid together
+    parts           what an image must hold
+    caveats         what a report must say whenever it was measured
+
+What must not: processes, control groups, ports and files of a running broker. They belong
+to its place (`brokers.places`) and to `brokers.started`.
+
+A product that we cannot start (someone else runs it, always) sets `starts = False` and
+leaves out program and observe.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Generic, TypeVar
+
+from brokers.admin.abilities import Abilities
+from brokers.admin.base import Address, Admin, QueueKind
+from brokers.durability import DurabilityClass
+from brokers.endpoint import Endpoint, Protocol
+from brokers.log_patterns import LogPatterns
+from brokers.settings import BrokerSettings
+
+S = TypeVar("S", bound=BrokerSettings)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a running broker is, as it reports itself.
+
+    `asked` and `reported` share their keys where both are known, so that they can be
+    compared; `limits` says how the memory cap and the CPU count are applied.
+    """
+
+    product: str
+    version: str
+    runtime: str
+    asked: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    """Words a report must show, such as `store not fresh`."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One protocol of a product: which port it is at, and what a driver must know to be understood there.
+
+    What differs between products is data here, so that no driver asks which broker it meets.
+
+    Attributes:
+        protocol: what is spoken.
+        port: name of the port; several protocols may share one.
+        virtual_host: the default virtual host.
+        hostname: 1.0: `hostname` of the open frame, `{}` standing for the virtual host; None = none is sent.
+        address_prefix: see `Endpoint`.
+        confirms_unadvertised: see `Endpoint`.
+        advice: how it is enabled where it does not answer.
+    """
+
+    protocol: Protocol
+    port: str = "amqp"
+    virtual_host: str = "/"
+    hostname: str | None = None
+    address_prefix: str = ""
+    confirms_unadvertised: bool = False
+    advice: str = ""
+
+    def endpoint(self, at: Address) -> Endpoint:
+        """Return where a driver of this protocol reaches a broker at an address."""
+        return Endpoint(
+            protocol=self.protocol,
+            host=at.host,
+            port=at.port,
+            virtual_host=at.virtual_host,
+            hostname=None if self.hostname is None else self.hostname.format(at.virtual_host),
+            username=at.username,
+            password=at.password,
+            address_prefix=self.address_prefix,
+            confirms_unadvertised=self.confirms_unadvertised,
+            tls=at.tls,
+            sasl=at.sasl,
+        )
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What a workload's queue is on a product.
+
+    Attributes:
+        name: of the kind, in the product's own words: `quorum`, `bdb`.
+        promises: what a confirmed message survives there, as seen elsewhere; None = nothing is known.
+        kind: how it is declared.
+    """
+
+    name: str
+    promises: DurabilityClass | None
+    kind: QueueKind
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a product asks to be written and run.
+
+    Attributes:
+        files: text of each file, by path below the broker's folder.
+        folders: further folders to make below it.
+        argv: command and arguments, in paths of the place.
+        environment: every environment variable.
+        main: name of the process that takes signals.
+    """
+
+    files: Mapping[str, str]
+    folders: tuple[str, ...]
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    main: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a program is to run, as its product needs to know it.
+
+    Attributes:
+        home: the broker's own folder, as it sees it.
+        host: the address at which it is to listen and is reached.
+        ports: its ports by name, see `Product.ports`.
+        newest: returns the last of the files that match a pattern such as `opt/x/*/lib`, as the
+            program sees it; raises FileNotFoundError where there is none.
+    """
+
+    home: PurePosixPath
+    host: str
+    ports: Mapping[str, int]
+    newest: Callable[[str], PurePosixPath]
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A broker that has just become ready, to be asked for its facts.
+
+    Attributes:
+        site: where it runs.
+        address: where its first listener is reached.
+        admin: connected to it.
+        log: returns what it has logged so far.
+        run: runs a command beside it, in its own environment, and returns what it printed.
+    """
+
+    site: Site
+    address: Address
+    admin: Admin
+    log: Callable[[], str]
+    run: Callable[[tuple[str, ...], Mapping[str, str]], str]
+
+
+class Product(ABC, Generic[S]):
+    """One kind of broker. Stateless: everything follows from settings.
+
+    Attributes:
+        kind: as scenarios write it; also the name of the entry point.
+        title: name for people.
+        short: the same in tables and figures, where room is dear.
+        summary: one line for lists.
+        settings: what a scenario may ask of it; its field `kind` is a Literal of `kind`.
+        announced: part of what it calls itself at a handshake, in lower case; empty = anything passes.
+        log: how its log is read.
+        parts: Debian packages and Maven artifacts that an image must hold, by parts of their names.
+        ports: names of the ports that it listens on where we start it.
+        starts: whether we can start it.
+    """
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    short: ClassVar[str]
+    summary: ClassVar[str]
+    settings: ClassVar[type[BrokerSettings]]
+    log: ClassVar[LogPatterns]
+    announced: ClassVar[str] = ""
+    parts: ClassVar[tuple[str, ...]] = ()
+    ports: ClassVar[tuple[str, ...]] = ("amqp",)
+    starts: ClassVar[bool] = True
+
+    @abstractmethod
+    def listeners(self, settings: S) -> tuple[Listener, ...]:
+        """Return what it listens to; the first is what its admin speaks."""
+
+    @abstractmethod
+    def queue(self, settings: S, *, durable: bool) -> Queue:
+        """Return what queues of such workloads are."""
+
+    @abstractmethod
+    def admin(self, settings: S, at: Address) -> Admin:
+        """Return an admin, not connected yet, for the first listener at an address."""
+
+    def asked(self, settings: S) -> dict[str, str]:  # noqa: ARG002
+        """Return the settings that hold wherever it runs, by the names under which reports show them."""
+        return {}
+
+    def checks(self, settings: S, durable: Iterable[str]) -> Iterator[tuple[str, str]]:  # noqa: ARG002
+        """Yield each field that cannot be as it is, with a sentence that ends in what to do.
+
+        Args:
+            settings: what was asked for.
+            durable: names of the durable workloads that are for it.
+        """
+        yield from ()
+
+    def caveats(self, settings: S) -> tuple[str, ...]:  # noqa: ARG002
+        """Return what a report must say whenever it was measured: whole sentences."""
+        return ()
+
+    def program(self, settings: S, site: Site) -> Program:
+        """Return what to write and run.
+
+        Raises:
+            FileNotFoundError: the place holds no such program.
+        """
+        raise NotImplementedError(self.kind, settings, site)
+
+    def observe(self, settings: S, running: Inquiry) -> Facts:
+        """Return the facts of a broker that has just become ready (limits left out).
+
+        Raises:
+            BrokerError, AdminError: it does not answer.
+        """
+        raise NotImplementedError(self.kind, settings, running)
+
+    def probe(self, settings: S, at: Address) -> Abilities | None:  # noqa: ARG002
+        """Return what a broker that someone else runs can do, by trying; None where the product is known.
+
+        Raises:
+            AdminError: it does not answer.
+        """
+        return None
+
+    def listener(self, settings: S, protocol: Protocol) -> Listener | None:
+        """Return how a protocol is spoken; None where it is not."""
+        return next((one for one in self.listeners(settings) if one.protocol == protocol), None)
+
+    def is_product(self, announced: str) -> bool:
+        """Return whether this is how such a broker names itself."""
+        return self.announced in announced.lower()
+
+    @cached_property
+    def defaults(self) -> S:
+        """Settings with nothing asked for, the broker being called as its kind."""
+        given: dict[str, Any] = {"name": self.kind, "kind": self.kind}
+        return self.settings.model_validate(given)  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""Apache Qpid Broker-J: `product` is the contract, `settings` what can be asked of it, `config` its files."""

@@ -1,0 +1,122 @@
+"""Broker-J as a product. What is written and run: `brokers.qpid_broker_j.config`."""
+
+import base64
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, cast
+
+from brokers.admin.base import Address, Admin, AdminError, QueueKind
+from brokers.durability import DurabilityClass
+from brokers.entry_points import function
+from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site
+from brokers.qpid_broker_j import config
+from brokers.qpid_broker_j.settings import QpidBrokerJSettings
+from brokers.settings import BrokerSettings
+
+REST_TIMEOUT_S = 5.0
+PROBE = "bench.probe"
+# Counted one message at a time: BDB makes one fsync a message, Derby one O_DSYNC write a message.
+PROMISES = {"memory": DurabilityClass.NONE, "bdb": DurabilityClass.SYSTEM, "derby": DurabilityClass.SYSTEM}
+
+CAVEAT = (
+    "Whether your framework can speak to it: OpenStack's oslo.messaging, for one, has removed its AMQP 1.0"
+    " driver, so that an OpenStack control plane cannot reach Qpid that way."
+)
+
+
+class QpidBrokerJ(Product[QpidBrokerJSettings]):
+    """Broker-J 10: one port speaks every protocol."""
+
+    kind: ClassVar[str] = "qpid-broker-j"
+    title: ClassVar[str] = "Apache Qpid Broker-J"
+    short: ClassVar[str] = "Broker-J"
+    summary: ClassVar[str] = "Apache Qpid Broker-J: stores in memory, BDB or Derby, AMQP 0-9-1 and 1.0"
+    settings: ClassVar[type[BrokerSettings]] = QpidBrokerJSettings
+    announced: ClassVar[str] = "qpid"
+    log: ClassVar = config.LOG
+    parts: ClassVar[tuple[str, ...]] = ("openjdk-", "qpid-broker-j")
+    ports: ClassVar[tuple[str, ...]] = ("amqp", "http")
+
+    def listeners(self, settings: QpidBrokerJSettings) -> tuple[Listener, ...]:  # noqa: ARG002
+        """See `Product`."""
+        host = config.VIRTUAL_HOST
+        return (
+            # confirm.select works, and server-properties do not say so.
+            Listener("amqp091", virtual_host=host, confirms_unadvertised=True),
+            # The virtual host is found by open.hostname.
+            Listener("amqp10", virtual_host=host, hostname="{}"),
+        )
+
+    def queue(self, settings: QpidBrokerJSettings, *, durable: bool) -> Queue:
+        """See `Product`."""
+        return Queue(settings.store, PROMISES[settings.store], QueueKind(durable))
+
+    def admin(self, settings: QpidBrokerJSettings, at: Address) -> Admin:  # noqa: ARG002
+        """See `Product`."""
+        return cast("Admin", function("brokers.admin.amqp091:Amqp091Admin")(at))
+
+    def checks(self, settings: QpidBrokerJSettings, durable: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """See `Product`."""
+        names = ", ".join(durable)
+        if names and settings.store == "memory":
+            yield (
+                "store",
+                f"'memory' keeps nothing, and workload {names} is durable: use bdb or derby, or durable = false",
+            )
+
+    def caveats(self, settings: QpidBrokerJSettings) -> tuple[str, ...]:  # noqa: ARG002
+        """See `Product`."""
+        return (CAVEAT,)
+
+    def program(self, settings: QpidBrokerJSettings, site: Site) -> Program:
+        """See `Product`."""
+        library = site.newest("opt/qpid-broker/*/lib")
+        return Program(
+            files={"initial.json": config.initial(settings, site)},
+            # The initial configuration is read only where the work folder is new.
+            folders=("work",),
+            argv=config.command(settings, site, library),
+            environment=config.environment(site.home),
+            main="java",
+        )
+
+    def observe(self, settings: QpidBrokerJSettings, running: Inquiry) -> Facts:
+        """See `Product`."""
+        name = config.VIRTUAL_HOST
+        broker = _get(running.site, "broker")
+        host = _get(running.site, f"virtualhost/{name}/{name}")
+        # The policies of queues are told by a queue.
+        running.admin.declare(PROBE, self.queue(settings, durable=False).kind)
+        queue = _get(running.site, f"queue/{name}/{name}/{PROBE}")
+        running.admin.delete(PROBE)
+        return Facts(
+            product=self.title,
+            version=str(broker.get("productVersion")),
+            runtime=config.runtime(broker),
+            asked=config.asked(settings),
+            reported=config.reported(broker, host, queue),
+        )
+
+
+def _get(site: Site, path: str) -> dict[str, Any]:
+    """Return one object of its management interface."""
+    token = base64.b64encode(b"guest:guest").decode()
+    request = urllib.request.Request(
+        f"http://{site.host}:{site.ports['http']}/api/latest/{path}", headers={"Authorization": f"Basic {token}"}
+    )
+    # No proxy stands between us and our own brokers.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=REST_TIMEOUT_S) as answer:
+            found = json.load(answer)
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        message = f"its management interface does not answer {path}: {error}"
+        raise AdminError(message) from error
+    one: dict[str, Any] = found[0] if isinstance(found, list) else found
+    return one
+
+
+PRODUCT = QpidBrokerJ()

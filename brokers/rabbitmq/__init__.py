@@ -1,0 +1,1 @@
+"""RabbitMQ: `product` is the contract, `settings` what can be asked of it, `config` its files."""

@@ -1,0 +1,76 @@
+"""RabbitMQ as a product. What is written and run: `brokers.rabbitmq.config`."""
+
+from typing import ClassVar, cast
+
+from brokers.admin.base import Address, Admin, QueueKind
+from brokers.durability import DurabilityClass
+from brokers.entry_points import function
+from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site
+from brokers.rabbitmq import config
+from brokers.rabbitmq.settings import RabbitMQSettings
+from brokers.settings import BrokerSettings
+
+# Counted one message at a time: a quorum queue makes one fsync a message, a classic one one in a thousand.
+PROMISES = {"classic": DurabilityClass.PROCESS, "quorum": DurabilityClass.SYSTEM}
+
+BEFORE_4 = "RabbitMQ before 4.0: the plugin rabbitmq_amqp1_0"
+
+
+class RabbitMQ(Product[RabbitMQSettings]):
+    """RabbitMQ 4: both protocols at one port, 1.0 addresses of format v2."""
+
+    kind: ClassVar[str] = "rabbitmq"
+    title: ClassVar[str] = "RabbitMQ"
+    short: ClassVar[str] = "RabbitMQ"
+    summary: ClassVar[str] = "RabbitMQ: classic and quorum queues, AMQP 0-9-1 and 1.0"
+    settings: ClassVar[type[BrokerSettings]] = RabbitMQSettings
+    announced: ClassVar[str] = "rabbitmq"
+    log: ClassVar = config.LOG
+    parts: ClassVar[tuple[str, ...]] = ("rabbitmq-server", "erlang-base")
+    ports: ClassVar[tuple[str, ...]] = ("amqp", "epmd", "dist")
+
+    def listeners(self, settings: RabbitMQSettings) -> tuple[Listener, ...]:  # noqa: ARG002
+        """See `Product`."""
+        return (
+            Listener("amqp091"),
+            # https://www.rabbitmq.com/docs/amqp#virtual-hosts and #address-v2
+            Listener("amqp10", hostname="vhost:{}", address_prefix="/queues/", advice=BEFORE_4),
+        )
+
+    def queue(self, settings: RabbitMQSettings, *, durable: bool) -> Queue:
+        """See `Product`."""
+        name = settings.durable_queue if durable else settings.transient_queue
+        # A quorum queue is durable by nature; a transient workload on it is transient messages.
+        return Queue(name, PROMISES[name], QueueKind(durable or name == "quorum", {"x-queue-type": name}))
+
+    def admin(self, settings: RabbitMQSettings, at: Address) -> Admin:  # noqa: ARG002
+        """See `Product`."""
+        return cast("Admin", function("brokers.admin.amqp091:Amqp091Admin")(at))
+
+    def asked(self, settings: RabbitMQSettings) -> dict[str, str]:
+        """See `Product`."""
+        return config.asked_anywhere(settings)
+
+    def program(self, settings: RabbitMQSettings, site: Site) -> Program:
+        """See `Product`."""
+        return Program(
+            files=config.files(settings, site),
+            folders=("home", "data", "log"),
+            # The wrapper in /usr/sbin insists on being root or the user rabbitmq.
+            argv=(str(site.newest("usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server")),),
+            environment=config.environment(settings, site),
+            main="beam.smp",
+        )
+
+    def observe(self, settings: RabbitMQSettings, running: Inquiry) -> Facts:
+        """See `Product`."""
+        return Facts(
+            product=self.title,
+            version=running.admin.peer_property("version"),
+            runtime=config.runtime(running.log()),
+            asked=config.asked(settings),
+            reported=config.answer(running.run(config.inquiry(), config.environment(settings, running.site))),
+        )
+
+
+PRODUCT = RabbitMQ()

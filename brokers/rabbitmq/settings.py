@@ -1,0 +1,16 @@
+"""What a scenario may ask of RabbitMQ. Pure."""
+
+from typing import Literal
+
+from brokers.settings import BrokerSettings
+
+
+class RabbitMQSettings(BrokerSettings):
+    """RabbitMQ: queue types and memory watermark."""
+
+    kind: Literal["rabbitmq"]
+    """`rabbitmq`."""
+    transient_queue: Literal["classic", "quorum"] = "classic"
+    """Queue type of workloads that are not durable."""
+    durable_queue: Literal["classic", "quorum"] = "quorum"
+    """Queue type of durable workloads."""

@@ -1,0 +1,139 @@
+"""The generic kinds measure brokers that nothing is known of: the relay over both protocols, RabbitMQ as a stranger.
+
+Whole runs by the command, in its own process: what is judged is that they are measured, not how fast they are.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from bench.archive import Run, read
+from bench.ceiling.measure import relay
+from bench.cli.main import app
+from brokers.base import Broker
+from tests.live.driver_exchange import channel, queue
+
+pytestmark = pytest.mark.alone
+
+
+SCENARIO = """
+name = "generic"
+title = "Anybody's"
+question = "Is a broker measured that nothing is known of?"
+[plan]
+repetitions = 1
+restart = "run"
+warm_up = {{ at_least = "1s", window = "1s", settle = "1s", at_most = "2s" }}
+[[brokers]]
+name = "mine"
+kind = "{kind}"
+external = {{ host = "{uri}"{more} }}
+[[targets]]
+name = "mine"
+broker = "mine"
+protocol = "{kind}"
+driver = "{driver}"
+[[workloads]]
+name = "steady"
+duration = "2s"
+load = {{ kind = "rate", rate = 500 }}
+[[workloads]]
+name = "closed"
+duration = "2s"
+load = {{ kind = "in_flight", in_flight = [16] }}
+"""
+
+
+def bench(*words: str) -> Result:
+    """Run the command; anything but a deliberate exit is a failure of the test."""
+    result = CliRunner().invoke(app, list(words))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def scenario(folder: Path, kind: str, uri: str, more: str = "") -> str:
+    """Write a scenario for one broker; return its path."""
+    driver = {"amqp091": "wire091", "amqp10": "wire10"}[kind]
+    file = folder / "generic.toml"
+    file.write_text(SCENARIO.format(kind=kind, uri=uri, driver=driver, more=more))
+    return str(file)
+
+
+def measured(folder: Path, file: str, *words: str) -> Run:
+    """Run it; return what came of it, each message accounted for."""
+    result = bench("run", file, "--out", str(folder / "run"), *words)
+    assert result.exit_code in {0, 3}, result.output  # 3: a busy host made a trial invalid
+    found = read(folder / "run")
+    assert [trial.record.outcome for trial in found.trials] == ["completed"] * 2
+    for trial in found.trials:
+        assert trial.record.ledger.balanced
+        assert trial.record.ledger.received == trial.record.ledger.sent > 100
+    return found
+
+
+@pytest.fixture(scope="module")
+def relayed() -> Iterator[int]:
+    """The port of a relay."""
+    with relay() as port:
+        yield port
+
+
+@pytest.mark.parametrize("kind", ["amqp091", "amqp10"])
+def test_a_broker_of_no_work_is_measured(kind: str, relayed: int, tmp_path: Path) -> None:
+    """Steady and in a closed loop, by its URI; what was probed, and what is not known, stands in the record."""
+    found = measured(tmp_path, scenario(tmp_path, kind, f"amqp://me@127.0.0.1:{relayed}"))
+    broker = found.trials[0].record.broker
+    # The relay takes no link without an address, so that an attach tells nothing.
+    told = {"amqp091": "yes (confirm.select was answered)", "amqp10": "not known (the attach was refused"}
+    assert broker.reported["confirms"].startswith(told[kind])
+    assert broker.reported["max message"].startswith("not known")
+    assert broker.labels == ("store not fresh",)
+    assert found.record.products["mine"].durable.promises is None
+
+
+def test_its_processes_are_measured_by_a_pid_file(rabbitmq: Broker, tmp_path: Path) -> None:
+    """CPU time and memory of all that runs below the process of that file; a known product as the generic kind."""
+    (tmp_path / "pid").write_text(f"{min(rabbitmq.pids())}\n")
+    at = rabbitmq.endpoint("amqp091")
+    uri = f"amqp://127.0.0.1:{at.port}"
+    found = measured(tmp_path, scenario(tmp_path, "amqp091", uri, f', pid_file = "{tmp_path}/pid"'))
+    record = found.trials[0].record
+    assert record.broker_usage.cpu_s is not None
+    assert record.broker_usage.cpu_s > 0
+    assert "classic, quorum" in record.broker.reported["queue kinds"]
+
+
+def test_a_queue_that_holds_messages_is_refused_unless_it_may_be_consumed(rabbitmq: Broker, tmp_path: Path) -> None:
+    """Nothing is taken out of it before that is said; nor is a results folder made."""
+    with queue(rabbitmq) as name, channel(rabbitmq) as plain:
+        plain.basic_publish("", name, b"an order")
+        uri = f"amqp://127.0.0.1:{rabbitmq.endpoint('amqp091').port}"
+        file = scenario(tmp_path, "amqp091", uri, f', queues = ["{name}"]')
+        refused = bench("run", file, "--out", str(tmp_path / "run"))
+        assert refused.exit_code == 2
+        assert f"brokers.0 (mine): queue '{name}' has 1 messages: measuring takes what is in it" in refused.output
+        assert "--consume-existing" in refused.output
+        assert not (tmp_path / "run").exists()
+        assert rabbitmq.depth(name) == 1
+        measured(tmp_path, file, "--consume-existing")
+        assert rabbitmq.depth(name) == 0
+
+
+def test_what_a_workload_needs_and_a_broker_lacks_is_told_before_the_run(qpid_broker_j: Broker, tmp_path: Path) -> None:
+    """Each thing once, with how it is known."""
+    file = scenario(
+        tmp_path,
+        "amqp091",
+        f"127.0.0.1:{qpid_broker_j.endpoint('amqp091').port}",
+        ', virtual_host = "default", queues = ["a"]',
+    )
+    few = ["--set", "workloads.0.queues=2", "--set", "workloads.0.producers=2", "--set", "workloads.0.consumers=2"]
+    many = ["--set", "workloads.1.producers=300", "--set", "workloads.1.lanes_per_connection=300"]
+    refused = bench("run", file, "--out", str(tmp_path / "run"), *few, *many)
+    assert refused.exit_code == 2
+    lines = refused.output.splitlines()
+    assert any("2 queues are needed, and external.queues names 1" in line for line in lines)
+    assert any("300 lanes a connection are more than its" in line and "connection.tune" in line for line in lines)
+    assert not (tmp_path / "run").exists()
