@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from brokers import image
+from brokers.artemis.settings import ArtemisSettings
 from brokers.base import Broker
 from brokers.open import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
@@ -51,6 +52,12 @@ def rabbitmq(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def qpid_broker_j(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A Broker-J on a BDB store that every test may use on queues of its own, and must not stop."""
     yield from _shared(QpidBrokerJSettings(name="qpid", kind="qpid-broker-j"), image_root, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def artemis(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """An Artemis on a NIO journal that every test may use on queues of its own, and must not stop."""
+    yield from _shared(ArtemisSettings(name="artemis", kind="artemis"), image_root, tmp_path_factory)
 
 
 @pytest.fixture(params=["rabbitmq", "qpid_broker_j"])

@@ -1,4 +1,4 @@
-"""The generic kinds measure brokers that nothing is known of: the relay over both protocols, RabbitMQ as a stranger.
+"""The generic kinds measure brokers that nothing is known of: the relay over both protocols, Artemis by named queues.
 
 Whole runs by the command, in its own process: what is judged is that they are measured, not how fast they are.
 """
@@ -103,6 +103,26 @@ def test_its_processes_are_measured_by_a_pid_file(rabbitmq: Broker, tmp_path: Pa
     assert record.broker_usage.cpu_s is not None
     assert record.broker_usage.cpu_s > 0
     assert "classic, quorum" in record.broker.reported["queue kinds"]
+
+
+@pytest.fixture
+def orders(artemis: Broker) -> Iterator[str]:
+    """A queue that is there."""
+    artemis.declare("orders", durable=False)
+    yield "orders"
+    artemis.delete("orders")
+
+
+def test_queues_that_the_user_named_are_used_and_stay(artemis: Broker, orders: str, tmp_path: Path) -> None:
+    """Artemis as a stranger's broker over 1.0, where none may be declared; a second run finds the queue as it was."""
+    uri = f"amqp://127.0.0.1:{artemis.endpoint('amqp10').port}"
+    file = scenario(tmp_path, "amqp10", uri, f', queues = ["{orders}"]')
+    found = measured(tmp_path, file)
+    assert artemis.depth(orders) == 0
+    assert "no way to ask" in found.record.products["mine"].caveats[0]
+    unnamed = bench("run", scenario(tmp_path, "amqp10", uri), "--out", str(tmp_path / "unnamed"))
+    assert unnamed.exit_code == 4
+    assert "AMQP 1.0 cannot declare a queue" in unnamed.output
 
 
 def test_a_queue_that_holds_messages_is_refused_unless_it_may_be_consumed(rabbitmq: Broker, tmp_path: Path) -> None:

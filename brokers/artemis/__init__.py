@@ -1,0 +1,1 @@
+"""Apache ActiveMQ Artemis: AMQP 1.0, managed by messages."""

@@ -1,0 +1,79 @@
+"""Artemis as a product. What is written and run: `brokers.artemis.config`."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from brokers.admin.base import Address, Admin, QueueKind
+from brokers.artemis import config, facts
+from brokers.artemis.settings import ArtemisSettings
+from brokers.entry_points import function
+from brokers.log_patterns import LogPatterns
+from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site
+from brokers.settings import BrokerSettings
+
+if TYPE_CHECKING:  # it loads Proton, which a list of products does not need
+    from brokers.artemis.admin import ArtemisAdmin
+
+
+class Artemis(Product[ArtemisSettings]):
+    """Artemis 2.44, over AMQP 1.0, which is all of AMQP that it speaks."""
+
+    kind: ClassVar[str] = "artemis"
+    title: ClassVar[str] = config.PRODUCT
+    short: ClassVar[str] = "Artemis"
+    summary: ClassVar[str] = "Apache ActiveMQ Artemis: a journal of Java NIO, or none, AMQP 1.0"
+    settings: ClassVar[type[BrokerSettings]] = ArtemisSettings
+    announced: ClassVar[str] = config.ANNOUNCED
+    log: ClassVar[LogPatterns] = facts.LOG
+    parts: ClassVar[tuple[str, ...]] = ("openjdk-", "apache-artemis")
+
+    def listeners(self, settings: ArtemisSettings) -> tuple[Listener, ...]:  # noqa: ARG002
+        """See `Product`; it has no virtual hosts, and takes any hostname."""
+        return (Listener("amqp10", virtual_host=""),)
+
+    def queue(self, settings: ArtemisSettings, *, durable: bool) -> Queue:
+        """See `Product`."""
+        return Queue(settings.store, config.PROMISES[settings.store], QueueKind(durable))
+
+    def admin(self, settings: ArtemisSettings, at: Address) -> Admin:  # noqa: ARG002
+        """See `Product`."""
+        return cast("Admin", function("brokers.artemis.admin:ArtemisAdmin")(at))
+
+    def checks(self, settings: ArtemisSettings, durable: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """See `Product`."""
+        names = ", ".join(durable)
+        if names and settings.store == "memory":
+            yield (
+                "store",
+                f"'memory' keeps nothing, and workload {names} is durable: use nio, or durable = false",
+            )
+
+    def caveats(self, settings: ArtemisSettings) -> tuple[str, ...]:  # noqa: ARG002
+        """See `Product`."""
+        return facts.CAVEATS
+
+    def program(self, settings: ArtemisSettings, site: Site) -> Program:
+        """See `Product`."""
+        installation = site.newest("opt/apache-artemis-*")
+        return Program(
+            files=config.files(settings, site),
+            folders=("etc", *config.FOLDERS),
+            argv=config.command(settings, site, installation),
+            environment=config.environment(site.home, installation),
+            main="java",
+        )
+
+    def observe(self, settings: ArtemisSettings, running: Inquiry) -> Facts:
+        """See `Product`."""
+        admin = cast("ArtemisAdmin", running.admin)
+        broker = {name: admin.attribute("broker", name) for name in facts.ATTRIBUTES}
+        return Facts(
+            product=self.title,
+            version=running.admin.peer_property("version"),
+            runtime=facts.runtime(running.log()),
+            asked=facts.asked(settings),
+            reported=facts.reported(broker, running.log()),
+        )
+
+
+PRODUCT = Artemis()
