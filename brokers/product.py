@@ -224,7 +224,11 @@ class Product(ABC, Generic[S]):
         yield from ()
 
     def caveats(self, settings: S) -> tuple[str, ...]:  # noqa: ARG002
-        """Return what a report must say whenever it was measured: whole sentences."""
+        """Return what its figures do not show, whenever it was measured.
+
+        Each is written as reports list it: what is not shown, a colon, and why, such as
+        `What larger messages cost: each goes to a file of its own.`
+        """
         return ()
 
     def program(self, settings: S, site: Site) -> Program:

@@ -37,15 +37,15 @@ LOG = LogPatterns(
 
 CAVEATS = (
     (
-        "Artemis writes a message of more than 100 KiB to a file of its own, durable or not, while its journal is on"
-        " disk (amqpMinLargeMessageSize): rows with larger messages measure its file system."
+        "What larger messages cost: above 100 KiB Artemis writes each to a file of its own, durable or not, while its"
+        " journal is on disk (amqpMinLargeMessageSize)."
     ),
     (
-        "Artemis holds a durable message back for up to journal-buffer-timeout (3.3 ms unless set)"
-        " in order to share one fdatasync with others: with few messages in flight this is its latency."
+        "How soon one durable message alone can be confirmed: Artemis holds it for up to journal-buffer-timeout"
+        " (3.3 ms unless set), to share one fdatasync with others."
     ),
 )
-"""What a report must say whenever it was measured: whole sentences."""
+"""What its figures do not show."""
 
 
 def asked(settings: ArtemisSettings) -> dict[str, str]:
