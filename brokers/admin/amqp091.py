@@ -25,9 +25,9 @@ from brokers.admin.base import (
     UnreachableError,
     VirtualHostRefusedError,
 )
+from brokers.admin.handshake import CONNECT_TIMEOUT_S
 from brokers.sasl import credentials
 
-CONNECT_TIMEOUT_S = 5.0
 HANDSHAKE_TIMEOUT_S = 6.0
 ANSWER_TIMEOUT_S = 5.0
 """How long any one method may stay unanswered; a frozen broker keeps its connections open for ever."""

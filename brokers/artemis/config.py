@@ -15,11 +15,6 @@ from brokers.product import Site
 PRODUCT = "Apache ActiveMQ Artemis"
 ANNOUNCED = "apache-activemq-artemis"
 """`product` among the properties of its open frame."""
-VERSION = "2.44.0"
-ARTIFACT = f"org.apache.activemq:apache-artemis:{VERSION}:tar.gz:bin"
-"""On Maven Central; unpacks to the folder `apache-artemis-<version>` of 65 MB, with `bin`, `lib` and `web`."""
-SHA256 = "1030320a8d1af6376361cd750bef12ef3cf7babc7a363bc6097340961d1e3e29"
-"""Of that archive, 46,299,075 bytes."""
 USER = PASSWORD = "guest"  # noqa: S105  (of a broker that lives for a trial, on loopback)
 ROLE = "bench"
 DOMAIN = "bench"

@@ -189,7 +189,7 @@ class ExternalBroker(AdministeredBroker):
     def _occupied(self, queue: str) -> Iterator[str]:
         """Yield why a queue that the user named cannot be used."""
         try:
-            found = self._attached()[1].holding(queue)
+            found = self._left_alone(queue)
         except AdminError as error:
             yield f"queue {queue!r} cannot be looked at: {self._explain(error)}"
             return
@@ -268,11 +268,11 @@ class ExternalBroker(AdministeredBroker):
             raise self._fault("declare", queue, error) from error
 
     def _left_alone(self, queue: str) -> Holding | None:
-        """Wait until a queue has no consumers: those of our own last trial may still be leaving."""
-        until = time.monotonic() + LEAVE_S
+        """Return what a queue holds; of one that we used, once our own consumers have left it."""
+        until = time.monotonic() + (LEAVE_S if queue in self._used else 0.0)
         while True:
             found = self._attached()[1].holding(queue)
-            if found is None or not found.consumers or time.monotonic() > until:
+            if found is None or not found.consumers or time.monotonic() >= until:
                 return found
             time.sleep(0.05)
 
@@ -281,7 +281,8 @@ class ExternalBroker(AdministeredBroker):
         for why in self._occupied(queue):
             message = f"broker {self.name!r}: {why}"
             raise BrokerError(message)
-        self._empty(queue, admin)
+        if self._consume_existing:
+            self._empty(queue, admin)
 
     def delete(self, queue: str) -> None:
         """See `Broker`; a queue that the user named stays."""

@@ -11,6 +11,7 @@ from brokers.admin.amqp091 import Amqp091Admin
 from brokers.admin.base import (
     Address,
     AdminError,
+    Holding,
     LoginRefusedError,
     SilentError,
     TlsRefusedError,
@@ -193,3 +194,17 @@ def test_a_queue_whose_declaration_was_not_answered_is_deleted_too(
         broker.declare("busbench-1", durable=False)
     with pytest.raises(BrokerError, match="delete them there: busbench-1"):
         broker.stop()
+
+
+def test_consumers_of_our_own_last_trial_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may still be leaving a queue that the user named; those that were there before are refused at once."""
+    external = EXTERNAL.model_copy(update={"queues": ("orders",)})
+    broker = ExternalBroker(Opening(PRODUCT, SETTINGS.model_copy(update={"external": external}), tmp_path, None, {}))
+    admin = Amqp091Admin(Address("127.0.0.1", 1, "/", "guest", "guest"))
+    consumers = iter((1, 1, 1, 0))
+    monkeypatch.setattr(admin, "holding", lambda _: Holding(0, next(consumers)))
+    broker._attach(broker._at, admin)
+    assert "has 1 consumers" in next(broker.unusable(1))
+    broker._used.add("orders")
+    assert list(broker.unusable(1)) == []
+    assert list(consumers) == []
