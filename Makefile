@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Tests share the CPUs. Those that start brokers wait for them most of the time: two files of them at once, each with
 # brokers of its own. What measures, or wants the CPUs for itself, comes one after the other.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
-BY_FILE := --numprocesses 2 --dist loadfile
+BY_FILE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 SERIAL := live or alone
 
 help: ## List these targets

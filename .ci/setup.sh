@@ -148,7 +148,7 @@ pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input "$@"; }
 install_build_tools() { # what source packages are built with, so that this is locked too
   awk '/^[a-z0-9]/ { wanted = $1 ~ /^(cffi|packaging|pbr|pip|pycparser|setuptools|wheel)==/ } wanted' \
     requirements.lock >"$venv/build-tools.lock"
-  pip install --require-hashes -r "$venv/build-tools.lock"
+  pip install --no-compile --require-hashes -r "$venv/build-tools.lock"
 }
 
 proton_is_whole() {
@@ -175,8 +175,9 @@ python_part() {
   rm -rf "$venv"
   step 4 "making .venv with $("$python" -V)" "$python" -m venv "$venv"
   step 4 "installing build tools" install_build_tools
+  # Half of the time would go to byte code of modules that nobody imports; Python compiles the others as it meets them.
   step 4 "installing $(grep -c '==' requirements.lock) locked packages" \
-    pip install --require-hashes --no-build-isolation -r requirements.lock
+    pip install --no-compile --require-hashes --no-build-isolation -r requirements.lock
   step 4 "installing busbench" pip install --no-deps --no-build-isolation -e .
   if ! proton_is_whole >>"$log" 2>&1; then
     # A wheel from the cache may date from before the headers were there.

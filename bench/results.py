@@ -22,7 +22,6 @@ from pydantic import Field
 
 from bench.cost import Cost, IdleCost
 from bench.model import Model
-from bench.noise.floor import NoiseFloor
 from bench.scenario import Scenario
 from brokers.durability import DurabilityClass
 
@@ -313,6 +312,21 @@ class ProductRecord(Model):
     def queue(self, *, durable: bool) -> QueueRecord:
         """Return the queue of such workloads."""
         return self.durable if durable else self.transient
+
+
+class NoiseFloor(Model):
+    """What an A/A run found on a host."""
+
+    run_id: str
+    """The run that measured it."""
+    measured_utc: str
+    host_class: str
+    """See `bench.hostclass`."""
+    pairs: int
+    """The fewest pairs that a figure below is of."""
+    effects: dict[str, float]
+    """By metric, such as `p99 response`: the largest ratio of the two sides, less 1, that is inside the 95 % interval,
+    over all workloads."""
 
 
 class RunRecord(Model):

@@ -48,13 +48,16 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     )
     closed = isinstance(workload.load, InFlightLoad)
     pooled = data.distribution(target.name, workload.name, tag_of(workload))
+    overload = overloads(trials)
+    # Once for all percentiles, as frames cost by the question and not by the row.
+    dropped = bool(latency["dropped"].any())
     return Cell(
         target=target.name,
         workload=workload.name,
         planned=planned,
         n=len(trials),
         overloaded=int((trials["overload"] != "").sum()),
-        overload=overloads(trials),
+        overload=overload,
         latency_tag="service" if closed else "response",
         messages=messages,
         in_flight=in_flight(workload) if closed else None,
@@ -64,7 +67,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
             name: spread(
                 latency[name],
                 not_enough(name, a_trial, seconds) if len(latency) else missing,
-                unbounded=overloads(trials) or _at_least(latency, name),
+                unbounded=overload or (_at_least(latency, name) if dropped else ""),
             )
             for name in (*PERCENTILES, "max", "mean")
         },
@@ -80,9 +83,9 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
 
 
 def _at_least(latency: pd.DataFrame, name: str) -> str:
-    """Return what a latency is no less than, where messages of that rank were dropped: the highest one received."""
+    """Return what a latency is no less than, as messages of that rank were dropped: the highest one received."""
     known = latency[name].where(latency[name] < float("inf"), latency["bound"]).dropna()
-    if not latency["dropped"].any() or known.empty:
+    if known.empty:
         return ""
     return f"≥ {milliseconds(float(known.median()))} ms: messages of that rank were dropped"
 

@@ -1,7 +1,8 @@
 """From the results of a broker beside itself to the noise floor of the host they were made on. Pure."""
 
 from bench.hostclass import host_class
-from bench.noise.floor import NoiseFloor, effects, sides
+from bench.noise.floor import effects, sides
+from bench.results import NoiseFloor
 from bench.stats.compare import Pair
 from reports.dataset import Dataset
 from reports.history.rows import METRICS, rows

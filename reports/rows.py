@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.noise.floor import NoiseFloor, relevant
+from bench.noise.floor import relevant
+from bench.results import NoiseFloor
 from reports.durability import Durability
 from reports.format import Name
 from reports.questions import Question

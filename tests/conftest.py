@@ -34,6 +34,8 @@ _KINDS = {
     _HERE / "bench/wire": pytest.mark.compiled,
     _HERE / "bench/record": pytest.mark.compiled,
 }
+_LONG = ("test_notebooks.py", "test_run_live.py", "test_generic_live.py", "test_crosscheck_live.py")
+"""Files with the longest tests: first, so that of those who share the work none ends with one alone."""
 _OF_BROKERS = {shutil.which("bwrap"), shutil.which("mmdebstrap")}
 """Programs by which brokers are started and their image is built; fakes lie elsewhere."""
 _now: list[pytest.Item] = []
@@ -47,6 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for folder, mark in _KINDS.items():
             if folder in item.path.parents:
                 item.add_marker(mark)
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def _longest_first(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in _LONG)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.bench.drivers.fake_package import install
 
-pytestmark = [pytest.mark.alone, pytest.mark.compiled]
+pytestmark = [pytest.mark.live, pytest.mark.compiled]
 
 ROOT = Path(__file__).parents[1]
 TOYMQ = """#!{python}
@@ -36,14 +36,14 @@ targets = [{{ name = "toy", broker = "toy", protocol = "amqp091", driver = "wire
 [plan]
 repetitions = 1
 idle = false
-warm_up = {{ at_least = "1s", window = "1s", settle = "1s", at_most = "3s" }}
+warm_up = {{ at_least = "1s", window = "1s", settle = "500ms", at_most = "1s" }}
 [[workloads]]
 name = "steady"
-duration = "2s"
+duration = "1s"
 load = {{ kind = "rate", rate = 500 }}
 [[workloads]]
 name = "closed"
-duration = "2s"
+duration = "1s"
 load = {{ kind = "in_flight", in_flight = [16] }}
 """
 

@@ -265,7 +265,7 @@ def test_an_import_by_call_is_seen(call: str) -> None:
         ("bench.run.assignment", "from brokers.endpoint import Endpoint"),
         ("bench.cli.broker", "from brokers.open import open_broker"),
         ("bench.crosscheck.jvm", "from brokers.base import Broker"),
-        ("bench.cli.crosscheck", "from bench.crosscheck.conduct import conduct"),
+        ("bench.cli.crosschecking", "from bench.crosscheck.conduct import conduct"),
         ("bench.cli.report", "import reports"),
         ("reports.dataset", "from bench.archive import read"),
         ("reports.durability", "from bench.durability import Probe"),

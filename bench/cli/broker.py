@@ -18,7 +18,7 @@ from brokers.entry_points import Unusable
 from brokers.open import open_broker
 from brokers.registry import lacks, places, products
 
-broker_app = typer.Typer(help="Brokers, one by one.", no_args_is_help=True)
+broker_app = typer.Typer(help="Brokers, one by one.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @broker_app.command("list")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.table import Table
 
-from bench.archive import write_whole
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, fail, out, tell
 from bench.units import percent
 
@@ -33,6 +32,7 @@ def compare(
     Exit codes: 0 every pair compared · 2 usage, or rows refused as unlike · 4 the host failed · 130 interrupted.
     """
     import reports  # noqa: PLC0415  (a second of pandas that no other verb needs)
+    from bench.archive import write_whole  # noqa: PLC0415  (as above)
 
     if by == "run" and len(results) != 2:  # noqa: PLR2004
         fail(EXIT_USAGE, f"--by run compares two results folders, and {len(results)} is given: name the older first")

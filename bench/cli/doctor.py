@@ -6,11 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from bench.ceiling import figures
-from bench.ceiling.measure import PeerFailed, host_name, kept_file, measure
 from bench.cli.console import EXIT_USAGE, err, fail, out
-from bench.doctor import examine
-from bench.drivers.registry import registry
 
 
 def doctor(
@@ -25,6 +21,8 @@ def doctor(
     ] = 2.0,
 ) -> None:
     """Say what is missing on this machine and how to get it; exit code 4 where something is."""
+    from bench.doctor import examine  # noqa: PLC0415  (what it looks for is heavy)
+
     if ceiling:
         _ceilings(driver or [], seconds)
         return
@@ -43,6 +41,10 @@ def doctor(
 
 def _ceilings(names: list[str], seconds: float) -> None:
     """Measure, print and keep the ceilings of drivers; by default of all that are to be had."""
+    from bench.ceiling import figures  # noqa: PLC0415  (as above)
+    from bench.ceiling.measure import PeerFailed, host_name, kept_file, measure  # noqa: PLC0415
+    from bench.drivers.registry import registry  # noqa: PLC0415
+
     found = registry()
     refusals = [refusal for name in names if (refusal := found.refusal(name)) is not None]
     refusals += [f"{name!r} runs on virtual time: it has no ceiling" for name in names if name == "memory"]

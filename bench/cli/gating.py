@@ -14,7 +14,7 @@ from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, err, fa
 from bench.cli.gate import Asked, Wanted
 from bench.cli.images import check_recipes
 from bench.cli.report import write_reports
-from bench.cli.run import begin, conduct_all, print_plan
+from bench.cli.running import begin, conduct_all, print_plan
 from bench.cli.verdict import print_annotations, print_gate, write
 from bench.faults import ScenarioError
 from bench.load import Loaded, load_scenario

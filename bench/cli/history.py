@@ -11,7 +11,10 @@ from bench.cli.console import EXIT_USAGE, err, fail, out, tell
 EXIT_SUSPECT = 3
 
 history_app = typer.Typer(
-    help="Keep the figures of many runs, and see where a level changed.", no_args_is_help=True, add_completion=False
+    help="Keep the figures of many runs, and see where a level changed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
 )
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the store; made by the first `add`.")]
 OnlyOption = Annotated[str, typer.Option("--only", help="Only series with this in their title, or of these digits.")]

@@ -8,7 +8,11 @@ from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out
 from brokers import image
 from brokers.registry import products
 
-image_app = typer.Typer(help="The cloud-services image: one root file system with every broker.", no_args_is_help=True)
+image_app = typer.Typer(
+    help="The cloud-services image: one root file system with every broker.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 _Name = Annotated[str, typer.Argument(help="Name of the recipe.")]
 

@@ -1,44 +1,86 @@
-"""The command `bench` and its verbs."""
+"""The command `bench`: its verbs, each of which is imported when it is called.
 
+Help of `bench` itself and completion of a verb's name need names and summaries alone, which
+stand here; so they cost no more than Typer does. A verb's own module declares its arguments
+and options and is light as well: what does the work is imported by its function, so that
+neither help nor completion waits for Numba, pandas, SciPy and the like.
+"""
+
+import importlib
 import signal
 import sys
 from types import FrameType
+from typing import Any, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from bench.cli.broker import broker_app
-from bench.cli.compare import compare
-from bench.cli.crosscheck import crosscheck
-from bench.cli.doctor import doctor
-from bench.cli.gate import gate
-from bench.cli.history import history_app
-from bench.cli.image import image_app
-from bench.cli.lists import drivers, scenarios, schema
-from bench.cli.report import report
-from bench.cli.run import run
-from bench.cli.search import search
+VERBS = {
+    "run": ("bench.cli.run:run", "Run a scenario, then draw its report."),
+    "report": ("bench.cli.report:report", "Write the report of results folders."),
+    "gate": ("bench.cli.gate:gate", "Tell whether a candidate is worse than its baseline."),
+    "compare": ("bench.cli.compare:compare", "Print how rows that may be compared differ."),
+    "search": ("bench.cli.search:search", "Find the highest rate that each target sustains."),
+    "crosscheck": ("bench.cli.crosscheck:crosscheck", "Run other tools and our drivers in turn."),
+    "scenarios": ("bench.cli.lists:scenarios", "List the shipped scenarios with their questions."),
+    "drivers": ("bench.cli.lists:drivers", "List the drivers and their client libraries."),
+    "doctor": ("bench.cli.doctor:doctor", "Say what is missing on this machine."),
+    "schema": ("bench.cli.lists:schema", "Print the JSON Schema of scenario files."),
+    "history": ("bench.cli.history:history_app", "Keep the figures of many runs, and find changes."),
+    "image": ("bench.cli.image:image_app", "Build, show and remove the cloud-services image."),
+    "broker": ("bench.cli.broker:broker_app", "List brokers and places, or start one broker."),
+}
+"""By name: where a verb is, and what it does in a line, in the order of `bench --help`."""
+
+Verb = TyperCommand | TyperGroup
+
+
+class Verbs(TyperGroup):
+    """The verbs by name and summary; one that is called, or asked for its help, is loaded."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """See `click.Group`."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ARG002
+        """Return a verb's name and summary, which is all that lists of verbs want."""
+        return TyperCommand(cmd_name, short_help=VERBS[cmd_name][1]) if cmd_name in VERBS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Verb | None, list[str]]:
+        """Return the verb itself, to be called or completed."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, None if found is None else verb(str(found.name)), rest
+
+
+def verb(name: str) -> Verb:
+    """Import a verb; return it with its arguments and options."""
+    module, _, member = VERBS[name][0].partition(":")
+    found: Any = getattr(importlib.import_module(module), member)
+    if not isinstance(found, typer.Typer):
+        function, found = (
+            found,
+            typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None),
+        )
+        found.command()(function)
+    command = cast("Verb", typer.main.get_command(found))
+    command.name = name
+    return command
+
 
 app = typer.Typer(
     name="bench",
+    cls=Verbs,
     help="Benchmark message brokers over AMQP 0-9-1 and AMQP 1.0, and say what the numbers mean.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # help in boxes would cost as much again as all else that `bench --help` does
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(run)
-app.command()(report)
-app.command()(gate)
-app.command()(compare)
-app.command()(search)
-app.command()(crosscheck)
-app.command()(scenarios)
-app.command()(drivers)
-app.add_typer(history_app, name="history")
-app.add_typer(image_app, name="image")
-app.add_typer(broker_app, name="broker")
-app.command()(doctor)
-app.command()(schema)
+
+
+@app.callback()
+def _verbs() -> None:
+    pass
 
 
 def main() -> None:

@@ -1,49 +1,11 @@
 """`bench run`: carry out a scenario and report on it."""
 
-import os
-import secrets
-import shlex
-import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from bench import archive
-from bench.cli.console import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_INVALID,
-    EXIT_USAGE,
-    ConsumeExisting,
-    err,
-    fail,
-    out,
-    tell,
-)
-from bench.cli.floor import keep_floor
-from bench.cli.images import check_recipes, ensure_images
-from bench.cli.invalid import invalid_words
-from bench.cli.progress import Progress, in_words
-from bench.cli.report import write_reports
-from bench.drivers.registry import registry
-from bench.faults import ScenarioError
-from bench.hostclass import host_class
-from bench.load import Loaded, load_scenario
-from bench.noise.floor import sides
-from bench.noise.kept import floor_of
-from bench.plan import estimate_bytes, estimate_ns, make_plan
-from bench.products import describe, parts
-from bench.results import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
-from bench.run.conductor import RunEnd, conduct
-from bench.run.host import host_facts, tool_versions
-from bench.run.preflight import lacking, unfit
-from bench.run.scratch import scratch_root
-from bench.scenario import Scenario
-from bench.units import NS_PER_S, S_PER_MINUTE
-from brokers import image
-from brokers.base import BrokerError
+from bench.cli.console import EXIT_USAGE, ConsumeExisting, fail
 
 
 def run(
@@ -71,6 +33,8 @@ def run(
 
     Exit codes: 0 all trials valid · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
     """
+    from bench.cli import running  # noqa: PLC0415  (a second of Numba, pandas and matplotlib)
+
     if (scenario is None) == (resume is None):
         fail(EXIT_USAGE, "name one scenario to run, or one folder to finish with --resume")
     if resume is not None:
@@ -78,195 +42,15 @@ def run(
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
             fail(EXIT_USAGE, f"{', '.join(extra)}: not with --resume, which keeps the run as it was begun")
-        _finish(resume, plan_only=plan, consume_existing=consume_existing)
+        running.finish(resume, plan_only=plan, consume_existing=consume_existing)
         return
-    try:
-        loaded = load_scenario(scenario or "", overrides or [], quick=quick, driver=driver)
-    except ScenarioError as error:
-        fail(EXIT_USAGE, *map(str, error.faults))
-    check_recipes(loaded.scenario)
-    chosen = secrets.randbelow(1 << 31) if seed is None else seed
-    planned = make_plan(loaded.scenario, chosen)
-    if plan:
-        print_plan(loaded.scenario, planned)
-        return
-    command = _command(scenario or "", overrides or [], quick, driver, chosen, consume_existing=consume_existing)
-    _start(loaded, planned, chosen, out_folder, command, consume_existing=consume_existing)
-
-
-def _command(
-    scenario: str, overrides: list[str], quick: bool, driver: str | None, seed: int, *, consume_existing: bool
-) -> str:
-    words = ["bench", "run", scenario, *(["--quick"] if quick else [])]
-    for override in overrides:
-        words += ["--set", override]
-    if driver is not None:
-        words += ["--driver", driver]
-    if consume_existing:
-        words.append("--consume-existing")
-    return shlex.join([*words, "--seed", str(seed)])
-
-
-def _start(
-    loaded: Loaded,
-    planned: tuple[PlannedTrial, ...],
-    seed: int,
-    folder: Path | None,
-    command: str,
-    *,
-    consume_existing: bool,
-) -> None:
-    now = datetime.now(UTC)
-    run_id = f"{loaded.scenario.name}-{now:%Y%m%d-%H%M%S}"
-    place = folder or Path("results") / run_id
-    record, roots = begin(loaded, planned, seed, place, run_id, command, consume_existing=consume_existing)
-    _carry_out(record, place, roots, consume_existing=consume_existing)
-
-
-def begin(
-    loaded: Loaded,
-    planned: tuple[PlannedTrial, ...],
-    seed: int,
-    place: Path,
-    run_id: str,
-    command: str,
-    purpose: Literal["run", "search"] = "run",
-    *,
-    consume_existing: bool = False,
-) -> tuple[RunRecord, dict[str, Path]]:
-    """Make the results folder of a run; return its record, and the root of each image. Leave where that fails."""
-    _check_disk(loaded.scenario, planned, place)
-    if place.exists():
-        finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
-        fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")
-    refuse_unfit(loaded.scenario, consume_existing=consume_existing)
-    images = ensure_images(loaded.scenario)
-    host = host_facts(place, scratch_root())
-    record = RunRecord(
-        run_id=run_id,
-        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        mode="quick" if loaded.quick else "full",
-        scenario=loaded.scenario,
-        seed=seed,
-        overrides=tuple(loaded.overrides),
-        command=command,
-        plan=planned,
-        tools=tool_versions(target.driver for target in loaded.scenario.targets),
-        host=host,
-        images={name: _image_record(found, parts(loaded.scenario)) for name, found in images.items()},
-        products=describe(loaded.scenario),
-        noise_floor=floor_of(host_class(host)),
-        purpose=purpose,
+    running.start(
+        scenario or "",
+        overrides or [],
+        seed,
+        driver,
+        out_folder,
+        quick=quick,
+        plan_only=plan,
+        consume_existing=consume_existing,
     )
-    try:
-        archive.create(place, record, loaded.text)
-    except archive.ArchiveError as error:
-        fail(EXIT_USAGE, str(error))
-    return record, {name: found.root for name, found in images.items()}
-
-
-def refuse_unfit(scenario: Scenario, *, consume_existing: bool) -> None:
-    """Leave where this machine, or a broker that someone else runs, cannot do what is asked."""
-    if missing := lacking(scenario):
-        fail(EXIT_FAILED, *missing)
-    if faults := unfit(scenario, os.environ, consume_existing=consume_existing):
-        fail(EXIT_USAGE, *faults)
-
-
-def _finish(folder: Path, *, plan_only: bool, consume_existing: bool) -> None:
-    try:
-        begun = archive.read(folder)
-    except archive.ArchiveError as error:
-        fail(EXIT_USAGE, str(error))
-    if begun.record.purpose == "search":
-        fail(EXIT_USAGE, f"--resume {folder}: it is a search, whose trials follow from one another: search anew")
-    if plan_only:
-        print_plan(begun.record.scenario, begun.left())
-        return
-    refusals = {registry().refusal(target.driver) for target in begun.record.scenario.targets} - {None}
-    if refusals:
-        fail(EXIT_FAILED, *sorted(map(str, refusals)))
-    refuse_unfit(begun.record.scenario, consume_existing=consume_existing)
-    images = ensure_images(begun.record.scenario)
-    changed = [
-        name for name, found in images.items() if begun.record.images[name].content_digest != found.content_digest
-    ]
-    if changed:
-        fail(
-            EXIT_FAILED,
-            *(
-                f"image {name} is not the one this run began with: its trials would not compare; start a new run"
-                for name in changed
-            ),
-        )
-    roots = {name: found.root for name, found in images.items()}
-    _carry_out(begun.record, folder, roots, consume_existing=consume_existing)
-
-
-def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path], *, consume_existing: bool) -> None:
-    started = time.monotonic()
-    end = conduct_all(record, folder, roots, consume_existing=consume_existing)
-    finished = archive.read(folder)
-    drawn = not finished.trials or write_reports(folder)
-    if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
-        keep_floor(folder, record)
-    took = in_words(time.monotonic() - started)
-    tell(*invalid_words(finished), kind="invalid")
-    err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {took}")
-    code = _exit_code(end, finished)
-    if code:
-        tell(*end.failed)
-        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: bench run --resume {folder}")
-    if finished.trials and drawn:
-        out.print(str(folder / "report.html"))
-    raise typer.Exit(code if drawn else EXIT_FAILED)
-
-
-def conduct_all(record: RunRecord, folder: Path, roots: dict[str, Path], *, consume_existing: bool = False) -> RunEnd:
-    """Run what is left of a run, with live progress; leave with 4 where the host refuses."""
-    left = archive.read(folder).left()
-    try:
-        with Progress(estimate_ns(record.scenario, left) / NS_PER_S) as progress:
-            return conduct(record, folder, roots, progress, consume_existing=consume_existing)
-    except BrokerError as error:
-        return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
-    except archive.ArchiveError as error:
-        fail(EXIT_FAILED, str(error))
-    except OSError as error:
-        fail(EXIT_FAILED, f"the host refused ({error}): finished trials are kept; bench run --resume {folder}")
-
-
-def _exit_code(end: RunEnd, finished: archive.Run) -> int:
-    if end.interrupted:
-        return EXIT_INTERRUPTED
-    if end.failed or any(trial.record.outcome in NO_RESULT for trial in finished.trials):
-        return EXIT_FAILED
-    if len(finished.trials) < len(finished.record.plan):
-        return EXIT_FAILED
-    return 0 if all(trial.record.valid for trial in finished.trials) else EXIT_INVALID
-
-
-def _image_record(found: image.Image, wanted: tuple[str, ...]) -> ImageRecord:
-    notable = {n: v for n, v in found.packages.items() if any(part in n for part in wanted)}
-    return ImageRecord(recipe=found.recipe.name, content_digest=found.content_digest, packages=notable)
-
-
-def _check_disk(scenario: Scenario, planned: tuple[PlannedTrial, ...], folder: Path) -> None:
-    needed, free = estimate_bytes(scenario, planned), archive.free_bytes(folder.absolute())
-    if free < needed:
-        fail(
-            EXIT_FAILED,
-            f"{folder}: the results take about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free:"
-            " make room, or name another place with --out",
-        )
-
-
-def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
-    """Print every trial of a plan, with minutes and disk."""
-    out.print(f"{scenario.title}\n")
-    for trial in planned:
-        fresh = "  (broker started anew)" if trial.restart_broker else ""
-        out.print(f"{trial.index:4d}  repetition {trial.repetition + 1}  {trial.target}  {trial.workload}{fresh}")
-    minutes = estimate_ns(scenario, planned) / NS_PER_S / S_PER_MINUTE
-    megabytes = estimate_bytes(scenario, planned) / 1e6
-    out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")

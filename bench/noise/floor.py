@@ -9,27 +9,12 @@ here it is at least what can be seen).
 import math
 from collections.abc import Mapping, Sequence
 
-from bench.model import Model
+from bench.results import NoiseFloor
 from bench.scenario import MemoryBroker, Scenario
 from bench.stats.compare import DELTA, Pair, compare
 
 _SIDES = 2
 _FEWEST_PAIRS = 10
-
-
-class NoiseFloor(Model):
-    """What an A/A run found on a host."""
-
-    run_id: str
-    """The run that measured it."""
-    measured_utc: str
-    host_class: str
-    """See `bench.hostclass`."""
-    pairs: int
-    """The fewest pairs that a figure below is of."""
-    effects: dict[str, float]
-    """By metric, such as `p99 response`: the largest ratio of the two sides, less 1, that is inside the 95 % interval,
-    over all workloads."""
 
 
 def sides(scenario: Scenario) -> tuple[str, str] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bench.cache import cache_root
-from bench.noise.floor import NoiseFloor
+from bench.results import NoiseFloor
 
 
 def kept_file() -> Path:

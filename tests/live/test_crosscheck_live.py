@@ -23,9 +23,6 @@ from bench.run.fleet import Instance
 from bench.scenario import Scenario
 from brokers.base import Broker
 
-pytestmark = pytest.mark.alone
-
-
 HEAD = """
 name = "check"
 title = "Check"
@@ -68,6 +65,7 @@ def check(folder: Path, protocol: str, driver: str, *words: str) -> tuple[dict[s
     return checked, out
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("image_root")
 @pytest.mark.parametrize(
     ("protocol", "driver", "peer"),
@@ -93,6 +91,7 @@ def test_both_sides_hold_the_same_load(tmp_path: Path, protocol: str, driver: st
     assert f"{driver} / {peer}: rate held" in out
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("side", ["pika", "PerfTest"])
 def test_a_capture_agrees_with_the_tool(rabbitmq: Broker, tmp_path: Path, side: str) -> None:
     """From packets alone: every message both ways, no later than the tool itself says it came."""

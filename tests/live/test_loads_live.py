@@ -7,9 +7,6 @@ from bench.scenario import Target
 from brokers.base import Broker
 from tests.live.test_trial_live import trial
 
-pytestmark = pytest.mark.alone
-
-
 # Each driver on one broker and each broker with a library and a codec of ours; the other pairs are left to soak.
 SLOW = [
     ("rabbitmq", "amqp091", "pika"),

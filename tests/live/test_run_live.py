@@ -14,9 +14,6 @@ import pytest
 from bench.archive import read
 from bench.run.scratch import scratch_root
 
-pytestmark = pytest.mark.alone
-
-
 SCENARIO = """
 name = "violence"
 title = "Violence"

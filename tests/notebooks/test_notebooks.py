@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -24,25 +22,36 @@ def test_there_are_notebooks() -> None:
 
 
 def run_alone(path: Path) -> Any:
-    """Return a notebook to run; one that starts brokers is a live test as well, as its trials want the CPUs.
+    """Return a notebook to run; one that starts brokers is a live test as well.
 
     Of those that start brokers, and of those that do not, one runs always and one in `make soak`.
     """
-    marks = [pytest.mark.live, pytest.mark.alone] if path.stem.startswith(("01", "03")) else []
+    marks = [pytest.mark.live] if path.stem.startswith(("01", "03")) else []
     marks += [pytest.mark.soak] if path.stem.startswith(("03", "04")) else []
     return pytest.param(path, id=path.stem, marks=marks)
+
+
+def opened(path: Path) -> Any:
+    """Return a notebook that is sound by the format's own rules."""
+    import nbformat  # noqa: PLC0415  (whoever collects the tests would wait seconds for it)
+
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
 
 
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", [run_alone(path) for path in NOTEBOOKS])
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All cells run in a fresh kernel, and each leaves what it promises: no error, no empty picture."""
+    from nbclient import NotebookClient  # noqa: PLC0415  (as below)
+
     # A copy, so that nothing is left beside the notebooks; their kernel finds `bench` as a user's does.
     place = tmp_path / "notebooks"
     shutil.copytree(FOLDER, place)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    notebook = nbformat.read(path, as_version=4)
+    notebook = opened(path)
     client = NotebookClient(
         notebook, timeout=LIMIT_S, kernel_name="python3", resources={"metadata": {"path": str(place)}}
     )
@@ -55,8 +64,7 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_stored_clean(path: Path) -> None:
     """No outputs, no counts of executions, a known kernel."""
-    notebook = nbformat.read(path, as_version=4)
-    nbformat.validate(notebook)
+    notebook = opened(path)
     assert notebook.metadata.kernelspec.name == "python3"
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -67,7 +75,7 @@ def test_a_notebook_is_stored_clean(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_holds_no_logic(path: Path) -> None:
     """Cells call what the packages offer: they define nothing and decide nothing."""
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in opened(path).cells:
         if cell.cell_type == "code":
             lines = [line for line in cell.source.splitlines() if not line.lstrip().startswith(("!", "%"))]
             nodes = ast.walk(ast.parse("\n".join(lines)))

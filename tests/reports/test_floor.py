@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.noise.floor import NoiseFloor
+from bench.results import NoiseFloor
 from bench.stats.compare import Pair, compare
 from reports.dataset import Dataset
 from reports.floor import noise_floor

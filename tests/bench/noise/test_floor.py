@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bench.load import load_scenario
-from bench.noise.floor import NoiseFloor, effects, relevant, sides
+from bench.noise.floor import effects, relevant, sides
+from bench.results import NoiseFloor
 from bench.stats.compare import DELTA, Pair, Verdict, compare
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bench.noise.floor import NoiseFloor
 from bench.noise.kept import floor_of, keep
+from bench.results import NoiseFloor
 
 
 def test_floors_are_kept_by_class_of_hosts(tmp_path: Path) -> None:
