@@ -1,18 +1,23 @@
 """How functions are compiled: a few decorators, one cache that can never be stale.
 
-Numba keeps compiled code on disk by the time of the file that holds the function; an
-edit of a callee in another file goes unnoticed. So the cache lies in a folder named by a
-digest of every source file that holds kernels, in the user's cache folder, or in a
-temporary one where that cannot be written. Nothing but compilation lives here.
+Numba keeps compiled code on disk by the content and the path of the file that holds the
+function: an edit of a callee in another file goes unnoticed, and the same file in another
+folder is compiled again. So our cache lies in a folder named by a digest of every source
+file that holds kernels, in the user's cache folder, or in a temporary one where that cannot
+be written; within it a function is found by its module. Nothing is looked for, and no folder
+made, before the first call of a kernel. Nothing but compilation lives here.
 """
 
 import hashlib
 import tempfile
 from collections.abc import Callable
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import caching
+from numba.core.dispatcher import Dispatcher
 
 from bench.cache import cache_root
 
@@ -28,6 +33,7 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
+@cache
 def _cache_folder() -> Path:
     folder = cache_root() / "kernels" / _digest()
     try:
@@ -38,12 +44,53 @@ def _cache_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="busbench-kernels-"))
 
 
-setattr(numba.config, "CACHE_DIR", str(_cache_folder()))  # noqa: B010  (an attribute that only exists at run time)
+class _ByModule(caching.UserProvidedCacheLocator):
+    """Keeps the code of a function in the folder of its module."""
+
+    def __init__(self, function: Callable[..., object], file: str) -> None:
+        super().__init__(function, file)  # type: ignore[no-untyped-call]
+        self._cache_path = str(_cache_folder() / function.__module__)
+
+    @classmethod
+    def from_function(cls, function: Callable[..., object], file: str) -> "_ByModule":
+        return cls(function, file)
+
+
+class _Kept(caching.CompileResultCacheImpl):
+    _locator_classes: list[type[object]] = [_ByModule]  # noqa: RUF012  (so it is declared)
+
+
+class _Store(caching.FunctionCache):
+    _impl_class = _Kept
+
+
+class _Cache(caching.NullCache):
+    """The store of one function, opened when code of it is first wanted."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+
+    @cached_property
+    def _store(self) -> _Store:
+        return _Store(self._function)  # type: ignore[no-untyped-call]
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        return self._store.load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._store.save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+
+def _kept(compiled: Any) -> Any:
+    """Give a function our cache in place of Numba's."""
+    if isinstance(compiled, Dispatcher):
+        cast("Any", compiled)._cache = _Cache(compiled.py_func)  # noqa: SLF001  (as `enable_caching` does)
+    return compiled
 
 
 def kernel(function: _Function) -> _Function:
     """Compile a function over arrays and integers; `NUMBA_DISABLE_JIT=1` leaves it as it is."""
-    return cast("_Function", numba.njit(cache=True, nogil=True)(function))
+    return cast("_Function", _kept(numba.njit(nogil=True)(function)))
 
 
 def kernel_entry(function: _Function) -> _Function:
@@ -52,7 +99,7 @@ def kernel_entry(function: _Function) -> _Function:
     It does without Numba's counting of references, which costs two atomic instructions for
     each array and call: a view lives as long as the caller holds what it shows.
     """
-    return cast("_Function", _compile(cache=True, nogil=True, _nrt=False)(function))
+    return cast("_Function", _kept(_compile(nogil=True, _nrt=False)(function)))
 
 
 def kernel_part(function: _Function) -> _Function:

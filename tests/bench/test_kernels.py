@@ -1,0 +1,67 @@
+"""Compiled code is kept by content: another clone has it at once, and an import makes no folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.compiled
+
+CALL = """
+import sys
+from pathlib import Path
+import numpy as np
+import bench.blocked
+home = Path(sys.argv[1])
+assert not any(home.rglob("*")) or sys.argv[2] == "warm"
+episodes = np.zeros((3, 1), np.int64)
+bench.blocked.blocked_between(episodes, 0, 0, 0, 0)
+print(bench.blocked.__file__, sum(bench.blocked.blocked_between.stats.cache_hits.values()))
+"""
+
+
+def called(tree: Path, home: Path, state: str) -> tuple[Path, int]:
+    """Call a kernel of the suite in `tree`; return the file it came from, and how much of it was in the cache."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", CALL, str(home), state],
+        cwd=home,
+        env=os.environ | {"XDG_CACHE_HOME": str(home), "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    file, hits = done.stdout.split()
+    return Path(file), int(hits)
+
+
+def sources(tree: Path) -> None:
+    """Copy what the kernels of `bench.blocked` need, and what has them."""
+    root = Path(__file__).parents[2]
+    for path in (root / "bench").rglob("*.py"):
+        copy = tree / path.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+
+
+def test_code_is_found_by_content(tmp_path: Path) -> None:
+    """A first call compiles; another clone finds that, and one with another kernel in it, however far off, does not."""
+    first, second, home = tmp_path / "first", tmp_path / "second", tmp_path / "home"
+    home.mkdir()
+    sources(first)
+    sources(second)
+    assert called(first, home, "cold") == (first / "bench/blocked.py", 0)
+    assert called(second, home, "warm") == (second / "bench/blocked.py", 1)
+    far = second / "bench/record/buckets.py"
+    far.write_text(far.read_text() + "\n# changed\n")
+    assert called(second, home, "warm") == (second / "bench/blocked.py", 0)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    """The code is compiled all the same."""
+    tree = tmp_path / "tree"
+    sources(tree)
+    (tmp_path / "busbench").write_text("no folder")
+    assert called(tree, tmp_path, "warm") == (tree / "bench/blocked.py", 0)
