@@ -12,6 +12,8 @@ export PYTHONDONTWRITEBYTECODE =
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 BY_FILE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 SERIAL := live or alone
+# Where live tests are: others need not be collected for them.
+LIVE := tests/live tests/notebooks tests/test_docs_brokers.py
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +36,7 @@ check: lint ## Lint, types, and every test without brokers, compiler and noteboo
 
 test: lint ## Lint, types, and every test, those on real brokers included
 	@$(BIN)/pytest $(PARALLEL) -m "not ($(SERIAL) or soak)" $(PYTEST_FLAGS)
-	@$(BIN)/pytest $(BY_FILE) -m "live and not (alone or soak)" $(PYTEST_FLAGS)
+	@$(BIN)/pytest $(BY_FILE) $(LIVE) -m "live and not (alone or soak)" $(PYTEST_FLAGS)
 	@$(BIN)/pytest -m "alone and not soak" $(PYTEST_FLAGS)
 
 soak: setup ## What is too long for every day: whole matrices, many generated examples, fuzzing

@@ -5,6 +5,7 @@ slipped past by importing late. Each rule is also shown a bad file and must obje
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -293,3 +294,16 @@ def test_long_files_and_files_without_a_docstring_are_seen() -> None:
     assert shape_faults(opening + "x = 1\n" * (LONGEST - 1)) == []
     assert shape_faults(opening + "x = 1\n" * LONGEST) == ["601 lines, at most 600 are allowed"]
     assert shape_faults("# What lives here.\nx = 1\n") == ["does not open with a docstring"]
+
+
+def test_live_tests_stand_where_make_test_looks_for_them() -> None:
+    """It collects them from these paths alone; elsewhere they would never run."""
+    [paths] = re.findall(r"^LIVE := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    marked = [
+        path.relative_to(ROOT)
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        if path != Path(__file__) and "pytest.mark.live" in path.read_text()
+    ]
+    assert marked
+    for path in marked:
+        assert any(path.is_relative_to(place) for place in paths.split()), path

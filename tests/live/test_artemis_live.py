@@ -91,7 +91,7 @@ def test_what_it_reports_is_what_was_asked(artemis: Broker) -> None:
         artemis.endpoint("amqp091")
 
 
-@pytest.mark.parametrize("sasl", ["plain", "external"])
+@pytest.mark.parametrize("sasl", ["external", pytest.param("plain", marks=pytest.mark.soak)])
 def test_it_speaks_tls(start_broker: Starter, sasl: str) -> None:
     """Messages of several TLS records each; logged in by password or by our certificate."""
     asked = {"name": "secure", "kind": "artemis", "store": "memory", "transport": "tls", "sasl": sasl}
@@ -116,7 +116,7 @@ def test_a_port_in_use_is_told_in_its_own_words(image_root: Path, tmp_path: Path
     assert broker.pids() == ()
 
 
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize("how", ["stop", pytest.param("kill", marks=pytest.mark.soak)])
 def test_nothing_is_left_at_once(start_broker: Starter, how: str) -> None:
     """A stop is graceful, a kill is not; the data stay."""
     broker = start_broker(ArtemisSettings(name="a", kind="artemis"))

@@ -33,7 +33,7 @@ ENDS = [
 ]
 FROZEN = [
     pytest.param(RABBITMQ, "kill", id="kill-rabbitmq"),
-    pytest.param(QPID, "stop", id="stop-qpid-broker-j"),
+    pytest.param(QPID, "stop", id="stop-qpid-broker-j", marks=pytest.mark.soak),
     pytest.param(RABBITMQ, "stop", id="stop-rabbitmq", marks=pytest.mark.soak),
     pytest.param(QPID, "kill", id="kill-qpid-broker-j", marks=pytest.mark.soak),
 ]

@@ -57,7 +57,7 @@ def _no_port(broker: Broker, tls: Tls | None, says: str) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["qpid-broker-j", pytest.param("rabbitmq", marks=pytest.mark.soak)])
 def test_tls_with_a_password(start_broker: Starter, tmp_path: Path, kind: str) -> None:
     """Messages pass; a foreign CA, a wrong name, and plain TCP are refused with the reason."""
     broker = start_broker(_settings(kind, transport="tls"))
@@ -102,7 +102,8 @@ def test_tls_with_a_certificate(start_broker: Starter, kind: str) -> None:
     far.stop()
 
 
-@pytest.mark.parametrize("kind", ["qpid-broker-j", pytest.param("rabbitmq", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
 def test_tls_with_no_name(start_broker: Starter, kind: str) -> None:
     """SASL ANONYMOUS takes no account; a user name is not offered a way in."""
     broker = start_broker(_settings(kind, transport="tls", sasl="anonymous"))

@@ -158,9 +158,9 @@ def test_a_stopped_broker_shows_its_whole_stall(start_broker: Callable[[RabbitMQ
             os.kill(pid, signal.SIGCONT)
         stopped.append(time.monotonic() - begin)
 
-    rate, length_s = 1000.0, 10
+    rate, length_s = 1000.0, 6
     work = {"load": {"kind": "rate", "rate": rate}, "duration": f"{length_s}s"}
-    done, _, _ = trial(broker, RABBITMQ_091, work, _At(4, stall))
+    done, _, _ = trial(broker, RABBITMQ_091, work, _At(2, stall))
     assert done.record.outcome is Outcome.COMPLETED
     backlog = done.timeline["backlog"].to_numpy()
     peak = int(backlog.argmax())
