@@ -7,10 +7,12 @@ BIN := .venv/bin
 export PYTHON
 # Tests start hundreds of interpreters, each of which would otherwise compile the suite again.
 export PYTHONDONTWRITEBYTECODE =
-# Tests share the CPUs. Those that start brokers wait for them most of the time: two files of them at once, each with
-# brokers of its own. What measures, or wants the CPUs for itself, comes one after the other.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
-BY_FILE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Tests share the CPUs, by the file, so that what a file makes is made once. Those that start brokers wait for them now
+# and then, so three files of them at once, each with brokers of its own. What measures, or wants the CPUs for itself,
+# comes one after the other.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses auto --maxprocesses 4 $(BY_FILE)
+WAITING := --numprocesses 3 $(BY_FILE)
 SERIAL := live or alone
 # Where live tests are: others need not be collected for them.
 LIVE := tests/live tests/notebooks tests/test_docs_brokers.py
@@ -36,7 +38,7 @@ check: lint ## Lint, types, and every test without brokers, compiler and noteboo
 
 test: lint ## Lint, types, and every test, those on real brokers included
 	@$(BIN)/pytest $(PARALLEL) -m "not ($(SERIAL) or soak)" $(PYTEST_FLAGS)
-	@$(BIN)/pytest $(BY_FILE) $(LIVE) -m "live and not (alone or soak)" $(PYTEST_FLAGS)
+	@$(BIN)/pytest $(WAITING) $(LIVE) -m "live and not (alone or soak)" $(PYTEST_FLAGS)
 	@$(BIN)/pytest -m "alone and not soak" $(PYTEST_FLAGS)
 
 soak: setup ## What is too long for every day: whole matrices, many generated examples, fuzzing

@@ -21,7 +21,7 @@ from hypothesis import settings
 
 from brokers import certificates
 
-settings.register_profile("busbench", deadline=None)
+settings.register_profile("busbench", deadline=None, max_examples=50)
 settings.register_profile("uncompiled", deadline=None, max_examples=10, derandomize=True)
 settings.register_profile("soak", deadline=None, max_examples=5_000)
 settings.load_profile("busbench")
@@ -34,7 +34,15 @@ _KINDS = {
     _HERE / "bench/wire": pytest.mark.compiled,
     _HERE / "bench/record": pytest.mark.compiled,
 }
-_LONG = ("test_notebooks.py", "test_run_live.py", "test_generic_live.py", "test_crosscheck_live.py")
+_LONG = (
+    "test_notebooks.py",
+    "test_run_live.py",
+    "test_generic_live.py",
+    "test_crosscheck_live.py",
+    "test_uncompiled.py",
+    "test_cli.py",
+    "test_coordinated_omission.py",
+)
 """Files with the longest tests: first, so that of those who share the work none ends with one alone."""
 _OF_BROKERS = {shutil.which("bwrap"), shutil.which("mmdebstrap")}
 """Programs by which brokers are started and their image is built; fakes lie elsewhere."""

@@ -22,12 +22,9 @@ def test_there_are_notebooks() -> None:
 
 
 def run_alone(path: Path) -> Any:
-    """Return a notebook to run; one that starts brokers is a live test as well.
-
-    Of those that start brokers, and of those that do not, one runs always and one in `make soak`.
-    """
+    """Return a notebook to run; one that starts brokers is a live test as well. The first runs always."""
     marks = [pytest.mark.live] if path.stem.startswith(("01", "03")) else []
-    marks += [pytest.mark.soak] if path.stem.startswith(("03", "04")) else []
+    marks += [] if path.stem.startswith("01") else [pytest.mark.soak]
     return pytest.param(path, id=path.stem, marks=marks)
 
 

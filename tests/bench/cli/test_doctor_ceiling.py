@@ -7,7 +7,6 @@ from typer.testing import CliRunner, Result
 
 from bench.ceiling.figures import Ceiling, Way, read
 from bench.ceiling.measure import WAYS, PeerFailed
-from bench.cli import doctor
 from bench.cli.main import app
 from bench.drivers.registry import Installed
 
@@ -25,8 +24,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             driver=installed.member.name, version="1", host="here", measured_utc="", size=100, ways=ways
         )  # fmt: skip
 
-    monkeypatch.setattr(doctor, "measure", measured)
-    monkeypatch.setattr(doctor, "kept_file", lambda: kept)
+    monkeypatch.setattr("bench.ceiling.measure.measure", measured)
+    monkeypatch.setattr("bench.ceiling.measure.kept_file", lambda: kept)
     return kept
 
 

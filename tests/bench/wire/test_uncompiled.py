@@ -1,4 +1,6 @@
-"""The codecs and their drivers do the same where the compiler is switched off: the tests around this one, once more.
+"""The codecs do the same where the compiler is switched off: the tests around this one, once more.
+
+Those of the drivers over them run without the compiler in `make check`.
 
 numpy then checks each index, and Python each type, of what runs unchecked when compiled.
 """
@@ -15,14 +17,12 @@ from bench.wire.receive import COMPILED
 ROOT = Path(__file__).parents[3]
 CHOSEN = (
     "tests/bench/wire",
-    "tests/bench/drivers/test_wire_port.py",
-    "tests/bench/drivers/test_lanes_091.py",
     "tests/bench/drivers/test_wire10.py",
-    "tests/bench/drivers/test_lanes_10.py",
 )
-# This one; and those that start processes of their own, with and without the compiler.
+# This one; one that is long; and those that start processes of their own, with and without the compiler.
 LEFT_OUT = (
     "tests/bench/wire/test_uncompiled.py",
+    "tests/bench/wire/test_amqp10_proton.py::test_we_send_and_proton_receives",
     "tests/bench/wire/test_amqp10_fuzz.py::test_nothing_is_read_outside_of_the_buffer",
     "tests/bench/wire/test_amqp10_fuzz.py::test_it_is_the_same_without_the_compiler",
 )
