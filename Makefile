@@ -8,11 +8,11 @@ export PYTHON
 # Tests start hundreds of interpreters, each of which would otherwise compile the suite again.
 export PYTHONDONTWRITEBYTECODE =
 # Tests share the CPUs, by the file, so that what a file makes is made once. Those that start brokers wait for them now
-# and then, so three files of them at once, each with brokers of its own. What measures, or wants the CPUs for itself,
+# and then, so two files of them at once, each with brokers of its own. What measures, or wants the CPUs for itself,
 # comes one after the other.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 PARALLEL := --numprocesses auto --maxprocesses 4 $(BY_FILE)
-WAITING := --numprocesses 3 $(BY_FILE)
+WAITING := --numprocesses 2 $(BY_FILE)
 SERIAL := live or alone
 # Where live tests are: others need not be collected for them.
 LIVE := tests/live tests/notebooks tests/test_docs_brokers.py

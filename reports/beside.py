@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from bench.noise.floor import relevant
-from bench.scenario import MemoryBroker, Scenario
+from bench.scenario import MemoryBroker, Scenario, Workload
 from bench.stats.compare import ALPHA, DELTA
 from bench.units import percent
 from reports.dataset import Dataset
@@ -76,7 +76,7 @@ def environment(data: Dataset) -> tuple[Fact, ...]:
 
 def not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> tuple[str, ...]:
     """Return what these numbers cannot tell."""
-    return (*_limits(data, cells), *_not_shown(data.scenario, cells))
+    return (*_limits(data, cells), *_not_shown(data, cells))
 
 
 def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
@@ -105,21 +105,42 @@ def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[st
     yield from dict.fromkeys(caveat for product in data.products.values() for caveat in product.caveats)
 
 
-def _not_shown(scenario: Scenario, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
-    places = {getattr(broker, "place", "memory") for broker in scenario.brokers}
+def _not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
+    brokers = data.scenario.brokers
+    places = {getattr(broker, "place", "memory") for broker in brokers}
     if "sandbox" in places:
         yield "A network: brokers and clients shared one machine and spoke over loopback."
         yield "Clusters: each broker was a single node, so no replication and no failover."
     if "external" in places:
         yield "The fresh state of external brokers, and their CPU and memory: someone else runs them."
-    if any(isinstance(broker, MemoryBroker) for broker in scenario.brokers):
+    if any(isinstance(broker, MemoryBroker) for broker in brokers):
         yield "A real broker: rows of the memory broker are scripted."
-    yield from _other_loads(scenario)
+    yield from _other_loads(data.scenario)
     yield "Faults: no broker, disk or network was made to fail."
-    yield "TLS, authentication beyond user name and password, and other exchange types."
+    yield from _other_connections(data)
+    yield "Exchange types other than the default exchange."
     thin = [name for name in PERCENTILES if any(not cell.latency_ns[name].n and cell.n for cell in cells.values())]
     if thin:
         yield f"{listed(thin)} of some rows: too few messages a trial carry it."
+
+
+def _other_connections(data: Dataset) -> Iterator[str]:
+    """Yield what of transport and login no trial had; what each had is what its broker's record says of it."""
+    records = [record.broker.asked | record.broker.reported for record in data.records.values()]
+    transports = {one.get("transport") or "tcp" for one in records}
+    if transports == {"tcp"}:
+        yield "TLS: every connection was plain TCP."
+    if transports == {"tls"}:
+        yield "Plain TCP: every connection was encrypted by TLS."
+    logins = {one.get("sasl") or "plain" for one in records}
+    if logins == {"plain"}:
+        yield "Other ways to log in than user name and password."
+
+
+def _connections(workload: Workload) -> int:
+    """Return how many connections a workload opens."""
+    each = workload.lanes_per_connection
+    return -(-workload.producers // each) + -(-workload.consumers // each)
 
 
 def _other_loads(scenario: Scenario) -> Iterator[str]:
@@ -127,6 +148,7 @@ def _other_loads(scenario: Scenario) -> Iterator[str]:
     yield f"Message sizes other than {listed([count(size) for size in sorted(used)])} B."
     queues = sorted({workload.queues for workload in scenario.workloads})
     numbers = listed([count(number) for number in queues])
-    yield f"Other numbers of queues than {numbers}, deep backlogs, thousands of connections."
+    most = max(map(_connections, scenario.workloads))
+    yield f"Other numbers of queues than {numbers}, deep backlogs, more than {count(most)} connections at once."
     lengths = max(workload.duration for workload in scenario.workloads) // 10**9
     yield f"What comes later than {count(lengths)} s after the warm-up: leaks, compaction, paging."

@@ -1,6 +1,7 @@
 """Every notebook runs from top to bottom, is stored without outputs, and holds no logic of its own."""
 
 import ast
+import json
 import os
 import shutil
 import sys
@@ -28,27 +29,25 @@ def run_alone(path: Path) -> Any:
     return pytest.param(path, id=path.stem, marks=marks)
 
 
-def opened(path: Path) -> Any:
-    """Return a notebook that is sound by the format's own rules."""
-    import nbformat  # noqa: PLC0415  (whoever collects the tests would wait seconds for it)
-
-    notebook = nbformat.read(path, as_version=4)
-    nbformat.validate(notebook)
-    return notebook
+def stored(path: Path) -> Any:
+    """Return a notebook as it lies there."""
+    return json.loads(path.read_text())
 
 
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", [run_alone(path) for path in NOTEBOOKS])
 def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All cells run in a fresh kernel, and each leaves what it promises: no error, no empty picture."""
-    from nbclient import NotebookClient  # noqa: PLC0415  (as below)
+    import nbformat  # noqa: PLC0415  (whoever collects the tests would wait seconds for it)
+    from nbclient import NotebookClient  # noqa: PLC0415  (as above)
 
     # A copy, so that nothing is left beside the notebooks; their kernel finds `bench` as a user's does.
     place = tmp_path / "notebooks"
     shutil.copytree(FOLDER, place)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    notebook = opened(path)
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
     client = NotebookClient(
         notebook, timeout=LIMIT_S, kernel_name="python3", resources={"metadata": {"path": str(place)}}
     )
@@ -61,20 +60,21 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_stored_clean(path: Path) -> None:
     """No outputs, no counts of executions, a known kernel."""
-    notebook = opened(path)
-    assert notebook.metadata.kernelspec.name == "python3"
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            assert not cell.outputs
-            assert cell.execution_count is None
+    notebook = stored(path)
+    assert notebook["nbformat"] == 4
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"]
+            assert cell["execution_count"] is None
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_holds_no_logic(path: Path) -> None:
     """Cells call what the packages offer: they define nothing and decide nothing."""
-    for cell in opened(path).cells:
-        if cell.cell_type == "code":
-            lines = [line for line in cell.source.splitlines() if not line.lstrip().startswith(("!", "%"))]
+    for cell in stored(path)["cells"]:
+        if cell["cell_type"] == "code":
+            lines = [line for line in "".join(cell["source"]).splitlines() if not line.lstrip().startswith(("!", "%"))]
             nodes = ast.walk(ast.parse("\n".join(lines)))
             assert not any(isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.If, ast.While)) for node in nodes)
 

@@ -1,6 +1,4 @@
-"""The codecs do the same where the compiler is switched off: the tests around this one, once more.
-
-Those of the drivers over them run without the compiler in `make check`.
+"""The codecs and their drivers do the same where the compiler is switched off: the tests around this one, once more.
 
 numpy then checks each index, and Python each type, of what runs unchecked when compiled.
 """
@@ -15,9 +13,11 @@ import pytest
 from bench.wire.receive import COMPILED
 
 ROOT = Path(__file__).parents[3]
-CHOSEN = (
-    "tests/bench/wire",
-    "tests/bench/drivers/test_wire10.py",
+CODECS = ("tests/bench/wire", "tests/bench/drivers/test_wire10.py")
+DRIVERS = (
+    "tests/bench/drivers/test_wire_port.py",
+    "tests/bench/drivers/test_lanes_091.py",
+    "tests/bench/drivers/test_lanes_10.py",
 )
 # This one; one that is long; and those that start processes of their own, with and without the compiler.
 LEFT_OUT = (
@@ -32,11 +32,12 @@ LIMIT_S = 120
 
 @pytest.mark.compiled
 @pytest.mark.skipif(not COMPILED, reason="it is what runs now")
-def test_all_of_it_holds_without_the_compiler() -> None:
+@pytest.mark.parametrize("chosen", [CODECS, pytest.param(DRIVERS, marks=pytest.mark.soak)], ids=["codecs", "drivers"])
+def test_all_of_it_holds_without_the_compiler(chosen: tuple[str, ...]) -> None:
     """Few generated examples, always the same ones; what fails is shown."""
     quick = ["--hypothesis-profile=uncompiled", "-p", "no:cacheprovider", "-p", "no:randomly", "-q"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *quick, *CHOSEN, *(f"--deselect={one}" for one in LEFT_OUT)],
+        [sys.executable, "-m", "pytest", *quick, *chosen, *(f"--deselect={one}" for one in LEFT_OUT)],
         cwd=ROOT,
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
