@@ -63,7 +63,7 @@ class Target(Frozen):
     protocol: Literal["amqp091", "amqp10", "memory"]
     """`amqp091` (AMQP 0-9-1), `amqp10` (AMQP 1.0), or `memory`."""
     driver: str
-    """How workers speak, such as `pika` (0-9-1), `proton` (1.0) or `memory`; `bench drivers` lists what there is."""
+    """How workers speak, such as `wire091` (0-9-1), `wire10` (1.0) or `memory`; `bench drivers` lists what there is."""
     options: dict[str, str] = Field(default_factory=dict)
     """What only this driver understands, by name; `bench drivers` tells."""
 

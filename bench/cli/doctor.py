@@ -53,7 +53,7 @@ def _ceilings(names: list[str], seconds: float) -> None:
     chosen = [
         one
         for name, one in found.installed.items()
-        if not one.member.inline and (name in names if names else one.member.lacks() is None)
+        if not one.member.inline and (name in names if names else not (one.member.now or one.member.lacks()))
     ]
     table = Table(title=f"What one worker does at most, {host_name()}, 100 B")
     table.add_column("driver")

@@ -23,6 +23,9 @@ def drivers() -> None:
     found = registry()
     for one in found.installed.values():
         driver = one.member
+        if driver.now is not None:
+            out.print(f"{driver.name}  now called {driver.now}")
+            continue
         client = driver.lacks() or driver.client_version() or "no client library"
         out.print(f"{driver.name}  {driver.protocol}  {client}  (package {one.package})\n    {driver.description}")
         for name, meaning in driver.options:

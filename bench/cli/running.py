@@ -26,7 +26,7 @@ from bench.cli.images import check_recipes, ensure_images
 from bench.cli.invalid import invalid_words
 from bench.cli.progress import Progress, in_words
 from bench.cli.report import write_reports
-from bench.drivers.registry import registry
+from bench.drivers.registry import driver_named, registry
 from bench.faults import ScenarioError
 from bench.hostclass import host_class
 from bench.load import Loaded, load_scenario
@@ -100,6 +100,9 @@ def begin(
 ) -> tuple[RunRecord, dict[str, Path]]:
     """Make the results folder of a run; return its record, and the root of each image. Leave where that fails."""
     _check_disk(loaded.scenario, planned, place)
+    for name in dict.fromkeys(target.driver for target in loaded.scenario.targets):
+        if now := driver_named(name).now:
+            tell(f"driver {name!r} is called {now!r} now: write that, as the old name will not stay", kind="warning")
     if place.exists():
         finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")

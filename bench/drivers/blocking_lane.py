@@ -24,6 +24,18 @@ _BURST_BYTES = 4096
 """Sent at once without confirms: surely fits into the part of a socket's buffer that "writable" promises."""
 
 
+def only_plain(context: Context, driver: str) -> None:
+    """Refuse what a driver's use of its library leaves out: TLS, and logins other than by a password.
+
+    Raises:
+        Refused: the endpoint asks for either.
+    """
+    at = context.endpoint
+    if at.tls is not None or at.sasl != "plain":
+        message = f"driver {driver} speaks neither TLS nor another SASL mechanism than PLAIN: use another driver"
+        raise Refused(message)
+
+
 class BlockingLane(ABC):
     """One connection, from connect to close.
 
@@ -76,6 +88,10 @@ class BlockingLane(ABC):
     @abstractmethod
     def read(self) -> bool:
         """Act on one thing that has come, without waiting; return whether there was any."""
+
+    def pending(self) -> bool:
+        """Return whether the library holds what it has read and not handed over: its socket does not tell."""
+        return False
 
     @abstractmethod
     def counts(self) -> Mapping[str, int]:

@@ -124,6 +124,11 @@ class BlockingPort:
             for consumer in self._consumers:
                 if consumer.ack_due_ns <= now_ns:
                     consumer.settle()
+            held = [consumer for consumer in self._consumers if consumer.pending()]
+            for consumer in held:
+                self._read(consumer)
+            if held:
+                timeout_ns = 0
             due_ns = min([consumer.ack_due_ns for consumer in self._consumers], default=NEVER_NS)
             for descriptor, events in self._selector.wait(min(timeout_ns, due_ns - now_ns)):
                 if descriptor == self._wake_fd:

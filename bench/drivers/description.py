@@ -32,6 +32,7 @@ class Driver:
         mixes: sends bodies of several sizes, as `PortSpec.mix` says.
         options: names and meanings of the options it understands (`PortSpec.options`).
         inline: it runs in the conductor's process, on virtual time, and opens no port.
+        now: what it is called now, where this is a former name, which goes on working.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Driver:
     mixes: bool = False
     options: tuple[tuple[str, str], ...] = ()
     inline: bool = False
+    now: str | None = None
 
     def client_version(self) -> str | None:
         """Return name and version of the client library, such as `pika 1.4.4`; None where there is none.

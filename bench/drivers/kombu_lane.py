@@ -11,8 +11,8 @@ import kombu
 from amqp.exceptions import AMQPError, ConsumerCancelled, MessageNacked
 
 from bench.clock import Clock
-from bench.drivers.base import Outcome, Port, PortSpec, Refused
-from bench.drivers.blocking_lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer
+from bench.drivers.base import Outcome, Port, PortSpec
+from bench.drivers.blocking_lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking_port import BlockingPort
 
 _CLOSE_S = 1.0
@@ -39,8 +39,7 @@ class KombuLane(BlockingLane):
     def connect(self) -> None:
         """Connect by kombu, once: it would repeat what fails."""
         at = self.context.endpoint
-        if at.tls is not None or at.sasl != "plain":
-            raise Refused("driver kombu speaks neither TLS nor another SASL mechanism than PLAIN: use another driver")
+        only_plain(self.context, "kombu")
         self._connection: Any = kombu.Connection(
             hostname=f"[{at.host}]" if ":" in at.host else at.host,
             port=at.port,

@@ -37,7 +37,8 @@ class Registry(entry_points.Registry[Driver]):
 
     def speaking(self, protocol: str) -> str:
         """Return the names of the drivers of one protocol, for a message."""
-        return ", ".join(name for name, one in self.installed.items() if one.member.protocol == protocol)
+        current = {name: one.member for name, one in self.installed.items() if one.member.now is None}
+        return ", ".join(name for name, driver in current.items() if driver.protocol == protocol)
 
     def refusal(self, name: str) -> str | None:
         """Return why a name cannot be used: unknown, left out, or its client missing; None where it can."""

@@ -33,7 +33,7 @@ FEWEST = 20
 PATIENCE_S = 20.0
 _UNCOUNTED = 10
 """Messages before those that are counted: files are opened for the first."""
-_DRIVERS: dict[Protocol, str] = {"amqp091": "pika", "amqp10": "proton"}
+_DRIVERS: dict[Protocol, str] = {"amqp091": "pika-codec", "amqp10": "proton-engine"}
 """What brokers are spoken to by here: the reference client of a protocol that they speak."""
 
 

@@ -202,7 +202,7 @@ def test_the_memory_driver_serves_any_scenario() -> None:
 
 def test_a_driver_that_serves_no_target_is_refused() -> None:
     """A driver of another protocol than every target's is a fault, as is an unknown one."""
-    assert "--driver" in faults("smoke", driver="pika")[0]
+    assert "--driver" in faults("smoke", driver="pika-codec")[0]
     assert "is no driver" in faults("smoke", driver="carrot")[0]
 
 
@@ -246,7 +246,7 @@ VALUES = st.one_of(
     name=st.sampled_from(["rabbitmq-vs-qpid", "own-broker", "smoke"]),
     changes=st.lists(st.tuples(st.sampled_from(PATHS) | st.text(max_size=8), VALUES), max_size=3),
     quick=st.booleans(),
-    driver=st.sampled_from([None, "memory", "pika", "carrot"]),
+    driver=st.sampled_from([None, "memory", "pika-codec", "carrot"]),
 )
 @example(name="smoke", changes=[("kind", "memory"), ("memory", "1")], quick=False, driver=None)
 @example(name="smoke", changes=[("workloads.0.size", "9" * 5_000)], quick=False, driver=None)

@@ -146,7 +146,7 @@ def test_asked_and_reported(asked: dict[str, str], reported: dict[str, str]) -> 
     assert settings_differ(asked, {key: f" {value.upper()} " for key, value in asked.items()}) == ()
 
 
-def client(cpu_us: float | None, driver: str = "pika", *, shared: bool = True) -> Client:
+def client(cpu_us: float | None, driver: str = "pika-codec", *, shared: bool = True) -> Client:
     """Return who drove a row."""
     return Client("amqp091", driver, cpu_us, shared)
 
@@ -172,4 +172,4 @@ def test_rows_whose_clients_cost_unequal_cpu_time() -> None:
     why = unequal_cost(client(10), client(30, "wire091"))
     assert why is not None
     assert why.startswith("not ranked by throughput or cost")
-    assert "factor of 3.00 (10.0 µs with pika, 30.0 µs with wire091)" in why
+    assert "factor of 3.00 (10.0 µs with pika-codec, 30.0 µs with wire091)" in why

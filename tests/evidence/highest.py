@@ -31,7 +31,7 @@ from brokers.rabbitmq.settings import RabbitMQSettings
 STEP = 1.06
 BURN_IN = 4
 HELD = 0.99
-START = {"wire091": 55_000.0, "PerfTest": 40_000.0, "pika": 20_000.0}
+START = {"wire091": 55_000.0, "PerfTest": 40_000.0, "pika-codec": 20_000.0}
 
 
 def workload(rate: float, seconds: int) -> Workload:
@@ -63,7 +63,7 @@ def scenario(rate: float, seconds: int) -> Scenario:
 def pairing(rate: float, seconds: int) -> Pairing:
     """Return all three tools under one load."""
     given = scenario(rate, seconds)
-    return Pairing(given.targets[0], given.workloads[0], ("wire091", "pika"), PerfTest())
+    return Pairing(given.targets[0], given.workloads[0], ("wire091", "pika-codec"), PerfTest())
 
 
 def hold(sides: Sides, side: str, rate: float, seconds: int) -> tuple[bool, float, float]:
@@ -122,7 +122,7 @@ def search(sides: Sides, steps: int) -> dict[str, str | float]:
         found[f"{side}: held for 15 s, msg/s"] = round(rate)
         found[f"{side}: client CPU there, µs a message"] = round(cpu_us, 2)
         found[f"{side}: received there, msg/s"] = round(received)
-    for other in ("PerfTest", "pika"):
+    for other in ("PerfTest", "pika-codec"):
         result = compare(Pair(tuple(visited["wire091"][BURN_IN:]), tuple(visited[other][BURN_IN:])))
         found[f"wire091 / {other}"] = f"{result.ratio:.2f} ({result.low:.2f} to {result.high:.2f})"
     return found

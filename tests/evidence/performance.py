@@ -74,7 +74,7 @@ STEPS = {
     ),
     "dataplane-10": Step(
         "Beside Proton and Artemis perf, AMQP 1.0, unsettled window of 256",
-        beside("dataplane-10", "--pairs", "10", "--warm-up", "5", "--driver", "proton"),
+        beside("dataplane-10", "--pairs", "10", "--warm-up", "5", "--driver", "proton-engine"),
         crosschecked,
     ),
     "capture": Step(

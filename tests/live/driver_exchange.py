@@ -17,11 +17,13 @@ from brokers.base import Broker
 from brokers.endpoint import Endpoint
 
 COMPILED = ("wire091", "wire10")
-DRIVERS = ("pika", "kombu", "proton", *COMPILED)
-MOST_UNCONFIRMED = {"kombu": 1}
+DRIVERS = ("pika-codec", "pika-blocking", "kombu", "proton-engine", "proton-blocking", *COMPILED)
+BLOCKING = ("pika-blocking", "kombu", "proton-blocking")
+"""Those that use a library as applications do; each waits for each confirm and speaks no TLS."""
+MOST_UNCONFIRMED = dict.fromkeys(BLOCKING, 1)
 """The widest confirm window of drivers that wait for each confirm, whatever window is asked for."""
-TLS_DRIVERS = tuple(name for name in DRIVERS if name != "kombu")
-"""Those that speak TLS and every SASL mechanism; kombu says that it does not."""
+TLS_DRIVERS = tuple(name for name in DRIVERS if name not in BLOCKING)
+"""Those that speak TLS and every SASL mechanism; the others say that they do not."""
 CLOCK = RealClock()
 _PATIENCE_NS = 20 * NS_PER_S
 _numbers = count()

@@ -20,7 +20,7 @@ from brokers.started import StartedBroker
 from tests.live.conftest import Starter
 from tests.live.driver_exchange import CLOCK, endpoint, exchange, port, queue, spec
 
-DRIVERS = ("proton", "wire10")
+DRIVERS = ("proton-engine", "wire10")
 SHAPES = {
     "window and batches": {},
     "durable": {"durable": True},

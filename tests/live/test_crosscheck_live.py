@@ -70,9 +70,9 @@ def check(folder: Path, protocol: str, driver: str, *words: str) -> tuple[dict[s
 @pytest.mark.parametrize(
     ("protocol", "driver", "peer"),
     [
-        ("amqp10", "proton", "Artemis perf"),
+        ("amqp10", "proton-engine", "Artemis perf"),
         # The captures below run PerfTest always.
-        pytest.param("amqp091", "pika", "PerfTest", marks=pytest.mark.soak),
+        pytest.param("amqp091", "pika-codec", "PerfTest", marks=pytest.mark.soak),
     ],
 )
 def test_both_sides_hold_the_same_load(tmp_path: Path, protocol: str, driver: str, peer: str) -> None:
@@ -92,11 +92,11 @@ def test_both_sides_hold_the_same_load(tmp_path: Path, protocol: str, driver: st
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("side", ["pika", "PerfTest"])
+@pytest.mark.parametrize("side", ["pika-codec", "PerfTest"])
 def test_a_capture_agrees_with_the_tool(rabbitmq: Broker, tmp_path: Path, side: str) -> None:
     """From packets alone: every message both ways, no later than the tool itself says it came."""
     broker = {"name": "rabbitmq", "kind": "rabbitmq"}
-    target = {"name": "t", "broker": "rabbitmq", "protocol": "amqp091", "driver": "pika"}
+    target = {"name": "t", "broker": "rabbitmq", "protocol": "amqp091", "driver": "pika-codec"}
     work = {"name": "w", "duration": "3s", "load": {"kind": "rate", "rate": 400}}
     scenario = Scenario.model_validate(
         {
@@ -131,7 +131,7 @@ def _java_below(parent: psutil.Process) -> Iterator[psutil.Process]:
 @pytest.mark.usefixtures("image_root")
 def test_an_interrupt_under_a_peer_leaves_nothing(tmp_path: Path) -> None:
     """Ctrl-C while the JVM works: exit code 130, and neither JVM nor broker is left."""
-    process = start(tmp_path, "amqp091", "pika", "--warm-up", "60")
+    process = start(tmp_path, "amqp091", "pika-codec", "--warm-up", "60")
     parent = psutil.Process(process.pid)
     until = time.monotonic() + 90
     while not (started := list(_java_below(parent))):

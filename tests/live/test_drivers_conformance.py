@@ -15,6 +15,7 @@ from bench.drivers.registry import driver_named
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from tests.live.driver_exchange import (
+    BLOCKING,
     CLOCK,
     COMPILED,
     DRIVERS,
@@ -64,9 +65,23 @@ for _durable in (False, True):
                 "size": _size,
             }
 
+BLOCKING_SHAPES = {"window and batches", "durable", "unconfirmed and automatic", "many frames"}
+"""What always runs of drivers that are slow because their libraries are."""
 
-@pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("shape", [pytest.param(name, marks=[pytest.mark.soak] * (name in SOAKED)) for name in SHAPES])
+
+def soaked(shape: str, driver: str) -> bool:
+    """Return whether a pair is left to soak."""
+    return shape in SOAKED or (driver in BLOCKING and shape not in BLOCKING_SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("shape", "driver"),
+    [
+        pytest.param(shape, driver, marks=[pytest.mark.soak] * soaked(shape, driver))
+        for shape in SHAPES
+        for driver in DRIVERS
+    ],
+)
 def test_every_message_arrives_once_in_order_and_is_confirmed(broker: Broker, driver: str, shape: str) -> None:
     """With the stamp it was sent with; afterwards the queue is empty, so all was acknowledged."""
     options = dict(SHAPES[shape])
@@ -78,7 +93,7 @@ def test_every_message_arrives_once_in_order_and_is_confirmed(broker: Broker, dr
             if "bytes_out" in counted:
                 assert counted["bytes_out"] > messages * options.get("size", 100)
             else:  # the client library keeps the bytes to itself
-                assert counted["methods_out"] > messages
+                assert counted.get("methods_out", counted.get("frames_out", 0)) > messages
         check(rows, messages)
         assert sorted(row[1] for row in rows.settled) == (list(range(messages)) if window else [])
         assert {row[2] for row in rows.settled} <= {Outcome.CONFIRMED}
@@ -214,7 +229,9 @@ def test_what_was_not_acknowledged_comes_again_and_says_so(
         with port(driver, spec(at, (), (name,))) as opened:
             receive(opened, again, 20)
         assert {row[6] for row in rows.delivered} == {0}
-        assert [(row[2], row[6]) for row in again.delivered] == [(seq, 1) for seq in range(20)]
+        assert [row[2] for row in again.delivered] == list(range(20))
+        if driver != "proton-blocking" or not at.address_prefix:  # RabbitMQ says first-acquirer = false alone
+            assert {row[6] for row in again.delivered} == {1}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -114,7 +114,7 @@ def test_a_broker_killed_in_mid_stream_is_a_lost_connection(start_broker: Starte
     """For producers and consumers of every driver, within a second, and closing does not hang."""
     own = start_broker(RabbitMQSettings(name="victim", kind="rabbitmq"))
     own.declare("stream", durable=False)
-    gone = endpoint(own, "pika")
+    gone = endpoint(own, "pika-codec")
     ports = {
         (driver, role): open_port(driver, spec(endpoint(own, driver), **{role: ("stream",)}), CLOCK)
         for driver in DRIVERS
@@ -141,7 +141,7 @@ def test_a_broker_killed_in_mid_stream_is_a_lost_connection(start_broker: Starte
         assert CLOCK.now_ns() - begin_ns < NS_PER_S, driver
     killer.join()
     with pytest.raises(DriverError, match="no broker answers"):
-        open_port("pika", spec(gone, ("stream",)), CLOCK)
+        open_port("pika-codec", spec(gone, ("stream",)), CLOCK)
 
 
 def _poll_until_error(opened: Port, *, sending: bool = False) -> None:

@@ -10,12 +10,12 @@ from tests.live.test_trial_live import trial
 # Each broker and each protocol once, by a library and by a codec of ours; the other pairs are left to soak.
 SLOW = [
     ("rabbitmq", "amqp10", "wire10"),
-    ("qpid_broker_j", "amqp091", "pika"),
-    pytest.param("rabbitmq", "amqp091", "pika", marks=pytest.mark.soak),
+    ("qpid_broker_j", "amqp091", "pika-codec"),
+    pytest.param("rabbitmq", "amqp091", "pika-codec", marks=pytest.mark.soak),
     pytest.param("qpid_broker_j", "amqp091", "wire091", marks=pytest.mark.soak),
-    pytest.param("qpid_broker_j", "amqp10", "proton", marks=pytest.mark.soak),
+    pytest.param("qpid_broker_j", "amqp10", "proton-engine", marks=pytest.mark.soak),
     pytest.param("rabbitmq", "amqp091", "wire091", marks=pytest.mark.soak),
-    pytest.param("rabbitmq", "amqp10", "proton", marks=pytest.mark.soak),
+    pytest.param("rabbitmq", "amqp10", "proton-engine", marks=pytest.mark.soak),
     pytest.param("qpid_broker_j", "amqp10", "wire10", marks=pytest.mark.soak),
 ]
 BURSTS = [

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.alone
 
 SEED = 5
 PLAN = Plan.model_validate({"warm_up": {"settle": "1s"}, "drain": "5s"})
-RABBITMQ_091 = Target(name="r-091", broker="r", protocol="amqp091", driver="pika")
+RABBITMQ_091 = Target(name="r-091", broker="r", protocol="amqp091", driver="pika-codec")
 
 
 def trial(
@@ -55,14 +55,14 @@ OPEN: dict[str, object] = {"kind": "rate", "rate": 400}
 CLOSED: dict[str, object] = {"kind": "in_flight", "in_flight": [16]}
 # Each broker meets both protocols and both loads; the other half of the matrix is left to soak.
 TRIALS = [
-    ("rabbitmq", "amqp091", "pika", OPEN),
-    ("rabbitmq", "amqp10", "proton", CLOSED),
-    ("qpid_broker_j", "amqp091", "pika", CLOSED),
-    ("qpid_broker_j", "amqp10", "proton", OPEN),
-    pytest.param("rabbitmq", "amqp091", "pika", CLOSED, marks=pytest.mark.soak),
-    pytest.param("rabbitmq", "amqp10", "proton", OPEN, marks=pytest.mark.soak),
-    pytest.param("qpid_broker_j", "amqp091", "pika", OPEN, marks=pytest.mark.soak),
-    pytest.param("qpid_broker_j", "amqp10", "proton", CLOSED, marks=pytest.mark.soak),
+    ("rabbitmq", "amqp091", "pika-codec", OPEN),
+    ("rabbitmq", "amqp10", "proton-engine", CLOSED),
+    ("qpid_broker_j", "amqp091", "pika-codec", CLOSED),
+    ("qpid_broker_j", "amqp10", "proton-engine", OPEN),
+    pytest.param("rabbitmq", "amqp091", "pika-codec", CLOSED, marks=pytest.mark.soak),
+    pytest.param("rabbitmq", "amqp10", "proton-engine", OPEN, marks=pytest.mark.soak),
+    pytest.param("qpid_broker_j", "amqp091", "pika-codec", OPEN, marks=pytest.mark.soak),
+    pytest.param("qpid_broker_j", "amqp10", "proton-engine", CLOSED, marks=pytest.mark.soak),
 ]
 
 

@@ -125,7 +125,7 @@ def scenario(repetitions: int = 3, seconds: int = 5, *, closed_loop: bool = True
                     "name": name,
                     "broker": "rabbitmq" if name.startswith("rabbitmq") else "broker-j",
                     "protocol": "amqp10" if name.endswith("10") else "amqp091",
-                    "driver": "proton" if name.endswith("10") else "pika",
+                    "driver": "proton-engine" if name.endswith("10") else "pika-codec",
                 }
                 for name in TARGETS
             ],
@@ -219,7 +219,12 @@ def make(
                 "overrides": [],
                 "command": "bench run rabbitmq-vs-qpid --seed 7" + (" --quick" if mode == "quick" else ""),
                 "plan": [line | {"index": index} for index, line in enumerate(plan)],
-                "tools": {"python": "3.11.2", "busbench": "0.1.0", "pika": "1.4.4", "python-qpid-proton": "0.40.0"},
+                "tools": {
+                    "python": "3.11.2",
+                    "busbench": "0.1.0",
+                    "pika-codec": "1.4.4",
+                    "python-qpid-proton": "0.40.0",
+                },
                 "host": {"cpu": "Example CPU 3.0 GHz", "cpus": str(cpus), "memory": "16 GiB", "kernel": "6.1.0"},
                 "images": {
                     "stable": {

@@ -142,7 +142,7 @@ def test_a_protocol_with_a_client_of_its_own_is_said_not_to_be_judged_alone(quic
     """Both drivers are named; where one driver serves every target there is nothing to say."""
     said = [line for line in quick_summary.not_shown if line.startswith("Protocol or client")]
     assert len(said) == 1
-    assert "(AMQP 0-9-1 by pika and AMQP 1.0 by proton)" in said[0]
+    assert "(AMQP 0-9-1 by pika-codec and AMQP 1.0 by proton-engine)" in said[0]
 
 
 def test_crosses_are_explained_where_there_are_any(quick_summary: Summary) -> None:

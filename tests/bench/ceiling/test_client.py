@@ -12,7 +12,7 @@ from bench.units import NS_PER_MS
 
 pytestmark = [pytest.mark.compiled, pytest.mark.alone]
 
-DRIVERS = {"pika": 1_000, "proton": 5_000, "wire091": 100_000, "wire10": 100_000}
+DRIVERS = {"pika-codec": 1_000, "proton-engine": 5_000, "wire091": 100_000, "wire10": 100_000}
 """Messages a second that each reaches on any machine."""
 
 

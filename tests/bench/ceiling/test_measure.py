@@ -82,25 +82,25 @@ def test_figures_are_kept_and_read(tmp_path: Path) -> None:
     """A later one of the same driver takes the place of the older, others stay."""
     file = tmp_path / "deep" / "ceilings.json"
     assert read(file) == {}
-    keep(file, [ceiling("pika"), ceiling("wire10")])
+    keep(file, [ceiling("pika-codec"), ceiling("wire10")])
     keep(file, [ceiling("wire10", 2e6)])
-    assert read(file) == {"pika": ceiling("pika"), "wire10": ceiling("wire10", 2e6)}
+    assert read(file) == {"pika-codec": ceiling("pika-codec"), "wire10": ceiling("wire10", 2e6)}
     assert [path.name for path in file.parent.iterdir()] == ["ceilings.json"]
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"pika": {"driver": "pika"}}', "[]"])
+@pytest.mark.parametrize("text", ["", "{", '{"pika-codec": {"driver": "pika-codec"}}', "[]"])
 def test_a_file_of_another_make_counts_as_none(tmp_path: Path, text: str) -> None:
     """It is written over, not stumbled upon."""
     file = tmp_path / "ceilings.json"
     file.write_text(text)
     assert read(file) == {}
-    keep(file, [ceiling("pika")])
-    assert list(read(file)) == ["pika"]
+    keep(file, [ceiling("pika-codec")])
+    assert list(read(file)) == ["pika-codec"]
 
 
 def test_figures_apply_to_the_same_version_and_host() -> None:
     """And to no other."""
-    one = ceiling("pika")
+    one = ceiling("pika-codec")
     assert applies(one, "busbench 1", "here") is one
     assert applies(one, "busbench 2", "here") is None
     assert applies(one, "busbench 1", "there") is None

@@ -17,7 +17,7 @@ from brokers.endpoint import Endpoint, Protocol
 pytestmark = pytest.mark.compiled
 
 CLOCK = RealClock()
-DRIVERS = ("pika", "wire091", "proton", "wire10")
+DRIVERS = ("pika-codec", "wire091", "proton-engine", "wire10")
 COMPILED = ("wire091", "wire10")
 LANES = 3
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.compiled
 
 CLOCK = RealClock()
 COMPILED = ("wire091", "wire10")
-DRIVERS = (*COMPILED, "pika", "proton")
+DRIVERS = (*COMPILED, "pika-codec", "proton-engine")
 Row = tuple[int, int, int, int]
 """Producer, number, intended and sent time."""
 
@@ -136,7 +136,7 @@ def test_lanes_share_a_connection(port: int, driver: str) -> None:
     assert [traffic.came[lane] for lane in range(3)] == traffic.sent
 
 
-@pytest.mark.parametrize(("sends", "receives"), [("wire091", "wire10"), ("proton", "pika")])
+@pytest.mark.parametrize(("sends", "receives"), [("wire091", "wire10"), ("proton-engine", "pika-codec")])
 def test_messages_cross_over_to_the_other_protocol(port: int, sends: str, receives: str) -> None:
     """Queues are the same for both."""
     names = queues(port, 1)

@@ -130,7 +130,7 @@ def test_lists(bench: Bench) -> None:
 def test_drivers_tell_their_packages_and_what_was_left_out(bench: Bench, tmp_path: Path) -> None:
     """Client and package of each; a broken package is a warning on the side, and the list is whole."""
     whole = bench("drivers").stdout
-    assert f"pika  amqp091  pika {version('pika')}  (package busbench " in whole
+    assert f"pika-codec  amqp091  pika {version('pika')}  (package busbench " in whole
     install(tmp_path / "site", "other", {"lame": "no_such_module:DRIVER"})
     with on_path(tmp_path / "site"):
         result = bench("drivers")

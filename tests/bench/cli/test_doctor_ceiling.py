@@ -17,7 +17,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     kept = tmp_path / "ceilings.json"
 
     def measured(installed: Installed, seconds: float) -> Ceiling:
-        if installed.member.name == "pika":
+        if installed.member.name == "pika-codec":
             raise PeerFailed("pika (send): it fell over")
         ways = tuple(Way(side=side, settled=done, rate=seconds * 1e6, cpu_us=0.25) for side, done in WAYS)
         return Ceiling(
@@ -38,11 +38,11 @@ def run(*words: str) -> Result:
 
 def test_what_was_measured_is_printed_and_kept(file: Path) -> None:
     """Exit code 0, a row a driver, its figures in the file."""
-    result = run("--ceiling", "--driver", "wire10", "--driver", "proton", "--seconds", "3")
+    result = run("--ceiling", "--driver", "wire10", "--driver", "proton-engine", "--seconds", "3")
     assert result.exit_code == 0, result.output
     assert "3,000,000" in result.output
     assert "0.25 µs CPU" in " ".join(result.output.split())
-    assert sorted(read(file)) == ["proton", "wire10"]
+    assert sorted(read(file)) == ["proton-engine", "wire10"]
 
 
 def test_without_names_every_driver_is_measured_and_a_failure_is_told(file: Path) -> None:
@@ -50,8 +50,8 @@ def test_without_names_every_driver_is_measured_and_a_failure_is_told(file: Path
     result = run("--ceiling")
     assert result.exit_code == 4, result.output
     assert "pika (send): it fell over" in result.output
-    assert {"wire091", "wire10", "proton"} <= set(read(file))
-    assert not {"pika", "memory"} & set(read(file))
+    assert {"wire091", "wire10", "proton-engine"} <= set(read(file))
+    assert not {"pika-codec", "memory"} & set(read(file))
 
 
 @pytest.mark.parametrize(

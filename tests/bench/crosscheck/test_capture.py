@@ -17,8 +17,8 @@ from bench.scenario import Target
 from brokers.endpoint import Endpoint
 from tests.crosschecks import AT, RECORDED, recorded_port, workload
 
-TARGET = Target(name="t", broker="b", protocol="amqp091", driver="pika")
-PAIRING = Pairing(TARGET, workload(duration="1s"), ("pika",), PerfTest())
+TARGET = Target(name="t", broker="b", protocol="amqp091", driver="pika-codec")
+PAIRING = Pairing(TARGET, workload(duration="1s"), ("pika-codec",), PerfTest())
 
 
 class FakeSides:

@@ -14,7 +14,7 @@ RATE: dict[str, Any] = {"name": "rate", "load": {"kind": "rate", "rate": 5000}}
 LOOP: dict[str, Any] = {"name": "loop", "load": {"kind": "in_flight", "in_flight": [64]}}
 
 
-def scenario(*workloads: dict[str, Any], protocol: str = "amqp091", driver: str = "pika") -> Scenario:
+def scenario(*workloads: dict[str, Any], protocol: str = "amqp091", driver: str = "pika-codec") -> Scenario:
     """Return a scenario of one target."""
     target = {"name": "t", "broker": "b", "protocol": protocol, "driver": driver}
     given = {"name": "s", "title": "t", "question": "q", "brokers": [{"name": "b", "kind": "rabbitmq"}]}
@@ -25,8 +25,8 @@ def test_each_workload_meets_the_peer_of_its_protocol() -> None:
     """Order of the file; sides are our drivers, then the peer."""
     found, refused = pairings(scenario(RATE, LOOP), PEERS)
     assert [(one.name, one.sides) for one in found] == [
-        ("t · rate", ("pika", "PerfTest")),
-        ("t · loop", ("pika", "PerfTest")),
+        ("t · rate", ("pika-codec", "PerfTest")),
+        ("t · loop", ("pika-codec", "PerfTest")),
     ]
     assert [(one.asked, one.closed) for one in found] == [
         ("5,000 msg/s, 100 B", False),
@@ -52,11 +52,11 @@ def test_what_a_peer_cannot_do_is_left_out_and_told() -> None:
 
 def test_a_driver_given_twice_runs_once() -> None:
     """The target's driver comes first and is not repeated."""
-    [found] = pairings(scenario(RATE), PEERS, ["pika", "pika"])[0]
-    assert found.drivers == ("pika",)
+    [found] = pairings(scenario(RATE), PEERS, ["pika-codec", "pika-codec"])[0]
+    assert found.drivers == ("pika-codec",)
 
 
-@pytest.mark.parametrize(("name", "words"), [("nobody", "is no driver"), ("proton", "speaks amqp10")])
+@pytest.mark.parametrize(("name", "words"), [("nobody", "is no driver"), ("proton-engine", "speaks amqp10")])
 def test_a_driver_that_does_not_fit_is_refused(name: str, words: str) -> None:
     """Unknown, or of a protocol that no target speaks."""
     with pytest.raises(ScenarioError, match=words):
@@ -66,7 +66,7 @@ def test_a_driver_that_does_not_fit_is_refused(name: str, words: str) -> None:
 def test_nothing_left_is_a_fault() -> None:
     """A scenario without anything to crosscheck says why."""
     with pytest.raises(ScenarioError, match=r"nothing to crosscheck: targets\.0\.protocol = 'amqp10'"):
-        pairings(scenario(RATE, protocol="amqp10", driver="proton"), PEERS)
+        pairings(scenario(RATE, protocol="amqp10", driver="proton-engine"), PEERS)
 
 
 def test_the_estimate_counts_every_run() -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.compiled
 Opened = Callable[..., tuple[Port, Amqp091Server]]
 
 
-@pytest.fixture(params=[pika_lane.open_port, wire091.open_port], ids=["pika", "wire091"])
+@pytest.fixture(params=[pika_lane.open_port, wire091.open_port], ids=["pika-codec", "wire091"])
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Open a port with one lane on a server of few words; both end with the test."""
     ends: list[Callable[[], None]] = []

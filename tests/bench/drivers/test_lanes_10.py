@@ -22,7 +22,7 @@ CLOCK = RealClock()
 Opened = Callable[..., tuple[Port, Amqp10Server]]
 
 
-@pytest.fixture(params=["proton", "wire10"])
+@pytest.fixture(params=["proton-engine", "wire10"])
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Open a port of either driver with one lane on a server of few words; both end with the test."""
     ends: list[Callable[[], None]] = []

@@ -15,7 +15,7 @@ from bench.drivers.registry import DriverUnusable, Registry, collect, driver_nam
 from brokers.entry_points import Declared
 from tests.bench.drivers.fake_package import install, on_path
 
-OURS = Declared("pika", "busbench", "0.1.0", "bench.drivers.pika:DRIVER")
+OURS = Declared("pika-codec", "busbench", "0.1.0", "bench.drivers.pika_clients:CODEC")
 DRIVER = """
 from bench.drivers.description import Driver
 DRIVER = Driver(name="{name}", protocol="amqp091", description="fake", open_port="{name}_port:open_port")
@@ -33,7 +33,9 @@ def theirs(value: str, name: str = "fake", package: str = "other") -> Declared:
 
 def test_unknown_names_are_answered_with_the_known() -> None:
     """So that a slip of the pen costs one look."""
-    with pytest.raises(ValueError, match=r"'pica' is no driver: choose .*pika, kombu, .*proton, .*memory"):
+    with pytest.raises(
+        ValueError, match=r"'pica' is no driver: choose .*pika-codec, .*kombu, .*proton-engine, .*memory"
+    ):
         driver_named("pica")
 
 
@@ -41,12 +43,21 @@ def test_each_driver_says_which_client_it_measures() -> None:
     """By the version that is installed; the memory driver has no client; all are brought by this package."""
     installed = registry().installed
     clients = {name: one.member.client_version() for name, one in installed.items()}
-    assert clients["pika"] == f"pika {version('pika')}"
+    assert clients["pika-codec"] == f"pika {version('pika')}"
     assert clients["kombu"] == f"kombu {version('kombu')}"
-    assert clients["proton"] == f"python-qpid-proton {version('python-qpid-proton')}"
+    assert clients["proton-engine"] == f"python-qpid-proton {version('python-qpid-proton')}"
     assert clients["memory"] is None
     assert {one.package.split()[0] for one in installed.values()} == {"busbench"}
     assert registry().unusable == ()
+
+
+def test_former_names_go_on_as_what_they_were() -> None:
+    """Results and scenarios of earlier versions name them; they are not offered any more."""
+    for was, now in (("pika", "pika-codec"), ("proton", "proton-engine")):
+        former, current = driver_named(was), driver_named(now)
+        assert former.now == now
+        assert (former.open_port, former.protocol) == (current.open_port, current.protocol)
+        assert was not in registry().speaking(current.protocol).split(", ")
 
 
 def test_looking_at_the_list_imports_no_client() -> None:
@@ -118,12 +129,12 @@ def test_a_broken_driver_is_named_and_left_out(
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "broken_a", raising=False)
     found = collect([OURS, theirs("broken_a:DRIVER", "a")])
-    assert list(found.installed) == ["pika"]
+    assert list(found.installed) == ["pika-codec"]
     [unusable] = found.unusable
     assert str(unusable).startswith("package other 2.0: driver 'a' is left out: ")
     assert re.search(fault, str(unusable))
-    assert found.refusal("a") == f"'a' is no driver: choose pika; {unusable}"
-    assert found.refusal("pika") is None
+    assert found.refusal("a") == f"'a' is no driver: choose pika-codec; {unusable}"
+    assert found.refusal("pika-codec") is None
 
 
 def test_a_metadata_file_that_cannot_be_read_is_told() -> None:
@@ -136,10 +147,10 @@ def test_a_metadata_file_that_cannot_be_read_is_told() -> None:
 
 def test_names_that_are_taken() -> None:
     """Ours stay ours; a name that two other packages take is nobody's, as a result must say what it measured."""
-    found = collect([OURS, theirs("x:DRIVER", "pika"), theirs("y:D", "z", "one"), theirs("y:D", "z", "two")])
+    found = collect([OURS, theirs("x:DRIVER", "pika-codec"), theirs("y:D", "z", "one"), theirs("y:D", "z", "two")])
     assert [one.package for one in found.installed.values()] == ["busbench 0.1.0"]
     assert [str(one) for one in found.unusable] == [
-        "package other 2.0: driver 'pika' is left out: busbench 0.1.0 brings one of that name",
+        "package other 2.0: driver 'pika-codec' is left out: busbench 0.1.0 brings one of that name",
         "package one 2.0: driver 'z' is left out: two 2.0 brings one of that name too: uninstall either",
         "package two 2.0: driver 'z' is left out: one 2.0 brings one of that name too: uninstall either",
     ]
@@ -159,6 +170,6 @@ def test_a_client_that_is_not_installed_is_told_with_its_remedy() -> None:
     plain = Driver("b", "amqp091", "", "m:f", distribution="no-such-client")
     assert extra.lacks() == "no-such-client is not installed: pip install 'busbench[a]'"
     assert plain.lacks() == "no-such-client is not installed: pip install 'no-such-client'"
-    found = Registry({"a": type(registry().installed["pika"])(extra, "busbench 0.1.0")})
+    found = Registry({"a": type(registry().installed["pika-codec"])(extra, "busbench 0.1.0")})
     assert found.refusal("a") == f"'a' cannot be used: {extra.lacks()}"
     assert found.speaking("amqp10") == ""

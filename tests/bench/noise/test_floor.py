@@ -69,7 +69,7 @@ def test_the_shipped_scenario_is_a_broker_beside_itself() -> None:
     """Targets a and b are alike; other scenarios compare two things, and a scripted broker has no noise."""
     shipped = load_scenario("noise-floor").scenario
     assert sides(shipped) == ("a", "b")
-    other = shipped.targets[1].model_copy(update={"driver": "pika"})
+    other = shipped.targets[1].model_copy(update={"driver": "pika-codec"})
     assert sides(shipped.model_copy(update={"targets": (shipped.targets[0], other)})) is None
     assert sides(load_scenario("noise-floor", driver="memory").scenario) is None
     assert sides(load_scenario("rabbitmq-vs-qpid").scenario) is None

@@ -17,7 +17,15 @@ def test_an_endpoint_arrives_as_it_was_sent(endpoint: Endpoint | None) -> None:
     """TLS and SASL included; the password is written into the pipe and into no representation."""
     work = Workload(name="w", load=RateLoad(kind="rate", rate=1_000.0), duration="1s")
     sent = Assignment(
-        role="producer", worker=0, row=0, rows=2, driver="pika", workload=work, queues=("q",), seed=1, endpoint=endpoint
+        role="producer",
+        worker=0,
+        row=0,
+        rows=2,
+        driver="pika-codec",
+        workload=work,
+        queues=("q",),
+        seed=1,
+        endpoint=endpoint,
     )
     came = Assignment.model_validate_json(sent.model_dump_json())
     assert came == sent

@@ -36,7 +36,7 @@ def test_a_ceiling_of_this_version_and_host_applies(tmp_path: Path) -> None:
     """The slower of both sides counts, each with the settlements of the workload."""
     file = tmp_path / "ceilings.json"
     kept(file)
-    found = ceilings_of(["pika", "wire091"], file)
+    found = ceilings_of(["pika-codec", "wire091"], file)
     assert list(found) == ["wire091"]
     assert found["wire091"].rate(confirms=True, acks=True) == 3e6
     assert found["wire091"].rate(confirms=False, acks=True) == 4e6
