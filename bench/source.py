@@ -22,7 +22,7 @@ class Tokens(Protocol):
         """Return how many messages of this worker's producers were received by anyone."""
 
     def hunger(self, *, hungry: bool) -> None:
-        """Say whether a token is waited for, so that who gives one back rings; else nobody need."""
+        """Tell the other side whether a token is waited for: only then need it wake this one."""
 
 
 class Source(Protocol):

@@ -167,7 +167,7 @@ def _time_sentence(data: Dataset, question: Question) -> str:
         f"{spoken(str(event))} in {count(len(rows[['run_id', 'index']].drop_duplicates()))} of {count(trials)} trials"
         for event, rows in happened[~happened["event"].isin(["measure", "drain"])].groupby("event", sort=False)
     ]
-    events = f"Marked above: {listed(marked)}." if marked else "Nothing happened that would be marked."
+    events = f"Marked above: {listed(marked)}." if marked else "No restart, stall or other event happened."
     return (
         f"p99 and p50 of {each} of intended time: median over trials, their range as a band."
         f" The warm-up is shaded and may leave the frame. {events}"

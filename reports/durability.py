@@ -16,7 +16,7 @@ from bench.scenario import Workload
 class Durability(StrEnum):
     """What a confirmed message survives."""
 
-    NONE = "nothing: it is lost with the broker"
+    NONE = "nothing, as it is lost with the broker"
     PROCESS = "a crash of the broker's process"
     SYSTEM = "a crash of the operating system"
     UNKNOWN = "what is not known, as someone else runs this broker"

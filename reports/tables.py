@@ -54,7 +54,7 @@ def ledger(data: Dataset) -> Iterator[LedgerRow]:
 
 
 def left_out(data: Dataset) -> Iterator[LeftOut]:
-    """Yield the finished trials that count for nothing, with the reason and what they would have shown."""
+    """Yield the finished trials that are not counted, with the reason and what they would have shown."""
     invalid = data.trials[~data.trials["usable"]]
     for row in invalid.itertuples():
         held = data.latency[

@@ -21,7 +21,7 @@ class Trust(Model):
     planned: int
     """Trials planned a row."""
     left_out: int
-    """Finished trials that count for nothing."""
+    """Finished trials that are not counted."""
     warnings: tuple[str, ...]
     """Codes of health that made no trial invalid."""
     hard: tuple[str, ...]
@@ -110,7 +110,7 @@ def _lines(found: Trust) -> list[str]:
         lines.append(f"Parity: brokers differ in {listed(list(found.unlike))}.")
     else:
         lines.append("Parity: no setting differs.")
-    lines.append(f"A confirmed message survives {'; elsewhere '.join(found.durability)}.")
+    lines.append(f"What a confirmed message survives: {'; elsewhere '.join(found.durability)}.")
     smallest = f"{percent(found.relevant)} ({found.relevant_from})"
     if found.spread_low is None or found.spread_high is None:
         lines.append(f"Noise: not known from so few trials; smallest relevant effect {smallest}.")

@@ -152,7 +152,7 @@ class Tree:
         self.cpu_s: dict[int, float] = {}
 
     def read(self, pids: Iterable[int]) -> Usage:
-        """Return the sums over these processes; one that ended counts as its parent does."""
+        """Return the sums over these processes; what an ended process used is in the sums of its parent."""
         found = {}
         for pid in dict.fromkeys(pids):
             try:

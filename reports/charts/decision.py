@@ -20,7 +20,7 @@ class Bar:
 
     Attributes:
         trials: the estimate of each usable trial, in the axis' unit.
-        left_out: what trials that count for nothing would have shown.
+        left_out: what trials that are not counted would have shown.
         centre, low, high: estimate and interval; None where there is none.
         text: what is written beside it, such as `1.20 (1.10–1.31)` or `overloaded`.
     """
@@ -39,7 +39,7 @@ def bar(spread: Spread, trials: Sequence[float], left_out: Sequence[float], text
     Args:
         spread: estimate and interval.
         trials: one a usable trial.
-        left_out: of trials that count for nothing, in the axis' unit.
+        left_out: of trials that are not counted, in the axis' unit.
         text: to write beside it.
         scale: factor from the spread's unit to the axis'.
     """

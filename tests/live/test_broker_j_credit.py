@@ -4,7 +4,7 @@ import pytest
 
 from bench.drivers.base import Port
 from brokers.base import Broker
-from tests.live.driver_exchange import CLOCK, Exchanged, endpoint, gather, port, queue, receive, send, spec
+from tests.live.driver_exchange import BLOCKING, CLOCK, Exchanged, endpoint, gather, port, queue, receive, send, spec
 from tests.live.test_drivers_conformance import check
 from tests.live.test_drivers_ends import DRIVERS_10
 
@@ -23,7 +23,8 @@ def push(opened: Port, rows: Exchanged) -> None:
         gather(opened, rows, 0 if number else 10_000_000)
 
 
-@pytest.mark.parametrize("driver", DRIVERS_10)
+# Proton's own loop does not show the flow frames that came.
+@pytest.mark.parametrize("driver", [name for name in DRIVERS_10 if name not in BLOCKING])
 def test_credit_dwindles_to_one_flow_a_message(qpid_broker_j: Broker, driver: str) -> None:
     """After the first 20,000 messages or so; each such flow is counted, and every message arrives."""
     rows, at = Exchanged(), endpoint(qpid_broker_j, driver)
