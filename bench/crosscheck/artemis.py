@@ -16,6 +16,8 @@ from bench.units import NS_PER_MS
 
 _NS_PER_US = 1_000
 _QUOTED = 8
+_LEAST_WARM_UP_S = 2
+"""It samples a little less often than once a second, and where the warm-up ends is where the measured part begins."""
 
 
 class ArtemisPerf(Peer):
@@ -67,14 +69,14 @@ class ArtemisPerf(Peer):
             "--producers", str(work.producers), "--consumers", str(work.consumers),
             "--message-size", str(work.size), *(("--persistent",) if work.durable else ()),
             "--max-pending", str(bound(work)), *rate,
-            "--warmup", str(job.warm_up_s), "--duration", str(self.seconds(job.measure_s, job.warm_up_s)),
+            "--warmup", str(max(job.warm_up_s, _LEAST_WARM_UP_S)), "--duration", str(self.seconds(job.measure_s, job.warm_up_s)),
             "--json", job.report, f"queue://{at.address(job.queue)}",
         )
         # fmt: on
 
     def seconds(self, measure_s: int, warm_up_s: int) -> int:
         """See `Peer`; a second more, as its intervals are a little longer than a second."""
-        return warm_up_s + measure_s + 1
+        return max(warm_up_s, _LEAST_WARM_UP_S) + measure_s + 1
 
     def read(self, said: Said, job: Job) -> Measured:
         """See `Peer`; the measured part is the intervals that it does not call warm-up, `measure_s` at most."""

@@ -1,6 +1,7 @@
 """Artemis perf: the command line that asks for the same load, and the JSON that it really writes."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,14 @@ def test_the_load_is_asked_for() -> None:
     assert {name: option(words, name) for name in expected} == expected
     assert "--persistent" in words
     assert "jms.prefetchPolicy.all=10" in option(words, "--url")
+
+
+def test_a_warm_up_has_an_end_that_is_sampled() -> None:
+    """One of a second may end without a sample, and nothing would say where the measured part begins."""
+    short = replace(job(workload(), BROKER_J, "/report"), warm_up_s=1)
+    words = PEER.java("/there", short)
+    assert option(words, "--warmup") == "2"
+    assert option(words, "--duration") == str(2 + short.measure_s + 1)
 
 
 @pytest.mark.parametrize(
