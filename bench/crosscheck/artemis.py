@@ -69,7 +69,8 @@ class ArtemisPerf(Peer):
             "--producers", str(work.producers), "--consumers", str(work.consumers),
             "--message-size", str(work.size), *(("--persistent",) if work.durable else ()),
             "--max-pending", str(bound(work)), *rate,
-            "--warmup", str(max(job.warm_up_s, _LEAST_WARM_UP_S)), "--duration", str(self.seconds(job.measure_s, job.warm_up_s)),
+            "--warmup", str(max(job.warm_up_s, _LEAST_WARM_UP_S)),
+            "--duration", str(self.seconds(job.measure_s, job.warm_up_s)),
             "--json", job.report, f"queue://{at.address(job.queue)}",
         )
         # fmt: on
