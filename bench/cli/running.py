@@ -102,7 +102,7 @@ def begin(
     _check_disk(loaded.scenario, planned, place)
     for name in dict.fromkeys(target.driver for target in loaded.scenario.targets):
         if now := driver_named(name).now:
-            tell(f"driver {name!r} is called {now!r} now: write that, as the old name will not stay", kind="warning")
+            tell(f"driver {name!r} is called {now!r} now; the old name goes on working", kind="warning")
     if place.exists():
         finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")

@@ -109,6 +109,15 @@ class BlockingLane(ABC):
     def abandon(self) -> None:
         """Close the socket, whatever the state, also where `connect` failed."""
 
+    def on_blocked(self, *_: object) -> None:
+        """Note connection.blocked: what a library calls then, whatever it passes along."""
+        self.context.count("blocked_events")
+        self.blocked = True
+
+    def on_unblocked(self, *_: object) -> None:
+        """Note connection.unblocked."""
+        self.blocked = False
+
     @contextmanager
     def told(self) -> Iterator[None]:
         """Turn what the library raises into a DriverError that says who lost what."""

@@ -51,8 +51,8 @@ class KombuLane(BlockingLane):
             transport_options={
                 "confirm_publish": self.context.spec.confirm_window > 0,
                 "client_properties": {"connection_name": f"busbench {self.owner}"},
-                "on_blocked": self._on_blocked,
-                "on_unblocked": self._on_unblocked,
+                "on_blocked": self.on_blocked,
+                "on_unblocked": self.on_unblocked,
             },
         )
         self._connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
@@ -100,13 +100,6 @@ class KombuLane(BlockingLane):
         """Close py-amqp's socket."""
         if self._amqp is not None:
             self._amqp.collect()
-
-    def _on_blocked(self, _reason: str) -> None:
-        self.context.count("blocked_events")
-        self.blocked = True
-
-    def _on_unblocked(self) -> None:
-        self.blocked = False
 
 
 class KombuProducer(KombuLane, BlockingProducer):

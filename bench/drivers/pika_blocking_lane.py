@@ -65,8 +65,8 @@ class PikaLane(BlockingLane):
         self._descriptor = int(self._socket.fileno())
         if at.confirms_unadvertised:
             self._pika.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}
-        self._connection.add_on_connection_blocked_callback(self._on_blocked)
-        self._connection.add_on_connection_unblocked_callback(self._on_unblocked)
+        self._connection.add_on_connection_blocked_callback(self.on_blocked)
+        self._connection.add_on_connection_unblocked_callback(self.on_unblocked)
 
     def open(self) -> None:
         """Prove that the queue is there, as publishing to none would be no fault."""
@@ -109,13 +109,6 @@ class PikaLane(BlockingLane):
         with contextlib.suppress(AMQPError, OSError):
             while self._connection.is_open:
                 self._connection.process_data_events(0)
-
-    def _on_blocked(self, *_: Any) -> None:
-        self.context.count("blocked_events")
-        self.blocked = True
-
-    def _on_unblocked(self, *_: Any) -> None:
-        self.blocked = False
 
 
 class PikaProducer(PikaLane, BlockingProducer):

@@ -1,23 +1,18 @@
 """The admin over AMQP 0-9-1 against a broker that stops answering."""
 
-import dataclasses
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from pika import spec
 
-from brokers.admin import amqp091, handshake
+from brokers.admin import amqp091
 from brokers.admin.amqp091 import Amqp091Admin
-from brokers.admin.base import Address, LoginRefusedError, QueueKind, SilentError, TlsRefusedError
-from brokers.admin.handshake import answers
+from brokers.admin.base import Address, LoginRefusedError, QueueKind, SilentError
 from brokers.endpoint import Sasl
 from tests.bench.drivers.amqp091_server import ANSWERS, Amqp091Server
-from tests.tls_server import tls_server
 
 CALLS: list[tuple[str, Callable[[Amqp091Admin], object]]] = [
     ("channel.open", lambda asked: asked.depth("q")),
@@ -33,29 +28,6 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(amqp091, "ANSWER_TIMEOUT_S", 0.3)
     monkeypatch.setattr(amqp091, "DELETE_TIMEOUT_S", 0.3)
     monkeypatch.setattr(amqp091, "HANDSHAKE_TIMEOUT_S", 0.3)
-
-
-@pytest.mark.parametrize(
-    ("changed", "says"),
-    [
-        ({"ca_file": "/nowhere/ca.pem"}, r"CA certificates in /nowhere/ca\.pem .*No such file"),
-        ({"server_name": "broker.example"}, r"its certificate does not pass: .*'broker\.example'.* \(checked against"),
-        ({"ca_file": None}, r"its certificate does not pass: .*the system's CAs\)$"),
-    ],
-)
-def test_tls_that_fails_is_told_apart(
-    certified: Path, changed: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From a broker that is not there, with what is wrong in one line."""
-    monkeypatch.setattr(handshake, "CONNECT_TIMEOUT_S", 0.5)  # the server takes one client
-    with tls_server(certified) as server:
-        at = server.endpoint
-        assert at.tls is not None
-        tls = dataclasses.replace(at.tls, **changed)
-        with pytest.raises(TlsRefusedError, match=says) as caught:
-            Amqp091Admin(Address(at.host, at.port, "/", "guest", "guest", tls)).open()
-        assert "\n" not in str(caught.value)
-        assert not answers("amqp10", Address(at.host, at.port, "/", "guest", "guest", tls))
 
 
 @pytest.mark.parametrize("sasl", ["external", "anonymous"])

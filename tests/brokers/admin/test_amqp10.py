@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from proton import Condition, Delivery, Event, Message
 
-from brokers.admin import amqp10_connection, amqp10_links, handshake
+from brokers.admin import amqp10_connection, amqp10_links
 from brokers.admin.amqp10 import Amqp10Admin
 from brokers.admin.amqp10_conditions import RefusedError
 from brokers.admin.base import (
@@ -26,7 +25,6 @@ from brokers.admin.base import (
     UnsupportedError,
     VirtualHostRefusedError,
 )
-from brokers.admin.handshake import answers
 from brokers.endpoint import Sasl
 from tests.brokers.admin.amqp10_peer import Amqp10Peer, amqp10_peer
 from tests.tls_server import tls_server
@@ -44,29 +42,6 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _echo(request: Message) -> list[Message]:
     return [Message(body=f"re: {request.body}", correlation_id=request.correlation_id)]
-
-
-@pytest.mark.parametrize(
-    ("changed", "says"),
-    [
-        ({"ca_file": "/nowhere/ca.pem"}, r"CA certificates in /nowhere/ca\.pem .*No such file"),
-        ({"server_name": "broker.example"}, r"its certificate does not pass: .*'broker\.example'.* \(checked against"),
-        ({"ca_file": None}, r"its certificate does not pass: .*the system's CAs\)$"),
-    ],
-)
-def test_tls_that_fails_is_told_apart(
-    certified: Path, changed: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From a broker that is not there, with what is wrong in one line."""
-    monkeypatch.setattr(handshake, "CONNECT_TIMEOUT_S", 0.5)  # the server takes one client
-    with tls_server(certified) as server:
-        at = server.endpoint
-        assert at.tls is not None
-        tls = dataclasses.replace(at.tls, **changed)
-        with pytest.raises(TlsRefusedError, match=says) as caught:
-            Amqp10Admin(Address(at.host, at.port, "/", "guest", "guest", tls)).open()
-        assert "\n" not in str(caught.value)
-        assert not answers("amqp10", Address(at.host, at.port, "/", "guest", "guest", tls))
 
 
 def test_a_certificate_that_comes_too_late_is_a_fault_of_tls(certified: Path) -> None:
