@@ -19,7 +19,7 @@ import numba
 from numba.core import caching
 from numba.core.dispatcher import Dispatcher
 
-from bench.cache import cache_root
+from bench.host.cache import cache_root
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _HERE = Path(__file__).parent

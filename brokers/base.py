@@ -13,7 +13,7 @@ from pathlib import Path
 
 from brokers.endpoint import Endpoint, Protocol
 from brokers.log_patterns import LogPatterns
-from brokers.places.sampling import Usage
+from brokers.places.sampling import ProcessUsage
 from brokers.product import Facts
 
 
@@ -113,7 +113,7 @@ class Broker(ABC):
         """Return the ids of all its processes on this host; empty where they cannot be seen."""
 
     @abstractmethod
-    def usage(self) -> Usage | None:
+    def usage(self) -> ProcessUsage | None:
         """Return what it has used so far; None where that cannot be seen. Cheap enough for every 100 ms."""
 
     @abstractmethod

@@ -18,7 +18,7 @@ from brokers.administered import AdministeredBroker, with_security
 from brokers.base import BrokerError
 from brokers.endpoint import PROTOCOL_NAMES
 from brokers.places.base import Caps, Launch, Opening, Running, StartingPlace
-from brokers.places.sampling import Usage, allocated_bytes
+from brokers.places.sampling import ProcessUsage, allocated_bytes
 from brokers.product import Facts, Inquiry, Program, Site
 
 START_TIMEOUT_S = 90.0
@@ -96,7 +96,7 @@ class StartedBroker(AdministeredBroker):
         """See `Broker`."""
         return self._running.pids() if self._running is not None else ()
 
-    def usage(self) -> Usage | None:
+    def usage(self) -> ProcessUsage | None:
         """See `Broker`."""
         return None if self._running is None else self._running.usage()
 

@@ -3,6 +3,6 @@
 from reports.compose import Outputs, compare, render
 from reports.dataset import Dataset
 from reports.errors import ReportError
-from reports.results import Results, load
+from reports.notebook import Results, load
 
 __all__ = ["Dataset", "Outputs", "ReportError", "Results", "compare", "load", "render"]

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from bench.scenario import Target, Workload
+from bench.scenario.scenario import Target, Workload
 from reports.cells import cell, latency_of, rows_of
+from reports.comparability import unequal, unlike_rows
 from reports.dataset import Dataset
 from reports.durability import durability
 from reports.format import Name
 from reports.model import Spread
-from reports.parity import unequal, unlike_rows
 from reports.questions import Question, questions
 from reports.rows import Case, Row, Trials
 from reports.summary import Cell

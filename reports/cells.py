@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.scenario import InFlightLoad, Target, Workload
+from bench.scenario.scenario import InFlightLoad, Target, Workload
 from reports.dataset import Dataset, overloads
 from reports.durability import durability
 from reports.format import count, listed, milliseconds

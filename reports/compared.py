@@ -7,7 +7,7 @@ from reports.model import Model
 COMPARISONS_SCHEMA_VERSION = 1
 
 
-class Line(Model):
+class ComparedRows(Model):
     """Two rows against each other."""
 
     workload: str
@@ -42,7 +42,7 @@ class Line(Model):
     """With `--allow`: in what else the rows differ."""
 
 
-class Refused(Model):
+class NotCompared(Model):
     """Two rows that are not compared, and in what they differ beside what they are compared by."""
 
     workload: str
@@ -58,7 +58,7 @@ class Comparisons(Model):
     by: Literal["target", "workload", "run"]
     runs: tuple[str, ...]
     """Ids of the runs."""
-    lines: tuple[Line, ...]
-    refused: tuple[Refused, ...]
+    lines: tuple[ComparedRows, ...]
+    refused: tuple[NotCompared, ...]
     alone: tuple[str, ...] = ()
     """By run only: rows that one of the runs has and the other has not."""

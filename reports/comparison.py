@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from bench import parity
-from bench.scenario import Target, Workload
-from bench.stats.compare import Comparison, Pair, Verdict, compare, compare_family
+from bench.results import comparability
+from bench.scenario.scenario import Target, Workload
+from bench.stats.ratio import Comparison, Pair, Verdict, compare, compare_family
 from reports.cases import Cells, cases_of, cells_of
-from reports.compared import Comparisons, Line, Refused
+from reports.comparability import client_of, settings_of
+from reports.compared import ComparedRows, Comparisons, NotCompared
 from reports.dataset import Dataset
+from reports.exclusions import usable_pairs, why_not
 from reports.naming import names
-from reports.outside import usable_pairs, why_not
-from reports.parity import client_of, settings_of
 from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Row
 from reports.summary import Cell
 from reports.verdict import comparisons
@@ -38,7 +38,7 @@ class _Side:
     cell: Cell
 
     @property
-    def settings(self) -> parity.Row:
+    def settings(self) -> comparability.Row:
         return settings_of(self.data, self.target, self.workload)
 
     @property
@@ -57,7 +57,7 @@ def by_target(data: Dataset, *, allow: bool = False) -> Comparisons:
     lines, refused = [], []
     for sides in _sides(data, cells, cases):
         for a, b in combinations(sides, 2):
-            differs = parity.unlike(a.settings, b.settings, "target")
+            differs = comparability.unlike(a.settings, b.settings, "target")
             if differs and not allow:
                 refused.append(_refused(a.workload.name, a, b, differs))
                 continue
@@ -76,7 +76,7 @@ def by_workload(data: Dataset, *, allow: bool = False) -> Comparisons:
         for a, b in combinations(mine, 2):
             if a.case.metric != b.case.metric:
                 continue
-            differs = parity.unlike(a.settings, b.settings, "workload")
+            differs = comparability.unlike(a.settings, b.settings, "workload")
             if differs and not allow:
                 refused.append(_refused("", a, b, differs))
             else:
@@ -94,7 +94,7 @@ def by_run(first: Dataset, second: Dataset, *, allow: bool = False) -> Compariso
     pairs, refused = [], []
     for cell in one.keys() & other.keys():
         a, b = one[cell], other[cell]
-        differs = parity.unlike(a.settings, b.settings, "run")
+        differs = comparability.unlike(a.settings, b.settings, "run")
         if differs and not allow:
             refused.append(_refused(cell[1], a, b, differs))
         elif a.case.metric == b.case.metric:
@@ -152,8 +152,8 @@ def _runs(data: Dataset) -> tuple[str, ...]:
     return tuple(run.run_id for run in data.runs)
 
 
-def _refused(workload: str, a: _Side, b: _Side, differs: tuple[str, ...]) -> Refused:
-    return Refused(workload=workload, first=a.name, second=b.name, unlike=differs)
+def _refused(workload: str, a: _Side, b: _Side, differs: tuple[str, ...]) -> NotCompared:
+    return NotCompared(workload=workload, first=a.name, second=b.name, unlike=differs)
 
 
 def _pair(a: _Side, b: _Side, *, paired: bool = True) -> Pair:
@@ -180,10 +180,10 @@ def _undecidable(a: _Side, b: _Side) -> str:
 
 
 def _cost(a: _Side, b: _Side) -> str:
-    return parity.unequal_cost(*(client_of(side.data, side.target, side.workload) for side in (a, b))) or ""
+    return comparability.unequal_cost(*(client_of(side.data, side.target, side.workload) for side in (a, b))) or ""
 
 
-def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs: tuple[str, ...]) -> Line:
+def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs: tuple[str, ...]) -> ComparedRows:
     """Return a line with a verdict, or with an estimate alone and the reason."""
     why = "" if judged else _undecidable(a, b)
     pair = _pair(a, b)
@@ -191,7 +191,7 @@ def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs:
     verdict = judged.verdict if judged else Verdict.UNDECIDED
     needed = judged.trials_needed if judged else MIN_TRIALS if "usable pairs" in why else None
     remarks = [why, _cost(a, b) if not a.case.by_throughput else ""]
-    return Line(
+    return ComparedRows(
         workload=workload,
         first=a.name,
         second=b.name,
@@ -210,7 +210,7 @@ def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs:
     )
 
 
-def _stored(a: _Side, b: _Side, found: Comparison | None, differs: tuple[str, ...]) -> Line:
+def _stored(a: _Side, b: _Side, found: Comparison | None, differs: tuple[str, ...]) -> ComparedRows:
     """Return what two stored rows say: at most a suspicion."""
     why = next((f"{side.why_not}" for side in (a, b) if side.why_not), "")
     suspect = found is not None and found.verdict in {Verdict.BETTER, Verdict.WORSE}
@@ -219,7 +219,7 @@ def _stored(a: _Side, b: _Side, found: Comparison | None, differs: tuple[str, ..
     verdict = "undecided" if found is None else "suspect" if suspect else "no sign of change"
     if found is not None and not suspect and down_to is None:
         verdict, why = "undecided", "one trial shows no spread"
-    return Line(
+    return ComparedRows(
         workload=a.workload.name,
         first=a.name,
         second=b.name,

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.archive import write_whole
-from bench.parity import By
+from bench.results.archive import write_whole
+from bench.results.comparability import By
 from reports import sustained
-from reports.alongside import Dimension
 from reports.compared import Comparisons
 from reports.comparison import by_run, by_target, by_workload
 from reports.dataset import load
@@ -19,6 +18,7 @@ from reports.export.json import to_json
 from reports.export.markdown import to_markdown
 from reports.figures import pictures
 from reports.page.page import render_page
+from reports.pooling import Dimension
 from reports.summarise import summarise
 from reports.summary import Summary
 

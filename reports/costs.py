@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.results import TrialRecord
+from bench.results.records import TrialRecord
 from reports.dataset import Dataset
 from reports.model import Model, Spread
 from reports.spread import spread

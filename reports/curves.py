@@ -28,7 +28,7 @@ class Knee(Model):
     """What happens at `next_rate`."""
 
 
-class Point(Protocol):
+class CurveCell(Protocol):
     """What of a cell a curve needs."""
 
     @property
@@ -48,7 +48,7 @@ class Point(Protocol):
         """By percentile."""
 
 
-def knees(question: Question, targets: Sequence[str], cells: Mapping[tuple[str, str], Point]) -> Iterator[Knee]:
+def knees(question: Question, targets: Sequence[str], cells: Mapping[tuple[str, str], CurveCell]) -> Iterator[Knee]:
     """Yield the knee of each target that has figures, for a question that is a curve."""
     if question.closed_loop or not question.many:
         return
@@ -59,7 +59,7 @@ def knees(question: Question, targets: Sequence[str], cells: Mapping[tuple[str, 
             yield _knee(question.name, target, known)
 
 
-def _knee(question: str, target: str, points: Sequence[Point]) -> Knee:
+def _knee(question: str, target: str, points: Sequence[CurveCell]) -> Knee:
     lowest = points[0].latency_ns["p99"].centre
     last = None
     for point in points:

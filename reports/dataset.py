@@ -14,18 +14,18 @@ import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
-from bench.archive import ArchiveError, Run, Trial, read, read_timeline
-from bench.durability import Probe
 from bench.record.histogram import decode, new_histogram
 from bench.record.payload import buckets
-from bench.results import TAGS, TIMELINE_COLUMNS, Outcome, ProductRecord, RunRecord, TrialRecord
-from bench.scenario import Scenario
+from bench.results.archive import ArchiveError, Run, Trial, read, read_timeline
+from bench.results.durability import Probe
+from bench.results.records import TAGS, TIMELINE_COLUMNS, ProductRecord, RunRecord, TrialOutcome, TrialRecord
+from bench.scenario.scenario import Scenario
 from bench.units import NS_PER_S
-from reports.alongside import Dimension, check_alike, side_by_side
 from reports.durability import joined
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
 from reports.format import listed, overload_words, plain
+from reports.pooling import Dimension, check_alike, side_by_side
 from reports.quantiles import PERCENTILES, Distribution
 from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
@@ -204,7 +204,7 @@ def main_tag(record: TrialRecord) -> str:
 
 def overload(trial: TrialRecord) -> str:
     """Return what stands in place of a trial's latencies where its broker was overloaded; else nothing."""
-    return overload_words([trial.backlog_growth]) if trial.outcome is Outcome.OVERLOADED else ""
+    return overload_words([trial.backlog_growth]) if trial.outcome is TrialOutcome.OVERLOADED else ""
 
 
 def overloads(trials: pd.DataFrame) -> str:

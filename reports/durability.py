@@ -1,6 +1,6 @@
 """What a broker's "durable" promises: rows of unlike promise are not compared. Pure.
 
-Classes go by the synchronous writes that the run's own probe counted (`bench.durability`).
+Classes go by the synchronous writes that the run's own probe counted (`bench.results.durability`).
 Where nothing was counted they go by what the product was seen to do elsewhere, as the run's
 record has it.
 """
@@ -8,9 +8,9 @@ record has it.
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
-from bench.durability import DurabilityClass, DurabilityRecord, Probe
-from bench.results import ProductRecord
-from bench.scenario import Workload
+from bench.results.durability import DurabilityClass, DurabilityRecord, Probe
+from bench.results.records import ProductRecord
+from bench.scenario.scenario import Workload
 
 
 class Durability(StrEnum):

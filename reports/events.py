@@ -7,7 +7,7 @@ of intended time, so that they lie on the same axis as `Dataset.seconds`.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.results import NO_RESULT, Outcome, TrialRecord
+from bench.results.records import NO_RESULT, TrialOutcome, TrialRecord
 from bench.units import NS_PER_MS, NS_PER_S
 
 EVENT_COLUMNS = ["event", "from_s", "to_s", "text"]
@@ -37,7 +37,7 @@ def events(
     for from_s, to_s, longest_ns in _spans(blocked):
         text = f"a message waited {longest_ns / NS_PER_S:.2g} s for room (credit, window or socket)"
         yield _event("blocked", from_s - zero, to_s - zero, text)
-    if trial.outcome != Outcome.COMPLETED and trial.outcome not in NO_RESULT:
+    if trial.outcome != TrialOutcome.COMPLETED and trial.outcome not in NO_RESULT:
         yield _event(str(trial.outcome), end - zero, end - zero, f"ended early: {trial.reason or trial.outcome}")
     for note in trial.findings:
         yield _event(f"finding {note.code}", 0, end - zero, note.text)

@@ -33,7 +33,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Source:
+class FigureData:
     """What figures are drawn from."""
 
     data: Dataset
@@ -59,7 +59,7 @@ class Source:
 
 def pictures(data: Dataset, summary: Summary) -> Iterator[Picture]:
     """Yield the figure of each caption, in their order."""
-    source = Source(data, summary, theme.styles(summary.targets))
+    source = FigureData(data, summary, theme.styles(summary.targets))
     asked = {question.name: question for question in questions(data.scenario)}
     for caption in summary.captions:
         with mpl.rc_context(theme.RC):
@@ -71,7 +71,7 @@ def pictures(data: Dataset, summary: Summary) -> Iterator[Picture]:
         yield Picture(caption, figure)
 
 
-def _decision(source: Source, question: Question) -> Figure:
+def _decision(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     if question.many and question.closed_loop:
         return _sweep_throughput(source, question)
@@ -86,7 +86,7 @@ def _decision(source: Source, question: Question) -> Figure:
     return figure
 
 
-def _bar(source: Source, question: Question, target: str) -> Bar:
+def _bar(source: FigureData, question: Question, target: str) -> Bar:
     workload = question.workloads[0]
     cell = source.summary.cell(target, workload.name)
     left = [row for row in source.summary.left_out if (row.target, row.workload) == (target, workload.name)]
@@ -111,7 +111,7 @@ def _bar(source: Source, question: Question, target: str) -> Bar:
     return decision.bar(spread, values, ruled_out, interval(spread, milliseconds) + bound, 1 / NS_PER_MS)
 
 
-def _percentiles(source: Source, question: Question) -> Figure:
+def _percentiles(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     workload = question.workloads[0]
     figure, (axes,) = theme.figure(3.5)
@@ -123,7 +123,7 @@ def _percentiles(source: Source, question: Question) -> Figure:
     return figure
 
 
-def _over_time(source: Source, question: Question) -> Figure:
+def _over_time(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     trials = source.usable(question)
     rows = trials.loc[trials["overload"] == "", TRIAL].merge(source.data.seconds, on=TRIAL)
@@ -143,7 +143,7 @@ def _over_time(source: Source, question: Question) -> Figure:
     return figure
 
 
-def _throughput(source: Source, question: Question) -> Figure:
+def _throughput(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     cells = source.cells(question)
     height = 1.0 + 0.44 * len(styles)
@@ -154,7 +154,7 @@ def _throughput(source: Source, question: Question) -> Figure:
     return figure
 
 
-def _cost(source: Source, question: Question) -> Figure:
+def _cost(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     height = 0.8 + 0.55 * len(styles)
     figure, (axes,) = theme.figure(height)
@@ -165,7 +165,7 @@ def _cost(source: Source, question: Question) -> Figure:
     return figure
 
 
-def _lines(source: Source, question: Question) -> dict[str, list[against.Point]]:
+def _lines(source: FigureData, question: Question) -> dict[str, list[against.Point]]:
     return {
         target: [
             against.Point(
@@ -180,7 +180,7 @@ def _lines(source: Source, question: Question) -> dict[str, list[against.Point]]
     }
 
 
-def _sweep_throughput(source: Source, question: Question) -> Figure:
+def _sweep_throughput(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     figure, (axes,) = theme.figure(3.0)
     figure.subplots_adjust(0.17, 0.18, 0.725, 0.97)
@@ -188,7 +188,7 @@ def _sweep_throughput(source: Source, question: Question) -> Figure:
     return figure
 
 
-def _sweep(source: Source, question: Question) -> Figure:
+def _sweep(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     lines = _lines(source, question)
     figure, (upper, lower) = theme.figure(4.6, 1.0, 1.0)
@@ -199,7 +199,7 @@ def _sweep(source: Source, question: Question) -> Figure:
     return figure
 
 
-def _curve(source: Source, question: Question) -> Figure:
+def _curve(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     figure, (axes,) = theme.figure(3.6)
     figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
@@ -212,7 +212,7 @@ def _curve(source: Source, question: Question) -> Figure:
     return figure
 
 
-def _sustained(source: Source) -> Figure:
+def _sustained(source: FigureData) -> Figure:
     rows = [(row, source.styles[row.target]) for row in source.summary.sustained if row.target in source.styles]
     height = 0.8 + 0.6 * len(rows)
     figure, (axes,) = theme.figure(height)
@@ -221,7 +221,7 @@ def _sustained(source: Source) -> Figure:
     return figure
 
 
-_DRAW: dict[str, Callable[[Source, Question], Figure]] = {
+_DRAW: dict[str, Callable[[FigureData, Question], Figure]] = {
     "decision": _decision,
     "percentiles": _percentiles,
     "time": _over_time,

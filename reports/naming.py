@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from bench.results import BrokerRecord
-from bench.scenario import Target
+from bench.results.records import BrokerRecord
+from bench.scenario.scenario import Target
 from reports.dataset import Dataset
 from reports.format import PROTOCOLS, Name
 

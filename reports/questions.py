@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.scenario import InFlightLoad, RateLoad, Scenario, Workload
+from bench.scenario.scenario import InFlightLoad, RateLoad, Scenario, Workload
 from bench.units import format_duration
 from reports.format import count, rate
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from bench.reference import model_markdown
+from bench.scenario.reference import model_markdown
 from reports.summary import Summary
 
 _HEAD = """# summary.json

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.noise.floor import relevant
-from bench.results import NoiseFloor
+from bench.results.records import NoiseFloor
+from bench.stats.noise_floor import relevant
 from reports.durability import Durability
 from reports.format import Name
 from reports.questions import Question

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.archive import Trial
 from bench.record import hlog
 from bench.record.buckets import BUCKETS
 from bench.record.histogram import Seconds
-from bench.results import TrialRecord
+from bench.results.archive import Trial
+from bench.results.records import TrialRecord
 from reports.quantiles import PERCENTILES, highest_ns, messages_needed, ranks
 
 SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.results import RunRecord
-from bench.stats.compare import Comparison
-from reports.beside import caveats, environment, not_shown
+from bench.results.records import RunRecord
+from bench.stats.ratio import Comparison
 from reports.captions import captions, sustained_caption
 from reports.cases import Cells, cases_of, cells_of, metric_of
+from reports.caveats import caveats, environment, not_shown
+from reports.comparability import differing
 from reports.costs import costs, idles
 from reports.curves import knees
 from reports.dataset import Dataset
@@ -15,7 +16,6 @@ from reports.durability import evidence
 from reports.format import Name, listed
 from reports.method import METHOD
 from reports.naming import names
-from reports.parity import differing
 from reports.questions import Question, questions
 from reports.rows import Case, Key
 from reports.summary import Absent, Answer, Compared, RunSummary, SettingRow, Summary

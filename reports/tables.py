@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from bench.scenario import MemoryBroker
+from bench.scenario.scenario import MemoryBroker
 from reports.dataset import Dataset
 from reports.format import PROTOCOLS, Name
 from reports.naming import brokers

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.noise.floor import relevant
+from bench.stats.noise_floor import relevant
 from bench.units import percent
 from reports.dataset import Dataset
 from reports.format import count, listed, plain

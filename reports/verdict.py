@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import Literal
 
-from bench.stats.compare import Comparison, Pair, Verdict, compare_family
+from bench.stats.ratio import Comparison, Pair, Verdict, compare_family
 from bench.units import percent
+from reports.exclusions import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs
 from reports.format import Name, listed, milliseconds, number, rate
-from reports.outside import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs
 from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Key, Row
 
 Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
 
 
 @dataclass(frozen=True)
-class Said:
+class Statement:
     """What is said to a question.
 
     Attributes:
@@ -67,18 +67,18 @@ def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
     return dict(zip(pairs, compare_family(list(pairs.values()), delta=deltas), strict=True))
 
 
-def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
+def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
     """Return what the data say to a question."""
     figures = _figures(case)
     if not figures:
-        return Said("no result", "No result", "No trial could be used.")
+        return Statement("no result", "No result", "No trial could be used.")
     figures = f"{_opening(case)} {figures}."
     if case.mode == "quick":
         why = f"It shows the shape of the result; a verdict needs {MIN_TRIALS} trials a row, which a full run makes."
-        return Said("not ranked", "Not ranked: a quick look names no winner", why, figures=figures)
+        return Statement("not ranked", "Not ranked: a quick look names no winner", why, figures=figures)
     refusal = _refusal(case)
     if refusal:
-        return Said("not ranked", refusal[0], refusal[1], figures=figures)
+        return Statement("not ranked", refusal[0], refusal[1], figures=figures)
     told = {**judged, **{(w, b, a): _mirror(c) for (w, a, b), c in judged.items()}}
     each = [_standing(case, workload, told) for workload in case.rows]
     said = each[0]
@@ -87,11 +87,11 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Said:
         where = "number in flight" if case.by_throughput else "rate"
         if len(winners) == 1 and said.winner is not None:
             effects = " ".join(f"{name}: {one.effect}" for name, one in zip(case.rows, each, strict=True))
-            said = Said("winner", f"{said.headline} at every {where}", effects, winner=said.winner)
+            said = Statement("winner", f"{said.headline} at every {where}", effects, winner=said.winner)
         else:
             words = [f"{name}: {one.brief or one.headline}" for name, one in zip(case.rows, each, strict=True)]
-            said = Said("open", f"No single winner over every {where}", f"{'; '.join(words)}.")
-    return Said(said.kind, said.headline, said.effect, not_compared(case), figures, said.winner)
+            said = Statement("open", f"No single winner over every {where}", f"{'; '.join(words)}.")
+    return Statement(said.kind, said.headline, said.effect, not_compared(case), figures, said.winner)
 
 
 def _refusal(case: Case) -> tuple[str, str] | None:
@@ -109,7 +109,7 @@ def _refusal(case: Case) -> tuple[str, str] | None:
     return None
 
 
-def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said:
+def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Statement:
     """Return what is said of one workload."""
     rows = candidates(case, workload)
     refused = _unlike(rows) or _unpaired(case, workload)
@@ -134,7 +134,7 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
     pairs = [between(a, b) for a, b in combinations(rows, 2)]
     if all(pair and pair.verdict is Verdict.SAME for pair in pairs):
         why = f"All {len(rows)} rows compared lie within {percent(case.delta[0])} of each other in {case.metric}."
-        return Said("same", "No relevant difference", why, brief="no relevant difference")
+        return Statement("same", "No relevant difference", why, brief="no relevant difference")
     for who in dict.fromkeys(row.name.who for row in rows):
         mine, theirs = ([row for row in rows if (row.name.who == who) is own] for own in (True, False))
         if theirs and all(beats(a, b) for a in mine for b in theirs):
@@ -152,14 +152,14 @@ def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Said
     return _barred(case, workload, rows) or _no_winner(case, open_pairs, behind)
 
 
-def _barred(case: Case, workload: str, rows: Sequence[Row]) -> Said | None:
+def _barred(case: Case, workload: str, rows: Sequence[Row]) -> Statement | None:
     for a, b in combinations(rows, 2):
         if why := "; ".join(case.barred.get((workload, a.name.target, b.name.target), ())):
-            return Said("not ranked", "Not ranked: unlike rows", f"{a.name.full} and {b.name.full}: {why}.")
+            return Statement("not ranked", "Not ranked: unlike rows", f"{a.name.full} and {b.name.full}: {why}.")
     return None
 
 
-def _unlike(rows: Sequence[Row]) -> Said | None:
+def _unlike(rows: Sequence[Row]) -> Statement | None:
     """Say why rows cannot be ranked among each other; None where they can."""
     classes = {row.durability for row in rows}
     if len(rows) > 1 and len(classes) > 1:
@@ -167,26 +167,26 @@ def _unlike(rows: Sequence[Row]) -> Said | None:
             f"{listed([r.name.full for r in rows if r.durability == kind])} survives {kind}" for kind in sorted(classes)
         ]
         why = f"Rows of unlike durability are not compared: {'; '.join(parts)}."
-        return Said("not ranked", "Not ranked: unlike durability", why)
+        return Statement("not ranked", "Not ranked: unlike durability", why)
     if len(rows) < 2:  # noqa: PLR2004
         why = f"Fewer than two rows can be compared ({MIN_TRIALS} usable trials, no bound of ours)."
-        return Said("not ranked", "Not ranked: nothing to compare", why)
+        return Statement("not ranked", "Not ranked: nothing to compare", why)
     if not all(of_one_run(a, b) for a, b in combinations(rows, 2)):
         why = "The rows come from runs made at different times; only trials interleaved in one run are compared."
-        return Said("not ranked", "Not ranked: rows of different runs", why)
+        return Statement("not ranked", "Not ranked: rows of different runs", why)
     return None
 
 
-def _unpaired(case: Case, workload: str) -> Said | None:
+def _unpaired(case: Case, workload: str) -> Statement | None:
     """Say that no two rows have trials enough in common; None where some have."""
     if not none_paired(case, workload):
         return None
     found = extent(too_few(case, workload))
     why = f"Of any two rows {found} pairs of trials are usable, and a verdict needs {MIN_TRIALS}."
-    return Said("not ranked", "Not ranked: too few pairs", why)
+    return Statement("not ranked", "Not ranked: too few pairs", why)
 
 
-def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Said:
+def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Statement:
     word = "highest" if case.by_throughput else "lowest"
     nearest, closest = (max if case.by_throughput else min)(won, key=lambda each: 1 / each[1].ratio)
     times, ends, interval = _times([closest])
@@ -196,16 +196,16 @@ def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Sai
     if rest:
         effect += f"; the other{'s have' if len(rest) > 1 else ' has'} {_times(rest)[0]} times that"
     headline = f"{row.name.full} has the {word} {case.metric}"
-    return Said("winner", headline, f"{effect}.", winner=row.name.target, brief=brief)
+    return Statement("winner", headline, f"{effect}.", winner=row.name.target, brief=brief)
 
 
-def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison]) -> Said:
+def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison]) -> Statement:
     word = "higher" if case.by_throughput else "lower"
     others = listed(list(dict.fromkeys(row.name.who for row in theirs)))
     times, ends, interval = _times(won)
     effect = f"Rows of {others} have {times} times its {case.metric} ({interval}); its own rows are not all told apart."
     brief = f"{who} {word}, the others have {times} times that ({ends})"
-    return Said("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect, brief=brief)
+    return Statement("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect, brief=brief)
 
 
 def _behind(case: Case, row: Row, of: int, by: Sequence[tuple[Row, Comparison]]) -> tuple[str, str]:
@@ -230,7 +230,7 @@ def _times(won: Sequence[Comparison]) -> tuple[str, str, str]:
 
 def _no_winner(
     case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | None]], behind: Sequence[tuple[str, str]]
-) -> Said:
+) -> Statement:
     """Say what is behind, and which pairs of rows keep the question open."""
     judged = [(a, b, c) for a, b, c in open_pairs if c]  # who is not compared is told by itself
     alike = bool(judged) and all(c.verdict is Verdict.SAME for _, _, c in judged)
@@ -243,14 +243,14 @@ def _no_winner(
         rest, few = "", "the others not compared"
     elif not behind:
         who = "The rows" if len(judged) == len(open_pairs) else listed(names)
-        return Said("open", "No winner: not told apart", f"{who} are not told apart in {case.metric}{more}.")
+        return Statement("open", "No winner: not told apart", f"{who} are not told apart in {case.metric}{more}.")
     elif len({a.name.target for a, _, _ in judged}) == 1 < len(judged):
         rest, few = f"{names[0]} is not told apart from {listed(names[1:])}{more}.", "the others not told apart"
     else:
         rest, few = f"{listed(names)} are not told apart{more}.", "the others not told apart"
     headline = "No single winner" if behind else "No winner: not every row is compared"
     effect = " ".join(part for part in [*(sentence for sentence, _ in behind), rest] if part)
-    return Said("open", headline, effect, brief=", ".join([*(brief for _, brief in behind), few]))
+    return Statement("open", headline, effect, brief=", ".join([*(brief for _, brief in behind), few]))
 
 
 def _mirror(comparison: Comparison) -> Comparison:

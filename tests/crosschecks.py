@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.crosscheck.peer import Job
-from bench.scenario import Workload
+from bench.scenario.scenario import Workload
 from brokers.base import Broker
 from brokers.endpoint import Endpoint, Protocol
 from brokers.log_patterns import LogPatterns
-from brokers.places.sampling import Sampled, Usage, allocated_bytes
+from brokers.places.sampling import ProcessUsage, Sampled, allocated_bytes
 from brokers.product import Facts
 
 RECORDED = Path(__file__).parent / "bench" / "crosscheck" / "recorded"
@@ -75,7 +75,7 @@ class IdleBroker(Broker):
         """Return nothing."""
         return ()
 
-    def usage(self) -> Usage | None:
+    def usage(self) -> ProcessUsage | None:
         """Return what its processes use; None where there are none."""
         return self.sampled.usage()
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.clock import Clock
 from bench.drivers.base import Deliveries, PortSpec, Settlements
 from bench.drivers.memory import MemoryPort
+from bench.host.clock import Clock
 from bench.record.histogram import SecondsRecorder
-from bench.results import Ledger, Outcome
+from bench.results.records import Ledger, TrialOutcome
 from bench.run.health import Circumstances
 from bench.run.merge import Merged, tag_record
-from bench.scenario import MemoryBroker
+from bench.scenario.scenario import MemoryBroker
 from bench.units import NS_PER_MS, NS_PER_S
 
 CLEAN = Ledger(
@@ -37,7 +37,7 @@ def merged(slip_ns: int = 10_000, response_ns: int = 1_000_000, **changes: objec
 def around(numbers: Merged, **changes: object) -> Circumstances:
     """Return quiet circumstances of a completed trial."""
     quiet = Circumstances(
-        merged=numbers, outcome=Outcome.COMPLETED, drained=True, measured_s=1, open_loop=True, client_cores=0.3,
+        merged=numbers, outcome=TrialOutcome.COMPLETED, drained=True, measured_s=1, open_loop=True, client_cores=0.3,
         workers=1, ceiling=None, warm_up_short=False, host_cpus=8, shared_cpus=False, steal_share=0.0,
     )  # fmt: skip
     return replace(quiet, **changes)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """A watcher of runs that keeps quiet, remembers, and can interrupt."""
 
-from bench.results import PlannedTrial, TrialRecord
+from bench.results.records import PlannedTrial, TrialRecord
 from bench.run.trial import Live
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from bench import results, scenario
 from bench.cli.main import VERBS
-from bench.load import shipped_scenarios
-from bench.reference import models_below, scenario_markdown
+from bench.results import records
+from bench.scenario import scenario
+from bench.scenario.loading import shipped_scenarios
+from bench.scenario.reference import models_below, scenario_markdown
 from brokers import settings
 from reports.reference import summary_markdown
 from reports.summary import Summary
@@ -17,14 +18,14 @@ from reports.summary import Summary
 ROOT = Path(__file__).parents[1]
 MODELS = [
     found
-    for module in (scenario, results, settings)
+    for module in (scenario, records, settings)
     for found in vars(module).values()
     if isinstance(found, type) and issubclass(found, BaseModel) and found.__module__ == module.__name__
 ]
 
 
 def test_the_scenario_reference_is_fresh() -> None:
-    """docs/scenario.md is what the models say: `python -m bench.reference > docs/scenario.md`."""
+    """docs/scenario.md is what the models say: `python -m bench.scenario.reference > docs/scenario.md`."""
     assert (ROOT / "docs/scenario.md").read_text() == scenario_markdown()
 
 
@@ -45,7 +46,9 @@ def test_every_part_of_a_summary_is_explained(model: type[BaseModel]) -> None:
     assert set(silent) <= {"median", "p99_ns"}, silent
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m.__module__ != "bench.results"], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "model", [m for m in MODELS if m.__module__ != "bench.results.records"], ids=lambda m: m.__name__
+)
 def test_every_field_of_a_scenario_is_explained(model: type[BaseModel]) -> None:
     """No field that a user can write is without a sentence."""
     silent = [name for name, field in model.model_fields.items() if not field.description]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bench.cli.main import verb
-from bench.load import load_scenario
+from bench.scenario.loading import load_scenario
 from reports.gate.budget import DEFAULT, Limit
 from reports.gate.metrics import METRICS
-from reports.gate.record import EXIT_CODES
+from reports.gate.result import EXIT_CODES
 
 PAGE = (Path(__file__).parents[1] / "docs/ci.md").read_text()
 

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from bench.cli.main import app
 from bench.drivers.registry import registry
-from bench.faults import ScenarioError
-from bench.load import load_scenario
 from bench.run.assignment import Assignment
 from bench.run.board import Board
-from bench.run.crew import Crew, WorkerEnded
-from bench.scenario import RateLoad, Workload
+from bench.run.worker_pool import Crew, WorkerEnded
+from bench.scenario.errors import ScenarioError
+from bench.scenario.loading import load_scenario
+from bench.scenario.scenario import RateLoad, Workload
 from brokers.endpoint import Endpoint
 from tests.bench.drivers.amqp091_server import Amqp091Server
 from tests.bench.drivers.fake_package import install, on_path
@@ -41,7 +41,7 @@ def example(tmp_path: Path) -> Iterator[str]:
 def test_the_example_is_the_driver_that_is_shipped() -> None:
     """So what holds for one, such as the live tests, holds for the other."""
     assert set(BLOCKS) == {"pyproject.toml", "busbench_our_kombu/__init__.py", "busbench_our_kombu/lane.py"}
-    assert BLOCKS["busbench_our_kombu/lane.py"] == (ROOT / "bench/drivers/kombu_lane.py").read_text()
+    assert BLOCKS["busbench_our_kombu/lane.py"] == (ROOT / "bench/drivers/kombu/lane.py").read_text()
 
 
 def test_the_example_is_listed(example: str) -> None:

@@ -21,26 +21,29 @@ USE_BROKERS = ("bench.run", "bench.crosscheck", "bench.cli")
 # Who else may import what of `brokers`.
 BROKERS_ALLOWED = {
     "brokers.settings": (
-        "bench.scenario",
-        "bench.load",
-        "bench.plan",
-        "bench.results",
-        "bench.reference",
-        "bench.faults",  # words for the faults that a scenario's settings have
-        "bench.scripted",  # parts of a scenario, as the two below
-        "bench.profile",
-        "bench.warming",
-        "bench.products",  # what products say of their settings
+        "bench.scenario.scenario",
+        "bench.scenario.loading",
+        "bench.plan.plan",
+        "bench.results.records",
+        "bench.scenario.reference",
+        "bench.scenario.errors",  # words for the faults that a scenario's settings have
+        "bench.scenario.memory_broker",  # parts of a scenario, as the two below
+        "bench.scenario.profile",
+        "bench.scenario.warmup",
+        "bench.scenario.products",  # what products say of their settings
     ),
     "brokers.registry": (
-        "bench.scenario",  # a scenario may ask for the products that are installed
-        "bench.faults",  # words for the faults that their settings have
-        "bench.consistency",  # what settings of brokers and workloads forbid together
-        "bench.products",  # what goes into the record of a run
+        "bench.scenario.scenario",  # a scenario may ask for the products that are installed
+        "bench.scenario.errors",  # words for the faults that their settings have
+        "bench.scenario.checks",  # what settings of brokers and workloads forbid together
+        "bench.scenario.products",  # what goes into the record of a run
     ),
-    "brokers.product": ("bench.products",),
+    "brokers.product": ("bench.scenario.products",),
     "brokers.entry_points": ("bench.drivers",),  # how packages bring drivers, as they do products and places
-    "brokers.durability": ("bench.durability", "bench.results"),  # classes of what a confirmed message survives
+    "brokers.durability": (
+        "bench.results.durability",
+        "bench.results.records",
+    ),  # classes of what a confirmed message survives
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
     "brokers.sasl": ("bench.drivers",),  # pika's credentials, for drivers as for the control connection
     "brokers.sasl10": ("bench.drivers",),  # SASL over 1.0, for drivers as for admins
@@ -48,60 +51,51 @@ BROKERS_ALLOWED = {
 }
 REPORTS_READ = (
     "bench.results",
-    "bench.durability",  # classes and the evidence for them
-    "bench.parity",  # which rows are alike
-    "bench.schema_versions",  # the words that refuse a newer one
-    "bench.archive",  # reads the folder that bench.results describes
-    "bench.hostclass",  # whether two stored runs come from alike hosts
+    "bench.host.hostclass",  # whether two stored runs come from alike hosts
     "bench.record",
-    "bench.scenario",
+    "bench.scenario.scenario",
+    "bench.scenario.reference",  # writes models down, those of a summary too
     "bench.stats",
-    "bench.noise.floor",
     "bench.units",
-    "bench.reference",  # writes models down, those of a summary too
 )
 PURE = (
-    "bench.scenario",
+    "bench.scenario.scenario",
+    "bench.scenario.profile",
+    "bench.scenario.memory_broker",
+    "bench.scenario.warmup",
     "bench.plan",
-    "bench.rerun",
-    "bench.schedule",
-    "bench.source",
-    "bench.profile",
-    "bench.cumulative",
-    "bench.scripted",
-    "bench.warming",
-    "bench.sizes",
-    "bench.blocked",
+    "bench.arrivals",
+    "bench.loadgen.source",
+    "bench.loadgen.backpressure",
     "bench.stats",
     "bench.units",
-    "bench.hostclass",
-    "bench.noise.floor",
-    "bench.stamp",
+    "bench.host.hostclass",
     "bench.wire",
-    "bench.results",
-    "bench.schema_versions",
-    "bench.model",
-    "bench.cost",
-    "bench.durability",
-    "bench.parity",
-    "bench.run.syncs",
-    "bench.run.control",
+    "bench.results.base",
+    "bench.results.records",
+    "bench.results.search",
+    "bench.results.schema_versions",
+    "bench.results.cost",
+    "bench.results.durability",
+    "bench.results.comparability",
     "bench.run.cost",
-    "bench.run.merge",
-    "bench.run.health",
     "bench.run.findings",
-    "bench.run.reading",
+    "bench.run.fsync_count",
+    "bench.run.health",
+    "bench.run.merge",
+    "bench.run.phases",
+    "bench.run.rate_evidence",
     "bench.run.timeline",
-    "bench.crosscheck.peer",
-    "bench.crosscheck.artemis",
-    "bench.crosscheck.perftest",
-    "bench.crosscheck.pairing",
-    "bench.crosscheck.pcap",
+    "bench.crosscheck.artemis_perf",
+    "bench.crosscheck.captured",
     "bench.crosscheck.frames091",
     "bench.crosscheck.frames10",
-    "bench.crosscheck.wire",
-    "bench.crosscheck.record",
-    "bench.crosscheck.verdict",
+    "bench.crosscheck.pairing",
+    "bench.crosscheck.pcap",
+    "bench.crosscheck.peer",
+    "bench.crosscheck.perftest",
+    "bench.crosscheck.ratios",
+    "bench.crosscheck.readings",
     "brokers.settings",
     "brokers.endpoint",
     "brokers.durability",
@@ -110,7 +104,40 @@ PURE = (
     "brokers.rabbitmq.config",
     "brokers.qpid_broker_j.settings",
 )
-IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading")
+IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading", "ctypes", "select")
+AT_THE_TOP = 12
+"""Modules that may lie directly in `bench`."""
+SHARED_NAMES = {
+    # Members of a contract: each product, place or driver has one of these.
+    "admin": "how queues of a product are declared, counted and deleted",
+    "config": "the files and the command line of a product",
+    "facts": "what is known of a running broker of a product",
+    "product": "the contract of a product, and each that fills it in",
+    "settings": "what a scenario may ask of a product",
+    "base": "the contract of the room, or the base of its models",
+    "registry": "the members of a contract that are installed",
+    "blocking_lane": "lanes over a library's blocking connection",
+    "lane": "producers and consumers over a client library",
+    "connection": "one connection of a port",
+    "port": "all connections of a worker",
+    # One subject, seen by the rooms that measure, judge, store or draw it.
+    "cache": "where something is kept that can be made again",
+    "capture": "a run under a packet capture",
+    "comparability": "which rows differ only in what a comparison is about",
+    "cost": "what a trial costs in CPU time, memory and writes",
+    "durability": "what a confirmed message survives",
+    "errors": "what a user did wrong, in words",
+    "figures": "the plots of a report",
+    "markdown": "a report in Markdown",
+    "noise_floor": "what a broker beside itself seems to differ by",
+    "page": "a report in HTML",
+    "reference": "documentation that is generated from models",
+    "search": "the search for the highest rate that a target sustains",
+    "sizes": "how large messages are",
+    "sustained": "whether a rate was sustained",
+    "timeline": "what happened in a trial, by time",
+}
+"""Names of modules that occur more than once, and the one meaning that each has everywhere."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +190,7 @@ def fault(found: Import) -> str | None:
         and not within(name, *REPORTS_READ),
         "only bench.cli imports reports": within(name, "reports") and not within(importer, "reports", "bench.cli"),
         "drivers never import bench.run": within(importer, "bench.drivers") and within(name, "bench.run"),
-        "bench.ceiling imports of bench.run only punctual": within(importer, "bench.ceiling")
-        and within(name, "bench.run")
-        and not within(name, "bench.run.punctual"),
+        "bench.ceiling imports nothing of bench.run": within(importer, "bench.ceiling") and within(name, "bench.run"),
         "only bench.cli imports bench.crosscheck": within(name, "bench.crosscheck")
         and not within(importer, "bench.crosscheck", "bench.cli"),
         f"only {', '.join(USE_BROKERS)} import brokers, beside what is allowed above": within(importer, "bench")
@@ -203,7 +228,7 @@ def faults_of(module: str, source: str, *, package: bool = False) -> list[str]:
 def test_the_walk_finds_the_house() -> None:
     """The rules below are applied to all three packages, and every pure room exists."""
     names = [name for name, _ in modules()]
-    assert {"bench.scenario", "brokers.base", "reports.dataset"} <= set(names)
+    assert {"bench.scenario.scenario", "brokers.base", "reports.dataset"} <= set(names)
     assert [room for room in PURE if room not in names] == []
 
 
@@ -219,28 +244,108 @@ def test_files_are_short_and_say_what_they_are() -> None:
     assert {module: faults for module, faults in found.items() if faults} == {}
 
 
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Return each circle of imports once (Tarjan's strongly connected components of more than one module)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(module: str) -> None:
+        order[module] = low[module] = len(order)
+        stack.append(module)
+        for other in edges[module]:
+            if other not in order:
+                visit(other)
+                low[module] = min(low[module], low[other])
+            elif other in stack:
+                low[module] = min(low[module], order[other])
+        if low[module] == order[module]:
+            circle = stack[stack.index(module) :]
+            del stack[stack.index(module) :]
+            if len(circle) > 1:
+                found.append(sorted(circle))
+
+    for module in edges:
+        if module not in order:
+            visit(module)
+    return found
+
+
+def edges_of(sources: dict[str, str], packages: set[str]) -> dict[str, set[str]]:
+    """Return which modules each imports when it is imported: those at the top of a file, not within functions."""
+    edges = {}
+    for module, source in sources.items():
+        top = [node for node in ast.parse(source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        names = imports(module, "\n".join(map(ast.unparse, top)), package=module in packages)
+        edges[module] = {
+            name if name in sources else name.rpartition(".")[0]
+            for name in (one.name for one in names)
+            if name in sources or name.rpartition(".")[0] in sources
+        } - {module}
+    return edges
+
+
+def test_imports_go_in_no_circle() -> None:
+    """Each module can be understood after those that it imports."""
+    found = modules()
+    packages = {module for module, path in found if path.stem == "__init__"}
+    assert circles(edges_of({module: path.read_text() for module, path in found}, packages)) == []
+
+
+def test_a_circle_is_seen() -> None:
+    """Two modules that import each other are one; a chain, or an import within a function, is none."""
+    loop = {"a.x": "from a import y", "a.y": "from a.z import f", "a.z": "import a.x", "a.w": "import a.x"}
+    assert circles(edges_of(loop, set())) == [["a.x", "a.y", "a.z"]]
+    assert circles(edges_of({**loop, "a.z": "def f():\n    import a.x"}, set())) == []
+
+
+def test_a_name_has_one_meaning() -> None:
+    """No class is defined twice, and a module's name occurs once, or wherever it means the same.
+
+    A verb of the command line has the name of what it does.
+    """
+    classes: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
+    for module, path in modules():
+        if path.stem not in {"__init__", "__main__"} and path.parent != ROOT / "bench/cli":
+            files.setdefault(path.stem, []).append(module)
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                classes.setdefault(node.name, []).append(module)
+    assert {name: where for name, where in classes.items() if len(where) > 1} == {}
+    twice = {name: where for name, where in files.items() if len(where) > 1}
+    assert {name: where for name, where in twice.items() if name not in SHARED_NAMES} == {}
+    assert [name for name in SHARED_NAMES if name not in twice] == []
+
+
+def test_few_modules_lie_in_no_room() -> None:
+    """A newcomer looks into a dozen at most before choosing a room."""
+    assert len(list((ROOT / "bench").glob("*.py"))) <= AT_THE_TOP
+
+
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("bench.scenario", "from brokers.base import Broker"),
-        ("bench.pump", "import brokers.settings"),
-        ("bench.pump", "from brokers import endpoint"),
+        ("bench.scenario.scenario", "from brokers.base import Broker"),
+        ("bench.loadgen.pump", "import brokers.settings"),
+        ("bench.loadgen.pump", "from brokers import endpoint"),
         ("bench.drivers.pika", "from brokers.settings import External"),
         ("bench.drivers.pika", "from bench.run import board"),
         ("bench.drivers.pika", "from ..run.board import Board"),
-        ("bench.doctor", "from brokers import image"),
-        ("bench.ceiling.figures", "from bench.run.health import health"),
+        ("bench.host.doctor", "from brokers import image"),
+        ("bench.ceiling.ceilings", "from bench.run.health import health"),
         ("bench.settings_like", "from brokers.settings_more import x"),
         ("brokers.rabbitmq.product", "from bench.units import NS_PER_S"),
         ("brokers.places.sandbox", "import reports"),
         ("reports.dataset", "from bench.run.health import judge"),
-        ("reports.dataset", "from bench import clock"),
+        ("reports.dataset", "from bench.host import clock"),
         ("reports.dataset", "from brokers.settings import External"),
         ("bench.run.conductor", "from reports import render"),
         ("bench.run.conductor", "from bench.crosscheck.conduct import conduct"),
         ("bench.crosscheck.perftest", "import subprocess"),
-        ("bench.plan", "import time"),
-        ("bench.stats.compare", "from pathlib import Path"),
+        ("bench.plan.plan", "import time"),
+        ("bench.stats.ratio", "from pathlib import Path"),
         ("bench.run.health", "import os.path"),
         ("brokers.endpoint", "import socket"),
     ],
@@ -255,26 +360,26 @@ def test_a_forbidden_import_is_seen(module: str, line: str) -> None:
 @pytest.mark.parametrize("call", ["__import__('time')", "importlib.import_module('subprocess')"])
 def test_an_import_by_call_is_seen(call: str) -> None:
     """Importing by a call with a literal name is an import."""
-    assert faults_of("bench.plan", f"import importlib\n{call}\n")
+    assert faults_of("bench.plan.plan", f"import importlib\n{call}\n")
 
 
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("bench.scenario", "from brokers.settings import Frozen"),
+        ("bench.scenario.scenario", "from brokers.settings import Frozen"),
         ("bench.drivers.base", "from brokers.endpoint import Endpoint"),
         ("bench.run.assignment", "from brokers.endpoint import Endpoint"),
         ("bench.cli.broker", "from brokers.open import open_broker"),
         ("bench.crosscheck.jvm", "from brokers.base import Broker"),
         ("bench.cli.crosschecking", "from bench.crosscheck.conduct import conduct"),
         ("bench.cli.report", "import reports"),
-        ("reports.dataset", "from bench.archive import read"),
-        ("reports.durability", "from bench.durability import Probe"),
-        ("reports.parity", "from bench import parity"),
-        ("reports.verdict", "from bench.stats.compare import DELTA"),
-        ("bench.clock", "import time"),
-        ("bench.run.conductor", "from bench.ceiling.kept import ceilings_of"),
-        ("bench.plan", "from timeit import default_number"),
+        ("reports.dataset", "from bench.results.archive import read"),
+        ("reports.exclusions", "from bench.results.durability import Probe"),
+        ("reports.comparability", "from bench.results import comparability"),
+        ("reports.verdict", "from bench.stats.ratio import DELTA"),
+        ("bench.host.clock", "import time"),
+        ("bench.run.conductor", "from bench.ceiling.ceilings import ceilings_of"),
+        ("bench.plan.plan", "from timeit import default_number"),
     ],
 )
 def test_an_allowed_import_passes(module: str, line: str) -> None:

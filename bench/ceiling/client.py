@@ -10,15 +10,15 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
-from bench.ceiling.figures import Side, Way
-from bench.clock import RealClock
-from bench.descriptors import allow_most
+from bench.ceiling.ceilings import Side, Way
 from bench.drivers.base import ConsumerLane, Port, PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
-from bench.pump import Progress, Pump
+from bench.host.clock import RealClock
+from bench.host.realtime import be_punctual
+from bench.host.rlimit import allow_most
+from bench.loadgen.pump import Pump, PumpCounters
+from bench.loadgen.source import ClosedLoop
 from bench.record.account import ConsumerLog, ProducerLog, warm_kernels
-from bench.run.punctual import be_punctual
-from bench.source import ClosedLoop
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint
 
@@ -53,7 +53,7 @@ class _Cells:
     def hunger(self, *, hungry: bool) -> None:
         """Hear nothing: there are tokens without end."""
 
-    def beat(self, progress: Progress, now_ns: int) -> None:
+    def beat(self, progress: PumpCounters, now_ns: int) -> None:
         """Note where the measured part begins."""
         self._messages = progress.sent + progress.received
         if self._begun is None and now_ns >= self._measure_ns:
@@ -95,7 +95,7 @@ def run(driver: str, side: Side, port: int, *, settled: bool, size: int, seconds
     return Way(side=side, settled=settled, rate=rate, cpu_us=cpu_us)
 
 
-def _drive(port: Port, spec: PortSpec, cells: _Cells, start_ns: int) -> Progress:
+def _drive(port: Port, spec: PortSpec, cells: _Cells, start_ns: int) -> PumpCounters:
     """Run the worker's loop with its logs until the time is up."""
     producer = consumer = source = None
     if spec.producers:

@@ -1,18 +1,14 @@
 """Measuring the ceiling of a driver: the null peer in one process, the driver in another."""
 
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
-from bench.cache import cache_root
-from bench.ceiling.figures import Ceiling, Side, Way
+from bench.ceiling.ceilings import Ceiling, Side, Way, host_name, version
 from bench.drivers.registry import Installed
-from bench.processor import cpu_model
 
 SIZE = 100
 """Bytes of a body: small ones cost a driver most a byte."""
@@ -22,21 +18,6 @@ _TIMEOUT_S = 120
 
 class PeerFailed(Exception):  # noqa: N818  (what happened)
     """The null peer or the driver against it ended badly; the message has its last words."""
-
-
-def kept_file() -> Path:
-    """Return where ceilings are kept."""
-    return cache_root() / "ceilings.json"
-
-
-def host_name() -> str:
-    """Return what a ceiling depends on beside the driver: CPU, their number, kernel."""
-    return f"{cpu_model()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
-
-
-def version(installed: Installed) -> str:
-    """Return the version that a ceiling was measured with."""
-    return ", ".join(filter(None, (installed.package, installed.member.client_version())))
 
 
 def measure(installed: Installed, seconds: float = 1.0) -> Ceiling:
@@ -85,7 +66,7 @@ def peer(protocol: str, *, port: int = 0, connections: int = 64, lanes: int = 1,
     """
     counts = ["--connections", str(connections), "--lanes", str(lanes)]
     words = [protocol, *counts, "--size", str(size), "--port", str(port)]
-    with _served("bench.ceiling.peer", words, "the null peer") as found:
+    with _served("bench.ceiling.null_peer", words, "the null peer") as found:
         yield found
 
 

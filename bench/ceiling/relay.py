@@ -29,8 +29,8 @@ from bench.ceiling.relay091 import Relay091
 from bench.ceiling.relay091_frames import HEADER as HEADER091
 from bench.ceiling.relay10 import HEADER as HEADER10
 from bench.ceiling.relay10 import SASL_HEADER, Relay10
-from bench.ceiling.relay_queues import Store
-from bench.descriptors import allow_most
+from bench.ceiling.relay_queues import RelayStore
+from bench.host.rlimit import allow_most
 
 _BACKLOG = 4_096
 _MIB = 1 << 20
@@ -41,7 +41,7 @@ _ENDS: dict[bytes, type[Relay091] | type[Relay10]] = {HEADER091: Relay091, HEADE
 class Arrival(asyncio.Protocol):
     """A client whose protocol is not known yet."""
 
-    def __init__(self, store: Store, product: str) -> None:
+    def __init__(self, store: RelayStore, product: str) -> None:
         """Wait for its protocol header."""
         self._store, self._product = store, product
         self._transport: asyncio.Transport | None = None
@@ -68,7 +68,7 @@ class Arrival(asyncio.Protocol):
         end.data_received(self._data)
 
 
-async def serve(port: int, store: Store, product: str) -> None:
+async def serve(port: int, store: RelayStore, product: str) -> None:
     """Listen on 127.0.0.1, print the port, serve until told to end.
 
     Args:
@@ -101,7 +101,7 @@ def main(words: Sequence[str] | None = None) -> None:
     given = parser.parse_args(words)
     allow_most()
     try:
-        asyncio.run(serve(given.port, Store(given.memory * _MIB), given.product))
+        asyncio.run(serve(given.port, RelayStore(given.memory * _MIB), given.product))
     except OSError as error:
         parser.exit(1, f"--port {given.port} cannot be had ({os.strerror(error.errno or 0)}): name another\n")
 

@@ -29,7 +29,7 @@ from bench.ceiling.relay091_frames import (
     ConnectionFault,
     Frames,
 )
-from bench.ceiling.relay_queues import Message091, Queue, Store
+from bench.ceiling.relay_queues import Message091, RelayQueue, RelayStore
 
 _CHANNELS = 2_047
 _PUBLISH, _ACK, _REJECT, _NACK = ((BASIC, number) for number in (40, 80, 90, 120))
@@ -48,7 +48,7 @@ _CAPABILITIES = {
 class Relay091(Frames):
     """One client."""
 
-    def __init__(self, store: Store, transport: asyncio.Transport, product: str) -> None:
+    def __init__(self, store: RelayStore, transport: asyncio.Transport, product: str) -> None:
         """Serve a client that has connected, and whose protocol header is in the first octets that come."""
         super().__init__(store, transport)
         self._product = product
@@ -194,7 +194,7 @@ class Relay091(Frames):
             self.say(channel.number, amqp.Basic.Return(312, "NO_ROUTE", content.exchange, content.key))
             self.write_content(channel.number, content.properties, content.body)
 
-    def _queue(self, name: str) -> Queue:
+    def _queue(self, name: str) -> RelayQueue:
         queue = self.store.find(name)
         if queue is None:
             raise ChannelFault(404, f"NOT_FOUND - no queue {name!r}")

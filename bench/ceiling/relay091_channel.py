@@ -6,7 +6,7 @@ from collections import OrderedDict
 from pika import spec as amqp
 
 from bench.ceiling.relay091_frames import BASIC, END, FRAME, METHOD, Frames
-from bench.ceiling.relay_queues import Consumer, Message, Queue
+from bench.ceiling.relay_queues import Message, RelayConsumer, RelayQueue
 
 IDS = struct.Struct(">HH")
 """What every method begins with: its class and itself."""
@@ -56,10 +56,10 @@ class Content:
         self.properties, self.body, self.size = b"", b"", -1
 
 
-class Consumer091(Consumer):
+class Consumer091(RelayConsumer):
     """A consumer on a channel."""
 
-    def __init__(self, connection: Frames, queue: Queue, channel: Channel, tag: str, *, acks: bool) -> None:
+    def __init__(self, connection: Frames, queue: RelayQueue, channel: Channel, tag: str, *, acks: bool) -> None:
         """Begin to consume, by the channel's prefetch of now where it acknowledges."""
         super().__init__(connection, queue)
         self.tag = tag

@@ -6,7 +6,7 @@ from typing import Any
 
 import pika.frame
 
-from bench.ceiling.relay_queues import Connection
+from bench.ceiling.relay_queues import RelayClient
 
 HEADER = b"AMQP\0\0\x09\x01"
 FRAME_MAX = 131_072
@@ -25,7 +25,7 @@ class ConnectionFault(Exception):  # noqa: N818  (the field's own word is except
     """What a client did costs its connection; arguments are the reply code and text."""
 
 
-class Frames(Connection):
+class Frames(RelayClient):
     """One client, as frames.
 
     Attributes:

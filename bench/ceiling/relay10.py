@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import cproton as pn
 
-from bench.ceiling.relay_queues import Connection, Consumer, Message, Message10, Queue, Store
+from bench.ceiling.relay_queues import Message, Message10, RelayClient, RelayConsumer, RelayQueue, RelayStore
 
 HEADER = b"AMQP\0\1\0\0"
 SASL_HEADER = b"AMQP\3\1\0\0"
@@ -33,10 +33,10 @@ def _sasl_frame(body: bytes) -> bytes:
     return struct.pack(">IBBH", 8 + len(body), 2, 1, 0) + body
 
 
-class Consumer10(Consumer):
+class Consumer10(RelayConsumer):
     """A link on which the client receives."""
 
-    def __init__(self, connection: "Relay10", queue: Queue, link: Any, *, settled: bool) -> None:
+    def __init__(self, connection: "Relay10", queue: RelayQueue, link: Any, *, settled: bool) -> None:
         """Begin to consume."""
         super().__init__(connection, queue)
         self.link = link
@@ -61,16 +61,16 @@ class Consumer10(Consumer):
         self._relay.refuse(self.link, "amqp:resource-deleted", f"queue {self.queue.name!r} was deleted")
 
 
-class Relay10(Connection):
+class Relay10(RelayClient):
     """One client."""
 
-    def __init__(self, store: Store, transport: asyncio.Transport, product: str) -> None:
+    def __init__(self, store: RelayStore, transport: asyncio.Transport, product: str) -> None:
         """Serve a client that has connected, and whose protocol header is in the first octets that come."""
         super().__init__(store, transport)
         self._login: bytes | None = b""
         self._sessions: set[Any] = set()
         self._receiving: dict[Any, Consumer10] = {}
-        self._sending: dict[Any, Queue] = {}
+        self._sending: dict[Any, RelayQueue] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._handlers: dict[int, Callable[[Any], None]] = {
             pn.PN_CONNECTION_REMOTE_OPEN: lambda _: pn.pn_connection_open(self._amqp),

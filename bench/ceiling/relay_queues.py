@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import Protocol
 
-from bench.drivers.amqp_message import find_body, opening
+from bench.drivers.proton.message import find_body, opening
 
 OVERHEAD = 256
 """Octets that a message counts for beside its own: the objects that hold it."""
@@ -82,7 +82,7 @@ class Message10:
         return self._encoded
 
 
-class Consumer(ABC):
+class RelayConsumer(ABC):
     """One who is delivered the messages of a queue.
 
     Attributes:
@@ -90,7 +90,7 @@ class Consumer(ABC):
         queue: whose.
     """
 
-    def __init__(self, connection: "Connection", queue: "Queue") -> None:
+    def __init__(self, connection: "RelayClient", queue: "RelayQueue") -> None:
         """Begin to consume."""
         self.connection, self.queue = connection, queue
         queue.consumers.append(self)
@@ -115,7 +115,7 @@ class Consumer(ABC):
         """Tell it that its queue is gone."""
 
 
-class Queue:
+class RelayQueue:
     """Messages in the order in which they came.
 
     Attributes:
@@ -125,11 +125,11 @@ class Queue:
         consumers: in the order in which they are next.
     """
 
-    def __init__(self, name: str, store: "Store") -> None:
+    def __init__(self, name: str, store: "RelayStore") -> None:
         """Hold nothing."""
         self.name, self.store = name, store
         self.ready: deque[Message] = deque()
-        self.consumers: deque[Consumer] = deque()
+        self.consumers: deque[RelayConsumer] = deque()
 
     def put(self, message: Message) -> None:
         """Add a message."""
@@ -159,7 +159,7 @@ class Queue:
         return count
 
 
-class Store:
+class RelayStore:
     """All queues, and what is still to be done for the clients that changed them.
 
     Attributes:
@@ -174,25 +174,25 @@ class Store:
         """Hold nothing."""
         self.limit = limit
         self.held = 0
-        self.touched: set[Queue] = set()
-        self.dirty: set[Connection] = set()
-        self.publishers: set[Connection] = set()
-        self._queues: dict[str, Queue] = {}
+        self.touched: set[RelayQueue] = set()
+        self.dirty: set[RelayClient] = set()
+        self.publishers: set[RelayClient] = set()
+        self._queues: dict[str, RelayQueue] = {}
         self._names = 0
         self._full = False
 
-    def find(self, name: str) -> Queue | None:
+    def find(self, name: str) -> RelayQueue | None:
         """Return a queue; None where there is no such."""
         return self._queues.get(name)
 
-    def make(self, name: str = "") -> Queue:
+    def make(self, name: str = "") -> RelayQueue:
         """Return a queue, made where there is none; by a name of its own where none is given."""
         if not name:
             self._names += 1
             name = f"relay-{self._names}"
-        return self._queues.setdefault(name, Queue(name, self))
+        return self._queues.setdefault(name, RelayQueue(name, self))
 
-    def delete(self, queue: Queue) -> int:
+    def delete(self, queue: RelayQueue) -> int:
         """Delete a queue and tell its consumers; return how many messages are lost."""
         del self._queues[queue.name]
         for consumer in list(queue.consumers):
@@ -217,7 +217,7 @@ class Store:
                 connection.go_on("full")
 
 
-class Connection(asyncio.Protocol, ABC):
+class RelayClient(asyncio.Protocol, ABC):
     """One client.
 
     Attributes:
@@ -229,10 +229,10 @@ class Connection(asyncio.Protocol, ABC):
 
     most_unflushed = 256 * 1024
 
-    def __init__(self, store: Store, transport: asyncio.Transport) -> None:
+    def __init__(self, store: RelayStore, transport: asyncio.Transport) -> None:
         """Serve a client that has connected."""
         self.store = store
-        self.consumers: set[Consumer] = set()
+        self.consumers: set[RelayConsumer] = set()
         self.output = bytearray()
         self._transport = transport
         self._writable = True

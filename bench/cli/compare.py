@@ -10,7 +10,7 @@ from bench.cli.console import EXIT_FAILED, EXIT_USAGE, fail, out, tell
 from bench.units import percent
 
 if TYPE_CHECKING:
-    from reports.compared import Comparisons, Line
+    from reports.compared import ComparedRows, Comparisons
 
 
 def compare(
@@ -32,7 +32,7 @@ def compare(
     Exit codes: 0 every pair compared · 2 usage, or rows refused as unlike · 4 the host failed · 130 interrupted.
     """
     import reports  # noqa: PLC0415  (a second of pandas that no other verb needs)
-    from bench.archive import write_whole  # noqa: PLC0415  (as above)
+    from bench.results.archive import write_whole  # noqa: PLC0415  (as above)
 
     if by == "run" and len(results) != 2:  # noqa: PLR2004
         fail(EXIT_USAGE, f"--by run compares two results folders, and {len(results)} is given: name the older first")
@@ -90,11 +90,11 @@ def _print(found: "Comparisons") -> None:
             out.print(f"{where}: unlike: {'; '.join(line.unlike)}")
 
 
-def _sides(found: "Comparisons", line: "Line") -> str:
+def _sides(found: "Comparisons", line: "ComparedRows") -> str:
     return line.first if found.by == "run" else f"{line.first} / {line.second}"
 
 
-def _verdict(line: "Line") -> str:
+def _verdict(line: "ComparedRows") -> str:
     words: str = line.verdict
     if line.down_to is not None:
         words += f" down to {percent(line.down_to)}"

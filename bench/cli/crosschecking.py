@@ -8,22 +8,22 @@ from pathlib import Path
 from rich.text import Text
 
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out, print_table, tell
-from bench.cli.images import check_recipes, ensure_images
-from bench.crosscheck.artemis import ArtemisPerf
-from bench.crosscheck.conduct import Wanted, conduct
+from bench.cli.image import check_recipes, ensure_images
+from bench.crosscheck.artemis_perf import ArtemisPerf
+from bench.crosscheck.conduct import CrosscheckOptions, conduct
 from bench.crosscheck.fetch import FetchError, ensure
 from bench.crosscheck.pairing import Pairing, estimate_s, pairings
 from bench.crosscheck.peer import PeerError
 from bench.crosscheck.perftest import PerfTest
-from bench.crosscheck.record import Captured, Checked, Crosscheck
+from bench.crosscheck.ratios import FIGURES
+from bench.crosscheck.readings import Captured, Checked, Crosscheck
 from bench.crosscheck.sniff import SniffError
 from bench.crosscheck.sniff import check as check_capture
-from bench.crosscheck.verdict import FIGURES
-from bench.faults import ScenarioError
-from bench.load import load_scenario
-from bench.run.host import host_facts, tool_versions
+from bench.run.inventory import host_facts, tool_versions
 from bench.run.scratch import scratch_root
-from bench.scenario import Scenario
+from bench.scenario.errors import ScenarioError
+from bench.scenario.loading import load_scenario
+from bench.scenario.scenario import Scenario
 from bench.units import NS_PER_MS, NS_PER_S, S_PER_MINUTE
 from brokers.base import BrokerError
 
@@ -89,7 +89,7 @@ def _carry_out(
                 check_capture(Path(folder))
         folders = {pairing.peer.name: ensure(pairing.peer, err.print) for pairing in checks}
         roots = {name: found.root for name, found in ensure_images(scenario).items()}
-        return conduct(Wanted(scenario, checks, pairs, capture, warm_up_s, folders, roots), _say)
+        return conduct(CrosscheckOptions(scenario, checks, pairs, capture, warm_up_s, folders, roots), _say)
     except (FetchError, PeerError, SniffError, BrokerError) as error:
         fail(EXIT_FAILED, str(error))
     except OSError as error:

@@ -10,7 +10,7 @@ import typer
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, ConsumeExisting, fail
 
 _FEWEST = 5
-"""`bench.stats.gate.MIN_PAIRS`, which would bring SciPy along; a test holds the two together."""
+"""`bench.stats.noninferiority.MIN_PAIRS`, which would bring SciPy along; a test holds the two together."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class GateFiles:
     """Where the verdict is to be written, and whether GitHub reads along."""
 
     junit: Path | None
@@ -129,7 +129,7 @@ def gate(
     Exit codes: 0 pass · 1 regression · 2 usage · 3 undecided or suspect · 4 invalid, or host or broker failed ·
     130 interrupted.
     """
-    wanted = Wanted(junit, md, json, github or os.environ.get("GITHUB_ACTIONS") == "true")
+    wanted = GateFiles(junit, md, json, github or os.environ.get("GITHUB_ACTIONS") == "true")
     try:
         from bench.cli import gating  # noqa: PLC0415  (a second of pandas and matplotlib)
 

@@ -1,37 +1,41 @@
 """What `bench gate` does: runs both sides in turn or reads what was stored, judges, and says so."""
 
+import platform
 import secrets
 import shlex
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from bench import archive
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, err, fail, out, tell
-from bench.cli.gate import Asked, Wanted
-from bench.cli.images import check_recipes
+from bench.cli.gate import Asked, GateFiles
+from bench.cli.image import check_recipes
 from bench.cli.report import write_reports
 from bench.cli.running import begin, conduct_all, print_plan
-from bench.cli.verdict import print_annotations, print_gate, write
-from bench.faults import ScenarioError
-from bench.load import Loaded, load_scenario
-from bench.plan import estimate_ns
-from bench.products import describe
-from bench.rerun import BASE, merged, paired_plan
+from bench.plan.paired import BASE, merged, paired_plan
+from bench.plan.plan import estimate_ns
+from bench.results import archive
+from bench.scenario.errors import ScenarioError
+from bench.scenario.loading import Loaded, load_scenario
+from bench.scenario.products import describe
 from bench.units import NS_PER_S, S_PER_MINUTE
 from reports.dataset import load
 from reports.errors import ReportError
+from reports.gate.annotations import annotations
 from reports.gate.budget import DEFAULT, Budget, BudgetError, read_budget
-from reports.gate.cells import GateError, unlike_promises
 from reports.gate.judge import judge_rerun, judge_stored
-from reports.gate.markdown import to_markdown
-from reports.gate.record import Gate
+from reports.gate.junit import to_junit
+from reports.gate.markdown import method, to_markdown
+from reports.gate.pairs import GateError, unlike_promises
+from reports.gate.result import Gate
+from reports.gate.words import allowed, change, figure, percent
 
 
-def carry_out(asked: Asked, budget_file: Path | None, wanted: Wanted) -> NoReturn:
+def carry_out(asked: Asked, budget_file: Path | None, wanted: GateFiles) -> NoReturn:
     """Compare, write the verdict down, and leave with its exit code."""
     budget = _read_budget(budget_file)
     faults = wanted.faults()
@@ -165,3 +169,56 @@ def _keep(folder: Path, found: Gate) -> None:
     archive.write_whole(folder / "gate.json", found.model_dump_json(indent=1) + "\n")
     archive.write_whole(folder / "gate.md", to_markdown(found))
     err.print(f"details: {folder / 'report.html'}")
+
+
+def write(found: Gate, wanted: GateFiles, took_s: float) -> None:
+    """Write every file that was asked for; leave with 4 where one cannot be written."""
+    texts = (
+        (wanted.junit, "--junit", to_junit(found, platform.node() or "localhost", took_s)),
+        (wanted.md, "--md", to_markdown(found)),
+        (wanted.json, "--json", found.model_dump_json(indent=1) + "\n"),
+    )
+    for path, option, text in texts:
+        if path is not None:
+            try:
+                path.write_text(text, encoding="utf-8")
+            except OSError as error:
+                fail(EXIT_FAILED, f"{option} {path} cannot be written ({error.strerror}): name a file that can")
+
+
+def print_annotations(found: Gate) -> None:
+    """Print what GitHub turns into annotations."""
+    for line in annotations(found):
+        out.print(line)
+
+
+def print_gate(found: Gate) -> None:
+    """Print every line, how it was decided, what to know, and the verdict last."""
+    rows: list[tuple[str, ...]] = [
+        ("", "baseline", "candidate", "change (interval)", "allowed", "detectable", "pairs", "verdict")
+    ]
+    rows += [
+        (
+            f"{line.target} · {line.workload} · {line.metric}",
+            figure(line, line.baseline),
+            figure(line, line.candidate),
+            change(line),
+            allowed(line),
+            percent(line.detectable),
+            f"{line.n} of {line.planned}",
+            line.verdict,
+        )
+        for line in found.lines
+    ]
+    _print_table(rows)
+    out.print(method(found).replace("`", ""))
+    for remark in found.remarks:
+        out.print(f"  {remark}")
+    out.print(found.sentence)
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for first, *rest in rows:
+        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        out.print("  ".join((first.ljust(widths[0]), *cells)))

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from bench.cli.console import err, out
 from bench.drivers.registry import registry
-from bench.load import shipped_scenarios
-from bench.reference import scenario_schema
+from bench.scenario.loading import shipped_scenarios
+from bench.scenario.reference import scenario_schema
 
 
 def scenarios() -> None:

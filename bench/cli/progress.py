@@ -8,7 +8,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from bench.cli.console import err
-from bench.results import PlannedTrial, TrialRecord
+from bench.results.records import PlannedTrial, TrialRecord
 from bench.run.trial import Live
 from bench.units import NS_PER_MS, S_PER_MINUTE
 

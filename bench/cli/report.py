@@ -37,7 +37,7 @@ def report(
 ) -> None:
     """Write the report of one or several results folders as HTML, Markdown, JSON, CSV, figures and .hgrm."""
     import reports  # noqa: PLC0415  (a second of matplotlib and pandas that no other verb needs)
-    from bench.archive import ArchiveError  # noqa: PLC0415  (as above)
+    from bench.results.archive import ArchiveError  # noqa: PLC0415  (as above)
 
     chosen = reports.Outputs(html=html, markdown=md, json=json, csv=csv, figures=figures, hgrm=hgrm)
     places = [place for place in (html, md, json, csv, figures, hgrm) if place is not None]
@@ -55,7 +55,7 @@ def report(
 def write_reports(folder: Path) -> bool:
     """Write page, Markdown and JSON of a run into its folder; say so and return False where that fails."""
     import reports  # noqa: PLC0415  (as above)
-    from bench.archive import ArchiveError  # noqa: PLC0415  (as above)
+    from bench.results.archive import ArchiveError  # noqa: PLC0415  (as above)
 
     err.print("drawing the report")
     try:

@@ -10,7 +10,6 @@ from typing import Literal
 
 import typer
 
-from bench import archive
 from bench.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -21,26 +20,25 @@ from bench.cli.console import (
     out,
     tell,
 )
-from bench.cli.floor import keep_floor
-from bench.cli.images import check_recipes, ensure_images
-from bench.cli.invalid import invalid_words
+from bench.cli.image import check_recipes, ensure_images
 from bench.cli.progress import Progress, in_words
 from bench.cli.report import write_reports
 from bench.drivers.registry import driver_named, registry
-from bench.faults import ScenarioError
-from bench.hostclass import host_class
-from bench.load import Loaded, load_scenario
-from bench.noise.floor import sides
-from bench.noise.kept import floor_of
-from bench.plan import estimate_bytes, estimate_ns, make_plan
-from bench.products import describe, parts
-from bench.results import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
+from bench.host.hostclass import host_class
+from bench.host.noise_floors import floor_of, keep
+from bench.plan.plan import estimate_bytes, estimate_ns, make_plan
+from bench.results import archive
+from bench.results.records import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
-from bench.run.host import host_facts, tool_versions
+from bench.run.inventory import host_facts, tool_versions
 from bench.run.preflight import lacking, unfit
 from bench.run.scratch import scratch_root
-from bench.scenario import Scenario
-from bench.units import NS_PER_S, S_PER_MINUTE
+from bench.scenario.errors import ScenarioError
+from bench.scenario.loading import Loaded, load_scenario
+from bench.scenario.products import describe, parts
+from bench.scenario.scenario import Scenario
+from bench.stats.noise_floor import sides
+from bench.units import NS_PER_S, S_PER_MINUTE, percent
 from brokers import image
 from brokers.base import BrokerError
 
@@ -238,3 +236,48 @@ def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
     minutes = estimate_ns(scenario, planned) / NS_PER_S / S_PER_MINUTE
     megabytes = estimate_bytes(scenario, planned) / 1e6
     out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")
+
+
+_NAMED = 8
+"""Trials that a reason names by number."""
+
+
+def invalid_words(finished: archive.Run) -> list[str]:
+    """Return the number of invalid trials, then a line for each reason with its trials and advice; else nothing."""
+    invalid = [trial.record for trial in finished.trials if not trial.record.valid]
+    if not invalid:
+        return []
+    reasons: dict[str, list[tuple[int, str]]] = {}
+    for record in invalid:
+        hard = [(note.code, note.text) for note in record.health if note.hard]
+        for code, text in hard or [(str(record.outcome), record.reason)]:
+            reasons.setdefault(code, []).append((record.index, text))
+    first = f"{len(invalid)} of {len(finished.trials)} trials are invalid and left out of every comparison"
+    return [first, *(_reason(code, found) for code, found in reasons.items())]
+
+
+def _reason(code: str, found: list[tuple[int, str]]) -> str:
+    trials = ", ".join(str(index) for index, _ in found[:_NAMED])
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f"{code} (trial{'s' if len(found) > 1 else ''} {trials}{more}): {found[0][1]}"
+
+
+def keep_floor(folder: Path, record: RunRecord) -> None:
+    """Keep the noise floor that a finished run found, and say what it is, or why there is none."""
+    from reports.dataset import load  # noqa: PLC0415  (a second of pandas that other runs do not need)
+    from reports.noise_floor import noise_floor  # noqa: PLC0415  (as above)
+
+    if record.mode == "quick":
+        err.print("no noise floor is kept: a quick run shows the shape; run it without --quick")
+        return
+    floor = noise_floor(load(folder))
+    if floor is None:
+        tell("no noise floor is kept: it needs 10 pairs of usable trials under each workload", kind="warning")
+        return
+    try:
+        keep(floor)
+    except OSError as error:
+        tell(f"the noise floor cannot be kept in the cache ({error.strerror}): make room there", kind="warning")
+        return
+    found = ", ".join(f"{metric} {percent(effect)}" for metric, effect in floor.effects.items())
+    err.print(f"noise floor of this host ({floor.pairs} pairs): {found}; later runs look for no smaller effect")

@@ -9,7 +9,6 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from bench import archive
 from bench.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -20,18 +19,19 @@ from bench.cli.console import (
     print_table,
     tell,
 )
-from bench.cli.images import check_recipes
+from bench.cli.image import check_recipes
 from bench.cli.progress import Progress, in_words
 from bench.cli.running import begin
-from bench.faults import ScenarioError
-from bench.load import Loaded, load_scenario
-from bench.results import PlannedTrial, RunRecord, TrialRecord
+from bench.results import archive
+from bench.results.records import PlannedTrial, RunRecord, TrialRecord
+from bench.results.search import SearchRecord, SustainedRate
 from bench.run.conductor import RunEnd
-from bench.run.search import Wanted
+from bench.run.search import SearchOptions
 from bench.run.search import search as conduct_search
-from bench.scenario import RateLoad, Scenario, Workload
-from bench.stats.search import Rules, Taken
-from bench.stats.searched import SearchRecord, Sustained
+from bench.scenario.errors import ScenarioError
+from bench.scenario.loading import Loaded, load_scenario
+from bench.scenario.scenario import RateLoad, Scenario, Workload
+from bench.stats.rate_search import Rules, Taken
 from bench.units import NS_PER_MS, NS_PER_S, parse_duration
 from brokers.base import BrokerError
 
@@ -69,7 +69,7 @@ def start(
     except ScenarioError as error:
         fail(EXIT_USAGE, *map(str, error.faults))
     base = _base(loaded.scenario, workload)
-    wanted = Wanted(
+    wanted = SearchOptions(
         base=base,
         rules=_QUICK_RULES if quick else Rules(),
         short_ns=_seconds("--short", short or ("2s" if quick else "5s")),
@@ -103,7 +103,9 @@ def start(
     _carry_out(record, place, roots, wanted, json)
 
 
-def _carry_out(record: RunRecord, place: Path, roots: dict[str, Path], wanted: Wanted, json: Path | None) -> None:
+def _carry_out(
+    record: RunRecord, place: Path, roots: dict[str, Path], wanted: SearchOptions, json: Path | None
+) -> None:
     try:
         with SearchProgress() as progress:
             found, end = conduct_search(record, place, wanted, roots, progress)
@@ -163,7 +165,7 @@ def _chosen(scenario: Scenario, base: Workload, names: list[str]) -> list[str]:
     return [name for name in there if not names or name in names]
 
 
-def _narrowed(loaded: Loaded, wanted: Wanted, names: list[str]) -> Loaded:
+def _narrowed(loaded: Loaded, wanted: SearchOptions, names: list[str]) -> Loaded:
     """Return the scenario of a search: its targets, their brokers, the closed loop; rates join as they are tried."""
     given = loaded.scenario
     targets = tuple(one for one in given.targets if one.name in names)
@@ -251,7 +253,7 @@ def _print(scenario: Scenario, found: SearchRecord) -> None:
         print_table(table)
 
 
-def _row(label: str, one: Sustained) -> tuple[str, ...]:
+def _row(label: str, one: SustainedRate) -> tuple[str, ...]:
     low, high = ("–" if rate is None else f"{rate:,.6g}" for rate in (one.low, one.high))
     p99 = "–" if one.p99_ns is None else f"{one.p99_ns / NS_PER_MS:.3g}"
     return label, low, high, p99, str(one.short_trials), str(one.holds), in_words(one.seconds)

@@ -4,13 +4,13 @@ import ipaddress
 import time
 from pathlib import Path
 
+from bench.crosscheck.captured import response_times
 from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.peer import PeerError
-from bench.crosscheck.record import Captured
+from bench.crosscheck.readings import Captured
 from bench.crosscheck.sides import Sides, quantiles_ns
 from bench.crosscheck.sniff import Sniffer, SniffError
-from bench.crosscheck.wire import response_times
-from bench.run.control import Phase
+from bench.run.phases import Phase
 from bench.run.trial import Live
 from brokers.endpoint import Endpoint
 

@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.crosscheck import verdict
+from bench.crosscheck import ratios
 from bench.crosscheck.capture import captured
 from bench.crosscheck.pairing import Pairing
-from bench.crosscheck.record import Captured, Checked, Reading
+from bench.crosscheck.readings import Captured, Checked, Reading
 from bench.crosscheck.sides import Sides
 from bench.drivers.registry import driver_named
 from bench.run.fleet import Fleet
+from bench.run.precompile import warm_up
 from bench.run.scratch import scratch_folder
-from bench.run.warm import warm_up
-from bench.scenario import Scenario
+from bench.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CrosscheckOptions:
     """What a crosscheck is to do.
 
     Attributes:
@@ -39,7 +39,7 @@ class Wanted:
     image_roots: Mapping[str, Path]
 
 
-def conduct(wanted: Wanted, say: Callable[[str], None]) -> tuple[tuple[Checked, ...], dict[str, str]]:
+def conduct(wanted: CrosscheckOptions, say: Callable[[str], None]) -> tuple[tuple[Checked, ...], dict[str, str]]:
     """Run every pairing; return what came of each, and product and version of each broker.
 
     Whatever ends it, KeyboardInterrupt included, brokers, JVMs, workers and queues are gone afterwards.
@@ -67,11 +67,13 @@ def conduct(wanted: Wanted, say: Callable[[str], None]) -> tuple[tuple[Checked, 
     return tuple(checked), brokers
 
 
-def _check(pairing: Pairing, wanted: Wanted, sides: Sides, scratch: Path, say: Callable[[str], None]) -> Checked:
+def _check(
+    pairing: Pairing, wanted: CrosscheckOptions, sides: Sides, scratch: Path, say: Callable[[str], None]
+) -> Checked:
     """Run a pair that warms the broker, the counted ones, and those under a capture."""
     readings: list[Reading] = []
     for pair in range(wanted.pairs + 1):
-        for side in verdict.order(pairing.sides, pair):
+        for side in ratios.order(pairing.sides, pair):
             which = f"pair {pair} of {wanted.pairs}" if pair else "warming the broker, not counted"
             say(f"{pairing.name}  {which}  {side}")
             readings.append(sides.reading(pairing, side, pair))
@@ -88,8 +90,8 @@ def _check(pairing: Pairing, wanted: Wanted, sides: Sides, scratch: Path, say: C
         protocol=pairing.target.protocol,
         peer=peer.name,
         asked=pairing.asked,
-        medians=tuple(verdict.medians(readings, side, versions[side]) for side in pairing.sides),
-        ratios=tuple(ratio for side in pairing.drivers for ratio in verdict.ratios(readings, side, peer.name)),
+        medians=tuple(ratios.medians(readings, side, versions[side]) for side in pairing.sides),
+        ratios=tuple(ratio for side in pairing.drivers for ratio in ratios.ratios(readings, side, peer.name)),
         readings=tuple(readings),
         captured=tuple(captures),
         command=sides.command(pairing),

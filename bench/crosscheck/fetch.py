@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.cache import cache_root
 from bench.crosscheck.peer import Peer
+from bench.host.cache import cache_root
 
 _TOOLS = {"java": "default-jdk-headless", "mvn": "maven"}
 _QUOTED = 12

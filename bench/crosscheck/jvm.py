@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.crosscheck import leash
-from bench.crosscheck.peer import Job, Peer, PeerError, Said
+from bench.crosscheck.peer import Job, Peer, PeerError, PeerOutput
+from bench.host import child_process
 from bench.run.telemetry import Sample, Sampler
-from bench.scenario import TICK_NS
+from bench.scenario.scenario import TICK_NS
 from bench.units import NS_PER_S
 from brokers.base import Broker
 
@@ -25,7 +25,7 @@ _QUOTED = 8
 class Ran:
     """What a run of a peer left: its words, and what broker and JVM used meanwhile."""
 
-    said: Said
+    said: PeerOutput
     samples: Sequence[Sample]
 
 
@@ -51,7 +51,7 @@ def run_peer(
     fd = os.memfd_create("arguments")
     try:
         os.write(fd, argument_file(peer.java(str(folder), job)).encode())
-        process = leash.start(
+        process = child_process.start(
             ("java", f"@/dev/fd/{fd}"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -63,7 +63,7 @@ def run_peer(
         raise PeerError(message) from error
     finally:
         os.close(fd)
-    course = _Course(peer, job, broker, process, watch)
+    course = _Listener(peer, job, broker, process, watch)
     try:
         lines = course.follow()
     finally:
@@ -72,7 +72,7 @@ def run_peer(
         if process.stdout is not None:
             process.stdout.close()
     text = report.read_text(encoding="utf-8") if report.exists() else ""
-    return Ran(Said(lines, text, epoch_ns), course.sampler.samples)
+    return Ran(PeerOutput(lines, text, epoch_ns), course.sampler.samples)
 
 
 def argument_file(words: Sequence[str]) -> str:
@@ -80,7 +80,7 @@ def argument_file(words: Sequence[str]) -> str:
     return "".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"\n' for word in words)
 
 
-class _Course:
+class _Listener:
     """Listens to a peer until it ends."""
 
     def __init__(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bench.crosscheck.peer import Peer, bound
 from bench.drivers.registry import driver_named, registry
-from bench.faults import Fault, ScenarioError
-from bench.scenario import InFlightLoad, Scenario, Target, Workload
+from bench.scenario.errors import Fault, ScenarioError
+from bench.scenario.scenario import InFlightLoad, Scenario, Target, Workload
 from bench.units import NS_PER_S
 
 _RUN_OVERHEAD_S = 3.0  # start, drain and clean-up of one run, as seen on two cores

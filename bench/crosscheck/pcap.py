@@ -36,7 +36,7 @@ class Segment:
 
 
 @dataclass
-class Piece:
+class StreamPart:
     """An unbroken part of one direction of a connection.
 
     Attributes:
@@ -111,7 +111,7 @@ def _segment(frame: bytes, at_ns: int) -> Segment | None:
     return Segment(at_ns, (source, source_port), (destination, destination_port), sequence, starts, payload)
 
 
-def pieces(found: Iterable[Segment]) -> dict[tuple[Address, Address], list[Piece]]:
+def pieces(found: Iterable[Segment]) -> dict[tuple[Address, Address], list[StreamPart]]:
     """Return the bytes of each direction of each connection, in their order."""
     flows: dict[tuple[Address, Address], _Flow] = {}
     for segment in found:
@@ -124,7 +124,7 @@ class _Flow:
     """One direction of a connection as it is put together."""
 
     def __init__(self) -> None:
-        self._pieces = [Piece()]
+        self._pieces = [StreamPart()]
         self._next: int | None = None
         self._waiting: dict[int, Segment] = {}
 
@@ -139,7 +139,7 @@ class _Flow:
         if len(self._waiting) > _MOST_WAITING:
             self._skip()
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[StreamPart]:
         while self._waiting:
             self._skip()
         return [piece for piece in self._pieces if piece.data]
@@ -159,7 +159,7 @@ class _Flow:
     def _skip(self) -> None:
         """Give up what is missing: begin a new piece with the nearest that is there."""
         self._next = min(self._waiting, key=self._ahead)
-        self._pieces.append(Piece())
+        self._pieces.append(StreamPart())
         self._drain()
 
     @property

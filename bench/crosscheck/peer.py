@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.scenario import InFlightLoad, RateLoad, Workload
+from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
 from bench.units import NS_PER_S
 from brokers.endpoint import Endpoint, Protocol
 
@@ -42,7 +42,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Said:
+class PeerOutput:
     """What a peer left.
 
     Attributes:
@@ -105,7 +105,7 @@ class Peer(ABC):
         """Return how long it runs for such parts, start and end left out."""
 
     @abstractmethod
-    def read(self, said: Said, job: Job) -> Measured:
+    def read(self, said: PeerOutput, job: Job) -> Measured:
         """Return what it measured.
 
         Raises:

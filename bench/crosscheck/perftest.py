@@ -7,8 +7,8 @@ is the measured part, percentiles included: percentiles of seconds could not be 
 import re
 from urllib.parse import quote
 
-from bench.crosscheck.peer import Job, Measured, Peer, PeerError, Said, bound, common_refusals
-from bench.scenario import RateLoad, Workload
+from bench.crosscheck.peer import Job, Measured, Peer, PeerError, PeerOutput, bound, common_refusals
+from bench.scenario.scenario import RateLoad, Workload
 from bench.units import NS_PER_S
 
 _TIME = re.compile(r"\btime (\d+\.\d+) s, ")
@@ -60,7 +60,7 @@ class PerfTest(Peer):
         """See `Peer`; a second more than is read, so that its end cannot cut the measured part."""
         return (_warm_intervals(measure_s, warm_up_s) + 1) * measure_s + 1
 
-    def read(self, said: Said, job: Job) -> Measured:
+    def read(self, said: PeerOutput, job: Job) -> Measured:
         """See `Peer`."""
         lines = [(at_ns, line) for at_ns, line in said.lines if _TIME.search(line)]
         warm = _warm_intervals(job.measure_s, job.warm_up_s)
@@ -101,6 +101,6 @@ def _number(pattern: re.Pattern[str], line: str) -> float:
     return float(found[1])
 
 
-def _complaint(said: Said) -> str:
+def _complaint(said: PeerOutput) -> str:
     last = "\n  ".join(line for _, line in said.lines[-_QUOTED:]) or "nothing"
     return f"PerfTest did not print the measured part. It said:\n  {last}"

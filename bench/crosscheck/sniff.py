@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.crosscheck import leash
+from bench.host import child_process
 
 _MOST_PACKETS = 2_000_000
 _BUFFER_KIB = 65_536
@@ -60,7 +60,7 @@ class Sniffer:
             raise SniffError(message)
         # Written through a descriptor of ours: tcpdump gives up its rights before it opens files.
         with self._file.open("wb") as file, self._words.open("wb") as words:
-            self._process = leash.start(
+            self._process = child_process.start(
                 ("tcpdump", "--interface=lo", "--time-stamp-precision=nano", f"--buffer-size={_BUFFER_KIB}",
                  "--snapshot-length=0", "-n", "-c", str(_MOST_PACKETS), "-w", "-", "tcp", "port", str(self._port)),
                 stdout=file,

@@ -17,8 +17,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.clock import Clock
-from bench.sizes import Sizes
+from bench.arrivals.sizes import Sizes
+from bench.host.clock import Clock
 from brokers.endpoint import Endpoint
 
 Int64 = NDArray[np.int64]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.clock import Clock
 from bench.drivers.base import Deliveries, Int64, Outcome, PortSpec, Settlements, empty_deliveries, empty_settlements
 from bench.drivers.description import Driver
-from bench.scenario import MemoryBroker
+from bench.host.clock import Clock
+from bench.scenario.scenario import MemoryBroker
 from bench.units import NS_PER_S
 
 DRIVER = Driver(

@@ -11,9 +11,9 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, cast, get_args
 
-from bench.clock import Clock
 from bench.drivers.base import Opener, Port, PortSpec
 from bench.drivers.description import Driver, Protocol
+from bench.host.clock import Clock
 from brokers import entry_points
 from brokers.entry_points import OURS, Declared, Group, declared, function, said
 
@@ -28,7 +28,7 @@ Installed = entry_points.Installed[Driver]
 """A driver and the package that brings it."""
 
 
-class Registry(entry_points.Registry[Driver]):
+class DriverRegistry(entry_points.Registry[Driver]):
     """The drivers that were found."""
 
     def __init__(self, installed: Mapping[str, Installed], unusable: Sequence[entry_points.Unusable] = ()) -> None:
@@ -49,7 +49,7 @@ class Registry(entry_points.Registry[Driver]):
 
 
 @cache
-def registry() -> Registry:
+def registry() -> DriverRegistry:
     """Look for drivers, once in a process."""
     return collect(declared(GROUP))
 
@@ -101,11 +101,11 @@ def warm(name: str) -> None:
         raise DriverUnusable(message) from error
 
 
-def collect(points: Sequence[Declared]) -> Registry:
+def collect(points: Sequence[Declared]) -> DriverRegistry:
     """Load the drivers that entry points give; see `brokers.entry_points`."""
     group: Group[Driver] = Group(GROUP, "driver", _faults)
     found = entry_points.collect(group, points)
-    return Registry(found.installed, found.unusable)
+    return DriverRegistry(found.installed, found.unusable)
 
 
 def _faults(point: Declared, found: Any) -> Iterator[str]:

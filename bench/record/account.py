@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.blocked import Blocked
 from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Settlements
+from bench.loadgen.backpressure import Blocked
 from bench.record.histogram import Seconds, SecondsRecorder
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.passes import RESPONSE, SERVICE, record_received, record_sent, record_settled, total_ns
-from bench.record.timeline import Ticks, tick_of
-from bench.scenario import TICK_NS
+from bench.record.ticks import Ticks, tick_of
+from bench.scenario.scenario import TICK_NS
 from bench.units import NS_PER_S
 
 DUE, DROPPED = range(2)
@@ -133,7 +133,7 @@ class Account:
     """What a worker hands over when its loop has ended.
 
     Attributes:
-        latencies: by tag, see `bench.results.TAGS`.
+        latencies: by tag, see `bench.results.records.TAGS`.
         ticks: counts by the tick of 100 ms: offered, sent, received, confirmed; of messages that
             were dropped, dropped_due and dropped, by when they were due and when they were dropped.
         sent, received: the ledgers; None where the worker has no such lanes.

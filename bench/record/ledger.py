@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.drivers.base import Int64, Outcome
 from bench.kernels import kernel
-from bench.results import Ledger
+from bench.results.records import Ledger
 
 Bits = NDArray[np.uint8]
 

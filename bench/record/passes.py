@@ -3,17 +3,17 @@
 A kernel goes row by row. Where a row needs what only Python can make (a page for its
 second, longer rows of ticks, a longer bitmap) it stops before that row, leaves everything
 as the rows before it made it, and returns the row's number; the caller makes room and
-calls again from there. What a row means stands in `buckets`, `ledger`, `timeline` and
-`bench.blocked`; here they are only brought together. Lanes and outcomes out of range raise
+calls again from there. What a row means stands in `buckets`, `ledger`, `ticks` and
+`bench.loadgen.backpressure`; here they are only brought together. Lanes and outcomes out of range raise
 IndexError, as kernels would otherwise write beside their arrays.
 """
 
-from bench.blocked import blocked_between
 from bench.drivers.base import Int64, Outcome
 from bench.kernels import kernel
+from bench.loadgen.backpressure import blocked_between
 from bench.record.buckets import WIDTH, count, page_of
 from bench.record.ledger import MAX_SEQ, STRAY, Bits, is_marked, judge_again, judge_first, mark
-from bench.record.timeline import tick_of
+from bench.record.ticks import tick_of
 
 SLIP, BLOCKED, CONFIRM = range(3)
 """Tags of a producer's pages."""

@@ -5,12 +5,12 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from bench.arrivals.schedule import Constant, Poisson, Profiled, Schedule, Stripe
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
-from bench.pacing import Intake, Pacer
-from bench.profile import cumulative
-from bench.scenario import InFlightLoad, RateLoad, Workload
-from bench.schedule import Constant, Poisson, Profiled, Schedule, Stripe
-from bench.source import Anchor, ClosedLoop, OpenLoop, ProfiledLoop, Source, Tokens
+from bench.loadgen.pacing import Intake, Pacer
+from bench.loadgen.source import Anchor, ClosedLoop, OpenLoop, ProfiledLoop, Source, Tokens
+from bench.scenario.profile import cumulative
+from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint
 

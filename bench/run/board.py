@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from bench.drivers.base import Int64
-from bench.pump import Progress
+from bench.loadgen.pump import PumpCounters
 
 _START_NS, _END_NS, _STOP, _MEASURED_NS = range(4)
 (_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P99_NS, _HUNGRY) = range(9)
@@ -67,10 +67,10 @@ class Board:
         """Return how many workers are ready."""
         return int(self._rows[:, _READY].sum())
 
-    def totals(self) -> Progress:
+    def totals(self) -> PumpCounters:
         """Return the sum of what workers show; done where every worker is."""
         sums = self._rows.sum(axis=0)
-        return Progress(
+        return PumpCounters(
             due=int(sums[_DUE]),
             sent=int(sums[_SENT]),
             settled=int(sums[_SETTLED]),
@@ -138,7 +138,7 @@ class WorkerCells:
             if hungry:
                 os.eventfd_write(fd, 1)
 
-    def beat(self, progress: Progress, now_ns: int) -> None:
+    def beat(self, progress: PumpCounters, now_ns: int) -> None:
         """Show progress."""
         mine = self._mine
         mine[_DUE], mine[_SENT], mine[_SETTLED] = progress.due, progress.sent, progress.settled

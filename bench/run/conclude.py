@@ -10,18 +10,18 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bench import archive
-from bench.ceiling.figures import Ceiling
+from bench.ceiling.ceilings import Ceiling
 from bench.drivers.base import Int64
-from bench.parity import settings_differ
 from bench.record.histogram import Seconds
-from bench.results import NO_RESULT, BrokerRecord, Canary, Outcome, PlannedTrial, TrialRecord
+from bench.results import archive
+from bench.results.comparability import settings_differ
+from bench.results.records import NO_RESULT, BrokerRecord, Canary, PlannedTrial, TrialOutcome, TrialRecord
 from bench.run import findings, health, timeline
 from bench.run.assignment import profiled, schedule
 from bench.run.cost import cost
 from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
 from bench.run.trial import Raw
-from bench.scenario import TICK_NS, InFlightLoad, RateLoad, Workload
+from bench.scenario.scenario import TICK_NS, InFlightLoad, RateLoad, Workload
 from bench.stats.steady import Growth, Steadiness, growth, steadiness
 from bench.units import NS_PER_S
 from brokers.log_patterns import LogPatterns
@@ -169,9 +169,9 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
 
 def _judged(seen: health.Circumstances, reason: str) -> dict[str, object]:
     """Return the fields of a record that are verdicts; a trial whose backlog grew to its end did not complete."""
-    overload = findings.overload(seen) if seen.outcome is Outcome.COMPLETED else ""
+    overload = findings.overload(seen) if seen.outcome is TrialOutcome.COMPLETED else ""
     return {
-        "outcome": Outcome.OVERLOADED if overload else seen.outcome,
+        "outcome": TrialOutcome.OVERLOADED if overload else seen.outcome,
         "reason": overload or reason,
         "backlog_growth": None if seen.growth is None else seen.growth.per_s,
         "health": health.health(seen),
@@ -192,7 +192,7 @@ def _circumstances(
     seen = len(raw.samples) > 0 and len(measure) > 0
     return health.Circumstances(
         merged=merged,
-        outcome=Outcome(raw.control.outcome),
+        outcome=TrialOutcome(raw.control.outcome),
         drained=raw.control.drained,
         measured_s=len(measure),
         open_loop=isinstance(workload.load, RateLoad),

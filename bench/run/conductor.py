@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bench import archive
-from bench.ceiling.kept import ceilings_of
-from bench.cost import IdleCost
-from bench.plan import extended
-from bench.products import starts
-from bench.results import PlannedTrial, RunRecord, TrialRecord
-from bench.run.canary import Canaries
+from bench.ceiling.ceilings import ceilings_of
+from bench.host.canary import Canaries
+from bench.plan.plan import extended
+from bench.results import archive
+from bench.results.cost import IdleCost
+from bench.results.records import PlannedTrial, RunRecord, TrialRecord
 from bench.run.conclude import Concluded, conclude
-from bench.run.control import WarmRule
+from bench.run.durability_probe import probe_fleet
 from bench.run.fleet import Fleet, Instance, broker_record
-from bench.run.idle import idle_cost
-from bench.run.inline import run_inline
-from bench.run.probe import probe_fleet
+from bench.run.idle_broker import idle_cost
+from bench.run.memory_trial import run_inline
+from bench.run.phases import WarmRule
+from bench.run.precompile import warm_up
 from bench.run.scratch import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
-from bench.run.warm import warm_up
-from bench.scenario import MemoryBroker, Target, Workload
+from bench.scenario.products import starts
+from bench.scenario.scenario import MemoryBroker, Target, Workload
 from brokers.base import BrokerError
 from brokers.log_patterns import since
 from brokers.product import Facts

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.cost import Cost, SideCost
-from bench.run.glances import Glance
+from bench.results.cost import Cost, SideCost
+from bench.run.slow_telemetry import Glance
 from bench.run.telemetry import Sample
 from bench.run.timeline import between, peak
 

@@ -6,7 +6,7 @@ restarted, drifting, credit-leak, lost, duplicated, reordered, refused, not-drai
 
 from collections.abc import Iterator
 
-from bench.results import NO_RESULT, Ledger, Note, Outcome
+from bench.results.records import NO_RESULT, Ledger, Note, TrialOutcome
 from bench.run.health import SLIP_SHARE, Circumstances, p99_ns
 from bench.run.merge import Merged
 from bench.stats.steady import GROWTH
@@ -44,7 +44,12 @@ def overload(seen: Circumstances) -> str:
 
 
 def _course(seen: Circumstances, reason: str) -> Iterator[Note]:
-    if seen.outcome in (Outcome.OVERLOADED, Outcome.STALLED, Outcome.BROKER_FAILED, Outcome.DISCONNECTED):
+    if seen.outcome in (
+        TrialOutcome.OVERLOADED,
+        TrialOutcome.STALLED,
+        TrialOutcome.BROKER_FAILED,
+        TrialOutcome.DISCONNECTED,
+    ):
         yield _finding(str(seen.outcome), f"{reason}.")
     growing = overload(seen)
     if growing:

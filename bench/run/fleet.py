@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.cost import IdleCost
-from bench.products import starts
-from bench.results import BrokerRecord
-from bench.scenario import MemoryBroker, Scenario
+from bench.results.cost import IdleCost
+from bench.results.records import BrokerRecord
+from bench.scenario.products import starts
+from bench.scenario.scenario import MemoryBroker, Scenario
 from brokers.base import Broker, BrokerError
 from brokers.open import open_broker
 from brokers.product import Facts

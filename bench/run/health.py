@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.record.histogram import decode
-from bench.results import Note, Outcome
+from bench.results.records import Note, TrialOutcome
 from bench.run.merge import Merged
 from bench.stats.steady import Growth, Steadiness
 from bench.units import NS_PER_MS, percent
@@ -50,7 +50,7 @@ class Circumstances:
         steal_share: share of CPU time the hypervisor took in the measured part.
         subject: what the scenario measures.
         throttled_share: share of the measured part in which a CPU quota around us held processes back; None = unknown.
-        canary_shift: how far the canary was off before or after, see `bench.results.Canary`; None = unknown.
+        canary_shift: how far the canary was off before or after, see `bench.results.records.Canary`; None = unknown.
         settings_differ: settings that the broker reports otherwise than asked, in words.
         steady: of the medians of the measured seconds; None where there are none.
         growth: of the backlog in the measured part; None for a closed loop.
@@ -59,7 +59,7 @@ class Circumstances:
     """
 
     merged: Merged
-    outcome: Outcome
+    outcome: TrialOutcome
     drained: bool
     measured_s: int
     open_loop: bool

@@ -9,9 +9,9 @@ from bench.drivers.base import Int64
 from bench.record.account import Account
 from bench.record.histogram import Seconds, encode, merge, to_histogram
 from bench.record.ledger import balance
-from bench.record.timeline import add
-from bench.results import TAGS, Ledger, Little, TagRecord
-from bench.scenario import TICK_NS
+from bench.record.ticks import add
+from bench.results.records import TAGS, Ledger, Little, TagRecord
+from bench.scenario.scenario import TICK_NS
 from bench.units import NS_PER_S
 
 _LITTLE_TOLERANCE = 0.01

@@ -8,8 +8,8 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.products import starts
-from bench.scenario import MemoryBroker, Scenario, Workload
+from bench.scenario.products import starts
+from bench.scenario.scenario import MemoryBroker, Scenario, Workload
 from brokers.base import BrokerError, Needs
 from brokers.open import open_broker
 from brokers.registry import lacks, places

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.cache import cache_root
+from bench.host.cache import cache_root
 
 _LOCK = "lock"
 

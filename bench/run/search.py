@@ -1,7 +1,7 @@
 """A search on brokers: each step a normal trial in a results folder whose plan grows as the search goes.
 
 Each target first runs a closed loop, which warms its broker and whose throughput is where
-its search begins. Then the targets' searches (`bench.stats.search`) take turns, step by
+its search begins. Then the targets' searches (`bench.stats.rate_search`) take turns, step by
 step, so that a disturbance of the host hits all of them alike. `search.json` is written
 after each step.
 """
@@ -14,17 +14,17 @@ from typing import Protocol
 
 import pandas as pd
 
-from bench import archive
-from bench.results import PlannedTrial, RunRecord, TrialRecord
+from bench.results import archive
+from bench.results.records import PlannedTrial, RunRecord, TrialRecord
+from bench.results.search import CurvePoint, FailureRecord, SearchRecord, StepRecord, SustainedRate
 from bench.run.conductor import Conductor, RunEnd, Watch
 from bench.run.fleet import Fleet
-from bench.run.reading import invalid, percentile_ns, reading
+from bench.run.precompile import warm_up
+from bench.run.rate_evidence import invalid, percentile_ns, reading
 from bench.run.scratch import scratch_folder
-from bench.run.warm import warm_up
-from bench.scenario import InFlightLoad, MemoryBroker, RateLoad, Target, Workload
-from bench.stats.curve import SATURATED, Point, points
-from bench.stats.search import Rules, Search, Step, Taken
-from bench.stats.searched import CurvePoint, FailureRecord, SearchRecord, StepRecord, Sustained
+from bench.scenario.scenario import InFlightLoad, MemoryBroker, RateLoad, Target, Workload
+from bench.stats.curve import SATURATED, CurveTrial, points
+from bench.stats.rate_search import NextTrial, Rules, Search, Taken
 from bench.stats.sustained import Criterion, Failure, by_far, failures
 from bench.units import NS_PER_S
 from brokers.base import BrokerError
@@ -48,7 +48,7 @@ class SearchWatch(Watch, Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SearchOptions:
     """What to search.
 
     Attributes:
@@ -113,7 +113,7 @@ class Wanted:
 
 
 def search(
-    run: RunRecord, folder: Path, wanted: Wanted, image_roots: Mapping[str, Path], watch: SearchWatch
+    run: RunRecord, folder: Path, wanted: SearchOptions, image_roots: Mapping[str, Path], watch: SearchWatch
 ) -> tuple[SearchRecord, RunEnd]:
     """Search every target of a run into its results folder; return what was found and how it ended.
 
@@ -138,7 +138,7 @@ def search(
 
 
 @dataclass
-class _Course:
+class _TargetSearch:
     """The search of one target."""
 
     target: Target
@@ -154,13 +154,13 @@ class _Course:
         """Whether there is more to do."""
         return len(self.failed) < _MOST_FAILURES and (self.machine is None or self.machine.next_step() is not None)
 
-    def sustained(self, workload: str) -> Sustained:
+    def sustained(self, workload: str) -> SustainedRate:
         """Return the answer as it stands; one that is not finished is one that was interrupted, if now."""
         machine = self.machine or Search(Rules(), 1.0)
         found = machine.found()
         shorts = sum(not taken.step.hold for taken in machine.taken)
         unfinished = "failed" if len(self.failed) >= _MOST_FAILURES else "interrupted"
-        return Sustained(
+        return SustainedRate(
             target=self.target.name,
             workload=workload,
             guess=self.guess,
@@ -178,7 +178,13 @@ class _Course:
 
 class _Searcher:
     def __init__(
-        self, run: RunRecord, folder: Path, wanted: Wanted, fleet: Fleet, conductor: Conductor, watch: SearchWatch
+        self,
+        run: RunRecord,
+        folder: Path,
+        wanted: SearchOptions,
+        fleet: Fleet,
+        conductor: Conductor,
+        watch: SearchWatch,
     ) -> None:
         self._run = run
         self._folder = folder
@@ -186,7 +192,7 @@ class _Searcher:
         self._fleet = fleet
         self._conductor = conductor
         self._watch = watch
-        self._courses = [_Course(target) for target in run.scenario.targets]
+        self._courses = [_TargetSearch(target) for target in run.scenario.targets]
         self._steps: list[StepRecord] = []
         self._curve: list[CurvePoint] = []
         self._lengths: dict[bool, list[float]] = {False: [], True: []}
@@ -213,7 +219,7 @@ class _Searcher:
         archive.write_search(self._folder, record)
         return record
 
-    def _advance(self, course: _Course) -> None:
+    def _advance(self, course: _TargetSearch) -> None:
         if not course.open:
             return
         if course.machine is None:
@@ -224,7 +230,7 @@ class _Searcher:
             machine = course.machine
             self._tried(course, lambda: self._step(course, machine, step))
 
-    def _tried(self, course: _Course, what: Callable[[], None]) -> None:
+    def _tried(self, course: _TargetSearch, what: Callable[[], None]) -> None:
         began = time.monotonic()
         try:
             what()
@@ -234,7 +240,7 @@ class _Searcher:
             self._watch.say(f"{course.target.name} failed: {'it is given up' if last else 'trying once more'}")
         course.seconds += time.monotonic() - began
 
-    def _guess(self, course: _Course) -> None:
+    def _guess(self, course: _TargetSearch) -> None:
         record = self._trial(course.target, self._wanted.guess())
         rate = record.achieved_rate
         if rate <= 0 and isinstance(self._wanted.base.load, RateLoad):
@@ -242,7 +248,7 @@ class _Searcher:
         course.guess = rate
         course.machine = Search(self._wanted.rules, max(rate, self._wanted.rules.least))
 
-    def _step(self, course: _Course, machine: Search, step: Step) -> None:
+    def _step(self, course: _TargetSearch, machine: Search, step: NextTrial) -> None:
         began = time.monotonic()
         record = self._trial(course.target, self._wanted.at(step.rate, "hold" if step.hold else "short"))
         seen = reading(record, self._timeline(record))
@@ -322,7 +328,7 @@ class _Searcher:
             self._tried(course, lambda course=course, point=point: self._point(course, point))  # type: ignore[misc]
             self._write()
 
-    def _point(self, course: _Course, point: Point) -> None:
+    def _point(self, course: _TargetSearch, point: CurveTrial) -> None:
         record = self._trial(course.target, self._wanted.at(point.rate, "curve"))
         seen = reading(record, self._timeline(record))
         self._curve.append(

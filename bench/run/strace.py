@@ -1,6 +1,6 @@
 """strace on processes that run already: attached by id, for a while, all their threads included.
 
-What it says is read by `bench.run.syncs`. It slows down what it watches, so nothing that is
+What it says is read by `bench.run.fsync_count`. It slows down what it watches, so nothing that is
 timed may happen meanwhile.
 """
 
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.run.syncs import CALLS, file_key, is_synchronous
+from bench.run.fsync_count import CALLS, file_key, is_synchronous
 
 ATTACH_TIMEOUT_S = 10.0
 _DETACH_TIMEOUT_S = 10.0

@@ -1,6 +1,6 @@
 """CPU, memory, threads and disk of broker and clients, whole process trees, every 100 ms.
 
-What costs more to read is read once a second, by `bench.run.glances`.
+What costs more to read is read once a second, by `bench.run.slow_telemetry`.
 """
 
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psutil
 
 from bench.run.throttling import Throttling
-from brokers.places.sampling import NeverLess, Tree, Usage
+from brokers.places.sampling import NeverLess, ProcessUsage, Tree
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class Sampler:
         self._throttling = Throttling.around(os.getpid())
         self.samples: list[Sample] = []
 
-    def sample(self, at_ns: int, seen: Usage | None, workers: tuple[int, ...], below: tuple[int, ...] = ()) -> Sample:
+    def sample(
+        self, at_ns: int, seen: ProcessUsage | None, workers: tuple[int, ...], below: tuple[int, ...] = ()
+    ) -> Sample:
         """Read once and keep it.
 
         Args:

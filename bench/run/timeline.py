@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.drivers.base import Int64
-from bench.results import TIMELINE_COLUMNS, Usage
-from bench.run.control import Phase
-from bench.run.glances import Glance
+from bench.results.records import TIMELINE_COLUMNS, Usage
+from bench.run.phases import Phase
+from bench.run.slow_telemetry import Glance
 from bench.run.telemetry import Sample
-from bench.scenario import TICK_NS
+from bench.scenario.scenario import TICK_NS
 from bench.units import NS_PER_S
 
 Float64 = NDArray[np.float64]
@@ -30,7 +30,7 @@ def make_timeline(
     measure: range,
     glances: Sequence[Glance] = (),
 ) -> pd.DataFrame:
-    """Return one row a tick, columns as in `bench.results.TIMELINE_COLUMNS`.
+    """Return one row a tick, columns as in `bench.results.records.TIMELINE_COLUMNS`.
 
     Args:
         ticks: counts by the tick.

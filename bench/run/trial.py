@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from bench.loadgen.source import BEAT_NS
 from bench.record.account import Account
-from bench.results import Outcome
+from bench.results.records import TrialOutcome
 from bench.run.assignment import Assignment
 from bench.run.board import Board
-from bench.run.control import Control, Phase, Seen, WarmRule
-from bench.run.crew import Crew, WorkerEnded
-from bench.run.glances import MOST_QUEUES, Glance, Glances
+from bench.run.phases import Control, Phase, Seen, WarmRule
+from bench.run.slow_telemetry import MOST_QUEUES, Glance, Glances
 from bench.run.telemetry import Sample, Sampler
-from bench.scenario import TICK_NS, Plan, Target, Workload
-from bench.source import BEAT_NS
+from bench.run.worker_pool import Crew, WorkerEnded
+from bench.scenario.scenario import TICK_NS, Plan, Target, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker, BrokerError
 from brokers.endpoint import Protocol
@@ -209,7 +209,7 @@ class _Course:
             self._crew.see_off(_LEAVE_TIMEOUT_S)
         except WorkerEnded as ended:
             self._crew.kill()
-            if control.outcome is Outcome.COMPLETED:
+            if control.outcome is TrialOutcome.COMPLETED:
                 self._end_early(control, ended)
 
     def _left(self) -> int | None:
@@ -287,8 +287,8 @@ class _Course:
         if not self._started:
             now_ns = control.start_ns  # nothing was ever due
         if failure is not None:
-            control.cut(Outcome.BROKER_FAILED, failure, now_ns)
+            control.cut(TrialOutcome.BROKER_FAILED, failure, now_ns)
         elif ended.broker:
-            control.cut(Outcome.DISCONNECTED, str(ended), now_ns)
+            control.cut(TrialOutcome.DISCONNECTED, str(ended), now_ns)
         else:
-            control.cut(Outcome.WORKER_FAILED, str(ended), now_ns)
+            control.cut(TrialOutcome.WORKER_FAILED, str(ended), now_ns)

@@ -10,16 +10,16 @@ import signal
 import sys
 from pathlib import Path
 
-from bench.clock import Clock, RealClock
-from bench.descriptors import allow_most
 from bench.drivers.base import DriverError, Int64, Port
 from bench.drivers.registry import open_port
-from bench.pump import Pump
+from bench.host.clock import Clock, RealClock
+from bench.host.realtime import be_punctual
+from bench.host.rlimit import allow_most
+from bench.loadgen.pump import Pump
 from bench.record.account import Account, ConsumerLog, ProducerLog, account, warm_kernels
-from bench.run import handover
+from bench.run import account_file
 from bench.run.assignment import Assignment
 from bench.run.board import Board, WorkerCells
-from bench.run.punctual import be_punctual
 from bench.units import NS_PER_MS
 
 EXIT_BROKER = 20
@@ -91,7 +91,7 @@ def main() -> int:
         result, ended = work(task, port, clock, cells)
     except DriverError as error:
         return _fail(task.account, error)
-    handover.save(task.account, result)
+    account_file.save(task.account, result)
     if ended is not None:
         return _fail(task.account, ended)
     port.close()

@@ -14,7 +14,7 @@ SATURATED = 0.99
 
 
 @dataclass(frozen=True)
-class Point:
+class CurveTrial:
     """One trial to do: its target, messages a second, and the share aimed at (None: an absolute rate)."""
 
     target: str
@@ -22,7 +22,7 @@ class Point:
     share: float | None
 
 
-def points(sustained: Mapping[str, float], seed: int, shares: Sequence[float] = SHARES) -> tuple[Point, ...]:
+def points(sustained: Mapping[str, float], seed: int, shares: Sequence[float] = SHARES) -> tuple[CurveTrial, ...]:
     """Return the trials of a curve in a random order; the same for the same seed.
 
     Args:
@@ -30,11 +30,11 @@ def points(sustained: Mapping[str, float], seed: int, shares: Sequence[float] = 
         seed: of the order.
         shares: of the sustainable rate.
     """
-    own = [Point(target, _digits(share * rate), share) for target, rate in sustained.items() for share in shares]
+    own = [CurveTrial(target, _digits(share * rate), share) for target, rate in sustained.items() for share in shares]
     highest = max(sustained.values(), default=0.0)
     taken = {(point.target, point.rate) for point in own}
     equal = [
-        Point(target, rate, None)
+        CurveTrial(target, rate, None)
         for target in sustained
         for rate in (_digits(share * highest) for share in shares)
         if (target, rate) not in taken

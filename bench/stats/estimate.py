@@ -2,7 +2,7 @@
 
 The estimate is the geometric mean of the trials' estimates, its interval that of Student's t
 on their logarithms (Kalibera & Jones, "Rigorous benchmarking in reasonable time", ISMM 2013,
-section 7): the same unit and scale as `bench.stats.compare`, so that a row's interval and a
+section 7): the same unit and scale as `bench.stats.ratio`, so that a row's interval and a
 comparison of rows speak of the same thing.
 """
 

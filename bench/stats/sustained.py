@@ -43,7 +43,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RateEvidence:
     """What a trial at a rate showed.
 
     Attributes:
@@ -63,7 +63,7 @@ class Reading:
     ended: str = ""
 
 
-def failures(seen: Reading, objective_ns: int | None = None) -> tuple[Failure, ...]:
+def failures(seen: RateEvidence, objective_ns: int | None = None) -> tuple[Failure, ...]:
     """Return the criteria that a trial failed; none where it sustained its rate.
 
     Args:
@@ -73,12 +73,12 @@ def failures(seen: Reading, objective_ns: int | None = None) -> tuple[Failure, .
     return tuple(_failures(seen, objective_ns))
 
 
-def by_far(seen: Reading) -> bool:
+def by_far(seen: RateEvidence) -> bool:
     """Return whether a trial that failed did so by far: less than 0.9 of what was offered arrived."""
     return seen.achieved < FAR * seen.offered
 
 
-def _failures(seen: Reading, objective_ns: int | None) -> Iterator[Failure]:
+def _failures(seen: RateEvidence, objective_ns: int | None) -> Iterator[Failure]:
     if seen.ended:
         yield Failure(Criterion.ENDED, seen.ended)
     share = seen.achieved / seen.offered if seen.offered else 0.0

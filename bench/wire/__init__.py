@@ -1,1 +1,31 @@
-"""Compiled codecs: AMQP frames made and found in byte buffers. No sockets, no clock, no Python object a message."""
+"""Compiled codecs of AMQP: messages into octets, octets into rows of int64. No sockets, no clock, no files.
+
+Why our own: a Python client spends 20 to 1,400 µs on a message, a broker 5 to 30. A benchmark whose
+client is the slower half measures itself. Here a message costs no step in the interpreter: kernels
+(Numba) work on buffers of octets and on tables, a batch a call.
+
+Tables instead of objects. A connection is a row of one table, a lane (a channel of 0-9-1, a link of
+1.0) a row of another, and ten thousand connections need no object each. `amqp091_layout` and
+`amqp10_layout` name the columns, the statuses and the faults of each protocol.
+
+Reading. A buffer holds octets as they came, cut anywhere: in the middle of a frame, a length, a
+stamp. `amqp091_scan` and `amqp10_scan` use up all that is complete, note in the tables how far they are
+in what is not, and append a row a delivery or settlement. Bodies are never gathered: only the 32
+octets of the stamp are looked at. A frame that is not about messages (open, close, tune, attach)
+stops the scan; its bounds go to Python, as such frames are few. The *cursor* is an int64 array that
+says where the scan stopped, how many rows there are, and why it stopped (`cursor`).
+
+Writing. A message is made once, as a template; to send it is to copy the template and put in the
+stamp and what changes (`amqp091_encode`, `amqp10_encode`; `templates` where sizes differ). What a receiver
+owes is written in batches: acknowledgements with `multiple` in 0-9-1, dispositions over ranges and
+flows in 1.0 (`amqp10_answer`). What a sender is told, confirms or dispositions, is matched with what it
+sent (`amqp091_settle`, `amqp10_settle`) by a ring of the messages that wait.
+
+Trust. The octets come from a peer that may be broken or hostile. Nothing is read behind the end of
+the buffer, and every length is checked before it is believed; a fault is a number in the
+cursor, which the driver words. Codecs are tested against pika and Proton, against what real brokers
+sent, cut at every boundary, and with mutated streams.
+
+Sources: AMQP 0-9-1 specification with its XML; OASIS AMQP 1.0 parts 1 (types), 2 (transport), 3
+(messages), 5 (security). Each function names its section.
+"""

@@ -6,21 +6,12 @@ Sources: AMQP 0-9-1 specification, 4.2.6 (content); the layout of the tables is 
 
 from bench.kernels import kernel
 from bench.wire.amqp091_deliver import BASIC, HEADER_LEAST, RETURN, delivered, owe_ack
-from bench.wire.amqp091_layout import (
-    BODY_LEFT,
-    HEAD,
-    KIND,
-    PHASE,
-    REDELIVERED,
-    TAG,
-    Phase,
-    Status,
-)
+from bench.wire.amqp091_layout import BODY_LEFT, HEAD, KIND, PHASE, REDELIVERED, TAG, ChannelState, Status
 from bench.wire.amqp091_settle import note_returned
 from bench.wire.cursor import DELIVERED, FOREIGN, SETTLED_ROWS
 from bench.wire.octets import STAMP, Int64, Octets, copy, get16, get63, read_stamp, stamp_seq
 
-_AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(Phase.METHOD), int(Phase.HEADER), int(Phase.BODY)
+_AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(ChannelState.METHOD), int(ChannelState.HEADER), int(ChannelState.BODY)
 _MORE, _SHORT, _BAD_CLASS = int(Status.MORE), int(Status.SHORT), int(Status.BAD_CLASS)
 _UNEXPECTED_HEADER, _BODY_SIZE = int(Status.UNEXPECTED_HEADER), int(Status.BODY_SIZE)
 _BODY_SIZE_LARGEST = 0x7FFF_FFFF_FFFF_FFFF

@@ -20,7 +20,7 @@ from bench.wire.amqp091_layout import (
     PHASE,
     TAG,
     UNACKED,
-    Phase,
+    ChannelState,
 )
 from bench.wire.cursor import DELIVERED, OUT, OWES, SETTLED_ROWS
 from bench.wire.octets import STAMP, Int64, Octets, get16, get32, get63, octet, put32, put64, read_stamp
@@ -36,7 +36,7 @@ PUBLISH, RETURN, DELIVER, GET_OK, ACK, NACK = 40, 50, 60, 71, 80, 120
 ACK_FRAME = 21
 """Octets of a basic.ack frame."""
 
-_AWAIT_METHOD = int(Phase.METHOD)
+_AWAIT_METHOD = int(ChannelState.METHOD)
 _DELIVERY = (BASIC << 16) | DELIVER
 _PUBLISH = (BASIC << 16) | PUBLISH
 HEADER_LEAST = 14

@@ -16,7 +16,7 @@ from bench.wire.amqp091_deliver import BODY, END_OCTET, FRAME_EXTRA, FRAME_HEADE
 from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER, PUBLISHED, TAG_AT
 from bench.wire.amqp091_settle import note_published
 from bench.wire.octets import Int64, Octets, copy, put16, put64, write_stamp
-from bench.wire.sizes import FIRST, OCTETS, SIZE, class_of
+from bench.wire.templates import FIRST, OCTETS, SIZE, class_of
 
 _PERSISTENT, _TRANSIENT = 2, 1
 _SIZE_BEFORE_END = 12
@@ -83,7 +83,7 @@ def encode(
         sent_ns: stamped on all of them, monotonic ns.
         first: the first message to write.
         end: behind the last one.
-        classes: int64, see `bench.wire.sizes`.
+        classes: int64, see `bench.wire.templates`.
     """
     body_at, octets, mixed = 0, len(body), len(classes) > 1
     for i in range(first, end):

@@ -68,7 +68,7 @@ TAG_AT = 18
 LANE_WIDTH = 19
 
 
-class Phase(IntEnum):
+class ChannelState(IntEnum):
     """What a channel waits for."""
 
     METHOD = 0

@@ -44,7 +44,7 @@ from bench.wire.amqp091_layout import (
     PHASE,
     REDELIVERED,
     TAG,
-    Phase,
+    ChannelState,
     Status,
 )
 from bench.wire.amqp091_settle import settle
@@ -53,7 +53,7 @@ from bench.wire.octets import STAMP, Int64, Octets, get16, get32, get63, octet
 
 _CONFIRMED = int(Outcome.CONFIRMED)
 _REFUSED = int(Outcome.REFUSED)
-_AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(Phase.METHOD), int(Phase.HEADER), int(Phase.BODY)
+_AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(ChannelState.METHOD), int(ChannelState.HEADER), int(ChannelState.BODY)
 _MORE, _CONTROL, _FULL = int(Status.MORE), int(Status.CONTROL), int(Status.FULL)
 _BAD_TYPE, _BAD_END, _TOO_LARGE = int(Status.BAD_TYPE), int(Status.BAD_END), int(Status.TOO_LARGE)
 _BAD_CHANNEL, _SHORT = int(Status.BAD_CHANNEL), int(Status.SHORT)

@@ -53,7 +53,7 @@ class Mechanisms:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SaslOutcome:
     """End of SASL; 0 = ok, 1 = wrong credentials, 2 to 4 = the peer cannot say."""
 
     code: int
@@ -120,7 +120,7 @@ class Close:
     condition: Condition | None = None
 
 
-Control = Mechanisms | Outcome | Open | Begin | Attach | Detach | End | Close
+Control = Mechanisms | SaslOutcome | Open | Begin | Attach | Detach | End | Close
 
 
 class _Fields:
@@ -217,7 +217,7 @@ def _detach(fields: _Fields, _channel: int) -> Detach:
 
 _MAKERS: dict[int, Callable[[_Fields, int], Control]] = {
     SASL_MECHANISMS: _mechanisms,
-    SASL_OUTCOME: lambda fields, _channel: Outcome(fields.number(0)),
+    SASL_OUTCOME: lambda fields, _channel: SaslOutcome(fields.number(0)),
     OPEN: _open,
     BEGIN: _begin,
     ATTACH: _attach,

@@ -39,7 +39,7 @@ from bench.wire.amqp10_layout import (
 )
 from bench.wire.amqp10_settle import find_oldest
 from bench.wire.octets import Int64, Octets, copy, put32, write_stamp
-from bench.wire.sizes import FIRST, OCTETS, STAMP_AT, class_of
+from bench.wire.templates import FIRST, OCTETS, STAMP_AT, class_of
 
 _HANDLE, _DELIVERY, _TAG, _SETTLED, _MORE = 15, 20, 26, 31, 32
 _TRUE, _FALSE = 0x41, 0x42
@@ -173,7 +173,7 @@ def resume(
         conn: row of the connection.
         lanes: its links.
         rings: messages sent.
-        classes: see `bench.wire.sizes`.
+        classes: see `bench.wire.templates`.
 
     Returns:
         The offset behind the last byte written. `C_PARKED` tells how many are left.
@@ -226,7 +226,7 @@ def encode(
         sent_ns: the time now, for all stamps.
         first: the first message.
         end: behind the last one.
-        classes: see `bench.wire.sizes`.
+        classes: see `bench.wire.templates`.
 
     Returns:
         (offset behind the last byte written, offset behind the last message taken). A message

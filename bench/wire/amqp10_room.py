@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.drivers.amqp_message import opening
+from bench.drivers.proton.message import opening
 from bench.kernels import kernel_entry, kernel_part
 from bench.wire.amqp10_layout import (
     C_DELIVERY,

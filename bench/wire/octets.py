@@ -1,6 +1,6 @@
 """Numbers and stamps in byte buffers, for compiled code; also right where the compiler is switched off.
 
-AMQP is big endian (0-9-1, 4.2.5.1; 1.0, 1.3), our stamp little endian (`bench.stamp`). Each
+AMQP is big endian (0-9-1, 4.2.5.1; 1.0, 1.3), our stamp little endian (`bench.arrivals.stamp`). Each
 octet is made an int64 before it is shifted: a numpy uint8 would overflow, and Numba makes a
 float of what mixes signed and unsigned numbers. Indices are unsigned, which spares the
 compiled code a look for negative ones and lets it move eight octets at once. The caller
@@ -10,7 +10,7 @@ has looked that the octets are there.
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import stamp
+from bench.arrivals import stamp
 from bench.kernels import kernel_part
 
 Octets = NDArray[np.uint8]
@@ -96,7 +96,7 @@ def _put_little64(buf: Octets, at: int, value: int) -> None:
 
 @kernel_part
 def read_stamp(buf: Octets, at: int, table: Int64, first: int, column: int) -> bool:
-    """Read the stamp at `at` into four rows of a table from `first` on, in the order of `bench.stamp`.
+    """Read the stamp at `at` into four rows of a table from `first` on, in the order of `bench.arrivals.stamp`.
 
     Returns False, and writes nothing, where there is none.
     """
@@ -117,7 +117,7 @@ def stamp_seq(buf: Octets, at: int) -> int:
 
 @kernel_part
 def write_stamp(buf: Octets, at: int, producer: int, seq: int, intended_ns: int, sent_ns: int) -> None:
-    """Write a stamp over 32 octets; see `bench.stamp`."""
+    """Write a stamp over 32 octets; see `bench.arrivals.stamp`."""
     _put_little64(buf, at, _MAGIC | (producer << 32))
     _put_little64(buf, at + 8, seq)
     _put_little64(buf, at + 16, intended_ns)

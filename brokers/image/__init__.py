@@ -5,7 +5,6 @@ builds of one recipe may differ: the *content digest* says which image a result 
 """
 
 from brokers.image.cache import Image, ensure, find, remove, show
-from brokers.image.errors import ImageError
-from brokers.image.recipe import Recipe, recipe, recipe_names
+from brokers.image.recipe import ImageError, Recipe, recipe, recipe_names
 
 __all__ = ["Image", "ImageError", "Recipe", "ensure", "find", "recipe", "recipe_names", "remove", "show"]

@@ -15,8 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from brokers.image.errors import ImageError
-from brokers.image.recipe import Artifact, Recipe
+from brokers.image.recipe import Artifact, ImageError, Recipe
 
 SOURCE_DATE_EPOCH = "1735689600"
 """Any fixed time: tools that honour it write it instead of now."""

@@ -21,8 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brokers.image import content
 from brokers.image.build import Builder, Say, build
-from brokers.image.errors import ImageError
-from brokers.image.recipe import Recipe, recipe
+from brokers.image.recipe import ImageError, Recipe, recipe
 
 MANIFEST = "image.json"
 

@@ -8,8 +8,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from brokers.image.errors import ImageError
-
 FORMAT = 1
 """Raised when the way an image is made from a recipe changes, so that old ones are not used."""
 
@@ -85,3 +83,7 @@ def recipe(name: str) -> Recipe:
         raise ImageError(message)
     text = (resources.files(__package__ or "") / f"{name}.toml").read_text()
     return Recipe.model_validate(tomllib.loads(text))
+
+
+class ImageError(Exception):
+    """An image cannot be built, found or removed; the message says why and what to do."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 
 from brokers.base import Broker
 from brokers.entry_points import function
-from brokers.places.sampling import Usage
+from brokers.places.sampling import ProcessUsage
 from brokers.product import Product
 from brokers.settings import BrokerSettings
 
@@ -84,7 +84,7 @@ class Running(ABC):
         """
 
     @abstractmethod
-    def usage(self) -> Usage | None:
+    def usage(self) -> ProcessUsage | None:
         """Return what the program has used so far; None where that cannot be seen. Cheap enough for every 100 ms."""
 
     @abstractmethod

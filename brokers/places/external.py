@@ -28,7 +28,7 @@ from brokers.administered import AdministeredBroker, with_security
 from brokers.base import Broker, BrokerError, Needs
 from brokers.endpoint import PROTOCOL_NAMES, Endpoint, Protocol, Tls
 from brokers.places.base import Opening, Place
-from brokers.places.sampling import Sampled, Usage, descendants
+from brokers.places.sampling import ProcessUsage, Sampled, descendants
 from brokers.product import Facts
 from brokers.settings import ClientTls, External
 
@@ -328,7 +328,7 @@ class ExternalBroker(AdministeredBroker):
             self._pids = pids
         return self._pids
 
-    def usage(self) -> Usage | None:
+    def usage(self) -> ProcessUsage | None:
         """See `Broker`."""
         return self._sampled.usage()
 

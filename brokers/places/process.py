@@ -15,7 +15,7 @@ import psutil
 
 from brokers.places.base import Caps, Launch, Running
 from brokers.places.limits import Limits, impose
-from brokers.places.sampling import Sampled, Usage
+from brokers.places.sampling import ProcessUsage, Sampled
 
 REFRESH_S = 1.0
 END_TIMEOUT_S = 10.0
@@ -109,7 +109,7 @@ class HostProcess(Running):
                 self._pids = ()
             return self._pids
 
-    def usage(self) -> Usage | None:
+    def usage(self) -> ProcessUsage | None:
         """See `Running`."""
         return self._sampled.usage()
 

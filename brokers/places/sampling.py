@@ -18,7 +18,7 @@ _CPU_FIELDS = slice(11, 15)  # utime, stime, cutime, cstime
 
 
 @dataclass(frozen=True)
-class Usage:
+class ProcessUsage:
     """What processes have used so far.
 
     Attributes:
@@ -50,7 +50,7 @@ class ProcessFiles:
         with contextlib.suppress(OSError):
             self._io = os.open(f"/proc/{pid}/io", os.O_RDONLY)
 
-    def read(self) -> Usage:
+    def read(self) -> ProcessUsage:
         """Return what it has used so far.
 
         Raises:
@@ -63,7 +63,7 @@ class ProcessFiles:
                 disk = parse_io(os.pread(self._io, _READ_BYTES, 0))
             except PermissionError:
                 self.forget_io()
-        return Usage(cpu_s, rss, threads, *disk)
+        return ProcessUsage(cpu_s, rss, threads, *disk)
 
     def forget_io(self) -> None:
         """Close the file that we may not read."""
@@ -151,7 +151,7 @@ class Tree:
         self._files: dict[int, ProcessFiles] = {}
         self.cpu_s: dict[int, float] = {}
 
-    def read(self, pids: Iterable[int]) -> Usage:
+    def read(self, pids: Iterable[int]) -> ProcessUsage:
         """Return the sums over these processes; what an ended process used is in the sums of its parent."""
         found = {}
         for pid in dict.fromkeys(pids):
@@ -166,7 +166,7 @@ class Tree:
             self._files.pop(pid).close()
         self.cpu_s = {pid: one.cpu_s for pid, one in found.items()}
         parts = found.values()
-        return Usage(
+        return ProcessUsage(
             sum(self.cpu_s.values()),
             sum(one.rss for one in parts),
             sum(one.threads for one in parts),
@@ -191,12 +191,12 @@ class NeverLess:
 
     def __init__(self) -> None:
         """Begin with nothing read."""
-        self._most = Usage(0.0, 0, 0, 0, 0)
+        self._most = ProcessUsage(0.0, 0, 0, 0, 0)
 
-    def hold(self, read: Usage) -> Usage:
+    def hold(self, read: ProcessUsage) -> ProcessUsage:
         """Return a reading whose totals are no less than those before; a total that was unknown once stays so."""
         most = self._most
-        self._most = Usage(
+        self._most = ProcessUsage(
             max(most.cpu_s, read.cpu_s),
             read.rss,
             read.threads,
@@ -218,7 +218,7 @@ class Sampled:
         self._pids = pids
         self._tree, self._switches = Tree(), Switches()
 
-    def usage(self) -> Usage | None:
+    def usage(self) -> ProcessUsage | None:
         """Return what they have used; None where there are none to be seen."""
         pids = self._pids()
         return self._tree.read(pids) if pids else None

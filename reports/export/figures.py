@@ -5,7 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from bench.archive import write_whole
+from bench.results.archive import write_whole
 from reports.charts.svg import standalone
 from reports.charts.theme import RC
 from reports.figures import Picture

@@ -8,7 +8,7 @@ import re
 
 from hdrh.histogram import HdrHistogram
 
-from bench.results import TAGS
+from bench.results.records import TAGS
 from bench.units import NS_PER_MS
 from reports.dataset import Dataset
 

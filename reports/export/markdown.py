@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from reports.format import Printer, brief, count, milliseconds, number, rate
-from reports.gaps import gaps
+from reports.missing_trials import gaps
 from reports.model import Spread
 from reports.summary import Answer, Cell, Summary
 

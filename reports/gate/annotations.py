@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reports.gate.record import Gate
+from reports.gate.result import Gate
 from reports.gate.words import name
 
 _LEVELS = {"regression": "error", "invalid": "error", "suspect": "warning", "undecided": "warning"}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.scenario import Scenario
-from reports.gate.cells import SUFFIXES
+from bench.scenario.scenario import Scenario
+from reports.gate.pairs import SUFFIXES
 
 _NAMES = {"name", "broker", "label"}
 

@@ -10,26 +10,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.hostclass import host_class
-from bench.scenario import InFlightLoad
-from bench.stats.compare import Pair
-from bench.stats.gate import ALARM, MIN_PAIRS, MISS, POWER, Decision, Measure, Outcome, decide
+from bench.host.hostclass import host_class
+from bench.scenario.scenario import InFlightLoad
+from bench.stats.noninferiority import ALARM, MIN_PAIRS, MISS, POWER, Decision, Judgement, Measure, decide
+from bench.stats.ratio import Pair
 from reports.dataset import Dataset
 from reports.gate import words
 from reports.gate.budget import Budget, Limit
-from reports.gate.cells import SUFFIXES, Cell, GateError, Side, cells, check, estimates, is_rerun
 from reports.gate.differences import differences
-from reports.gate.metrics import METRICS, Metric, floor_name
-from reports.gate.record import EXIT_CODES, Gate, Line, Shown, Verdict
+from reports.gate.metrics import METRICS, GateMetric, floor_name
+from reports.gate.pairs import SUFFIXES, GateError, PairedCell, Side, cells, check, estimates, is_rerun
+from reports.gate.result import EXIT_CODES, Gate, GateLine, Shown, Verdict
 from reports.rows import MIN_CPUS
 
 EVERY = "every metric"
 """Name of a noise floor that was given for all."""
-_SHOWN: dict[Outcome, Shown] = {
-    Outcome.PASS: "pass",
-    Outcome.REGRESSION: "regression",
-    Outcome.SUSPECT: "suspect",
-    Outcome.UNDECIDED: "undecided",
+_SHOWN: dict[Judgement, Shown] = {
+    Judgement.PASS: "pass",
+    Judgement.REGRESSION: "regression",
+    Judgement.SUSPECT: "suspect",
+    Judgement.UNDECIDED: "undecided",
 }
 _WORST_FIRST: tuple[Verdict, ...] = ("regression", "invalid", "suspect", "undecided", "pass")
 
@@ -37,9 +37,9 @@ _WORST_FIRST: tuple[Verdict, ...] = ("regression", "invalid", "suspect", "undeci
 @dataclass(frozen=True)
 class _Open:
     # A line before it is decided; `told` says why it decides nothing, `lacking` that it has no figures.
-    cell: Cell
+    cell: PairedCell
     limit: Limit
-    metric: Metric
+    metric: GateMetric
     threshold: float
     candidate: Sequence[float]
     baseline: Sequence[float]
@@ -126,7 +126,7 @@ def _judge(
 def _opened(
     base: Side,
     new: Side,
-    rows: Sequence[Cell],
+    rows: Sequence[PairedCell],
     budget: Budget,
     floors: Mapping[str, float],
     *,
@@ -165,7 +165,7 @@ def _few_cpus(base: Side, new: Side) -> str:
     return f"throughput is gated on hosts of {MIN_CPUS} CPUs and more" + (f", and this has {fewest}" if fewest else "")
 
 
-def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[Line]:
+def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[GateLine]:
     """Decide the lines that can be decided as one family; the others by themselves, to be shown."""
     deciding = [one for one in opened if _decides(one)]
     found = dict(zip(map(id, deciding), decide([one.measure for one in deciding], paired=paired), strict=True))
@@ -185,9 +185,9 @@ def _decides(one: _Open) -> bool:
     return not one.told and not one.lacking and one.cell.valid >= one.cell.needed
 
 
-def _line(one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool) -> Line:
-    found = decision or Decision(Outcome.UNDECIDED, min(len(one.candidate), len(one.baseline)), math.nan)
-    line = Line(
+def _line(one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool) -> GateLine:
+    found = decision or Decision(Judgement.UNDECIDED, min(len(one.candidate), len(one.baseline)), math.nan)
+    line = GateLine(
         target=one.cell.target,
         workload=one.cell.workload,
         metric=one.limit.metric,
@@ -219,6 +219,6 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _verdict(lines: Sequence[Line]) -> Verdict:
+def _verdict(lines: Sequence[GateLine]) -> Verdict:
     found = {line.verdict for line in lines} - {"told"}
     return next((one for one in _WORST_FIRST if one in found), "undecided")

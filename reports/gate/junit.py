@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from reports.gate.record import Gate, Line
+from reports.gate.result import Gate, GateLine
 
 _KINDS = {"regression": "failure", "invalid": "error", "suspect": "skipped", "undecided": "skipped", "told": "skipped"}
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -53,7 +53,7 @@ def to_junit(gate: Gate, host: str = "localhost", took_s: float = 0.0) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(suite: ET.Element, line: Line) -> None:
+def _case(suite: ET.Element, line: GateLine) -> None:
     name = {"name": line.metric, "classname": f"{line.target}.{line.workload}", "time": "0"}
     case = ET.SubElement(suite, "testcase", name)
     kind = _KINDS.get(line.verdict)
@@ -62,7 +62,7 @@ def _case(suite: ET.Element, line: Line) -> None:
         ET.SubElement(case, kind, words).text = _clean(line.text) if kind != "skipped" else None
 
 
-def _count(lines: Sequence[Line], kind: str) -> str:
+def _count(lines: Sequence[GateLine], kind: str) -> str:
     return str(sum(_KINDS.get(line.verdict) == kind for line in lines))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from reports.format import listed
-from reports.gate.record import Gate, Line
+from reports.gate.result import Gate, GateLine
 from reports.gate.words import allowed, change, figure, percent
 
 _COLUMNS = (
@@ -50,7 +50,7 @@ def _lines(gate: Gate) -> Iterator[str]:
     yield f"Host: {_text(' / '.join(gate.host_classes))}. Results: {listed([f'`{one}`' for one in gate.results])}."
 
 
-def _cells(line: Line) -> Iterator[str]:
+def _cells(line: GateLine) -> Iterator[str]:
     yield from (line.target, line.workload, line.metric)
     yield from (figure(line, line.baseline), figure(line, line.candidate))
     yield change(line)

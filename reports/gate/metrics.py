@@ -27,7 +27,7 @@ Name = Literal[
 
 
 @dataclass(frozen=True)
-class Metric:
+class GateMetric:
     """One figure of a trial.
 
     Attributes:
@@ -54,20 +54,20 @@ class Metric:
         return not self.lower_is_better
 
 
-def _percentile(name: str) -> Metric:
-    return Metric(name, f"{name} latency", "ms", milliseconds, of_latency=True)
+def _percentile(name: str) -> GateMetric:
+    return GateMetric(name, f"{name} latency", "ms", milliseconds, of_latency=True)
 
 
-METRICS: Mapping[str, Metric] = {
+METRICS: Mapping[str, GateMetric] = {
     **{name: _percentile(name) for name in ("p50", "p90", "p99", "p99.9", "p99.99")},
-    "achieved_rate": Metric("achieved_rate", "messages received a second", "msg/s", rate, lower_is_better=False),
-    "broker_cpu": Metric("broker_cpu_us_per_message", "broker CPU a message", "µs", number),
-    "broker_rss": Metric("broker_rss_peak", "peak memory of the broker", "MiB", mebibytes),
-    "client_cpu": Metric("client_cpu_us_per_message", "client CPU a message", "µs", number),
-    "client_rss": Metric("client_rss_peak", "peak memory of the client", "MiB", mebibytes),
-    "lost": Metric("ledger_lost", "confirmed messages lost", "", count, counted=True),
-    "duplicated": Metric("ledger_duplicated", "messages delivered more than once", "", count, counted=True),
-    "reordered": Metric("ledger_reordered", "messages out of order", "", count, counted=True),
+    "achieved_rate": GateMetric("achieved_rate", "messages received a second", "msg/s", rate, lower_is_better=False),
+    "broker_cpu": GateMetric("broker_cpu_us_per_message", "broker CPU a message", "µs", number),
+    "broker_rss": GateMetric("broker_rss_peak", "peak memory of the broker", "MiB", mebibytes),
+    "client_cpu": GateMetric("client_cpu_us_per_message", "client CPU a message", "µs", number),
+    "client_rss": GateMetric("client_rss_peak", "peak memory of the client", "MiB", mebibytes),
+    "lost": GateMetric("ledger_lost", "confirmed messages lost", "", count, counted=True),
+    "duplicated": GateMetric("ledger_duplicated", "messages delivered more than once", "", count, counted=True),
+    "reordered": GateMetric("ledger_reordered", "messages out of order", "", count, counted=True),
 }
 """By the name that a budget uses."""
 
@@ -76,13 +76,13 @@ _FLOORS = {"achieved_rate": "achieved rate", "broker_cpu": "broker CPU"}
 
 
 def floor_name(name: str, *, closed_loop: bool) -> str:
-    """Return how a noise floor names a metric under a load (see `bench.noise.floor`); empty where it has none."""
+    """Return how a noise floor names a metric under a load (see `bench.stats.noise_floor`); empty where it has none."""
     if METRICS[name].of_latency:
         return f"{name} {'service' if closed_loop else 'response'}"
     return _FLOORS.get(name, "")
 
 
-def figures(data: Dataset, metric: Metric, target: str, workload: str) -> dict[int, float]:
+def figures(data: Dataset, metric: GateMetric, target: str, workload: str) -> dict[int, float]:
     """Return repetition -> figure of each valid trial of a row that has it.
 
     Returns:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from reports.format import count, listed
-from reports.gate.cells import Cell
 from reports.gate.metrics import METRICS
-from reports.gate.record import Line
+from reports.gate.pairs import PairedCell
+from reports.gate.result import GateLine
 
 _MOST_NAMED = 3
 _TINY = 5e-4
@@ -21,7 +21,7 @@ def percent(share: float | None, *, signed: bool = False) -> str:
     return f"{sign}{abs(100 * share):.3g} %" if abs(share) < 1 else f"{sign}{count(abs(100 * share))} %"
 
 
-def change(line: Line) -> str:
+def change(line: GateLine) -> str:
     """Return how much the candidate differs, with its interval."""
     if line.ratio is None:
         return "–"
@@ -31,22 +31,22 @@ def change(line: Line) -> str:
     return f"{middle} ({percent(line.low - 1, signed=True)} … {percent(line.high - 1, signed=True)})"
 
 
-def allowed(line: Line) -> str:
+def allowed(line: GateLine) -> str:
     """Return the limit: a share, or a count."""
     return f"{count(line.limit)} more" if METRICS[line.metric].counted else percent(line.limit)
 
 
-def figure(line: Line, value: float | None) -> str:
+def figure(line: GateLine, value: float | None) -> str:
     """Return a figure as it is printed, with its unit."""
     return f"{METRICS[line.metric].shown(value)} {line.unit}".strip() if value is not None else "–"
 
 
-def name(line: Line) -> str:
+def name(line: GateLine) -> str:
     """Return what a line is about."""
     return f"{line.metric} of {line.target}, {line.workload}"
 
 
-def line(found: Line, cell: Cell, told: str, worse: int | None, *, paired: bool) -> str:
+def line(found: GateLine, cell: PairedCell, told: str, worse: int | None, *, paired: bool) -> str:
     """Return one line in a sentence."""
     if found.verdict == "invalid":
         return f"{cell.valid} of {cell.planned} pairs are valid, and {cell.needed} are needed{_why(cell)}."
@@ -68,17 +68,17 @@ def line(found: Line, cell: Cell, told: str, worse: int | None, *, paired: bool)
     return f"{metric.words}: {said}{end}."
 
 
-def _more(found: Line) -> str:
+def _more(found: GateLine) -> str:
     if found.needed is None:
         return "; undecided"
     return f"; undecided, about {found.needed} pairs would decide ({found.needed - found.n} more)"
 
 
-def _why(cell: Cell) -> str:
+def _why(cell: PairedCell) -> str:
     return f" ({cell.why})" if cell.why else ""
 
 
-def left_out(cell: Cell) -> str:
+def left_out(cell: PairedCell) -> str:
     """Return which pairs of a row do not count, and why."""
     lost = cell.planned - cell.valid
     return f"{cell.target}, {cell.workload}: {lost} of {cell.planned} pairs left out{_why(cell)}."
@@ -97,7 +97,7 @@ def unlike_hosts(classes: Sequence[str]) -> str:
     )
 
 
-def sentence(verdict: str, lines: Sequence[Line], cells: Sequence[Cell], *, rerun: bool) -> str:
+def sentence(verdict: str, lines: Sequence[GateLine], cells: Sequence[PairedCell], *, rerun: bool) -> str:
     """Return the verdict of the whole gate."""
     deciding = [one for one in lines if one.verdict != "told"]
     mine = [one for one in deciding if one.verdict == verdict]
@@ -125,7 +125,7 @@ def sentence(verdict: str, lines: Sequence[Line], cells: Sequence[Cell], *, reru
     return f"Undecided: {len(mine)} of {len(deciding)} lines, {_some([name(one) for one in mine])}{more}."
 
 
-def _passed(deciding: Sequence[Line], *, rerun: bool) -> str:
+def _passed(deciding: Sequence[GateLine], *, rerun: bool) -> str:
     seen = [one.detectable for one in deciding if one.detectable is not None]
     reach = f"down to {percent(max(seen))}" if seen else "in what can be counted"
     if not rerun:
@@ -137,7 +137,7 @@ def _passed(deciding: Sequence[Line], *, rerun: bool) -> str:
     )
 
 
-def _extent(one: Line) -> str:
+def _extent(one: GateLine) -> str:
     return f"{change(one)}, allowed {allowed(one)}" if one.ratio is not None else one.text.rstrip(".")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from reports.history.rows import KEY, METRICS, Metric
+from reports.history.points import KEY, METRICS, SeriesMetric
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Series:
 
     Attributes:
         name: eight digits that stand for all of `key`.
-        key: values of `rows.KEY`, by name.
+        key: values of `points.KEY`, by name.
         values: one a run, in the unit of the store.
         trials: how many each is the mean of.
         run_ids, commits, times: one a run, in order of time.
@@ -33,7 +33,7 @@ class Series:
     times: tuple[datetime, ...]
 
     @property
-    def metric(self) -> Metric:
+    def metric(self) -> SeriesMetric:
         """How its metric reads."""
         return METRICS[self.key["metric"]]
 

@@ -2,7 +2,7 @@
 
 ```
 history/
-  runs/<run-id>-<seed>.parquet        columns as in `rows.COLUMNS`
+  runs/<run-id>-<seed>.parquet        columns as in `points.COLUMNS`
   confirmed/<series>-<run-id>.parquet columns as in CONFIRMED
 ```
 
@@ -18,9 +18,9 @@ from pathlib import Path
 import pandas as pd
 from pyarrow import parquet
 
-from bench.schema_versions import newer_words
+from bench.results.schema_versions import newer_words
 from reports.errors import ReportError
-from reports.history.rows import COLUMNS, STORE_VERSION
+from reports.history.points import COLUMNS, STORE_VERSION
 
 CONFIRMED = ("series", "run_id", "by", "verdict", "ratio", "low", "high", "n")
 """One row a confirmation: the series, the first run of the new level, the run that compared old and new, and what

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bench.units import percent
 from reports.format import number
-from reports.history.judge import STEP, Found, Judged, State, Watched
+from reports.history.changes import STEP, Judged, LevelChange, State, Watched
 
 
 def block(one: Judged) -> list[str]:
@@ -30,7 +30,7 @@ def figure(one: Judged, value: float) -> str:
     return f"{number(value * metric.scale)} {metric.unit}"
 
 
-def change(found: Found, one: Judged) -> str:
+def change(found: LevelChange, one: Judged) -> str:
     """Return a change in a line, such as `proposed: 12 % worse (× 1.12) from run … (commit …), p = 0.005`."""
     which = "worse" if found.worse else "better"
     size = abs(found.ratio - 1)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.archive import write_whole
-from bench.noise.floor import relevant
-from bench.stats.compare import Comparison, Pair, Verdict, compare
+from bench.results.archive import write_whole
+from bench.stats.noise_floor import relevant
+from bench.stats.ratio import Comparison, Pair, Verdict, compare
 from reports.dataset import Dataset, load
 from reports.errors import ReportError
-from reports.history.judge import BUDGET, Watched, judge
+from reports.history.changes import BUDGET, Watched, judge
 from reports.history.page import in_order, render_page, write_png
-from reports.history.rows import load_digest, rows
+from reports.history.points import load_digest, rows
 from reports.history.series import Series, series_of
 from reports.history.store import Store
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
-from bench.parity import BROKERS_OWN
+from bench.results.comparability import BROKERS_OWN
 from reports import format as printed
 from reports.charts.svg import to_svg
 from reports.figures import Picture
-from reports.gaps import gaps
+from reports.missing_trials import gaps
 from reports.model import Spread
 from reports.page.template import environment
 from reports.summary import Differing, Summary

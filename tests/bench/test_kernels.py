@@ -13,12 +13,12 @@ CALL = """
 import sys
 from pathlib import Path
 import numpy as np
-import bench.blocked
+import bench.loadgen.backpressure
 home = Path(sys.argv[1])
 assert not any(home.rglob("*")) or sys.argv[2] == "warm"
 episodes = np.zeros((3, 1), np.int64)
-bench.blocked.blocked_between(episodes, 0, 0, 0, 0)
-print(bench.blocked.__file__, sum(bench.blocked.blocked_between.stats.cache_hits.values()))
+bench.loadgen.backpressure.blocked_between(episodes, 0, 0, 0, 0)
+print(bench.loadgen.backpressure.__file__, sum(bench.loadgen.backpressure.blocked_between.stats.cache_hits.values()))
 """
 
 
@@ -38,7 +38,7 @@ def called(tree: Path, home: Path, state: str) -> tuple[Path, int]:
 
 
 def sources(tree: Path) -> None:
-    """Copy what the kernels of `bench.blocked` need, and what has them."""
+    """Copy what the kernels of `bench.loadgen.backpressure` need, and what has them."""
     root = Path(__file__).parents[2]
     for path in (root / "bench").rglob("*.py"):
         copy = tree / path.relative_to(root)
@@ -52,11 +52,11 @@ def test_code_is_found_by_content(tmp_path: Path) -> None:
     home.mkdir()
     sources(first)
     sources(second)
-    assert called(first, home, "cold") == (first / "bench/blocked.py", 0)
-    assert called(second, home, "warm") == (second / "bench/blocked.py", 1)
+    assert called(first, home, "cold") == (first / "bench/loadgen/backpressure.py", 0)
+    assert called(second, home, "warm") == (second / "bench/loadgen/backpressure.py", 1)
     far = second / "bench/record/buckets.py"
     far.write_text(far.read_text() + "\n# changed\n")
-    assert called(second, home, "warm") == (second / "bench/blocked.py", 0)
+    assert called(second, home, "warm") == (second / "bench/loadgen/backpressure.py", 0)
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
@@ -64,4 +64,4 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     sources(tree)
     (tmp_path / "busbench").write_text("no folder")
-    assert called(tree, tmp_path, "warm") == (tree / "bench/blocked.py", 0)
+    assert called(tree, tmp_path, "warm") == (tree / "bench/loadgen/backpressure.py", 0)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from bench.scenario import AnyBroker
+from bench.scenario.scenario import AnyBroker
 from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.settings import ClientTls, External
 

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.load import SHIPPED
-from bench.stats.compare import Pair, Verdict, compare_family
+from bench.scenario.loading import SHIPPED
+from bench.stats.ratio import Pair, Verdict, compare_family
 from reports.dataset import load
-from reports.history.rows import METRICS, rows
+from reports.history.points import METRICS, rows
 
 BENCH = str(Path(sys.executable).with_name("bench"))
 SHOWN = ("p50 response", "p99 response", "achieved rate", "p50 service", "p99 service", "broker CPU")

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.clock import Clock
 from bench.drivers.base import Deliveries, PortSpec, Settlements
 from bench.drivers.description import Driver
+from bench.host.clock import Clock
 from bench.units import NS_PER_S
 
 BURNT = Driver("burnt091", "amqp091", "wire091 beside a thread that computes", "tests.evidence.burdens:open_burnt")
@@ -54,7 +54,7 @@ class _Slow:
 
 
 def _open(spec: PortSpec, clock: Clock) -> Any:
-    from bench.drivers.wire091 import open_port  # noqa: PLC0415  (a description imports no driver)
+    from bench.drivers.wire.wire091 import open_port  # noqa: PLC0415  (a description imports no driver)
 
     opener: Callable[[PortSpec, Clock], Any] = open_port
     return opener(spec, clock)

@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from bench.stamp import MAGIC
+from bench.arrivals.stamp import MAGIC
 from bench.wire import amqp10_frames as frames
 from bench.wire import amqp10_layout as x
 from bench.wire import amqp10_values as v
@@ -22,7 +22,7 @@ from bench.wire.amqp10_room import Template, make_template, room
 from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.amqp10_scan import scan
 from bench.wire.octets import Octets
-from bench.wire.sizes import make_classes
+from bench.wire.templates import make_classes
 
 _BATCH = 1024
 _ROUNDS = 400

@@ -19,11 +19,11 @@ from typing import cast
 from brokers.amqp import AmqpBroker
 from brokers.dialect import QueueKind
 
-from bench.durability import DurabilityClass, Probe
-from bench.parity import settings_differ
-from bench.run.probe import probe
+from bench.results.comparability import settings_differ
+from bench.results.durability import DurabilityClass, Probe
+from bench.run.durability_probe import probe
 from bench.run.scratch import scratch_root
-from bench.scenario import RateLoad, Workload
+from bench.scenario.scenario import RateLoad, Workload
 from brokers import image
 from brokers.open import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings

@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from bench.drivers.amqp_message import opening
+from bench.arrivals.stamp import pack_into
+from bench.drivers.proton.message import opening
 from bench.kernels import kernel, kernel_entry, kernel_part
-from bench.stamp import pack_into
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import NEVER, answer
 from bench.wire.amqp10_rows import new_connection, new_receiver, new_sender

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import archive
-from bench.cli.images import ensure_images
-from bench.plan import make_plan
-from bench.results import Outcome, RunRecord, TrialRecord
+from bench.cli.image import ensure_images
+from bench.plan.plan import make_plan
+from bench.results import archive
+from bench.results.records import RunRecord, TrialOutcome, TrialRecord
 from bench.run.conductor import conduct
-from bench.scenario import Scenario
+from bench.scenario.scenario import Scenario
 from reports.format import overload_words
 from tests.bench.drivers.fake_package import install, on_path
 from tests.evidence.burdens import CONSUMED
@@ -60,7 +60,7 @@ class Case:
     valid: bool = True
     health: frozenset[str] = frozenset()
     findings: frozenset[str] = frozenset()
-    outcome: Outcome | None = Outcome.COMPLETED
+    outcome: TrialOutcome | None = TrialOutcome.COMPLETED
     beside: bool = False
     durable: bool = False
     rate: int = RATE
@@ -73,14 +73,14 @@ CASES = (
         "a consumer that takes 80 % of the rate",
         "slow091",
         findings=frozenset({"growing", "saturated"}),
-        outcome=Outcome.OVERLOADED,
+        outcome=TrialOutcome.OVERLOADED,
     ),
     Case("workers that compute 95 % of the time", "burnt091", valid=False, health=OURS, outcome=None),
     Case("a process for each CPU beside it", valid=False, health=OURS, outcome=None, beside=True),
     Case(
         f"{BEYOND:,} durable messages a second",
         findings=frozenset({"growing", "saturated"}),
-        outcome=Outcome.OVERLOADED,
+        outcome=TrialOutcome.OVERLOADED,
         durable=True,
         rate=BEYOND,
     ),
@@ -165,7 +165,7 @@ def as_expected(case: Case, record: TrialRecord) -> bool:
 def said(record: TrialRecord) -> str:
     """Return verdict, end, health (hard codes in capitals) and findings in one line."""
     health = [note.code.upper() if note.hard else note.code for note in record.health]
-    end = overload_words([record.backlog_growth]) if record.outcome is Outcome.OVERLOADED else record.outcome.value
+    end = overload_words([record.backlog_growth]) if record.outcome is TrialOutcome.OVERLOADED else record.outcome.value
     return (
         f"{'valid' if record.valid else 'INVALID'}; {end}; health: {', '.join(health) or 'nothing'};"
         f" findings: {', '.join(note.code for note in record.findings) or 'none'}"

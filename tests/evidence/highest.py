@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from bench.cli.images import ensure_images
+from bench.cli.image import ensure_images
 from bench.crosscheck.fetch import ensure
 from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.peer import PeerError
@@ -24,8 +24,8 @@ from bench.crosscheck.sides import Sides
 from bench.record.account import warm_kernels
 from bench.run.fleet import Fleet
 from bench.run.scratch import scratch_folder
-from bench.scenario import Plan, RateLoad, Scenario, Target, WarmUp, Workload
-from bench.stats.compare import Pair, compare
+from bench.scenario.scenario import Plan, RateLoad, Scenario, Target, WarmUp, Workload
+from bench.stats.ratio import Pair, compare
 from brokers.rabbitmq.settings import RabbitMQSettings
 
 STEP = 1.06

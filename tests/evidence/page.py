@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import reports
-from bench.cache import cache_root
+from bench.host.cache import cache_root
 from tests.evidence.chromium import Browser, chromium
 from tests.reports.synthetic import build, quirks
 

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pika
 
-from bench.clock import RealClock
-from bench.drivers import stream, wire091_connection
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
-from bench.drivers.wire091 import open_port
+from bench.drivers.sockets import stream
+from bench.drivers.wire import wire091_connection
+from bench.drivers.wire.wire091 import open_port
+from bench.host.clock import RealClock
 from bench.units import NS_PER_S
 from brokers import image
 from brokers.base import Broker

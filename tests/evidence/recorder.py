@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.blocked import Blocked
+from bench.arrivals.schedule import Constant, Stripe
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements, empty_deliveries, empty_settlements
-from bench.pump import Progress, Pump
+from bench.loadgen.backpressure import Blocked
+from bench.loadgen.pump import Pump, PumpCounters
+from bench.loadgen.source import OpenLoop
 from bench.record.account import ConsumerLog, ProducerLog, warm_kernels
-from bench.schedule import Constant, Stripe
-from bench.source import OpenLoop
 from bench.units import NS_PER_S
 
 BATCHES = (4096, 256, 16, 1)
@@ -135,7 +135,7 @@ class Still:
         """Return no tokens."""
         return 0
 
-    def beat(self, progress: Progress, now_ns: int) -> None:
+    def beat(self, progress: PumpCounters, now_ns: int) -> None:
         """Show nothing."""
 
 

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.archive import write_whole
-from bench.results import PlannedTrial, RunRecord, TrialRecord
+from bench.results.archive import write_whole
+from bench.results.records import PlannedTrial, RunRecord, TrialRecord
 from reports.dataset import load
-from reports.history.rows import COLUMNS, STORE_VERSION
+from reports.history.points import COLUMNS, STORE_VERSION
 from reports.history.store import Store
 from reports.history.verbs import draw, watch
 from reports.summarise import summarise

@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from bench.arrivals.schedule import Constant, Stripe
 from bench.ceiling.measure import environment, peer
-from bench.clock import RealClock
 from bench.drivers.base import PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
-from bench.pump import Progress, Pump
+from bench.host.clock import RealClock
+from bench.loadgen.pump import Pump, PumpCounters
+from bench.loadgen.source import OpenLoop
 from bench.record.account import ProducerLog, warm_kernels
-from bench.schedule import Constant, Stripe
-from bench.source import OpenLoop
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers import image
 from brokers.base import Broker
@@ -68,7 +68,7 @@ class Cells:
         """Return none: the loop is open."""
         return 0
 
-    def beat(self, progress: Progress, now_ns: int) -> None:
+    def beat(self, progress: PumpCounters, now_ns: int) -> None:
         """Hear nothing."""
 
 

@@ -15,15 +15,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.archive import read_search
-from bench.stats.searched import Sustained
+from bench.results.archive import read_search
+from bench.results.search import SustainedRate
 
 TARGETS = ("rabbitmq-091", "broker-j-10")
 MOST_S = 300.0
 BENCH = str(Path(sys.executable).with_name("bench"))
 
 
-def searched(target: str, folder: Path) -> tuple[Sustained, float]:
+def searched(target: str, folder: Path) -> tuple[SustainedRate, float]:
     """Search one target; return its answer and the seconds that the command took."""
     began = time.monotonic()
     command = [BENCH, "search", "rabbitmq-vs-qpid", "--quick", "--target", target, "--seed", "1", "--out", str(folder)]

@@ -16,7 +16,7 @@ from bench.ceiling.measure import environment
 
 _CODE = """
 import sys, time
-from bench.clock import RealClock
+from bench.host.clock import RealClock
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
 from bench.drivers.registry import driver_named
 from brokers.endpoint import Endpoint

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from bench.run.canary import Canaries, warm
+from bench.host.canary import Canaries, warm
 
 pytestmark = pytest.mark.alone
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from bench.stats.compare import Pair, Verdict, compare, compare_family
+from bench.stats.ratio import Pair, Verdict, compare, compare_family
 
 
 def simulated(rng: np.random.Generator, trials: int, samples: int = 50) -> np.ndarray:

@@ -6,12 +6,12 @@ import pytest
 from bench.drivers.base import Deliveries, Settlements
 from bench.drivers.memory import MemoryPort
 from bench.record.histogram import decode, to_histogram
-from bench.run import inline
+from bench.run import memory_trial
 from bench.run.assignment import schedule
-from bench.run.control import Control
-from bench.run.inline import run_inline
+from bench.run.memory_trial import run_inline
 from bench.run.merge import Merged, merge_accounts
-from bench.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
+from bench.run.phases import Control
+from bench.scenario.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S
 
 pytestmark = pytest.mark.compiled
@@ -75,7 +75,7 @@ def test_each_single_response_is_the_one_of_lindley(load: float, monkeypatch: py
             received.extend(rows)
             return settlements, deliveries
 
-    monkeypatch.setattr(inline, "MemoryPort", Watched)
+    monkeypatch.setattr(memory_trial, "MemoryPort", Watched)
     model = RateLoad(kind="rate", rate=load * 1_000, arrivals="poisson")
     run({"load": {"kind": "rate", "rate": model.rate, "arrivals": "poisson"}, "duration": "2s"}, {"capacity": 1_000})
     due = schedule(model, 7).times(0, 3_000)

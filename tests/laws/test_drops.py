@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from bench.record.histogram import to_histogram
 from bench.run.assignment import schedule
-from bench.run.control import Control
-from bench.run.inline import run_inline
+from bench.run.memory_trial import run_inline
 from bench.run.merge import Merged, merge_accounts
-from bench.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
+from bench.run.phases import Control
+from bench.scenario.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.examples import examples
 from tests.laws.test_coordinated_omission import bucketed

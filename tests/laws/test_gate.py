@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.stats.compare import Pair, compare
-from bench.stats.gate import ALARM, MIN_PAIRS, Decision, Measure, Outcome, decide, smallest_detectable
+from bench.stats.noninferiority import ALARM, MIN_PAIRS, Decision, Judgement, Measure, decide, smallest_detectable
+from bench.stats.ratio import Pair, compare
 
 NOISE = 0.03
 PAIRS = 10
@@ -28,7 +28,7 @@ def gate(rng: np.random.Generator, changes: list[float], limit: float, pairs: in
     return decide(measures)
 
 
-def outcomes(decisions: list[Decision]) -> set[Outcome]:
+def outcomes(decisions: list[Decision]) -> set[Judgement]:
     """Return what was found over a family."""
     return {one.outcome for one in decisions}
 
@@ -36,7 +36,7 @@ def outcomes(decisions: list[Decision]) -> set[Outcome]:
 def test_equal_sides_raise_no_alarm() -> None:
     """Over 1,000 gates of 10 pairs and 7 metrics, A against A is a regression in at most 1 %, even without a limit."""
     rng = np.random.default_rng(31)
-    alarms = sum(Outcome.REGRESSION in outcomes(gate(rng, [0.0] * METRICS, 0.0)) for _ in range(1_000))
+    alarms = sum(Judgement.REGRESSION in outcomes(gate(rng, [0.0] * METRICS, 0.0)) for _ in range(1_000))
     assert alarms / 1_000 <= ALARM
 
 
@@ -44,21 +44,21 @@ def test_equal_sides_pass() -> None:
     """With a limit of 5 % at 3 % noise, A against A passes in 95 % of gates and is no regression in any."""
     rng = np.random.default_rng(32)
     found = [outcomes(gate(rng, [0.0] * METRICS, 0.05)) for _ in range(300)]
-    assert sum(one == {Outcome.PASS} for one in found) >= 0.95 * 300
+    assert sum(one == {Judgement.PASS} for one in found) >= 0.95 * 300
 
 
 def test_ten_percent_is_found() -> None:
     """One of seven metrics 10 % worse: a regression in at least 95 % of gates, and it is that one."""
     rng = np.random.default_rng(33)
     found = [gate(rng, [0.10] + [0.0] * (METRICS - 1), 0.05) for _ in range(400)]
-    assert sum(one[0].outcome is Outcome.REGRESSION for one in found) >= 0.95 * 400
-    assert not any(Outcome.REGRESSION in outcomes(one[1:]) for one in found)
+    assert sum(one[0].outcome is Judgement.REGRESSION for one in found) >= 0.95 * 400
+    assert not any(Judgement.REGRESSION in outcomes(one[1:]) for one in found)
 
 
 def test_what_is_worse_than_its_limit_passes_in_five_percent() -> None:
     """At a true change equal to the limit, a pass is claimed at the stated rate of 5 %."""
     rng = np.random.default_rng(34)
-    passed = sum(gate(rng, [0.05], 0.05)[0].outcome is Outcome.PASS for _ in range(1_000))
+    passed = sum(gate(rng, [0.05], 0.05)[0].outcome is Judgement.PASS for _ in range(1_000))
     assert 0.03 <= passed / 1_000 <= 0.07
 
 
@@ -96,13 +96,13 @@ def test_a_regression_is_proven_and_a_pass_too(
     assert found.high is not None
     assert found.bound is not None
     turn = 1 if lower_is_better else -1
-    if found.outcome is Outcome.REGRESSION:
+    if found.outcome is Judgement.REGRESSION:
         assert found.ratio**turn > 1 + limit
         assert (found.low > 1) if lower_is_better else (found.high < 1)
-    if found.outcome is Outcome.PASS:
+    if found.outcome is Judgement.PASS:
         assert found.bound**turn <= (1 + limit) * (1 + 1e-12)
     if len(rows) < MIN_PAIRS:
-        assert found.outcome is Outcome.UNDECIDED
+        assert found.outcome is Judgement.UNDECIDED
     assert found.ratio == pytest.approx(compare(Pair(new, old)).ratio)
 
 
@@ -112,7 +112,7 @@ def test_trials_that_were_not_interleaved_never_prove_a_regression(
 ) -> None:
     """Unpaired sides of any lengths: pass, suspect or undecided."""
     pair = Pair([a for a, _ in first], [b for _, b in second])
-    assert decide([Measure(pair, 0.05, counted)], paired=False)[0].outcome is not Outcome.REGRESSION
+    assert decide([Measure(pair, 0.05, counted)], paired=False)[0].outcome is not Judgement.REGRESSION
 
 
 def test_unpaired_sides_that_differ_clearly_are_suspect() -> None:
@@ -120,7 +120,7 @@ def test_unpaired_sides_that_differ_clearly_are_suspect() -> None:
     noise = np.exp(0.01 * np.array([-1.5, -0.9, -0.4, -0.1, 0.1, 0.4, 0.9, 1.5]))
     slow = Measure(Pair((2 * noise).tolist(), noise.tolist()), 0.05)
     same = Measure(Pair(noise.tolist(), noise[::-1].tolist()), 0.05)
-    assert [one.outcome for one in decide([slow, same], paired=False)] == [Outcome.SUSPECT, Outcome.PASS]
+    assert [one.outcome for one in decide([slow, same], paired=False)] == [Judgement.SUSPECT, Judgement.PASS]
 
 
 def test_the_number_of_pairs_needed_decides() -> None:
@@ -131,13 +131,13 @@ def test_the_number_of_pairs_needed_decides() -> None:
         [found] = decide([Measure(Pair((ratio * np.exp(noise)).tolist(), [1.0] * n), 0.05)])
         return found
 
-    for ratio, outcome in ((1.08, Outcome.REGRESSION), (1.01, Outcome.PASS)):
+    for ratio, outcome in ((1.08, Judgement.REGRESSION), (1.01, Judgement.PASS)):
         first = with_pairs(6, ratio)
-        assert first.outcome is Outcome.UNDECIDED
+        assert first.outcome is Judgement.UNDECIDED
         assert first.needed is not None
         even = first.needed + first.needed % 2
         assert with_pairs(even, ratio).outcome is outcome
-        assert with_pairs(even - 4, ratio).outcome is Outcome.UNDECIDED
+        assert with_pairs(even - 4, ratio).outcome is Judgement.UNDECIDED
 
 
 @pytest.mark.parametrize(("worse", "outcome"), [(0, "pass"), (1, "undecided"), (9, "undecided"), (10, "regression")])
@@ -158,7 +158,7 @@ def test_what_never_came_is_worse_than_any_time() -> None:
     mended = Measure(Pair([1.0] * 10, [math.inf] * 10), 0.05)
     stopped = Measure(Pair([0.0] * 10, [1.0] * 10, lower_is_better=False), 0.05)
     found = [one.outcome for one in decide([without_end, on_both, mended, stopped])]
-    assert found == [Outcome.REGRESSION, Outcome.UNDECIDED, Outcome.PASS, Outcome.REGRESSION]
+    assert found == [Judgement.REGRESSION, Judgement.UNDECIDED, Judgement.PASS, Judgement.REGRESSION]
 
 
 def test_equal_losses_raise_alarms_at_most_at_the_level() -> None:
@@ -168,7 +168,7 @@ def test_equal_losses_raise_alarms_at_most_at_the_level() -> None:
     for _ in range(1_000):
         counts = rng.poisson(2.0, (10, 2, PAIRS)).astype(float)
         found = decide([Measure(Pair(new.tolist(), old.tolist()), 0, counted=True) for new, old in counts])
-        alarms += Outcome.REGRESSION in outcomes(found)
+        alarms += Judgement.REGRESSION in outcomes(found)
     assert alarms / 1_000 <= ALARM
 
 

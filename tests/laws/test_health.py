@@ -3,12 +3,12 @@
 import pytest
 
 from bench.record.histogram import decode
-from bench.results import BrokerRecord, Outcome, PlannedTrial, TrialRecord
-from bench.run import inline
+from bench.results.records import BrokerRecord, PlannedTrial, TrialOutcome, TrialRecord
+from bench.run import memory_trial
 from bench.run.conclude import conclude
-from bench.run.control import WarmRule
+from bench.run.phases import WarmRule
 from bench.run.trial import Raw
-from bench.scenario import MemoryBroker, Plan, Workload
+from bench.scenario.scenario import MemoryBroker, Plan, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.judged import BusyPort
 
@@ -25,7 +25,7 @@ def trial(workload: dict[str, object], script: dict[str, object]) -> TrialRecord
     """Run one trial of the scripted broker and judge it."""
     work = Workload.model_validate({"name": "w", "confirm_window": 256, "duration": "10s", **workload})
     broker = MemoryBroker.model_validate({"name": "m", "kind": "memory", **script})
-    account, control, left = inline.run_inline(work, broker, PLAN, 7, ("q",))
+    account, control, left = memory_trial.run_inline(work, broker, PLAN, 7, ("q",))
     rule = WarmRule(PLAN.warm_up, 0, control.start_ns, known_warm=True)
     raw = Raw([account], control.start_ns, control, rule, (), left)
     return conclude(PLANNED, work, 7, raw, BROKER, external=True).record
@@ -43,7 +43,7 @@ def codes(record: TrialRecord) -> tuple[set[str], set[str]]:
 
 def test_a_busy_callback_trips_tool_slip(monkeypatch: pytest.MonkeyPatch) -> None:
     """50 ms each second, with room all the time: our lateness, the trial is invalid, and the broker did nothing."""
-    monkeypatch.setattr(inline, "MemoryPort", BusyPort)
+    monkeypatch.setattr(memory_trial, "MemoryPort", BusyPort)
     record = trial({"load": at(1000)}, {"capacity": 5000})
     assert codes(record) == ({"tool-slip"}, set())
     assert not record.valid
@@ -59,7 +59,7 @@ def test_a_stalled_broker_trips_nothing(window: int) -> None:
     record = trial({"load": at(1000), "confirm_window": window}, stall)
     assert codes(record) == (set(), {"blocked"} if window == 10 else set())
     assert record.valid
-    assert record.outcome is Outcome.COMPLETED
+    assert record.outcome is TrialOutcome.COMPLETED
 
 
 @pytest.mark.parametrize("window", [64, 60_000])
@@ -69,7 +69,7 @@ def test_an_overloaded_broker_gives_a_valid_trial_with_findings(window: int) -> 
     health, found = codes(record)
     assert (health, record.valid) == (set(), True)
     assert {"growing", "saturated"} <= found <= {"growing", "saturated", "blocked", "not-drained"}
-    assert record.outcome is Outcome.OVERLOADED
+    assert record.outcome is TrialOutcome.OVERLOADED
     assert record.backlog_growth == pytest.approx(200, rel=0.02)
     assert record.reason == f"the backlog grew by {record.backlog_growth:.0f} msg/s"
 
@@ -78,14 +78,14 @@ def test_a_broker_that_keeps_up_is_not_overloaded() -> None:
     """At 99 % of its capacity nothing is found, and the backlog does not grow."""
     record = trial({"load": at(1000)}, {"capacity": 1010})
     assert codes(record) == (set(), set())
-    assert record.outcome is Outcome.COMPLETED
+    assert record.outcome is TrialOutcome.COMPLETED
     assert record.backlog_growth == pytest.approx(0, abs=1)
 
 
 def test_the_bound_of_the_backlog_still_ends_a_trial() -> None:
     """Its own reason stays, and the growth is told beside it."""
     record = trial({"load": {**at(1000), "max_backlog": 1000}}, {"capacity": 800})
-    assert record.outcome is Outcome.OVERLOADED
+    assert record.outcome is TrialOutcome.OVERLOADED
     assert "max_backlog" in record.reason
     assert {"overloaded", "growing"} <= codes(record)[1]
 
@@ -93,7 +93,7 @@ def test_the_bound_of_the_backlog_still_ends_a_trial() -> None:
 def test_lost_messages_are_no_growing_backlog() -> None:
     """A broker that confirms and drops one message in ten is called lossy, never overloaded."""
     record = trial({"load": at(1000)}, {"capacity": 5000, "lose": list(range(0, 12_000, 10))})
-    assert record.outcome is Outcome.COMPLETED
+    assert record.outcome is TrialOutcome.COMPLETED
     assert {"lost", "saturated"} <= codes(record)[1]
     assert "growing" not in codes(record)[1]
 
@@ -101,7 +101,7 @@ def test_lost_messages_are_no_growing_backlog() -> None:
 def test_a_closed_loop_has_no_growth() -> None:
     """Its backlog is bounded by what it asks."""
     record = trial({"load": {"kind": "in_flight", "in_flight": [16]}}, {"capacity": 800})
-    assert (record.outcome, record.backlog_growth) == (Outcome.COMPLETED, None)
+    assert (record.outcome, record.backlog_growth) == (TrialOutcome.COMPLETED, None)
     assert codes(record) == (set(), set())
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bench.load import load_scenario
-from bench.plan import make_plan
-from bench.results import PlannedTrial
-from bench.stats.compare import Pair, Verdict, compare
+from bench.plan.plan import make_plan
+from bench.results.records import PlannedTrial
+from bench.scenario.loading import load_scenario
+from bench.stats.ratio import Pair, Verdict, compare
 
 pytestmark = pytest.mark.compiled
 

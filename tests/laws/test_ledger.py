@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bench.drivers.base import Int64, Outcome
 from bench.record.ledger import Bitmap, Received, ReceivedLedger, Sent, SentLedger, balance
-from bench.results import Ledger
+from bench.results.records import Ledger
 
 pytestmark = pytest.mark.compiled
 

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from bench.cumulative import Cumulative, Piece
-from bench.profile import Burst, Profile, Ramp, Steps, cumulative
+from bench.arrivals.cumulative import Cumulative, Piece
+from bench.arrivals.schedule import Constant, Poisson, Profiled, Schedule, Stripe
+from bench.loadgen.source import ProfiledLoop
 from bench.run.assignment import profiled, schedule
-from bench.run.inline import run_inline
+from bench.run.memory_trial import run_inline
 from bench.run.merge import merge_accounts
-from bench.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
-from bench.schedule import Constant, Poisson, Profiled, Schedule, Stripe
-from bench.source import ProfiledLoop
+from bench.scenario.profile import Burst, Profile, Ramp, Steps, cumulative
+from bench.scenario.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S
 from tests.examples import examples
 

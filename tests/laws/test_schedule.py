@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.schedule import Constant, Poisson, Schedule, Stripe
+from bench.arrivals.schedule import Constant, Poisson, Schedule, Stripe
 from bench.units import NS_PER_S
 
 schedules = st.one_of(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bench.stats.search import Found, Rules, Search, Step
-from bench.stats.sustained import Criterion, Failure, Reading, by_far, failures
+from bench.stats.rate_search import NextTrial, Rules, Search, SearchResult
+from bench.stats.sustained import Criterion, Failure, RateEvidence, by_far, failures
 
 SHORT_S, HOLD_S = 5, 120
 TICKS = 10
@@ -22,7 +22,7 @@ class Fluid:
     noise: float = 0.05
     leak_s: float = math.inf
 
-    def trial(self, step: Step) -> tuple[tuple[Failure, ...], bool]:
+    def trial(self, step: NextTrial) -> tuple[tuple[Failure, ...], bool]:
         """Return how one trial is judged, and whether it failed by far.
 
         The backlog is the reflected sum of what came less what could be served.
@@ -34,11 +34,11 @@ class Fluid:
         net = np.cumsum(step.rate / TICKS - ticks)
         backlog = net - np.minimum.accumulate(np.minimum(net, 0.0))
         offered = round(step.rate * seconds)
-        reading = Reading(offered, offered - backlog[-1], backlog.astype(np.int64), lost=0, p99_ns=None)
+        reading = RateEvidence(offered, offered - backlog[-1], backlog.astype(np.int64), lost=0, p99_ns=None)
         return failures(reading), by_far(reading)
 
 
-def searched(broker: Fluid, start: float, rules: Rules | None = None) -> tuple[Found, Search]:
+def searched(broker: Fluid, start: float, rules: Rules | None = None) -> tuple[SearchResult, Search]:
     """Search to the end."""
     search = Search(rules or Rules(), start)
     while (step := search.next_step()) is not None:

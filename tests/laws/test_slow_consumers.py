@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bench.pacing import CATCH_UP_NS
-from bench.results import Outcome
+from bench.loadgen.pacing import CATCH_UP_NS
+from bench.results.records import TrialOutcome
 from bench.run.assignment import schedule
-from bench.run.inline import run_inline
+from bench.run.memory_trial import run_inline
 from bench.run.merge import merge_accounts
-from bench.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
+from bench.scenario.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S
 from tests.laws.test_coordinated_omission import bucketed, lindley, to_histogram
 
@@ -72,7 +72,7 @@ def test_a_backlog_behind_slow_consumers_ends_the_trial_as_overloaded() -> None:
     load = RateLoad(kind="rate", rate=200, max_backlog=500)
     work = Workload(name="w", load=load, duration="60s", consumer_rate=100, prefetch=1, ack_batch=1)
     account, control, left = run_inline(work, MemoryBroker(name="m", kind="memory"), PLAN, 1, ("q",))
-    assert control.outcome is Outcome.OVERLOADED
+    assert control.outcome is TrialOutcome.OVERLOADED
     assert control.measure_to_s == 5
     ledger = merge_accounts([account], range(5), confirms=True, drained=control.drained, left=left).ledger
     assert (ledger.lost, ledger.balanced) == (0, True)

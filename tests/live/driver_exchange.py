@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pika
 
-from bench.clock import RealClock
 from bench.drivers.base import ConsumerLane, Port, PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
+from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from brokers.endpoint import Endpoint

@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.parity import settings_differ
+from bench.results.comparability import settings_differ
 from bench.units import NS_PER_S
 from brokers.artemis.settings import ArtemisSettings
 from brokers.base import Broker, BrokerError

@@ -20,7 +20,7 @@ from bench.crosscheck.pairing import pairings
 from bench.crosscheck.perftest import PerfTest
 from bench.crosscheck.sides import Sides
 from bench.run.fleet import Instance
-from bench.scenario import Scenario
+from bench.scenario.scenario import Scenario
 from brokers.base import Broker
 
 HEAD = """

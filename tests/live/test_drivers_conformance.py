@@ -9,9 +9,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from bench.drivers import blocking_lane, connection, wire10_connection, wire_connection
+import bench.drivers.blocking.lane
+import bench.drivers.sockets.connection
+import bench.drivers.wire.connection
 from bench.drivers.base import Outcome, PlanningPort, ProducerLane
 from bench.drivers.registry import driver_named
+from bench.drivers.wire import wire10_connection
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from tests.live.driver_exchange import (
@@ -217,7 +220,11 @@ def test_what_was_not_acknowledged_comes_again_and_says_so(
     broker: Broker, driver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A consumer that dies leaves its messages to the next one, marked as redelivered."""
-    for module in (connection, blocking_lane, wire_connection):  # or a slow machine has some acknowledged by then
+    for module in (
+        bench.drivers.sockets.connection,
+        bench.drivers.blocking.lane,
+        bench.drivers.wire.connection,
+    ):  # or a slow machine has some acknowledged by then
         monkeypatch.setattr(module, "ACK_LINGER_NS", 60 * NS_PER_S)
     with queue(broker) as name:
         at, rows, again = endpoint(broker, driver), Exchanged(), Exchanged()

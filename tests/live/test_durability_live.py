@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.durability import DurabilityClass
-from bench.run.probe import probe
-from bench.scenario import RateLoad, Workload
+from bench.results.durability import DurabilityClass
+from bench.run.durability_probe import probe
+from bench.scenario.scenario import RateLoad, Workload
 from brokers.base import Broker
 
 DURABLE = Workload(name="durable", load=RateLoad(kind="rate", rate=1), durable=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.archive import Run, read
 from bench.ceiling.measure import relay
 from bench.cli.main import app
+from bench.results.archive import Run, read
 from brokers.base import Broker
 from tests.live.driver_exchange import channel, queue
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.scenario import Target
+from bench.scenario.scenario import Target
 from brokers.base import Broker
 from tests.live.test_trial_live import trial
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.archive import read
+from bench.results.archive import read
 from bench.run.scratch import scratch_root
 
 SCENARIO = """

@@ -11,11 +11,11 @@ import psutil
 import pytest
 
 from bench.record.histogram import decode
-from bench.results import BrokerRecord, Outcome, PlannedTrial
+from bench.results.records import BrokerRecord, PlannedTrial, TrialOutcome
 from bench.run.conclude import Concluded, conclude
-from bench.run.control import Phase
+from bench.run.phases import Phase
 from bench.run.trial import Conditions, Live, Raw, run_trial
-from bench.scenario import Plan, Target, Workload
+from bench.scenario.scenario import Plan, Target, Workload
 from bench.units import NS_PER_S
 from brokers.base import Broker
 from brokers.rabbitmq.settings import RabbitMQSettings
@@ -72,7 +72,7 @@ def test_a_trial_drains_and_balances(broker: Broker, protocol: str, driver: str,
     target = Target.model_validate({"name": "t", "broker": "r", "protocol": protocol, "driver": driver})
     done, raw, _ = trial(broker, target, {"load": load, "duration": "1s", "durable": True})
     record = done.record
-    assert (record.outcome, record.drained, record.reason) == (Outcome.COMPLETED, True, "")
+    assert (record.outcome, record.drained, record.reason) == (TrialOutcome.COMPLETED, True, "")
     assert record.ledger.balanced
     assert record.ledger.sent == record.ledger.confirmed == record.ledger.received > 0
     assert (record.ledger.lost, record.ledger.duplicated, record.ledger.reordered) == (0, 0, 0)
@@ -161,7 +161,7 @@ def test_a_stopped_broker_shows_its_whole_stall(start_broker: Callable[[RabbitMQ
     rate, length_s = 1000.0, 6
     work = {"load": {"kind": "rate", "rate": rate}, "duration": f"{length_s}s"}
     done, _, _ = trial(broker, RABBITMQ_091, work, _At(2, stall))
-    assert done.record.outcome is Outcome.COMPLETED
+    assert done.record.outcome is TrialOutcome.COMPLETED
     backlog = done.timeline["backlog"].to_numpy()
     peak = int(backlog.argmax())
     over = peak + int((backlog[peak:] < 0.02 * backlog[peak]).argmax())
@@ -182,7 +182,7 @@ def test_a_killed_broker_ends_the_trial_by_name(start_broker: Callable[[RabbitMQ
     done, _, _ = trial(
         broker, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(3, broker.kill)
     )
-    assert done.record.outcome is Outcome.BROKER_FAILED
+    assert done.record.outcome is TrialOutcome.BROKER_FAILED
     assert done.record.reason
     assert not done.record.valid
     assert 1 <= done.record.measure_to_s - done.record.measure_from_s <= 4
@@ -197,7 +197,7 @@ def test_a_killed_worker_ends_the_trial_by_name(rabbitmq: Broker) -> None:
         _workers()[0].kill()
 
     done, _, _ = trial(rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(2, kill))
-    assert done.record.outcome is Outcome.WORKER_FAILED
+    assert done.record.outcome is TrialOutcome.WORKER_FAILED
     assert "was killed by SIGKILL" in done.record.reason
     assert not _workers()
 
@@ -210,7 +210,7 @@ def test_a_worker_that_cannot_hand_over_spoils_the_trial(rabbitmq: Broker, tmp_p
 
     work = {"load": {"kind": "rate", "rate": 300}, "duration": "2s"}
     done, _, _ = trial(rabbitmq, RABBITMQ_091, work, _At(1, obstruct), tmp_path)
-    assert done.record.outcome is Outcome.WORKER_FAILED
+    assert done.record.outcome is TrialOutcome.WORKER_FAILED
     assert "consumer-0 ended with exit code 1" in done.record.reason
     assert done.record.ledger.lost == 0
     assert not done.record.valid
@@ -224,6 +224,6 @@ def test_an_overloaded_broker_is_a_finding_not_a_fault(rabbitmq: Broker) -> None
     """Past max_backlog a trial ends as overloaded, valid, with the finding that says so."""
     load = {"kind": "rate", "rate": 200_000, "max_backlog": 20_000}
     done, _, _ = trial(rabbitmq, RABBITMQ_091, {"load": load, "duration": "5s"})
-    assert done.record.outcome is Outcome.OVERLOADED
+    assert done.record.outcome is TrialOutcome.OVERLOADED
     assert "overloaded" in [note.code for note in done.record.findings]
     assert not [note for note in done.record.health if note.code == "ledger-unbalanced"]

@@ -14,12 +14,12 @@ from unittest.mock import patch
 import pandas as pd
 
 import reports.dataset
-from bench.archive import Run, Trial
-from bench.durability import DurabilityRecord, Probe
 from bench.record import payload
 from bench.record.histogram import Int64
-from reports.alongside import Dimension
+from bench.results.archive import Run, Trial
+from bench.results.durability import DurabilityRecord, Probe
 from reports.dataset import Dataset, load
+from reports.pooling import Dimension
 from reports.seconds import Logged
 from reports.summarise import summarise
 from reports.summary import Summary

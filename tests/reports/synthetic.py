@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from hdrh.histogram import HdrHistogram
 
-from bench.products import describe
 from bench.record.histogram import Int64, Seconds
-from bench.results import TIMELINE_COLUMNS, Outcome, RunRecord, TrialRecord
-from bench.scenario import Scenario
+from bench.results.records import TIMELINE_COLUMNS, RunRecord, TrialOutcome, TrialRecord
+from bench.scenario.products import describe
+from bench.scenario.scenario import Scenario
 
 TARGETS = ("rabbitmq-091", "rabbitmq-10", "broker-j-091", "broker-j-10")
 RATE = 2_000
@@ -75,7 +75,7 @@ def quirks(trial: dict[str, Any]) -> dict[str, Any] | None:
         text = "p99 of tool slip was 2.4 ms of 4.1 ms response: run on an idle host or lower the rate."
         trial["health"] = [{"code": "tool-slip", "hard": True, "text": text}]
     if where == ("broker-j-091", "durable", 2):
-        trial |= {"outcome": Outcome.OVERLOADED, "reason": "backlog passed 100,000 messages", "drained": False}
+        trial |= {"outcome": TrialOutcome.OVERLOADED, "reason": "backlog passed 100,000 messages", "drained": False}
         trial |= {
             "offered": trial["offered"] + 4_000,
             "achieved_rate": 1_410.0,
@@ -344,7 +344,7 @@ def _trial_fields(
     none = dict.fromkeys(("refused", "returned", "unknown", "lost", "undelivered", "unconfirmed_missing"), 0)
     none |= dict.fromkeys(("duplicated", "redelivered", "reordered", "foreign", "stray"), 0)
     return {name: line[name] for name in ("index", "repetition", "target", "workload")} | {
-        "outcome": Outcome.COMPLETED,
+        "outcome": TrialOutcome.COMPLETED,
         "reason": "",
         "start_utc": "2026-01-01T12:00:00Z",
         "start_monotonic_ns": 10**12,

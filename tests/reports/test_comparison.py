@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.durability import Probe
+from bench.results.durability import Probe
 from reports.comparison import by_run, by_target, by_workload
 from reports.dataset import Dataset
 from reports.rows import MIN_TRIALS

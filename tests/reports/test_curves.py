@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.scenario import Workload
+from bench.scenario.scenario import Workload
 from reports.curves import knees
 from reports.questions import questions
 from reports.spread import spread

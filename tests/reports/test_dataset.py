@@ -13,7 +13,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from bench.record.histogram import Seconds
-from bench.results import TrialRecord
+from bench.results.records import TrialRecord
 from reports.dataset import Dataset, load
 from reports.errors import ReportError
 from reports.seconds import longest_ns

@@ -1,6 +1,6 @@
 """What happened during trials stands on the axis of their latency."""
 
-from bench.results import TrialRecord
+from bench.results.records import TrialRecord
 from reports.dataset import Dataset
 from reports.events import events
 

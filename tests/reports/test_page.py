@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.parity import BROKERS_OWN
+from bench.results.comparability import BROKERS_OWN
 from reports.export.json import to_json
 from reports.method import METHOD
 from reports.summary import Summary

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.products import describe
-from bench.stats.compare import Verdict
+from bench.scenario.products import describe
+from bench.stats.ratio import Verdict
 from reports.durability import Durability, durability
 from reports.format import Name
 from reports.questions import questions
 from reports.rows import Case, Row
 from reports.summary import Summary
-from reports.verdict import Said, answer, comparisons
+from reports.verdict import Statement, answer, comparisons
 from tests.reports.synthetic import scenario
 
 RANKING = re.compile(
@@ -40,7 +40,7 @@ def judged(
     return found.sentence, found.winner
 
 
-def said(rows: Sequence[Row], *, mode: str = "full", cpus: int | None = 8, sweep: bool = False) -> Said:
+def said(rows: Sequence[Row], *, mode: str = "full", cpus: int | None = 8, sweep: bool = False) -> Statement:
     """Return what is said of one question of the synthetic scenario."""
     asked = questions(scenario())[2 if sweep else 0]
     by_workload = {w.name: [Row(**{**vars(r), "workload": w.name}) for r in rows] for w in asked.workloads}

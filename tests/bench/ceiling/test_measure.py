@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.ceiling import measure as measuring
-from bench.ceiling.figures import Ceiling, Way, applies, keep, read
+from bench.ceiling.ceilings import Ceiling, Way, applies, keep, read
 from bench.ceiling.measure import PeerFailed, environment, measure_way, peer
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from bench.ceiling.measure import PeerFailed, peer, relay
-from bench.clock import RealClock
 from bench.drivers.base import ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
 from bench.drivers.registry import driver_named, open_port
+from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint, Protocol
 from tests.bench.ceiling.relay_client import declared

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench import archive
-from bench.archive import read
 from bench.cli.main import app
 from bench.drivers.registry import registry
 from bench.record import hlog
-from bench.run import inline
+from bench.results import archive
+from bench.results.archive import read
+from bench.run import memory_trial
 from reports import compose
 from tests.bench.drivers.fake_package import install, on_path
 from tests.judged import BusyPort
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_numbers(bench: Bench) -> None:
 @pytest.mark.compiled
 def test_invalid_trials_are_said_first(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their number, each reason with its trials and advice, exit code 3; the report opens with them, too."""
-    monkeypatch.setattr(inline, "MemoryPort", BusyPort)
+    monkeypatch.setattr(memory_trial, "MemoryPort", BusyPort)
     words = bench.refused(3, "run", "smoke", "--seed", "5", "--set", "workloads.0.load.rate=1000")
     run = read(Path("results/latest"))
     invalid = [trial.record.index for trial in run.trials if not trial.record.valid]

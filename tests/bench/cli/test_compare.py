@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bench.cli.main import app
-from bench.durability import Probe
+from bench.results.durability import Probe
 from reports.dataset import load
 from reports.summarise import summarise
 from tests.reports.in_memory import served

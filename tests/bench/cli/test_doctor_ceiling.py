@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.ceiling.figures import Ceiling, Way, read
+from bench.ceiling.ceilings import Ceiling, Way, read
 from bench.ceiling.measure import WAYS, PeerFailed
 from bench.cli.main import app
 from bench.drivers.registry import Installed

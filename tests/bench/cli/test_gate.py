@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.archive import read
 from bench.cli import gating
 from bench.cli.main import app
+from bench.results.archive import read
 
 pytestmark = pytest.mark.compiled
 

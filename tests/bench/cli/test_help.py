@@ -8,7 +8,7 @@ import pytest
 
 from bench.cli.gate import _FEWEST
 from bench.cli.main import VERBS, verb
-from bench.stats.gate import MIN_PAIRS
+from bench.stats.noninferiority import MIN_PAIRS
 
 HEAVY = ("pandas", "numba", "pyarrow", "scipy", "matplotlib", "pika", "proton")
 LOADED = """

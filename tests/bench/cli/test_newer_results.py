@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.archive import read
 from bench.cli.main import app
-from bench.durability import DurabilityRecord
-from bench.results import SCHEMA_VERSION
+from bench.results.archive import read
+from bench.results.durability import DurabilityRecord
+from bench.results.records import SCHEMA_VERSION
 from reports.dataset import load
-from reports.history.rows import rows
+from reports.history.points import rows
 from reports.history.store import Store
 
 pytestmark = pytest.mark.compiled

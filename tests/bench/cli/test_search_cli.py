@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench import archive
 from bench.cli.main import app
+from bench.results import archive
 
 SMALL = ("--set", "brokers.0.capacity=300", "--short", "1s", "--hold", "3s", "--target", "calm")
 

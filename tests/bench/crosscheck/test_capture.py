@@ -12,8 +12,8 @@ from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.peer import Measured, PeerError
 from bench.crosscheck.perftest import PerfTest
 from bench.crosscheck.sniff import SniffError
-from bench.results import Usage
-from bench.scenario import Target
+from bench.results.records import Usage
+from bench.scenario.scenario import Target
 from brokers.endpoint import Endpoint
 from tests.crosschecks import AT, RECORDED, recorded_port, workload
 

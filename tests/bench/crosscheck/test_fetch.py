@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.crosscheck.artemis import ArtemisPerf
+from bench.crosscheck.artemis_perf import ArtemisPerf
 from bench.crosscheck.fetch import FetchError, ensure
 from bench.crosscheck.perftest import PerfTest
 

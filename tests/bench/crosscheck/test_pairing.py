@@ -6,8 +6,8 @@ import pytest
 
 from bench.crosscheck.pairing import estimate_s, pairings
 from bench.crosscheck.perftest import PerfTest
-from bench.faults import ScenarioError
-from bench.scenario import InFlightLoad, Scenario
+from bench.scenario.errors import ScenarioError
+from bench.scenario.scenario import InFlightLoad, Scenario
 
 PEERS = (PerfTest(),)
 RATE: dict[str, Any] = {"name": "rate", "load": {"kind": "rate", "rate": 5000}}

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from bench.crosscheck.pcap import PcapError, Piece, pieces, segments
+from bench.crosscheck.pcap import PcapError, StreamPart, pieces, segments
 from tests.crosschecks import BROKER, CLIENT, Packet, pcap
 
 
@@ -13,7 +13,7 @@ def out(at_ns: int, sequence: int, payload: bytes, *, syn: bool = False) -> Pack
     return Packet(at_ns, CLIENT, BROKER, sequence, payload, syn)
 
 
-def stream(*packets: Packet) -> list[Piece]:
+def stream(*packets: Packet) -> list[StreamPart]:
     """Return the pieces of the one direction in a capture."""
     [found] = pieces(segments(pcap(packets))).values()
     return found

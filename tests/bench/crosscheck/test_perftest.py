@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.crosscheck.peer import PeerError, Said
+from bench.crosscheck.peer import PeerError, PeerOutput
 from bench.crosscheck.perftest import PerfTest
 from bench.units import NS_PER_S
 from tests.crosschecks import RECORDED, job, workload
@@ -15,9 +15,9 @@ def option(arguments: tuple[str, ...], name: str) -> str:
     return arguments[arguments.index(name) + 1]
 
 
-def said(lines: list[str]) -> Said:
+def said(lines: list[str]) -> PeerOutput:
     """Return lines as if one came each second."""
-    return Said([(number * NS_PER_S, line) for number, line in enumerate(lines)], "", 0)
+    return PeerOutput([(number * NS_PER_S, line) for number, line in enumerate(lines)], "", 0)
 
 
 def test_a_rate_is_asked_of_each_producer() -> None:

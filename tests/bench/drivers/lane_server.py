@@ -1,16 +1,16 @@
 """A broker of one line of protocol for tests of the port: it echoes 32-byte stamps.
 
 A producing lane sends stamps and takes each echo for a confirmation. The lanes here and
-the server behind them are all that a test of `socket_port` needs.
+the server behind them are all that a test of `sockets.port` needs.
 """
 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench import stamp
+from bench.arrivals import stamp
 from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
-from bench.drivers.connection import OUTPUT_LIMIT, Consumer, Context, Producer
+from bench.drivers.sockets.connection import OUTPUT_LIMIT, Consumer, Context, Producer
 from brokers.endpoint import Endpoint
 
 

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from bench.clock import RealClock
 from bench.drivers.base import ConnectionLost, PortSpec, ProducerLane, Refused
 from bench.drivers.registry import driver_named, open_port
+from bench.host.clock import RealClock
 from brokers.endpoint import Endpoint, Protocol, Tls
 
 DRIVERS = ("pika-blocking", "proton-blocking")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from pika import spec
 
-from bench import stamp
-from bench.clock import RealClock
-from bench.drivers import pika_lane, wire091
+from bench.arrivals import stamp
 from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
+from bench.drivers.pika import codec_lane
+from bench.drivers.wire import wire091
+from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp091_server import Amqp091Server
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.compiled
 Opened = Callable[..., tuple[Port, Amqp091Server]]
 
 
-@pytest.fixture(params=[pika_lane.open_port, wire091.open_port], ids=["pika-codec", "wire091"])
+@pytest.fixture(params=[codec_lane.open_port, wire091.open_port], ids=["pika-codec", "wire091"])
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Open a port with one lane on a server of few words; both end with the test."""
     ends: list[Callable[[], None]] = []

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from proton import Condition, Delivery
 
-from bench import stamp
-from bench.clock import RealClock
-from bench.drivers.amqp_message import opening
+from bench.arrivals import stamp
 from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
+from bench.drivers.proton.message import opening
 from bench.drivers.registry import open_port
+from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.bench.drivers.amqp10_server import Amqp10Server
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.clock import RealClock
 from bench.drivers.base import PortSpec
 from bench.drivers.description import Driver
-from bench.drivers.registry import DriverUnusable, Registry, collect, driver_named, open_port, registry, warm
+from bench.drivers.registry import DriverRegistry, DriverUnusable, collect, driver_named, open_port, registry, warm
+from bench.host.clock import RealClock
 from brokers.entry_points import Declared
 from tests.bench.drivers.fake_package import install, on_path
 
-OURS = Declared("pika-codec", "busbench", "0.1.0", "bench.drivers.pika_clients:CODEC")
+OURS = Declared("pika-codec", "busbench", "0.1.0", "bench.drivers.pika:CODEC")
 DRIVER = """
 from bench.drivers.description import Driver
 DRIVER = Driver(name="{name}", protocol="amqp091", description="fake", open_port="{name}_port:open_port")
@@ -170,6 +170,6 @@ def test_a_client_that_is_not_installed_is_told_with_its_remedy() -> None:
     plain = Driver("b", "amqp091", "", "m:f", distribution="no-such-client")
     assert extra.lacks() == "no-such-client is not installed: pip install 'busbench[a]'"
     assert plain.lacks() == "no-such-client is not installed: pip install 'no-such-client'"
-    found = Registry({"a": type(registry().installed["pika-codec"])(extra, "busbench 0.1.0")})
+    found = DriverRegistry({"a": type(registry().installed["pika-codec"])(extra, "busbench 0.1.0")})
     assert found.refusal("a") == f"'a' cannot be used: {extra.lacks()}"
     assert found.speaking("amqp10") == ""

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements
 from bench.record.histogram import HIGHEST_NS, new_histogram
-from bench.scenario import TICK_NS
+from bench.scenario.scenario import TICK_NS
 from bench.units import NS_PER_S
 
 MAX_SEQ = 1 << 36
@@ -40,7 +40,7 @@ class Latency:
 
 
 class Episodes:
-    """The episodes without room, as lists; see `bench.blocked`."""
+    """The episodes without room, as lists; see `bench.loadgen.backpressure`."""
 
     def __init__(self) -> None:
         """Begin with room."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bench.blocked import Blocked
 from bench.drivers.base import MOST_PLANNED, Deliveries, Outcome, Settlements
+from bench.loadgen.backpressure import Blocked
 from bench.record.account import ConsumerLog, ProducerLog, account, warm_kernels
 
 

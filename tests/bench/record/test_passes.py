@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.blocked import Blocked
 from bench.drivers.base import Deliveries, Int64, Settlements
+from bench.loadgen.backpressure import Blocked
 from bench.record import buckets, passes
 from bench.record.account import Account, ConsumerLog, ProducerLog, account, warm_kernels
 from bench.record.histogram import HIGHEST_NS, Seconds
 from bench.record.ledger import Bits
-from bench.run.inline import run_inline
-from bench.scenario import MemoryBroker, Plan, Workload
+from bench.run.memory_trial import run_inline
+from bench.scenario.scenario import MemoryBroker, Plan, Workload
 from bench.units import NS_PER_S
 from tests.bench.record.numpy_twin import Consumers, Episodes, Latency, Producers
 

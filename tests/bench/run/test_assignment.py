@@ -3,7 +3,7 @@
 import pytest
 
 from bench.run.assignment import Assignment
-from bench.scenario import RateLoad, Workload
+from bench.scenario.scenario import RateLoad, Workload
 from brokers.endpoint import Endpoint, Tls
 
 PLAIN = Endpoint("amqp10", "127.0.0.1", 5672, "/", "vhost:/", "ann", "secret", "/queues/")

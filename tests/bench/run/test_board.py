@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from bench.pump import Progress
+from bench.loadgen.pump import PumpCounters
 from bench.run.board import NEVER_NS, Board
 
 
@@ -18,7 +18,7 @@ def test_a_worker_in_another_process_is_seen() -> None:
     board.start(123)
     code = (
         "import sys\n"
-        "from bench.run.board import Board; from bench.pump import Progress\n"
+        "from bench.run.board import Board; from bench.loadgen.pump import Progress\n"
         "cells = Board(2, int(sys.argv[1])).view(1)\n"
         "assert cells.start_ns() == 123\n"
         "cells.ready(); cells.beat(Progress(due=5, sent=4, settled=3, received=2, done=True, p99_ns=9), 77)\n"
@@ -26,7 +26,7 @@ def test_a_worker_in_another_process_is_seen() -> None:
     subprocess.run([sys.executable, "-c", code, str(fd)], check=True, pass_fds=[fd])
     os.close(fd)
     assert board.ready() == 1
-    assert board.totals() == Progress(due=5, sent=4, settled=3, received=2, done=False, p99_ns=9)
+    assert board.totals() == PumpCounters(due=5, sent=4, settled=3, received=2, done=False, p99_ns=9)
     assert board.beats_ns().tolist() == [0, 77]
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from bench.run.assignment import profiled, schedule
 from bench.run.conclude import due_times
-from bench.run.control import Control, WarmRule
+from bench.run.phases import Control, WarmRule
 from bench.run.trial import Raw
-from bench.scenario import RateLoad, WarmUp, Workload
+from bench.scenario.scenario import RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S
 
 START_NS = 17 * NS_PER_S

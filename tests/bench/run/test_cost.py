@@ -3,7 +3,7 @@
 import pytest
 
 from bench.run.cost import cost
-from bench.run.glances import Glance
+from bench.run.slow_telemetry import Glance
 from bench.run.telemetry import Sample
 from bench.units import NS_PER_S
 

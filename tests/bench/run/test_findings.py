@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.record.histogram import SecondsRecorder
-from bench.results import Outcome
+from bench.results.records import TrialOutcome
 from bench.run.findings import findings, overload
 from bench.run.health import Circumstances
 from bench.run.merge import tag_record
@@ -24,15 +24,15 @@ def codes(seen: Circumstances, reason: str = "") -> set[str]:
 @pytest.mark.parametrize(
     ("outcome", "code"),
     [
-        (Outcome.OVERLOADED, {"overloaded"}),
-        (Outcome.STALLED, {"stalled"}),
-        (Outcome.BROKER_FAILED, {"broker-failed"}),
-        (Outcome.DISCONNECTED, {"disconnected"}),
-        (Outcome.WORKER_FAILED, set()),
-        (Outcome.COMPLETED, set()),
+        (TrialOutcome.OVERLOADED, {"overloaded"}),
+        (TrialOutcome.STALLED, {"stalled"}),
+        (TrialOutcome.BROKER_FAILED, {"broker-failed"}),
+        (TrialOutcome.DISCONNECTED, {"disconnected"}),
+        (TrialOutcome.WORKER_FAILED, set()),
+        (TrialOutcome.COMPLETED, set()),
     ],
 )
-def test_an_end_that_the_broker_is_to_blame_for_is_a_finding(outcome: Outcome, code: set[str]) -> None:
+def test_an_end_that_the_broker_is_to_blame_for_is_a_finding(outcome: TrialOutcome, code: set[str]) -> None:
     """A worker of ours that fails is not the broker's doing."""
     assert codes(around(merged(), outcome=outcome), "why") == code
 
@@ -131,4 +131,4 @@ def test_what_is_held_at_the_end_is_told_once_there_is_a_result() -> None:
     held = merged(ledger=CLEAN.model_copy(update={"undelivered": 5}))
     assert codes(around(held, drained=False)) == {"not-drained"}
     assert codes(around(held, drained=True)) == set()
-    assert codes(around(held, drained=False, outcome=Outcome.BROKER_FAILED)) == {"broker-failed"}
+    assert codes(around(held, drained=False, outcome=TrialOutcome.BROKER_FAILED)) == {"broker-failed"}

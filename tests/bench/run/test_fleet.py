@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.load import load_scenario
 from bench.run import fleet as module
 from bench.run.fleet import Fleet
+from bench.scenario.loading import load_scenario
 from brokers.base import BrokerError
 from brokers.product import Facts
 from brokers.settings import BrokerSettings

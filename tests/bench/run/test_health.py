@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.results import Little, Outcome
+from bench.results.records import Little, TrialOutcome
 from bench.run.findings import findings
 from bench.run.health import Circumstances, health
 from bench.stats.steady import Steadiness
@@ -120,4 +120,4 @@ def test_what_brokers_do_never_invalidates() -> None:
     """Loss, duplicates, overload, blocking: health stays clean."""
     ledger = CLEAN.model_copy(update={"lost": 2, "duplicated": 3, "reordered": 1, "refused": 4})
     numbers = merged(ledger=ledger, achieved_rate=900.0, counters={"blocked_events": 1})
-    assert codes(around(numbers, outcome=Outcome.OVERLOADED, drained=False, alarms=("a",), restarts=1)) == {}
+    assert codes(around(numbers, outcome=TrialOutcome.OVERLOADED, drained=False, alarms=("a",), restarts=1)) == {}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bench.blocked import Blocked
 from bench.drivers.base import Deliveries, Int64
+from bench.loadgen.backpressure import Blocked
 from bench.record.account import Account, ConsumerLog, ProducerLog, account
 from bench.run.merge import Merged, merge_accounts
 from bench.units import NS_PER_MS, NS_PER_S

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import archive
-from bench.load import load_scenario
 from bench.record.histogram import new_histogram
-from bench.results import Note, Outcome, PlannedTrial, RunRecord, TagRecord, TrialRecord
-from bench.run.reading import invalid, percentile_ns, reading
-from bench.run.search import Wanted, search
-from bench.stats.search import Rules, Taken
-from bench.stats.searched import SearchRecord
+from bench.results import archive
+from bench.results.records import Note, PlannedTrial, RunRecord, TagRecord, TrialOutcome, TrialRecord
+from bench.results.search import SearchRecord
+from bench.run.rate_evidence import invalid, percentile_ns, reading
+from bench.run.search import SearchOptions, search
+from bench.scenario.loading import load_scenario
+from bench.stats.rate_search import Rules, Taken
 from bench.units import NS_PER_S
 from tests.quiet import Quiet
 
@@ -32,12 +32,12 @@ class Watch(Quiet):
         self.verdicts.append((target, taken.verdict, left_s))
 
 
-def prepared(tmp_path: Path, *, stall: str = "[]", curve: bool = False) -> tuple[RunRecord, Path, Wanted]:
+def prepared(tmp_path: Path, *, stall: str = "[]", curve: bool = False) -> tuple[RunRecord, Path, SearchOptions]:
     """Return a search of two memory brokers, the second with stalls, that has not begun."""
     loaded = load_scenario(
         "smoke", [f"brokers.0.capacity={CAPACITY}", f"brokers.1.capacity={CAPACITY}", f"brokers.1.stalls={stall}"]
     )
-    wanted = Wanted(
+    wanted = SearchOptions(
         base=loaded.scenario.workloads[0],
         rules=Rules(factor=1.25),
         short_ns=2 * NS_PER_S,
@@ -146,9 +146,9 @@ def test_what_a_trial_showed(searched: tuple[Path, SearchRecord, Watch]) -> None
     assert len(seen.backlog) == 20
     assert seen.p99_ns == percentile_ns(record, 99)
     assert invalid(record, latency_counts=True) == ()
-    assert invalid(_ended(record, Outcome.BROKER_FAILED), latency_counts=True) == ()
-    assert reading(_ended(record, Outcome.OVERLOADED), frame).ended == "overloaded: why"
-    assert invalid(_ended(record, Outcome.WORKER_FAILED), latency_counts=True) == ("why",)
+    assert invalid(_ended(record, TrialOutcome.BROKER_FAILED), latency_counts=True) == ()
+    assert reading(_ended(record, TrialOutcome.OVERLOADED), frame).ended == "overloaded: why"
+    assert invalid(_ended(record, TrialOutcome.WORKER_FAILED), latency_counts=True) == ("why",)
 
 
 @pytest.mark.compiled
@@ -171,7 +171,7 @@ def _late(ns: int) -> TagRecord:
     return TagRecord(count=1, histogram=histogram.encode().decode(), negative=0, out_of_range=0)
 
 
-def _ended(record: TrialRecord, outcome: Outcome) -> TrialRecord:
+def _ended(record: TrialRecord, outcome: TrialOutcome) -> TrialRecord:
     return record.model_copy(update={"outcome": outcome, "reason": "why"})
 
 

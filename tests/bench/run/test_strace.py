@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.run.fsync_count import Syncs, count_syncs
 from bench.run.strace import NotTraced, files_open_for_synchronous_writing, traced
-from bench.run.syncs import Syncs, count_syncs
 
 WRITER = """
 import os, sys, threading

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.results import TIMELINE_COLUMNS
-from bench.run.glances import Glance
+from bench.results.records import TIMELINE_COLUMNS
+from bench.run.slow_telemetry import Glance
 from bench.run.telemetry import Sample
 from bench.run.timeline import busiest, make_timeline, throttled_share, usage
 from bench.units import NS_PER_S

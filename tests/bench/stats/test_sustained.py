@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bench.stats.sustained import Criterion, Reading, by_far, failures
+from bench.stats.sustained import Criterion, RateEvidence, by_far, failures
 
 
-def reading(**changes: object) -> Reading:
+def reading(**changes: object) -> RateEvidence:
     """Return what a sound trial showed, changed."""
     fields: dict[str, object] = {
         "offered": 10_000,
@@ -15,7 +15,7 @@ def reading(**changes: object) -> Reading:
         "lost": 0,
         "p99_ns": 2e6,
     }
-    return Reading(**(fields | changes))  # type: ignore[arg-type]
+    return RateEvidence(**(fields | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

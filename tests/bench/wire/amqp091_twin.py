@@ -7,9 +7,9 @@ import numpy as np
 import pika.frame
 from pika import spec
 
-from bench import stamp
+from bench.arrivals import stamp
 from bench.drivers.base import Outcome
-from bench.drivers.confirm_window import ConfirmWindow
+from bench.drivers.pika.confirm_window import ConfirmWindow
 from bench.wire import amqp091_layout as layout
 from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_scan import scan

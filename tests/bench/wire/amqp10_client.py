@@ -17,7 +17,7 @@ from bench.wire.amqp10_room import Template, make_template, room
 from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.amqp10_scan import scan
 from bench.wire.octets import Int64
-from bench.wire.sizes import make_classes
+from bench.wire.templates import make_classes
 
 _EVER = 1 << 62
 CONN, GUARDS, _GUARD_VALUE = 1, 3, -7

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import spec
 
-from bench import stamp
+from bench.arrivals import stamp
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_encode import body_frames, delivery_prefix, encode, prefix
-from bench.wire.sizes import make_classes
+from bench.wire.templates import make_classes
 from tests.bench.wire.amqp091_twin import CHANNELS, Fast
 
 

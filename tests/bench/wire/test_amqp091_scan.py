@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import spec
 
+from bench.drivers.wire.receive import COMPILED
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_layout import Status
 from bench.wire.amqp091_scan import scan
-from bench.wire.receive import COMPILED
 from tests.bench.wire.amqp091_twin import CHANNELS, NOW, Fast, Found, Twin, frames, stamped
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.drivers.base import Outcome
-from bench.drivers.confirm_window import ConfirmWindow
+from bench.drivers.pika.confirm_window import ConfirmWindow
 from bench.wire import amqp091_layout as layout
 from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_settle import note_published, note_returned, room, settle

@@ -104,7 +104,7 @@ def test_sasl_is_understood() -> None:
     several = b"\xe0\x12\x02\xa3\x05PLAIN\x09ANONYMOUS"
     assert c.parse(frame(0x40, several, kind=1)) == c.Mechanisms(("PLAIN", "ANONYMOUS"))
     assert c.parse(frame(0x40, v.symbol("PLAIN"), kind=1)) == c.Mechanisms(("PLAIN",))
-    assert c.parse(frame(0x44, v.ubyte(1), kind=1)) == c.Outcome(1)
+    assert c.parse(frame(0x44, v.ubyte(1), kind=1)) == c.SaslOutcome(1)
 
 
 def test_absent_fields_have_the_standards_defaults() -> None:

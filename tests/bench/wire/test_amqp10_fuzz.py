@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.drivers.wire.receive import COMPILED
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_control import Condition
 from bench.wire.amqp10_frames import begin_frame, close_frame, open_frame
 from bench.wire.amqp10_values import WireError
-from bench.wire.receive import COMPILED
 from tests.bench.wire.amqp10_client import Client, ProtocolError, template
 from tests.bench.wire.test_amqp10_scan import Stream, streams
 from tests.examples import examples
@@ -100,7 +100,7 @@ print(a.room(made), b.deliveries, a.settlements, a.tally, b.tally, a.tables.conn
 
 ALONE = """
 from bench.wire.amqp10_values import WireError
-from bench.wire.receive import COMPILED
+from bench.drivers.wire.receive import COMPILED
 from tests.bench.wire.amqp10_client import Client, ProtocolError
 from tests.evidence.fuzz10 import seeds
 fed = failed = 0

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from proton import Message, symbol
 
-from bench import stamp
+from bench.arrivals import stamp
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_control import Attach, Begin, Open
 from tests.bench.wire.amqp10_client import Client, template

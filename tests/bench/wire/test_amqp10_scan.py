@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import stamp
+from bench.arrivals import stamp
+from bench.drivers.wire.receive import COMPILED
 from bench.wire import amqp10_layout as x
-from bench.wire.receive import COMPILED
 from tests.bench.wire import amqp10_forms as forms
 from tests.bench.wire.amqp10_client import Client, ProtocolError, pieces
 from tests.examples import examples

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.wire.receive import COMPILED
+from bench.drivers.wire.receive import COMPILED
 
 ROOT = Path(__file__).parents[3]
-CODECS = ("tests/bench/wire", "tests/bench/drivers/test_wire10.py")
+CODECS = ("tests/bench/wire", "tests/bench/drivers/wire/test_wire10.py")
 DRIVERS = (
-    "tests/bench/drivers/test_wire_port.py",
+    "tests/bench/drivers/wire/test_port.py",
     "tests/bench/drivers/test_lanes_091.py",
     "tests/bench/drivers/test_lanes_10.py",
 )

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from brokers.image.build import bootstrap_command, build, check
-from brokers.image.errors import ImageError
-from brokers.image.recipe import Artifact, recipe
+from brokers.image.recipe import Artifact, ImageError, recipe
 
 
 def test_the_command_names_suite_and_packages_and_no_host() -> None:

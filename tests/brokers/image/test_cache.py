@@ -9,8 +9,7 @@ import pytest
 
 from brokers.image import cache
 from brokers.image.build import Say
-from brokers.image.errors import ImageError
-from brokers.image.recipe import Recipe, recipe
+from brokers.image.recipe import ImageError, Recipe, recipe
 
 
 def _fill(_recipe: Recipe, root: Path, _lock: int, say: Say) -> None:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from brokers.image.errors import ImageError
-from brokers.image.recipe import Artifact, recipe, recipe_names
+from brokers.image.recipe import Artifact, ImageError, recipe, recipe_names
 
 
 def test_every_shipped_recipe_holds_both_brokers() -> None:

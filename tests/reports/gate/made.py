@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from reports.gate.record import EXIT_CODES, Gate, Line
+from reports.gate.result import EXIT_CODES, Gate, GateLine
 
 
-def made_line(verdict: str = "pass", **changes: Any) -> Line:
+def made_line(verdict: str = "pass", **changes: Any) -> GateLine:
     """Return a line of ten pairs, 2 % worse."""
     fields: dict[str, Any] = {
         "target": "rabbit",
@@ -28,10 +28,10 @@ def made_line(verdict: str = "pass", **changes: Any) -> Line:
         "needed": 24 if verdict == "undecided" else None,
         "text": f"p99 latency: +2 %, {verdict}.",
     }
-    return Line(**(fields | changes))
+    return GateLine(**(fields | changes))
 
 
-def made_gate(verdict: str = "pass", *lines: Line, **changes: Any) -> Gate:
+def made_gate(verdict: str = "pass", *lines: GateLine, **changes: Any) -> Gate:
     """Return a gate of these lines."""
     fields: dict[str, Any] = {
         "verdict": verdict,

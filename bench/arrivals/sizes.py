@@ -1,0 +1,73 @@
+"""Messages of several sizes: which size a message has is a function of its producer, its number and a seed. Pure.
+
+A hash of the three, a whole number below 2³², is compared with the cumulated weights. So
+every worker, and who reads a message, knows its size without being told. The hash is made
+of steps that are bijections of 32 bits (multiply by an odd number, fold the upper half
+into the lower), and of numbers that never pass 2⁶³, so that Python, numpy and compiled
+code (`bench.wire.templates`) agree on it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64 = NDArray[np.int64]
+
+Whole = TypeVar("Whole", int, Int64)
+
+MASK = 0xFFFF_FFFF
+FACTOR = 0x45D9_F3B
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of bodies with their weights.
+
+    Attributes:
+        sizes: bytes of each class.
+        weights: how often each comes, relative to the others.
+        seed: of the choice, from 0.
+    """
+
+    sizes: tuple[int, ...]
+    weights: tuple[float, ...]
+    seed: int
+
+    @cached_property
+    def bounds(self) -> tuple[int, ...]:
+        """Behind the last hash of each class; the last bound is 2³²."""
+        shares = np.cumsum(self.weights) / sum(self.weights)
+        return (*(round(float(share) * (MASK + 1)) for share in shares[:-1]), MASK + 1)
+
+    @property
+    def folded_seed(self) -> int:
+        """The seed in 32 bits."""
+        return (self.seed ^ self.seed >> 32) & MASK
+
+    @property
+    def mean(self) -> float:
+        """Expected bytes of a body."""
+        return float(np.average(self.sizes, weights=self.weights))
+
+    def of(self, producer: int, seq: int) -> int:
+        """Return the bytes of a producer's message."""
+        found = _hash(self.folded_seed, producer, seq)
+        return next(size for size, bound in zip(self.sizes, self.bounds, strict=True) if found < bound)
+
+    def of_all(self, producer: Int64, seq: Int64) -> Int64:
+        """Return the bytes of many messages."""
+        found = _hash(self.folded_seed, producer, seq)
+        return np.array(self.sizes, np.int64)[np.searchsorted(np.array(self.bounds), found, "right")]
+
+
+def _hash(seed: int, producer: Whole, seq: Whole) -> Whole:
+    return _mixed(_mixed(seed ^ (producer + (seq >> 32) & MASK)) ^ (seq & MASK))
+
+
+def _mixed(word: Whole) -> Whole:
+    word = ((word >> 16) ^ word) * FACTOR & MASK
+    word = ((word >> 16) ^ word) * FACTOR & MASK
+    return (word >> 16) ^ word

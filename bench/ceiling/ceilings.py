@@ -1,0 +1,106 @@
+"""What was measured of a driver against the null peer, and where it is kept for the health verdict of later trials."""
+
+import json
+import os
+import platform
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.drivers.registry import Installed, registry
+from bench.host.cache import cache_root
+from bench.host.cpu import cpu_model
+
+Side = Literal["send", "receive"]
+
+
+class Way(BaseModel):
+    """One way of a driver: sending or receiving, with or without confirms and acknowledgements."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    side: Side
+    settled: bool
+    """Whether every message was confirmed, or acknowledged."""
+    rate: float
+    """Messages a second of one worker process."""
+    cpu_us: float
+    """CPU time of that process a message, µs."""
+
+
+class Ceiling(BaseModel):
+    """A driver's ceiling on one host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    driver: str
+    version: str
+    """Of its package and client library."""
+    host: str
+    """CPU model and count, kernel."""
+    measured_utc: str
+    size: int
+    """Bytes of a body."""
+    ways: tuple[Way, ...]
+
+    def rate(self, *, confirms: bool, acks: bool) -> float | None:
+        """Return what one sending and one receiving worker can do at most, msg/s, whichever is less.
+
+        None where neither was measured so.
+        """
+        wanted = {"send": confirms, "receive": acks}
+        return min((way.rate for way in self.ways if way.settled == wanted[way.side]), default=None)
+
+
+def read(file: Path) -> dict[str, Ceiling]:
+    """Return the ceilings that are kept in a file, by driver; none where it is missing or of another make."""
+    with suppress(OSError, ValueError, AttributeError, ValidationError):
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return {name: Ceiling.model_validate(one) for name, one in document.items()}
+    return {}
+
+
+def keep(file: Path, ceilings: Iterable[Ceiling]) -> None:
+    """Add ceilings to a file, in place of older ones of the same drivers."""
+    kept = read(file) | {one.driver: one for one in ceilings}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps({name: one.model_dump() for name, one in kept.items()}, indent=1), encoding="utf-8")
+    partial.replace(file)
+
+
+def applies(ceiling: Ceiling | None, version: str, host: str) -> Ceiling | None:
+    """Return a ceiling that was measured with this version on this host; else None."""
+    return ceiling if ceiling is not None and (ceiling.version, ceiling.host) == (version, host) else None
+
+
+def kept_file() -> Path:
+    """Return where ceilings are kept."""
+    return cache_root() / "ceilings.json"
+
+
+def host_name() -> str:
+    """Return what a ceiling depends on beside the driver: CPU, their number, kernel."""
+    return f"{cpu_model()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
+
+
+def version(installed: Installed) -> str:
+    """Return the version that a ceiling was measured with."""
+    return ", ".join(filter(None, (installed.package, installed.member.client_version())))
+
+
+def ceilings_of(drivers: Iterable[str], file: Path | None = None) -> dict[str, Ceiling]:
+    """Return what is kept of these drivers and applies; nothing of the others.
+
+    Args:
+        drivers: names.
+        file: where they are kept; by default in the user's cache.
+    """
+    kept, host, installed = read(file or kept_file()), host_name(), registry().installed
+    known = [name for name in dict.fromkeys(drivers) if name in kept and name in installed]
+    usable = [name for name in known if installed[name].member.lacks() is None]
+    found = {name: applies(kept[name], version(installed[name]), host) for name in usable}
+    return {name: one for name, one in found.items() if one is not None}

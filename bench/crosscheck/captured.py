@@ -1,0 +1,84 @@
+"""Response times of messages from a packet capture alone. Pure.
+
+A message leaves when the segment with its last byte was captured on its way to the broker,
+and comes back when that of its copy was captured. The k-th to leave with some content is
+the k-th to come back with it.
+"""
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.crosscheck import frames091, frames10
+from bench.crosscheck.pcap import StreamPart, pieces, segments
+from bench.units import NS_PER_S
+from brokers.endpoint import Protocol
+
+_EDGE_NS = NS_PER_S // 4
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What a capture shows.
+
+    Attributes:
+        times_ns: back - out of each message seen both ways, rising.
+        unmatched: messages seen one way only, those left out that were on their way when the capture
+            began or ended.
+    """
+
+    times_ns: Sequence[int]
+    unmatched: int
+
+    def quantile_ns(self, quantile: float) -> int:
+        """Return the smallest time that this share of the messages did not exceed."""
+        return self.times_ns[max(0, math.ceil(quantile * len(self.times_ns)) - 1)]
+
+
+def response_times(capture: bytes, port: int, protocol: Protocol) -> Wire:
+    """Return what a capture shows of the messages through a broker's port.
+
+    Raises:
+        PcapError: it is no capture.
+    """
+    out: list[tuple[int, bytes]] = []
+    back: list[tuple[int, bytes]] = []
+    for (source, destination), parts in pieces(segments(capture)).items():
+        for piece in parts:
+            if destination[1] == port:
+                out += _messages(piece, protocol, frames091.PUBLISH)
+            elif source[1] == port:
+                back += _messages(piece, protocol, frames091.DELIVER)
+    return match(out, back)
+
+
+def match(out: Sequence[tuple[int, bytes]], back: Sequence[tuple[int, bytes]]) -> Wire:
+    """Match messages that left with those that came back; each is a time and a content, in any order."""
+    leaving: dict[bytes, deque[int]] = defaultdict(deque)
+    for at_ns, content in sorted(out):
+        leaving[content].append(at_ns)
+    pairs, strangers = [], []
+    for at_ns, content in sorted(back):
+        waiting = leaving.get(content)
+        if waiting and waiting[0] <= at_ns:
+            pairs.append((waiting.popleft(), at_ns))
+        else:
+            strangers.append(at_ns)
+    if not pairs:
+        return Wire((), 0)
+    # Queues keep order: what came back before the first pair did was sent before the capture began,
+    # what left after the last pair was on its way when it ended. Lanes are not in step, hence the margin.
+    moments = [at_ns for at_ns, _ in (*out, *back)]
+    from_ns = max(min(came for _, came in pairs), min(moments) + _EDGE_NS)
+    until_ns = min(max(left for left, _ in pairs), max(moments) - _EDGE_NS)
+    missing = sum(at_ns < until_ns for waiting in leaving.values() for at_ns in waiting)
+    return Wire(
+        times_ns=tuple(sorted(came - left for left, came in pairs)),
+        unmatched=missing + sum(at_ns > from_ns for at_ns in strangers),
+    )
+
+
+def _messages(piece: StreamPart, protocol: Protocol, method: tuple[int, int]) -> Iterator[tuple[int, bytes]]:
+    found = frames091.messages(piece.data, method) if protocol == "amqp091" else frames10.messages(piece.data)
+    return ((piece.time_ns(end), content) for content, end in found)

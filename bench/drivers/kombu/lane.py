@@ -1,0 +1,163 @@
+"""Lanes over AMQP 0-9-1 with kombu and its usual transport, py-amqp: one connection and one channel each.
+
+A publisher that wants confirms waits for each of them: kombu's transport option
+`confirm_publish`, as oslo.messaging sets it. Without confirms, what bounds it is the socket.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import kombu
+from amqp.exceptions import AMQPError, ConsumerCancelled, MessageNacked
+
+from bench.drivers.base import Outcome, Port, PortSpec
+from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
+from bench.drivers.blocking.port import BlockingPort
+from bench.host.clock import Clock
+
+_CLOSE_S = 1.0
+_PERSISTENT = 2
+_TRANSIENT = 1
+
+
+def open_port(spec: PortSpec, clock: Clock) -> Port:
+    """Open every connection and lane of a worker.
+
+    Raises:
+        Refused: wrong credentials, missing virtual host, missing queue.
+        ConnectionLost: nobody answers, or the connection broke.
+    """
+    return BlockingPort(spec, clock, KombuProducer, KombuConsumer)
+
+
+class KombuLane(BlockingLane):
+    """What producing and consuming lanes share: opening, reading, ends."""
+
+    errors = (AMQPError, OSError)
+    _amqp: Any = None
+
+    def connect(self) -> None:
+        """Connect by kombu, once: it would repeat what fails."""
+        at = self.context.endpoint
+        only_plain(self.context, "kombu")
+        self._connection: Any = kombu.Connection(
+            hostname=f"[{at.host}]" if ":" in at.host else at.host,
+            port=at.port,
+            userid=at.username,
+            password=at.password,
+            virtual_host=at.virtual_host,
+            transport="pyamqp",
+            connect_timeout=PATIENCE_S,
+            transport_options={
+                "confirm_publish": self.context.spec.confirm_window > 0,
+                "client_properties": {"connection_name": f"busbench {self.owner}"},
+                "on_blocked": self.on_blocked,
+                "on_unblocked": self.on_unblocked,
+            },
+        )
+        self._connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
+        # Not to be asked for later: kombu's own property connects anew where the connection is lost.
+        self._amqp = self._connection.connection
+
+    def open(self) -> None:
+        """Prove that the queue is there, as publishing to none would be no fault."""
+        self.channel: Any = self._connection.channel()
+        kombu.Queue(self.queue)(self.channel).queue_declare(passive=True)
+
+    def fileno(self) -> int:
+        """Return the descriptor of py-amqp's socket."""
+        return int(self._amqp.sock.fileno())
+
+    def read(self) -> bool:
+        """Act on one method that has come, such as a delivery."""
+        try:
+            self._amqp.drain_events(timeout=0)
+        except TimeoutError as error:
+            if error.errno:
+                raise  # from the kernel, which gave the connection up
+            return False
+        return True
+
+    def counts(self) -> Mapping[str, int]:
+        """Return methods written and frames read: this is what py-amqp's `bytes_` count."""
+        return {"methods_out": self._amqp.bytes_sent, "frames_in": self._amqp.bytes_recv}
+
+    def say(self, error: Exception) -> str:
+        """Return the broker's code and text, where it sent any."""
+        if isinstance(error, ConsumerCancelled):
+            return "basic.cancel: the queue was deleted or has moved"
+        if isinstance(error, AMQPError) and error.reply_code:
+            return f"{error.reply_code} {error.reply_text}"
+        return f"{type(error).__name__}: {error}"
+
+    def close(self) -> None:
+        """Close the connection, and the channel with it."""
+        if self._amqp.connected:
+            self._amqp.sock.settimeout(_CLOSE_S)
+            self._amqp.close()
+
+    def abandon(self) -> None:
+        """Close py-amqp's socket."""
+        if self._amqp is not None:
+            self._amqp.collect()
+
+
+class KombuProducer(KombuLane, BlockingProducer):
+    """Publishes to the default exchange, with the queue's name as routing key."""
+
+    _returned = False
+
+    def open(self) -> None:
+        """Make ready to publish."""
+        super().open()
+        durable = self.context.spec.durable
+        self._publish: Any = kombu.Producer(self.channel, routing_key=self.queue, on_return=self._on_return).publish
+        self._how = {
+            "delivery_mode": _PERSISTENT if durable else _TRANSIENT,
+            "content_type": "application/octet-stream",
+            "content_encoding": "binary",
+            "mandatory": self.confirms,
+            "timeout": PATIENCE_S,
+            "confirm_timeout": PATIENCE_S,
+        }
+
+    def room(self) -> int:
+        """Return how many messages may be published now; none while channel.flow forbids it."""
+        return super().room() if self.channel.active else 0
+
+    def deliver(self, body: bytes) -> Outcome:
+        """Publish a message; with confirms, kombu returns once the broker has spoken."""
+        self._returned = False
+        try:
+            self._publish(body, **self._how)
+        except MessageNacked:
+            return Outcome.REFUSED
+        return Outcome.RETURNED if self._returned else Outcome.CONFIRMED
+
+    def _on_return(self, *_: Any) -> None:
+        self._returned = True
+
+
+class KombuConsumer(KombuLane, BlockingConsumer):
+    """Consumes with a prefetch and acknowledges with `multiple`, or automatically."""
+
+    def open(self) -> None:
+        """Begin to consume."""
+        super().open()
+        self._consumer: Any = kombu.Consumer(
+            self.channel,
+            [kombu.Queue(self.queue)],
+            no_ack=self.automatic,
+            auto_declare=False,
+            on_message=self._on_message,
+        )
+        self._consumer.qos(prefetch_count=self.context.spec.prefetch)
+        self._consumer.consume()
+
+    def acknowledge(self) -> None:
+        """Acknowledge up to the last message."""
+        self._last.ack(multiple=True)
+
+    def _on_message(self, message: Any) -> None:
+        self._last = message
+        self.delivered(message.body, redelivered=message.delivery_info["redelivered"])

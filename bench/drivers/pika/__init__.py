@@ -1,0 +1,30 @@
+"""Drivers by pika, the stock Python client for AMQP 0-9-1: its codec alone, and pika as applications use it.
+
+`pika-codec`: encoding, decoding and the state of connections and channels are pika's; socket,
+waiting and timers are ours, and publisher confirms fill a window. That is the least that pika
+can cost. `pika-blocking` is `pika.BlockingConnection`, socket, loop and all: an application
+that publishes by it waits for each confirm.
+"""
+
+from dataclasses import replace
+
+from bench.drivers.description import Driver
+
+CODEC = Driver(
+    name="pika-codec",
+    protocol="amqp091",
+    description="pika's codec in our own loop: the least that pika costs, less than an application pays",
+    open_port="bench.drivers.pika.codec_lane:open_port",
+    distribution="pika",
+    mixes=True,
+)
+FORMER_CODEC = replace(CODEC, name="pika", now="pika-codec")
+"""What results and scenarios of earlier versions call it."""
+BLOCKING = Driver(
+    name="pika-blocking",
+    protocol="amqp091",
+    description="pika.BlockingConnection, no TLS: as applications use pika; waits for each confirm, so its window is 1",
+    open_port="bench.drivers.pika.blocking_lane:open_port",
+    distribution="pika",
+    mixes=True,
+)

@@ -1,0 +1,169 @@
+"""Lanes over AMQP 0-9-1 with `pika.BlockingConnection`: one connection and one channel each.
+
+Everything is pika's: the socket, its event loop, its waits, and a publisher that waits for
+each confirm. What is read is asked for by `process_data_events`, as an application would.
+"""
+
+import contextlib
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import pika
+from pika.exceptions import AMQPConnectionError, AMQPError, ConsumerCancelled, NackError, UnroutableError
+
+from bench.drivers.base import Outcome, Port, PortSpec
+from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
+from bench.drivers.blocking.port import BlockingPort
+from bench.drivers.pika.codec_connection import parameters
+from bench.host.clock import Clock
+
+_CLOSE_S = 1.0
+_PERSISTENT = 2
+_TRANSIENT = 1
+
+
+def open_port(spec: PortSpec, clock: Clock) -> Port:
+    """Open every connection and lane of a worker.
+
+    Raises:
+        Refused: wrong credentials, missing virtual host, missing queue.
+        ConnectionLost: nobody answers, or the connection broke.
+    """
+    return BlockingPort(spec, clock, PikaBlockingProducer, PikaBlockingConsumer)
+
+
+def _innermost(error: BaseException) -> str:
+    """Return what the kernel said, out of what pika wraps it in."""
+    while error.args and isinstance(error.args[0], BaseException):
+        error = error.args[0]
+    found = getattr(error, "exception", error)
+    return str(getattr(found, "strerror", None) or found or "it did not answer in time")
+
+
+class PikaBlockingLane(BlockingLane):
+    """What producing and consuming lanes share: opening, reading, ends."""
+
+    errors = (AMQPError, OSError)
+    _socket: Any = None
+    _came = False
+
+    def connect(self) -> None:
+        """Connect by pika, once."""
+        at = self.context.endpoint
+        only_plain(self.context, "pika-blocking")
+        wanted = parameters(at, f"busbench {self.owner}")
+        wanted.socket_timeout = wanted.stack_timeout = PATIENCE_S
+        try:
+            self._connection: Any = pika.BlockingConnection(wanted)
+        except AMQPConnectionError as error:
+            if type(error) is AMQPConnectionError:  # of the socket; what a broker says has a class of its own
+                raise ConnectionError(_innermost(error)) from error
+            raise
+        self._pika: Any = self._connection._impl  # noqa: SLF001  (pika does not show its socket and counts elsewhere)
+        self._socket = self._pika._transport._sock  # noqa: SLF001
+        self._descriptor = int(self._socket.fileno())
+        if at.confirms_unadvertised:
+            self._pika.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}
+        self._connection.add_on_connection_blocked_callback(self.on_blocked)
+        self._connection.add_on_connection_unblocked_callback(self.on_unblocked)
+
+    def open(self) -> None:
+        """Prove that the queue is there, as publishing to none would be no fault."""
+        self.channel: Any = self._connection.channel()
+        self.channel.queue_declare(self.queue, passive=True)
+
+    def fileno(self) -> int:
+        """Return the descriptor of pika's socket."""
+        return self._descriptor
+
+    def read(self) -> bool:
+        """Let pika act on what has come."""
+        self._came = False
+        self._connection.process_data_events(0)
+        return self._came
+
+    def counts(self) -> Mapping[str, int]:
+        """Return bytes and frames, as pika counts them."""
+        return {"bytes_out": self._pika.bytes_sent, "bytes_in": self._pika.bytes_received}
+
+    def say(self, error: Exception) -> str:
+        """Return the broker's code and text, where it sent any."""
+        if isinstance(error, ConsumerCancelled):
+            return "basic.cancel: the queue was deleted or has moved"
+        code, text = getattr(error, "reply_code", None), getattr(error, "reply_text", "")
+        return f"{code} {text}" if code else f"{type(error).__name__}: {error}"
+
+    def close(self) -> None:
+        """Close the connection, and the channel with it."""
+        if self._connection.is_open:
+            self._connection.call_later(_CLOSE_S, self.abandon)
+            self._connection.close()
+
+    def abandon(self) -> None:
+        """End pika's socket, and let pika find that out, as only so it gives back what it holds."""
+        if self._socket is None:
+            return
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(AMQPError, OSError):
+            while self._connection.is_open:
+                self._connection.process_data_events(0)
+
+
+class PikaBlockingProducer(PikaBlockingLane, BlockingProducer):
+    """Publishes to the default exchange, with the queue's name as routing key."""
+
+    def open(self) -> None:
+        """Make ready to publish."""
+        super().open()
+        if self.confirms:
+            self.channel.confirm_delivery()
+        durable = self.context.spec.durable
+        self._properties = pika.BasicProperties(delivery_mode=_PERSISTENT if durable else _TRANSIENT)
+
+    def deliver(self, body: bytes) -> Outcome:
+        """Publish a message; with confirms, pika returns once the broker has spoken."""
+        try:
+            self.channel.basic_publish("", self.queue, body, self._properties, mandatory=self.confirms)
+        except NackError:
+            return Outcome.REFUSED
+        except UnroutableError:
+            return Outcome.RETURNED
+        return Outcome.CONFIRMED
+
+
+class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
+    """Consumes with a prefetch and acknowledges with `multiple`, or automatically."""
+
+    _cancelled: Any = None
+
+    def open(self) -> None:
+        """Begin to consume."""
+        super().open()
+        self.channel.basic_qos(prefetch_count=self.context.spec.prefetch)
+        self.channel.add_on_cancel_callback(self._on_cancel)
+        self.channel.basic_consume(self.queue, self._on_message, auto_ack=self.automatic)
+
+    def read(self) -> bool:
+        """Let pika hand over what has come."""
+        came = super().read()
+        if self._cancelled is not None:
+            raise ConsumerCancelled(self._cancelled)
+        return came
+
+    def pending(self) -> bool:
+        """Return whether messages came while pika waited for something else, such as that acknowledgements are out."""
+        return bool(self.channel._pending_events)  # noqa: SLF001  (an application's next `process_data_events` has them)
+
+    def acknowledge(self) -> None:
+        """Acknowledge up to the last message."""
+        self.channel.basic_ack(self._last, multiple=True)
+
+    def _on_message(self, _channel: Any, method: Any, _properties: Any, body: bytes) -> None:
+        self._came = True
+        self._last = method.delivery_tag
+        self.delivered(body, redelivered=method.redelivered)
+
+    def _on_cancel(self, frame: Any) -> None:
+        self._cancelled = frame

@@ -1,0 +1,30 @@
+"""Drivers by Qpid Proton, the stock client for AMQP 1.0: its engine alone, and Proton as applications use it.
+
+`proton-engine`: the engine has neither socket nor loop, so both are ours, and unsettled
+messages fill a window. That is the least that Proton can cost. `proton-blocking` is
+`proton.utils.BlockingConnection` over Proton's `Container`: an application that sends by it
+waits until each message is settled.
+"""
+
+from dataclasses import replace
+
+from bench.drivers.description import Driver
+
+ENGINE = Driver(
+    name="proton-engine",
+    protocol="amqp10",
+    description="Qpid Proton's engine in our own loop: the least that Proton costs, less than an application pays",
+    open_port="bench.drivers.proton.engine_lane:open_port",
+    distribution="python-qpid-proton",
+    mixes=True,
+)
+FORMER_ENGINE = replace(ENGINE, name="proton", now="proton-engine")
+"""What results and scenarios of earlier versions call it."""
+BLOCKING = Driver(
+    name="proton-blocking",
+    protocol="amqp10",
+    description="Proton's BlockingConnection, no TLS: as applications use it; waits for each confirm, its window is 1",
+    open_port="bench.drivers.proton.blocking_lane:open_port",
+    distribution="python-qpid-proton",
+    mixes=True,
+)

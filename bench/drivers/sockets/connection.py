@@ -1,0 +1,323 @@
+"""One TCP connection with one lane on it: what every driver over sockets has in common.
+
+Here is the traffic of bytes and what is said when it ends; what the bytes mean is the
+business of a driver's own lanes, and when to read or write that of `port`.
+"""
+
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, PortSpec, ProducerLane, Refused
+from bench.drivers.sockets.row_buffer import DeliveryRows, SettlementRows
+from bench.drivers.sockets.stream import Stream
+from bench.drivers.sockets.timers import Timers
+from bench.host.clock import Clock
+from bench.units import NS_PER_S
+from brokers import tls
+from brokers.endpoint import Endpoint
+
+OUTPUT_LIMIT = 256 * 1024
+"""Bytes a lane may have written and not yet handed to the kernel before it has no room."""
+
+FLUSH_BYTES = 64 * 1024
+"""Bytes gathered in a batch after which they are handed to the kernel within the batch."""
+
+ACK_LINGER_NS = 10_000_000
+"""Longest wait of a message for its acknowledgement after the last one came."""
+
+OPEN_NS = 10 * NS_PER_S
+"""Longest wait for connections that open side by side."""
+
+OPENING_AT_ONCE = 64
+"""Connections that open side by side: a broker's listen backlog is often 128, and beyond
+it a connection waits a second for its SYN to be sent again."""
+
+CLOSE_NS = 2 * NS_PER_S
+"""Longest wait for the closing handshakes of a port."""
+
+_CONNECT_S = 10.0
+_PROTOCOL_NAMES = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0"}
+
+
+@dataclass
+class Context:
+    """What the lanes of one port share.
+
+    Attributes:
+        spec: what the port was asked for.
+        endpoint: where the broker is.
+        clock: time.
+        timers: callbacks that `poll` makes when they are due.
+        settlements: rows for the next `poll` to return.
+        deliveries: rows for the next `poll` to return.
+        failures: why lanes broke, oldest first.
+        counters: what was counted, by name.
+        buffer: what the socket last gave, for `Connection` to read into.
+        watch_writable: tells the port that a connection waits, or waits no longer, for
+            its socket to take more.
+    """
+
+    spec: PortSpec
+    endpoint: Endpoint
+    clock: Clock
+    timers: Timers = field(default_factory=Timers)
+    settlements: SettlementRows = field(default_factory=SettlementRows)
+    deliveries: DeliveryRows = field(default_factory=DeliveryRows)
+    failures: list[DriverError] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    buffer: bytearray = field(default_factory=bytearray)
+    watch_writable: "Callable[[Connection, bool], None]" = lambda _connection, _wanted: None
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter."""
+        self.counters[name] = self.counters.get(name, 0) + by
+
+
+def address(endpoint: Endpoint) -> str:
+    """Return host and port as one word."""
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{host}:{endpoint.port}"
+
+
+def connect(endpoint: Endpoint) -> socket.socket:
+    """Return a connected socket, with TLS on it where asked, that neither blocks nor delays small writes.
+
+    Raises:
+        ConnectionLost: nobody answers at that address within 10 s.
+        Refused: TLS failed; says what is wrong with whose certificate, or that it speaks none.
+    """
+    try:
+        connected = socket.create_connection((endpoint.host, endpoint.port), timeout=_CONNECT_S)
+    except OSError as error:
+        message = (
+            f"no broker answers at {address(endpoint)}: {error.strerror or error}; is it running, is the port right?"
+        )
+        raise ConnectionLost(message) from error
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if endpoint.tls is not None:
+        try:
+            connected = tls.shake_hands(connected, endpoint.tls, endpoint.host)
+        except tls.TlsError as error:
+            message = f"no TLS with the broker at {address(endpoint)}: {error}"
+            raise Refused(message) from error
+    connected.setblocking(False)  # noqa: FBT003  (positional only)
+    return connected
+
+
+def departure(endpoint: Endpoint, stream: Stream, error: OSError | None = None) -> tuple[bool, str]:
+    """Return whether a broker that went away has said no by it, and what to say of it.
+
+    An alert of TLS is a word of the broker's. In TLS 1.3 a broker finds only after the
+    handshake that we showed no certificate, and some hang up without an alert.
+
+    Args:
+        endpoint: where it is.
+        stream: to it.
+        error: what reading or writing raised; None where it closed the connection.
+    """
+    detail = "connection closed without a word" if error is None else str(error)
+    if isinstance(error, tls.TlsError):
+        return True, detail
+    if endpoint.tls is not None and endpoint.tls.cert_file is None and not stream.heard:
+        return True, f"{detail}, right after the TLS handshake: does it want a client certificate?"
+    return False, detail
+
+
+def ending(kind: type[DriverError], endpoint: Endpoint, owner: str, queue: str, detail: str) -> DriverError:
+    """Return the error that says how a lane ended: `Refused`, or lost."""
+    verb = "refused" if kind is Refused else "dropped"
+    return kind(
+        f"broker at {address(endpoint)} {verb} {owner} of queue {queue!r}"
+        f" over {_PROTOCOL_NAMES[endpoint.protocol]}: {detail}"
+    )
+
+
+def unopened(endpoint: Endpoint, owner: str, queue: str, waiting: str, limit_s: int) -> ConnectionLost:
+    """Return the error that says that a broker opens nothing; `waiting` tells how many wait for it."""
+    return ConnectionLost(
+        f"broker at {address(endpoint)} took the connection but did not open {owner} of queue {queue!r} within"
+        f" {limit_s} s ({waiting} wait): it is overloaded or blocks, or it does not speak {endpoint.protocol} at this"
+        " port"
+    )
+
+
+class Connection(ABC):
+    """One connection, from connect to close.
+
+    A subclass keeps what it wants written until `_write` is asked for it, sets `ready`
+    when its lane is open and `closed` when the closing handshake is over.
+    """
+
+    def __init__(self, context: Context, owner: str, queue: str) -> None:
+        """Connect; the protocol's handshake goes on in `fill` and `drain`.
+
+        Args:
+            context: what the lanes of the port share.
+            owner: how messages name the lane, such as `producer 3`.
+            queue: its queue.
+
+        Raises:
+            ConnectionLost: nobody answers.
+            Refused: TLS failed.
+        """
+        self.context = context
+        self.owner = owner
+        self.queue = queue
+        self.ready = False
+        self.closed = False
+        self._wants_writable = False
+        self._stream = Stream(connect(context.endpoint))
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._stream.fileno()
+
+    def unread(self) -> bool:
+        """Return whether `fill` has something to read that no selector sees; see `Stream`."""
+        return not self.closed and self._stream.pending()
+
+    @abstractmethod
+    def _read(self) -> None:
+        """Receive once and act on it."""
+
+    @abstractmethod
+    def _write(self) -> bool:
+        """Send what is pending; return whether all of it went out."""
+
+    @abstractmethod
+    def begin_close(self) -> None:
+        """Acknowledge what is pending and begin the closing handshake."""
+
+    def fill(self) -> None:
+        """Receive once, act on it, and send what that gave rise to."""
+        self._read()
+        self.drain()
+
+    def drain(self) -> None:
+        """Send what is pending as far as the socket takes it."""
+        waits = not self.closed and not self._write()
+        if waits != self._wants_writable:
+            self._wants_writable = waits
+            self.context.watch_writable(self, waits)
+
+    def abandon(self) -> None:
+        """Close the socket, whatever the state."""
+        self.closed = True
+        self._stream.close()
+
+    def refuse_or_lose(self, detail: str) -> None:
+        """Record that the broker said no: a refusal while opening, a loss afterwards."""
+        self._fail(ConnectionLost if self.ready else Refused, detail)
+
+    def lose(self, detail: str) -> None:
+        """Record that the connection broke."""
+        self._fail(ConnectionLost, detail)
+
+    def _fail(self, kind: type[DriverError], detail: str) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        self.context.failures.append(ending(kind, self.context.endpoint, self.owner, self.queue, detail))
+
+    def _receive(self, limit: int) -> bytes:
+        """Return at most so many bytes that have come; empty where there are none."""
+        buffer = self.context.buffer
+        if len(buffer) < limit:
+            self.context.buffer = buffer = bytearray(limit)
+        with memoryview(buffer) as view:
+            try:
+                got = self._stream.recv_into(view[:limit])
+            except OSError as error:
+                self._depart(error)
+                return b""
+            if got is None:
+                return b""
+            if not got:
+                self._depart()
+            self.context.count("bytes_in", got)
+            return bytes(view[:got])
+
+    def _transmit(self, data: bytes | bytearray | memoryview) -> int:
+        """Return how many of these bytes the kernel took."""
+        with memoryview(data) as view:
+            try:
+                sent = self._stream.send(view)
+            except OSError as error:
+                self._depart(error)
+                return 0
+        self.context.count("bytes_out", sent)
+        return sent
+
+    def _depart(self, error: OSError | None = None) -> None:
+        refused, detail = departure(self.context.endpoint, self._stream, error)
+        if refused:
+            self.refuse_or_lose(detail)
+        else:
+            self.lose(detail)
+
+
+class Producer(Connection):
+    """A connection that sends."""
+
+    def __init__(self, context: Context, lane: int, producer: ProducerLane) -> None:
+        """Connect for producing lane `lane` of this worker."""
+        self.lane = lane
+        self.producer = producer.producer
+        super().__init__(context, f"producer {producer.producer}", producer.queue)
+
+    @abstractmethod
+    def room(self) -> int:
+        """Return how many messages may be published now."""
+
+    @abstractmethod
+    def publish(self, seq: int, intended_ns: int) -> int:
+        """Stamp and encode one message; return the time of the stamp, monotonic ns."""
+
+    @abstractmethod
+    def unwritten(self) -> int:
+        """Return the bytes that the kernel has not yet been given."""
+
+
+class Consumer(Connection):
+    """A connection that receives and acknowledges."""
+
+    def __init__(self, context: Context, lane: int, consumer: ConsumerLane) -> None:
+        """Connect for consuming lane `lane` of this worker."""
+        self.lane = lane
+        self._unacknowledged = 0
+        self._last_ns = 0
+        self._lingers = False
+        super().__init__(context, f"consumer {consumer.consumer}", consumer.queue)
+
+    @abstractmethod
+    def acknowledge(self) -> None:
+        """Acknowledge all that was delivered and was not yet; leaves writing to `drain`."""
+
+    def delivered(self, now_ns: int) -> None:
+        """Count a message that wants an acknowledgement, and give it when a batch is full."""
+        self._unacknowledged += 1
+        self._last_ns = now_ns
+        if self._unacknowledged >= self.context.spec.ack_batch:
+            self._unacknowledged = 0
+            self.acknowledge()
+        elif not self._lingers:
+            self._lingers = True
+            self.context.timers.call_at(now_ns + ACK_LINGER_NS, self._linger)
+
+    def settle_rest(self) -> None:
+        """Acknowledge an unfinished batch."""
+        if self._unacknowledged:
+            self._unacknowledged = 0
+            self.acknowledge()
+
+    def _linger(self) -> None:
+        """Acknowledge what has waited long enough with nothing new; else look again later."""
+        due_ns = self._last_ns + ACK_LINGER_NS
+        self._lingers = not self.closed and self._unacknowledged > 0 and self.context.clock.now_ns() < due_ns
+        if self._lingers:
+            self.context.timers.call_at(due_ns, self._linger)
+        elif not self.closed:
+            self.settle_rest()
+            self.drain()

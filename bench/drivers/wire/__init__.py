@@ -1,0 +1,32 @@
+"""Drivers `wire091` and `wire10`: AMQP 0-9-1 and 1.0 by our own compiled codecs. What they say of themselves.
+
+It stands apart from the drivers, as importing those imports the compiler.
+"""
+
+from bench.drivers.description import Driver
+
+WIRE091 = Driver(
+    name="wire091",
+    protocol="amqp091",
+    description="our compiled AMQP 0-9-1: drives a broker to its limit",
+    open_port="bench.drivers.wire.wire091:open_port",
+    warm="bench.drivers.wire.wire091:warm",
+    multiplexes=True,
+    mixes=True,
+)
+
+WIRE10 = Driver(
+    name="wire10",
+    protocol="amqp10",
+    description="our compiled AMQP 1.0: drives a broker to its limit",
+    open_port="bench.drivers.wire.wire10:open_port",
+    warm="bench.drivers.wire.wire10:warm",
+    multiplexes=True,
+    mixes=True,
+    options=(
+        (
+            "reattach",
+            "messages after which a producer's link is attached anew where confirm_window = 0, such as 15000",
+        ),
+    ),
+)

@@ -1,0 +1,215 @@
+"""One connection of a compiled port, with its lanes: octets into rows, messages into octets.
+
+What a frame means that is not about messages is the business of a protocol's own
+connection (`wire091`, `wire10`), when to read or write that of `port`. A lane is known
+by its row in the port's tables: producing lanes come first.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from bench.drivers.base import Int64
+from bench.drivers.sockets.connection import ACK_LINGER_NS, FLUSH_BYTES
+from bench.drivers.sockets.stream import Stream
+from bench.drivers.wire.context import IO_WIDTH, LAST_IN, READ_BYTES
+from bench.drivers.wire.lanes import Lane
+from bench.drivers.wire.receive import AT, COUNT, END, RECEIVED, SENT, STATUS, UNSENT_FROM, UNSENT_TO, Stop
+from bench.drivers.wire.socket import WireSocket
+from bench.drivers.wire.tables import WireTables
+from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN
+
+UNSENT, WOKEN, SOCKET = int(Stop.UNSENT), int(Stop.WOKEN), int(Stop.SOCKET)
+
+MORE, CONTROL, FULL = 0, 1, 2
+"""Why a scan stopped, in every codec; below 0 the octets are at fault."""
+
+
+class WireConnection(WireSocket):
+    """One connection, from connect to close, whose octets a compiled codec takes apart.
+
+    Attributes:
+        tables: the codec's state of all connections and lanes of the port.
+        closing: the closing handshake has begun: nothing that comes is acknowledged any more.
+    """
+
+    tables: WireTables
+
+    def __init__(self, tables: WireTables, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
+        """Use a connected stream; the protocol's handshake goes on in `fill`. See `WireSocket`."""
+        super().__init__(tables.context, index, lanes, stream)
+        self.tables = tables
+        self.closing = False
+        self._carry = b""
+        self._lingers = False
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begin the protocol's handshake."""
+
+    @abstractmethod
+    def begin_close(self) -> None:
+        """Acknowledge what is pending and begin the closing handshake."""
+
+    @abstractmethod
+    def keep_alive(self) -> None:
+        """Say that we are there, by an empty frame."""
+
+    @abstractmethod
+    def acknowledge_before(self, before_ns: int) -> int | None:
+        """Acknowledge unfinished batches whose last message came before that.
+
+        Returns when the last message of the others came, or None where none is unfinished.
+        """
+
+    @abstractmethod
+    def _on_control(self, frame: bytes) -> None:
+        """Act on a frame that is not about messages."""
+
+    @abstractmethod
+    def _owe_acks(self, now_ns: int) -> None:
+        """Act on messages that came and fill no batch of acknowledgements."""
+
+    @abstractmethod
+    def fault(self, status: int) -> str:
+        """Return what the peer sent that it must not, for a status below 0."""
+
+    def fill(self) -> bool:
+        """Receive once and act on it; return whether more is there that a selector would not show.
+
+        That is what TLS holds, and what a scan left for lack of rows.
+        """
+        context = self.context
+        kept, room = len(self._carry), context.inbox_head
+        if kept:
+            context.inbox_view[:kept] = self._carry
+            if kept >= READ_BYTES:
+                return self._use(kept, context.clock.now_ns())
+            room = context.inbox_view[kept : kept + READ_BYTES]
+        try:
+            got = self._stream.recv_into(room)
+        except OSError as error:
+            self._depart(error)
+            return False
+        if got is None:
+            return bool(kept) and self._use(kept, context.clock.now_ns())
+        if not got:
+            self._depart()
+            return False
+        now_ns = context.clock.now_ns()
+        if self._watched:
+            context.io_marks[self.index * IO_WIDTH + LAST_IN] = now_ns
+        context.bytes_in += got
+        return self._use(kept + got, now_ns) or self._stream.pending()
+
+    def receive(self, until_ns: int, gather_ns: int, wake_fd: int) -> tuple[bool, bool]:
+        """Receive in compiled code, at the latest until a time; see `bench.drivers.wire.receive`.
+
+        Only for a plain socket that has taken all that was written. Returns whether the
+        wake descriptor is readable, and what `fill` returns.
+        """
+        self._before_loop()
+        stop = self.tables.receive(self._descriptor, wake_fd, self.index, until_ns, gather_ns)
+        return stop == WOKEN, self._after_loop(stop, self.tables.acks_view)
+
+    def pace(
+        self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int
+    ) -> tuple[int, bool]:
+        """Send messages of its one lane at their times, in compiled code; see `bench.drivers.wire.pace`.
+
+        As `receive`; returns how many were sent, and what `fill` returns.
+        """
+        self._before_loop()
+        stop = self.tables.pace(self._descriptor, self.index, lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
+        sent = self.context.state_marks[COUNT]
+        return sent, self._after_loop(stop, self.context.outbox_view)
+
+    def _before_loop(self) -> None:
+        """Put the unfinished rest where compiled code expects it."""
+        context, marks = self.context, self.context.state_marks
+        kept = len(self._carry)
+        if kept:
+            context.inbox_view[:kept] = self._carry
+        marks[AT], marks[END] = 0, kept
+
+    def _after_loop(self, stop: int, unsent: memoryview) -> bool:
+        """Act on what stopped a compiled loop; `unsent` holds what the socket did not take. As `fill`."""
+        context, marks = self.context, self.context.state_marks
+        at, end, status = marks[AT], marks[END], marks[STATUS]
+        self._account(marks[RECEIVED], marks[SENT])
+        if stop == UNSENT:
+            self._keep(bytes(unsent[marks[UNSENT_FROM] : marks[UNSENT_TO]]))
+        if marks[RECEIVED]:
+            self._after_scan(context.clock.now_ns())
+        if status == MORE or not marks[RECEIVED]:
+            self._carry = bytes(context.inbox_view[at:end]) if at < end else b""
+            return stop == SOCKET and self.fill()
+        return self._go_on((status, at, context.marks[FRAME_END]), end, context.clock.now_ns())
+
+    def publish(
+        self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, octets: int, first: int, end: int
+    ) -> None:
+        """Make and send messages first <= i < end of `octets` each, some 64 KiB at a time.
+
+        Writes the time of the stamp into `sent_ns`: one reading of the clock serves what goes out at once.
+        """
+        step = max(1, FLUSH_BYTES // octets)
+        for start in range(first, end, step):
+            stop = min(start + step, end)
+            now_ns = self.context.clock.now_ns()
+            length = self.tables.encode(lane, seq, intended_ns, now_ns, start, stop)
+            sent_ns[start:stop] = now_ns
+            self.write(self.context.outbox_view[:length])
+
+    def linger(self, now_ns: int) -> None:
+        """Acknowledge, 10 ms after the last message, what fills no batch."""
+        if not self._lingers and not self.closed:
+            self._lingers = True
+            self.context.timers.call_at(now_ns + ACK_LINGER_NS, self._on_linger)
+
+    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
+        """Use up octets of the inbox; write acknowledgements.
+
+        Returns a status, where the scan stopped, and where the control frame ends that
+        stopped it, if one did.
+        """
+        marks = self.context.marks
+        status = self.tables.scan(self.index, start, end, now_ns)
+        if out := marks[OUT]:
+            marks[OUT] = 0
+            if not self.closing:
+                self.write(self.tables.acks_view[:out])
+        self._after_scan(now_ns)
+        return status, marks[TAKEN], marks[FRAME_END]
+
+    def _after_scan(self, now_ns: int) -> None:
+        """See to acknowledgements that are owed and were not written."""
+        marks = self.context.marks
+        if marks[OWES]:
+            marks[OWES] = 0
+            self._owe_acks(now_ns)
+
+    def _use(self, end: int, now_ns: int) -> bool:
+        """Scan the inbox up to `end`; return whether there was no room for all rows."""
+        return self._go_on(self._scan(0, end, now_ns), end, now_ns)
+
+    def _go_on(self, scanned: tuple[int, int, int], end: int, now_ns: int) -> bool:
+        """Act on what stopped a scan, and scan on up to `end`; as `_use`."""
+        status, taken, frame_end = scanned
+        while status == CONTROL:
+            self._on_control(bytes(self.context.inbox_view[taken:frame_end]))
+            if self.closed:
+                return False
+            status, taken, frame_end = self._scan(frame_end, end, now_ns)
+        if status < 0:
+            self.lose(f"it sent {self.fault(status)}")
+            return False
+        self._carry = bytes(self.context.inbox_view[taken:end]) if taken < end else b""
+        return status == FULL
+
+    def _on_linger(self) -> None:
+        self._lingers = False
+        if self.closed:
+            return
+        last_ns = self.acknowledge_before(self.context.clock.now_ns() - ACK_LINGER_NS)
+        if last_ns is not None:
+            self.linger(last_ns)

@@ -1,0 +1,101 @@
+"""What the connections of one compiled port share: buffers, the rows that `poll` returns, counts, times.
+
+Everything large is here once a worker, not once a connection, so that ten thousand
+connections cost little. The tables of a protocol's own codec are made by its driver.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.drivers.base import DriverError, Int64, PortSpec
+from bench.drivers.sockets.timers import Timers
+from bench.drivers.wire.receive import STATE_WIDTH
+from bench.host.clock import Clock
+from brokers.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from bench.drivers.wire.socket import WireSocket
+
+READ_BYTES = 256 * 1024
+"""Octets read at once: about 1,500 messages of 100 B."""
+
+_CARRY_BYTES = 256 * 1024
+"""Room for the unfinished frame in front of what is read; control frames are at most 128 KiB long."""
+
+ROWS = 8_192
+"""Settlements, and deliveries, that one `poll` returns at most."""
+
+ROWS_KEPT_FREE = 2_048
+"""With fewer free rows than this no further connection is read in a `poll`."""
+
+IO_WIDTH = 4
+LAST_IN, LAST_OUT, SAY_EVERY, SILENT_AFTER = range(IO_WIDTH)
+"""Columns of `io`: when octets last came and went, how often something must be said (0 = never),
+after how long a silent peer is lost (0 = never); monotonic ns and ns."""
+
+
+@dataclass
+class WireContext:
+    """What the connections of a port share.
+
+    Attributes:
+        spec: what the port was asked for.
+        endpoint: where the broker is.
+        clock: time.
+        io: int64 (connections, IO_WIDTH), when they last heard and spoke.
+        rows: int64 (11, ROWS), columns of settlements (0-3) and deliveries (4-10).
+        cursor: int64, how many of them are filled; its layout is the codec's, which begins
+            with settlements, deliveries, foreign bodies. `marks` is it, and `io_marks` is `io`,
+            for Python, to which a number in an array costs ten times that in a memoryview.
+        state, times, polls: int64, what compiled receiving works with; see `bench.drivers.wire.receive`.
+        inbox: uint8, what was read; `inbox_view` and `inbox_head` are it and its front, to read into.
+        outbox: uint8, where messages are made; `grow_outbox` makes room for large ones.
+        timers: callbacks that `poll` makes when they are due.
+        failures: why connections broke, oldest first.
+        counters: what was counted, by name.
+        bytes_in: octets received.
+        bytes_out: octets sent.
+        laggards: connections that have octets which the kernel did not take.
+        stopped: connections whose broker asked not to be sent anything.
+        watch_writable: tells the port that a connection waits, or waits no longer, for its
+            socket to take more.
+    """
+
+    spec: PortSpec
+    endpoint: Endpoint
+    clock: Clock
+    io: Int64
+    cursor: Int64
+    rows: Int64 = field(default_factory=lambda: np.zeros((11, ROWS), np.int64))
+    timers: Timers = field(default_factory=Timers)
+    failures: list[DriverError] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    bytes_in: int = 0
+    bytes_out: int = 0
+    laggards: "set[WireSocket]" = field(default_factory=set)
+    stopped: "set[WireSocket]" = field(default_factory=set)
+    watch_writable: "Callable[[WireSocket, bool], None]" = lambda _connection, _wanted: None
+
+    def __post_init__(self) -> None:
+        """Make the buffers."""
+        self.inbox = np.zeros(_CARRY_BYTES + READ_BYTES, np.uint8)
+        self.inbox_view = self.inbox.data
+        self.inbox_head = self.inbox_view[:READ_BYTES]
+        self.marks = self.cursor.data
+        self.state = np.zeros(STATE_WIDTH, np.int64)
+        self.state_marks = self.state.data
+        self.times, self.polls = np.zeros(2, np.int64), np.zeros(2, np.int64)
+        self.io_marks = self.io.reshape(-1).data
+        self.grow_outbox(1 << 16)
+
+    def grow_outbox(self, octets: int) -> None:
+        """Make the outbox at least so long; what it held is lost."""
+        self.outbox = np.zeros(octets, np.uint8)
+        self.outbox_view = self.outbox.data
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter."""
+        self.counters[name] = self.counters.get(name, 0) + by

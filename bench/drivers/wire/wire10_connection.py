@@ -1,0 +1,205 @@
+"""Opening and ending AMQP 1.0 connections of the compiled driver; messages pass it by.
+
+SASL comes first; then open and begin go out together, and the links once the session's
+limit is known.
+"""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from bench.drivers.base import Int64
+from bench.drivers.sockets.connection import connect
+from bench.drivers.sockets.stream import Stream
+from bench.drivers.wire.connection import MORE
+from bench.drivers.wire.lanes import Lane
+from bench.drivers.wire.wire10_frames import Frames10, reason
+from bench.drivers.wire.wire10_tables import FRAME_MAX, IN_WINDOW, ClientTables10
+from bench.units import NS_PER_MS
+from bench.wire import amqp10_frames as frames
+from bench.wire import amqp10_layout as layout
+from bench.wire.amqp10_answer import OUT_WINDOW
+from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
+from bench.wire.amqp10_rows import attached, begun, detached
+from brokers.sasl10 import SaslClient, SaslRefused
+
+_IDLE_MS = 30_000
+"""How long we tell the peer that we bear its silence; we do so twice as long (2.4.5)."""
+
+
+class Connection10(Frames10):
+    """One connection with one session; its lanes are links, whose handles are counted from 0."""
+
+    tables: ClientTables10
+
+    def __init__(self, tables: ClientTables10, index: int, lanes: Sequence[Lane]) -> None:
+        """Connect; see `WireConnection`.
+
+        Raises:
+            ConnectionLost: nobody answers.
+            Refused: TLS failed.
+        """
+        endpoint = tables.context.endpoint
+        super().__init__(tables, index, lanes, Stream(connect(endpoint)))
+        self._sasl = SaslClient(endpoint.sasl, endpoint.username, endpoint.password)
+        self._opened = False
+        self._links: dict[str, Lane] = {}
+        self._refused: dict[int, Lane] = {}
+        self._leaving: set[Lane] = set()
+        self.handlers = {
+            Open: self._on_open,
+            Begin: self._on_begin,
+            Attach: self._on_attach,
+            Detach: self._on_detach,
+            End: self._on_end,
+            Close: self._on_close,
+        }
+        tables.enter(index, self.lanes)
+
+    def begin(self) -> None:
+        """Begin the protocol's handshake."""
+        self._say_sasl()
+
+    def begin_close(self) -> None:
+        """Acknowledge what is pending and begin the closing handshake."""
+        self.acknowledge_before(1 << 62)
+        self.closing = True
+        attached_ones = [handle for handle, lane in enumerate(self.lanes) if lane not in self._leaving]
+        links = b"".join(frames.detach_frame(handle) for handle in attached_ones)
+        self.write(links + frames.end_frame() + frames.close_frame())
+
+    def publish(
+        self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, octets: int, first: int, end: int
+    ) -> None:
+        """Send messages; see `WireConnection`."""
+        super().publish(lane, seq, intended_ns, sent_ns, octets, first, end)
+        self._leave()
+
+    def pace(
+        self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int
+    ) -> tuple[int, bool]:
+        """Send messages at their times; see `WireConnection`."""
+        done = super().pace(lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
+        self._leave()
+        return done
+
+    def lose(self, detail: str) -> None:
+        """Record that the connection broke; RabbitMQ refuses a virtual host in this way."""
+        if self._sasl.done and not self._opened:
+            hostname = self.context.endpoint.hostname
+            self.refuse_or_lose(f"{detail}, in answer to the open frame: is there a virtual host for {hostname!r}?")
+        else:
+            super().lose(detail)
+
+    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
+        """Take SASL off, then scan as ever."""
+        if not self._sasl.done:
+            try:
+                rest = self._sasl.feed(bytes(self.context.inbox_view[start:end]))
+            except SaslRefused as error:
+                self.refuse_or_lose(str(error))
+                return MORE, end, end
+            self._say_sasl()
+            if not self._sasl.done:
+                return MORE, end, end
+            self._open()
+            start = end - len(rest)
+        return super()._scan(start, end, now_ns)
+
+    def _after_scan(self, now_ns: int) -> None:
+        """See whether the lanes are open, then as ever."""
+        if not self.ready:
+            rows = self.tables.lanes[self.first : self.first + len(self.lanes)]
+            usable = rows[:, layout.L_HANDLE] >= 0
+            if self.producing:
+                usable &= rows[:, layout.L_CREDIT] > 0
+            self.ready = bool(usable.all())
+        super()._after_scan(now_ns)
+        self._leave()
+
+    def _owe_acks(self, now_ns: int) -> None:
+        """Wait for more messages of a batch, but not for long."""
+        self.linger(now_ns)
+
+    def _say_sasl(self) -> None:
+        self.write(bytes(self._sasl.output))
+        self._sasl.output.clear()
+
+    def _open(self) -> None:
+        owner = self.lanes[0].owner.replace(" ", "-")
+        open_frame = frames.open_frame(
+            f"busbench-{owner}-{uuid4()}",
+            self.context.endpoint.hostname,
+            max_frame=FRAME_MAX,
+            idle_timeout_ms=_IDLE_MS,
+        )
+        begin_frame = frames.begin_frame(
+            incoming_window=IN_WINDOW, outgoing_window=OUT_WINDOW, handle_max=len(self.lanes) - 1
+        )
+        self.write(frames.AMQP_HEADER + open_frame + begin_frame)
+
+    def _on_open(self, peer: Open) -> None:
+        self._opened = True
+        self.tables.agree(self.index, peer)
+        # Half of what the peer bears, so that a frame that is late is still in time.
+        self.keep_up(peer.idle_timeout_ms * NS_PER_MS // 2, 2 * _IDLE_MS * NS_PER_MS)
+
+    def _on_begin(self, peer: Begin) -> None:
+        begun(self.tables.rows, self.index, peer)
+        if peer.handle_max < len(self.lanes) - 1:
+            self.refuse_or_lose(
+                f"it allows {peer.handle_max + 1} links a session, fewer than lanes_per_connection = {len(self.lanes)}"
+            )
+            return
+        self.write(b"".join(self._attach(lane, handle) for handle, lane in enumerate(self.lanes)))
+
+    def _attach(self, lane: Lane, handle: int) -> bytes:
+        """Return the frame that attaches a lane's link, by a name of its own."""
+        name, spec = f"{lane.owner} {uuid4()}", self.context.spec
+        address = self.context.endpoint.address(lane.queue)
+        self._links[name] = lane
+        if lane.producing:
+            return frames.attach_sender(name, handle, address, settled=spec.confirm_window == 0)
+        return frames.attach_receiver(name, handle, address, settled=spec.ack_batch == 0)
+
+    def _on_attach(self, peer: Attach) -> None:
+        lane = self._links.pop(peer.name, None)
+        if lane is None:
+            self.lose(f"it attached link {peer.name!r}, for which nobody asked")
+            return
+        if peer.has_target if lane.producing else peer.has_source:
+            attached(self.tables.rows, lane.row, peer)
+        else:  # a detach that says why follows (2.6.3)
+            self._refused[peer.handle] = lane
+
+    def _on_detach(self, peer: Detach) -> None:
+        if self.closing:
+            return
+        lane = self._refused.get(peer.handle) or self.lane_of(peer.handle)
+        if lane in self._leaving and peer.condition is None:
+            self._leaving.discard(lane)
+            detached(self.tables.rows, lane.row)
+            self.context.count("reattached")
+            self.write(self._attach(lane, lane.row - self.first))
+        else:
+            self.refuse_or_lose(reason(peer.condition), lane)
+
+    def _leave(self) -> None:
+        """Detach links that have sent as many messages as they may; they are attached anew after the answer."""
+        t = self.tables
+        if not t.reattach or self.closing or not self.producing:
+            return
+        for lane in self.lanes:
+            row = t.lanes[lane.row]
+            if row[layout.L_COUNT] >= t.reattach and not row[layout.L_PARKED] and lane not in self._leaving:
+                self._leaving.add(lane)
+                self.write(frames.detach_frame(lane.row - self.first))
+
+    def _on_end(self, peer: End) -> None:
+        if not self.closing:
+            self.refuse_or_lose(reason(peer.condition))
+
+    def _on_close(self, peer: Close) -> None:
+        if not self.closing:
+            self.write(frames.close_frame())
+            self.refuse_or_lose(reason(peer.condition))
+        self.closed = True

@@ -1,0 +1,308 @@
+"""Writing and reading the results folder that `bench.results.records` describes.
+
+A trial is finished when its `trial.json` exists, which is renamed into place last. What an
+interrupted trial left behind is moved under `attempts/`, never deleted and never mixed up
+with a finished one.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pyarrow import parquet
+from pydantic import ValidationError
+
+from bench.record import hlog
+from bench.record.histogram import Seconds
+from bench.results import durability, schema_versions
+from bench.results.durability import DurabilityRecord
+from bench.results.records import LATER_COLUMNS, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
+from bench.results.schema_versions import NewerVersionError
+from bench.results.search import SearchRecord
+
+_SEARCH = "search.json"
+
+
+class ArchiveError(Exception):
+    """A results folder cannot be written or read; the message names it and the next step."""
+
+
+class NewerArchiveError(ArchiveError):
+    """A file of a results folder was written by a newer version, so that nothing of the folder is read."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished trial: its record and its folder."""
+
+    record: TrialRecord
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """A results folder as read.
+
+    `unreadable` names trials whose record is damaged, with the reason; `attempts` names the
+    folders of trials that were begun and did not finish; `durability` is what was seen of
+    brokers' synchronous writes, None where nobody looked.
+    """
+
+    folder: Path
+    record: RunRecord
+    trials: tuple[Trial, ...]
+    unreadable: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
+    durability: DurabilityRecord | None = None
+
+    def left(self) -> tuple[PlannedTrial, ...]:
+        """Return the planned trials that have no valid result yet, in their order."""
+        done = {trial.record.index for trial in self.trials if trial.record.valid}
+        return tuple(planned for planned in self.record.plan if planned.index not in done)
+
+
+def create(folder: Path, record: RunRecord, scenario_text: str) -> None:
+    """Begin a results folder.
+
+    Raises:
+        ArchiveError: the folder exists, or cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        message = f"--out {folder} exists already: name a new folder, or finish that run with --resume {folder}"
+        raise ArchiveError(message) from error
+    except OSError as error:
+        message = f"--out {folder} cannot be made ({error.strerror}): name a folder that can be written"
+        raise ArchiveError(message) from error
+    try:
+        (folder / "trials").mkdir()
+        (folder / "scenario.toml").write_text(scenario_text, encoding="utf-8")
+        write_whole(folder / "run.json", record.model_dump_json(indent=1))
+        _point_latest(folder)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        message = f"--out {folder} cannot be written ({error.strerror}): make room, or name another place"
+        raise ArchiveError(message) from error
+
+
+def _point_latest(folder: Path) -> None:
+    """Let `latest` beside a results folder point to it; a real file or folder of that name stays."""
+    link = folder.parent / "latest"
+    fresh = folder.parent / f".latest-{os.getpid()}"
+    if link.is_symlink() or not link.exists():
+        fresh.symlink_to(folder.name)
+        fresh.replace(link)
+
+
+@contextlib.contextmanager
+def writing(run: Path) -> Iterator[None]:
+    """Turn what keeps a results folder from being written into an ArchiveError."""
+    try:
+        yield
+    except OSError as error:
+        message = (
+            f"{run} cannot be written ({error.strerror or error}): finished trials are kept;"
+            f" make room, then run: bench run --resume {run}"
+        )
+        raise ArchiveError(message) from error
+
+
+def place_of(run: Path, index: int, target: str, workload: str) -> Path:
+    """Return where the folder of a trial is, or will be."""
+    return run / "trials" / f"{index:03d}-{target}-{workload}"
+
+
+def trial_folder(run: Path, index: int, target: str, workload: str) -> Path:
+    """Return the folder of a trial, empty; what an earlier attempt left goes under `attempts/`.
+
+    Raises:
+        ArchiveError: it cannot be made.
+    """
+    folder = place_of(run, index, target, workload)
+    with writing(run):
+        if folder.exists():
+            attempts = run / "attempts"
+            attempts.mkdir(exist_ok=True)
+            number = sum(1 for _ in attempts.glob(f"{folder.name}-*")) + 1
+            folder.rename(attempts / f"{folder.name}-{number}")
+        folder.mkdir()
+    return folder
+
+
+def finish_trial(
+    folder: Path,
+    record: TrialRecord,
+    latencies: Mapping[str, Seconds],
+    start_epoch_s: float,
+    timeline: pd.DataFrame,
+    broker_log: str,
+) -> None:
+    """Write everything of a trial; `trial.json` last, which makes it finished.
+
+    Raises:
+        ArchiveError: it cannot be written.
+    """
+    frame = timeline.astype({name: kind for name, kind in TIMELINE_COLUMNS.items() if kind != "string"})
+    with writing(folder.parents[1]):
+        hlog.write(folder / "latency.hlog", start_epoch_s, latencies)
+        frame[list(TIMELINE_COLUMNS)].to_parquet(folder / "timeline.parquet", index=False)
+        (folder / "broker.log").write_text(broker_log, encoding="utf-8", errors="replace")
+        write_whole(folder / "trial.json", record.model_dump_json(indent=1))
+
+
+def write_durability(run: Path, record: DurabilityRecord) -> None:
+    """Write what was seen of brokers' synchronous writes.
+
+    Raises:
+        ArchiveError: it cannot be written.
+    """
+    with writing(run):
+        write_whole(run / durability.FILE, record.model_dump_json(indent=1))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def read(folder: Path) -> Run:
+    """Read a results folder; records of an older version are upgraded.
+
+    Raises:
+        NewerArchiveError: a file of it is of a newer version, a trial's or a search's too.
+        ArchiveError: it is none, or its run.json is damaged.
+    """
+    try:
+        return _read(folder)
+    except NewerVersionError as error:
+        raise NewerArchiveError(str(error)) from error
+
+
+def _read(folder: Path) -> Run:
+    record = _read_run(folder)
+    trials, unreadable = [], []
+    for place in sorted((folder / "trials").glob("*/trial.json")):
+        try:
+            trials.append(Trial(schema_versions.TRIAL.parse(place, place.read_text(encoding="utf-8")), place.parent))
+        except (ValueError, OSError) as error:
+            unreadable.append(f"{place.parent.name}: {str(error).splitlines()[0]}")
+    attempts = tuple(sorted(path.name for path in (folder / "attempts").glob("*")))
+    # A damaged search concerns only those who ask for it; a newer one concerns all, as whoever finds part of a
+    # newer folder readable would take it for the whole.
+    with contextlib.suppress(ArchiveError):
+        _parse_search(folder / _SEARCH)
+    return Run(folder, record, tuple(trials), tuple(unreadable), attempts, _read_durability(folder))
+
+
+def _read_run(folder: Path) -> RunRecord:
+    file = folder / "run.json"
+    try:
+        return schema_versions.RUN.parse(file, file.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{folder} is no results folder ({file.name}: {error.strerror}): name one that `bench run` made"
+        raise ArchiveError(message) from error
+    except ValidationError as error:
+        message = _not_installed(file, error)
+        if not message:
+            message = f"{file} is damaged ({error.error_count()} faults, first: {error.errors()[0]['msg']})"
+        raise ArchiveError(message) from error
+    except ValueError as error:
+        message = f"{file} is damaged ({error}): the run cannot be read"
+        raise ArchiveError(message) from error
+
+
+def _not_installed(file: Path, error: ValidationError) -> str:
+    """Return which products of a run are not installed here; nothing where that is not what is wrong."""
+    kinds = {
+        one["ctx"]["tag"] for one in error.errors() if one["type"] == "union_tag_invalid" and "brokers" in one["loc"]
+    }
+    if not kinds:
+        return ""
+    run = json.loads(file.read_text(encoding="utf-8"))
+    names = {broker.get("name") for broker in run["scenario"]["brokers"] if broker.get("kind") in kinds}
+    packages = sorted({str(one.get("package")) for name, one in run.get("products", {}).items() if name in names})
+    brought = f"install {', '.join(packages)}" if packages else "install the package that brings it"
+    return (
+        f"{file}: it was made with brokers of kind {', '.join(sorted(kinds))}, which are not installed here: {brought}"
+    )
+
+
+def _read_durability(folder: Path) -> DurabilityRecord | None:
+    """Return what was seen of synchronous writes; a damaged file is as if nobody had looked."""
+    file = folder / durability.FILE
+    try:
+        return schema_versions.DURABILITY.parse(file, file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def rewrite(folder: Path, record: RunRecord) -> None:
+    """Replace a run's record, whose plan has grown.
+
+    Raises:
+        ArchiveError: it cannot be written.
+    """
+    with writing(folder):
+        write_whole(folder / "run.json", record.model_dump_json(indent=1))
+
+
+def write_search(folder: Path, record: SearchRecord) -> None:
+    """Write how a search stands into its results folder.
+
+    Raises:
+        ArchiveError: it cannot be written.
+    """
+    with writing(folder):
+        write_whole(folder / _SEARCH, record.model_dump_json(indent=1))
+
+
+def read_search(folder: Path) -> SearchRecord | None:
+    """Return the search of a results folder; None where it holds none.
+
+    Raises:
+        NewerArchiveError: it is of a newer version.
+        ArchiveError: it is damaged.
+    """
+    try:
+        return _parse_search(folder / _SEARCH)
+    except NewerVersionError as error:
+        raise NewerArchiveError(str(error)) from error
+
+
+def _parse_search(file: Path) -> SearchRecord | None:
+    if not file.exists():
+        return None
+    try:
+        return schema_versions.SEARCH.parse(file, file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        message = f"{file} is damaged ({str(error).splitlines()[0]}): search again"
+        raise ArchiveError(message) from error
+
+
+def read_timeline(trial: Trial) -> pd.DataFrame:
+    """Return the timeline of a trial, columns as in TIMELINE_COLUMNS; later ones NaN in older results."""
+    # Read in one piece: the usual way looks for data sets and threads, which costs thousands of small files dear.
+    with parquet.ParquetFile(trial.folder / "timeline.parquet") as file:
+        frame: pd.DataFrame = file.read(use_threads=False).to_pandas()
+    later = {name: np.nan for name in LATER_COLUMNS if name not in frame.columns}
+    return frame.assign(**later) if later else frame
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space where a folder is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,358 @@
+"""The results folder: everything needed to redraw, re-check and re-run, in open formats.
+
+```
+<run-id>/
+  run.json             RunRecord
+  scenario.toml        as given
+  durability.json      what brokers wrote for a confirmed message, see `bench.results.durability`
+  trials/<nnn>-<target>-<workload>/
+    trial.json         TrialRecord; renamed into place last, so its presence means finished
+    latency.hlog       HdrHistogram V2 log: one line a second (of intended time) and tag
+    timeline.parquet   one row each 100 ms, see TIMELINE_COLUMNS
+    broker.log
+```
+
+The models are here; `bench.results.archive` writes and reads the folder.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from bench.results.base import Record
+from bench.results.cost import Cost, IdleCost
+from bench.scenario.scenario import Scenario
+from brokers.durability import DurabilityClass
+
+SCHEMA_VERSION = 2
+"""2 keeps what products say (`RunRecord.products`); 1 is still read."""
+
+TAGS = ("response", "service", "slip", "blocked", "confirm")
+"""Tags of latency.hlog. response = received - intended; service = received - sent; slip =
+our own lateness at sending (sent - intended less blocked); blocked = the part of
+sent - intended in which the driver had no room; confirm = confirmed - intended."""
+
+TIMELINE_COLUMNS = {
+    "at_ns": "int64",  # start of the tick, after the trial's start
+    "phase": "string",  # warm-up, measure, drain
+    "offered": "int64",  # messages due in this tick
+    "sent": "int64",
+    "received": "int64",  # unique messages
+    "confirmed": "int64",
+    "backlog": "int64",  # due and not received at the tick's end
+    "broker_cpu_s": "float64",  # CPU seconds used in this tick, whole process tree; NaN = unknown
+    "broker_rss": "float64",  # bytes
+    "client_cpu_s": "float64",
+    "client_rss": "float64",
+    # Since busbench 0.2; NaN in older results. Counts that are read once a second are spread evenly over its ticks.
+    "broker_threads": "float64",
+    "client_threads": "float64",
+    "broker_voluntary": "float64",  # context switches in this tick: the thread waited
+    "broker_involuntary": "float64",  # the kernel took it from its CPU
+    "client_voluntary": "float64",
+    "client_involuntary": "float64",
+    "broker_disk_read": "float64",  # bytes from block devices in this tick
+    "broker_disk_written": "float64",
+    "client_disk_read": "float64",
+    "client_disk_written": "float64",
+    "data_bytes": "float64",  # allocated in the broker's folder; in ticks in which it was read, else NaN
+    "depth": "float64",  # messages in all queues, as the broker says; in ticks in which it was asked, else NaN
+}
+LATER_COLUMNS = tuple(TIMELINE_COLUMNS)[list(TIMELINE_COLUMNS).index("broker_threads") :]
+"""Those that a timeline of busbench 0.1 lacks."""
+
+
+class TrialOutcome(StrEnum):
+    """How a trial ended."""
+
+    COMPLETED = "completed"
+    OVERLOADED = "overloaded"
+    STALLED = "stalled"
+    BROKER_FAILED = "broker-failed"
+    DISCONNECTED = "disconnected"
+    WORKER_FAILED = "worker-failed"
+
+
+class Note(Record):
+    """A word on the measurement (health) or on the broker (finding), with advice."""
+
+    code: str
+    """Member of a closed set, see `bench.run.health` and `bench.run.findings`."""
+    hard: bool
+    """Health only: makes the trial invalid."""
+    text: str
+    """One sentence, with figures, that ends in what to do."""
+
+
+class Ledger(Record):
+    """What happened to every message of a trial, warm-up included.
+
+    sent = received + lost + undelivered + unconfirmed_missing; `balanced` says that this and the
+    sums of settlements hold.
+    """
+
+    sent: int
+    confirmed: int
+    refused: int
+    """Nacked, rejected or modified by the broker."""
+    returned: int
+    """Returned as unroutable, or released."""
+    unknown: int
+    """Sent and never settled, where confirms were asked for."""
+    received: int
+    """Unique messages received."""
+    lost: int
+    """Confirmed (without confirms: sent), never received, and not on the broker either."""
+    undelivered: int
+    """Confirmed (without confirms: sent) and not received, while they lay on the broker or the trial
+    was cut before it could deliver them."""
+    unconfirmed_missing: int
+    """Not confirmed and never received: allowed, and counted."""
+    duplicated: int
+    """Deliveries beyond the first of a message."""
+    redelivered: int
+    """Deliveries that the broker marked as redelivered."""
+    reordered: int
+    """First deliveries, not marked as redelivered, with a lower number than one of the same producer
+    seen before on that lane."""
+    foreign: int
+    """Bodies that were not ours."""
+    stray: int
+    """Deliveries of numbers that were never sent."""
+    balanced: bool
+
+
+class TagRecord(Record):
+    """The measured part of one latency, merged over workers and seconds."""
+
+    count: int
+    histogram: str
+    """Base64 of the HdrHistogram V2 encoding, zlib-compressed: 1 ns to 1 h, 3 digits."""
+    negative: int
+    """Values below 0: counted, not in the histogram."""
+    out_of_range: int
+    """Values above 1 h: counted, not in the histogram."""
+
+
+class Usage(Record):
+    """What one side used in the measured part; None where it cannot be known."""
+
+    cpu_s: float | None
+    cpu_us_per_message: float | None
+    cpu_cores_busiest: float | None
+    """Share of one core that the busiest worker put to use, busy waits left out (client), or the mean cores in use
+    (broker)."""
+    rss_peak: int | None
+
+
+class Little(Record):
+    """Little's law on a drained trial: the integral of the backlog equals the sum of responses."""
+
+    backlog_integral_s: float
+    response_sum_s: float
+    holds: bool
+
+
+class BrokerRecord(Record):
+    """The broker as it reported itself in this trial."""
+
+    name: str
+    kind: str
+    product: str
+    version: str
+    runtime: str
+    asked: dict[str, str]
+    reported: dict[str, str]
+    limits: dict[str, str]
+    labels: tuple[str, ...]
+    started: int
+    """How many times this broker had been started in the run when the trial began."""
+    idle: IdleCost | None = None
+    """What it used while nobody used it, after the run's first start of it; None where that was not measured."""
+
+
+class Canary(Record):
+    """A fixed computation, timed right before and right after a trial: whether the host stayed the same.
+
+    A reading is made of short takes, most of each arithmetic and a part waiting for memory. The least of them tells how
+    fast the host is, whatever came between; the time in which they had no CPU tells of others on it.
+    """
+
+    before_ns: int
+    """The least take before the trial."""
+    after_ns: int
+    """The least take after it."""
+    before_waited: float
+    """Share of all takes before the trial in which the computation had no CPU, though it wanted one."""
+    after_waited: float
+    """The same after it."""
+    reference_ns: int
+    """Median of the least takes, over both readings of every trial of the run up to this one."""
+    shift: float
+    """The largest of both relative distances from the reference and of both shares waited: 0.05 = 5 %."""
+
+
+class TrialRecord(Record):
+    """One trial: one target and one workload, once, on an empty queue."""
+
+    schema_version: int = SCHEMA_VERSION
+    index: int
+    """Place in the run's order, from 0."""
+    repetition: int
+    target: str
+    workload: str
+    outcome: TrialOutcome
+    reason: str
+    """Why it ended otherwise than completed; empty where it completed."""
+    start_utc: str
+    """ISO 8601 time of the trial's first intended send."""
+    start_monotonic_ns: int
+    """The same instant on CLOCK_MONOTONIC."""
+    measure_from_s: int
+    """First measured second, after the start; warm-up before it."""
+    measure_to_s: int
+    """End of the measured part (exclusive)."""
+    drained: bool
+    """Whether every message sent was received before the drain ran out."""
+    offered: int
+    """Messages due in the measured part (closed loop: sent)."""
+    sent: int
+    """Messages of the measured part (by intended time) that were sent."""
+    received: int
+    """Messages of the measured part that were received, whenever."""
+    dropped: int = 0
+    """Messages of the measured part that were never sent, as the driver had no room for them for longer than
+    `late_after`; 0 where late messages are sent."""
+    achieved_rate: float
+    """Messages received within the measured part, a second."""
+    backlog_growth: float | None = None
+    """Messages a second by which the backlog grew through the measured part (negative: shrank), the median slope of
+    Theil and Sen; None for a closed loop, for a measured part under a second, and in older results."""
+    latency: dict[str, TagRecord]
+    """By tag; response and slip are absent for a closed loop."""
+    ledger: Ledger
+    little: Little | None
+    broker: BrokerRecord
+    broker_usage: Usage
+    client_usage: Usage
+    cost: Cost | None = None
+    """CPU, memory, disk, wire and context switches; None in older results and on virtual time."""
+    canary: Canary | None = None
+    """None in older results and on virtual time."""
+    ceiling: float | None = None
+    """Messages a second that one pair of workers of the driver did at most against a peer that does nothing, with
+    bodies of 100 B and the trial's settlements (`bench doctor --ceiling`); None where it was not measured with this
+    version on this host. Health compares with it."""
+    health: tuple[Note, ...]
+    findings: tuple[Note, ...]
+    counters: dict[str, int]
+    """What the drivers counted, summed over workers."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the measurement can be trusted; findings never make it invalid."""
+        return self.outcome not in NO_RESULT and not any(note.hard for note in self.health)
+
+
+NO_RESULT = {
+    TrialOutcome.WORKER_FAILED,
+    TrialOutcome.BROKER_FAILED,
+    TrialOutcome.DISCONNECTED,
+}
+
+
+class PlannedTrial(Record):
+    """One line of the plan."""
+
+    index: int
+    repetition: int
+    target: str
+    workload: str
+    restart_broker: bool
+    """Whether its broker is started anew for it."""
+
+
+class ImageRecord(Record):
+    """The image that brokers ran from."""
+
+    recipe: str
+    content_digest: str
+    packages: dict[str, str]
+    """Versions of the broker packages and runtimes (not the whole manifest)."""
+
+
+class QueueRecord(Record):
+    """What a workload's queue is on a broker."""
+
+    kind: str
+    """In the product's own words: a type of queue, or the store behind it."""
+    promises: DurabilityClass | None
+    """What a confirmed message survives by these settings, as seen elsewhere; None where it is not known."""
+
+
+class ProductRecord(Record):
+    """What the product of a broker says of itself."""
+
+    title: str
+    """Name for people."""
+    short: str
+    """The same in tables and figures."""
+    package: str
+    """Package that brings it, with its version."""
+    started: bool
+    """Whether the suite started this broker; else someone else ran it."""
+    transient: QueueRecord
+    """Queue of workloads that are not durable."""
+    durable: QueueRecord
+    """Queue of durable workloads."""
+    caveats: tuple[str, ...] = ()
+    """What every report on it must say."""
+
+    def queue(self, *, durable: bool) -> QueueRecord:
+        """Return the queue of such workloads."""
+        return self.durable if durable else self.transient
+
+
+class NoiseFloor(Record):
+    """What an A/A run found on a host."""
+
+    run_id: str
+    """The run that measured it."""
+    measured_utc: str
+    host_class: str
+    """See `bench.host.hostclass`."""
+    pairs: int
+    """The fewest pairs that a figure below is of."""
+    effects: dict[str, float]
+    """By metric, such as `p99 response`: the largest ratio of the two sides, less 1, that is inside the 95 % interval,
+    over all workloads."""
+
+
+class RunRecord(Record):
+    """A run: its scenario as resolved, order, tools and host."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    started_utc: str
+    mode: Literal["full", "quick"]
+    scenario: Scenario
+    """As resolved: overrides, `--quick` and sweeps applied."""
+    seed: int
+    overrides: tuple[str, ...]
+    command: str
+    """The command that repeats this run."""
+    plan: tuple[PlannedTrial, ...]
+    tools: dict[str, str]
+    """Versions of Python, busbench and the libraries that matter."""
+    host: dict[str, str]
+    """CPU model and count, memory, kernel, distribution, virtualisation, clock source, file system."""
+    images: dict[str, ImageRecord]
+    """By recipe name."""
+    products: dict[str, ProductRecord] = Field(default_factory=dict)
+    """What products say of themselves, by the broker's name in the scenario."""
+    noise_floor: NoiseFloor | None = None
+    """What a broker beside itself differed by on hosts of this class, as it was known when the run began (a full run
+    of the scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""
+    purpose: Literal["run", "search"] = "run"
+    """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""

@@ -1,0 +1,110 @@
+"""Versions of stored records: a newer one is refused, an older one is brought up to date on reading. Pure.
+
+Each file of a results folder carries `schema_version`. A record of a newer version may mean
+something else by the same names, so nothing of it is guessed at. A record of an older version
+is upgraded as it was parsed, a version at a time, before the model of today validates it:
+
+- new fields that have a default need no step;
+- for anything else, put a function from dict to dict under the version that it leads out of,
+  such as `_with_products` of a run, and raise the version.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from bench.results.base import Record
+from bench.results.durability import DURABILITY_SCHEMA_VERSION, DurabilityRecord
+from bench.results.records import SCHEMA_VERSION, RunRecord, TrialRecord
+from bench.results.search import SEARCH_SCHEMA_VERSION, SearchRecord
+from bench.scenario.products import describe
+from bench.scenario.scenario import Scenario
+
+Document = dict[str, Any]
+Upgrade = Callable[[Document], Document]
+"""Leads out of one version into the next: returns the document changed, and leaves the one given as it is."""
+M = TypeVar("M", bound=Record)
+
+_FIELD = "schema_version"
+
+
+class NewerVersionError(Exception):
+    """A file is of a newer version than is known; the message names both versions and the next step."""
+
+
+def newer_words(file: object, name: str, version: int, newest: int) -> str:
+    """Return the line that refuses a file.
+
+    Args:
+        file: its path.
+        name: of the field that holds the version.
+        version: of the file.
+        newest: that is known here.
+    """
+    return f"{file} has {name} {version}, and the newest that this busbench reads is {newest}: install a newer busbench"
+
+
+@dataclass(frozen=True)
+class Schema(Generic[M]):
+    """One kind of record.
+
+    Attributes:
+        model: of the newest version.
+        newest: version that is written, and the newest that is read.
+        upgrades: steps by the version that they lead out of; where one is missing nothing changes.
+    """
+
+    model: type[M]
+    newest: int
+    upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
+
+    def parse(self, file: object, text: str) -> M:
+        """Return the record that a file holds, of the newest version.
+
+        Args:
+            file: its path, for messages.
+            text: what is in it.
+
+        Raises:
+            NewerVersionError: it is of a newer version.
+            ValueError: it is damaged; pydantic's ValidationError is one.
+        """
+        document = json.loads(text)
+        version = self.admit(file, document)
+        if version == self.newest:
+            return self.model.model_validate_json(text)
+        for step in range(version, self.newest):
+            document = self.upgrades.get(step, _as_it_is)(document)
+        return self.model.model_validate_json(json.dumps(document | {_FIELD: self.newest}))
+
+    def admit(self, file: object, document: object) -> int:
+        """Return the version of a parsed document.
+
+        Raises:
+            NewerVersionError: it is newer than the newest that is known.
+            ValueError: it has none.
+        """
+        version = document.get(_FIELD) if isinstance(document, dict) else None
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+            message = f"it has no {_FIELD}"
+            raise ValueError(message)
+        if version > self.newest:
+            raise NewerVersionError(newer_words(file, _FIELD, version, self.newest))
+        return version
+
+
+def _as_it_is(document: Document) -> Document:
+    return document
+
+
+def _with_products(run: Document) -> Document:
+    """Version 2 keeps what products say of themselves; before, it was derived from settings whenever it was shown."""
+    scenario = Scenario.model_validate_json(json.dumps(run.get("scenario")))
+    return run | {"products": {name: one.model_dump(mode="json") for name, one in describe(scenario).items()}}
+
+
+RUN = Schema(RunRecord, SCHEMA_VERSION, {1: _with_products})
+TRIAL = Schema(TrialRecord, SCHEMA_VERSION)
+SEARCH = Schema(SearchRecord, SEARCH_SCHEMA_VERSION)
+DURABILITY = Schema(DurabilityRecord, DURABILITY_SCHEMA_VERSION)

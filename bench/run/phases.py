@@ -1,0 +1,203 @@
+"""When a trial is warm, measured, drained and over. Pure: numbers in, decisions out.
+
+The conductor feeds it what the board and telemetry show and carries out what it decides;
+a trial on virtual time does the same within one process.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.results.records import TrialOutcome
+from bench.scenario.scenario import InFlightLoad, RateLoad, WarmUp, Workload
+from bench.units import NS_PER_MS, NS_PER_S
+
+_DRAIN_LIMIT = 6  # a drain that progresses may take this many times the longest wait without progress
+_JUST_PASSED_NS = 100 * NS_PER_MS
+_NOTICE_NS = 200 * NS_PER_MS  # in which workers learn when the measured part begins, where their schedule depends on it
+_GRACE_NS = 100 * NS_PER_MS  # after the last message: time for duplicates and strays to show
+
+
+class Phase(StrEnum):
+    """Where a trial is; also the words of the timeline."""
+
+    WARM_UP = "warm-up"
+    MEASURE = "measure"
+    DRAIN = "drain"
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the board shows at one instant.
+
+    Attributes:
+        now_ns: monotonic time.
+        due, sent, settled, received: totals over workers.
+        done: whether every producer has sent all it ever will.
+        broker_cpu_s: CPU time of the broker's processes so far; None where unknown.
+    """
+
+    now_ns: int
+    due: int
+    sent: int
+    settled: int
+    received: int
+    done: bool
+    broker_cpu_s: float | None = None
+
+
+class WarmRule:
+    """Tells when a broker is warm for a workload; see `bench.scenario.scenario.WarmUp`."""
+
+    def __init__(self, rule: WarmUp, loaded_ns: int, start_ns: int, *, known_warm: bool) -> None:
+        """Judge a trial that starts at `start_ns`.
+
+        Args:
+            rule: what the plan asks.
+            loaded_ns: time under load this broker has had since its start, before this trial.
+            start_ns: start of the schedule.
+            known_warm: whether this target and workload were warmed on this broker before.
+        """
+        self._rule = rule
+        self._loaded_ns = loaded_ns
+        self._start_ns = start_ns
+        self._known_warm = known_warm
+        self._marks: list[tuple[int, int, float]] = []
+        self._costs: list[float] = []
+        self.too_short = False
+
+    def warm(self, seen: Seen) -> bool:
+        """Return whether the measured part may begin."""
+        elapsed = seen.now_ns - self._start_ns
+        if self._known_warm:
+            return elapsed >= self._rule.settle
+        self._mark(seen)
+        if elapsed >= self._rule.at_most:
+            self.too_short = True
+            return True
+        if elapsed < self._rule.settle or elapsed + self._loaded_ns < self._rule.at_least:
+            return False
+        return seen.broker_cpu_s is None or self._steady()
+
+    def _mark(self, seen: Seen) -> None:
+        if seen.broker_cpu_s is None:
+            return
+        if not self._marks or seen.now_ns - self._marks[-1][0] >= self._rule.window:
+            self._marks.append((seen.now_ns, seen.received, seen.broker_cpu_s))
+            if len(self._marks) > 1:
+                (_, count, cpu_s), (_, before, cpu_before_s) = self._marks[-1], self._marks[-2]
+                self._costs.append((cpu_s - cpu_before_s) / max(count - before, 1))
+
+    def _steady(self) -> bool:
+        if len(self._costs) < 2:  # noqa: PLR2004  (a change takes two windows)
+            return False
+        before, last = self._costs[-2:]
+        return abs(last - before) <= self._rule.tolerance * max(before, 1e-12)
+
+
+class Control:
+    """The course of one trial."""
+
+    def __init__(self, workload: Workload, rule: WarmRule, start_ns: int, drain_ns: int, *, confirms: bool) -> None:
+        """Begin in the warm-up.
+
+        Args:
+            workload: duration and bounds.
+            rule: when warm-up ends.
+            start_ns: start of the schedule.
+            drain_ns: longest wait without progress after the last send.
+            confirms: whether every message sent is settled by the broker.
+        """
+        self._workload = workload
+        self._rule = rule
+        self.start_ns = start_ns
+        self._drain_ns = drain_ns
+        self._confirms = confirms
+        self._profiled = isinstance(workload.load, RateLoad) and workload.load.profile is not None
+        self._progress = (start_ns, -1, -1)
+        self._whole_ns: int | None = None
+        self._drain_from_ns = start_ns
+        self.phase = Phase.WARM_UP
+        self.outcome = TrialOutcome.COMPLETED
+        self.reason = ""
+        self.drained = False
+        self.warmed = False
+        self.end_ns: int | None = None
+        self.measure_from_s = 0
+        self.measure_to_s = 0
+
+    @property
+    def measured_ns(self) -> int | None:
+        """When the measured part began or will begin; None where that was never decided."""
+        return self.start_ns + self.measure_from_s * NS_PER_S if self.warmed else None
+
+    def step(self, seen: Seen) -> Phase:
+        """Take what is seen; return the phase from now on."""
+        self._note_progress(seen)
+        if self.phase is Phase.WARM_UP and self._rule.warm(seen):
+            # The cut lies on a whole second, as latency is kept by the second of intended time; one
+            # that has just passed will do, as all that was sent since is on record. A profile begins there,
+            # so that it must lie ahead.
+            elapsed_ns = seen.now_ns - self.start_ns
+            elapsed_ns += _NOTICE_NS if self._profiled else -_JUST_PASSED_NS
+            self.measure_from_s = math.ceil(max(0, elapsed_ns) / NS_PER_S)
+            self.measure_to_s = self.measure_from_s + self._workload.duration // NS_PER_S
+            self.end_ns = self.start_ns + self.measure_to_s * NS_PER_S
+            self.phase = Phase.MEASURE
+            self.warmed = True
+        if self.phase in (Phase.WARM_UP, Phase.MEASURE):
+            self._watch(seen)
+            if self.end_ns is not None and seen.now_ns >= self.end_ns:
+                self.phase = Phase.DRAIN
+                self._progress = (seen.now_ns, seen.received, seen.settled)
+                self._drain_from_ns = seen.now_ns
+        if self.phase is Phase.DRAIN:
+            self._drain(seen)
+        return self.phase
+
+    def _note_progress(self, seen: Seen) -> None:
+        _, received, settled = self._progress
+        if (seen.received, seen.settled) != (received, settled):
+            self._progress = (seen.now_ns, seen.received, seen.settled)
+
+    def _watch(self, seen: Seen) -> None:
+        load = self._workload.load
+        if isinstance(load, InFlightLoad):
+            idle_ns = seen.now_ns - self._progress[0]
+            if idle_ns >= load.stall_after:
+                held = seen.sent - seen.received
+                reason = f"no message arrived for {idle_ns / NS_PER_S:.1f} s while {held} were on their way"
+                self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
+        elif seen.due - seen.received > load.max_backlog:
+            reason = (
+                f"{seen.due - seen.received} messages were due and not received,"
+                f" more than max_backlog = {load.max_backlog}"
+            )
+            self._shorten(TrialOutcome.OVERLOADED, reason, seen.now_ns)
+
+    def cut(self, outcome: TrialOutcome, reason: str, now_ns: int) -> None:
+        """End the trial now, for a reason from outside; the measured part ends with the last whole second."""
+        self._shorten(outcome, reason, now_ns)
+        self.phase = Phase.OVER
+
+    def _shorten(self, outcome: TrialOutcome, reason: str, now_ns: int) -> None:
+        self.outcome, self.reason = outcome, reason
+        self.end_ns = now_ns if self.end_ns is None else min(self.end_ns, now_ns)
+        whole_s = max(0, now_ns - self.start_ns) // NS_PER_S
+        if self.phase is Phase.WARM_UP:
+            self.measure_from_s = self.measure_to_s = whole_s
+        else:
+            self.measure_to_s = max(self.measure_from_s, min(self.measure_to_s, whole_s))
+
+    def _drain(self, seen: Seen) -> None:
+        settled = not self._confirms or seen.settled >= seen.sent
+        if seen.done and settled and seen.received >= seen.sent:
+            self._whole_ns = self._whole_ns or seen.now_ns
+            if seen.now_ns - self._whole_ns >= _GRACE_NS:
+                self.drained = True
+                self.phase = Phase.OVER
+            return
+        waited_ns = seen.now_ns - self._progress[0]
+        if waited_ns >= self._drain_ns or seen.now_ns - self._drain_from_ns >= _DRAIN_LIMIT * self._drain_ns:
+            self.phase = Phase.OVER

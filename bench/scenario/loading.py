@@ -1,0 +1,203 @@
+"""Reading scenarios: from a name or a path and `--set` overrides to a resolved Scenario, or every fault at once.
+
+Nothing else in the suite sees TOML. What a single model cannot check, because it takes
+two parts of the file, is in `bench.scenario.checks`.
+"""
+
+import contextlib
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from bench.drivers.registry import driver_named, registry
+from bench.scenario.checks import inconsistencies
+from bench.scenario.errors import Fault, ScenarioError, from_pydantic
+from bench.scenario.overrides import apply_overrides
+from bench.scenario.scenario import MemoryBroker, Quick, Scenario
+
+SHIPPED = Path(__file__).parent / "scenarios"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A scenario ready to run.
+
+    Attributes:
+        scenario: as resolved: overrides, driver, `--quick` and sweeps applied.
+        text: the file as given.
+        overrides: as given.
+        quick: whether `--quick` was applied.
+    """
+
+    scenario: Scenario
+    text: str
+    overrides: tuple[str, ...]
+    quick: bool
+
+
+def load_scenario(
+    name_or_path: str, overrides: Sequence[str] = (), *, quick: bool = False, driver: str | None = None
+) -> Loaded:
+    """Read, check and resolve a scenario.
+
+    Args:
+        name_or_path: name of a shipped scenario, or path of a TOML file.
+        overrides: `path=value` each, the value in TOML syntax or plain text.
+        quick: apply the scenario's `quick` table.
+        driver: use this driver for every target whose protocol it speaks; `memory` for all.
+
+    Raises:
+        ScenarioError: with every fault found.
+    """
+    text = _read(_find(name_or_path))
+    document = _parse(name_or_path, text)
+    faults = list(apply_overrides(document, overrides))
+    try:
+        scenario = Scenario.model_validate(document)
+    except ValidationError as error:
+        faults += from_pydantic(error, document)
+        scenario = _salvage(document)
+    faults += inconsistencies(scenario, registry())
+    if driver is not None:
+        faults += _driver_faults(scenario, driver)
+    if faults:
+        raise ScenarioError(faults)
+    return Loaded(resolve(scenario, quick=quick, driver=driver), text, tuple(overrides), quick)
+
+
+def shipped_scenarios() -> Iterator[Scenario]:
+    """Return the shipped scenarios, in order of name."""
+    for path in sorted(SHIPPED.glob("*.toml")):
+        yield Scenario.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def resolve(scenario: Scenario, *, quick: bool = False, driver: str | None = None) -> Scenario:
+    """Return what is run: `--driver`, `--quick` and sweeps applied."""
+    if driver is not None:
+        scenario = _with_driver(scenario, driver)
+    if quick:
+        scenario = _quickened(scenario)
+    workloads = tuple(single for workload in scenario.workloads for single in workload.singles())
+    return scenario.model_copy(update={"workloads": workloads})
+
+
+def _find(name_or_path: str) -> Path:
+    if os.sep not in name_or_path and not name_or_path.endswith(".toml"):
+        path = SHIPPED / f"{name_or_path}.toml"
+        if path.exists():
+            return path
+        names = sorted(found.stem for found in SHIPPED.glob("*.toml"))
+        near = difflib.get_close_matches(name_or_path, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(names)}, or name a file"
+        raise ScenarioError([Fault("scenario", f"{name_or_path!r} is no shipped scenario: {hint}")])
+    return Path(name_or_path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        fault = Fault(
+            "scenario", f"{path} cannot be read ({error.strerror}): name a TOML file, or see `bench scenarios`"
+        )
+    except UnicodeDecodeError as error:
+        fault = Fault("scenario", f"{path} is no UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8")
+    raise ScenarioError([fault])
+
+
+def _parse(name: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        fault = Fault("scenario", f"{name} is no valid TOML: brackets are nested too deeply")
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
+        fault = Fault("scenario", f"{name} is no valid TOML: {error}")
+    raise ScenarioError([fault])
+
+
+def _salvage(document: dict[str, Any]) -> Scenario:
+    """Return the sound parts of a faulty scenario, so that what is wrong between them is told at once too."""
+    parts: dict[str, Any] = {"name": "faulty", "quick": Quick()}
+    with contextlib.suppress(ValidationError):
+        parts["quick"] = Quick.model_validate(document.get("quick", {}))
+    for field in ("brokers", "targets", "workloads"):
+        entries = TypeAdapter[Any](Scenario.model_fields[field].annotation or Any)
+        parts[field] = _sound(entries, document.get(field))
+    # What names a part that is faulty itself is told of once that part is mended.
+    hidden = _may_be_faulty(document.get("brokers"), parts["brokers"])
+    parts["targets"] = tuple(target for target in parts["targets"] if not hidden(target.broker))
+    hidden = _may_be_faulty(document.get("workloads"), parts["workloads"])
+    kept = tuple(name for name in parts["quick"].workloads or () if not hidden(name))
+    parts["quick"] = parts["quick"].model_copy(update={"workloads": kept})
+    return Scenario.model_construct(**parts)
+
+
+def _sound(adapter: TypeAdapter[Any], given: object) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for entry in _tables(given):
+        with contextlib.suppress(ValidationError):
+            found += adapter.validate_python([entry])
+    return tuple(found)
+
+
+def _may_be_faulty(given: object, sound: tuple[Any, ...]) -> Callable[[str], bool]:
+    """Return a test of whether a name may mean an entry that is faulty: one so called, or one without a name."""
+    known = {entry.name for entry in sound}
+    if not isinstance(given, list):
+        return lambda name: name not in known
+    names = [entry.get("name") if isinstance(entry, dict) else None for entry in given]
+    nameless = any(not isinstance(name, str) for name in names)
+    return lambda name: name not in known and (nameless or name in names)
+
+
+def _tables(given: object) -> Iterator[dict[str, Any]]:
+    yield from (entry for entry in given if isinstance(entry, dict)) if isinstance(given, list) else ()
+
+
+def _driver_faults(scenario: Scenario, name: str) -> Iterator[Fault]:
+    refusal = registry().refusal(name)
+    if refusal is not None:
+        yield Fault("--driver", refusal)
+        return
+    driver = driver_named(name)
+    if driver.protocol != "memory" and all(target.protocol != driver.protocol for target in scenario.targets):
+        protocols = ", ".join(sorted({target.protocol for target in scenario.targets}))
+        yield Fault("--driver", f"{name!r} speaks {driver.protocol}; the targets of {scenario.name} speak {protocols}")
+
+
+def _with_driver(scenario: Scenario, name: str) -> Scenario:
+    protocol = driver_named(name).protocol
+    if protocol != "memory":
+        targets = tuple(
+            t.model_copy(update={"driver": name}) if t.protocol == protocol else t for t in scenario.targets
+        )
+        return scenario.model_copy(update={"targets": targets})
+    brokers = tuple(
+        b if isinstance(b, MemoryBroker) else MemoryBroker(name=b.name, kind="memory") for b in scenario.brokers
+    )
+    scripted = tuple(t.model_copy(update={"driver": "memory", "protocol": "memory"}) for t in scenario.targets)
+    return scenario.model_copy(update={"brokers": brokers, "targets": scripted})
+
+
+def _quickened(scenario: Scenario) -> Scenario:
+    quick = scenario.quick
+    kept = tuple(
+        workload.model_copy(update={"duration": quick.duration})
+        for workload in scenario.workloads
+        if quick.workloads is None or workload.name in quick.workloads
+    )
+    plan = scenario.plan.model_copy(
+        update={
+            "repetitions": quick.repetitions,
+            "restart": quick.restart,
+            "warm_up": quick.warm_up,
+            "idle": quick.idle,
+        }
+    )
+    return scenario.model_copy(update={"workloads": kept, "plan": plan})

@@ -1,0 +1,136 @@
+"""The reference of scenario files, generated from the models: Markdown for people, JSON Schema for editors.
+
+`python -m bench.scenario.reference` prints the Markdown that `docs/scenario.md` holds.
+"""
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from bench.scenario.scenario import Scenario
+from bench.units import format_duration
+
+_HEAD = """# Scenario files
+
+A scenario is a TOML file: a question, the brokers and targets it is about, what is done to
+them, and by what plan. This page is generated from the code (`python -m bench.scenario.reference`);
+`bench schema` prints the same as JSON Schema for editors. Durations are text with a unit
+(`"500ms"`, `"5s"`, `"2min"`), sizes are bytes or text (`"1GiB"`). Any field can be changed
+for one run: `bench run NAME --set workloads.steady.size=1024`.
+"""
+
+
+def scenario_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of scenario files."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Scenario.model_json_schema()
+
+
+def scenario_markdown() -> str:
+    """Return the reference as Markdown: one table a model, in the order of first use."""
+    return model_markdown(_HEAD, Scenario)
+
+
+def model_markdown(head: str, root: type[BaseModel]) -> str:
+    """Return a page on a model and all below it: the head, then one table a model.
+
+    Args:
+        head: Markdown that opens the page.
+        root: the outermost model.
+    """
+    parts = [head]
+    for model in models_below(root):
+        summary = (model.__doc__ or "").strip()
+        parts.append(f"## {model.__name__}\n\n{_unwrap(summary)}\n\n{_table(model)}")
+    return "\n".join(parts)
+
+
+def models_below(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return a model and every model that its fields lead to, each once, in the order of first use."""
+    inner = (found for field in model.model_fields.values() for found in models_within(field.annotation))
+    below = (deeper for found in inner for deeper in models_below(found))
+    return list(dict.fromkeys([model, *below]))
+
+
+def models_within(annotation: object) -> Iterator[type[BaseModel]]:
+    """Return the models that a field's annotation names, such as both of `A | tuple[B, ...]`."""
+    for leaf in _leaves(annotation):
+        if isinstance(leaf, type) and issubclass(leaf, BaseModel):
+            yield leaf
+
+
+def _leaves(annotation: object) -> Iterator[object]:
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Literal or not arguments:
+        yield annotation
+    for argument in arguments if get_origin(annotation) is not Literal else ():
+        yield from _leaves(argument)
+
+
+def _table(model: type[BaseModel]) -> str:
+    lines = ["| field | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        meaning = _unwrap(field.description or "").replace("|", "\\|")
+        lines.append(f"| `{name}` | {_type(field)} | {_default(field)} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def _type(field: FieldInfo) -> str:
+    bounds = [
+        f"{sign} {getattr(limit, attribute):,}"
+        for limit in field.metadata
+        for attribute, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+        if hasattr(limit, attribute)
+    ]
+    text = "duration" if _is_duration(field) else _name(field.annotation)
+    return f"{text}, {', '.join(bounds)}" if bounds and text != "duration" else text
+
+
+def _name(annotation: object) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_name(a) for a in arguments if a is not type(None))
+    if origin is tuple:
+        return f"list of {_name(arguments[0])}"
+    if arguments:
+        # A table is named by its values; one of texts is documented as text.
+        return f"{_name(arguments[1])} by name" if origin is dict and arguments[1] is not str else _name(arguments[0])
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "ByteSize": "size"}
+    name = getattr(annotation, "__name__", str(annotation))
+    return names.get(name, name)
+
+
+def _is_duration(field: FieldInfo) -> bool:
+    return any(type(part).__name__ == "WithJsonSchema" and "pattern" in part.json_schema for part in field.metadata)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value is PydanticUndefined or value in ("", ()):
+        return ""
+    if _is_duration(field):
+        return f"`{format_duration(value)}`"
+    if isinstance(value, BaseModel):
+        return "see there"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value:,}`" if isinstance(value, int) else f"`{value}`"
+
+
+def _unwrap(text: str) -> str:
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+    return " ".join(paragraphs)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(scenario_markdown())

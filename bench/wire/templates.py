@@ -1,0 +1,60 @@
+"""Which of several templates a message is made of: `bench.arrivals.sizes`, compiled.
+
+A table has a row for each class of messages; a port with one size has one row, and asks
+nothing of it but its length.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.arrivals.sizes import FACTOR, MASK, Sizes
+from bench.kernels import kernel_part
+from bench.wire.octets import Int64, Octets
+
+BOUND = 0
+"""Behind the last hash of the class; see `Sizes.bounds`."""
+FIRST = 1
+"""Where its template begins among all of them."""
+OCTETS = 2
+"""Length of its template."""
+SIZE = 3
+"""Bytes of its body."""
+STAMP_AT = 4
+"""Where the body begins in the template."""
+SEED = 5
+"""Of the choice, in every row."""
+LONGEST = 6
+"""Length of the longest template, in every row."""
+_WIDTH = 7
+
+
+def make_classes(templates: Sequence[Octets], stamps: Sequence[int], mix: Sizes | None) -> tuple[Octets, Int64]:
+    """Return all templates in one array, and the table that tells them apart; without a mix there is one."""
+    joined = templates[0] if mix is None else np.concatenate(templates)
+    lengths = np.array([len(one) for one in templates], np.int64)
+    classes = np.zeros((len(templates), _WIDTH), np.int64)
+    classes[:, FIRST] = np.cumsum(lengths) - lengths
+    classes[:, OCTETS] = lengths
+    classes[:, STAMP_AT] = stamps
+    classes[:, LONGEST] = lengths.max()
+    if mix is not None:
+        classes[:, BOUND], classes[:, SIZE], classes[:, SEED] = mix.bounds, mix.sizes, mix.folded_seed
+    return joined, classes
+
+
+@kernel_part
+def _mixed(word: int) -> int:
+    word = (((word >> 16) ^ word) * FACTOR) & MASK
+    word = (((word >> 16) ^ word) * FACTOR) & MASK
+    return (word >> 16) ^ word
+
+
+@kernel_part
+def class_of(classes: Int64, producer: int, seq: int) -> int:
+    """Return the row of a message's class."""
+    word = _mixed(_mixed(int(classes[0, SEED]) ^ ((int(producer) + (int(seq) >> 32)) & MASK)) ^ (int(seq) & MASK))
+    row = 0
+    while word >= classes[row, BOUND]:
+        row += 1
+    return row

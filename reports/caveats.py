@@ -1,0 +1,154 @@
+"""What stands beside the numbers: circumstances, and what they do not show. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from bench.scenario.scenario import MemoryBroker, Scenario, Workload
+from bench.stats.noise_floor import relevant
+from bench.stats.ratio import ALPHA, DELTA
+from bench.units import percent
+from reports.dataset import Dataset
+from reports.format import PROTOCOLS, count, listed
+from reports.quantiles import PERCENTILES
+from reports.rows import MIN_CPUS, MIN_TRIALS
+from reports.summary import Cell, Fact
+
+
+def caveats(data: Dataset, compared: int = 0) -> tuple[str, ...]:
+    """Return what holds for every answer of these runs, of which so many comparisons were made."""
+    return tuple(_caveats(data, compared))
+
+
+def _caveats(data: Dataset, compared: int) -> Iterator[str]:
+    yield from _missing(data)
+    if data.runs[0].mode == "quick":
+        yield (
+            f"Quick run: it shows the shape and names no winner. A verdict needs {MIN_TRIALS} trials a row:"
+            " run the scenario without --quick."
+        )
+    cpus = {run.host.get("cpus", "unknown") for run in data.runs}
+    if any(not text.isdigit() or int(text) < MIN_CPUS for text in cpus):
+        yield (
+            f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients:"
+            " nothing is ranked by throughput."
+        )
+    for metric in ("p99 response", "achieved rate"):
+        delta, source = relevant(metric, [run.noise_floor for run in data.runs])
+        if delta > DELTA:
+            yield f"Differences in {metric} below {percent(delta)} are no verdict: {source}."
+    if compared > 1:
+        yield (
+            f"Over all {compared} comparisons the chance of calling equal rows different is at most {percent(ALPHA)}"
+            " (Holm's levels)."
+        )
+    lost = int(data.trials["ledger_lost"].sum())
+    if lost:
+        yield f"Confirmed messages lost: {count(lost)}; see the ledger."
+    unbalanced = int((~data.trials["ledger_balanced"]).sum())
+    if unbalanced:
+        yield f"The ledger of {unbalanced} trials does not balance: our own counting is wrong there."
+    if len({tuple(sorted(run.host.items())) for run in data.runs}) > 1:
+        yield "The runs were made on unlike hosts: see the environment."
+
+
+def _missing(data: Dataset) -> Iterator[str]:
+    """Yield what has a result that does not count, and what has none."""
+    left_out = data.trials[~data.trials["usable"]]
+    if len(left_out):
+        reasons = "; ".join(f"{times} as {why}" for why, times in left_out["why_not"].value_counts().items())
+        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
+    if len(data.absent):
+        planned = sum(len(run.plan) for run in data.runs)
+        yield f"Without a result: {len(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."
+
+
+def environment(data: Dataset) -> tuple[Fact, ...]:
+    """Return facts of host, image and tools, one value a run."""
+    tables = []
+    for run in data.runs:
+        facts = dict(run.host)
+        for recipe, image in run.images.items():
+            facts[f"image {recipe}"] = image.content_digest
+            facts |= {f"image {recipe}: {package}": version for package, version in image.packages.items()}
+        tables.append(facts | {f"tool {tool}": version for tool, version in run.tools.items() if tool not in facts})
+    keys = list(dict.fromkeys(key for facts in tables for key in facts))
+    return tuple(Fact(key=key, values=tuple(facts.get(key, "–") for facts in tables)) for key in keys)
+
+
+def not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> tuple[str, ...]:
+    """Return what these numbers cannot tell."""
+    return (*_limits(data, cells), *_not_shown(data, cells))
+
+
+def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
+    """Yield what bounds the reading of what was measured."""
+    cpus = [run.host.get("cpus", "") for run in data.runs]
+    if any(not text.isdigit() or int(text) < MIN_CPUS for text in cpus):
+        yield (
+            f"Which broker carries more: on fewer than {MIN_CPUS} CPUs brokers and clients take them from each other,"
+            " so no row is ranked by throughput."
+        )
+    labels = [label for record in data.records.values() for label in (*record.broker.labels, *record.broker.limits)]
+    if any("emulat" in label.lower() for label in labels):
+        yield "The speed of real hardware: a broker ran in an emulated place, which slows it by factors."
+    bound = sum(cell.client_bound for cell in cells.values())
+    if bound:
+        yield (
+            f"How far {count(bound)} client-bound row{'s' if bound > 1 else ''} would go: there our client was the"
+            " limit, so its broker may do better than shown."
+        )
+    ways = sorted({(target.protocol, target.driver) for target in data.scenario.targets})
+    if 1 < len(ways) == len({protocol for protocol, _ in ways}):
+        each = listed([f"{PROTOCOLS[protocol]} by {driver}" for protocol, driver in ways])
+        yield f"Protocol or client: each protocol had a client of its own ({each}), and a row's figure holds both."
+    if len(data.runs) > 1:
+        yield "Differences between runs: they were made at different times, and only trials of one run are interleaved."
+    yield from dict.fromkeys(caveat for product in data.products.values() for caveat in product.caveats)
+
+
+def _not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
+    brokers = data.scenario.brokers
+    places = {getattr(broker, "place", "memory") for broker in brokers}
+    if "sandbox" in places:
+        yield "A network: brokers and clients shared one machine and spoke over loopback."
+        yield "Clusters: each broker was a single node, so no replication and no failover."
+    if "external" in places:
+        yield "The fresh state of external brokers, and their CPU and memory: someone else runs them."
+    if any(isinstance(broker, MemoryBroker) for broker in brokers):
+        yield "A real broker: rows of the memory broker are scripted."
+    yield from _other_loads(data.scenario)
+    yield "Faults: no broker, disk or network was made to fail."
+    yield from _other_connections(data)
+    yield "Exchange types other than the default exchange."
+    thin = [name for name in PERCENTILES if any(not cell.latency_ns[name].n and cell.n for cell in cells.values())]
+    if thin:
+        yield f"{listed(thin)} of some rows: too few messages a trial carry it."
+
+
+def _other_connections(data: Dataset) -> Iterator[str]:
+    """Yield what of transport and login no trial had; what each had is what its broker's record says of it."""
+    records = [record.broker.asked | record.broker.reported for record in data.records.values()]
+    transports = {one.get("transport") or "tcp" for one in records}
+    if transports == {"tcp"}:
+        yield "TLS: every connection was plain TCP."
+    if transports == {"tls"}:
+        yield "Plain TCP: every connection was encrypted by TLS."
+    logins = {one.get("sasl") or "plain" for one in records}
+    if logins == {"plain"}:
+        yield "Other ways to log in than user name and password."
+
+
+def _connections(workload: Workload) -> int:
+    """Return how many connections a workload opens."""
+    each = workload.lanes_per_connection
+    return -(-workload.producers // each) + -(-workload.consumers // each)
+
+
+def _other_loads(scenario: Scenario) -> Iterator[str]:
+    used = {one.size for work in scenario.workloads for one in work.sizes} | {w.size for w in scenario.workloads}
+    yield f"Message sizes other than {listed([count(size) for size in sorted(used)])} B."
+    queues = sorted({workload.queues for workload in scenario.workloads})
+    numbers = listed([count(number) for number in queues])
+    most = max(map(_connections, scenario.workloads))
+    yield f"Other numbers of queues than {numbers}, deep backlogs, more than {count(most)} connections at once."
+    lengths = max(workload.duration for workload in scenario.workloads) // 10**9
+    yield f"What comes later than {count(lengths)} s after the warm-up: leaks, compaction, paging."

@@ -1,0 +1,50 @@
+"""A series over its runs: each point, the level between changes, and the changes themselves."""
+
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from reports.charts.theme import FAINT, INK, PALETTE
+from reports.history.changes import Judged, State
+
+_DASH = {State.PROPOSED: (0, (4, 2)), State.CONFIRMED: "-", State.DISMISSED: (0, (1, 2))}
+_MOST_MARKERS = 60
+
+
+def draw(axes: Axes, one: Judged) -> Axes:
+    """Draw a series by the number of its run; time is not to scale, as levels belong to runs.
+
+    Args:
+        axes: to draw on.
+        one: the series, judged. Confirmed changes are solid lines, proposed ones dashed and
+            dismissed ones dotted; worse is red, better green.
+    """
+    values = one.series.values * one.series.metric.scale
+    at = np.arange(len(values))
+    marker = "o" if len(values) <= _MOST_MARKERS else ""
+    axes.plot(at, values, color=PALETTE[0], linewidth=0.9, alpha=0.8, marker=marker, markersize=3)
+    edges = [0, *(found.at for found in one.found), len(values)]
+    for start, end in pairwise(edges):
+        level = float(np.median(values[start:end]))
+        axes.plot([start - 0.5, end - 0.5], [level, level], color=INK, linewidth=1.6, solid_capstyle="butt")
+    for found in one.found:
+        color = PALETTE[2] if found.worse else PALETTE[1]
+        axes.axvline(found.at - 0.5, color=color, linewidth=1.4, linestyle=_DASH[found.state])
+        axes.text(
+            *(found.at, 1.01, f"{found.state}: × {found.ratio:.2f}"),
+            transform=axes.get_xaxis_transform(),
+            fontsize=9.5,
+            color=color,
+            va="bottom",
+            ha="center",
+        )
+    axes.grid(visible=False, axis="x")
+    axes.grid(color=FAINT, axis="y")
+    axes.set_xlim(-0.5, len(values) - 0.5)
+    low, high = float(values.min()), float(values.max())
+    room = 0.08 * (high - low) or 0.05 * high
+    axes.set_ylim(low - room, high + room)
+    axes.set_xlabel(f"runs, {one.series.times[0]:%Y-%m-%d} to {one.series.times[-1]:%Y-%m-%d}")
+    axes.set_ylabel(f"{one.series.key['metric']}, {one.series.metric.unit}")
+    return axes

@@ -1,0 +1,87 @@
+"""What a gate found, as typed data: the one source of its JSON, JUnit, Markdown and annotations."""
+
+from typing import Literal
+
+from reports.model import Model
+
+GATE_SCHEMA_VERSION = 1
+
+Verdict = Literal["pass", "regression", "suspect", "undecided", "invalid"]
+Shown = Literal["pass", "regression", "suspect", "undecided", "invalid", "told"]
+
+EXIT_CODES: dict[str, int] = {"pass": 0, "regression": 1, "undecided": 3, "suspect": 3, "invalid": 4}
+"""By verdict."""
+
+
+class GateLine(Model):
+    """One metric of one target under one workload."""
+
+    target: str
+    workload: str
+    metric: str
+    unit: str
+    """Of `baseline` and `candidate` as texts print them; the numbers here are ns, msg/s, µs, bytes or counts."""
+    direction: Literal["lower", "higher"]
+    """Which is better."""
+    verdict: Shown
+    """`told`: shown, and decides nothing."""
+    n: int
+    """Valid pairs; stored results: trials of the smaller side."""
+    planned: int
+    """Pairs that were planned."""
+    baseline: float | None
+    """Median over the trials compared; None where there is none, or where it has no bound."""
+    candidate: float | None
+    ratio: float | None
+    """Candidate over baseline, geometric mean over pairs."""
+    low: float | None
+    """Interval of the ratio at level 1 - alpha."""
+    high: float | None
+    alpha: float | None
+    """Level after Holm's correction over all lines that decide."""
+    bound: float | None
+    """The worst ratio that is still possible with a chance of 5 %; a line passes where it lies inside the limit."""
+    limit: float
+    """Largest change for the worse that passes: a share, or so many more messages a trial."""
+    detectable: float | None
+    """Smallest change for the worse, as a share, that was found with a chance of 95 %."""
+    needed: int | None
+    """Undecided only: pairs that would decide, if estimate and spread stay as they are."""
+    text: str
+    """The same in a sentence."""
+
+
+class Gate(Model):
+    """A whole gate."""
+
+    schema_version: int = GATE_SCHEMA_VERSION
+    verdict: Verdict
+    exit_code: int
+    """0 pass · 1 regression · 3 undecided or suspect · 4 invalid."""
+    sentence: str
+    """The verdict in words."""
+    rerun: bool
+    """Whether both sides were run in turn; only then a regression can be found."""
+    baseline: str
+    """Stored results: the run. Rerun: the settings that differ, with this side's values."""
+    candidate: str
+    host_classes: tuple[str, ...]
+    """Of the host of each side; one where they are alike."""
+    pairs: int
+    """Pairs planned a target and workload."""
+    alarm: float
+    """Chance that two equal sides give any regression."""
+    miss: float
+    """Chance of passing a metric that is worse than its limit."""
+    power: float
+    """Chance with which a change of the size `detectable` is found."""
+    noise_floor: dict[str, float]
+    """Of the host, as a share, by metric as the run's record has it, or for `every metric` where it was given; empty
+    where it is not known."""
+    lines: tuple[GateLine, ...]
+    remarks: tuple[str, ...]
+    """What a reader must know beside it."""
+    started_utc: str
+    """When the candidate's run began."""
+    results: tuple[str, ...]
+    """The results folders."""

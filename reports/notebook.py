@@ -1,0 +1,192 @@
+"""Results as notebooks use them: tidy frames, histograms out of the logs, plots on an Axes, a verdict on display.
+
+Nothing is computed here that a report would compute otherwise: frames are those of
+`reports.dataset`, words and numbers those of the summary that every report is made of.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from html import escape
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from hdrh.histogram import HdrHistogram
+from matplotlib.axes import Axes
+
+from bench.record import hlog
+from bench.record.histogram import new_histogram
+from bench.results.archive import read
+from reports import sustained
+from reports.cells import TRIAL, tag_of
+from reports.charts import over_time, percentiles, theme, throughput
+from reports.charts.theme import Style
+from reports.dataset import Dataset
+from reports.dataset import load as load_frames
+from reports.errors import ReportError
+from reports.format import milliseconds, rate
+from reports.pooling import Dimension
+from reports.questions import Question, questions
+from reports.summarise import summarise
+from reports.summary import Summary
+
+
+class Results:
+    """One or several results folders, opened.
+
+    Attributes:
+        frames: every frame, `reports.dataset.Dataset`.
+    """
+
+    def __init__(self, frames: Dataset, folders: Mapping[str, Path]) -> None:
+        """Show frames that were read.
+
+        Args:
+            frames: as `reports.dataset.load` gives them.
+            folders: where they came from, by run id.
+        """
+        self.frames = frames
+        self._folders = dict(folders)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a finished trial: outcome, whether it is usable and why not, rates (messages a second), CPU, RSS."""
+        return self.frames.trials
+
+    @property
+    def latency(self) -> pd.DataFrame:
+        """One row a trial and tag: count, p50 … p99.99, max, mean in ns; NaN where the data do not carry it."""
+        return self.frames.latency
+
+    @property
+    def timeline(self) -> pd.DataFrame:
+        """One row a trial and 100 ms: offered, sent, received, confirmed, backlog; CPU and memory of both sides."""
+        return self.frames.timeline
+
+    @property
+    def settings(self) -> pd.DataFrame:
+        """One row a run, broker and key: what was asked, and what the broker reports (None = not known)."""
+        return self.frames.settings
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """One row a trial and event: what happened, from_s and to_s after the start of the measured part, in words."""
+        return self.frames.events
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What a report says of these results: every number and sentence of it."""
+        return summarise(self.frames, sustained.read_all(self._folders.values()))
+
+    def histogram(self, trial: int, tag: str = "response", *, run_id: str | None = None) -> HdrHistogram:
+        """Return the measured part of one trial, in ns: the sum of its log's lines, a second each.
+
+        Args:
+            trial: place in the run's order, the column `index` of `trials`.
+            tag: response, service, slip, blocked or confirm.
+            run_id: of which run; needed only where several are open.
+
+        Raises:
+            ReportError: there is no such trial or tag.
+        """
+        run = run_id or next(iter(self._folders))
+        rows = self.trials[(self.trials["run_id"] == run) & (self.trials["index"] == trial)]
+        if rows.empty:
+            there = sorted(self.trials.loc[self.trials["run_id"] == run, "index"])
+            message = f"no trial {trial} in run {run!r}: there are {there}"
+            raise ReportError(message)
+        record = self.frames.records[run, trial]
+        places = sorted((self._folders[run] / "trials").glob(f"{trial:03d}-*/latency.hlog"))
+        seconds = hlog.read(places[0]).get(tag, {})
+        if not seconds:
+            message = f"trial {trial} has no latency {tag!r}: there are {sorted(record.latency)}"
+            raise ReportError(message)
+        total = new_histogram()
+        for second, histogram in seconds.items():
+            if record.measure_from_s <= second < record.measure_to_s:
+                total.add(histogram)
+        return total
+
+    def plot_percentiles(self, axes: Axes, workload: str | None = None) -> Axes:
+        """Draw latency against percentile, all usable trials of a target together; return the axes.
+
+        Args:
+            axes: where to draw.
+            workload: by default the first.
+
+        Raises:
+            ReportError: there is no such workload.
+        """
+        question = self._question(workload)
+        name, tag = question.workloads[0].name, tag_of(question.workloads[0])
+        styles = self._styles(question)
+        curves = {target: self.frames.distribution(target, name, tag) for target in styles}
+        with mpl.rc_context(theme.RC):
+            return percentiles.draw(axes, curves, styles, tag)
+
+    def plot_over_time(self, axes: Axes, workload: str | None = None, column: str = "p99") -> Axes:
+        """Draw `p50`, `p99` or `max` by the second of the trial, warm-up shaded; see `plot_percentiles`."""
+        question = self._question(workload)
+        trials = self.trials[self.trials["usable"] & (self.trials["workload"] == question.workloads[0].name)]
+        rows = trials[TRIAL].merge(self.frames.seconds, on=TRIAL)
+        with mpl.rc_context(theme.RC):
+            return over_time.draw(axes, rows, self._styles(question), column)
+
+    def plot_throughput(self, axes: Axes, workload: str | None = None) -> Axes:
+        """Draw messages received a second, a dot a trial; see `plot_percentiles`."""
+        question = self._question(workload)
+        trials = self.trials[self.trials["usable"] & (self.trials["workload"] == question.workloads[0].name)]
+        cell = next(cell for cell in self.summary.cells if cell.workload == question.workloads[0].name)
+        with mpl.rc_context(theme.RC):
+            return throughput.draw(axes, trials, self._styles(question), cell.offered_rate)
+
+    def _question(self, workload: str | None) -> Question:
+        asked = questions(self.frames.scenario)
+        for question in asked:
+            if workload is None or workload in {one.name for one in question.workloads}:
+                return question
+        names = sorted(one.name for question in asked for one in question.workloads)
+        message = f"no workload {workload!r}: there are {names}"
+        raise ReportError(message)
+
+    def _styles(self, question: Question) -> dict[str, Style]:
+        name = question.workloads[0].name
+        there = {cell.target for cell in self.summary.cells if cell.workload == name and cell.n}
+        return {target: style for target, style in theme.styles(self.summary.targets).items() if target in there}
+
+    def __repr__(self) -> str:
+        """Return what it is, in one line."""
+        usable = int(self.trials["usable"].sum())
+        return f"<Results of {', '.join(self._folders)}: {usable} of {len(self.trials)} trials usable>"
+
+    def _repr_html_(self) -> str:
+        """Return the verdicts and the main figures of each row, for a notebook's display."""
+        said = "".join(f"<p>{escape(answer.sentence)}</p>" for answer in self.summary.answers)
+        labels = {target.name: target.label for target in self.summary.targets}
+        rows = [
+            {
+                "target": labels[cell.target],
+                "workload": cell.workload,
+                "usable trials": cell.n,
+                "messages a second": rate(cell.achieved_rate.median),
+                f"p50 {cell.latency_tag}, ms": milliseconds(cell.latency_ns["p50"].median),
+                f"p99 {cell.latency_tag}, ms": milliseconds(cell.latency_ns["p99"].median),
+            }
+            for cell in self.summary.cells
+        ]
+        table = pd.DataFrame(rows).fillna("").to_html(index=False, border=0)
+        return f"<h4>{escape(self.summary.title)}</h4>{said}{table}"
+
+
+def load(*folders: Path | str, by: Dimension | None = None) -> Results:
+    """Open results folders of one scenario; their order makes no difference.
+
+    Args:
+        folders: results folders, such as `results/latest`.
+        by: what runs may differ in, and what then tells their rows apart; None pools their trials.
+
+    Raises:
+        ReportError: a folder cannot be read, or they do not belong together.
+    """
+    frames = load_frames(*folders, by=by)
+    return Results(frames, {read(Path(folder)).record.run_id: Path(folder) for folder in folders})

@@ -1,0 +1,128 @@
+"""The results folder: finished means finished, damage is named, nothing is overwritten."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.plan.plan import make_plan
+from bench.results import archive
+from bench.results.records import LATER_COLUMNS, TIMELINE_COLUMNS, RunRecord
+from bench.run.conductor import conduct
+from bench.scenario.loading import load_scenario
+from tests.quiet import Quiet
+
+
+def smoke_record() -> tuple[RunRecord, str]:
+    """Return the record of a small run on the memory driver."""
+    loaded = load_scenario("smoke", ["workloads.0.duration='1s'"])
+    record = RunRecord(
+        run_id="smoke-1", started_utc="2026-01-01T00:00:00+00:00", mode="full", scenario=loaded.scenario, seed=1,
+        overrides=(), command="bench run smoke", plan=make_plan(loaded.scenario, 1), tools={}, host={}, images={},
+    )  # fmt: skip
+    return record, loaded.text
+
+
+@pytest.fixture
+def finished(once: Path, tmp_path: Path) -> Path:
+    """A finished run of one's own."""
+    return Path(shutil.copytree(once, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, to be copied."""
+    record, text = smoke_record()
+    folder = tmp_path_factory.mktemp("archive") / "run"
+    archive.create(folder, record, text)
+    assert conduct(record, folder, {}, Quiet()).failed == ()
+    return folder
+
+
+def test_a_run_reads_back(finished: Path) -> None:
+    """Record, scenario and every trial come back as written, in order."""
+    run = archive.read(finished)
+    assert run.record == smoke_record()[0]
+    assert [trial.record.index for trial in run.trials] == [0, 1, 2, 3]
+    assert all(trial.record.valid for trial in run.trials)
+    frame = archive.read_timeline(run.trials[0])
+    assert frame["received"].sum() == run.trials[0].record.ledger.received
+    assert (run.unreadable, run.attempts) == ((), ())
+
+
+@pytest.mark.compiled
+def test_only_what_is_missing_is_run_again(finished: Path) -> None:
+    """A trial without trial.json is run again on resuming; its remains go under attempts/."""
+    gone = sorted((finished / "trials").iterdir())[2]
+    (gone / "trial.json").unlink()
+    kept = (min((finished / "trials").iterdir()) / "trial.json").stat().st_mtime_ns
+    watch = Quiet()
+    end = conduct(archive.read(finished).record, finished, {}, watch)
+    assert (end.failed, end.interrupted, watch.begun) == ((), False, [2])
+    run = archive.read(finished)
+    assert len(run.trials) == 4
+    assert run.attempts == (f"{gone.name}-1",)
+    assert (min((finished / "trials").iterdir()) / "trial.json").stat().st_mtime_ns == kept
+
+
+def test_an_existing_folder_is_never_written_over(finished: Path) -> None:
+    """Beginning a run in a folder that exists is refused, with the way out."""
+    record, text = smoke_record()
+    with pytest.raises(archive.ArchiveError, match=r"exists already.*--resume"):
+        archive.create(finished, record, text)
+
+
+def test_damage_is_named(finished: Path, tmp_path: Path) -> None:
+    """No folder, a torn run.json, a newer schema, a torn trial: each has its own words."""
+    with pytest.raises(archive.ArchiveError, match="no results folder"):
+        archive.read(tmp_path / "nowhere")
+    trial = min((finished / "trials").iterdir()) / "trial.json"
+    trial.write_text(trial.read_text()[:200])
+    run = archive.read(finished)
+    assert len(run.trials) == 3
+    assert run.unreadable[0].startswith(trial.parent.name)
+    record = json.loads((finished / "run.json").read_text())
+    (finished / "run.json").write_text(json.dumps(record | {"schema_version": 99}))
+    with pytest.raises(archive.ArchiveError, match="schema_version 99"):
+        archive.read(finished)
+    (finished / "run.json").write_text("{")
+    with pytest.raises(archive.ArchiveError, match="damaged"):
+        archive.read(finished)
+
+
+def test_latest_follows_the_newest(tmp_path: Path) -> None:
+    """`latest` is a relative link that moves, and never replaces a real folder."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        archive._point_latest(tmp_path / name)
+        assert (tmp_path / "latest").readlink() == Path(name)
+    (tmp_path / "latest").unlink()
+    (tmp_path / "latest").mkdir()
+    archive._point_latest(tmp_path / "a")
+    assert not (tmp_path / "latest").is_symlink()
+
+
+@pytest.mark.compiled
+def test_an_interrupt_keeps_finished_trials(tmp_path: Path) -> None:
+    """Ctrl-C between or within trials leaves every finished one, and the run can be finished."""
+    record, text = smoke_record()
+    folder = tmp_path / "run"
+    archive.create(folder, record, text)
+    end = conduct(record, folder, {}, Quiet(interrupt_at=2))
+    assert end.interrupted
+    assert len(archive.read(folder).trials) == 2
+    assert not conduct(record, folder, {}, Quiet()).interrupted
+    assert len(archive.read(folder).trials) == 4
+
+
+def test_a_timeline_of_an_older_version_reads_with_gaps(finished: Path) -> None:
+    """Columns that it lacks are there and unknown."""
+    [trial, *_] = archive.read(finished).trials
+    file = trial.folder / "timeline.parquet"
+    pd.read_parquet(file).drop(columns=list(LATER_COLUMNS)).to_parquet(file)
+    frame = archive.read_timeline(trial)
+    assert list(frame) == list(TIMELINE_COLUMNS)
+    assert frame["broker_threads"].isna().all()
+    assert frame["received"].notna().all()

@@ -1,0 +1,107 @@
+"""Versions of records: newer ones are refused, older ones go through every step, damage is neither."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.plan.plan import make_plan
+from bench.results import archive, schema_versions
+from bench.results.base import Record
+from bench.results.records import SCHEMA_VERSION, RunRecord, TrialRecord
+from bench.results.schema_versions import NewerVersionError, Schema
+from bench.run.conductor import conduct
+from tests.bench.results.test_archive import smoke_record
+from tests.quiet import Quiet
+
+
+class Port(Record):
+    """A record whose third version has a whole number where the first had text under another name."""
+
+    schema_version: int = 3
+    number: int
+
+
+def renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """Lead out of version 1."""
+    return {name: value for name, value in document.items() if name != "port"} | {"number": document["port"]}
+
+
+def whole(document: dict[str, Any]) -> dict[str, Any]:
+    """Lead out of version 2."""
+    return document | {"number": int(document["number"].removeprefix("p"))}
+
+
+PORT = Schema(Port, 3, {1: renamed, 2: whole})
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"schema_version": 1, "port": "p7"},
+        {"schema_version": 2, "number": "p7"},
+        {"schema_version": 3, "number": 7},
+    ],
+)
+def test_every_older_version_reads_as_the_newest(stored: dict[str, Any]) -> None:
+    """Steps are taken in turn from the file's version on, and the record says that it is of the newest."""
+    assert PORT.parse("x.json", json.dumps(stored)) == Port(schema_version=3, number=7)
+
+
+def test_a_version_without_a_step_reads_as_it_is() -> None:
+    """New fields with a default need none."""
+    assert Schema(Port, 3).parse("x.json", '{"schema_version": 2, "number": 7}') == Port(number=7)
+
+
+def test_a_newer_version_is_refused_whatever_it_holds() -> None:
+    """The line names file, version, the newest known and the next step, even where the rest would be valid."""
+    words = r"^a/x\.json has schema_version 4, and the newest that this busbench reads is 3: install a newer busbench$"
+    for rest in ({"number": 7}, {"strange": []}):
+        with pytest.raises(NewerVersionError, match=words):
+            PORT.parse(Path("a/x.json"), json.dumps({"schema_version": 4} | rest))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "4", "{}", '{"schema_version": "2"}', '{"schema_version": true}', '{"schema_version": 0}',
+     '{"schema_version": 3, "number": "many"}'],
+)  # fmt: skip
+def test_damage_is_a_value_error(text: str) -> None:
+    """Torn text, no version and a fault of the model are damage, which callers tell from a newer version."""
+    with pytest.raises(ValueError, match=r"schema_version|Expecting|validation error"):
+        PORT.parse("x.json", text)
+
+
+def test_the_newest_version_is_what_is_written() -> None:
+    """Each kind of record writes the version that it reads as its newest."""
+    for schema in (schema_versions.RUN, schema_versions.TRIAL, schema_versions.SEARCH, schema_versions.DURABILITY):
+        assert schema.model.model_fields["schema_version"].default == schema.newest
+
+
+def test_an_older_folder_is_upgraded_record_by_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run and its trials go through their own steps, before the models validate them."""
+    record, text = smoke_record()
+    folder = tmp_path / "run"
+    archive.create(folder, record, text)
+    assert conduct(record, folder, {}, Quiet()).failed == ()
+    before = archive.read(folder)
+    later = SCHEMA_VERSION + 1
+    for file, old in ((folder / "run.json", "order"), *((one, "result") for one in folder.glob("trials/*/trial.json"))):
+        stored = json.loads(file.read_text())
+        stored[old] = stored.pop("plan" if old == "order" else "ledger")
+        file.write_text(json.dumps(stored))
+
+    def step(old: str, new: str) -> schema_versions.Upgrade:
+        return lambda given: {new if name == old else name: value for name, value in given.items()}
+
+    monkeypatch.setattr(schema_versions, "RUN", Schema(RunRecord, later, {SCHEMA_VERSION: step("order", "plan")}))
+    monkeypatch.setattr(
+        schema_versions, "TRIAL", Schema(TrialRecord, later, {SCHEMA_VERSION: step("result", "ledger")})
+    )
+    after = archive.read(folder)
+    assert after.unreadable == ()
+    assert after.record == before.record.model_copy(update={"schema_version": later})
+    assert [one.record.ledger for one in after.trials] == [one.record.ledger for one in before.trials]
+    assert {one.record.schema_version for one in after.trials} == {later}
+    assert make_plan(after.record.scenario, after.record.seed) == after.record.plan

@@ -1,0 +1,154 @@
+"""The course of a trial, step by step, on made-up boards."""
+
+import pytest
+
+from bench.results.records import TrialOutcome
+from bench.run.phases import Control, Phase, Seen, WarmRule
+from bench.scenario.scenario import WarmUp, Workload
+from bench.units import NS_PER_MS, NS_PER_S
+
+START = 10 * NS_PER_S
+RULE = WarmUp.model_validate({"at_least": "3s", "at_most": "20s", "window": "1s", "settle": "1s"})
+
+
+def seen(at_s: float, *, sent: int = 0, received: int = 0, due: int = 0, **more: object) -> Seen:
+    """Return a board `at_s` seconds after the start; everything sent is settled."""
+    return Seen(
+        now_ns=START + round(at_s * NS_PER_S),
+        due=max(due, sent),
+        sent=sent,
+        settled=int(str(more.get("settled", sent))),
+        received=received,
+        done=bool(more.get("done", False)),
+        broker_cpu_s=more.get("cpu"),  # type: ignore[arg-type]
+    )
+
+
+def control(load: dict[str, object], *, known_warm: bool = True, confirms: bool = True) -> Control:
+    """Return the control of a 2 s trial with a drain of 1 s."""
+    work = Workload.model_validate({"name": "w", "load": load, "duration": "2s"})
+    return Control(work, WarmRule(RULE, 0, START, known_warm=known_warm), START, NS_PER_S, confirms=confirms)
+
+
+RATE = {"kind": "rate", "rate": 100, "max_backlog": 50}
+
+
+def test_a_plain_trial() -> None:
+    """Settle, measure two whole seconds from the next one on, drain, and a grace for stragglers."""
+    trial = control(RATE)
+    assert trial.step(seen(0.5)) is Phase.WARM_UP
+    assert trial.step(seen(1.3, sent=130, received=130)) is Phase.MEASURE
+    assert (trial.measure_from_s, trial.measure_to_s) == (2, 4)
+    assert trial.end_ns == START + 4 * NS_PER_S
+    assert trial.step(seen(4.0, sent=400, received=399)) is Phase.DRAIN
+    assert trial.step(seen(4.1, sent=400, received=400, done=True)) is Phase.DRAIN
+    assert trial.step(seen(4.3, sent=400, received=400, done=True)) is Phase.OVER
+    assert (trial.outcome, trial.drained) == (TrialOutcome.COMPLETED, True)
+
+
+def test_a_drain_without_progress_ends() -> None:
+    """Messages that never come end the drain a second after the last progress, not drained."""
+    trial = control(RATE)
+    trial.step(seen(1.0))
+    trial.step(seen(3.0, sent=300, received=290))
+    assert trial.step(seen(3.5, sent=300, received=295, done=True)) is Phase.DRAIN
+    assert trial.step(seen(4.4, sent=300, received=295, done=True)) is Phase.DRAIN
+    assert trial.step(seen(4.6, sent=300, received=295, done=True)) is Phase.OVER
+    assert (trial.outcome, trial.drained) == (TrialOutcome.COMPLETED, False)
+
+
+def test_a_drain_that_crawls_is_cut() -> None:
+    """Progress keeps a drain alive for six times its limit, no longer."""
+    trial = control(RATE)
+    trial.step(seen(1.0))
+    at, received = 3.0, 0
+    while trial.step(seen(at, sent=1000, received=received)) is not Phase.OVER:
+        at, received = at + 0.5, received + 1
+    assert at == pytest.approx(9.0)
+
+
+def test_unconfirmed_messages_keep_the_drain_open() -> None:
+    """Where confirms were asked for, all received is not enough."""
+    for confirms, phase in ((True, Phase.DRAIN), (False, Phase.OVER)):
+        trial = control(RATE, confirms=confirms)
+        trial.step(seen(1.0))
+        for at in (3.0, 3.2, 3.4):
+            last = trial.step(seen(at, sent=300, received=300, settled=299, done=True))
+        assert last is phase
+
+
+def test_too_much_backlog_is_overload() -> None:
+    """More messages due and not received than max_backlog end the trial; whole seconds are kept."""
+    trial = control(RATE)
+    trial.step(seen(1.0))
+    assert trial.step(seen(2.6, due=260, sent=220, received=205)) is Phase.DRAIN
+    assert trial.outcome is TrialOutcome.OVERLOADED
+    assert "55 messages" in trial.reason
+    assert (trial.measure_from_s, trial.measure_to_s) == (1, 2)
+    assert trial.end_ns == START + 2600 * NS_PER_MS
+
+
+def test_a_token_that_never_returns_is_a_stall() -> None:
+    """A closed loop in which nothing arrives for stall_after ends as stalled."""
+    trial = control({"kind": "in_flight", "in_flight": [4], "stall_after": "500ms"})
+    trial.step(seen(0.9, sent=10, received=6))
+    assert trial.step(seen(1.3, sent=10, received=6)) is Phase.MEASURE
+    assert trial.step(seen(1.5, sent=10, received=6)) is Phase.DRAIN
+    assert trial.outcome is TrialOutcome.STALLED
+    assert "4 were on their way" in trial.reason
+
+
+def test_a_closed_loop_that_may_not_send_is_a_stall_too() -> None:
+    """Nothing on its way and nothing arriving, as when the broker blocks the producer."""
+    trial = control({"kind": "in_flight", "in_flight": [4], "stall_after": "500ms"})
+    trial.step(seen(0.1))
+    assert trial.step(seen(0.7)) is Phase.DRAIN
+    assert (trial.outcome, trial.warmed) == (TrialOutcome.STALLED, False)
+
+
+def test_a_cut_in_the_drain_does_not_prolong_the_schedule() -> None:
+    """What ends after the schedule leaves its end where it was: nothing more was due."""
+    trial = control(RATE)
+    trial.step(seen(1.0))
+    trial.step(seen(3.0, sent=300, received=290))
+    trial.cut(TrialOutcome.DISCONNECTED, "gone", START + 9 * NS_PER_S)
+    assert trial.end_ns == START + 3 * NS_PER_S
+    assert (trial.measure_from_s, trial.measure_to_s) == (1, 3)
+
+
+def test_cutting_keeps_whole_seconds() -> None:
+    """A trial cut from outside is over at once, with the whole seconds it had."""
+    trial = control(RATE)
+    trial.step(seen(1.0))
+    trial.cut(TrialOutcome.BROKER_FAILED, "gone", START + 2500 * NS_PER_MS)
+    assert (trial.phase, trial.outcome, trial.reason) == (Phase.OVER, TrialOutcome.BROKER_FAILED, "gone")
+    assert (trial.measure_from_s, trial.measure_to_s) == (1, 2)
+
+
+def warm_at(costs: list[float], *, loaded_s: float = 0) -> tuple[float, bool]:
+    """Return when a broker that costs this much CPU a message, second by second, counts as warm."""
+    rule = WarmRule(RULE, round(loaded_s * NS_PER_S), START, known_warm=False)
+    cpu, at = 0.0, 0
+    while not rule.warm(seen(at, sent=at * 100, received=at * 100, cpu=cpu)):
+        cpu += 100 * costs[min(at, len(costs) - 1)]
+        at += 1
+    return at, rule.too_short
+
+
+def test_warm_when_cost_a_message_is_steady() -> None:
+    """Two windows in a row that differ by less than 5 %, and not before the least time under load."""
+    assert warm_at([10, 10, 10]) == (3, False)
+    assert warm_at([50, 40, 30, 20, 10, 10, 10]) == (6, False)
+    assert warm_at([10, 10, 10], loaded_s=60) == (2, False)
+
+
+def test_a_broker_that_never_steadies_is_measured_anyway_and_said() -> None:
+    """At most 20 s: then the trial goes on, marked as too short a warm-up."""
+    assert warm_at([float(1 + n % 2) for n in range(30)]) == (20, True)
+
+
+def test_an_unseen_broker_is_warm_by_time_alone() -> None:
+    """Where CPU time cannot be read, the least time under load decides."""
+    rule = WarmRule(RULE, 0, START, known_warm=False)
+    assert not rule.warm(seen(2.9))
+    assert rule.warm(seen(3.0))

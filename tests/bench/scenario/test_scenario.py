@@ -1,0 +1,141 @@
+"""The scenario models: frozen, strict about names, exact in their round trip, and what sweeps make of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bench.scenario.loading import load_scenario, shipped_scenarios
+from bench.scenario.scenario import InFlightLoad, MemoryBroker, Quick, RateLoad, Scenario, WarmUp, Workload
+from bench.units import NS_PER_S, format_duration, parse_duration
+
+RATE = {"kind": "rate", "rate": 1}
+
+
+def workload(**fields: object) -> Workload:
+    """Return a workload with a name and a load, changed."""
+    return Workload.model_validate({"name": "w", "load": RATE} | fields)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("driver", [None, "memory"])
+@pytest.mark.parametrize("name", [scenario.name for scenario in shipped_scenarios()])
+def test_what_is_run_can_be_read_back(name: str, driver: str | None, quick: bool) -> None:  # noqa: FBT001
+    """A resolved scenario goes into run.json and comes back equal, so that a run can be resumed and redrawn."""
+    resolved = load_scenario(name, driver=driver, quick=quick).scenario
+    assert Scenario.model_validate_json(resolved.model_dump_json()) == resolved
+
+
+def test_models_are_frozen() -> None:
+    """Nothing changes a scenario once it is read."""
+    with pytest.raises(ValidationError, match="frozen"):
+        workload().size = 64  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("fields", "fits"),
+    [
+        ({"size": 32}, True),
+        ({"size": 31}, False),
+        ({"ack_batch": 1_000, "prefetch": 1_000}, True),
+        ({"ack_batch": 1_001, "prefetch": 1_000}, False),
+        ({"queues": 2, "producers": 2, "consumers": 2}, True),
+        ({"queues": 2, "producers": 2, "consumers": 1}, False),
+        ({"workers": 2, "producers": 4, "consumers": 2}, True),
+        ({"workers": 2, "producers": 4, "consumers": 3}, False),
+        ({"duration": "1s"}, True),
+        ({"duration": "1s 500ms"}, False),
+        ({"duration": "1500ms"}, False),
+        ({"duration": "0s"}, False),
+        ({"load": {"kind": "rate", "rate": 10_000_000}}, True),
+        ({"load": {"kind": "rate", "rate": 0}}, False),
+        ({"load": {"kind": "in_flight", "in_flight": [1]}}, True),
+        ({"load": {"kind": "in_flight", "in_flight": []}}, False),
+        ({"spin": "1ms"}, True),
+        ({"spin": "1001us"}, False),
+        ({"spin": "1us", "load": {"kind": "in_flight", "in_flight": [1]}}, False),
+        ({"coalesce": "10ms"}, True),
+        ({"coalesce": "11ms"}, False),
+        ({"coalesce": "1ms", "load": {"kind": "in_flight", "in_flight": [1]}}, False),
+    ],
+)
+def test_bounds_of_a_workload(fields: dict[str, object], fits: bool) -> None:  # noqa: FBT001
+    """The last allowed value passes and the first forbidden one does not."""
+    if fits:
+        assert workload(**fields)
+        return
+    with pytest.raises(ValidationError):
+        workload(**fields)
+
+
+def test_several_misfits_of_a_workload_come_together() -> None:
+    """What fields forbid each other is told in one go."""
+    with pytest.raises(ValidationError) as caught:
+        workload(ack_batch=2, prefetch=1, queues=2)
+    assert "ack_batch" in str(caught.value)
+    assert "queues" in str(caught.value)
+
+
+@given(st.lists(st.integers(1, 1_000_000), min_size=1, max_size=8, unique=True))
+def test_a_sweep_makes_one_workload_a_bound(bounds: list[int]) -> None:
+    """Singles cover the bounds in order, differ in name and load alone, and are their own singles."""
+    sweep = workload(load={"kind": "in_flight", "in_flight": bounds}, size=64)
+    singles = sweep.singles()
+    assert [single.load.in_flight for single in singles if isinstance(single.load, InFlightLoad)] == [
+        (bound,) for bound in bounds
+    ]
+    assert len({single.name for single in singles}) == len(bounds)
+    assert {single.model_copy(update={"name": "w", "load": sweep.load}) for single in singles} == {sweep}
+    assert all(single.singles() == (single,) for single in singles)
+
+
+def test_a_list_of_rates_makes_one_workload_a_rate() -> None:
+    """Each rate is a workload named by it, with nothing left to sweep; the whole survives its own JSON."""
+    sweep = workload(load={"kind": "rate", "rate": [100, 2500.5]})
+    singles = sweep.singles()
+    assert [(one.name, one.load.rate, one.load.rates) for one in singles if isinstance(one.load, RateLoad)] == [
+        ("w-100", 100.0, ()), ("w-2500.5", 2500.5, ()),
+    ]  # fmt: skip
+    assert type(sweep).model_validate_json(sweep.model_dump_json()) == sweep
+    assert workload(load={"kind": "rate", "rate": [100]}) == workload(load={"kind": "rate", "rate": 100})
+    with pytest.raises(ValidationError, match="at least one"):
+        workload(load={"kind": "rate", "rate": []})
+
+
+def test_a_load_without_a_sweep_keeps_its_name() -> None:
+    """One bound, or a rate, is a workload as it stands."""
+    for load in (RATE, {"kind": "in_flight", "in_flight": [7]}):
+        assert workload(load=load).singles() == (workload(load=load),)
+
+
+def test_a_warm_up_can_end() -> None:
+    """The longest warm-up is no shorter than the least one, nor than the settling of later trials."""
+    assert WarmUp.model_validate({"at_least": "5s", "at_most": "5s", "settle": "5s"})
+    for shortest in ({"at_least": "6s", "settle": "0s"}, {"at_least": "0s", "settle": "6s"}):
+        with pytest.raises(ValidationError, match="no shorter than"):
+            WarmUp.model_validate({"at_most": "5s"} | shortest)
+
+
+def test_defaults_keep_the_rules_of_their_models() -> None:
+    """Defaults are not validated when used, so they are here."""
+    assert Quick.model_validate_json(Quick().model_dump_json()) == Quick()
+    assert WarmUp.model_validate_json(WarmUp().model_dump_json()) == WarmUp()
+
+
+@given(st.integers(0, 366 * 24 * 3600 * NS_PER_S))
+def test_durations_survive_their_text(ns: int) -> None:
+    """Text made of a duration is parsed to the same number of nanoseconds."""
+    assert parse_duration(format_duration(ns)) == ns
+
+
+@pytest.mark.parametrize("text", ["", "5", 5, "5 parsecs", "-1s", "1e3s", "nan s", "9" * 400 + "s", "367000h", None])
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    """A number without a unit, signs, exponents and whatever exceeds a year are faults, never another exception."""
+    with pytest.raises(ValueError, match="duration"):
+        parse_duration(text)
+
+
+def test_an_unlimited_memory_broker_is_refused() -> None:
+    """Capacity is finite: infinity is no number in JSON, so such a run could not be read back."""
+    with pytest.raises(ValidationError):
+        MemoryBroker(name="m", kind="memory", capacity=float("inf"))
