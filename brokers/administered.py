@@ -94,7 +94,7 @@ class AdministeredBroker(Broker):
             raise BrokerError(message)
         return depth
 
-    def glance(self, queue: str) -> int | None:
+    def peek_depth(self, queue: str) -> int | None:
         """See `Broker`."""
         try:
             return self._attached()[1].depth(queue)

@@ -96,7 +96,7 @@ class Broker(ABC):
     def depth(self, queue: str) -> int | None:
         """Return the number of messages ready in a queue; None where this broker has no way to tell."""
 
-    def glance(self, queue: str) -> int | None:  # noqa: ARG002
+    def peek_depth(self, queue: str) -> int | None:  # noqa: ARG002
         """Return what `depth` would, or None; a broker that does not answer is none the worse for it."""
         return None
 

@@ -314,8 +314,8 @@ def _timelines(records: Iterable[tuple[str, TrialRecord]], ticks: Sequence[pd.Da
 def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     restarted = any(line.restart_broker for line in run.plan if line.index == trial.index)
     drained_s = float(ticks["at_ns"].max()) / NS_PER_S if len(ticks) else float(trial.measure_to_s)
-    blocked = longest_ns(logged["blocked"]) if "blocked" in logged else {}
-    for event in events(trial, blocked, restarted=restarted, drained_s=drained_s):
+    backpressure = longest_ns(logged["backpressure"]) if "backpressure" in logged else {}
+    for event in events(trial, backpressure, restarted=restarted, drained_s=drained_s):
         yield _key(run, trial) | event
 
 

@@ -12,18 +12,18 @@ from bench.units import NS_PER_MS, NS_PER_S
 
 EVENT_COLUMNS = ["event", "from_s", "to_s", "text"]
 _SPOKEN = {"restart": "planned restart"}
-BLOCKED_NS = 10 * NS_PER_MS
-"""A second in which some message waited this long for room counts as blocked."""
+BACKPRESSURE_NS = 10 * NS_PER_MS
+"""A second in which some message waited this long for room is one of backpressure."""
 
 
 def events(
-    trial: TrialRecord, blocked: Mapping[int, int], *, restarted: bool, drained_s: float
+    trial: TrialRecord, backpressure: Mapping[int, int], *, restarted: bool, drained_s: float
 ) -> Iterator[dict[str, Any]]:
     """Yield the events of one trial.
 
     Args:
         trial: its record.
-        blocked: the longest wait for room in ns, by second after the start.
+        backpressure: the longest wait for room in ns, by second after the start.
         restarted: whether its broker was started anew for it.
         drained_s: end of the timeline, seconds after the start.
     """
@@ -34,9 +34,9 @@ def events(
     yield _event("measure", 0, end - zero, "measured part")
     if drained_s > end:
         yield _event("drain", end - zero, drained_s - zero, "drain: nothing is sent")
-    for from_s, to_s, longest_ns in _spans(blocked):
+    for from_s, to_s, longest_ns in _spans(backpressure):
         text = f"a message waited {longest_ns / NS_PER_S:.2g} s for room (credit, window or socket)"
-        yield _event("blocked", from_s - zero, to_s - zero, text)
+        yield _event("backpressure", from_s - zero, to_s - zero, text)
     if trial.outcome != TrialOutcome.COMPLETED and trial.outcome not in NO_RESULT:
         yield _event(str(trial.outcome), end - zero, end - zero, f"ended early: {trial.reason or trial.outcome}")
     for note in trial.findings:
@@ -52,12 +52,12 @@ def _event(name: str, from_s: float, to_s: float, text: str) -> dict[str, Any]:
     return {"event": name, "from_s": float(from_s), "to_s": float(to_s), "text": text}
 
 
-def _spans(blocked: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
-    """Yield runs of blocked seconds: from, to and the longest wait in ns."""
+def _spans(backpressure: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
+    """Yield runs of seconds under backpressure: from, to and the longest wait in ns."""
     start, last, longest = None, None, 0
-    for second in sorted(blocked):
-        wait = blocked[second]
-        if wait < BLOCKED_NS:
+    for second in sorted(backpressure):
+        wait = backpressure[second]
+        if wait < BACKPRESSURE_NS:
             continue
         if start is not None and last is not None and second > last + 1:
             yield start, last + 1, longest

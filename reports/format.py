@@ -89,7 +89,7 @@ class Name:
 
 
 _PLAIN = {
-    "tool-slip": "our client was late",
+    "send-lag": "our client was late",
     "client-bound": "our client was the limit",
     "steal": "the hypervisor took CPU time",
     "throttled": "a quota held processes back",

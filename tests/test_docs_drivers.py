@@ -14,7 +14,7 @@ from bench.cli.main import app
 from bench.drivers.registry import registry
 from bench.run.assignment import Assignment
 from bench.run.board import Board
-from bench.run.worker_pool import Crew, WorkerEnded
+from bench.run.worker_pool import WorkerEnded, WorkerPool
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import load_scenario
 from bench.scenario.scenario import RateLoad, Workload
@@ -73,19 +73,19 @@ def test_the_example_is_not_there_once_its_package_is_gone() -> None:
 def test_a_worker_process_opens_the_example(example: str, tmp_path: Path) -> None:
     """It finds the package as its conductor did, opens a consumer on a broker, and leaves when told."""
     server, fd = Amqp091Server(), Board.share(1)
-    board, crew = Board(1, fd), Crew([_assignment(example, server.endpoint, fd, tmp_path)], tmp_path)
-    crew.start()
+    board, pool = Board(1, fd), WorkerPool([_assignment(example, server.endpoint, fd, tmp_path)], tmp_path)
+    pool.start()
     try:
         deadline = time.monotonic() + 60
         while not board.ready():
-            crew.check()
+            pool.check()
             assert time.monotonic() < deadline
             time.sleep(0.01)
         board.stop()
-        crew.see_off(20)
-        [account] = crew.accounts()
+        pool.see_off(20)
+        [account] = pool.accounts()
     finally:
-        crew.kill()
+        pool.kill()
         server.stop()
         os.close(fd)
     assert account.counters["frames_in"] > 0
@@ -96,13 +96,13 @@ def test_a_worker_process_names_the_package_at_fault(example: str, tmp_path: Pat
     (tmp_path / "site/busbench_our_kombu/lane.py").write_text("import no_such_client\n")
     fd = Board.share(1)
     at = Endpoint("amqp091", "127.0.0.1", 1, "/", None, "guest", "guest")
-    crew = Crew([_assignment(example, at, fd, tmp_path)], tmp_path)
-    crew.start()
+    pool = WorkerPool([_assignment(example, at, fd, tmp_path)], tmp_path)
+    pool.start()
     try:
         with pytest.raises(WorkerEnded, match=r"package busbench-our-kombu 1\.0: .*No module named 'no_such_client'"):
-            crew.see_off(60)
+            pool.see_off(60)
     finally:
-        crew.kill()
+        pool.kill()
         os.close(fd)
 
 

@@ -109,9 +109,7 @@ AT_THE_TOP = 12
 """Modules that may lie directly in `bench`."""
 SHARED_NAMES = {
     # Members of a contract: each product, place or driver has one of these.
-    "admin": "how queues of a product are declared, counted and deleted",
     "config": "the files and the command line of a product",
-    "facts": "what is known of a running broker of a product",
     "product": "the contract of a product, and each that fills it in",
     "settings": "what a scenario may ask of a product",
     "base": "the contract of the room, or the base of its models",
@@ -122,7 +120,6 @@ SHARED_NAMES = {
     "port": "all connections of a worker",
     # One subject, seen by the rooms that measure, judge, store or draw it.
     "cache": "where something is kept that can be made again",
-    "capture": "a run under a packet capture",
     "comparability": "which rows differ only in what a comparison is about",
     "cost": "what a trial costs in CPU time, memory and writes",
     "durability": "what a confirmed message survives",
@@ -133,9 +130,7 @@ SHARED_NAMES = {
     "page": "a report in HTML",
     "reference": "documentation that is generated from models",
     "search": "the search for the highest rate that a target sustains",
-    "sizes": "how large messages are",
     "sustained": "whether a rate was sustained",
-    "timeline": "what happened in a trial, by time",
 }
 """Names of modules that occur more than once, and the one meaning that each has everywhere."""
 

@@ -14,7 +14,7 @@ from bench.ceiling.ceilings import Side, Way
 from bench.drivers.base import ConsumerLane, Port, PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
 from bench.host.clock import RealClock
-from bench.host.realtime import be_punctual
+from bench.host.realtime import be_realtime
 from bench.host.rlimit import allow_most
 from bench.loadgen.pump import Pump, PumpCounters
 from bench.loadgen.source import ClosedLoop
@@ -88,7 +88,7 @@ def run(driver: str, side: Side, port: int, *, settled: bool, size: int, seconds
     )
     warm_kernels()
     with closing(open_port(driver, spec, RealClock())) as opened:
-        be_punctual()
+        be_realtime()
         cells, start_ns = _Cells(seconds), time.monotonic_ns()
         progress = _drive(opened, spec, cells, start_ns)
         rate, cpu_us = cells.result(progress.sent + progress.received)

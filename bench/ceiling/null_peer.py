@@ -23,11 +23,11 @@ import numpy as np
 from bench.drivers.base import PortSpec
 from bench.drivers.sockets.selector import READABLE, Selector
 from bench.drivers.sockets.stream import Stream
+from bench.drivers.wire.codec_tables import WireTables
 from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.context import IO_WIDTH, WireContext
 from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.socket import WireSocket
-from bench.drivers.wire.tables import WireTables
 from bench.host.clock import RealClock
 from bench.host.rlimit import allow_most
 from brokers.endpoint import Endpoint

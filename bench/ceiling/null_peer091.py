@@ -7,9 +7,9 @@ from pika import spec as amqp
 
 from bench.ceiling.null_peer import PREFETCH_MOST, Delivering, Host, PeerConnection, new_context
 from bench.drivers.sockets.stream import Stream
+from bench.drivers.wire.codec_tables import ring_span
 from bench.drivers.wire.context import ROWS
 from bench.drivers.wire.lanes import Lane
-from bench.drivers.wire.tables import ring_span
 from bench.drivers.wire.wire091_frames import Frames091
 from bench.drivers.wire.wire091_tables import FRAME_MAX, Tables091
 from bench.wire import amqp091_layout as layout

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from bench.ceiling.null_peer import PREFETCH_MOST, Delivering, Host, PeerConnection, new_context
 from bench.drivers.sockets.stream import Stream
+from bench.drivers.wire.codec_tables import ring_span
 from bench.drivers.wire.lanes import Lane
-from bench.drivers.wire.tables import ring_span
 from bench.drivers.wire.wire10_frames import Frames10
 from bench.drivers.wire.wire10_tables import FRAME_MAX, IN_WINDOW, Tables10
 from bench.wire import amqp10_frames as frames

@@ -19,10 +19,10 @@ class Asked:
 
     Attributes:
         baseline: results folder or scenario.
-        candidate: the same; None for one that is like the baseline but for what is set, or a rerun's folder.
-        rerun: whether both are run in turn.
+        candidate: the same; None for one that is like the baseline but for what is set, or a paired run's folder.
+        paired: whether both are run in turn.
         both, base, new: changes to fields, of both sides and of each.
-        pairs, seed: of the rerun.
+        pairs, seed: of the paired run.
         folder: where its results go; None for a fresh one.
         plan: whether it is only shown.
         noise_floor: of this host, as a share.
@@ -31,7 +31,7 @@ class Asked:
 
     baseline: str
     candidate: str | None
-    rerun: bool
+    paired: bool
     both: tuple[str, ...]
     base: tuple[str, ...]
     new: tuple[str, ...]
@@ -43,8 +43,8 @@ class Asked:
     consume_existing: bool = False
 
     @property
-    def only_rerun(self) -> list[str]:
-        """Options given that say how to run, and need `--rerun`."""
+    def only_paired(self) -> list[str]:
+        """Options given that say how to run, and need `--paired`."""
         given = {
             "--set": self.both,
             "--set-baseline": self.base,
@@ -78,11 +78,11 @@ class GateFiles:
 
 def gate(
     baseline: Annotated[
-        str | None, typer.Argument(help="Results folder; with --rerun, name of a shipped scenario or path of a file.")
+        str | None, typer.Argument(help="Results folder; with --paired, name of a shipped scenario or path of a file.")
     ] = None,
-    candidate: Annotated[str | None, typer.Argument(help="The same; with --rerun it may be left out.")] = None,
-    rerun: Annotated[
-        bool, typer.Option("--rerun", help="Run both sides in turn; only so a regression can be found.")
+    candidate: Annotated[str | None, typer.Argument(help="The same; with --paired it may be left out.")] = None,
+    paired: Annotated[
+        bool, typer.Option("--paired", "--rerun", help="Run both sides in turn; only so a regression can be found.")
     ] = False,
     pairs: Annotated[
         int, typer.Option(help="Trials of each target and workload on either side, fixed beforehand.", min=_FEWEST)
@@ -115,15 +115,15 @@ def gate(
         bool, typer.Option("--github", help="Print GitHub annotations; by itself where GITHUB_ACTIONS is set.")
     ] = False,
     out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Results folder of the rerun; by default results/<run id>.")
+        Path | None, typer.Option("--out", help="Results folder of the paired run; by default results/<run id>.")
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print the rerun's trials, minutes and disk.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Seed of the rerun; by default a fresh one.", min=0)] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the paired run's trials, minutes and disk.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of the paired run; by default a fresh one.", min=0)] = None,
     consume_existing: ConsumeExisting = False,
 ) -> None:
     """Tell whether the candidate is worse than the baseline.
 
-    Two results folders give no sign of change, or a suspicion. With --rerun two scenarios, or one with
+    Two results folders give no sign of change, or a suspicion. With --paired two scenarios, or one with
     two values of a setting, run side by side in ABBA pairs. The folder of such a run, alone, is judged again.
 
     Exit codes: 0 pass · 1 regression · 2 usage · 3 undecided or suspect · 4 invalid, or host or broker failed ·
@@ -137,11 +137,11 @@ def gate(
             gating.print_budget(budget)
             return
         if baseline is None:
-            fail(EXIT_USAGE, "name a baseline and a candidate, or one scenario with --rerun")
+            fail(EXIT_USAGE, "name a baseline and a candidate, or one scenario with --paired")
         asked = Asked(
             baseline=baseline,
             candidate=candidate,
-            rerun=rerun,
+            paired=paired,
             both=tuple(overrides or ()),
             base=tuple(set_baseline or ()),
             new=tuple(set_candidate or ()),

@@ -27,7 +27,7 @@ from reports.dataset import load
 from reports.errors import ReportError
 from reports.gate.annotations import annotations
 from reports.gate.budget import DEFAULT, Budget, BudgetError, read_budget
-from reports.gate.judge import judge_rerun, judge_stored
+from reports.gate.judge import judge_paired, judge_stored
 from reports.gate.junit import to_junit
 from reports.gate.markdown import method, to_markdown
 from reports.gate.pairs import GateError, unlike_promises
@@ -39,12 +39,12 @@ def carry_out(asked: Asked, budget_file: Path | None, wanted: GateFiles) -> NoRe
     """Compare, write the verdict down, and leave with its exit code."""
     budget = _read_budget(budget_file)
     faults = wanted.faults()
-    if asked.only_rerun and not asked.rerun:
-        faults.append(f"{', '.join(asked.only_rerun)}: only with --rerun, which runs something")
+    if asked.only_paired and not asked.paired:
+        faults.append(f"{', '.join(asked.only_paired)}: only with --paired, which runs something")
     if faults:
         fail(EXIT_USAGE, *faults)
     started = time.monotonic()
-    found = rerun(asked, budget) if asked.rerun else stored(asked, budget)
+    found = paired(asked, budget) if asked.paired else stored(asked, budget)
     write(found, wanted, time.monotonic() - started)
     print_gate(found)
     if wanted.github:
@@ -66,7 +66,7 @@ def print_budget(path: Path | None) -> None:
 
 
 def stored(asked: Asked, budget: Budget) -> Gate:
-    """Judge results that are there: two runs, or the folder of a rerun."""
+    """Judge results that are there: two runs, or the folder of a paired run."""
     given = [asked.baseline, *([asked.candidate] if asked.candidate is not None else [])]
     for folder in given:
         try:
@@ -74,11 +74,11 @@ def stored(asked: Asked, budget: Budget) -> Gate:
         except archive.NewerArchiveError as error:
             fail(EXIT_USAGE, str(error))
         except archive.ArchiveError as error:
-            fail(EXIT_USAGE, f"{error}; a scenario is run with --rerun")
+            fail(EXIT_USAGE, f"{error}; a scenario is run with --paired")
     try:
         data = [load(folder) for folder in given]
         if asked.candidate is None:
-            return judge_rerun(data[0], budget, asked.noise_floor, given)
+            return judge_paired(data[0], budget, asked.noise_floor, given)
         return judge_stored(data[0], data[1], budget, asked.noise_floor, given)
     except GateError as error:
         fail(EXIT_USAGE, *error.faults)
@@ -86,7 +86,7 @@ def stored(asked: Asked, budget: Budget) -> Gate:
         fail(EXIT_FAILED, str(error))
 
 
-def rerun(asked: Asked, budget: Budget) -> Gate:
+def paired(asked: Asked, budget: Budget) -> Gate:
     """Run both sides in turn and judge them."""
     loaded = _both(asked)
     strangers = [
@@ -116,7 +116,7 @@ def rerun(asked: Asked, budget: Budget) -> Gate:
         raise typer.Exit(EXIT_INTERRUPTED)
     tell(*end.failed)
     try:
-        found = judge_rerun(load(place), budget, asked.noise_floor, [str(place)])
+        found = judge_paired(load(place), budget, asked.noise_floor, [str(place)])
     except (GateError, ReportError) as error:
         fail(EXIT_FAILED, str(error))
     _keep(place, found)
@@ -150,7 +150,7 @@ def _both(asked: Asked) -> Loaded:
 
 
 def _command(asked: Asked, seed: int) -> str:
-    words = ["bench", "gate", asked.baseline, *([asked.candidate] if asked.candidate else []), "--rerun"]
+    words = ["bench", "gate", asked.baseline, *([asked.candidate] if asked.candidate else []), "--paired"]
     for option, values in (
         ("--set", asked.both),
         ("--set-baseline", asked.base),

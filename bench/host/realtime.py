@@ -17,7 +17,7 @@ _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
 _SCHED_ATTR = struct.Struct("IIQiIQQQII")  # size, policy, flags, nice, priority, runtime, …: see sched_setattr(2)
 
 
-def be_punctual() -> None:
+def be_realtime() -> None:
     """Ask for sleeps that end on time, for being picked soon after waking, and for short collections.
 
     Timer slack of 1 ns instead of 50 µs: prctl(2), PR_SET_TIMERSLACK. A scheduler slice of

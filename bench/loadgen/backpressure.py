@@ -1,10 +1,10 @@
 """How much of a late send is the broker's doing. Pure.
 
-A message is *blocked* while it is due and its driver has no room (window, credit, socket,
-flow control); the rest of its lateness is the tool's own slip. Episodes without room are
-ordered, so the blocked time before any instant is a piecewise linear function of it, and a
+A message is under *backpressure* while it is due and its driver has no room (window, credit, socket,
+flow control); the rest of its lateness is the tool's own *send lag*. Episodes without room are
+ordered, so the time under backpressure before any instant is a piecewise linear function of it, and a
 message's share is the difference of two of its values. Kernels read the episodes from a
-table with three rows: when each began, when it ended, and the blocked time before it.
+table with three rows: when each began, when it ended, and the time under backpressure before it.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _START, _END, _BEFORE = range(3)
 
 @kernel
 def _before(episodes: Int64, first: int, end: int, at_ns: int) -> int:
-    """Return the blocked time before an instant, where there is an episode."""
+    """Return the time under backpressure before an instant, where there is an episode."""
     low, high = first, end
     if at_ns >= episodes[_START, end - 1]:  # most often: messages are sent after the last episode
         low = end
@@ -37,21 +37,21 @@ def _before(episodes: Int64, first: int, end: int, at_ns: int) -> int:
 
 
 @kernel
-def blocked_between(episodes: Int64, first: int, end: int, intended_ns: int, sent_ns: int) -> int:
-    """Return the blocked part of sent - intended, in [0, sent - intended]."""
+def backpressure_between(episodes: Int64, first: int, end: int, intended_ns: int, sent_ns: int) -> int:
+    """Return the backpressure part of sent - intended, in [0, sent - intended]."""
     if first == end or sent_ns <= intended_ns:
         return 0
-    blocked_ns = _before(episodes, first, end, sent_ns) - _before(episodes, first, end, intended_ns)
-    return min(blocked_ns, sent_ns - intended_ns)
+    backpressure_ns = _before(episodes, first, end, sent_ns) - _before(episodes, first, end, intended_ns)
+    return min(backpressure_ns, sent_ns - intended_ns)
 
 
 @kernel
 def _split(episodes: Int64, first: int, end: int, intended_ns: Int64, sent_ns: Int64, parts: Int64) -> None:
     for i in range(len(parts)):
-        parts[i] = blocked_between(episodes, first, end, int(intended_ns[i]), int(sent_ns[i]))
+        parts[i] = backpressure_between(episodes, first, end, int(intended_ns[i]), int(sent_ns[i]))
 
 
-class Blocked:
+class Backpressure:
     """The episodes in which a driver had no room.
 
     Attributes:
@@ -82,7 +82,7 @@ class Blocked:
             self.first += 1
 
     def split(self, intended_ns: Int64, sent_ns: Int64) -> Int64:
-        """Return the blocked part of sent - intended, int64 ns in [0, sent - intended].
+        """Return the backpressure part of sent - intended, int64 ns in [0, sent - intended].
 
         Call it when the messages were sent, in order of intended time: episodes that ended
         before the first of them are forgotten.
@@ -94,7 +94,7 @@ class Blocked:
         return parts
 
     def so_far(self, intended_ns: Int64, now_ns: int) -> Int64:
-        """Return the blocked part of now - intended of messages that still wait; as `split`."""
+        """Return the backpressure part of now - intended of messages that still wait; as `split`."""
         parts = self.split(intended_ns, np.full(len(intended_ns), now_ns))
         if self._since is not None:
             parts += np.maximum(0, now_ns - np.maximum(intended_ns, self._since))

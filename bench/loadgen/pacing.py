@@ -3,7 +3,7 @@
 *Spin* is a busy wait before a message is due. It costs CPU, which is counted, and saves
 the microseconds that a sleeper needs to wake. *Coalesce* lets a message that is due wait
 until so long after the last send, so that several go out in one write; the wait is in the
-tool's slip like any other lateness of ours. It holds nothing back while messages wait for
+tool's own send lag like any other lateness of ours. It holds nothing back while messages wait for
 room: a sender that is behind has enough to write. Both are for open loops only, as in a
 closed loop nothing is ever due.
 """

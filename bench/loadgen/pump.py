@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.drivers.base import MOST_PLANNED, PATIENT, HoldingPort, Int64, PlanningPort, Port
 from bench.host.clock import Clock
-from bench.loadgen.backpressure import Blocked
+from bench.loadgen.backpressure import Backpressure
 from bench.loadgen.pacing import Intake, Pacer
 from bench.loadgen.source import BEAT_NS, Source
 from bench.record.account import ConsumerLog, ProducerLog
@@ -139,7 +139,7 @@ class Pump:
         self._intake = intake
         self._holding = cast("HoldingPort", port) if hasattr(port, "hold") else None
         self._drop_after_ns = drop_after_ns
-        self._blocked = Blocked()
+        self._backpressure = Backpressure()
         self._progress = PumpCounters(done=source is None)
         self._news = False
         self._beat_ns = 0
@@ -204,7 +204,7 @@ class Pump:
         pacer.woke(now_ns, news=self._news)
         due, room, held_ns = source.due(now_ns, end_ns), self._port.room(), pacer.held_ns(now_ns)
         if not source.closed:
-            self._blocked.update(now_ns, room=room > 0)
+            self._backpressure.update(now_ns, room=room > 0)
             if self._drop_after_ns is not None:
                 due -= self._drop(source, now_ns, end_ns)
         if (room or source.closed) and not pacer.spins and self._plans():
@@ -217,7 +217,7 @@ class Pump:
             now_ns, room = self._clock.now_ns(), self._port.room()
             if not source.closed:
                 # A driver may wait in `send`: where the last message took the last room, it was gone from then on.
-                self._blocked.update(now_ns if room else last_ns, room=room > 0)
+                self._backpressure.update(now_ns if room else last_ns, room=room > 0)
             due -= count
             held_ns = pacer.held_ns(now_ns)
         if due and room:  # more fits at once: it was too much for one batch, or the socket took some of it
@@ -234,7 +234,7 @@ class Pump:
         late = source.due(now_ns - most_ns, end_ns)
         if not late:
             return 0
-        waited_ns = self._blocked.so_far(source.plan(late, now_ns), now_ns)
+        waited_ns = self._backpressure.so_far(source.plan(late, now_ns), now_ns)
         dropped = int(np.count_nonzero(waited_ns >= most_ns))
         if dropped:
             self._producer.dropped(source.take(dropped, now_ns), now_ns)
@@ -269,10 +269,10 @@ class Pump:
         if sent:
             self._lanes.deal(sent)
             source.take(sent, now_ns)
-            self._producer.sent(lane[:sent], seq[:sent], due_ns[:sent], sent_ns, self._blocked)
+            self._producer.sent(lane[:sent], seq[:sent], due_ns[:sent], sent_ns, self._backpressure)
             self._progress.sent += sent
         if not source.closed:
-            self._blocked.update(now_ns, room=self._port.room() > 0)
+            self._backpressure.update(now_ns, room=self._port.room() > 0)
         self._progress.due = self._progress.sent + source.due(now_ns, end_ns)
         return now_ns, 0
 
@@ -282,7 +282,7 @@ class Pump:
         lane, seq = self._lanes.deal(count)
         intended_ns = source.take(count, now_ns)
         sent_ns = self._port.send(lane, seq, intended_ns)
-        self._producer.sent(lane, seq, intended_ns, sent_ns, self._blocked)
+        self._producer.sent(lane, seq, intended_ns, sent_ns, self._backpressure)
         self._progress.sent += count
         return int(sent_ns[-1])
 

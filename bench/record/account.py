@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Settlements
-from bench.loadgen.backpressure import Blocked
+from bench.loadgen.backpressure import Backpressure
 from bench.record.histogram import Seconds, SecondsRecorder
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.passes import RESPONSE, SERVICE, record_received, record_sent, record_settled, total_ns
@@ -39,15 +39,15 @@ class ProducerLog:
         """Sum over messages of intended times after the start."""
         return total_ns(self._sums)
 
-    def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, blocked: Blocked) -> None:
+    def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, backpressure: Backpressure) -> None:
         """Record a batch of sends; in a closed loop a message is intended when it is sent."""
         rows, done = len(seq), 0
-        if blocked.end and rows and not self._closed:
-            blocked.forget(int(intended_ns[0]))
+        if backpressure.end and rows and not self._closed:
+            backpressure.forget(int(intended_ns[0]))
         while True:
             done = record_sent(
                 lane, seq, intended_ns, sent_ns, done, self._closed, self._start_ns,
-                blocked.episodes, blocked.first, blocked.end,
+                backpressure.episodes, backpressure.first, backpressure.end,
                 self.seconds.cells, self.seconds.stride, self.ticks.counts, self.ledger.counts, self._ring, self._sums,
             )  # fmt: skip
             if done == rows:
@@ -156,7 +156,7 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
     latencies: dict[str, Seconds] = {}
     ticks: dict[str, Int64] = {}
     if producer is not None:
-        latencies |= {tag: producer.seconds.finish(i) for i, tag in enumerate(("slip", "blocked", "confirm"))}
+        latencies |= {tag: producer.seconds.finish(i) for i, tag in enumerate(("send_lag", "backpressure", "confirm"))}
         ticks |= {name: producer.ticks.finish(i) for i, name in enumerate(("offered", "sent", "confirmed"))}
         ticks |= {name: producer.drops.finish(row) for name, row in (("dropped_due", DUE), ("dropped", DROPPED))}
     if consumer is not None:
@@ -177,7 +177,7 @@ def warm_kernels() -> None:
     """Call every kernel of the logs once, so that none is compiled or loaded while messages are measured."""
     one = np.array([1], np.int64)
     producer, consumer = ProducerLog((0,), 0, 1, closed=False), ConsumerLog(1, 1, 1, 0, closed=False)
-    producer.sent(one - 1, one - 1, one, one, Blocked())
+    producer.sent(one - 1, one - 1, one, one, Backpressure())
     producer.settled(Settlements(one - 1, one - 1, one * int(Outcome.CONFIRMED), one))
     consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1))
     account(producer, consumer, {})

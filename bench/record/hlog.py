@@ -20,6 +20,8 @@ from bench.units import NS_PER_MS
 
 _Decoded = TypeVar("_Decoded")
 _LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
+FORMER_TAGS = {"slip": "send_lag", "blocked": "backpressure"}
+"""What older logs call some tags; they are read under their names of today."""
 
 
 def write(path: Path, start_epoch_s: float, latencies: Mapping[str, Seconds]) -> None:
@@ -88,7 +90,7 @@ def _lines(path: Path, decoded: Callable[[str], _Decoded]) -> Iterator[tuple[str
         fields = line[len("Tag=") :].split(",")
         try:
             tag, start, _length, _maximum, payload = fields
-            yield tag, round(float(start)), decoded(payload)
+            yield FORMER_TAGS.get(tag, tag), round(float(start)), decoded(payload)
         except ValueError as error:
             message = f"{path}:{number}: no line of a histogram log ({error})"
             raise ValueError(message) from error

@@ -10,12 +10,12 @@ IndexError, as kernels would otherwise write beside their arrays.
 
 from bench.drivers.base import Int64, Outcome
 from bench.kernels import kernel
-from bench.loadgen.backpressure import blocked_between
+from bench.loadgen.backpressure import backpressure_between
 from bench.record.buckets import WIDTH, count, page_of
 from bench.record.ledger import MAX_SEQ, STRAY, Bits, is_marked, judge_again, judge_first, mark
 from bench.record.ticks import tick_of
 
-SLIP, BLOCKED, CONFIRM = range(3)
+SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
 """Tags of a producer's pages."""
 
 SERVICE, RESPONSE = range(2)
@@ -77,9 +77,9 @@ def record_sent(
             if page < 0:
                 done = i
                 break
-            blocked_ns = blocked_between(episodes, episode, episodes_end, due_ns, at_ns)
-            count(cells, page + SLIP * WIDTH, at_ns - due_ns - blocked_ns)
-            count(cells, page + BLOCKED * WIDTH, blocked_ns)
+            backpressure_ns = backpressure_between(episodes, episode, episodes_end, due_ns, at_ns)
+            count(cells, page + SEND_LAG * WIDTH, at_ns - due_ns - backpressure_ns)
+            count(cells, page + BACKPRESSURE * WIDTH, backpressure_ns)
         counts[which] += 1
         ring[which, int(seq[i]) & (ring.shape[1] - 1)] = due_ns
         ticks[OFFERED, offered] += 1

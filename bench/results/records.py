@@ -25,12 +25,12 @@ from bench.results.cost import Cost, IdleCost
 from bench.scenario.scenario import Scenario
 from brokers.durability import DurabilityClass
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """2 keeps what products say (`RunRecord.products`); 1 is still read."""
 
-TAGS = ("response", "service", "slip", "blocked", "confirm")
-"""Tags of latency.hlog. response = received - intended; service = received - sent; slip =
-our own lateness at sending (sent - intended less blocked); blocked = the part of
+TAGS = ("response", "service", "send_lag", "backpressure", "confirm")
+"""Tags of latency.hlog. response = received - intended; service = received - sent; send_lag =
+our own lateness at sending (sent - intended less backpressure); backpressure = the part of
 sent - intended in which the driver had no room; confirm = confirmed - intended."""
 
 TIMELINE_COLUMNS = {
@@ -230,7 +230,7 @@ class TrialRecord(Record):
     """Messages a second by which the backlog grew through the measured part (negative: shrank), the median slope of
     Theil and Sen; None for a closed loop, for a measured part under a second, and in older results."""
     latency: dict[str, TagRecord]
-    """By tag; response and slip are absent for a closed loop."""
+    """By tag; response and send_lag are absent for a closed loop."""
     ledger: Ledger
     little: Little | None
     broker: BrokerRecord

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from bench.record.hlog import FORMER_TAGS
 from bench.results.base import Record
 from bench.results.durability import DURABILITY_SCHEMA_VERSION, DurabilityRecord
 from bench.results.records import SCHEMA_VERSION, RunRecord, TrialRecord
@@ -104,7 +105,20 @@ def _with_products(run: Document) -> Document:
     return run | {"products": {name: one.model_dump(mode="json") for name, one in describe(scenario).items()}}
 
 
+_CODES = {"tool-slip": "send-lag", "blocked": "backpressure"}
+
+
+def _with_terms(trial: Document) -> Document:
+    """Version 3 has the field's terms: send lag, which was slip, and backpressure, which was blocked."""
+    latency = {FORMER_TAGS.get(tag, tag): record for tag, record in trial.get("latency", {}).items()}
+    notes = {
+        field: [note | {"code": _CODES.get(note.get("code"), note.get("code"))} for note in trial.get(field, ())]
+        for field in ("health", "findings")
+    }
+    return trial | {"latency": latency} | notes
+
+
 RUN = Schema(RunRecord, SCHEMA_VERSION, {1: _with_products})
-TRIAL = Schema(TrialRecord, SCHEMA_VERSION)
+TRIAL = Schema(TrialRecord, SCHEMA_VERSION, {2: _with_terms})
 SEARCH = Schema(SearchRecord, SEARCH_SCHEMA_VERSION)
 DURABILITY = Schema(DurabilityRecord, DURABILITY_SCHEMA_VERSION)

@@ -120,7 +120,7 @@ def conclude(
         settings_differ=settings_differ(broker.asked, broker.reported),
     )
     record = record.model_copy(update={"ceiling": most, "canary": canary} | _judged(seen, control.reason))
-    frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure, raw.glances)
+    frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure, raw.slow_samples)
     return Concluded(record, merged.latencies, start_epoch_s, frame)
 
 
@@ -154,7 +154,7 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
         client_usage=timeline.usage(raw.samples, "client", start_ns, measure, messages, spin_shares(raw)),
         cost=cost(
             raw.samples,
-            raw.glances,
+            raw.slow_samples,
             merged.counters,
             start_ns,
             measure,

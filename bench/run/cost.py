@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bench.results.cost import Cost, SideCost
-from bench.run.slow_telemetry import Glance
+from bench.run.slow_telemetry import SlowSample
 from bench.run.telemetry import Sample
 from bench.run.timeline import between, peak
 
@@ -12,7 +12,7 @@ _MILLION = 1_000_000
 
 def cost(
     samples: Sequence[Sample],
-    glances: Sequence[Glance],
+    slow_samples: Sequence[SlowSample],
     counters: Mapping[str, int],
     start_ns: int,
     measure: range,
@@ -24,7 +24,7 @@ def cost(
 
     Args:
         samples: telemetry in order of time.
-        glances: what was looked at once a second, in order of time.
+        slow_samples: what was sampled once a second, in order of time.
         counters: what drivers counted in the whole trial.
         start_ns: start of the schedule.
         measure: measured seconds after the start.
@@ -35,18 +35,23 @@ def cost(
         return None
     return Cost(
         messages=messages,
-        broker=_side("broker", samples, glances, start_ns, measure, messages),
-        client=_side("client", samples, glances, start_ns, measure, messages),
-        data_peak=peak(glances, "data_bytes", start_ns, measure),
+        broker=_side("broker", samples, slow_samples, start_ns, measure, messages),
+        client=_side("client", samples, slow_samples, start_ns, measure, messages),
+        data_peak=peak(slow_samples, "data_bytes", start_ns, measure),
         wire_to_broker_per_message=_each(counters.get("bytes_out"), sent),
         wire_from_broker_per_message=_each(counters.get("bytes_in"), sent),
     )
 
 
 def _side(
-    side: str, samples: Sequence[Sample], glances: Sequence[Glance], start_ns: int, measure: range, messages: int
+    side: str,
+    samples: Sequence[Sample],
+    slow_samples: Sequence[SlowSample],
+    start_ns: int,
+    measure: range,
+    messages: int,
 ) -> SideCost:
-    def used(readings: Sequence[Sample | Glance], what: str, unit: int = 1) -> float | None:
+    def used(readings: Sequence[Sample | SlowSample], what: str, unit: int = 1) -> float | None:
         each = _each(between(readings, f"{side}_{what}", start_ns, measure), messages)
         return None if each is None else each * unit
 
@@ -56,8 +61,8 @@ def _side(
         threads_peak=peak(samples, f"{side}_threads", start_ns, measure),
         disk_read_per_message=used(samples, "disk_read"),
         disk_written_per_message=used(samples, "disk_written"),
-        voluntary_switches_per_message=used(glances, "voluntary"),
-        involuntary_switches_per_message=used(glances, "involuntary"),
+        voluntary_switches_per_message=used(slow_samples, "voluntary"),
+        involuntary_switches_per_message=used(slow_samples, "involuntary"),
     )
 
 

@@ -1,13 +1,13 @@
 """Findings: what the broker did in a trial. They stay in the data, count against it, and never invalidate. Pure.
 
-Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, blocked, alarm,
+Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, backpressure, alarm,
 restarted, drifting, credit-leak, lost, duplicated, reordered, refused, not-drained.
 """
 
 from collections.abc import Iterator
 
 from bench.results.records import NO_RESULT, Ledger, Note, TrialOutcome
-from bench.run.health import SLIP_SHARE, Circumstances, p99_ns
+from bench.run.health import SEND_LAG_SHARE, Circumstances, p99_ns
 from bench.run.merge import Merged
 from bench.stats.steady import GROWTH
 from bench.units import NS_PER_MS, percent, short_of_whole
@@ -85,11 +85,11 @@ def _flow(seen: Circumstances) -> Iterator[Note]:
             f"{seen.merged.dropped} of {seen.merged.offered} messages due in the measured time were dropped, as there"
             " was no room for them within load.late_after: latencies above their share are lower bounds.",
         )
-    blocked_ns, response_ns = p99_ns(seen.merged, "blocked"), p99_ns(seen.merged, "response")
-    if blocked_ns and response_ns and blocked_ns > max(SLIP_SHARE * response_ns, NS_PER_MS):
+    backpressure_ns, response_ns = p99_ns(seen.merged, "backpressure"), p99_ns(seen.merged, "response")
+    if backpressure_ns and response_ns and backpressure_ns > max(SEND_LAG_SHARE * response_ns, NS_PER_MS):
         yield _finding(
-            "blocked",
-            f"1 % of the messages waited {blocked_ns / NS_PER_MS:.2f} ms and longer for room to be sent at all,"
+            "backpressure",
+            f"1 % of the messages waited {backpressure_ns / NS_PER_MS:.2f} ms and longer for room to be sent at all,"
             " as window, credit or socket were full.",
         )
     events = seen.merged.counters.get("blocked_events", 0)

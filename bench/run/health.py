@@ -3,7 +3,7 @@
 What the broker did is the business of `bench.run.findings`, and kept apart: a hard verdict
 here makes the trial invalid, while throwing away a bad broker's trials would flatter it.
 Each note says what to do. Codes: ledger-unbalanced, foreign-messages, little, clock,
-client-bound, tool-slip, warm-up-short, shared-cores, steal, throttled, canary-shifted,
+client-bound, send-lag, warm-up-short, shared-cores, steal, throttled, canary-shifted,
 settings-differ.
 """
 
@@ -22,7 +22,7 @@ CEILING_SHARE = 0.5
 """From here on a driver's own limit is near, see `bench.ceiling`. Ceilings are measured with small bodies
 over plain TCP, so they are upper bounds for larger ones and for TLS: a trial above this share is bounded
 for certain, while one below it is not thereby free."""
-SLIP_SHARE = 0.10
+SEND_LAG_SHARE = 0.10
 """Share of the p99 response from which on the part of it that is ours (or the broker's blocking) is worth a word."""
 TAKEN = 0.01
 """Share of CPU time that a hypervisor or a quota may take."""
@@ -130,13 +130,13 @@ def _client(seen: Circumstances) -> Iterator[Note]:
             "client-bound",
             f"{signs}: the figures are our limit rather than the broker's; use more workers or a compiled driver.",
         )
-    slip_ns, response_ns = p99_ns(seen.merged, "slip"), p99_ns(seen.merged, "response")
-    if slip_ns is not None and response_ns is not None and slip_ns > SLIP_SHARE * response_ns:
+    send_lag_ns, response_ns = p99_ns(seen.merged, "send_lag"), p99_ns(seen.merged, "response")
+    if send_lag_ns is not None and response_ns is not None and send_lag_ns > SEND_LAG_SHARE * response_ns:
         yield Note(
-            code="tool-slip",
-            hard=slip_ns > NS_PER_MS,
+            code="send-lag",
+            hard=send_lag_ns > NS_PER_MS,
             text=(
-                f"p99 of our own lateness is {slip_ns / NS_PER_MS:.2f} ms beside a p99 response of"
+                f"p99 of our own lateness is {send_lag_ns / NS_PER_MS:.2f} ms beside a p99 response of"
                 f" {response_ns / NS_PER_MS:.2f} ms: free the host of other work, or lower the rate."
             ),
         )

@@ -89,7 +89,7 @@ def merge_accounts(
         little=_little(accounts, latencies.get(arrived)) if drained else None,
         ticks=ticks,
         offered=offered,
-        sent=measured["slip"].count + measured["slip"].negative if "slip" in measured else offered,
+        sent=measured["send_lag"].count + measured["send_lag"].negative if "send_lag" in measured else offered,
         received=_values(measured.get(arrived)),
         achieved_rate=float(ticks["received"][window].sum()) / max(end - first, 1),
         counters=_counters(accounts),

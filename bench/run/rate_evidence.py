@@ -11,7 +11,7 @@ from bench.units import NS_PER_S
 
 _TOLERATED = frozenset({"shared-cores"})
 """Hard verdicts of health that a search, which compares no drivers, can live with."""
-_SLIP_SHARE = 0.01
+_SEND_LAG_SHARE = 0.01
 """Share of the measured part that our lateness must stay below to leave rate and backlog as they are."""
 _BROKERS_DOING = (TrialOutcome.BROKER_FAILED, TrialOutcome.DISCONNECTED)
 
@@ -49,7 +49,7 @@ def invalid(record: TrialRecord, *, latency_counts: bool) -> tuple[str, ...]:
     """
     if record.outcome in _BROKERS_DOING:
         return ()
-    tolerated = _TOLERATED if latency_counts or not _late_by_little(record) else _TOLERATED | {"tool-slip"}
+    tolerated = _TOLERATED if latency_counts or not _late_by_little(record) else _TOLERATED | {"send-lag"}
     faults = [f"{note.code}: {note.text}" for note in record.health if note.hard and note.code not in tolerated]
     if record.outcome is TrialOutcome.WORKER_FAILED:
         faults.append(record.reason)
@@ -57,9 +57,9 @@ def invalid(record: TrialRecord, *, latency_counts: bool) -> tuple[str, ...]:
 
 
 def _late_by_little(record: TrialRecord) -> bool:
-    slip_ns = _percentile_ns(record, "slip", 99)
+    send_lag_ns = _percentile_ns(record, "send_lag", 99)
     measured_ns = (record.measure_to_s - record.measure_from_s) * NS_PER_S
-    return slip_ns is not None and slip_ns < _SLIP_SHARE * measured_ns
+    return send_lag_ns is not None and send_lag_ns < _SEND_LAG_SHARE * measured_ns
 
 
 def percentile_ns(record: TrialRecord, percent: float) -> float | None:

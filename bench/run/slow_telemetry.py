@@ -1,8 +1,8 @@
-"""What is looked at once a second beside a trial, in a thread of its own: it may cost, or wait for the broker.
+"""Slow telemetry: what is sampled once a second beside a trial, in a thread of its own, as it may cost or wait.
 
 Context switches, the broker's folder, the depth of its queues, and which children the
-workers have. No look decides anything, and a broker that does not answer is not blamed:
-its depth is unknown from then on. Where looking is dear, it is done less often.
+workers have. No sample decides anything, and a broker that does not answer is not blamed:
+its depth is unknown from then on. Where a sample takes much CPU time, they are taken less often.
 """
 
 import threading
@@ -15,15 +15,15 @@ from brokers.places.sampling import Switches, descendants
 
 INTERVAL_S = 1.0
 MOST_SHARE = 0.01
-"""CPU time that looking may take, as a share of a core."""
+"""CPU time that sampling may take, as a share of a core."""
 MOST_QUEUES = 16
 """Of more queues the depth is not asked for: each is a question that the broker must answer while it is measured."""
 _LEAVE_S = 15.0
 
 
 @dataclass(frozen=True)
-class Glance:
-    """One look.
+class SlowSample:
+    """One sample.
 
     Attributes:
         at_ns: monotonic time, just before the broker was asked.
@@ -42,7 +42,7 @@ class Glance:
     depth: int | None
 
 
-class Glances:
+class SlowTelemetry:
     """Looks from `start` to `stop`; `seen` is what was seen.
 
     Attributes:
@@ -68,8 +68,8 @@ class Glances:
         self._ask_depth: Callable[[], int | None] | None = depth
         self._of_client = Switches()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="glances", daemon=True)
-        self.seen: list[Glance] = []
+        self._thread = threading.Thread(target=self._run, name="slow-telemetry", daemon=True)
+        self.seen: list[SlowSample] = []
         self.below: tuple[int, ...] = ()
 
     def start(self) -> None:
@@ -82,7 +82,7 @@ class Glances:
         if self._thread.ident is not None:
             self._thread.join(_LEAVE_S)
 
-    def look(self) -> Glance:
+    def look(self) -> SlowSample:
         """Look once and keep it."""
         workers = self._workers()
         self.below = descendants(workers)
@@ -92,7 +92,7 @@ class Glances:
         depth = self._ask_depth() if self._ask_depth is not None else None
         if depth is None:
             self._ask_depth = None
-        found = Glance(
+        found = SlowSample(
             at_ns=at_ns,
             broker_voluntary=of_broker[0] if of_broker else None,
             broker_involuntary=of_broker[1] if of_broker else None,

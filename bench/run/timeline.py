@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bench.drivers.base import Int64
 from bench.results.records import TIMELINE_COLUMNS, Usage
 from bench.run.phases import Phase
-from bench.run.slow_telemetry import Glance
+from bench.run.slow_telemetry import SlowSample
 from bench.run.telemetry import Sample
 from bench.scenario.scenario import TICK_NS
 from bench.units import NS_PER_S
@@ -28,7 +28,7 @@ def make_timeline(
     samples: Sequence[Sample],
     start_ns: int,
     measure: range,
-    glances: Sequence[Glance] = (),
+    slow_samples: Sequence[SlowSample] = (),
 ) -> pd.DataFrame:
     """Return one row a tick, columns as in `bench.results.records.TIMELINE_COLUMNS`.
 
@@ -37,7 +37,7 @@ def make_timeline(
         samples: telemetry in order of time.
         start_ns: start of the schedule.
         measure: measured seconds after the start.
-        glances: what was looked at once a second, in order of time.
+        slow_samples: what was sampled once a second, in order of time.
     """
     length = len(ticks["offered"])
     edges = start_ns + np.arange(length + 1, dtype=np.int64) * TICK_NS
@@ -54,8 +54,8 @@ def make_timeline(
             **ticks,
             **{name: np.diff(_at(samples, name, edges)) for name in _USED},
             **{name: _at(samples, name, edges)[1:] for name in _HELD},
-            **{name: np.diff(_at(glances, name, edges)) for name in _SWITCHED},
-            **{name: _seen(glances, name, at_ns + start_ns) for name in ("data_bytes", "depth")},
+            **{name: np.diff(_at(slow_samples, name, edges)) for name in _SWITCHED},
+            **{name: _seen(slow_samples, name, at_ns + start_ns) for name in ("data_bytes", "depth")},
         }
     )
     return frame[list(TIMELINE_COLUMNS)]
@@ -123,31 +123,31 @@ def throttled_share(samples: Sequence[Sample], start_ns: int, measure: range) ->
     return None if throttled_s is None else min(1.0, throttled_s / len(measure))
 
 
-def between(readings: Sequence[Sample | Glance], name: str, start_ns: int, measure: range) -> float | None:
+def between(readings: Sequence[Sample | SlowSample], name: str, start_ns: int, measure: range) -> float | None:
     """Return what was added to a reading in the measured part; None where that is unknown or has no length."""
     edges = start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
     added = np.diff(_at(readings, name, edges))[0]
     return float(added) if np.isfinite(added) and len(measure) else None
 
 
-def peak(readings: Sequence[Sample | Glance], name: str, start_ns: int, measure: range) -> int | None:
+def peak(readings: Sequence[Sample | SlowSample], name: str, start_ns: int, measure: range) -> int | None:
     """Return the highest of a reading in the measured part; None where it is unknown."""
     from_ns, to_ns = start_ns + measure.start * NS_PER_S, start_ns + measure.stop * NS_PER_S
     inside = (getattr(one, name) for one in readings if from_ns <= one.at_ns <= to_ns)
     return max((value for value in inside if value is not None), default=None)
 
 
-def _seen(glances: Sequence[Glance], name: str, begins_ns: Int64) -> Float64:
+def _seen(slow_samples: Sequence[SlowSample], name: str, begins_ns: Int64) -> Float64:
     """Return a reading in the ticks in which it was made, NaN in all others."""
     found = np.full(len(begins_ns), np.nan)
-    for glance in glances:
-        value, tick = getattr(glance, name), np.searchsorted(begins_ns, glance.at_ns, "right") - 1
-        if value is not None and tick >= 0 and glance.at_ns < begins_ns[tick] + TICK_NS:
+    for sample in slow_samples:
+        value, tick = getattr(sample, name), np.searchsorted(begins_ns, sample.at_ns, "right") - 1
+        if value is not None and tick >= 0 and sample.at_ns < begins_ns[tick] + TICK_NS:
             found[tick] = value
     return found
 
 
-def _at(samples: Sequence[Sample | Glance], name: str, at_ns: Int64) -> Float64:
+def _at(samples: Sequence[Sample | SlowSample], name: str, at_ns: Int64) -> Float64:
     """Return a reading at given instants, linear between samples, NaN beyond them or where unknown."""
     pairs = [(s.at_ns, getattr(s, name)) for s in samples if getattr(s, name) is not None]
     if not pairs:

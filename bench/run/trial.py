@@ -14,9 +14,9 @@ from bench.results.records import TrialOutcome
 from bench.run.assignment import Assignment
 from bench.run.board import Board
 from bench.run.phases import Control, Phase, Seen, WarmRule
-from bench.run.slow_telemetry import MOST_QUEUES, Glance, Glances
+from bench.run.slow_telemetry import MOST_QUEUES, SlowSample, SlowTelemetry
 from bench.run.telemetry import Sample, Sampler
-from bench.run.worker_pool import Crew, WorkerEnded
+from bench.run.worker_pool import WorkerEnded, WorkerPool
 from bench.scenario.scenario import TICK_NS, Plan, Target, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker, BrokerError
@@ -73,7 +73,7 @@ class Raw:
         control, warm_rule: its course.
         samples: telemetry, each 100 ms.
         left: messages left on the broker; None = unknown.
-        glances: telemetry, each second.
+        slow_samples: telemetry, each second.
     """
 
     accounts: list[Account]
@@ -82,7 +82,7 @@ class Raw:
     warm_rule: WarmRule
     samples: Sequence[Sample]
     left: int | None
-    glances: Sequence[Glance] = ()
+    slow_samples: Sequence[SlowSample] = ()
 
 
 def run_trial(given: Conditions, broker: Broker) -> Raw:
@@ -110,12 +110,12 @@ def _with_workers(given: Conditions, broker: Broker) -> Raw:
     shared = Board.share(2 * workers)
     try:
         board = Board(2 * workers, shared)
-        crew = Crew(_tasks(given, broker, wake, shared), given.scratch)
+        pool = WorkerPool(_tasks(given, broker, wake, shared), given.scratch)
         try:
-            with contextlib.closing(_Course(given, broker, board, crew)) as course:
+            with contextlib.closing(_Course(given, broker, board, pool)) as course:
                 return course.run()
         finally:
-            crew.kill()
+            pool.kill()
     finally:
         for fd in (*wake, shared):
             os.close(fd)
@@ -153,13 +153,13 @@ def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) ->
 class _Course:
     """The course of a trial once its workers are started."""
 
-    def __init__(self, given: Conditions, broker: Broker, board: Board, crew: Crew) -> None:
+    def __init__(self, given: Conditions, broker: Broker, board: Board, pool: WorkerPool) -> None:
         self._given = given
         self._broker = broker
         self._board = board
-        self._crew = crew
+        self._pool = pool
         self._sampler = Sampler()
-        self._glances = Glances(broker, lambda: crew.pids, self._depth)
+        self._slow_telemetry = SlowTelemetry(broker, lambda: pool.pids, self._depth)
         self._shown = (0, 0)
         self._rate = 0.0
         self._started = False
@@ -169,7 +169,7 @@ class _Course:
         start_ns = time.monotonic_ns()
         rule, control = self._direct(start_ns)
         try:
-            self._crew.start()
+            self._pool.start()
             self._await_ready()
             start_ns = time.monotonic_ns() + _START_DELAY_NS
             rule, control = self._direct(start_ns)
@@ -180,8 +180,8 @@ class _Course:
             self._end_early(control, ended)
         self._board.stop()
         self._dismiss(control)
-        samples, glances = self._sampler.samples, self._glances.seen
-        return Raw(self._crew.accounts(), start_ns, control, rule, samples, self._left(), glances)
+        samples, slow_samples = self._sampler.samples, self._slow_telemetry.seen
+        return Raw(self._pool.accounts(), start_ns, control, rule, samples, self._left(), slow_samples)
 
     def close(self) -> None:
         """Close what telemetry holds open."""
@@ -189,12 +189,12 @@ class _Course:
 
     def _observe(self, control: Control, start_ns: int) -> None:
         """Conduct the phases under telemetry."""
-        self._glances.start()
+        self._slow_telemetry.start()
         try:
             self._conduct(control, start_ns)
         finally:
-            self._glances.stop()
-        self._glances.look()
+            self._slow_telemetry.stop()
+        self._slow_telemetry.look()
 
     def _direct(self, start_ns: int) -> tuple[WarmRule, Control]:
         """Return what decides the phases of a schedule that starts at `start_ns`."""
@@ -206,9 +206,9 @@ class _Course:
     def _dismiss(self, control: Control) -> None:
         """See every worker off; one that leaves badly spoils a trial that seemed complete."""
         try:
-            self._crew.see_off(_LEAVE_TIMEOUT_S)
+            self._pool.see_off(_LEAVE_TIMEOUT_S)
         except WorkerEnded as ended:
-            self._crew.kill()
+            self._pool.kill()
             if control.outcome is TrialOutcome.COMPLETED:
                 self._end_early(control, ended)
 
@@ -226,14 +226,14 @@ class _Course:
     def _depth(self) -> int | None:
         """Return how many messages lie in all queues, where that is cheap to know."""
         queues = self._given.queues
-        depths = [self._broker.glance(queue) for queue in queues] if len(queues) <= MOST_QUEUES else [None]
+        depths = [self._broker.peek_depth(queue) for queue in queues] if len(queues) <= MOST_QUEUES else [None]
         known = [depth for depth in depths if depth is not None]
         return sum(known) if len(known) == len(depths) else None
 
     def _await_ready(self) -> None:
         until = time.monotonic() + _READY_TIMEOUT_S
-        while self._board.ready() < len(self._crew.pids):
-            self._crew.check()
+        while self._board.ready() < len(self._pool.pids):
+            self._pool.check()
             if time.monotonic() > until:
                 message = f"workers were not ready within {_READY_TIMEOUT_S} s"
                 raise WorkerEnded(message, broker=False)
@@ -246,8 +246,8 @@ class _Course:
             now_ns = time.monotonic_ns()
             if now_ns >= next_sample_ns:
                 next_sample_ns = now_ns - now_ns % TICK_NS + TICK_NS
-                used, below = self._broker.usage(), self._glances.below
-                cpu_s = self._sampler.sample(now_ns, used, self._crew.pids, below).broker_cpu_s
+                used, below = self._broker.usage(), self._slow_telemetry.below
+                cpu_s = self._sampler.sample(now_ns, used, self._pool.pids, below).broker_cpu_s
                 self._watch_workers(control, start_ns, now_ns)
             totals = self._board.totals()
             control.step(Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s))
@@ -258,7 +258,7 @@ class _Course:
             time.sleep(BEAT_NS / NS_PER_S)
 
     def _watch_workers(self, control: Control, start_ns: int, now_ns: int) -> None:
-        self._crew.check()
+        self._pool.check()
         failure = self._broker.failure()
         if failure is not None:
             raise WorkerEnded(failure, broker=True)

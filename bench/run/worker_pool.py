@@ -28,7 +28,7 @@ class WorkerEnded(Exception):  # noqa: N818  (what happened, not whose error it 
         self.broker = broker
 
 
-class Crew:
+class WorkerPool:
     """The workers of a trial."""
 
     def __init__(self, tasks: Sequence[Assignment], folder: Path) -> None:

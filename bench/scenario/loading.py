@@ -21,7 +21,7 @@ from bench.scenario.errors import Fault, ScenarioError, from_pydantic
 from bench.scenario.overrides import apply_overrides
 from bench.scenario.scenario import MemoryBroker, Quick, Scenario
 
-SHIPPED = Path(__file__).parent / "scenarios"
+SHIPPED = Path(__file__).parents[1] / "scenarios"
 
 
 @dataclass(frozen=True)

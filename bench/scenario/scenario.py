@@ -169,7 +169,7 @@ class Workload(Frozen):
     """Longest busy wait before a message is due, after the sleep; costs CPU, saves wake-up lateness. At most 1 ms,
     for a rate; on virtual time there is nothing to save."""
     coalesce: Annotated[Duration, AfterValidator(_at_most(10 * NS_PER_MS))] = 0
-    """How long a due message may wait so that several go out in one write; it is recorded as tool slip; saves CPU
+    """How long a due message may wait so that several go out in one write; it is recorded as send lag; saves CPU
     at high rates. At most 10 ms, for a rate."""
 
     @model_validator(mode="before")

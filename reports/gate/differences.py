@@ -1,4 +1,4 @@
-"""In what the two sides of a rerun differ, as settings and their values. Pure."""
+"""In what the two sides of a paired run differ, as settings and their values. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -19,7 +19,7 @@ from reports.gate import words
 from reports.gate.budget import Budget, Limit
 from reports.gate.differences import differences
 from reports.gate.metrics import METRICS, GateMetric, floor_name
-from reports.gate.pairs import SUFFIXES, GateError, PairedCell, Side, cells, check, estimates, is_rerun
+from reports.gate.pairs import SUFFIXES, GateError, PairedCell, Side, cells, check, estimates, is_paired
 from reports.gate.result import EXIT_CODES, Gate, GateLine, Shown, Verdict
 from reports.rows import MIN_CPUS
 
@@ -55,7 +55,7 @@ class _Open:
         return Measure(pair, self.threshold, counted=self.metric.counted)
 
 
-def judge_rerun(data: Dataset, budget: Budget, noise_floor: float | None, results: Sequence[str]) -> Gate:
+def judge_paired(data: Dataset, budget: Budget, noise_floor: float | None, results: Sequence[str]) -> Gate:
     """Judge a run in which both sides took turns.
 
     Args:
@@ -67,8 +67,8 @@ def judge_rerun(data: Dataset, budget: Budget, noise_floor: float | None, result
     Raises:
         GateError: it is no such run, or the budget names what it does not have.
     """
-    if not is_rerun(data.runs[0].scenario):
-        message = f"{results[0]} is no run of `bench gate --rerun`: name two results folders, baseline and candidate"
+    if not is_paired(data.runs[0].scenario):
+        message = f"{results[0]} is no run of `bench gate --paired`: name two results folders, baseline and candidate"
         raise GateError(message)
     sides = Side(data, SUFFIXES[0]), Side(data, SUFFIXES[1])
     return _judge(*sides, budget, noise_floor, results, paired=True)
@@ -106,8 +106,8 @@ def _judge(
     return Gate(
         verdict=verdict,
         exit_code=EXIT_CODES[verdict],
-        sentence=words.unlike_hosts(hosts) if unlike else words.sentence(verdict, lines, rows, rerun=paired),
-        rerun=paired,
+        sentence=words.unlike_hosts(hosts) if unlike else words.sentence(verdict, lines, rows, paired=paired),
+        paired=paired,
         baseline=names[0],
         candidate=names[1],
         host_classes=hosts,

@@ -21,7 +21,7 @@ def method(gate: Gate) -> str:
     """Return how it was decided, in two sentences."""
     how = (
         f"{gate.pairs} pairs a row, both sides in turn on one host"
-        if gate.rerun
+        if gate.paired
         else f"stored results, {gate.pairs} trials a row"
     )
     known = [f"{name} {percent(share)}" for name, share in gate.noise_floor.items()]

@@ -22,7 +22,7 @@ from reports.gate.metrics import GateMetric, figures
 VALID_SHARE = 0.75
 """Share of the planned pairs that must be valid."""
 SUFFIXES = ("-base", "-new")
-"""What a rerun appends to the names of targets: of the baseline, of the candidate."""
+"""What a paired run appends to the names of targets: of the baseline, of the candidate."""
 
 
 class GateError(Exception):
@@ -81,7 +81,7 @@ class PairedCell:
     Attributes:
         planned: pairs that were planned.
         valid: pairs of which both trials are valid; stored results: of the smaller side.
-        why: what became of the others, such as `tool-slip in 2 trials`.
+        why: what became of the others, such as `send-lag in 2 trials`.
     """
 
     target: str
@@ -96,8 +96,8 @@ class PairedCell:
         return max(MIN_PAIRS, math.ceil(VALID_SHARE * self.planned))
 
 
-def is_rerun(scenario: Scenario) -> bool:
-    """Return whether all targets come in twos, as a rerun names them."""
+def is_paired(scenario: Scenario) -> bool:
+    """Return whether all targets come in twos, as a paired run names them."""
     names = {target.name for target in scenario.targets}
     base, new = ({name.removesuffix(end) for name in names if name.endswith(end)} for end in SUFFIXES)
     return bool(base) and base == new and len(names) == 2 * len(base)
@@ -108,7 +108,7 @@ Products = Mapping[str, ProductRecord]
 
 
 def unlike_promises(scenario: Scenario, products: Products) -> Iterator[str]:
-    """Return a fault for each row of a rerun whose settings promise unlike things to a confirmed message."""
+    """Return a fault for each row of a paired run whose settings promise unlike things to a confirmed message."""
     base, new = SUFFIXES
     for workload in scenario.workloads:
         for name in (one.name.removesuffix(base) for one in scenario.targets if one.name.endswith(base)):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from reports.model import Model
 
-GATE_SCHEMA_VERSION = 1
+GATE_SCHEMA_VERSION = 2
 
 Verdict = Literal["pass", "regression", "suspect", "undecided", "invalid"]
 Shown = Literal["pass", "regression", "suspect", "undecided", "invalid", "told"]
@@ -60,7 +60,7 @@ class Gate(Model):
     """0 pass · 1 regression · 3 undecided or suspect · 4 invalid."""
     sentence: str
     """The verdict in words."""
-    rerun: bool
+    paired: bool
     """Whether both sides were run in turn; only then a regression can be found."""
     baseline: str
     """Stored results: the run. Rerun: the settings that differ, with this side's values."""

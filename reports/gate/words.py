@@ -93,22 +93,22 @@ def unlike_hosts(classes: Sequence[str]) -> str:
     """Return that two stored runs come from unlike hosts."""
     return (
         f"Undecided: the hosts are of different classes ({' / '.join(classes)}), so their figures do not compare."
-        " Run both sides in turn on one host: bench gate … --rerun."
+        " Run both sides in turn on one host: bench gate … --paired."
     )
 
 
-def sentence(verdict: str, lines: Sequence[GateLine], cells: Sequence[PairedCell], *, rerun: bool) -> str:
+def sentence(verdict: str, lines: Sequence[GateLine], cells: Sequence[PairedCell], *, paired: bool) -> str:
     """Return the verdict of the whole gate."""
     deciding = [one for one in lines if one.verdict != "told"]
     mine = [one for one in deciding if one.verdict == verdict]
     if verdict == "pass":
-        return _passed(deciding, rerun=rerun)
+        return _passed(deciding, paired=paired)
     if verdict == "regression":
         parts = [f"{name(one)} is worse ({_extent(one)})" for one in mine]
         return f"Regression: {_some(parts)}."
     if verdict == "suspect":
         parts = [f"{name(one)} ({_extent(one)})" for one in mine]
-        return f"Suspect: {_some(parts)}. Stored results prove no regression: run both sides in turn with --rerun."
+        return f"Suspect: {_some(parts)}. Stored results prove no regression: run both sides in turn with --paired."
     if verdict == "invalid":
         bad = [cell for cell in cells if cell.valid < cell.needed]
         parts = [
@@ -125,10 +125,10 @@ def sentence(verdict: str, lines: Sequence[GateLine], cells: Sequence[PairedCell
     return f"Undecided: {len(mine)} of {len(deciding)} lines, {_some([name(one) for one in mine])}{more}."
 
 
-def _passed(deciding: Sequence[GateLine], *, rerun: bool) -> str:
+def _passed(deciding: Sequence[GateLine], *, paired: bool) -> str:
     seen = [one.detectable for one in deciding if one.detectable is not None]
     reach = f"down to {percent(max(seen))}" if seen else "in what can be counted"
-    if not rerun:
+    if not paired:
         return f"Pass: no sign of change {reach} ({len(deciding)} lines, stored results)."
     pairs = min(one.n for one in deciding)
     return (

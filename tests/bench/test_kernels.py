@@ -13,12 +13,12 @@ CALL = """
 import sys
 from pathlib import Path
 import numpy as np
-import bench.loadgen.backpressure
+from bench.loadgen import backpressure
 home = Path(sys.argv[1])
 assert not any(home.rglob("*")) or sys.argv[2] == "warm"
 episodes = np.zeros((3, 1), np.int64)
-bench.loadgen.backpressure.blocked_between(episodes, 0, 0, 0, 0)
-print(bench.loadgen.backpressure.__file__, sum(bench.loadgen.backpressure.blocked_between.stats.cache_hits.values()))
+backpressure.backpressure_between(episodes, 0, 0, 0, 0)
+print(backpressure.__file__, sum(backpressure.backpressure_between.stats.cache_hits.values()))
 """
 
 

@@ -27,7 +27,7 @@ GATES = {
 def gate(changes: Sequence[str], pairs: int, folder: Path) -> tuple[int, dict[str, Any]]:
     """Run one gate; return its exit code and what it found."""
     verdict = folder.with_suffix(".json")
-    command = [*BENCH, "gate", str(HERE / "gate.toml"), "--rerun", *changes, "--pairs", str(pairs)]
+    command = [*BENCH, "gate", str(HERE / "gate.toml"), "--paired", *changes, "--pairs", str(pairs)]
     command += ["--budget", str(HERE / "gate_budget.toml"), "--out", str(folder), "--json", str(verdict)]
     code = subprocess.run(command, check=False).returncode
     return code, json.loads(verdict.read_text()) if verdict.exists() else {"sentence": "no verdict", "lines": []}

@@ -66,7 +66,7 @@ class Case:
     rate: int = RATE
 
 
-OURS = frozenset({"client-bound", "tool-slip", "canary-shifted"})
+OURS = frozenset({"client-bound", "send-lag", "canary-shifted"})
 CASES = (
     Case("nothing"),
     Case(

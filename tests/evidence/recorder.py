@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.arrivals.schedule import Constant, Stripe
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements, empty_deliveries, empty_settlements
-from bench.loadgen.backpressure import Blocked
+from bench.loadgen.backpressure import Backpressure
 from bench.loadgen.pump import Pump, PumpCounters
 from bench.loadgen.source import OpenLoop
 from bench.record.account import ConsumerLog, ProducerLog, warm_kernels
@@ -60,7 +60,7 @@ def recording(batch: int) -> dict[str, float]:
     """Return ns a message of each log at this batch size."""
     producer = ProducerLog((0,), _START_NS, 2 * batch, closed=False)
     consumer = ConsumerLog(1, 1, 1, _START_NS, closed=False)
-    blocked, times = Blocked(), Times(batch)
+    backpressure, times = Backpressure(), Times(batch)
     batches = min(max(_MESSAGES // batch, 1), _CALLS)
     found: dict[str, list[float]] = {"sent": [], "settled": [], "received": []}
     for _ in range(_REPEATS):
@@ -70,7 +70,7 @@ def recording(batch: int) -> dict[str, float]:
         received = [Deliveries(r[0], r[0], r[1], r[2], r[3], r[5], r[0]) for r in rows]
         for (lane, seq, intended, sent, _, _), confirms, deliveries in zip(rows, settled, received, strict=True):
             at = [time.perf_counter_ns()]
-            producer.sent(lane, seq, intended, sent, blocked)
+            producer.sent(lane, seq, intended, sent, backpressure)
             at.append(time.perf_counter_ns())
             producer.settled(confirms)
             at.append(time.perf_counter_ns())

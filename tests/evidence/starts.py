@@ -26,7 +26,7 @@ begin = time.perf_counter()
 from bench.record.account import warm_kernels
 warm_kernels()
 import importlib
-module = importlib.import_module(f"bench.drivers.{name}")
+module = importlib.import_module(f"bench.drivers.wire.{name}")
 try:
     endpoint = Endpoint(protocol, "127.0.0.1", 1, "/", None, "", "")
     module.open_port(PortSpec(endpoint, (ProducerLane(0, "q"),), (), 100), RealClock())

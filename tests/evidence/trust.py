@@ -56,7 +56,7 @@ STEPS = {
     "health": Step("What is said of trials that go wrong, on RabbitMQ", program("health"), pairs),
     "durability": Step("What brokers write for a confirmed message", program("durability"), stores),
     "search": Step("`bench search --quick`", program("search"), pairs),
-    "gate": Step("`bench gate --rerun` on RabbitMQ", program("gate"), pairs),
+    "gate": Step("`bench gate --paired` on RabbitMQ", program("gate"), pairs),
     "same": Step("RabbitMQ beside itself", program("aa", "--part", "same", *_SHORT), beside_itself),
     "half": Step(
         "RabbitMQ beside itself with half its CPUs",

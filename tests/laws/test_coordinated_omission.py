@@ -117,13 +117,13 @@ def test_a_closed_loop_hides_the_stall(seconds: int) -> None:
 
 
 def test_lateness_is_blamed_on_the_window() -> None:
-    """While the broker stalls a full window is the broker's doing: all lateness is blocked, none is slip."""
+    """While the broker stalls a full window is the broker's doing: all lateness is backpressure, none is send lag."""
     merged, _ = run(
         {"load": {"kind": "rate", "rate": 1000}, "duration": "10s", "confirm_window": 10},
         {"capacity": 5000, "stalls": [{"at": "3s", "length": "1s"}]},
     )
-    assert decode(merged.measured["slip"].histogram).get_max_value() == 0
-    assert decode(merged.measured["blocked"].histogram).get_max_value() > 0.95 * NS_PER_S
+    assert decode(merged.measured["send_lag"].histogram).get_max_value() == 0
+    assert decode(merged.measured["backpressure"].histogram).get_max_value() > 0.95 * NS_PER_S
 
 
 @pytest.mark.parametrize("load", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])

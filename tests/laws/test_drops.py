@@ -85,7 +85,7 @@ def test_what_is_dropped_is_what_had_no_room_in_time(
     assert merged.little.holds
     assert control.drained
     assert merged.ticks["backlog"][-1] == 0
-    assert "slip" not in merged.latencies or merged.latencies["slip"].sum_ns == 0
+    assert "send_lag" not in merged.latencies or merged.latencies["send_lag"].sum_ns == 0
 
 
 def test_late_messages_are_sent_unless_asked_otherwise() -> None:

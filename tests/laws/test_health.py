@@ -45,11 +45,11 @@ def test_a_busy_callback_trips_tool_slip(monkeypatch: pytest.MonkeyPatch) -> Non
     """50 ms each second, with room all the time: our lateness, the trial is invalid, and the broker did nothing."""
     monkeypatch.setattr(memory_trial, "MemoryPort", BusyPort)
     record = trial({"load": at(1000)}, {"capacity": 5000})
-    assert codes(record) == ({"tool-slip"}, set())
+    assert codes(record) == ({"send-lag"}, set())
     assert not record.valid
-    # Messages fall evenly into the 50 ms of each second, so that slip exceeds x in a share (50 ms - x) / 1 s.
-    slip = decode(record.latency["slip"].histogram)
-    assert slip.get_value_at_percentile(99) == pytest.approx(40 * NS_PER_MS, rel=0.05)
+    # Messages fall evenly into the 50 ms of each second, so that send lag exceeds x in a share (50 ms - x) / 1 s.
+    send_lag = decode(record.latency["send_lag"].histogram)
+    assert send_lag.get_value_at_percentile(99) == pytest.approx(40 * NS_PER_MS, rel=0.05)
 
 
 @pytest.mark.parametrize("window", [10, 4096])
@@ -57,7 +57,7 @@ def test_a_stalled_broker_trips_nothing(window: int) -> None:
     """One second without service, in a window that fills or one that does not: findings at most, and it stays valid."""
     stall = {"capacity": 5000, "stalls": [{"at": "6s", "length": "1s"}]}
     record = trial({"load": at(1000), "confirm_window": window}, stall)
-    assert codes(record) == (set(), {"blocked"} if window == 10 else set())
+    assert codes(record) == (set(), {"backpressure"} if window == 10 else set())
     assert record.valid
     assert record.outcome is TrialOutcome.COMPLETED
 
@@ -68,7 +68,7 @@ def test_an_overloaded_broker_gives_a_valid_trial_with_findings(window: int) -> 
     record = trial({"load": at(1000), "confirm_window": window}, {"capacity": 800})
     health, found = codes(record)
     assert (health, record.valid) == (set(), True)
-    assert {"growing", "saturated"} <= found <= {"growing", "saturated", "blocked", "not-drained"}
+    assert {"growing", "saturated"} <= found <= {"growing", "saturated", "backpressure", "not-drained"}
     assert record.outcome is TrialOutcome.OVERLOADED
     assert record.backlog_growth == pytest.approx(200, rel=0.02)
     assert record.reason == f"the backlog grew by {record.backlog_growth:.0f} msg/s"

@@ -199,7 +199,7 @@ def test_a_trial_offers_what_its_profile_says(profile: dict[str, object], arriva
     merged = merge_accounts([account], measure, confirms=False, drained=control.drained, due=due)
     ticks = np.bincount(due // 100_000_000, minlength=len(merged.ticks["sent"]))
     assert (merged.ticks["sent"] == ticks).all()
-    assert merged.latencies["slip"].sum_ns == merged.latencies["blocked"].sum_ns == 0
+    assert merged.latencies["send_lag"].sum_ns == merged.latencies["backpressure"].sum_ns == 0
     assert merged.little is not None
     assert merged.little.holds
     spread = 4 * np.sqrt(work.due_by(DURATION_NS)) if arrivals == "poisson" else 1

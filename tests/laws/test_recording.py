@@ -84,7 +84,7 @@ def test_live_quantile_is_that_of_the_histogram() -> None:
 def test_the_log_is_read_by_the_package(tmp_path: Path) -> None:
     """The package's reader finds every tag with equal counts and percentiles."""
     rng = np.random.default_rng(5)
-    recorders = {tag: SecondsRecorder(0) for tag in ("response", "slip")}
+    recorders = {tag: SecondsRecorder(0) for tag in ("response", "send_lag")}
     for recorder in recorders.values():
         at = np.sort(rng.integers(0, 5 * NS_PER_S, 4_000))
         recorder.record(at, rng.integers(10_000, 90_000_000, 4_000))

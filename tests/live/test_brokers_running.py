@@ -183,14 +183,14 @@ def test_every_process_is_within_the_limits(broker: Broker) -> None:
     assert int(memory.read_text()) == 1024**3
 
 
-def test_a_glance_is_a_depth_without_blame(broker: Broker, queue: str) -> None:
+def test_a_peek_is_a_depth_without_blame(broker: Broker, queue: str) -> None:
     """The number of messages ready; nothing for a queue that is not there, and no fault either."""
     broker.declare(queue, durable=False)
-    assert broker.glance(queue) == 0
+    assert broker.peek_depth(queue) == 0
     _publish(broker, queue)
     _await_depth(broker, queue, 1)
-    assert broker.glance(queue) == 1
-    assert broker.glance(f"{queue} none") is None
+    assert broker.peek_depth(queue) == 1
+    assert broker.peek_depth(f"{queue} none") is None
     assert broker.failure() is None
 
 

@@ -78,7 +78,7 @@ def test_a_trial_drains_and_balances(broker: Broker, protocol: str, driver: str,
     assert (record.ledger.lost, record.ledger.duplicated, record.ledger.reordered) == (0, 0, 0)
     assert record.little is not None
     assert record.little.holds
-    tags = {"service", "confirm"} | ({"response", "slip", "blocked"} if load["kind"] == "rate" else set())
+    tags = {"service", "confirm"} | ({"response", "send_lag", "backpressure"} if load["kind"] == "rate" else set())
     assert set(record.latency) == tags
     if load["kind"] == "rate":
         assert record.offered == record.sent == record.received == 400
@@ -110,7 +110,7 @@ def test_telemetry_and_cost_of_a_durable_trial(broker: Broker) -> None:
     assert ticks.drop(columns=["depth", "data_bytes"]).notna().all(axis=None)
     assert ticks["depth"].notna().sum() in (1, 2, 3)  # a busy host is looked at less often
     assert ticks["data_bytes"].min() > 10_000
-    assert all(glance.depth is not None for glance in raw.glances)
+    assert all(sample.depth is not None for sample in raw.slow_samples)
 
 
 def test_several_lanes_queues_and_workers(rabbitmq: Broker) -> None:
@@ -173,7 +173,7 @@ def test_a_stopped_broker_shows_its_whole_stall(start_broker: Callable[[RabbitMQ
     for percentile in (98.0, 99.0, 99.5, 99.9):
         expected = stall_s * (1 - (1 - percentile / 100) * length_s / window_s)
         assert histogram.get_value_at_percentile(percentile) / NS_PER_S == pytest.approx(expected, rel=0.1)
-    assert "tool-slip" not in [note.code for note in done.record.health if note.hard]
+    assert "send-lag" not in [note.code for note in done.record.health if note.hard]
 
 
 def test_a_killed_broker_ends_the_trial_by_name(start_broker: Callable[[RabbitMQSettings], Broker]) -> None:

@@ -72,8 +72,8 @@ def quirks(trial: dict[str, Any]) -> dict[str, Any] | None:
     if where[:2] == ("broker-j-10", "steady"):
         client_bound(trial)
     if where == ("rabbitmq-091", "durable", 1):
-        text = "p99 of tool slip was 2.4 ms of 4.1 ms response: run on an idle host or lower the rate."
-        trial["health"] = [{"code": "tool-slip", "hard": True, "text": text}]
+        text = "p99 of send lag was 2.4 ms of 4.1 ms response: run on an idle host or lower the rate."
+        trial["health"] = [{"code": "send-lag", "hard": True, "text": text}]
     if where == ("broker-j-091", "durable", 2):
         trial |= {"outcome": TrialOutcome.OVERLOADED, "reason": "backlog passed 100,000 messages", "drained": False}
         trial |= {
@@ -299,11 +299,13 @@ def _shape(target: str, workload: str) -> tuple[float, float, int]:
 
 def _latencies(target: str, workload: str, seconds: int, rng: np.random.Generator) -> Iterator[tuple[str, list[Int64]]]:
     p50, p99, rate = _shape(target, workload)
-    tags = ("service", "confirm") if workload.startswith("in-flight") else ("response", "service", "slip", "confirm")
+    tags = (
+        ("service", "confirm") if workload.startswith("in-flight") else ("response", "service", "send_lag", "confirm")
+    )
     level = rng.lognormal(0, 0.04)
     sigma = np.log(p99 / p50) / 2.326
     for tag in tags:
-        scale = {"response": 1.0, "service": 0.9, "confirm": 0.7, "slip": 0.05}[tag] * level * p50 * 1e6
+        scale = {"response": 1.0, "service": 0.9, "confirm": 0.7, "send_lag": 0.05}[tag] * level * p50 * 1e6
         by_second = []
         for second in range(WARM_UP_S + seconds):
             cold = 2.5 if second < WARM_UP_S else 1.0

@@ -75,7 +75,7 @@ def test_an_invalid_trial_is_kept_visible_and_unused(quick: Dataset) -> None:
     """A hard word of health makes a trial unusable, with its text as reason; findings do not."""
     unused = quick.trials[~quick.trials["usable"]]
     assert unused[["target", "workload", "repetition"]].to_numpy().tolist() == [["rabbitmq-091", "durable", 1]]
-    assert "tool-slip" in unused["why_not"].iloc[0]
+    assert "send-lag" in unused["why_not"].iloc[0]
     overloaded = quick.trials[quick.trials["outcome"] == "overloaded"]
     assert overloaded["usable"].all()
 

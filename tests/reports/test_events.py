@@ -23,8 +23,8 @@ def test_phases_follow_each_other(quick: Dataset) -> None:
 
 def test_seconds_without_room_are_joined(quick: Dataset) -> None:
     """Neighbouring seconds with a long wait make one event; short waits make none."""
-    blocked = {2: waits(50), 3: waits(200), 4: waits(1), 6: waits(12)}
-    found = [e for e in events(first(quick), blocked, restarted=True, drained_s=7) if e["event"] == "blocked"]
+    backpressure = {2: waits(50), 3: waits(200), 4: waits(1), 6: waits(12)}
+    found = [e for e in events(first(quick), backpressure, restarted=True, drained_s=7) if e["event"] == "backpressure"]
     assert [(e["from_s"], e["to_s"]) for e in found] == [(0, 2), (4, 5)]
     assert "0.2 s" in found[0]["text"]
 

@@ -132,7 +132,7 @@ def test_the_page_says_what_a_reader_must_know(written: tuple[str, str, str]) ->
         "RabbitMQ 4.0.5",
         "Apache Qpid Broker-J 10.1.0",
         "client-bound: a lower bound",
-        "tool slip",
+        "send lag",
         "overloaded: backlog grew by 590 msg/s in 1 of 3",
         "3 confirmed messages lost",
         "not run, or not finished",

@@ -64,7 +64,7 @@ def test_a_row_of_overloaded_trials_has_words_in_place_of_latencies() -> None:
 
 def test_invalid_trials_are_the_first_caveat(quick_summary: Summary) -> None:
     """With their reasons, before anything else."""
-    assert quick_summary.caveats[0] == "Left out: 1 of 59 finished trials, 1 as our client was late (tool-slip)."
+    assert quick_summary.caveats[0] == "Left out: 1 of 59 finished trials, 1 as our client was late (send-lag)."
 
 
 def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds() -> None:

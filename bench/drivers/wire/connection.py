@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from bench.drivers.base import Int64
 from bench.drivers.sockets.connection import ACK_LINGER_NS, FLUSH_BYTES
 from bench.drivers.sockets.stream import Stream
+from bench.drivers.wire.codec_tables import WireTables
 from bench.drivers.wire.context import IO_WIDTH, LAST_IN, READ_BYTES
 from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.receive import AT, COUNT, END, RECEIVED, SENT, STATUS, UNSENT_FROM, UNSENT_TO, Stop
 from bench.drivers.wire.socket import WireSocket
-from bench.drivers.wire.tables import WireTables
 from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN
 
 UNSENT, WOKEN, SOCKET = int(Stop.UNSENT), int(Stop.WOKEN), int(Stop.SOCKET)

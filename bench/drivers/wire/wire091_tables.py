@@ -6,10 +6,10 @@ import numpy as np
 
 from bench.drivers.base import Int64, PortSpec
 from bench.drivers.sockets.connection import FLUSH_BYTES
+from bench.drivers.wire.codec_tables import WireTables, ring_span
 from bench.drivers.wire.context import IO_WIDTH, ROWS, ROWS_KEPT_FREE, WireContext
 from bench.drivers.wire.lanes import Lane, connections
 from bench.drivers.wire.receive import COMPILED
-from bench.drivers.wire.tables import WireTables, ring_span
 from bench.drivers.wire.wire091_pace import pace
 from bench.drivers.wire.wire091_receive import receive
 from bench.host.clock import Clock

@@ -79,7 +79,7 @@ def test_invalid_trials_are_said_first(bench: Bench, monkeypatch: pytest.MonkeyP
     invalid = [trial.record.index for trial in run.trials if not trial.record.valid]
     assert f"invalid: {len(invalid)} of 4 trials are invalid and left out of every comparison" in words
     listed = ", ".join(map(str, invalid))
-    assert f"invalid: tool-slip (trial{'s' if len(invalid) > 1 else ''} {listed}): p99 of our own lateness" in words
+    assert f"invalid: send-lag (trial{'s' if len(invalid) > 1 else ''} {listed}): p99 of our own lateness" in words
     assert words.index("invalid: ") < words.index("4 of 4 trials in")
     assert "to repeat them: bench run --resume" in words
     summary = json.loads(Path("results/latest/summary.json").read_text())

@@ -25,7 +25,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )  # fmt: skip
 
     monkeypatch.setattr("bench.ceiling.measure.measure", measured)
-    monkeypatch.setattr("bench.ceiling.measure.kept_file", lambda: kept)
+    monkeypatch.setattr("bench.ceiling.ceilings.kept_file", lambda: kept)
     return kept
 
 

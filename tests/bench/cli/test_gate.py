@@ -39,12 +39,12 @@ def bench(*words: str) -> Result:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the scenario, a rerun of it against itself, and two stored runs of different speed."""
+    """A folder with the scenario, a paired run of it against itself, and two stored runs of different speed."""
     folder = tmp_path_factory.mktemp("gate")
     (folder / "tiny.toml").write_text(SCENARIO)
     scenario = str(folder / "tiny.toml")
-    out = str(folder / "rerun")
-    assert bench("gate", scenario, "--rerun", "--pairs", "6", "--seed", "1", "--out", out).exit_code == 0
+    out = str(folder / "paired")
+    assert bench("gate", scenario, "--paired", "--pairs", "6", "--seed", "1", "--out", out).exit_code == 0
     assert bench("run", scenario, "--seed", "2", "--out", str(folder / "one")).exit_code == 0
     assert bench("run", scenario, "--seed", "3", "--out", str(folder / "two")).exit_code == 0
     slow = ("--set", "brokers.0.capacity=1500")
@@ -57,7 +57,7 @@ def _outside_of_github(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
 
-def tampered(made: Path, to: Path, change: Change, name: str = "rerun") -> str:
+def tampered(made: Path, to: Path, change: Change, name: str = "paired") -> str:
     """Copy a results folder with every trial's record changed."""
     shutil.copytree(made / name, to)
     for file in to.glob("trials/*/trial.json"):
@@ -84,14 +84,14 @@ def in_words(result: Result) -> str:
 
 def test_a_scenario_beside_itself_passes(made: Path) -> None:
     """Exit code 0; the folder is an ordinary one with pairs of targets, and holds the verdict."""
-    run = read(made / "rerun")
+    run = read(made / "paired")
     assert {target.name for target in run.record.scenario.targets} == {"scripted-base", "scripted-new"}
     assert len(run.trials) == len(run.record.plan) == 12
-    assert run.record.command.endswith("--rerun --pairs 6 --seed 1")
-    found = json.loads((made / "rerun/gate.json").read_text())
-    assert (found["verdict"], found["exit_code"], found["rerun"]) == ("pass", 0, True)
-    assert (made / "rerun/gate.md").read_text().startswith("**Pass: none of ")
-    assert (made / "rerun/report.html").exists()
+    assert run.record.command.endswith("--paired --pairs 6 --seed 1")
+    found = json.loads((made / "paired/gate.json").read_text())
+    assert (found["verdict"], found["exit_code"], found["paired"]) == ("pass", 0, True)
+    assert (made / "paired/gate.md").read_text().startswith("**Pass: none of ")
+    assert (made / "paired/report.html").exists()
 
 
 def test_a_slower_broker_is_a_regression(made: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_slower_broker_is_a_regression(made: Path, tmp_path: Path) -> None:
     files = {name: str(tmp_path / f"gate.{name}") for name in ("junit", "md", "json")}
     options = [word for name, path in files.items() for word in (f"--{name}", path)]
     result = bench(
-        "gate", str(made / "tiny.toml"), "--rerun", "--pairs", "5", "--out", str(tmp_path / "run"),
+        "gate", str(made / "tiny.toml"), "--paired", "--pairs", "5", "--out", str(tmp_path / "run"),
         "--set-candidate", "brokers.0.capacity=1500", "--github", *options,
     )  # fmt: skip
     assert result.exit_code == 1, result.output
@@ -125,7 +125,7 @@ def test_stored_results_pass_or_are_suspect_and_no_more(made: Path) -> None:
     slower = bench("gate", str(made / "one"), str(made / "slow"))
     assert slower.exit_code == 3
     assert "Suspect: " in slower.stdout
-    assert "--rerun" in slower.stdout
+    assert "--paired" in slower.stdout
     same = bench("gate", str(made / "one"), str(made / "one"))
     assert (same.exit_code, "no sign of change down to" in same.stdout) == (0, True)
 
@@ -218,11 +218,11 @@ def test_a_metric_without_figures_is_undecided_where_it_is_required(made: Path, 
     for required, code in ((True, 3), (False, 0)):
         entry = f"[[limits]]\nmetric = 'p99.99'\nrequired = {str(required).lower()}\n"
         budget.write_text(f"[[limits]]\nmetric = 'p50'\n{entry}")
-        assert bench("gate", str(made / "rerun"), "--budget", str(budget)).exit_code == code
+        assert bench("gate", str(made / "paired"), "--budget", str(budget)).exit_code == code
 
 
 def test_trials_without_a_result_are_invalid(made: Path, tmp_path: Path) -> None:
-    """A rerun that was broken off is no pass."""
+    """A paired run that was broken off is no pass."""
     folder = tampered(made, tmp_path / "cut", lambda _trial: None)
     for trial in sorted(Path(folder).glob("trials/*"))[-4:]:
         shutil.rmtree(trial)
@@ -261,7 +261,7 @@ def test_an_error_is_no_regression(made: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_usage_faults(made: Path, tmp_path: Path) -> None:
     """What is wrong with the words, the folders or the budget: 2, and what is allowed."""
-    one, rerun, scenario = str(made / "one"), str(made / "rerun"), str(made / "tiny.toml")
+    one, paired, scenario = str(made / "one"), str(made / "paired"), str(made / "tiny.toml")
 
     def refused(*words: str) -> str:
         result = bench("gate", *words)
@@ -269,21 +269,21 @@ def test_usage_faults(made: Path, tmp_path: Path) -> None:
         return in_words(result)
 
     assert "name a baseline and a candidate" in refused()
-    assert "a scenario is run with --rerun" in refused(scenario)
-    assert "is no run of `bench gate --rerun`" in refused(one)
-    assert "no target and workload in common" in refused(one, rerun)
-    assert "--set, --out: only with --rerun" in refused(one, one, "--set", "a=1", "--out", "x")
-    assert "--junit" in refused(rerun, "--junit", str(tmp_path / "none/gate.xml"))
-    assert "greater than or equal to 5" in refused(scenario, "--rerun", "--pairs", "4")
-    assert "candidate: workloads.0.sise" in refused(scenario, "--rerun", "--set-candidate", "workloads.0.sise=1")
-    assert "give both the same load" in refused(scenario, "--rerun", "--set-candidate", "workloads.0.size=200")
-    classic = ("rabbitmq-vs-qpid", "--rerun", "--set-candidate", "brokers.0.durable_queue=classic")
+    assert "a scenario is run with --paired" in refused(scenario)
+    assert "is no run of `bench gate --paired`" in refused(one)
+    assert "no target and workload in common" in refused(one, paired)
+    assert "--set, --out: only with --paired" in refused(one, one, "--set", "a=1", "--out", "x")
+    assert "--junit" in refused(paired, "--junit", str(tmp_path / "none/gate.xml"))
+    assert "greater than or equal to 5" in refused(scenario, "--paired", "--pairs", "4")
+    assert "candidate: workloads.0.sise" in refused(scenario, "--paired", "--set-candidate", "workloads.0.sise=1")
+    assert "give both the same load" in refused(scenario, "--paired", "--set-candidate", "workloads.0.size=200")
+    classic = ("rabbitmq-vs-qpid", "--paired", "--set-candidate", "brokers.0.durable_queue=classic")
     assert "rabbitmq-091, durable: a confirmed message survives a crash of the operating system" in refused(*classic)
     budget = tmp_path / "budget.toml"
     budget.write_text("[[limits]]\nmetric = 'p50'\ntarget = 'other'\n")
     told = "limits.0.target: 'other' is not there: there are scripted"
-    assert told in refused(rerun, "--budget", str(budget))
-    assert told in refused(scenario, "--rerun", "--out", str(tmp_path / "x"), "--budget", str(budget))
+    assert told in refused(paired, "--budget", str(budget))
+    assert told in refused(scenario, "--paired", "--out", str(tmp_path / "x"), "--budget", str(budget))
     assert not (tmp_path / "x").exists()
 
 
@@ -300,6 +300,6 @@ def test_quick_looks_and_unlike_loads_are_refused(made: Path, tmp_path: Path) ->
 
 def test_plan_and_budget_are_printed_and_nothing_is_run(made: Path, tmp_path: Path) -> None:
     """`--plan` names every trial; `--show-budget` the limits."""
-    plan = bench("gate", str(made / "tiny.toml"), "--rerun", "--plan", "--out", str(tmp_path / "x"))
+    plan = bench("gate", str(made / "tiny.toml"), "--paired", "--plan", "--out", str(tmp_path / "x"))
     assert (plan.exit_code, "20 trials, about" in plan.stdout, (tmp_path / "x").exists()) == (0, True, False)
     assert 'metric = "p99"' in bench("gate", "--show-budget").stdout

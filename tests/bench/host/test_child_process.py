@@ -14,8 +14,8 @@ from bench.host import child_process
 
 STARTER = """
 import subprocess, sys, time
-from bench.crosscheck import leash
-process = leash.start(("sleep", "60"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+from bench.host import child_process
+process = child_process.start(("sleep", "60"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print(process.pid, flush=True)
 time.sleep(60)
 """

@@ -14,7 +14,7 @@ import pytest
 from bench.ceiling.measure import peer
 from bench.run.assignment import Assignment
 from bench.run.board import Board
-from bench.run.worker_pool import Crew
+from bench.run.worker_pool import WorkerPool
 from bench.scenario.scenario import RateLoad, Workload
 from tests.bench.drivers.amqp091_server import Amqp091Server
 
@@ -86,18 +86,18 @@ def test_a_worker_raises_it(tmp_path: Path) -> None:
         board_fd=fd,
         account=tmp_path / "consumer-0.npz",
     )
-    board, crew = Board(1, fd), Crew([task], tmp_path)
-    crew.start()
+    board, pool = Board(1, fd), WorkerPool([task], tmp_path)
+    pool.start()
     try:
         deadline = time.monotonic() + 60
         while not board.ready():
-            crew.check()
+            pool.check()
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        assert soft_limit(crew.pids[0]) == HARD
+        assert soft_limit(pool.pids[0]) == HARD
         board.stop()
-        crew.see_off(20)
+        pool.see_off(20)
     finally:
-        crew.kill()
+        pool.kill()
         server.stop()
         os.close(fd)

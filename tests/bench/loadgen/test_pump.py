@@ -79,7 +79,7 @@ class Until:
 
 
 def lateness_ms(wait_ms: int) -> tuple[int, float, float]:
-    """Send 100 messages, one each 5 ms, each waiting so long; return how many went, and all slip and all blocked."""
+    """Send 100 messages, one each 5 ms, each waiting so long; return how many went, its send lag and backpressure."""
     clock = VirtualClock(START_NS)
     log = ProducerLog((0,), START_NS, 1, closed=False)
     source = OpenLoop(Stripe(Constant(200), START_NS, 0, 1))
@@ -87,17 +87,17 @@ def lateness_ms(wait_ms: int) -> tuple[int, float, float]:
     port = WaitingPort(clock, wait_ms * NS_PER_MS)
     Pump(port, clock, cells, source=source, producer=log, consumer=None, lanes=1).run()
     found = account(log, None, {})
-    slip, blocked = (found.latencies[tag].sum_ns / NS_PER_MS for tag in ("slip", "blocked"))
-    return log.ledger.finish().sent.item(), slip, blocked
+    send_lag, backpressure = (found.latencies[tag].sum_ns / NS_PER_MS for tag in ("send_lag", "backpressure"))
+    return log.ledger.finish().sent.item(), send_lag, backpressure
 
 
 def test_waiting_in_send_is_not_our_own_lateness() -> None:
-    """A driver that waits 7 ms for a confirm when one is due each 5 ms falls behind: blocked, and no slip."""
+    """A driver that waits 7 ms for a confirm when one is due each 5 ms falls behind: backpressure, and no send lag."""
     assert lateness_ms(7) == (100, 0, sum(2 * n for n in range(100)))
 
 
 def test_a_wait_that_ends_in_time_makes_nothing_late() -> None:
-    """A confirm within the spacing of messages is neither slip nor blocked."""
+    """A confirm within the spacing of messages is neither send lag nor backpressure."""
     assert lateness_ms(3) == (100, 0, 0)
 
 
@@ -179,7 +179,7 @@ def test_a_slow_consumer_leaves_the_port_alone_between_its_portions(prefetch: in
 
 
 def test_a_message_that_is_late_by_our_own_doing_is_not_dropped() -> None:
-    """The port had room while we slept for 3 s: all is sent, and the lateness is slip."""
+    """The port had room while we slept for 3 s: all is sent, and the lateness is send lag."""
     clock = VirtualClock(START_NS)
     log = ProducerLog((0,), START_NS, 1 << 12, closed=False)
     source = OpenLoop(Stripe(Constant(200), START_NS, 0, 1))
@@ -188,7 +188,9 @@ def test_a_message_that_is_late_by_our_own_doing_is_not_dropped() -> None:
     port = RoomyPort(clock)
     Pump(port, clock, cells, source=source, producer=log, consumer=None, lanes=1, drop_after_ns=NS_PER_MS).run()
     assert log.ledger.finish().sent.item() == 100
-    assert account(log, None, {}).latencies["slip"].sum_ns == sum(3 * NS_PER_S - n * 5 * NS_PER_MS for n in range(100))
+    assert account(log, None, {}).latencies["send_lag"].sum_ns == sum(
+        3 * NS_PER_S - n * 5 * NS_PER_MS for n in range(100)
+    )
 
 
 class RoomyPort(WaitingPort):

@@ -59,7 +59,7 @@ class Episodes:
             self._since = now_ns
 
     def split(self, intended_ns: Int64, sent_ns: Int64) -> Int64:
-        """Return the blocked part of sent - intended."""
+        """Return the backpressure part of sent - intended."""
         first = int(intended_ns[0]) if len(intended_ns) else 0
         gone = next((i for i, end in enumerate(self._ends) if end > first), len(self._ends))
         del self._starts[:gone], self._ends[:gone]
@@ -74,8 +74,8 @@ class Episodes:
             total: Int64 = done[episode] - inside
             return total
 
-        blocked: Int64 = np.clip(before(sent_ns) - before(intended_ns), 0, np.maximum(sent_ns - intended_ns, 0))
-        return blocked
+        backpressure: Int64 = np.clip(before(sent_ns) - before(intended_ns), 0, np.maximum(sent_ns - intended_ns, 0))
+        return backpressure
 
 
 class Producers:
@@ -86,14 +86,14 @@ class Producers:
         self._closed, self._start_ns = closed, start_ns
         self._mask = (1 << max(window, 1).bit_length()) - 1
         self._intended = np.zeros((lanes, self._mask + 1), np.int64)
-        self.latencies = {name: Latency(start_ns) for name in ("slip", "blocked", "confirm")}
+        self.latencies = {name: Latency(start_ns) for name in ("send_lag", "backpressure", "confirm")}
         self.ticks: dict[str, Counter[int]] = {name: Counter() for name in ("offered", "sent", "confirmed")}
         self.sent_counts = np.zeros(lanes, np.int64)
         self.confirmed: set[tuple[int, int]] = set()
         self.outcomes: Counter[int] = Counter()
         self.intended_sum_ns = 0
 
-    def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, blocked: Episodes) -> None:
+    def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, backpressure: Episodes) -> None:
         """Record sends."""
         if self._closed:
             intended_ns = sent_ns
@@ -103,9 +103,9 @@ class Producers:
         self.ticks["offered"].update(ticks(intended_ns, self._start_ns))
         self.ticks["sent"].update(ticks(sent_ns, self._start_ns))
         if not self._closed:
-            blocked_ns = blocked.split(intended_ns, sent_ns)
-            self.latencies["slip"].record(intended_ns, sent_ns - intended_ns - blocked_ns)
-            self.latencies["blocked"].record(intended_ns, blocked_ns)
+            backpressure_ns = backpressure.split(intended_ns, sent_ns)
+            self.latencies["send_lag"].record(intended_ns, sent_ns - intended_ns - backpressure_ns)
+            self.latencies["backpressure"].record(intended_ns, backpressure_ns)
 
     def settled(self, rows: Settlements) -> None:
         """Record settlements."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.drivers.base import MOST_PLANNED, Deliveries, Outcome, Settlements
-from bench.loadgen.backpressure import Blocked
+from bench.loadgen.backpressure import Backpressure
 from bench.record.account import ConsumerLog, ProducerLog, account, warm_kernels
 
 
@@ -11,7 +11,7 @@ def test_only_confirms_are_confirm_latencies() -> None:
     """A refusal or a return settles a message and is no confirm: a broker that refuses fast is not fast."""
     log = ProducerLog((0,), 0, 8, closed=False)
     zero, seq = np.zeros(3, np.int64), np.arange(3)
-    log.sent(zero, seq, zero, zero, Blocked())
+    log.sent(zero, seq, zero, zero, Backpressure())
     outcomes = np.array([Outcome.CONFIRMED, Outcome.REFUSED, Outcome.RETURNED], np.int64)
     log.settled(Settlements(zero, seq, outcomes, zero + 500))
     found = account(log, None, {})
@@ -38,7 +38,7 @@ def test_a_closed_loop_has_service_and_confirm_only() -> None:
     """Nothing is due in a closed loop, so nothing is late and nothing has a response."""
     producer, consumer = ProducerLog((0,), 0, 8, closed=True), ConsumerLog(1, 1, 1, 0, closed=True)
     one = np.array([0])
-    producer.sent(one, one, one, one + 30, Blocked())
+    producer.sent(one, one, one, one + 30, Backpressure())
     producer.settled(Settlements(one, one, one + int(Outcome.CONFIRMED), one + 130))
     consumer.received(Deliveries(one, one, one, one, one + 30, one + 530, one))
     found = account(producer, consumer, {})
@@ -59,7 +59,7 @@ def test_confirms_of_a_plan_find_the_times_they_are_about() -> None:
     log = ProducerLog((0,), 0, 4, closed=False)
     lane, seq = np.zeros(count, np.int64), np.arange(count)
     intended_ns = seq * 1_000
-    log.sent(lane, seq, intended_ns, intended_ns + 1, Blocked())
+    log.sent(lane, seq, intended_ns, intended_ns + 1, Backpressure())
     log.settled(Settlements(lane, seq, np.full(count, int(Outcome.CONFIRMED)), intended_ns + 700))
     confirm = account(log, None, {}).latencies["confirm"]
     assert (int(confirm.count.sum()), confirm.sum_ns, confirm.negative) == (count, count * 700, 0)

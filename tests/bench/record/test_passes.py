@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.drivers.base import Deliveries, Int64, Settlements
-from bench.loadgen.backpressure import Blocked
+from bench.loadgen.backpressure import Backpressure
 from bench.record import buckets, passes
 from bench.record.account import Account, ConsumerLog, ProducerLog, account, warm_kernels
 from bench.record.histogram import HIGHEST_NS, Seconds
@@ -90,14 +90,14 @@ def test_producers_are_recorded_as_by_the_twin(*, turns: list[Turn], closed: boo
         ProducerLog((4, 5, 6), START_NS, window, closed=closed),
         Producers(LANES, START_NS, window, closed=closed),
     )
-    blocked, episodes, now_ns = Blocked(), Episodes(), START_NS
+    backpressure, episodes, now_ns = Backpressure(), Episodes(), START_NS
     for changes, sent, settled in turns:
         for step_ns, room in changes:
             now_ns += step_ns
-            blocked.update(now_ns, room=room)
+            backpressure.update(now_ns, room=room)
             episodes.update(now_ns, room=room)
         lane, seq, intended, lateness = columns(sent, 4)
-        log.sent(lane, seq, intended, intended + lateness, blocked)
+        log.sent(lane, seq, intended, intended + lateness, backpressure)
         twin.sent(lane, seq, intended, intended + lateness, episodes)
         rows = Settlements(*columns(settled, 4))
         log.settled(rows)
@@ -126,10 +126,10 @@ def test_consumers_are_recorded_as_by_the_twin(
     log = ConsumerLog(LANES, producers, queues, START_NS, closed=closed)
     twin = Consumers(producers, queues, START_NS, closed=closed)
     for batch, foreign in batches:
-        lane, producer, seq, intended, slip, way, redelivered = columns(batch, 7)
+        lane, producer, seq, intended, send_lag, way, redelivered = columns(batch, 7)
         # What one queue's consumer sees comes from that queue's producers alone.
         producer = np.where((producer >= 0) & (producer < producers), producer - producer % queues, producer)
-        sent_ns = intended + slip
+        sent_ns = intended + send_lag
         rows = Deliveries(lane, producer, seq, intended, sent_ns, sent_ns + way, redelivered, foreign)
         assert log.received(rows).tolist() == twin.received(rows)
     found = account(None, log, {})
@@ -148,7 +148,7 @@ def test_sums_do_not_overflow() -> None:
     log, rows, hours = ProducerLog((0,), 0, 1, closed=True), 1_000, 36_000 * NS_PER_S
     zero, at = np.zeros(rows, np.int64), np.full(rows, hours)
     for _ in range(1_000):
-        log.sent(zero, zero, at, at, Blocked())
+        log.sent(zero, zero, at, at, Backpressure())
     assert log.intended_sum_ns == rows * 1_000 * hours > 1 << 63
 
 
@@ -161,7 +161,7 @@ def test_rows_out_of_range_are_refused(lane: int, outcome: int) -> None:
         log.settled(Settlements(one * lane, one, one * outcome, one))
     if lane:
         with pytest.raises(IndexError):
-            log.sent(one * lane, one, one, one, Blocked())
+            log.sent(one * lane, one, one, one, Backpressure())
         with pytest.raises(IndexError):
             consumer.received(Deliveries(one * lane, one - 1, one, one, one, one, one))
 
@@ -198,14 +198,14 @@ def test_a_trial_compiles_nothing_after_warming() -> None:
 def test_many_episodes_are_kept_and_forgotten(seed: int) -> None:
     """However many episodes there are, and whichever are forgotten, a message's share is the twin's."""
     rng = np.random.default_rng(seed)
-    blocked, episodes, now_ns, first_ns = Blocked(), Episodes(), 0, 0
+    backpressure, episodes, now_ns, first_ns = Backpressure(), Episodes(), 0, 0
     for with_room, without, behind in rng.integers(0, [9, 9, 2_500], (2_000, 3)).tolist():
         for step_ns, room in ((with_room, False), (without, True)):
             now_ns += step_ns
-            blocked.update(now_ns, room=room)
+            backpressure.update(now_ns, room=room)
             episodes.update(now_ns, room=room)
         first_ns = max(first_ns, now_ns - behind - 1_000)
         intended = np.array([first_ns, (first_ns + now_ns) // 2, now_ns])
         sent = np.array([now_ns, now_ns + 1, now_ns - 1])
-        assert blocked.split(intended, sent).tolist() == episodes.split(intended, sent).tolist()
-    assert blocked.episodes.shape[1] > 64
+        assert backpressure.split(intended, sent).tolist() == episodes.split(intended, sent).tolist()
+    assert backpressure.episodes.shape[1] > 64

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.plan.plan import make_plan
+from bench.record import hlog
+from bench.record.histogram import Seconds
 from bench.results import archive, schema_versions
 from bench.results.base import Record
 from bench.results.records import SCHEMA_VERSION, RunRecord, TrialRecord
@@ -105,3 +108,19 @@ def test_an_older_folder_is_upgraded_record_by_record(tmp_path: Path, monkeypatc
     assert [one.record.ledger for one in after.trials] == [one.record.ledger for one in before.trials]
     assert {one.record.schema_version for one in after.trials} == {later}
     assert make_plan(after.record.scenario, after.record.seed) == after.record.plan
+
+
+def test_older_trials_have_the_terms_of_today(tmp_path: Path) -> None:
+    """Slip is send lag and blocked is backpressure: as tags of latencies, as codes of notes, and in the log."""
+    trial = {
+        "latency": {"slip": 1, "blocked": 2, "response": 3},
+        "health": [{"code": "tool-slip", "text": "late"}, {"code": "steal"}],
+        "findings": [{"code": "blocked"}],
+    }
+    now = schema_versions.TRIAL.upgrades[2](trial)
+    assert now["latency"] == {"send_lag": 1, "backpressure": 2, "response": 3}
+    assert now["health"] == [{"code": "send-lag", "text": "late"}, {"code": "steal"}]
+    assert now["findings"] == [{"code": "backpressure"}]
+    one = Seconds(np.zeros(1, np.int64), np.ones(1, np.int64), np.ones(1, np.int64), np.empty((0, 4), np.int64))
+    hlog.write(tmp_path / "old.hlog", 0.0, {"slip": one, "response": one})
+    assert sorted(hlog.read_seconds(tmp_path / "old.hlog")) == ["response", "send_lag"]

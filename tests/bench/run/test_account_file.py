@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.drivers.base import Deliveries, Outcome, Settlements
-from bench.loadgen.backpressure import Blocked
+from bench.loadgen.backpressure import Backpressure
 from bench.record.account import Account, ConsumerLog, ProducerLog, account
 from bench.run import account_file
 
@@ -15,7 +15,7 @@ def make_account() -> Account:
     producer, consumer = ProducerLog((4,), 0, 256, closed=False), ConsumerLog(1, 5, 1, 0, closed=False)
     seq = np.arange(100)
     lane, intended = np.zeros(100, np.int64), seq * 10_000_000
-    producer.sent(lane, seq, intended, intended + 500, Blocked())
+    producer.sent(lane, seq, intended, intended + 500, Backpressure())
     told = Settlements(lane[3:], seq[3:], np.full(97, int(Outcome.CONFIRMED)), intended[3:] + 900)
     producer.settled(told)
     consumer.received(Deliveries(lane, lane + 4, seq, intended, intended + 500, intended + 800, lane))
@@ -27,7 +27,11 @@ def test_an_account_survives(tmp_path: Path) -> None:
     before = make_account()
     account_file.save(tmp_path / "a.npz", before)
     after = account_file.load(tmp_path / "a.npz")
-    assert before.latencies.keys() == after.latencies.keys() == {"slip", "blocked", "confirm", "response", "service"}
+    assert (
+        before.latencies.keys()
+        == after.latencies.keys()
+        == {"send_lag", "backpressure", "confirm", "response", "service"}
+    )
     for tag, part in before.latencies.items():
         for name in ("second", "index", "count", "totals"):
             assert (getattr(part, name) == getattr(after.latencies[tag], name)).all()

@@ -18,10 +18,10 @@ def test_a_worker_in_another_process_is_seen() -> None:
     board.start(123)
     code = (
         "import sys\n"
-        "from bench.run.board import Board; from bench.loadgen.pump import Progress\n"
+        "from bench.run.board import Board; from bench.loadgen.pump import PumpCounters\n"
         "cells = Board(2, int(sys.argv[1])).view(1)\n"
         "assert cells.start_ns() == 123\n"
-        "cells.ready(); cells.beat(Progress(due=5, sent=4, settled=3, received=2, done=True, p99_ns=9), 77)\n"
+        "cells.ready(); cells.beat(PumpCounters(due=5, sent=4, settled=3, received=2, done=True, p99_ns=9), 77)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(fd)], check=True, pass_fds=[fd])
     os.close(fd)

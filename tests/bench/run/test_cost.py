@@ -3,7 +3,7 @@
 import pytest
 
 from bench.run.cost import cost
-from bench.run.slow_telemetry import Glance
+from bench.run.slow_telemetry import SlowSample
 from bench.run.telemetry import Sample
 from bench.units import NS_PER_S
 
@@ -31,10 +31,10 @@ def samples(*, broker: bool = True) -> list[Sample]:
     ]
 
 
-def glances(*, broker: bool = True) -> list[Glance]:
+def slow_samples(*, broker: bool = True) -> list[SlowSample]:
     """Return looks at each of ten seconds."""
     return [
-        Glance(
+        SlowSample(
             at_ns=second * NS_PER_S,
             broker_voluntary=second * 2_000 if broker else None,
             broker_involuntary=second * 100 if broker else None,
@@ -49,7 +49,9 @@ def glances(*, broker: bool = True) -> list[Glance]:
 
 def test_costs_are_those_of_the_measured_part() -> None:
     """Five seconds of ten, 1,000 messages a second; the wire over the whole trial, by messages sent."""
-    found = cost(samples(), glances(), {"bytes_in": 2_000, "bytes_out": 3_000}, 0, range(2, 7), messages=5_000, sent=10)
+    found = cost(
+        samples(), slow_samples(), {"bytes_in": 2_000, "bytes_out": 3_000}, 0, range(2, 7), messages=5_000, sent=10
+    )
     assert found is not None
     assert found.broker.cpu_s_per_million == pytest.approx(0.5 * 1e6 / 1_000)
     assert (found.broker.rss_peak, found.broker.threads_peak) == (900, 40)
@@ -65,7 +67,7 @@ def test_costs_are_those_of_the_measured_part() -> None:
 
 def test_what_cannot_be_seen_costs_nothing_known() -> None:
     """An external broker has no cost, a driver without counters no bytes; without messages nothing is divided."""
-    found = cost(samples(broker=False), glances(broker=False), {}, 0, range(2, 7), messages=0, sent=0)
+    found = cost(samples(broker=False), slow_samples(broker=False), {}, 0, range(2, 7), messages=0, sent=0)
     assert found is not None
     assert set(found.broker.model_dump().values()) == {None}
     assert (found.client.cpu_s_per_million, found.client.rss_peak) == (None, 300)
@@ -74,7 +76,7 @@ def test_what_cannot_be_seen_costs_nothing_known() -> None:
 
 def test_a_trial_that_was_cut_before_it_was_measured_has_no_cost_a_message() -> None:
     """Nor one on virtual time any at all."""
-    found = cost(samples(), glances(), {}, 0, range(3, 3), messages=5, sent=5)
+    found = cost(samples(), slow_samples(), {}, 0, range(3, 3), messages=5, sent=5)
     assert found is not None
     assert found.broker.cpu_s_per_million is None
     assert cost((), (), {}, 0, range(1, 2), messages=5, sent=5) is None

@@ -64,15 +64,15 @@ def test_messages_that_are_gone_are_no_backlog() -> None:
 
 def test_blocked_takes_a_share_of_the_response_and_a_millisecond() -> None:
     """As with our own lateness; what a window costs a healthy broker is below that."""
-    for blocked_ns, response_ns, expected in (
-        (5_000_000, 20_000_000, {"blocked"}),
+    for backpressure_ns, response_ns, expected in (
+        (5_000_000, 20_000_000, {"backpressure"}),
         (900_000, 2_000_000, set()),
         (5_000_000, 90_000_000, set()),
     ):
         recorder = SecondsRecorder(0)
-        recorder.record(np.zeros(1000, np.int64), np.full(1000, blocked_ns))
+        recorder.record(np.zeros(1000, np.int64), np.full(1000, backpressure_ns))
         numbers = merged(response_ns=response_ns)
-        numbers.measured["blocked"] = tag_record(recorder.finish())
+        numbers.measured["backpressure"] = tag_record(recorder.finish())
         assert codes(around(numbers)) == expected
 
 

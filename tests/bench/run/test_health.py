@@ -20,11 +20,11 @@ def test_a_quiet_trial_has_nothing_against_it() -> None:
     assert findings(around(merged()), "") == ()
 
 
-def test_slip_is_hard_when_large_and_a_warning_when_small() -> None:
-    """Tool slip counts from a tenth of the response on, and invalidates from 1 ms on."""
-    assert codes(around(merged(slip_ns=164_000, response_ns=607_000))) == {"tool-slip": False}
-    assert codes(around(merged(slip_ns=5_000_000, response_ns=20_000_000))) == {"tool-slip": True}
-    assert codes(around(merged(slip_ns=5_000_000, response_ns=900_000_000))) == {}
+def test_send_lag_is_hard_when_large_and_a_warning_when_small() -> None:
+    """Send lag counts from a tenth of the response on, and invalidates from 1 ms on."""
+    assert codes(around(merged(send_lag_ns=164_000, response_ns=607_000))) == {"send-lag": False}
+    assert codes(around(merged(send_lag_ns=5_000_000, response_ns=20_000_000))) == {"send-lag": True}
+    assert codes(around(merged(send_lag_ns=5_000_000, response_ns=900_000_000))) == {}
 
 
 def test_our_own_errors_invalidate() -> None:

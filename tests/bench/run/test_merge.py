@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.drivers.base import Deliveries, Int64
-from bench.loadgen.backpressure import Blocked
+from bench.loadgen.backpressure import Backpressure
 from bench.record.account import Account, ConsumerLog, ProducerLog, account
 from bench.run.merge import Merged, merge_accounts
 from bench.units import NS_PER_MS, NS_PER_S
@@ -15,7 +15,7 @@ def accounts(late_ns: int = 0, missing: int = 0) -> list[Account]:
     zero = np.zeros(400, np.int64)
     intended = seq * 10 * NS_PER_MS
     producer, consumer = ProducerLog((0,), 0, 0, closed=False), ConsumerLog(1, 1, 1, 0, closed=False)
-    producer.sent(zero, seq, intended, intended + late_ns, Blocked())
+    producer.sent(zero, seq, intended, intended + late_ns, Backpressure())
 
     def cut(row: Int64) -> Int64:
         return row[: 400 - missing]

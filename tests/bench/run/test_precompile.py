@@ -73,7 +73,7 @@ import gc
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 from bench.host.clock import RealClock
-from bench.drivers import {driver} as driver
+from bench.drivers.wire import {driver} as driver
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
 from tests.bench.drivers.{protocol}_server import {server} as Server
 

@@ -153,14 +153,14 @@ def test_what_a_trial_showed(searched: tuple[Path, SearchRecord, Watch]) -> None
 
 @pytest.mark.compiled
 def test_lateness_that_moves_no_rate_spoils_latency_alone(searched: tuple[Path, SearchRecord, Watch]) -> None:
-    """A hard tool-slip of less than 1 % of the measured part counts only where latency does; other faults always."""
+    """A hard send-lag of less than 1 % of the measured part counts only where latency does; other faults always."""
     record = archive.read(searched[0]).trials[-1].record
-    notes = tuple(Note(code=code, hard=True, text="bad") for code in ("tool-slip", "shared-cores"))
+    notes = tuple(Note(code=code, hard=True, text="bad") for code in ("send-lag", "shared-cores"))
     late = record.model_copy(update={"health": notes})
     assert invalid(late, latency_counts=False) == ()
-    assert invalid(late, latency_counts=True) == ("tool-slip: bad",)
-    very_late = late.model_copy(update={"latency": late.latency | {"slip": _late(50_000_000)}})
-    assert invalid(very_late, latency_counts=False) == ("tool-slip: bad",)
+    assert invalid(late, latency_counts=True) == ("send-lag: bad",)
+    very_late = late.model_copy(update={"latency": late.latency | {"send_lag": _late(50_000_000)}})
+    assert invalid(very_late, latency_counts=False) == ("send-lag: bad",)
     stolen = record.model_copy(update={"health": (Note(code="steal", hard=True, text="bad"),)})
     assert invalid(stolen, latency_counts=False) == ("steal: bad",)
 

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from bench.run.slow_telemetry import Glances
+from bench.run.slow_telemetry import SlowTelemetry
 from tests.crosschecks import IdleBroker
 
 
@@ -24,18 +24,18 @@ class Seen(IdleBroker):
 def test_a_look_holds_both_sides(tmp_path: Path) -> None:
     """Switches of both, what the folder takes, and the depth that the broker tells."""
     (tmp_path / "journal").write_bytes(b"x" * 5000)
-    glances = Glances(Seen((os.getpid(),), tmp_path), lambda: (os.getpid(),), lambda: 7)
-    found = glances.look()
+    slow_samples = SlowTelemetry(Seen((os.getpid(),), tmp_path), lambda: (os.getpid(),), lambda: 7)
+    found = slow_samples.look()
     assert found.broker_voluntary is not None
     assert found.broker_voluntary > 0
     assert found.client_voluntary >= found.broker_voluntary
-    assert (found.depth, glances.seen) == (7, [found])
+    assert (found.depth, slow_samples.seen) == (7, [found])
     assert found.data_bytes is not None
 
 
 def test_a_broker_that_cannot_be_seen_is_unknown(tmp_path: Path) -> None:
     """No switches, and a folder that is not its own is not looked into."""
-    found = Glances(Seen((), tmp_path), lambda: (), lambda: 1).look()
+    found = SlowTelemetry(Seen((), tmp_path), lambda: (), lambda: 1).look()
     assert (found.broker_voluntary, found.broker_involuntary, found.data_bytes) == (None, None, None)
     assert (found.client_voluntary, found.depth) == (0, 1)
 
@@ -43,8 +43,8 @@ def test_a_broker_that_cannot_be_seen_is_unknown(tmp_path: Path) -> None:
 def test_a_broker_that_does_not_tell_is_not_asked_again() -> None:
     """Each question to one that hangs would wait as long."""
     answers = [3, None]
-    glances = Glances(IdleBroker(), lambda: (), lambda: answers.pop(0))
-    assert [glances.look().depth for _ in range(4)] == [3, None, None, None]
+    slow_samples = SlowTelemetry(IdleBroker(), lambda: (), lambda: answers.pop(0))
+    assert [slow_samples.look().depth for _ in range(4)] == [3, None, None, None]
     assert answers == []
 
 
@@ -57,11 +57,11 @@ def test_looks_are_made_until_stopped() -> None:
         time.sleep(0.2)
         return 1
 
-    glances = Glances(IdleBroker(), lambda: (), slow)
-    glances.start()
+    slow_samples = SlowTelemetry(IdleBroker(), lambda: (), slow)
+    slow_samples.start()
     while not asked:
         time.sleep(0.001)
-    glances.stop()
-    assert len(glances.seen) == len(asked) == 1
+    slow_samples.stop()
+    assert len(slow_samples.seen) == len(asked) == 1
     time.sleep(1.2)
     assert len(asked) == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.results.records import TIMELINE_COLUMNS
-from bench.run.slow_telemetry import Glance
+from bench.run.slow_telemetry import SlowSample
 from bench.run.telemetry import Sample
 from bench.run.timeline import busiest, make_timeline, throttled_share, usage
 from bench.units import NS_PER_S
@@ -68,12 +68,12 @@ def test_throttling_is_a_share_of_the_measured_part(seconds: float | None, share
 def test_counts_are_spread_over_a_second_and_gauges_are_not() -> None:
     """Switches read once a second belong to its ten ticks; a depth belongs to the tick in which it was asked."""
     start_ns = 5 * NS_PER_S
-    glances = [
-        Glance(start_ns + second * NS_PER_S + 50_000_000, second * 100, 0, second * 10, second, 4096, depth)
+    slow_samples = [
+        SlowSample(start_ns + second * NS_PER_S + 50_000_000, second * 100, 0, second * 10, second, 4096, depth)
         for second, depth in ((-1, 9), (0, 3), (1, None), (2, 5))
     ]
     ticks = {name: np.zeros(20, np.int64) for name in ("offered", "sent", "received", "confirmed", "backlog")}
-    frame = make_timeline(ticks, samples(0.5), start_ns, range(2), glances)
+    frame = make_timeline(ticks, samples(0.5), start_ns, range(2), slow_samples)
     assert list(frame) == list(TIMELINE_COLUMNS)
     assert frame["broker_voluntary"].to_numpy() == pytest.approx(np.full(20, 10.0))
     assert frame["client_involuntary"].sum() == pytest.approx(2.0)

@@ -37,7 +37,7 @@ def made_gate(verdict: str = "pass", *lines: GateLine, **changes: Any) -> Gate:
         "verdict": verdict,
         "exit_code": EXIT_CODES[verdict],
         "sentence": f"{verdict.capitalize()}: as it is.",
-        "rerun": True,
+        "paired": True,
         "baseline": "a",
         "candidate": "b",
         "host_classes": ("CPU × 2",),

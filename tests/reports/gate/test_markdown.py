@@ -27,4 +27,4 @@ def test_errors_are_stated() -> None:
     assert "| 7 % |" in text
     assert "Noise floor of the host: p50 response 3 % and broker CPU 20 %" in text
     assert "noise floor is not known" in to_markdown(made_gate())
-    assert "Stored results, 10 trials a row" in to_markdown(made_gate(rerun=False))
+    assert "Stored results, 10 trials a row" in to_markdown(made_gate(paired=False))
