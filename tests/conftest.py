@@ -21,7 +21,7 @@ from hypothesis import settings
 
 from brokers import certificates
 
-settings.register_profile("busbench", deadline=None, max_examples=50)
+settings.register_profile("busbench", deadline=None, max_examples=30)
 settings.register_profile("uncompiled", deadline=None, max_examples=10, derandomize=True)
 settings.register_profile("soak", deadline=None, max_examples=5_000)
 settings.load_profile("busbench")

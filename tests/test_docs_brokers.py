@@ -35,7 +35,6 @@ brokers = [{{ name = "toy", kind = "toymq", place = "bare", place_options = {{ r
 targets = [{{ name = "toy", broker = "toy", protocol = "amqp091", driver = "wire091" }}]
 [plan]
 repetitions = 1
-idle = false
 warm_up = {{ at_least = "1s", window = "1s", settle = "500ms", at_most = "1s" }}
 [[workloads]]
 name = "steady"
@@ -112,7 +111,8 @@ def measured(site: Path) -> Path:
 
 
 def test_it_is_started_measured_and_reported(measured: Path) -> None:
-    """Every message arrived, its CPU time was seen, and the page says what the product wants said."""
+    """Every message arrived, its CPU time was seen, idle costs too, and the page says what the product wants said."""
+    idles: list[object] = []
     for trial in sorted((measured / "trials").iterdir()):
         record = json.loads((trial / "trial.json").read_text())
         assert record["outcome"] == "completed"
@@ -122,6 +122,10 @@ def test_it_is_started_measured_and_reported(measured: Path) -> None:
         assert record["broker_usage"]["cpu_s"] > 0
         assert "1024 MiB" in record["broker"]["limits"]["memory"]
         assert "toymq: ready" in (trial / "broker.log").read_text()
+        idle = record["broker"]["idle"]
+        assert (idle["connections"], idle["queues"]) == (100, 100)
+        idles.append(idle)
+    assert idles[0] == idles[1]  # measured once
     run = json.loads((measured / "run.json").read_text())
     assert run["products"]["toy"]["package"] == "busbench-toymq 1.0"
     page = (measured / "report.html").read_text()

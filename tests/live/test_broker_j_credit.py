@@ -24,7 +24,14 @@ def push(opened: Port, rows: Exchanged) -> None:
 
 
 # Proton's own loop does not show the flow frames that came.
-@pytest.mark.parametrize("driver", [name for name in DRIVERS_10 if name not in BLOCKING])
+@pytest.mark.parametrize(
+    "driver",
+    [
+        pytest.param(name, marks=[pytest.mark.soak] * (name != "proton-engine"))
+        for name in DRIVERS_10
+        if name not in BLOCKING
+    ],
+)
 def test_credit_dwindles_to_one_flow_a_message(qpid_broker_j: Broker, driver: str) -> None:
     """After the first 20,000 messages or so; each such flow is counted, and every message arrives."""
     rows, at = Exchanged(), endpoint(qpid_broker_j, driver)

@@ -32,7 +32,7 @@ name = "rabbitmq"
 kind = "rabbitmq"
 [[workloads]]
 name = "steady"
-duration = "3s"
+duration = "2s"
 ack_batch = 1
 load = { kind = "rate", rate = 500 }
 [plan]
@@ -77,7 +77,7 @@ def check(folder: Path, protocol: str, driver: str, *words: str) -> tuple[dict[s
 )
 def test_both_sides_hold_the_same_load(tmp_path: Path, protocol: str, driver: str, peer: str) -> None:
     """A fixed rate through a driver of ours and a peer: both hold it, with every figure of the table."""
-    checked, out = check(tmp_path, protocol, driver, "--pairs", "1", "--warm-up", "3")
+    checked, out = check(tmp_path, protocol, driver, "--pairs", "1", "--warm-up", "2")
     assert [side["side"] for side in checked["medians"]] == [driver, peer]
     for side in checked["medians"]:
         assert side["sent_per_s"] == pytest.approx(500, rel=0.02)

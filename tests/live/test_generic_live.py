@@ -77,7 +77,7 @@ def relayed() -> Iterator[int]:
         yield port
 
 
-@pytest.mark.parametrize("kind", ["amqp091", "amqp10"])
+@pytest.mark.parametrize("kind", ["amqp10", pytest.param("amqp091", marks=pytest.mark.soak)])
 def test_a_broker_of_no_work_is_measured(kind: str, relayed: int, tmp_path: Path) -> None:
     """Steady and in a closed loop, by its URI; what was probed, and what is not known, stands in the record."""
     found = measured(tmp_path, scenario(tmp_path, kind, f"amqp://me@127.0.0.1:{relayed}"))

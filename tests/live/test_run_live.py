@@ -38,6 +38,7 @@ load = { kind = "rate", rate = 300 }
 [plan]
 repetitions = 1
 restart = "run"
+idle = false
 warm_up = { at_least = "1s", at_most = "1s", settle = "1s" }
 """
 
@@ -63,13 +64,13 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def in_mid_trial(command: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Wait until a trial has run for two seconds; return every process of the run but the first."""
+    """Wait until a trial has run for half a second; return every process of the run but the first."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         assert command.poll() is None, command.communicate()
         family = psutil.Process(command.pid).children(recursive=True)
         if sum("bench.run.worker" in " ".join(_words(process)) for process in family) == 2:
-            time.sleep(2.0)
+            time.sleep(0.5)
             return psutil.Process(command.pid).children(recursive=True)
         time.sleep(0.05)
     pytest.fail("no trial began within a minute")
@@ -122,10 +123,6 @@ def test_a_run_survives_kill_and_interrupt(folder: Path) -> None:
     assert [trial.record.index for trial in run.trials] == [0, 1]
     assert all(trial.record.ledger.balanced and trial.record.drained for trial in run.trials)
     assert all(trial.record.canary is not None for trial in run.trials)
-    idle = [trial.record.broker.idle for trial in run.trials]
-    assert idle[0] is not None
-    assert idle[0] == idle[1]  # measured once
-    assert (idle[0].connections, idle[0].queues) == (100, 100)
     assert len(run.attempts) == 2
     assert out.strip().splitlines()[-1].endswith("report.html")
     assert not [folder for folder in folders if folder.exists()]
