@@ -73,6 +73,33 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+NAMED = re.compile(r"(?<![\w./\"-])(?:bench|reports)(?:\.[a-z_0-9]+)+(?![\w/])")
+"""A dotted name of a module, or of something in one; what begins with `brokers` may be a path in a scenario."""
+
+
+def is_there(name: str) -> bool:
+    """Return whether a dotted name leads to a module, or into one."""
+    path = ROOT
+    for part in name.split("."):
+        if (path / f"{part}.py").is_file():
+            return True
+        if not (path / part).is_dir():
+            return part in (path / "__init__.py").read_text()
+        path /= part
+    return True
+
+
+def test_every_module_that_is_named_exists() -> None:
+    """Documents, comments and messages name no module that was moved or renamed since."""
+    files = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("notebooks/*.ipynb")]
+    files += [path for room in ("bench", "brokers", "reports") for path in (ROOT / room).rglob("*.py")]
+    files.remove(Path(__file__))
+    lost = {(path.name, name) for path in files for name in NAMED.findall(path.read_text()) if not is_there(name)}
+    assert lost == set()
+    assert not is_there("bench.blocked")
+    assert is_there("bench.loadgen.backpressure.Backpressure")
+
+
 def test_the_architecture_names_every_room() -> None:
     """docs/architecture.md mentions each top module of bench and brokers."""
     text = (ROOT / "docs/architecture.md").read_text()
