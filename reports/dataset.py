@@ -25,7 +25,7 @@ from reports.durability import joined
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
 from reports.format import listed, overload_words, plain
-from reports.pooling import Dimension, check_alike, side_by_side
+from reports.pooling import Dimension, RowKey, check_alike, side_by_side
 from reports.quantiles import PERCENTILES, Distribution
 from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
@@ -43,6 +43,7 @@ class Dataset:
     Attributes:
         runs: the runs' records, by run id.
         scenario: of all runs; where they stand side by side, with a target for each value of the dimension.
+        rows: what each of its targets is, by its name.
         trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, overload
             (words that stand in place of its latencies; empty where they count), counters,
             ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
@@ -61,6 +62,7 @@ class Dataset:
 
     runs: tuple[RunRecord, ...]
     scenario: Scenario = field(repr=False)
+    rows: dict[str, RowKey] = field(repr=False)
     trials: pd.DataFrame
     latency: pd.DataFrame
     seconds: pd.DataFrame
@@ -130,11 +132,11 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
         raise ReportError(message)
     runs = sorted((_open(Path(folder)) for folder in folders), key=lambda run: run.record.run_id)
     check_alike(runs, by)
-    runs, scenario = side_by_side(runs, by)
+    runs, scenario, rows = side_by_side(runs, by)
     trials, latency, seconds, timeline, happened, notes, absent = ([], [], [], [], [], [], [])  # type: ignore[var-annotated]
     records: dict[tuple[str, int], TrialRecord] = {}
     for run in runs:
-        broken = {int(text.partition("-")[0]): f"unreadable: {text}" for text in run.unreadable}
+        broken = {index: f"unreadable: {text}" for index, text in run.unreadable.items()}
         for stored in run.trials:
             index = stored.record.index
             try:
@@ -161,6 +163,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
     return Dataset(
         runs=tuple(run.record for run in runs),
         scenario=scenario,
+        rows=rows,
         trials=pd.DataFrame(trials),
         latency=pd.DataFrame(latency, columns=[*_KEY, *_LATENCY_COLUMNS]),
         seconds=pd.DataFrame(seconds, columns=[*_KEY, *SECONDS_COLUMNS]),

@@ -2,12 +2,11 @@
 
 Without a dimension the trials of several runs are pooled, so their scenarios must be equal. With
 one (`version`, `place` or `run`) they may differ in that alone, and each target becomes one target
-for each value, named after it. Values that are equal are still pooled.
+for each value. Values that are equal are still pooled.
 """
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from bench.results.archive import Run
@@ -23,6 +22,19 @@ _FREE: dict[Dimension | None, set[str]] = {
     "version": {"image"},
     "place": {"place", "external", "image"},
 }
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """What tells the rows of a report apart under one workload.
+
+    Attributes:
+        target: name of a target in the scenario.
+        group: which of them: a value of the dimension, or the side of a paired run; empty where there is but one.
+    """
+
+    target: str
+    group: str = ""
 
 
 def check_alike(runs: Sequence[Run], by: Dimension | None) -> None:
@@ -52,7 +64,7 @@ def check_alike(runs: Sequence[Run], by: Dimension | None) -> None:
 
 def _fixed(scenario: Scenario, by: Dimension | None) -> dict[str, Any]:
     """Return what may not differ."""
-    fields = scenario.model_dump(mode="json")
+    fields = scenario.model_dump(mode="json", exclude={"workloads": {"__all__": {"part_of"}}})
     fields["brokers"] = [
         {key: value for key, value in broker.items() if key not in _FREE[by]} for broker in fields["brokers"]
     ]
@@ -71,65 +83,73 @@ def _differing(a: Any, b: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
-def side_by_side(runs: Sequence[Run], by: Dimension | None) -> tuple[list[Run], Scenario]:
-    """Return the runs with their targets named after the dimension, and the scenario of all of them."""
+def side_by_side(runs: Sequence[Run], by: Dimension | None) -> tuple[list[Run], Scenario, dict[str, RowKey]]:
+    """Return the runs, the scenario of all of them, and what each of its targets is, which have unique names.
+
+    With a dimension, each run has the targets that it has in that scenario.
+    """
     scenario = runs[0].record.scenario
     if by is None or len(runs) == 1:
-        return list(runs), scenario
-    named = [_named(run, by) for run in runs]
+        rows = {target.name: RowKey(target.name) for target in scenario.targets}
+        paired = {line.target: line.paired for line in runs[0].record.plan if line.paired is not None}
+        return list(runs), scenario, rows | {name: RowKey(one.target, one.side) for name, one in paired.items()}
+    groups = [{broker.name: _group(run, broker.name, by) for broker in run.record.scenario.brokers} for run in runs]
+    # Rows of one target stand together; within it the runs keep their order.
+    keys = [RowKey(target.name, its[target.broker]) for target in scenario.targets for its in groups]
+    named = [_named(run, its, by) for run, its in zip(runs, groups, strict=True)]
     targets = {target.name: target for run in named for target in run.record.scenario.targets}
     brokers = {broker.name: broker for run in named for broker in run.record.scenario.brokers}
-    order = {name: place for place, name in enumerate(target.name for target in scenario.targets)}
-    return named, scenario.model_copy(
-        update={
-            # Rows of one target stand together; within it the runs keep their order (sorting is stable).
-            "targets": tuple(sorted(targets.values(), key=lambda target: order[target.name.partition("@")[0]])),
-            "brokers": tuple(brokers.values()),
-        }
-    )
+    rows = {_called(key.target, key.group): key for key in keys}
+    both = {"targets": tuple(targets[name] for name in rows), "brokers": tuple(brokers.values())}
+    return named, scenario.model_copy(update=both), rows
 
 
-def _named(run: Run, by: Dimension) -> Run:
+def _called(name: str, group: str) -> str:
+    """Return what a target or broker of a group is called; names hold no comma, so no two are called the same."""
+    return f"{name}, {group}"
+
+
+def _named(run: Run, groups: Mapping[str, str], by: Dimension) -> Run:
     scenario = run.record.scenario
-    value = {broker.name: _value(run, broker.name, by) for broker in scenario.brokers}
-    slug = {name: f"@{re.sub(r'[^a-z0-9.]+', '-', text.lower())}" for name, text in value.items()}
-    end = {target.name: slug[target.broker] for target in scenario.targets}
+    shown = {
+        name: run.record.started_utc[:16].replace("T", " ") if by == "run" else its for name, its in groups.items()
+    }
+    brokers = {name: _called(name, group) for name, group in groups.items()}
+    names = {target.name: _called(target.name, groups[target.broker]) for target in scenario.targets}
     targets = tuple(
         target.model_copy(
             update={
-                "name": target.name + end[target.name],
-                "label": f"{target.label or target.name}, {value[target.broker]}",
-                "broker": target.broker + slug[target.broker],
+                "name": names[target.name],
+                "label": f"{target.label or target.name}, {shown[target.broker]}",
+                "broker": brokers[target.broker],
             }
         )
         for target in scenario.targets
     )
-    brokers = tuple(broker.model_copy(update={"name": broker.name + slug[broker.name]}) for broker in scenario.brokers)
+    its = tuple(broker.model_copy(update={"name": brokers[broker.name]}) for broker in scenario.brokers)
     record = run.record.model_copy(
         update={
-            "scenario": scenario.model_copy(update={"targets": targets, "brokers": brokers}),
-            "products": {name + slug[name]: product for name, product in run.record.products.items()},
-            "plan": tuple(
-                line.model_copy(update={"target": line.target + end[line.target]}) for line in run.record.plan
-            ),
+            "scenario": scenario.model_copy(update={"targets": targets, "brokers": its}),
+            "products": {brokers[name]: product for name, product in run.record.products.items()},
+            "plan": tuple(line.model_copy(update={"target": names[line.target]}) for line in run.record.plan),
         }
     )
 
     def renamed(trial: TrialRecord) -> TrialRecord:
-        broker = trial.broker.model_copy(update={"name": trial.broker.name + slug[trial.broker.name]})
-        return trial.model_copy(update={"target": trial.target + end[trial.target], "broker": broker})
+        broker = trial.broker.model_copy(update={"name": brokers[trial.broker.name]})
+        return trial.model_copy(update={"target": names[trial.target], "broker": broker})
 
     trials = tuple(replace(stored, record=renamed(stored.record)) for stored in run.trials)
     probes = tuple(
-        probe.model_copy(update={"broker": probe.broker + slug[probe.broker]})
+        probe.model_copy(update={"broker": brokers[probe.broker]})
         for probe in (run.durability.probes if run.durability else ())
     )
     return replace(run, record=record, trials=trials, durability=DurabilityRecord(probes=probes))
 
 
-def _value(run: Run, broker: str, by: Dimension) -> str:
+def _group(run: Run, broker: str, by: Dimension) -> str:
     if by == "run":
-        return run.record.started_utc[:16].replace("T", " ")
+        return run.record.run_id
     settings = run.record.scenario.broker(broker)
     if by == "place":
         return "memory" if isinstance(settings, MemoryBroker) else settings.place

@@ -98,9 +98,10 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
         closed = isinstance(group[0].load, InFlightLoad)
         if closed and len(group) > 1:
             ordered = sorted(group, key=in_flight)
-            found.append(Question(_stem(ordered[0]), tuple(ordered)))
+            found.append(Question(_name(ordered), tuple(ordered)))
         elif not closed and len({offered(each) for each in group}) >= CURVE:
-            found.append(Question(_common(group), tuple(sorted(group, key=offered))))
+            ordered = sorted(group, key=offered)
+            found.append(Question(_name(ordered), tuple(ordered)))
         else:
             found.extend(Question(each.name, (each,)) for each in group)
     order = {workload.name: place for place, workload in enumerate(scenario.workloads)}
@@ -110,11 +111,13 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
 def _family(workload: Workload) -> str:
     """Return the same text for workloads that differ only in bound or rate."""
     closed = isinstance(workload.load, InFlightLoad)
-    # A bound of the backlog goes with the rate; whom a workload is for is no part of what is asked.
+    # A bound of the backlog goes with the rate; whom a workload is for is no part of what is asked. Rates of two
+    # lists are one curve, while each list of bounds is a sweep of its own.
     varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0, "rates": (), "max_backlog": 1}
     alike = workload.model_copy(
         update={
-            "name": _stem(workload) if closed else "",
+            "name": "",
+            "part_of": workload.part_of if closed else "",
             "description": "",
             "only": (),
             "load": workload.load.model_copy(update=varied),
@@ -123,12 +126,7 @@ def _family(workload: Workload) -> str:
     return alike.model_dump_json()
 
 
-def _common(group: Sequence[Workload]) -> str:
-    """Return what the names begin with, without the rates that end them."""
-    names = [each.name for each in group]
-    alike = next((k for k, letters in enumerate(zip(*names, strict=False)) if len(set(letters)) > 1), None)
-    return names[0][:alike].rstrip("0123456789-._") or names[0]
-
-
-def _stem(workload: Workload) -> str:
-    return workload.name.removesuffix(f"-{in_flight(workload)}")
+def _name(ordered: Sequence[Workload]) -> str:
+    """Return what all are a part of; where that is several things or none, the first and the last of them."""
+    whole = {each.part_of for each in ordered}
+    return whole.pop() if len(whole) == 1 and "" not in whole else f"{ordered[0].name}..{ordered[-1].name}"

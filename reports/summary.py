@@ -74,6 +74,11 @@ class TargetSummary(Model):
     """One target and what it is."""
 
     name: str
+    """As all rows of this summary name it."""
+    target: str
+    """Its name in the scenario."""
+    group: str
+    """Where several rows are of that target: the version, place or run, or the side of a paired run; else empty."""
     label: str
     """For tables and figures."""
     full: str

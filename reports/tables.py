@@ -22,6 +22,8 @@ def targets(data: Dataset, found: Mapping[str, Name]) -> Iterator[TargetSummary]
         settings = data.scenario.broker(target.broker)
         yield TargetSummary(
             name=target.name,
+            target=data.rows[target.name].target,
+            group=data.rows[target.name].group,
             label=found[target.name].label,
             full=found[target.name].full,
             broker=target.broker,

@@ -16,9 +16,10 @@ from bench.cli.gate import Asked, GateFiles
 from bench.cli.image import check_recipes
 from bench.cli.report import write_reports
 from bench.cli.running import begin, conduct_all, print_plan
-from bench.plan.paired import BASE, merged, paired_plan
+from bench.plan.paired import merged, paired_plan
 from bench.plan.plan import estimate_ns
 from bench.results import archive
+from bench.results.records import PairedTarget
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import Loaded, load_scenario
 from bench.scenario.products import describe
@@ -88,18 +89,13 @@ def stored(asked: Asked, budget: Budget) -> Gate:
 
 def paired(asked: Asked, budget: Budget) -> Gate:
     """Run both sides in turn and judge them."""
-    loaded = _both(asked)
-    strangers = [
-        *budget.strangers(
-            {target.name.removesuffix(BASE) for target in loaded.scenario.targets},
-            {workload.name for workload in loaded.scenario.workloads},
-        )
-    ]
-    if strangers or (unlike := [*unlike_promises(loaded.scenario, describe(loaded.scenario))]):
-        fail(EXIT_USAGE, *(strangers or unlike))
+    loaded, pairs = _both(asked)
+    names = {one.target for one in pairs.values()}, {workload.name for workload in loaded.scenario.workloads}
+    if strangers := [*budget.strangers(*names)]:
+        fail(EXIT_USAGE, *strangers)
     check_recipes(loaded.scenario)
     seed = secrets.randbelow(1 << 31) if asked.seed is None else asked.seed
-    planned = paired_plan(loaded.scenario, seed)
+    planned = paired_plan(loaded.scenario, pairs, seed)
     if asked.plan:
         print_plan(loaded.scenario, planned)
         raise typer.Exit
@@ -123,8 +119,8 @@ def paired(asked: Asked, budget: Budget) -> Gate:
     return found
 
 
-def _both(asked: Asked) -> Loaded:
-    """Return both sides as one scenario, or leave with every fault."""
+def _both(asked: Asked) -> tuple[Loaded, dict[str, PairedTarget]]:
+    """Return both sides as one scenario, and whom its targets stand for; or leave with every fault."""
     faults: list[str] = []
     sides: list[Loaded] = []
     for word, name, own in (
@@ -139,14 +135,16 @@ def _both(asked: Asked) -> Loaded:
         fail(EXIT_USAGE, *faults)
     base, new = sides
     try:
-        scenario = merged(base.scenario, new.scenario, asked.pairs)
+        scenario, pairs = merged(base.scenario, new.scenario, asked.pairs)
     except ScenarioError as error:
         fail(EXIT_USAGE, *map(str, error.faults))
+    if unlike := [*unlike_promises([(one.scenario, describe(one.scenario)) for one in sides])]:
+        fail(EXIT_USAGE, *unlike)
     text = base.text
     if new.text != base.text:
         commented = "\n".join(f"# {line}".rstrip() for line in new.text.splitlines())
         text = f"{text.rstrip()}\n\n# The candidate:\n{commented}\n"
-    return Loaded(scenario, text, (*asked.both, *asked.base, *asked.new), quick=False)
+    return Loaded(scenario, text, (*asked.both, *asked.base, *asked.new), quick=False), pairs
 
 
 def _command(asked: Asked, seed: int) -> str:

@@ -1,28 +1,28 @@
 """Old and new side by side: two scenarios as one, and its plan in ABBA pairs. Pure.
 
-Brokers and targets of the baseline get `-base` behind their names, those of the candidate
-`-new`, so both sides have brokers of their own and the results folder is an ordinary one.
+Both sides have brokers and targets of their own, so the results folder is an ordinary one. They
+are called after those that they stand for; which these are stands in the plan, as data.
 Each pair of a target and workload runs back to back; the order of every second repetition
 is the reverse of the one before (ABBA), which cancels linear drift within pairs (Bulej et
 al., ICPE 2020).
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bench.plan.plan import block
-from bench.results.records import PlannedTrial
+from bench.results.records import PairedTarget, PlannedTrial, Side
 from bench.scenario.checks import LONGEST_NAME
 from bench.scenario.errors import Fault, ScenarioError
 from bench.scenario.products import starts
 from bench.scenario.scenario import Plan, Scenario, Target
 
-BASE, NEW = "-base", "-new"
-_SIDES = {BASE: "baseline", NEW: "candidate"}
+_ENDS: dict[Side, str] = {"baseline": "-base", "candidate": "-new"}
+"""What names of either side end in, for people alone."""
 
 
-def merged(baseline: Scenario, candidate: Scenario, pairs: int) -> Scenario:
-    """Return the scenario that runs both, `pairs` times each.
+def merged(baseline: Scenario, candidate: Scenario, pairs: int) -> tuple[Scenario, dict[str, PairedTarget]]:
+    """Return the scenario that runs both, `pairs` times each, and whom each of its targets stands for.
 
     Brokers that we start are restarted for each block at least: else one start of each side would
     stand for all.
@@ -33,27 +33,36 @@ def merged(baseline: Scenario, candidate: Scenario, pairs: int) -> Scenario:
     faults = [*_differences(baseline, candidate), *_long_names(baseline, candidate)]
     if faults:
         raise ScenarioError(faults)
-    sides = ((BASE, baseline), (NEW, candidate))
-    return candidate.model_copy(
+    sides: tuple[tuple[Side, Scenario], ...] = (("baseline", baseline), ("candidate", candidate))
+    both = candidate.model_copy(
         update={
             "brokers": tuple(
-                broker.model_copy(update={"name": broker.name + end}) for end, side in sides for broker in side.brokers
+                broker.model_copy(update={"name": broker.name + _ENDS[side]})
+                for side, its in sides
+                for broker in its.brokers
             ),
-            "targets": tuple(_target(target, end) for end, side in sides for target in side.targets),
+            "targets": tuple(_target(target, side) for side, its in sides for target in its.targets),
             "workloads": tuple(
-                one.model_copy(update={"only": tuple(name + end for end, _ in sides for name in one.only)})
+                one.model_copy(update={"only": tuple(name + end for end in _ENDS.values() for name in one.only)})
                 for one in candidate.workloads
             ),
             "plan": _plan(baseline, candidate, pairs),
         }
     )
+    return both, {
+        target.name + _ENDS[side]: PairedTarget(target=target.name, broker=target.broker, side=side)
+        for side, its in sides
+        for target in its.targets
+    }
 
 
-def paired_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
+def paired_plan(scenario: Scenario, paired: Mapping[str, PairedTarget], seed: int) -> tuple[PlannedTrial, ...]:
     """Return the trials of a merged scenario in their order; the same for the same scenario and seed."""
     chance = random.Random(seed)  # noqa: S311  (an order of trials, no secret)
-    targets = [target.name.removesuffix(BASE) for target in scenario.targets if target.name.endswith(BASE)]
-    rows = [(target, one.name) for target in targets for one in scenario.workloads if one.is_for(target + BASE)]
+    pairs: dict[str, list[str]] = {}
+    for name, one in paired.items():
+        pairs.setdefault(one.target, []).append(name)
+    rows = [(pair, one.name) for pair in pairs.values() for one in scenario.workloads if one.is_for(pair[0])]
     planned: list[PlannedTrial] = []
     order: list[tuple[str, str]] = []
     for repetition in range(scenario.plan.repetitions):
@@ -61,18 +70,18 @@ def paired_plan(scenario: Scenario, seed: int) -> tuple[PlannedTrial, ...]:
             order.reverse()
         else:
             order = []
-            for target, workload in chance.sample(rows, len(rows)):
-                order += [(target + end, workload) for end in chance.sample((BASE, NEW), 2)]
+            for pair, workload in chance.sample(rows, len(rows)):
+                order += [(target, workload) for target in chance.sample(pair, 2)]
         planned += block(scenario, repetition, order, len(planned))
-    return tuple(planned)
+    return tuple(line.model_copy(update={"paired": paired[line.target]}) for line in planned)
 
 
-def _target(target: Target, end: str) -> Target:
+def _target(target: Target, side: Side) -> Target:
     return target.model_copy(
         update={
-            "name": target.name + end,
-            "broker": target.broker + end,
-            "label": f"{target.label or target.name} ({_SIDES[end]})",
+            "name": target.name + _ENDS[side],
+            "broker": target.broker + _ENDS[side],
+            "label": f"{target.label or target.name} ({side})",
         }
     )
 
@@ -110,7 +119,7 @@ def _unlike(where: str, old: list[str], new: list[str]) -> Fault:
 
 
 def _long_names(baseline: Scenario, candidate: Scenario) -> Iterator[Fault]:
-    for end, side in ((BASE, baseline), (NEW, candidate)):
+    for end, side in zip(_ENDS.values(), (baseline, candidate), strict=True):
         for where, names in (("brokers", side.brokers), ("targets", side.targets)):
             for index, named in enumerate(names):
                 if len(named.name + end) > LONGEST_NAME:

@@ -9,7 +9,7 @@ linear drift between the members of a pair (Bulej et al., ICPE 2020).
 
 import random
 
-from bench.results.records import PlannedTrial, RunRecord
+from bench.results.records import PlannedTrial, RunRecord, SearchStep
 from bench.scenario.scenario import MemoryBroker, Scenario, Workload
 from bench.units import NS_PER_S
 
@@ -45,8 +45,8 @@ def _shuffled(cells: list[tuple[str, str]], chance: random.Random) -> list[tuple
     return [cell for name in names for cell in chance.sample(groups[name], len(groups[name]))]
 
 
-def extended(run: RunRecord, workload: Workload, target: str) -> tuple[RunRecord, PlannedTrial]:
-    """Return a run with one more trial at the end of its plan, and that trial.
+def extended(run: RunRecord, workload: Workload, target: str, step: SearchStep) -> tuple[RunRecord, PlannedTrial]:
+    """Return a run with one more trial, of a search, at the end of its plan, and that trial.
 
     A workload of that name which the scenario has already is from now on for this target too; its trials are
     numbered as repetitions. Brokers are not started anew.
@@ -66,6 +66,7 @@ def extended(run: RunRecord, workload: Workload, target: str) -> tuple[RunRecord
         target=target,
         workload=workload.name,
         restart_broker=False,
+        step=step,
     )
     scenario = scenario.model_copy(update={"workloads": workloads})
     return run.model_copy(update={"scenario": scenario, "plan": (*run.plan, planned)}), planned

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ class Trial:
 class Run:
     """A results folder as read.
 
-    `unreadable` names trials whose record is damaged, with the reason; `attempts` names the
+    `unreadable` tells by index why the record of a trial is damaged; `attempts` names the
     folders of trials that were begun and did not finish; `durability` is what was seen of
     brokers' synchronous writes, None where nobody looked.
     """
@@ -57,7 +57,7 @@ class Run:
     folder: Path
     record: RunRecord
     trials: tuple[Trial, ...]
-    unreadable: tuple[str, ...] = ()
+    unreadable: Mapping[int, str] = field(default_factory=dict)
     attempts: tuple[str, ...] = ()
     durability: DurabilityRecord | None = None
 
@@ -193,18 +193,22 @@ def read(folder: Path) -> Run:
 
 def _read(folder: Path) -> Run:
     record = _read_run(folder)
-    trials, unreadable = [], []
-    for place in sorted((folder / "trials").glob("*/trial.json")):
+    trials, unreadable = [], {}
+    for planned in record.plan:
+        place = place_of(folder, planned.index, planned.target, planned.workload)
+        file = place / "trial.json"
         try:
-            trials.append(Trial(schema_versions.TRIAL.parse(place, place.read_text(encoding="utf-8")), place.parent))
+            trials.append(Trial(schema_versions.TRIAL.parse(file, file.read_text(encoding="utf-8")), place))
+        except FileNotFoundError:  # it is not finished
+            continue
         except (ValueError, OSError) as error:
-            unreadable.append(f"{place.parent.name}: {str(error).splitlines()[0]}")
+            unreadable[planned.index] = f"{place.name}: {str(error).splitlines()[0]}"
     attempts = tuple(sorted(path.name for path in (folder / "attempts").glob("*")))
     # A damaged search concerns only those who ask for it; a newer one concerns all, as whoever finds part of a
     # newer folder readable would take it for the whole.
     with contextlib.suppress(ArchiveError):
         _parse_search(folder / _SEARCH)
-    return Run(folder, record, tuple(trials), tuple(unreadable), attempts, _read_durability(folder))
+    return Run(folder, record, tuple(trials), unreadable, attempts, _read_durability(folder))
 
 
 def _read_run(folder: Path) -> RunRecord:

@@ -24,7 +24,7 @@ SHARED_CPUS = "shared-cores"
 """Code of the health note that broker and client ran on the same CPUs."""
 BROKERS_OWN = "broker's "
 """What the names of settings begin with that a broker was asked for or reports itself."""
-_NOT_DONE = {"name", "description", "durable", "only"}
+_NOT_DONE = {"name", "part_of", "description", "durable", "only"}
 """Fields of a workload that say nothing of its load."""
 _DISK = "file system of broker data"
 

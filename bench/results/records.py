@@ -26,7 +26,10 @@ from bench.scenario.scenario import Scenario
 from brokers.durability import DurabilityClass
 
 SCHEMA_VERSION = 3
-"""2 keeps what products say (`RunRecord.products`); 1 is still read."""
+"""2 keeps what products say (`RunRecord.products`), 3 which trial of a pair or of a search one is; 1 is still read."""
+
+Side = Literal["baseline", "candidate"]
+StepKind = Literal["guess", "short", "hold", "curve"]
 
 TAGS = ("response", "service", "send_lag", "backpressure", "confirm")
 """Tags of latency.hlog. response = received - intended; service = received - sent; send_lag =
@@ -262,15 +265,42 @@ NO_RESULT = {
 }
 
 
+class PairedTarget(Record):
+    """Whom a target of a paired run stands for: one of the two sides' scenarios."""
+
+    target: str
+    """Its name in the scenario of its side; both sides have one of that name."""
+    broker: str
+    """Name of its broker there."""
+    side: Side
+
+
+class SearchStep(Record):
+    """What a trial of a search is for."""
+
+    workload: str
+    """The workload whose rate is searched."""
+    kind: StepKind
+    """`guess`: the closed loop that warms a broker and says where to begin; `short`, `hold`: whether a rate holds;
+    `curve`: latency against load."""
+    rate: float | None
+    """Offered messages a second; None in a closed loop."""
+
+
 class PlannedTrial(Record):
-    """One line of the plan."""
+    """One line of the plan: which trial it is, whatever its target and workload are called."""
 
     index: int
     repetition: int
     target: str
+    """Name in the run's scenario, as is the workload's."""
     workload: str
     restart_broker: bool
     """Whether its broker is started anew for it."""
+    paired: PairedTarget | None = None
+    """None but in a paired run."""
+    step: SearchStep | None = None
+    """None but in a search."""
 
 
 class ImageRecord(Record):

@@ -10,6 +10,7 @@ is upgraded as it was parsed, a version at a time, before the model of today val
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -75,8 +76,12 @@ class Schema(Generic[M]):
         version = self.admit(file, document)
         if version == self.newest:
             return self.model.model_validate_json(text)
-        for step in range(version, self.newest):
-            document = self.upgrades.get(step, _as_it_is)(document)
+        try:
+            for step in range(version, self.newest):
+                document = self.upgrades.get(step, _as_it_is)(document)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            message = f"it is no whole record of version {version}: {error!r}"
+            raise ValueError(message) from error
         return self.model.model_validate_json(json.dumps(document | {_FIELD: self.newest}))
 
     def admit(self, file: object, document: object) -> int:
@@ -105,6 +110,53 @@ def _with_products(run: Document) -> Document:
     return run | {"products": {name: one.model_dump(mode="json") for name, one in describe(scenario).items()}}
 
 
+_ENDS = {"baseline": "-base", "candidate": "-new"}
+_STEP = re.compile(r"(.+)-(guess|[0-9.e+]+-(short|hold|curve))")
+
+
+def _with_identity(run: Document) -> Document:
+    """Version 3 says which of a pair and which step of a search a trial is, and what workloads are part of.
+
+    Before, names ended in it: those of paired targets in their side, those of a search's workloads in rate and kind,
+    those of a sweep in the bound or rate.
+    """
+    scenario, searched = run["scenario"], run.get("purpose") == "search"
+    workloads = {one["name"]: one for one in scenario["workloads"]}
+    steps = {name: _step(one) for name, one in workloads.items()} if searched else {}
+    parts = [one | {"part_of": _part_of(one, steps.get(name))} for name, one in workloads.items()]
+    paired = _paired(scenario["targets"])
+    plan = [one | {"paired": paired.get(one["target"]), "step": steps.get(one["workload"])} for one in run["plan"]]
+    return run | {"plan": plan, "scenario": scenario | {"workloads": parts}}
+
+
+def _paired(targets: list[Document]) -> dict[str, Document]:
+    found = {
+        one["name"]: {"target": one["name"].removesuffix(end), "broker": one["broker"].removesuffix(end), "side": side}
+        for side, end in _ENDS.items()
+        for one in targets
+        if one["name"].endswith(end)
+    }
+    base, new = ({one["target"] for one in found.values() if one["side"] == side} for side in _ENDS)
+    return found if base == new and len(found) == len(targets) else {}
+
+
+def _step(workload: Document) -> Document | None:
+    parts = _STEP.fullmatch(workload["name"])
+    if parts is None:
+        return None
+    return {"workload": parts[1], "kind": parts[3] or parts[2], "rate": workload["load"].get("rate")}
+
+
+def _part_of(workload: Document, step: Document | None) -> str:
+    load, name = workload["load"], str(workload["name"])
+    if step is not None:
+        return f"{step['workload']}-hold" if step["kind"] == "hold" else str(step["workload"])
+    if load["kind"] == "in_flight":
+        return name.removesuffix(f"-{load['in_flight'][0]}")
+    whole = name.removesuffix(f"-{load['rate']:.10g}")
+    return whole if whole != name else ""
+
+
 _CODES = {"tool-slip": "send-lag", "blocked": "backpressure"}
 
 
@@ -118,7 +170,7 @@ def _with_terms(trial: Document) -> Document:
     return trial | {"latency": latency} | notes
 
 
-RUN = Schema(RunRecord, SCHEMA_VERSION, {1: _with_products})
+RUN = Schema(RunRecord, SCHEMA_VERSION, {1: _with_products, 2: _with_identity})
 TRIAL = Schema(TrialRecord, SCHEMA_VERSION, {2: _with_terms})
 SEARCH = Schema(SearchRecord, SEARCH_SCHEMA_VERSION)
 DURABILITY = Schema(DurabilityRecord, DURABILITY_SCHEMA_VERSION)

@@ -15,7 +15,7 @@ from bench.host.canary import Canaries
 from bench.plan.plan import extended
 from bench.results import archive
 from bench.results.cost import IdleCost
-from bench.results.records import PlannedTrial, RunRecord, TrialRecord
+from bench.results.records import PlannedTrial, RunRecord, SearchStep, TrialRecord
 from bench.run.conclude import Concluded, conclude
 from bench.run.durability_probe import probe_fleet
 from bench.run.fleet import Fleet, Instance, broker_record
@@ -155,13 +155,13 @@ class Conductor:
     def _failures(self) -> tuple[str, ...]:
         return tuple(texts[-1] for texts in self._start_failures.values())
 
-    def extend(self, workload: Workload, target: str) -> PlannedTrial:
-        """Plan one more trial, for whoever decides on it only now, and tell the results folder before it begins.
+    def extend(self, workload: Workload, target: str, step: SearchStep) -> PlannedTrial:
+        """Plan one more trial, for a search that decides on it only now, and tell the results folder before it begins.
 
         Raises:
             ArchiveError: it cannot be written.
         """
-        self._run, planned = extended(self._run, workload, target)
+        self._run, planned = extended(self._run, workload, target, step)
         archive.rewrite(self._folder, self._run)
         return planned
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import pandas as pd
 
 from bench.results import archive
-from bench.results.records import PlannedTrial, RunRecord, TrialRecord
+from bench.results.records import PlannedTrial, RunRecord, SearchStep, StepKind, TrialRecord
 from bench.results.search import CurvePoint, FailureRecord, SearchRecord, StepRecord, SustainedRate
 from bench.run.conductor import Conductor, RunEnd, Watch
 from bench.run.fleet import Fleet
@@ -30,8 +30,6 @@ from bench.units import NS_PER_S
 from brokers.base import BrokerError
 
 CLIENT_BOUND_CODE = "client-bound"
-_NAME_PART = 14
-"""Characters of the workload's name that stay in those of its trials, which are at most 32 long."""
 _BACKLOG_SHARE, _BACKLOG_S = 0.3, 3.0
 """Share of the measured part, and at most so many seconds: that much behind, a trial ends early, as not sustained."""
 _LEAST_BACKLOG = 1_000
@@ -76,25 +74,23 @@ class SearchOptions:
         bound = min(window * self.base.producers, 1_000_000)
         load = InFlightLoad(kind="in_flight", in_flight=(bound,))
         changes = {"load": load, "spin": 0, "coalesce": 0, "duration": self.short_ns}
-        return self.base.model_copy(update=changes | {"name": self._name("guess"), "description": ""})
+        return self.base.model_copy(update=changes | {"name": "guess", "part_of": self.base.name, "description": ""})
 
-    def at(self, rate: float, kind: str) -> Workload:
-        """Return the workload of one step, named by its rate and kind (`short`, `hold` or `curve`)."""
+    def at(self, rate: float, kind: StepKind) -> Workload:
+        """Return the workload of one step, called by its rate and kind."""
         load, length_ns = self.base.load, self.hold_ns if kind == "hold" else self.short_ns
         behind_s = min(_BACKLOG_SHARE * length_ns / NS_PER_S, _BACKLOG_S)
         backlog = max(_LEAST_BACKLOG, round(rate * behind_s))
         arrivals = load.arrivals if isinstance(load, RateLoad) else "constant"
         return self.base.model_copy(
             update={
-                "name": self._name(f"{rate:.10g}-{kind}"),
+                "name": f"{rate:.10g}-{kind}",
+                "part_of": f"{self.base.name}-hold" if kind == "hold" else self.base.name,
                 "description": "",
                 "load": RateLoad(kind="rate", rate=rate, arrivals=arrivals, max_backlog=backlog),
                 "duration": length_ns,
             }
         )
-
-    def _name(self, ending: str) -> str:
-        return f"{self.base.name[:_NAME_PART].rstrip('.-_')}-{ending}"
 
     def record(self) -> SearchRecord:
         """Return the record of a search that has not begun."""
@@ -241,7 +237,7 @@ class _Searcher:
         course.seconds += time.monotonic() - began
 
     def _guess(self, course: _TargetSearch) -> None:
-        record = self._trial(course.target, self._wanted.guess())
+        record = self._trial(course.target, "guess")
         rate = record.achieved_rate
         if rate <= 0 and isinstance(self._wanted.base.load, RateLoad):
             rate = self._wanted.base.load.rate
@@ -250,7 +246,7 @@ class _Searcher:
 
     def _step(self, course: _TargetSearch, machine: Search, step: NextTrial) -> None:
         began = time.monotonic()
-        record = self._trial(course.target, self._wanted.at(step.rate, "hold" if step.hold else "short"))
+        record = self._trial(course.target, "hold" if step.hold else "short", step.rate)
         seen = reading(record, self._timeline(record))
         faults = invalid(record, latency_counts=self._wanted.objective_ns is not None)
         judged = failures(seen, self._wanted.objective_ns)
@@ -276,9 +272,11 @@ class _Searcher:
         )
         self._watch.judged(course.target.name, taken, self._left_s())
 
-    def _trial(self, target: Target, workload: Workload) -> TrialRecord:
+    def _trial(self, target: Target, kind: StepKind, rate: float | None = None) -> TrialRecord:
         """Do one trial; a broker that was warmed for the target at one rate counts as warm at all of them."""
-        planned = self._conductor.extend(workload, target.name)
+        workload = self._wanted.guess() if rate is None else self._wanted.at(rate, kind)
+        step = SearchStep(workload=self._wanted.base.name, kind=kind, rate=rate)
+        planned = self._conductor.extend(workload, target.name, step)
         self._watch.begin(planned, planned.index + 1, planned.index + 1)
         if isinstance(self._run.scenario.broker(target.broker), MemoryBroker):
             record = self._conductor.one(planned, target)
@@ -329,7 +327,7 @@ class _Searcher:
             self._write()
 
     def _point(self, course: _TargetSearch, point: CurveTrial) -> None:
-        record = self._trial(course.target, self._wanted.at(point.rate, "curve"))
+        record = self._trial(course.target, "curve", point.rate)
         seen = reading(record, self._timeline(record))
         self._curve.append(
             CurvePoint(

@@ -48,6 +48,8 @@ def _sweeps(scenario: Scenario) -> Iterator[Fault]:
         if times > max(1, given.count(name)):
             yield Fault("workloads", f"a sweep makes {name!r}, which stands {times} times: names must differ")
     for index, workload in enumerate(scenario.workloads):
+        if workload.part_of:
+            yield Fault(f"workloads.{index}.part_of", "it is never given: leave it out, or give `load` a list")
         longest = max((single.name for single in workload.singles()), key=len)
         if len(longest) > LONGEST_NAME:
             yield Fault(

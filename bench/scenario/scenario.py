@@ -135,6 +135,9 @@ class Workload(Frozen):
     """A sentence for the report."""
     only: tuple[str, ...] = ()
     """Names of the targets it is for; all where empty."""
+    part_of: str = ""
+    """What reports call the sweep, the curve or the search that it is a part of. Never given: a list of bounds or
+    rates makes such workloads, and so does a search."""
     load: Annotated[RateLoad | InFlightLoad, Field(discriminator="kind")]
     """When messages are sent."""
     size: BodySize = 100
@@ -271,7 +274,9 @@ class Workload(Frozen):
         if len(changes) < 2:  # noqa: PLR2004  (a sweep of one is none)
             return (self,)
         return tuple(
-            self.model_copy(update={"name": f"{self.name}-{value}", "load": load.model_copy(update=change)})
+            self.model_copy(
+                update={"name": f"{self.name}-{value}", "part_of": self.name, "load": load.model_copy(update=change)}
+            )
             for value, change in changes
         )
 

@@ -5,6 +5,7 @@ Values are in milliseconds, over all usable trials of a row.
 
 import io
 import re
+from urllib.parse import quote
 
 from hdrh.histogram import HdrHistogram
 
@@ -24,7 +25,8 @@ def to_hgrm(data: Dataset) -> dict[str, str]:
             for tag in TAGS:
                 histogram = data.histogram(target.name, workload.name, tag)
                 if histogram.get_total_count():
-                    files[f"{target.name}-{workload.name}-{tag}.hgrm"] = _text(histogram)
+                    # A target may be called after a version, which a broker tells.
+                    files[f"{quote(target.name, safe=' ,')}-{workload.name}-{tag}.hgrm"] = _text(histogram)
     return files
 
 

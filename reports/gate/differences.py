@@ -3,30 +3,34 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.scenario.scenario import Scenario
-from reports.gate.pairs import SUFFIXES
+from pydantic import BaseModel
+
+from bench.results.records import RunRecord
 
 _NAMES = {"name", "broker", "label"}
 
 
-def differences(scenario: Scenario) -> tuple[str, str]:
+def differences(run: RunRecord) -> tuple[str, str]:
     """Return the settings of baseline and candidate that differ, such as `brokers.rabbitmq.cpus = 2`."""
-    base, new = [], []
-    for path, old, its in _unlike(scenario):
-        base.append(f"{path} = {old}")
-        new.append(f"{path} = {its}")
+    found = {path: values for path, *values in _unlike(run)}  # targets of one broker tell of it alike
+    base, new = (", ".join(f"{path} = {values[side]}" for path, values in found.items()) for side in (0, 1))
     same = "as in the scenario, like the other side"
-    return ", ".join(base) or same, ", ".join(new) or same
+    return base or same, new or same
 
 
-def _unlike(scenario: Scenario) -> Iterator[tuple[str, Any, Any]]:
-    for where, entries in (("brokers", scenario.brokers), ("targets", scenario.targets)):
-        found = {entry.name: entry.model_dump(mode="json") for entry in entries}
-        for name, old in found.items():
-            plain = name.removesuffix(SUFFIXES[0])
-            its = found.get(plain + SUFFIXES[1])
-            if plain != name and its is not None:
-                yield from _fields(f"{where}.{plain}", old, its)
+def _unlike(run: RunRecord) -> Iterator[tuple[str, Any, Any]]:
+    paired = {line.target: line.paired for line in run.plan if line.paired is not None}
+    there = [(paired[target.name], target) for target in run.scenario.targets if target.name in paired]
+    candidates = {one.target: target for one, target in there if one.side == "candidate"}
+    pairs = [(one, (target, candidates[one.target])) for one, target in there if one.side == "baseline"]
+    for one, sides in pairs:
+        yield from _fields(f"brokers.{one.broker}", *(_dumped(run.scenario.broker(side.broker)) for side in sides))
+    for one, sides in pairs:
+        yield from _fields(f"targets.{one.target}", *map(_dumped, sides))
+
+
+def _dumped(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json")
 
 
 def _fields(path: str, old: Mapping[str, Any], its: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

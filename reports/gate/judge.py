@@ -19,7 +19,7 @@ from reports.gate import words
 from reports.gate.budget import Budget, Limit
 from reports.gate.differences import differences
 from reports.gate.metrics import METRICS, GateMetric, floor_name
-from reports.gate.pairs import SUFFIXES, GateError, PairedCell, Side, cells, check, estimates, is_paired
+from reports.gate.pairs import GateError, PairedCell, Side, cells, check, estimates
 from reports.gate.result import EXIT_CODES, Gate, GateLine, Shown, Verdict
 from reports.rows import MIN_CPUS
 
@@ -67,11 +67,10 @@ def judge_paired(data: Dataset, budget: Budget, noise_floor: float | None, resul
     Raises:
         GateError: it is no such run, or the budget names what it does not have.
     """
-    if not is_paired(data.runs[0].scenario):
+    if not any(line.paired for line in data.runs[0].plan):
         message = f"{results[0]} is no run of `bench gate --paired`: name two results folders, baseline and candidate"
         raise GateError(message)
-    sides = Side(data, SUFFIXES[0]), Side(data, SUFFIXES[1])
-    return _judge(*sides, budget, noise_floor, results, paired=True)
+    return _judge(Side(data, "baseline"), Side(data, "candidate"), budget, noise_floor, results, paired=True)
 
 
 def judge_stored(
@@ -100,7 +99,7 @@ def _judge(
     lines = tuple(_closed(opened, paired=paired))
     verdict = _verdict(lines)
     runs = [side.data.runs[0] for side in (base, new)]
-    names = differences(new.scenario) if paired else tuple(f"{run.run_id} ({run.command})" for run in runs)
+    names = differences(new.data.runs[0]) if paired else tuple(f"{run.run_id} ({run.command})" for run in runs)
     remarks += [words.left_out(row) for row in rows if row.valid < row.planned]
     remarks += dict.fromkeys(words.told(one.limit.metric, one.told) for one in opened if one.told)
     return Gate(

@@ -8,9 +8,11 @@ been left out for a reason. In stored results each side has to have as many vali
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from bench.results import records
 from bench.results.durability import Probe
 from bench.results.records import ProductRecord
 from bench.scenario.scenario import Scenario, Workload
@@ -21,8 +23,6 @@ from reports.gate.metrics import GateMetric, figures
 
 VALID_SHARE = 0.75
 """Share of the planned pairs that must be valid."""
-SUFFIXES = ("-base", "-new")
-"""What a paired run appends to the names of targets: of the baseline, of the candidate."""
 
 
 class GateError(Exception):
@@ -44,25 +44,32 @@ class Side:
 
     Attributes:
         data: its trials.
-        suffix: what its targets' names end in; empty for stored results.
+        side: which rows of a paired run it has; None for stored results, of which it has all.
     """
 
     data: Dataset
-    suffix: str = ""
+    side: records.Side | None = None
 
     @property
     def scenario(self) -> Scenario:
         """What was run."""
         return self.data.runs[0].scenario
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What its targets are called in the run, by what both sides call them."""
+        if self.side is None:
+            return {name: name for name in self.data.rows}
+        return {key.target: name for name, key in self.data.rows.items() if key.group == self.side}
+
     def rows(self) -> list[tuple[str, str]]:
-        """Return target and workload of each row of this side, names without the suffix, in the scenario's order."""
+        """Return target and workload of each row of this side, as both sides call them, in the scenario's order."""
         planned = {(trial.target, trial.workload) for trial in self.data.runs[0].plan}
         return [
-            (target.name.removesuffix(self.suffix), workload.name)
+            (target, workload.name)
             for workload in self.scenario.workloads
-            for target in self.scenario.targets
-            if target.name.endswith(self.suffix) and (target.name, workload.name) in planned
+            for target, name in self.names.items()
+            if (name, workload.name) in planned
         ]
 
     def workload(self, name: str) -> Workload:
@@ -71,7 +78,7 @@ class Side:
 
     def survives(self, target: str, workload: str) -> str:
         """Return what a confirmed message of a row survives, by what the run counted where it did."""
-        return _survives(self.scenario, self.data.products, target + self.suffix, workload, self.data.durability)
+        return _survives(self.scenario, self.data.products, self.names[target], workload, self.data.durability)
 
 
 @dataclass(frozen=True)
@@ -96,24 +103,16 @@ class PairedCell:
         return max(MIN_PAIRS, math.ceil(VALID_SHARE * self.planned))
 
 
-def is_paired(scenario: Scenario) -> bool:
-    """Return whether all targets come in twos, as a paired run names them."""
-    names = {target.name for target in scenario.targets}
-    base, new = ({name.removesuffix(end) for name in names if name.endswith(end)} for end in SUFFIXES)
-    return bool(base) and base == new and len(names) == 2 * len(base)
-
-
 Products = Mapping[str, ProductRecord]
 """What products say, by broker."""
 
 
-def unlike_promises(scenario: Scenario, products: Products) -> Iterator[str]:
-    """Return a fault for each row of a paired run whose settings promise unlike things to a confirmed message."""
-    base, new = SUFFIXES
-    for workload in scenario.workloads:
-        for name in (one.name.removesuffix(base) for one in scenario.targets if one.name.endswith(base)):
-            old, its = (_survives(scenario, products, name + end, workload.name) for end in (base, new))
-            yield from _unlike(name, workload.name, old, its)
+def unlike_promises(sides: Sequence[tuple[Scenario, Products]]) -> Iterator[str]:
+    """Return a fault for each row of two sides whose settings promise unlike things to a confirmed message."""
+    for workload in sides[0][0].workloads:
+        for target in sides[0][0].targets:
+            old, its = (_survives(*side, target.name, workload.name) for side in sides)
+            yield from _unlike(target.name, workload.name, old, its)
 
 
 def _survives(
@@ -147,7 +146,7 @@ def check(base: Side, new: Side) -> tuple[str, ...]:
         faults.append("baseline and candidate have no target and workload in common: compare runs of one scenario")
     for name in dict.fromkeys(workload for _, workload in shared):
         old, its = base.workload(name).model_dump(), new.workload(name).model_dump()
-        differ = [field for field in old if field != "only" and old[field] != its[field]]
+        differ = [field for field in old if field not in {"only", "part_of"} and old[field] != its[field]]
         if differ:
             faults.append(f"workload {name}: {', '.join(differ)} differ, so the figures would: give both the same load")
     for target, workload in shared:
@@ -179,8 +178,7 @@ def estimates(
     base: Side, new: Side, metric: GateMetric, cell: PairedCell, *, paired: bool
 ) -> tuple[list[float], list[float]]:
     """Return the figures of the candidate's and the baseline's trials, in the same order where they are paired."""
-    old = figures(base.data, metric, cell.target + base.suffix, cell.workload)
-    its = figures(new.data, metric, cell.target + new.suffix, cell.workload)
+    its, old = (figures(side.data, metric, side.names[cell.target], cell.workload) for side in (new, base))
     if paired:
         shared = sorted(old.keys() & its.keys())
         return [its[k] for k in shared], [old[k] for k in shared]
@@ -188,18 +186,17 @@ def estimates(
 
 
 def _planned(side: Side, target: str, workload: str) -> int:
-    name = target + side.suffix
+    name = side.names[target]
     return sum(trial.target == name and trial.workload == workload for trial in side.data.runs[0].plan)
 
 
 def _valid(side: Side, target: str, workload: str) -> set[int]:
-    records = side.data.records.values()
-    name = target + side.suffix
-    return {one.repetition for one in records if (one.target, one.workload) == (name, workload) and one.valid}
+    name, trials = side.names[target], side.data.records.values()
+    return {one.repetition for one in trials if (one.target, one.workload) == (name, workload) and one.valid}
 
 
 def _faults(side: Side, target: str, workload: str) -> Counter[str]:
-    name, found = target + side.suffix, Counter[str]()
+    name, found = side.names[target], Counter[str]()
     for one in side.data.records.values():
         if (one.target, one.workload) == (name, workload) and not one.valid:
             hard = [note.code for note in one.health if note.hard]

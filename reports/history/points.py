@@ -75,7 +75,7 @@ def _common(run: RunRecord, commit: str) -> dict[str, Any]:
 
 def load_digest(workload: Workload) -> str:
     """Return eight digits that change with anything a workload does; fields left at their default do not matter."""
-    text = workload.model_dump_json(exclude_defaults=True, exclude={"description"})
+    text = workload.model_dump_json(exclude_defaults=True, exclude={"description", "part_of"})
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

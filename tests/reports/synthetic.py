@@ -108,7 +108,12 @@ def scenario(repetitions: int = 3, seconds: int = 5, *, closed_loop: bool = True
         for name in ("steady", "durable")
     ]
     workloads += [
-        {"name": f"in-flight-{n}", "duration": f"{seconds}s", "load": {"kind": "in_flight", "in_flight": [n]}}
+        {
+            "name": f"in-flight-{n}",
+            "part_of": "in-flight",
+            "duration": f"{seconds}s",
+            "load": {"kind": "in_flight", "in_flight": [n]},
+        }
         for n in (IN_FLIGHT if closed_loop else ())
     ]
     return Scenario.model_validate(

@@ -35,7 +35,13 @@ def workloads(rates: tuple[float, ...]) -> list[Workload]:
     """Return workloads that differ in their rate alone."""
     plain = scenario().workloads[0]
     return [
-        plain.model_copy(update={"name": f"curve-{rate:.0f}", "load": plain.load.model_copy(update={"rate": rate})})
+        plain.model_copy(
+            update={
+                "name": f"curve-{rate:.0f}",
+                "part_of": "curve",
+                "load": plain.load.model_copy(update={"rate": rate}),
+            }
+        )
         for rate in rates
     ]
 
@@ -82,12 +88,15 @@ def test_a_report_draws_curves_and_sustained_rates(tmp_path: Path) -> None:
 
 
 def test_three_rates_make_a_curve_and_two_do_not() -> None:
-    """Rates of otherwise like workloads are one question from three on, in rising order, named by what they share."""
+    """Rates of otherwise like workloads are one question from three on, in rising order, called after their whole."""
     asked = scenario().model_copy(update={"workloads": tuple(reversed(workloads(RATES)))})
     (question,) = questions(asked)
     assert question.name == "curve"
     assert [w.name for w in question.workloads] == ["curve-500", "curve-1000", "curve-2000", "curve-4000"]
     assert question.load == "500 to 4,000 msg/s of 100 B, transient"
+    own = tuple(one.model_copy(update={"part_of": ""}) for one in asked.workloads)
+    (question,) = questions(asked.model_copy(update={"workloads": own}))
+    assert question.name == "curve-500..curve-4000"
     two = scenario().model_copy(update={"workloads": tuple(workloads(RATES[:2]))})
     assert [question.name for question in questions(two)] == ["curve-500", "curve-1000"]
 

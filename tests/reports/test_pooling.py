@@ -9,6 +9,7 @@ from reports.dataset import Dataset
 from reports.errors import ReportError
 from reports.figures import pictures
 from reports.page.page import render_page
+from reports.pooling import RowKey
 from reports.summarise import summarise
 from tests.reports.in_memory import tables
 from tests.reports.synthetic import Made, make
@@ -53,13 +54,16 @@ def test_by_version_each_version_is_a_row(by_version: Dataset) -> None:
     trials = by_version.trials
     counts = trials[trials["workload"] == "steady"].groupby("target").size().to_dict()
     assert counts == {
-        "rabbitmq-091@4.0.5": 10,
-        "rabbitmq-091@4.2.0": 10,
-        "rabbitmq-10@4.0.5": 10,
-        "rabbitmq-10@4.2.0": 10,
-        "broker-j-091@10.1.0": 20,
-        "broker-j-10@10.1.0": 20,
+        "rabbitmq-091, 4.0.5": 10,
+        "rabbitmq-091, 4.2.0": 10,
+        "rabbitmq-10, 4.0.5": 10,
+        "rabbitmq-10, 4.2.0": 10,
+        "broker-j-091, 10.1.0": 20,
+        "broker-j-10, 10.1.0": 20,
     }
+    assert by_version.rows["rabbitmq-091, 4.2.0"] == RowKey("rabbitmq-091", "4.2.0")
+    (row,) = [one for one in summarise(by_version).targets if (one.target, one.group) == ("rabbitmq-10", "4.0.5")]
+    assert row.name == "rabbitmq-10, 4.0.5"
 
 
 def test_rows_of_two_runs_stand_side_by_side_and_are_not_ranked(by_version: Dataset) -> None:
@@ -68,8 +72,8 @@ def test_rows_of_two_runs_stand_side_by_side_and_are_not_ranked(by_version: Data
     assert {answer.headline for answer in summary.answers} == {"Not ranked: rows of different runs"}
     assert all(cell.n >= 10 for cell in summary.cells)
     pairs = {(each.first, each.second) for each in summary.comparisons}
-    assert ("rabbitmq-091@4.2.0", "rabbitmq-10@4.2.0") in pairs
-    assert ("rabbitmq-091@4.2.0", "rabbitmq-091@4.0.5") not in pairs
+    assert ("rabbitmq-091, 4.2.0", "rabbitmq-10, 4.2.0") in pairs
+    assert ("rabbitmq-091, 4.2.0", "rabbitmq-091, 4.0.5") not in pairs
     assert any("different times" in line for line in summary.not_shown)
 
 
@@ -91,7 +95,7 @@ def test_unlike_runs_are_refused_with_what_differs(two: tuple[Made, Made]) -> No
 
 
 def test_by_run_each_run_is_a_row() -> None:
-    """Equal scenarios at different times: rows are named by the time of their run."""
+    """Equal scenarios: rows are labelled by the time of their run, and apart even where two began in one minute."""
 
     def dated(run: dict[str, Any], day: str) -> dict[str, Any]:
         return run | {"started_utc": f"2026-01-{day}T12:00:00Z"}
@@ -106,6 +110,8 @@ def test_by_run_each_run_is_a_row() -> None:
         "rabbitmq-091, 2026-01-02 12:00",
     ]
     assert len(tables(*runs).scenario.targets) == 4
+    minute = [make(**asked, run_id=name) for name in ("one", "two")]
+    assert len(tables(*minute, by="run").scenario.targets) == 8
 
 
 def test_one_run_needs_no_names() -> None:

@@ -67,6 +67,20 @@ def tampered(made: Path, to: Path, change: Change, name: str = "paired") -> str:
     return str(to)
 
 
+def recorded_before(folder: str) -> str:
+    """Let a results folder of a paired run be one of the version that told sides by the names of targets alone."""
+    file = Path(folder) / "run.json"
+    run = json.loads(file.read_text()) | {"schema_version": 2}
+    for line in run["plan"]:
+        del line["paired"], line["step"]
+    for workload in run["scenario"]["workloads"]:
+        del workload["part_of"]
+    file.write_text(json.dumps(run))
+    for trial in Path(folder).glob("trials/*/trial.json"):
+        trial.write_text(json.dumps(json.loads(trial.read_text()) | {"schema_version": 2}))
+    return folder
+
+
 def on_a_large_host(folder: str, cpus: int = 8) -> str:
     """Let a results folder say that its host has so many CPUs."""
     file = Path(folder) / "run.json"
@@ -92,6 +106,15 @@ def test_a_scenario_beside_itself_passes(made: Path) -> None:
     assert (found["verdict"], found["exit_code"], found["paired"]) == ("pass", 0, True)
     assert (made / "paired/gate.md").read_text().startswith("**Pass: none of ")
     assert (made / "paired/report.html").exists()
+
+
+def test_an_older_paired_run_is_judged_as_it_was(made: Path, tmp_path: Path) -> None:
+    """The same verdict by the same numbers."""
+    older = recorded_before(tampered(made, tmp_path / "older", lambda _trial: None))
+    verdict = bench("gate", older, "--json", str(tmp_path / "older.json"))
+    assert verdict.exit_code == 0, verdict.output
+    now, then = (json.loads(path.read_text()) for path in (made / "paired/gate.json", tmp_path / "older.json"))
+    assert {name for name in now if now[name] != then[name]} == {"results"}
 
 
 def test_a_slower_broker_is_a_regression(made: Path, tmp_path: Path) -> None:

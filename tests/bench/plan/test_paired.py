@@ -17,13 +17,17 @@ def loaded(*overrides: str, name: str = "rabbitmq-vs-qpid") -> Scenario:
 
 
 def test_each_side_has_brokers_and_targets_of_its_own() -> None:
-    """Names end in -base and -new, targets use their side's brokers, and only the changed setting differs."""
-    both = merged(loaded(), loaded("brokers.rabbitmq.cpus=1"), 7)
+    """Targets use their side's brokers, say whom they stand for, and only the changed setting differs."""
+    both, paired = merged(loaded(), loaded("brokers.rabbitmq.cpus=1"), 7)
     assert [one.name for one in both.brokers] == ["rabbitmq-base", "broker-j-base", "rabbitmq-new", "broker-j-new"]
     old, new = (both.broker(f"rabbitmq{end}").model_dump() for end in ("-base", "-new"))
     assert {field for field, value in old.items() if value != new[field]} == {"name", "cpus"}
-    for target in both.targets:
-        assert target.broker.endswith(target.name[target.name.rindex("-") :])
+    assert list(paired) == [target.name for target in both.targets]
+    for side, its, name in (("baseline", both.targets[:4], "-base"), ("candidate", both.targets[4:], "-new")):
+        assert [(one.target, one.broker, one.side) for one in map(paired.get, [one.name for one in its]) if one] == [
+            (target.name, target.broker, side) for target in loaded().targets
+        ]
+        assert all(target.broker == paired[target.name].broker + name for target in its)
     assert len({target.label for target in both.targets}) == len(both.targets) == 8
     assert both.plan.repetitions == 7
     assert Scenario.model_validate(both.model_dump(mode="json")) == both
@@ -31,39 +35,43 @@ def test_each_side_has_brokers_and_targets_of_its_own() -> None:
 
 def test_pairs_run_back_to_back_in_abba_order() -> None:
     """Every two trials are one pair; each odd repetition is the reverse of the one before; all is there once."""
-    both = merged(loaded(), loaded(), 6)
-    plan = paired_plan(both, 3)
+    both, paired = merged(loaded(), loaded(), 6)
+    plan = paired_plan(both, paired, 3)
     assert [trial.index for trial in plan] == list(range(len(plan)))
     for first, second in zip(plan[::2], plan[1::2], strict=True):
         assert (first.repetition, first.workload) == (second.repetition, second.workload)
-        assert {first.target, second.target} == {first.target.rpartition("-")[0] + end for end in ("-base", "-new")}
+        assert {first.paired, second.paired} == {paired[first.target], paired[second.target]}
+        assert first.paired
+        assert second.paired
+        assert first.paired.target == second.paired.target
+        assert {first.paired.side, second.paired.side} == {"baseline", "candidate"}
     blocks = [[(t.target, t.workload) for t in plan if t.repetition == k] for k in range(6)]
     assert all(b == a[::-1] for a, b in list(pairwise(blocks))[::2])
     assert blocks[0] != blocks[2]
     assert set(Counter((t.target, t.workload, t.repetition) for t in plan).values()) == {1}
     assert len(plan) == 6 * len(both.targets) * len(both.workloads)
-    assert paired_plan(both, 3) == plan != paired_plan(both, 4)
+    assert paired_plan(both, paired, 3) == plan != paired_plan(both, paired, 4)
 
 
 def test_a_workload_for_some_targets_is_for_both_sides_of_them() -> None:
     """A workload that names its targets runs on their two sides, and on no other."""
     given = loaded("workloads.0.only=['rabbitmq-091']")
-    both = merged(given, given, 2)
-    chosen = {trial.target for trial in paired_plan(both, 3) if trial.workload == "steady"}
+    both, paired = merged(given, given, 2)
+    chosen = {trial.target for trial in paired_plan(both, paired, 3) if trial.workload == "steady"}
     assert chosen == {"rabbitmq-091-base", "rabbitmq-091-new"}
-    assert len(paired_plan(both, 3)) == 2 * (2 + 8 * (len(both.workloads) - 1))
+    assert len(paired_plan(both, paired, 3)) == 2 * (2 + 8 * (len(both.workloads) - 1))
     assert Scenario.model_validate(both.model_dump(mode="json")) == both
 
 
 def test_brokers_that_we_start_are_restarted_for_each_block() -> None:
     """`run` becomes `block` for our own brokers, and stays for those that someone else runs or that are scripted."""
     restart = "plan.restart=run"
-    assert merged(loaded(restart), loaded(restart), 5).plan.restart == "block"
-    assert merged(loaded("plan.restart=trial"), loaded("plan.restart=trial"), 5).plan.restart == "trial"
+    assert merged(loaded(restart), loaded(restart), 5)[0].plan.restart == "block"
+    assert merged(loaded("plan.restart=trial"), loaded("plan.restart=trial"), 5)[0].plan.restart == "trial"
     own = loaded(name="own-broker")
-    assert merged(own, own, 5).plan.restart == "run"
+    assert merged(own, own, 5)[0].plan.restart == "run"
     smoke = loaded(restart, name="smoke")
-    assert merged(smoke, smoke, 5).plan.restart == "run"
+    assert merged(smoke, smoke, 5)[0].plan.restart == "run"
 
 
 def test_sides_of_unlike_loads_are_refused_with_every_fault() -> None:

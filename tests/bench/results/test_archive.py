@@ -49,7 +49,7 @@ def test_a_run_reads_back(finished: Path) -> None:
     assert all(trial.record.valid for trial in run.trials)
     frame = archive.read_timeline(run.trials[0])
     assert frame["received"].sum() == run.trials[0].record.ledger.received
-    assert (run.unreadable, run.attempts) == ((), ())
+    assert (run.unreadable, run.attempts) == ({}, ())
 
 
 @pytest.mark.compiled

@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.plan.plan import make_plan
+from bench.plan.paired import merged, paired_plan
+from bench.plan.plan import extended, make_plan
 from bench.record import hlog
 from bench.record.histogram import Seconds
 from bench.results import archive, schema_versions
 from bench.results.base import Record
-from bench.results.records import SCHEMA_VERSION, RunRecord, TrialRecord
+from bench.results.records import SCHEMA_VERSION, RunRecord, SearchStep, TrialRecord
 from bench.results.schema_versions import NewerVersionError, Schema
 from bench.run.conductor import conduct
+from bench.scenario.loading import load_scenario
+from bench.scenario.products import describe
+from bench.scenario.scenario import RateLoad
 from tests.bench.results.test_archive import smoke_record
 from tests.quiet import Quiet
 
@@ -103,7 +107,7 @@ def test_an_older_folder_is_upgraded_record_by_record(tmp_path: Path, monkeypatc
         schema_versions, "TRIAL", Schema(TrialRecord, later, {SCHEMA_VERSION: step("result", "ledger")})
     )
     after = archive.read(folder)
-    assert after.unreadable == ()
+    assert after.unreadable == {}
     assert after.record == before.record.model_copy(update={"schema_version": later})
     assert [one.record.ledger for one in after.trials] == [one.record.ledger for one in before.trials]
     assert {one.record.schema_version for one in after.trials} == {later}
@@ -124,3 +128,61 @@ def test_older_trials_have_the_terms_of_today(tmp_path: Path) -> None:
     one = Seconds(np.zeros(1, np.int64), np.ones(1, np.int64), np.ones(1, np.int64), np.empty((0, 4), np.int64))
     hlog.write(tmp_path / "old.hlog", 0.0, {"slip": one, "response": one})
     assert sorted(hlog.read_seconds(tmp_path / "old.hlog")) == ["response", "send_lag"]
+
+
+def as_before(record: RunRecord) -> dict[str, Any]:
+    """Return a run as version 2 had it: what a trial is stood in names alone."""
+    run = json.loads(record.model_dump_json()) | {"schema_version": 2}
+    for entry, fields in ((run["plan"], ("paired", "step")), (run["scenario"]["workloads"], ("part_of",))):
+        for one in entry:
+            for name in fields:
+                del one[name]
+    return run
+
+
+def test_older_paired_runs_say_whom_targets_stand_for() -> None:
+    """Their targets come in twos, by the ends of names; a run with one such name by itself is no paired one."""
+    given = load_scenario("rabbitmq-vs-qpid").scenario
+    both, paired = merged(given, given, 5)
+    plan = paired_plan(both, paired, 1)
+    record = smoke_record()[0].model_copy(update={"scenario": both, "plan": plan, "products": describe(both)})
+    assert schema_versions.RUN.parse("run.json", json.dumps(as_before(record))) == record
+    assert schema_versions.RUN.parse("run.json", json.dumps(as_before(record) | {"schema_version": 1})) == record
+    alone = both.model_copy(update={"targets": both.targets[:-1]})
+    read = schema_versions.RUN.parse("run.json", json.dumps(as_before(record.model_copy(update={"scenario": alone}))))
+    assert not any(line.paired for line in read.plan)
+
+
+def test_older_searches_say_which_step_a_trial_is() -> None:
+    """Kind and searched workload were in the names of their workloads, the rate is that of the load."""
+    run = smoke_record()[0].model_copy(update={"plan": (), "purpose": "search"})
+    base = run.scenario.workloads[0]
+    run = run.model_copy(update={"scenario": run.scenario.model_copy(update={"workloads": ()})})
+    for name, rate, kind in (
+        ("a-b-c-320.5-short", 320.5, "short"), ("a-b-c-64000-hold", 64000.0, "hold"), ("a-b-c-5-curve", 5.0, "curve"),
+    ):  # fmt: skip
+        step = SearchStep(workload="a-b-c", kind=kind, rate=rate)
+        changes = {"name": name, "load": RateLoad(kind="rate", rate=rate), "part_of": "a-b-c"}
+        changes |= {"part_of": "a-b-c-hold"} if kind == "hold" else {}
+        run, _ = extended(run, base.model_copy(update=changes), "calm", step)
+    closed = load_scenario("rabbitmq-vs-qpid").scenario.workloads[-1]
+    changes = {"name": "a-b-c-guess", "part_of": "a-b-c"}
+    run, _ = extended(
+        run, closed.model_copy(update=changes), "calm", SearchStep(workload="a-b-c", kind="guess", rate=None)
+    )
+    assert schema_versions.RUN.parse("run.json", json.dumps(as_before(run))) == run
+
+
+def test_older_sweeps_are_whole() -> None:
+    """Workloads of one list of bounds or rates say what they are a part of; others are what they were."""
+    given = load_scenario("rabbitmq-vs-qpid", ["workloads.steady.load.rate=[500,1000.5]"]).scenario
+    assert {one.part_of for one in given.workloads} == {"steady", "", "in-flight"}
+    record = smoke_record()[0].model_copy(update={"scenario": given, "plan": make_plan(given, 1)})
+    assert schema_versions.RUN.parse("run.json", json.dumps(as_before(record))).scenario == given
+
+
+@pytest.mark.parametrize("change", [{"plan": None}, {"plan": [{}]}, {"scenario": []}, {"scenario": {"workloads": [1]}}])
+def test_a_damaged_older_run_is_a_value_error(change: dict[str, Any]) -> None:
+    """Steps meet documents that no model has validated."""
+    with pytest.raises(ValueError, match="no whole record of version 2"):
+        schema_versions.RUN.parse("run.json", json.dumps(as_before(smoke_record()[0]) | change))

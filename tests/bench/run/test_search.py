@@ -1,5 +1,7 @@
 """A search on the memory broker: normal trials in a folder whose plan grew, and the capacity found exactly."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,13 +9,17 @@ import pytest
 
 from bench.record.histogram import new_histogram
 from bench.results import archive
-from bench.results.records import Note, PlannedTrial, RunRecord, TagRecord, TrialOutcome, TrialRecord
+from bench.results.records import Note, RunRecord, TagRecord, TrialOutcome, TrialRecord
 from bench.results.search import SearchRecord
 from bench.run.rate_evidence import invalid, percentile_ns, reading
 from bench.run.search import SearchOptions, search
 from bench.scenario.loading import load_scenario
+from bench.scenario.products import describe
+from bench.scenario.scenario import RateLoad, Workload
 from bench.stats.rate_search import Rules, Taken
 from bench.units import NS_PER_S
+from reports.dataset import load
+from reports.summarise import summarise
 from tests.quiet import Quiet
 
 CAPACITY = 400
@@ -50,6 +56,7 @@ def prepared(tmp_path: Path, *, stall: str = "[]", curve: bool = False) -> tuple
     record = RunRecord(
         run_id="search-1", started_utc="2026-01-01T00:00:00+00:00", mode="quick", scenario=given, seed=1,
         overrides=(), command="bench search smoke", plan=(), tools={}, host={}, images={}, purpose="search",
+        products=describe(given),
     )  # fmt: skip
     folder = tmp_path / "found"
     archive.create(folder, record, loaded.text)
@@ -90,11 +97,46 @@ def test_every_step_is_a_normal_trial(searched: tuple[Path, SearchRecord, Watch]
     run = archive.read(folder)
     assert len(run.trials) == len(run.record.plan) == 2 + len(found.steps) + len(found.curve)
     workloads = {workload.name: workload for workload in run.record.scenario.workloads}
+    held = {step.index: step.hold for step in found.steps}
     for line in run.record.plan:
         assert workloads[line.workload].is_for(line.target)
-        assert len(line.workload) <= 32
+        load = workloads[line.workload].load
+        assert line.step is not None
+        assert line.step.rate == (load.rate if isinstance(load, RateLoad) else None)
+        assert line.step.workload == found.workload
+        assert held.get(line.index) in {"short": {False}, "hold": {True}}.get(line.step.kind, {None})
     assert run.left() == ()
     assert archive.read_search(folder) == found
+
+
+@pytest.mark.compiled
+def test_a_search_recorded_before_draws_the_same(searched: tuple[Path, SearchRecord, Watch], tmp_path: Path) -> None:
+    """Of the version whose trials were told by the names of their workloads alone: rows and curves have its numbers."""
+    older = Path(shutil.copytree(searched[0], tmp_path / "older"))
+    run = json.loads((older / "run.json").read_text()) | {"schema_version": 2}
+    for line in run["plan"]:
+        del line["paired"], line["step"]
+        place = archive.place_of(older, line["index"], line["target"], line["workload"])
+        line["workload"] = f"steady-{line['workload']}"
+        place = place.rename(archive.place_of(older, line["index"], line["target"], line["workload"]))
+        trial = json.loads((place / "trial.json").read_text())
+        changes = {"schema_version": 2, "workload": line["workload"]}
+        (place / "trial.json").write_text(json.dumps(trial | changes))
+    for workload in run["scenario"]["workloads"]:
+        del workload["part_of"]
+        workload["name"] = f"steady-{workload['name']}"
+    (older / "run.json").write_text(json.dumps(run))
+    assert [one.step for one in archive.read(older).record.plan] == [
+        one.step for one in archive.read(searched[0]).record.plan
+    ]
+    then, now = (summarise(load(folder)) for folder in (older, searched[0]))
+    assert then.knees == now.knees
+    assert [answer.figures for answer in then.answers] == [answer.figures for answer in now.answers]
+    assert [cell.model_copy(update={"workload": ""}) for cell in then.cells] == [
+        cell.model_copy(update={"workload": ""}) for cell in now.cells
+    ]
+    names = [answer.question for answer in now.answers if len(answer.workloads) > 1]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.compiled
@@ -139,7 +181,8 @@ def test_a_damaged_search_is_named(tmp_path: Path) -> None:
 def test_what_a_trial_showed(searched: tuple[Path, SearchRecord, Watch]) -> None:
     """Offered, achieved and backlog come from the measured part; ends of the broker's doing are no invalid trials."""
     run = archive.read(searched[0])
-    trial = next(one for one in run.trials if one.record.workload.endswith("-short"))
+    index = next(line.index for line in run.record.plan if line.step and line.step.kind == "short")
+    trial = run.trials[index]
     record, frame = trial.record, archive.read_timeline(trial)
     seen = reading(record, frame)
     assert seen.offered == record.offered == frame.loc[frame["phase"] == "measure", "offered"].sum()
@@ -178,9 +221,7 @@ def _ended(record: TrialRecord, outcome: TrialOutcome) -> TrialRecord:
 def test_names_of_long_workloads_fit(tmp_path: Path) -> None:
     """The longest workload name and the highest rate give a name that folders and records can hold."""
     _, _, wanted = prepared(tmp_path)
-    base = wanted.base.model_copy(update={"name": "a-name-of-thirty-two-characters."})
-    longest = replace(wanted, base=base)
-    for name in (longest.at(9_999_000.0, "short").name, longest.at(1234.5, "curve").name, longest.guess().name):
-        planned = PlannedTrial(index=0, repetition=0, target="t", workload=name, restart_broker=False)
-        assert len(planned.workload) <= 32
-        base.model_validate(base.model_dump(mode="json") | {"name": name})
+    longest = replace(wanted, base=wanted.base.model_copy(update={"name": "a-name-of-thirty-two-characters."}))
+    for made in (longest.at(9_999_000.0, "short"), longest.at(1234.567891234, "hold"), longest.guess()):
+        assert Workload.model_validate(made.model_dump(mode="json")) == made
+        assert made.part_of.startswith(longest.base.name)
