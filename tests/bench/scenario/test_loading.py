@@ -82,6 +82,7 @@ def test_every_shipped_scenario_loads() -> None:
         ("workloads=5", "workloads", "5: input should be a valid list"),
         ("workloads.in-flight.load.in_flight=[]", "workloads.2.load.in_flight", "at least 1 item"),
         ("workloads.in-flight.load.in_flight=[16, 16]", "workloads", "a sweep makes 'in-flight-16'"),
+        ("workloads.0.part_of=curve", "workloads.0.part_of", "never given"),
         ("workloads.in-flight.name=a-name-of-thirty-two-characters.", "workloads.2.name", "at most 32"),
         ("workloads.0.duration=9999999h", "workloads.0.duration", "at most 366 days"),
         ("workloads.0.siz=100", "workloads.0.siz", "did you mean 'size'?"),
