@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
+from proton import symbol, ubyte
+
 from bench.ceiling.null_peer import PREFETCH_MOST, Delivering, Host, PeerConnection, new_context
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.codec_tables import ring_span
 from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.wire10_frames import Frames10
 from bench.drivers.wire.wire10_tables import FRAME_MAX, IN_WINDOW, Tables10
-from bench.wire import amqp10_frames as frames
+from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as layout
-from bench.wire import amqp10_values as v
 from bench.wire.amqp10_answer import OUT_WINDOW
 from bench.wire.amqp10_control import SETTLED, Attach, Begin, Close, Condition, Detach, End, Open
 from bench.wire.amqp10_rows import attached, begun, detached, new_connection, new_receiver, new_sender
@@ -38,29 +39,34 @@ class Peer10(Frames10, PeerConnection):
 
     def _on_control(self, frame: bytes) -> None:
         """Let everyone in, by whatever mechanism, then act as ever."""
-        if frame.startswith(frames.AMQP_HEADER[:4]) or frame[5] != _SASL:
+        if frame.startswith(control.AMQP_HEADER[:4]) or frame[5] != _SASL:
             super()._on_control(frame)
         else:
-            self.write(frames.control_frame(layout.SASL_OUTCOME, v.ubyte(0), kind=_SASL))
+            self.write(control.control_frame(layout.SASL_OUTCOME, ubyte(0), kind=_SASL))
 
     def _on_header(self, header: bytes) -> None:
         self.write(header)
-        if header == frames.SASL_HEADER:
-            offered = v.symbol("PLAIN")
-            self.write(frames.control_frame(layout.SASL_MECHANISMS, offered, kind=_SASL))
+        if header == control.SASL_HEADER:
+            self.write(control.control_frame(layout.SASL_MECHANISMS, symbol("PLAIN"), kind=_SASL))
 
     def _on_open(self, peer: Open) -> None:
         self.tables.agree(self.index, peer)
-        self.write(frames.open_frame("busbench null peer", None, max_frame=FRAME_MAX))
+        self.write(control.open_frame("busbench null peer", None, max_frame=FRAME_MAX))
 
     def _on_begin(self, peer: Begin) -> None:
         begun(self.tables.rows, self.index, peer)
-        windows = (v.uint(0), v.uint(IN_WINDOW), v.uint(OUT_WINDOW))
-        self.write(frames.control_frame(layout.BEGIN, v.ushort(peer.channel), *windows, v.uint(len(self.lanes) - 1)))
+        self.write(
+            control.begin_frame(
+                incoming_window=IN_WINDOW,
+                outgoing_window=OUT_WINDOW,
+                handle_max=len(self.lanes) - 1,
+                remote_channel=peer.channel,
+            )
+        )
 
     def _on_attach(self, peer: Attach) -> None:
         if peer.handle >= len(self.lanes):
-            self.write(frames.close_frame(Condition("amqp:resource-limit-exceeded", "it was told the highest handle")))
+            self.write(control.close_frame(Condition("amqp:resource-limit-exceeded", "it was told the highest handle")))
             return
         row, settled = self.first + peer.handle, peer.snd_settle_mode == SETTLED
         t, handle = self.tables, peer.handle
@@ -70,31 +76,24 @@ class Peer10(Frames10, PeerConnection):
         else:
             new_receiver(t.rows, row, number=0, handle=handle, prefetch=_CREDIT, ack_batch=_ACCEPT_BATCH)
         attached(t.rows, row, peer)
-        self.write(_attach(peer))
+        self.write(
+            control.attach_frame(  # Proton takes a source or target without an address for none
+                peer.name, handle, receives=not peer.receives, settled=settled, source="queue", target="queue"
+            )
+        )
 
     def _on_detach(self, peer: Detach) -> None:
         self.consuming.clear()
         if self.lane_of(peer.handle) is not None:
             detached(self.tables.rows, self.first + peer.handle)
-            self.write(frames.detach_frame(peer.handle))
+            self.write(control.detach_frame(peer.handle))
 
     def _on_end(self, _peer: End) -> None:
-        self.write(frames.end_frame())
+        self.write(control.end_frame())
 
     def _on_close(self, _peer: Close) -> None:
         """Say goodbye and wait until the client hangs up."""
-        self.write(frames.close_frame())
-
-
-def _attach(peer: Attach) -> bytes:
-    """Return our end of a link; Proton takes a source or target without an address for none."""
-    node = v.listed(v.string("queue"))
-    ends = (v.described(layout.SOURCE, node), v.described(layout.TARGET, node))
-    modes = (v.ubyte(peer.snd_settle_mode), v.ubyte(0))
-    role = v.boolean(not peer.receives)
-    return frames.control_frame(
-        layout.ATTACH, v.string(peer.name), v.uint(peer.handle), role, *modes, *ends, v.NULL, v.NULL, v.uint(0)
-    )
+        self.write(control.close_frame())
 
 
 class _Host10(Host):

@@ -12,7 +12,8 @@ Reading. A buffer holds octets as they came, cut anywhere: in the middle of a fr
 stamp. `amqp091_scan` and `amqp10_scan` use up all that is complete, note in the tables how far they are
 in what is not, and append a row a delivery or settlement. Bodies are never gathered: only the 32
 octets of the stamp are looked at. A frame that is not about messages (open, close, tune, attach)
-stops the scan; its bounds go to Python, as such frames are few. The *cursor* is an int64 array that
+stops the scan; its bounds go to Python, as such frames are few (over 1.0 Proton encodes and decodes
+their values, `amqp10_control`). The *cursor* is an int64 array that
 says where the scan stopped, how many rows there are, and why it stopped (`cursor`).
 
 Writing. A message is made once, as a template; to send it is to copy the template and put in the

@@ -1,36 +1,45 @@
-"""AMQP 1.0: the frames that open and close things, in plain Python (parts 2.7 and 5.3).
+"""AMQP 1.0: the frames that open and close things (parts 2.7 and 5.3).
 
-`parse` takes apart a frame that `scan` has found; `amqp10_frames` makes them. Only the fields
-that a benchmark needs are kept. Pure.
+They are few, so Proton encodes and decodes their values. `parse` takes apart a frame that
+`scan` has found, and keeps the fields that a benchmark needs. Pure.
 """
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bench.wire import amqp10_values as v
+from proton import Data, DataException, Described, symbol, ubyte, uint, ulong, ushort
+
 from bench.wire.amqp10_layout import (
     ATTACH,
     BEGIN,
     CLOSE,
     DETACH,
     END,
+    ERROR,
     MASK32,
     NAMES,
     OPEN,
-    SASL_MECHANISMS,
-    SASL_OUTCOME,
     SMALLEST_FRAME,
+    SOURCE,
+    TARGET,
 )
-from bench.wire.amqp10_values import Buffer, Described, WireError
+
+SASL_HEADER = b"AMQP\x03\x01\x00\x00"
+AMQP_HEADER = b"AMQP\x00\x01\x00\x00"
+EMPTY = b"\x00\x00\x00\x08\x02\x00\x00\x00"
+"""A heartbeat."""
 
 UNSETTLED, SETTLED, MIXED = 0, 1, 2
 """Settlement modes of a sender."""
 
 _HEAD = struct.Struct(">IBBH")
-_ULONG = (1 << 64) - 1
 _Kind = TypeVar("_Kind")
+
+
+class WireError(ValueError):
+    """The bytes are no legal AMQP 1.0."""
 
 
 @dataclass(frozen=True)
@@ -46,39 +55,20 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Mechanisms:
-    """SASL mechanisms that the peer offers."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class SaslOutcome:
-    """End of SASL; 0 = ok, 1 = wrong credentials, 2 to 4 = the peer cannot say."""
-
-    code: int
-
-
-@dataclass(frozen=True)
 class Open:
     """The peer's connection; `idle_timeout_ms` is how long it bears our silence, 0 = for ever."""
 
-    container: str
     max_frame: int = MASK32
-    channel_max: int = 0xFFFF
     idle_timeout_ms: int = 0
-    properties: dict[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Begin:
-    """The peer's session; `remote_channel` is ours where it answers our begin."""
+    """The peer's session."""
 
     channel: int
-    remote_channel: int | None
     next_outgoing_id: int
     incoming_window: int
-    outgoing_window: int
     handle_max: int = MASK32
 
 
@@ -92,9 +82,7 @@ class Attach:
     has_source: bool
     has_target: bool
     snd_settle_mode: int = MIXED
-    rcv_settle_mode: int = 0
     initial_delivery_count: int = 0
-    max_message_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,7 +90,6 @@ class Detach:
     """The peer's end of a link is gone."""
 
     handle: int
-    closed: bool = False
     condition: Condition | None = None
 
 
@@ -120,7 +107,69 @@ class Close:
     condition: Condition | None = None
 
 
-Control = Mechanisms | SaslOutcome | Open | Begin | Attach | Detach | End | Close
+Control = Open | Begin | Attach | Detach | End | Close
+
+
+def control_frame(code: int, *fields: Any, kind: int = 0) -> bytes:
+    """Make a frame of any performative, of fields of Proton's types; kind 1 = SASL."""
+    data = Data()
+    data.put_object(Described(ulong(code), list(fields)))
+    body = data.encode()
+    return _HEAD.pack(_HEAD.size + len(body), 2, kind, 0) + body
+
+
+def open_frame(container: str, hostname: str | None, *, max_frame: int, idle_timeout_ms: int = 0) -> bytes:
+    """Open a connection of one channel; `idle_timeout_ms` is how long we bear the peer's silence, 0 = for ever."""
+    idle = uint(idle_timeout_ms) if idle_timeout_ms else None
+    return control_frame(OPEN, container, hostname, uint(max_frame), ushort(0), idle)
+
+
+def begin_frame(
+    *, incoming_window: int, outgoing_window: int, handle_max: int, remote_channel: int | None = None
+) -> bytes:
+    """Begin a session on channel 0, with 0 as next-outgoing-id; a remote channel is one that it answers."""
+    answered = None if remote_channel is None else ushort(remote_channel)
+    return control_frame(BEGIN, answered, uint(0), uint(incoming_window), uint(outgoing_window), uint(handle_max))
+
+
+def attach_frame(
+    name: str, handle: int, *, receives: bool, settled: bool, source: str | None = None, target: str | None = None
+) -> bytes:
+    """Attach a link between two addresses; one that sends has 0 as initial delivery-count."""
+    return control_frame(
+        ATTACH,
+        name,
+        uint(handle),
+        receives,
+        ubyte(SETTLED if settled else UNSETTLED),
+        ubyte(0),
+        Described(ulong(SOURCE), [source]),
+        Described(ulong(TARGET), [target]),
+        None,
+        None,
+        None if receives else uint(0),
+    )
+
+
+def detach_frame(handle: int, condition: Condition | None = None) -> bytes:
+    """Close a link."""
+    return control_frame(DETACH, uint(handle), True, _error(condition))  # noqa: FBT003  (closed)
+
+
+def end_frame(condition: Condition | None = None) -> bytes:
+    """End the session."""
+    return control_frame(END, _error(condition))
+
+
+def close_frame(condition: Condition | None = None) -> bytes:
+    """Close the connection."""
+    return control_frame(CLOSE, _error(condition))
+
+
+def _error(condition: Condition | None) -> Described | None:
+    if condition is None:
+        return None
+    return Described(ulong(ERROR), [symbol(condition.name), condition.description or None])
 
 
 class _Fields:
@@ -155,7 +204,7 @@ class _Fields:
         """
         value = self.get(index, int, default)
         if 0 <= value <= most:
-            return value
+            return int(value)
         message = f"field {index} of a performative is {value}, beyond {most}"
         raise WireError(message)
 
@@ -170,64 +219,25 @@ class _Fields:
         return Condition("amqp:undefined-error", repr(inner))
 
 
-def _mechanisms(fields: _Fields, _channel: int) -> Mechanisms:
-    if isinstance(one := fields.any(0), str):
-        return Mechanisms((str(one),))
-    return Mechanisms(tuple(str(name) for name in fields.get(0, list)))
-
-
-def _open(fields: _Fields, _channel: int) -> Open:
-    return Open(
-        fields.get(0, str),
-        max(SMALLEST_FRAME, fields.number(2, default=MASK32)),
-        fields.number(3, 0xFFFF, 0xFFFF),
-        fields.number(4, default=0),
-        fields.get(9, dict, {}),
-    )
-
-
-def _begin(fields: _Fields, channel: int) -> Begin:
-    return Begin(
-        channel,
-        fields.number(0, 0xFFFF) if fields.any(0) is not None else None,
-        fields.number(1),
-        fields.number(2),
-        fields.number(3),
-        fields.number(4, default=MASK32),
-    )
-
-
-def _attach(fields: _Fields, _channel: int) -> Attach:
-    return Attach(
-        fields.get(0, str),
-        fields.number(1),
-        fields.get(2, bool),
-        fields.any(5) is not None,
-        fields.any(6) is not None,
-        fields.number(3, MIXED, MIXED),
-        fields.number(4, 1, 0),
-        fields.number(9, default=0),
-        fields.number(10, _ULONG, 0),
-    )
-
-
-def _detach(fields: _Fields, _channel: int) -> Detach:
-    return Detach(fields.number(0), fields.get(1, bool, default=False), fields.condition(2))
-
-
 _MAKERS: dict[int, Callable[[_Fields, int], Control]] = {
-    SASL_MECHANISMS: _mechanisms,
-    SASL_OUTCOME: lambda fields, _channel: SaslOutcome(fields.number(0)),
-    OPEN: _open,
-    BEGIN: _begin,
-    ATTACH: _attach,
-    DETACH: _detach,
-    END: lambda fields, _channel: End(fields.condition(0)),
-    CLOSE: lambda fields, _channel: Close(fields.condition(0)),
+    OPEN: lambda its, _: Open(max(SMALLEST_FRAME, its.number(2, default=MASK32)), its.number(4, default=0)),
+    BEGIN: lambda its, channel: Begin(channel, its.number(1), its.number(2), its.number(4, default=MASK32)),
+    ATTACH: lambda its, _: Attach(
+        its.get(0, str),
+        its.number(1),
+        its.get(2, bool),
+        its.any(5) is not None,
+        its.any(6) is not None,
+        its.number(3, MIXED, MIXED),
+        its.number(9, default=0),
+    ),
+    DETACH: lambda its, _: Detach(its.number(0), its.condition(2)),
+    END: lambda its, _: End(its.condition(0)),
+    CLOSE: lambda its, _: Close(its.condition(0)),
 }
 
 
-def parse(frame: Buffer) -> Control:
+def parse(frame: bytes) -> Control:
     """Take apart a frame that opens or closes something.
 
     Raises:
@@ -238,15 +248,22 @@ def parse(frame: Buffer) -> Control:
     size, offset, kind, channel = _HEAD.unpack_from(frame)
     if size != len(frame) or not _HEAD.size <= 4 * offset <= size:
         raise WireError("a frame's size or data offset is wrong")
-    performative, at = v.decode(frame, 4 * offset, size)
-    if at != size:
+    data = Data()
+    try:
+        end = data.decode(frame[4 * offset :])
+        data.rewind()
+        data.next()
+        performative = data.get_object()
+    except (DataException, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise WireError("a frame holds no legal value") from error
+    if end != size - 4 * offset:
         raise WireError("bytes follow a performative that has no payload")
     if not isinstance(performative, Described) or not isinstance(performative.value, list):
         raise WireError("a frame does not begin with a performative")
     named = performative.descriptor
-    code = NAMES.get(named, 0) if isinstance(named, str) else named
-    maker = _MAKERS.get(code) if isinstance(code, int) else None
-    if maker is None or (code >= SASL_MECHANISMS) != (kind == 1):
+    code = NAMES.get(named) if isinstance(named, str) else named
+    maker = _MAKERS.get(code) if isinstance(code, int) and kind == 0 else None
+    if maker is None:
         message = f"a frame holds performative {named!r}, which is not expected here"
         raise WireError(message)
     return maker(_Fields(performative.value), channel)

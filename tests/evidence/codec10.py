@@ -12,9 +12,8 @@ from typing import cast
 import numpy as np
 
 from bench.arrivals.stamp import MAGIC
-from bench.wire import amqp10_frames as frames
+from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as x
-from bench.wire import amqp10_values as v
 from bench.wire.amqp10_answer import answer
 from bench.wire.amqp10_control import Attach, Begin, Open, parse
 from bench.wire.amqp10_encode import encode, resume
@@ -158,21 +157,16 @@ def compiled() -> tuple[float, float]:
 def opening_us() -> float:
     """Return the µs of Python for one connection: frames made, frames taken apart, rows filled."""
     tables = x.make_tables(1, 1, 256)
-    mechanisms = frames.control_frame(x.SASL_MECHANISMS, v.symbol("PLAIN"), kind=1)
-    outcome = frames.control_frame(x.SASL_OUTCOME, v.ubyte(0), kind=1)
-    opens = frames.open_frame("broker", None, max_frame=65_536, idle_timeout_ms=60_000)
-    begins = frames.begin_frame(incoming_window=400, outgoing_window=400, handle_max=255)
-    attaches = frames.attach_receiver("link", 0, "queue", settled=False)
+    opens = control.open_frame("broker", None, max_frame=65_536, idle_timeout_ms=60_000)
+    begins = control.begin_frame(incoming_window=400, outgoing_window=400, handle_max=255)
+    attaches = control.attach_frame("link", 0, receives=True, settled=False, source="queue", target="queue")
 
     def work() -> int:
         new_connection(tables, 0, lane0=0, lanes=1, max_frame=65_536, window=65_536)
         new_sender(tables, 0, number=0, handle=0, producer=0, limit=256)
-        frames.sasl_init("PLAIN", frames.plain("guest", "guest"), "host")
-        frames.open_frame("busbench-1", "host", max_frame=65_536, idle_timeout_ms=60_000)
-        frames.begin_frame(incoming_window=65_536, outgoing_window=65_536, handle_max=0)
-        frames.attach_sender("link", 0, "queue", settled=False)
-        parse(mechanisms)
-        parse(outcome)
+        control.open_frame("busbench-1", "host", max_frame=65_536, idle_timeout_ms=60_000)
+        control.begin_frame(incoming_window=65_536, outgoing_window=65_536, handle_max=0)
+        control.attach_frame("link", 0, receives=False, settled=False, target="queue")
         opened(tables, 0, cast("Open", parse(opens)))
         begun(tables, 0, cast("Begin", parse(begins)))
         attached(tables, 0, cast("Attach", parse(attaches)))

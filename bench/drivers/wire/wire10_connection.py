@@ -15,7 +15,7 @@ from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.wire10_frames import Frames10, reason
 from bench.drivers.wire.wire10_tables import FRAME_MAX, IN_WINDOW, ClientTables10
 from bench.units import NS_PER_MS
-from bench.wire import amqp10_frames as frames
+from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
 from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
@@ -64,8 +64,8 @@ class Connection10(Frames10):
         self.acknowledge_before(1 << 62)
         self.closing = True
         attached_ones = [handle for handle, lane in enumerate(self.lanes) if lane not in self._leaving]
-        links = b"".join(frames.detach_frame(handle) for handle in attached_ones)
-        self.write(links + frames.end_frame() + frames.close_frame())
+        links = b"".join(control.detach_frame(handle) for handle in attached_ones)
+        self.write(links + control.end_frame() + control.close_frame())
 
     def publish(
         self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, octets: int, first: int, end: int
@@ -126,16 +126,16 @@ class Connection10(Frames10):
 
     def _open(self) -> None:
         owner = self.lanes[0].owner.replace(" ", "-")
-        open_frame = frames.open_frame(
+        open_frame = control.open_frame(
             f"busbench-{owner}-{uuid4()}",
             self.context.endpoint.hostname,
             max_frame=FRAME_MAX,
             idle_timeout_ms=_IDLE_MS,
         )
-        begin_frame = frames.begin_frame(
+        begin_frame = control.begin_frame(
             incoming_window=IN_WINDOW, outgoing_window=OUT_WINDOW, handle_max=len(self.lanes) - 1
         )
-        self.write(frames.AMQP_HEADER + open_frame + begin_frame)
+        self.write(control.AMQP_HEADER + open_frame + begin_frame)
 
     def _on_open(self, peer: Open) -> None:
         self._opened = True
@@ -158,8 +158,8 @@ class Connection10(Frames10):
         address = self.context.endpoint.address(lane.queue)
         self._links[name] = lane
         if lane.producing:
-            return frames.attach_sender(name, handle, address, settled=spec.confirm_window == 0)
-        return frames.attach_receiver(name, handle, address, settled=spec.ack_batch == 0)
+            return control.attach_frame(name, handle, receives=False, settled=spec.confirm_window == 0, target=address)
+        return control.attach_frame(name, handle, receives=True, settled=spec.ack_batch == 0, source=address)
 
     def _on_attach(self, peer: Attach) -> None:
         lane = self._links.pop(peer.name, None)
@@ -192,7 +192,7 @@ class Connection10(Frames10):
             row = t.lanes[lane.row]
             if row[layout.L_COUNT] >= t.reattach and not row[layout.L_PARKED] and lane not in self._leaving:
                 self._leaving.add(lane)
-                self.write(frames.detach_frame(lane.row - self.first))
+                self.write(control.detach_frame(lane.row - self.first))
 
     def _on_end(self, peer: End) -> None:
         if not self.closing:
@@ -200,6 +200,6 @@ class Connection10(Frames10):
 
     def _on_close(self, peer: Close) -> None:
         if not self.closing:
-            self.write(frames.close_frame())
+            self.write(control.close_frame())
             self.refuse_or_lose(reason(peer.condition))
         self.closed = True

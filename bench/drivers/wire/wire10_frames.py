@@ -12,9 +12,7 @@ from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.wire10_tables import Tables10
 from bench.wire import amqp10_layout as layout
-from bench.wire.amqp10_control import Condition, parse
-from bench.wire.amqp10_frames import AMQP_HEADER, EMPTY
-from bench.wire.amqp10_values import WireError
+from bench.wire.amqp10_control import AMQP_HEADER, EMPTY, Condition, WireError, parse
 
 
 class Frames10(WireConnection):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from bench.wire import amqp10_frames as frames
+from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import NEVER, answer
 from bench.wire.amqp10_control import Attach, Begin, Control, Open, parse
@@ -97,19 +97,19 @@ class Client:
 
     def hello(self) -> None:
         """Write everything that opens the connection, its session and its links."""
-        self.out += frames.AMQP_HEADER + frames.open_frame("test", "host", max_frame=self.max_frame)
-        self.out += frames.begin_frame(
+        self.out += control.AMQP_HEADER + control.open_frame("test", "host", max_frame=self.max_frame)
+        self.out += control.begin_frame(
             incoming_window=self.window, outgoing_window=0x7FFFFFFF, handle_max=self.senders + self.receivers
         )
         for lane in range(self.senders):
-            self.out += frames.attach_sender(f"s{lane}", lane, f"q{lane}", settled=self._settled)
+            self.out += control.attach_frame(f"s{lane}", lane, receives=False, settled=self._settled, target=f"q{lane}")
         for lane in range(self.senders, self.senders + self.receivers):
-            self.out += frames.attach_receiver(f"r{lane}", lane, f"q{lane}", settled=False)
+            self.out += control.attach_frame(f"r{lane}", lane, receives=True, settled=False, source=f"q{lane}")
 
     def ready(self, credit: int = 1_000, *, window: int = 100_000, peer_frame: int = 65_536) -> None:
         """Skip the handshake: everything is open, the peer's handles are ours."""
-        opened(self.tables, CONN, Open("peer", peer_frame))
-        begun(self.tables, CONN, Begin(0, 0, 0, window, 0x7FFFFFFF))
+        opened(self.tables, CONN, Open(peer_frame))
+        begun(self.tables, CONN, Begin(0, 0, window))
         for lane in range(self.senders + self.receivers):
             attached(
                 self.tables,

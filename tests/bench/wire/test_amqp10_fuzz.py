@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from bench.drivers.wire.receive import COMPILED
 from bench.wire import amqp10_layout as x
-from bench.wire.amqp10_control import Condition
-from bench.wire.amqp10_frames import begin_frame, close_frame, open_frame
-from bench.wire.amqp10_values import WireError
+from bench.wire.amqp10_control import Condition, WireError, begin_frame, close_frame, open_frame
 from tests.bench.wire.amqp10_client import Client, ProtocolError, template
 from tests.bench.wire.test_amqp10_scan import Stream, streams
 from tests.examples import examples
@@ -99,7 +97,7 @@ print(a.room(made), b.deliveries, a.settlements, a.tally, b.tally, a.tables.conn
 
 
 ALONE = """
-from bench.wire.amqp10_values import WireError
+from bench.wire.amqp10_control import WireError
 from bench.drivers.wire.receive import COMPILED
 from tests.bench.wire.amqp10_client import Client, ProtocolError
 from tests.evidence.fuzz10 import seeds

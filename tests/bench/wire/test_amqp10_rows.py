@@ -24,7 +24,7 @@ def test_the_smaller_frame_size_is_used() -> None:
     client = Client(senders=1, max_frame=4_096)
     for peer, expected in ((x.MASK32, 4_096), (1_000, 1_000), (10, 512)):
         client.conn[x.C_MAX_OUT] = 4_096
-        opened(client.tables, CONN, Open("peer", peer))
+        opened(client.tables, CONN, Open(peer))
         assert client.conn[x.C_MAX_OUT] == expected
 
 

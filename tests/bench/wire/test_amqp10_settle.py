@@ -1,17 +1,17 @@
 """Credit that a receiver gives is taken as far as the link may use it, and what has dwindled is counted."""
 
 import pytest
+from proton import uint
 
 from bench.wire import amqp10_layout as x
-from bench.wire import amqp10_values as v
-from bench.wire.amqp10_frames import control_frame
+from bench.wire.amqp10_control import control_frame
 from tests.bench.wire.amqp10_client import Client, template
 
 
 def credit(count: int, given: int) -> bytes:
     """Return a flow frame that gives credit to the link with handle 0, from a peer that saw `count` messages."""
-    session = (v.uint(0), v.uint(100_000), v.uint(0), v.uint(100))
-    return control_frame(x.FLOW, *session, v.uint(0), v.uint(count), v.uint(given))
+    session = (uint(0), uint(100_000), uint(0), uint(100))
+    return control_frame(x.FLOW, *session, uint(0), uint(count), uint(given))
 
 
 @pytest.mark.parametrize(("limit", "counted"), [(0, 1), (9, 0)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.wire import amqp10_layout as x
-from bench.wire.amqp10_frames import AMQP_HEADER
+from bench.wire.amqp10_control import AMQP_HEADER
 from bench.wire.amqp10_take import answer_octets, take
 from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN
 from bench.wire.octets import Octets
