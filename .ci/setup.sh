@@ -73,7 +73,6 @@ list_missing() { # sets sandbox (an image and its brokers), build (Proton, .venv
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || sandbox+=(debian-archive-keyring)
   has newuidmap || sandbox+=(uidmap)
   has bwrap || sandbox+=(bubblewrap)
-  has openssl || sandbox+=(openssl) # certificates of brokers with transport = "tls"
   has mvn || sandbox+=(maven)
   has javac || sandbox+=(default-jdk-headless)
   has tcpdump || [ -x /usr/sbin/tcpdump ] || capture+=(tcpdump)

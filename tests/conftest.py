@@ -5,7 +5,7 @@ promises is held: only `live` and `notebook` may start a broker or build its ima
 check` compiles nothing needs no guard, as it runs with `NUMBA_DISABLE_JIT=1`, processes that
 tests start included.
 
-One set of throw-away certificates a session, as making keys takes half a second; and no
+One set of throw-away certificates a session, as making keys takes a moment; and no
 deadlines for generated examples, as the time of one on a busy machine says nothing. Where
 nothing is compiled (`tests/bench/wire/test_uncompiled.py`), few examples, and always the same.
 """

@@ -19,6 +19,7 @@ class TlsServer:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(folder / certificates.SERVER, folder / certificates.SERVER_KEY)
         self._context.load_verify_locations(folder / certificates.CA)
+        self._context.verify_flags |= ssl.VERIFY_X509_STRICT
         self._context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._client: ssl.SSLSocket | None = None

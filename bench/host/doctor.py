@@ -64,7 +64,6 @@ def examine() -> list[Check]:
     return [
         *checks,
         check_sandbox(),
-        _tool("openssl", "brokers started with transport = 'tls' (makes their certificates)", "openssl"),
         _tool("tcpdump", "bench crosscheck --capture", "tcpdump"),
         _tool("strace", "durability classes by evidence instead of by settings", "strace"),
         check_disk(cache_root()),

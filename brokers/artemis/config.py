@@ -68,7 +68,7 @@ def files(settings: ArtemisSettings, site: Site) -> dict[str, str]:
         "etc/users.properties": f"{USER} = {PASSWORD}\n",
     }
     if settings.sasl == "external":
-        found["etc/users.properties"] = f"{USER} = CN={certificates.CLIENT_NAME}\n"
+        found["etc/users.properties"] = f"{USER} = {certificates.CLIENT_SUBJECT}\n"
     if settings.transport == "tls":
         tls = home / certificates.FOLDER
         found["etc/server.pemcfg"] = (

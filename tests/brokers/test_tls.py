@@ -45,7 +45,7 @@ def test_our_certificate_is_shown_where_asked(certified: Path) -> None:
         shake(server, files(certified))
         peer = server.client().getpeercert()
         assert peer is not None
-        assert peer["subject"] == ((("commonName", certificates.CLIENT_NAME),),)
+        assert (("commonName", certificates.CLIENT_NAME),) in peer["subject"]
 
 
 def test_an_unknown_authority_is_named_with_the_file(certified: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_tls_is_spoken_with_our_pem_files(sasl: str, asks: str) -> None:
     [
         ("plain", "PropertiesLoginModule", "guest = guest"),
         ("anonymous", "GuestLoginModule", "guest = guest"),
-        ("external", "TextFileCertificateLoginModule", "guest = CN=busbench"),
+        ("external", "TextFileCertificateLoginModule", "guest = CN=busbench, OU=busbench, O=busbench"),
     ],
 )
 def test_each_mechanism_has_its_login(sasl: str, module: str, users: str) -> None:
