@@ -88,7 +88,7 @@ class SaslClient:
     def _act(self, descriptor: Any, fields: list[Any]) -> None:
         first = fields[0] if fields else None
         if descriptor in _NAMES[_MECHANISMS]:
-            self._choose([first] if isinstance(first, str) else list(first or ()))
+            self._choose([str(name) for name in (first if isinstance(first, list) else [first]) if name is not None])
         elif descriptor in _NAMES[_OUTCOME]:
             self._conclude(first)
         else:
@@ -113,7 +113,8 @@ class SaslClient:
         if self._mechanism == "plain" and code == 1:
             message = f"SASL PLAIN: wrong user name or password (user {self._username!r})"
         else:
-            message = f"SASL {self._mechanism.upper()}: {_REASONS.get(code, f'outcome {code!r}')}"
+            known = _REASONS.get(code) if isinstance(code, int) else None
+            message = f"SASL {self._mechanism.upper()}: {known or f'outcome {code!r}'}"
         raise SaslRefused(message)
 
 
@@ -126,7 +127,7 @@ def _decoded(body: bytes) -> tuple[Any, list[Any]]:
             found = data.get_object() if data.next() is not None else None
             if isinstance(found, Described) and isinstance(found.value, list):
                 return found.descriptor, [_plain(value) for value in found.value]
-    except DataException:
+    except (DataException, ValueError, TypeError, OverflowError, RecursionError):  # the bindings check little
         pass
     message = f"it sent no frame of SASL: {body[:16]!r}"
     raise NotSaslError(message)

@@ -73,6 +73,7 @@ def test_protons_server_lets_it_in() -> None:
         ("plain", HEADER + frame(OUTCOME + b"\xc0\x03\x01\x50\x02"), "SASL PLAIN: its system failed"),
         ("plain", HEADER + frame(OUTCOME + b"\xc0\x03\x01\x50\x63"), "outcome ubyte"),
         ("plain", HEADER + frame(OUTCOME + b"\x45"), "outcome None"),
+        ("plain", HEADER + frame(OUTCOME + b"\xc0\x03\x01\xa0\x00"), "SASL PLAIN: outcome"),
         ("external", HEADER + frame(ONE), "it offers SASL GSSAPI! and not EXTERNAL"),
         ("external", HEADER + frame(MECHANISMS + b"\x45"), "it offers SASL nothing and not EXTERNAL"),
         ("plain", HEADER + frame(b"\x00\x53\x42\xc0\x03\x01\xa0\x00"), "more than one step"),
@@ -84,6 +85,12 @@ def test_protons_server_lets_it_in() -> None:
         ("plain", HEADER + frame(b"\x00\x53\x40\xc0\xff\x01"), "no frame of SASL"),
         ("plain", HEADER + frame(b"\x50\x01"), "no frame of SASL"),
         ("plain", HEADER + frame(b""), "no frame of SASL"),
+        ("plain", HEADER + frame(MECHANISMS + b"\xc0\x04\x01\xa3\x01\xff"), "no frame of SASL"),
+        ("plain", HEADER + frame(MECHANISMS + b"\xc0\x06\x01\x73\xff\xff\xff\xff"), "no frame of SASL"),
+        ("plain", HEADER + frame(MECHANISMS + b"\xc0\x05\x01\xc1\x03\x02\x45\x40"), "no frame of SASL"),
+        ("plain", HEADER + frame(b"\x00\x40" * 1_000 + b"\x45"), "no frame of SASL"),
+        ("plain", HEADER + frame(MECHANISMS + b"\xc0\x03\x01\x52\x07"), r"it offers SASL uint\(7\) and not PLAIN"),
+        ("plain", HEADER + frame(MECHANISMS + b"\xc0\x05\x01\xc0\x02\x01\x41"), "it offers SASL True and not PLAIN"),
     ],
 )
 def test_what_does_not_let_us_in_is_told(sasl: Sasl, stream: bytes, says: str) -> None:
