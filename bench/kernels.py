@@ -22,6 +22,7 @@ from numba.core.dispatcher import Dispatcher
 from bench.host.cache import cache_root
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
+_Table = TypeVar("_Table", bound=tuple[Any, ...])
 _HERE = Path(__file__).parent
 
 
@@ -110,6 +111,15 @@ def kernel_part(function: _Function) -> _Function:
 def kernel_aside(function: _Function) -> _Function:
     """Compile a part of entries that is rarely needed, or long, as a function of its own."""
     return cast("_Function", _compile(**_PART)(function))
+
+
+def packed(table: _Table) -> _Table:
+    """Return a table, a NamedTuple of arrays, as the plain tuple that Python hands to an entry.
+
+    Numba takes a microsecond a call to learn the type of a named one, a third of that of a plain
+    one. So what an entry does first is to name it again: `tables = Tables(*tables)`.
+    """
+    return cast("_Table", tuple(table))
 
 
 _compile: Any = numba.njit

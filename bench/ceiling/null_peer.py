@@ -16,11 +16,11 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from bench.drivers.base import PortSpec
+from bench.drivers.base import PortSpec, Sends
 from bench.drivers.sockets.selector import READABLE, Selector
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.codec_tables import WireTables
@@ -78,7 +78,7 @@ class PeerConnection(WireConnection):
         consuming: those who are sent messages.
     """
 
-    def __init__(self, tables: WireTables, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
+    def __init__(self, tables: WireTables[Any], index: int, lanes: Sequence[Lane], stream: Stream) -> None:
         """Serve a client that has connected."""
         super().__init__(tables, index, lanes, stream)
         self.consuming: list[Delivering] = []
@@ -125,7 +125,8 @@ class Delivering:
         self._seq += count
         now = np.full(count, connection.context.clock.now_ns(), np.int64)
         octets = connection.tables.message_octets()
-        connection.publish(self._lane, seq, now, self._sent_ns, octets, 0, count)
+        sends = Sends(lane=self._lane, seq=seq, intended_ns=now, sent_ns=self._sent_ns)
+        connection.publish(sends, octets, 0, count)
         return not connection.pending
 
 

@@ -129,7 +129,7 @@ class _Host091(Host):
         t.conns[index, layout.FRAME_MAX] = FRAME_MAX
         t.lanes[first : first + len(lanes)] = 0
         t.lanes[first : first + len(lanes), layout.OLDEST] = 1
-        t.ring[first : first + len(lanes)] = 0
+        t.state.ring[first : first + len(lanes)] = 0
         return Peer091(t, index, lanes, stream)
 
 

@@ -54,7 +54,7 @@ class Peer10(Frames10, PeerConnection):
         self.write(control.open_frame("busbench null peer", None, max_frame=FRAME_MAX))
 
     def _on_begin(self, peer: Begin) -> None:
-        begun(self.tables.rows, self.index, peer)
+        begun(self.tables.state, self.index, peer)
         self.write(
             control.begin_frame(
                 incoming_window=IN_WINDOW,
@@ -71,11 +71,11 @@ class Peer10(Frames10, PeerConnection):
         row, settled = self.first + peer.handle, peer.snd_settle_mode == SETTLED
         t, handle = self.tables, peer.handle
         if peer.receives:
-            new_sender(t.rows, row, number=0, handle=handle, producer=0, limit=0 if settled else PREFETCH_MOST)
+            new_sender(t.state, row, number=0, handle=handle, producer=0, limit=0 if settled else PREFETCH_MOST)
             self.consuming.append(Delivering(self, row, lambda: t.room(row, 1)))
         else:
-            new_receiver(t.rows, row, number=0, handle=handle, prefetch=_CREDIT, ack_batch=_ACCEPT_BATCH)
-        attached(t.rows, row, peer)
+            new_receiver(t.state, row, number=0, handle=handle, prefetch=_CREDIT, ack_batch=_ACCEPT_BATCH)
+        attached(t.state, row, peer)
         self.write(
             control.attach_frame(  # Proton takes a source or target without an address for none
                 peer.name, handle, receives=not peer.receives, settled=settled, source="queue", target="queue"
@@ -85,7 +85,7 @@ class Peer10(Frames10, PeerConnection):
     def _on_detach(self, peer: Detach) -> None:
         self.consuming.clear()
         if self.lane_of(peer.handle) is not None:
-            detached(self.tables.rows, self.first + peer.handle)
+            detached(self.tables.state, self.first + peer.handle)
             self.write(control.detach_frame(peer.handle))
 
     def _on_end(self, _peer: End) -> None:
@@ -109,7 +109,7 @@ class _Host10(Host):
     def connect(self, index: int, lanes: Sequence[Lane], stream: Stream) -> Peer10:
         """Return the broker's end of a connection whose rows, used or not, are as new."""
         new_connection(
-            self._tables.rows, index, lane0=lanes[0].row, lanes=len(lanes), max_frame=FRAME_MAX, window=IN_WINDOW
+            self._tables.state, index, lane0=lanes[0].row, lanes=len(lanes), max_frame=FRAME_MAX, window=IN_WINDOW
         )
         return Peer10(self._tables, index, lanes, stream)
 

@@ -107,6 +107,22 @@ class PortSpec:
         return (self.size,) if self.mix is None else self.mix.sizes
 
 
+class Sends(NamedTuple):
+    """Messages to be sent: rows of equal length.
+
+    Attributes:
+        lane: producing lane of this worker.
+        seq: the lane's message number.
+        intended_ns: when each is due, monotonic ns.
+        sent_ns: when each was stamped, monotonic ns; written by who sends it.
+    """
+
+    lane: Int64
+    seq: Int64
+    intended_ns: Int64
+    sent_ns: Int64
+
+
 class Settlements(NamedTuple):
     """What brokers said of messages sent: rows of equal length, valid until the next `poll`.
 

@@ -4,12 +4,22 @@ Sources: AMQP 0-9-1 specification, 4.2.6 (content); the layout of the tables is 
 `amqp091_layout`.
 """
 
-from bench.kernels import kernel
+from bench.kernels import kernel_aside
 from bench.wire.amqp091_deliver import BASIC, HEADER_LEAST, RETURN, delivered, owe_ack
-from bench.wire.amqp091_layout import BODY_LEFT, HEAD, KIND, PHASE, REDELIVERED, TAG, ChannelState, Status
+from bench.wire.amqp091_layout import (
+    BODY_LEFT,
+    HEAD,
+    KIND,
+    PHASE,
+    REDELIVERED,
+    TAG,
+    ChannelState,
+    ChannelTables,
+    Status,
+)
 from bench.wire.amqp091_settle import note_returned
-from bench.wire.cursor import DELIVERED, FOREIGN, SETTLED_ROWS
-from bench.wire.octets import STAMP, Int64, Octets, copy, get16, get63, read_stamp, stamp_seq
+from bench.wire.cursor import DELIVERED, FOREIGN, SETTLED_ROWS, Scanned
+from bench.wire.octets import STAMP, Octets, copy, get16, get63, read_stamp, stamp_seq
 
 _AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(ChannelState.METHOD), int(ChannelState.HEADER), int(ChannelState.BODY)
 _MORE, _SHORT, _BAD_CLASS = int(Status.MORE), int(Status.SHORT), int(Status.BAD_CLASS)
@@ -17,56 +27,45 @@ _UNEXPECTED_HEADER, _BODY_SIZE = int(Status.UNEXPECTED_HEADER), int(Status.BODY_
 _BODY_SIZE_LARGEST = 0x7FFF_FFFF_FFFF_FFFF
 
 
-@kernel
-def end_content(
-    buf: Octets, at: int, lanes: Int64, lane: int, ring: Int64, rows: Int64, cursor: Int64, acks: Octets, now_ns: int
-) -> None:
+@kernel_aside
+def end_content(buf: Octets, at: int, now_ns: int, tables: ChannelTables, lane: int, found: Scanned) -> None:
     """End the content of a lane; its stamp, where it is long enough for one, begins at `at` of `buf`."""
+    lanes, cursor = tables.lanes, found.cursor
     lanes[lane, PHASE] = _AWAIT_METHOD
     whole = lanes[lane, HEAD] == STAMP
     if lanes[lane, KIND] == RETURN:
         seq = stamp_seq(buf, at) if whole else -1
         if seq >= 0:
-            note_returned(lanes, lane, ring, seq)
-    elif whole and read_stamp(buf, at, rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
-        delivered(lanes, lane, rows, cursor, acks, lanes[lane, TAG], lanes[lane, REDELIVERED], now_ns)
+            note_returned(tables, lane, seq)
+    elif whole and read_stamp(buf, at, found.rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
+        delivered(tables, lane, found, lanes[lane, TAG], lanes[lane, REDELIVERED], now_ns)
     else:
         cursor[FOREIGN] += 1
-        owe_ack(lanes, lane, cursor, acks, lanes[lane, TAG], now_ns)
+        owe_ack(tables, lane, found, lanes[lane, TAG], now_ns)
 
 
-@kernel
-def take_body(
-    buf: Octets,
-    at: int,
-    size: int,
-    lanes: Int64,
-    lane: int,
-    heads: Octets,
-    ring: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
-    now_ns: int,
-) -> None:
+@kernel_aside
+def take_body(buf: Octets, at: int, size: int, now_ns: int, tables: ChannelTables, lane: int, found: Scanned) -> None:
     """Use up `size` octets of a body."""
+    lanes, heads = tables.lanes, tables.heads
     left = lanes[lane, BODY_LEFT] - size
     lanes[lane, BODY_LEFT] = left
     head = lanes[lane, HEAD]
     if head == 0 and left == 0 and size >= STAMP:
         lanes[lane, HEAD] = STAMP
-        end_content(buf, at, lanes, lane, ring, rows, cursor, acks, now_ns)
+        end_content(buf, at, now_ns, tables, lane, found)
         return
     take = min(STAMP - head, size)
     copy(heads, lane * STAMP + head, buf, at, take)
     lanes[lane, HEAD] = head + take
     if left == 0:
-        end_content(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
+        end_content(heads, lane * STAMP, now_ns, tables, lane, found)
 
 
-@kernel
-def begin_body(lanes: Int64, lane: int, buf: Octets, at: int, size: int) -> int:
+@kernel_aside
+def begin_body(buf: Octets, at: int, size: int, tables: ChannelTables, lane: int) -> int:
     """Act on a content header of `size` octets at `at`; return a status."""
+    lanes = tables.lanes
     if lanes[lane, PHASE] != _AWAIT_HEADER:
         return _UNEXPECTED_HEADER
     if size < HEADER_LEAST:

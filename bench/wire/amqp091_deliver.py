@@ -7,7 +7,7 @@ is basic.ack either way.
 method, a fault) it leaves to the state machine in `amqp091_scan`, which knows every case.
 """
 
-from bench.kernels import kernel
+from bench.kernels import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp091_layout import (
     ACK_BATCH,
     CHANNEL,
@@ -21,9 +21,10 @@ from bench.wire.amqp091_layout import (
     TAG,
     UNACKED,
     ChannelState,
+    ChannelTables,
 )
-from bench.wire.cursor import DELIVERED, OUT, OWES, SETTLED_ROWS
-from bench.wire.octets import STAMP, Int64, Octets, get16, get32, get63, octet, put32, put64, read_stamp
+from bench.wire.cursor import DELIVERED, OUT, OWES, SETTLED_ROWS, Scanned
+from bench.wire.octets import STAMP, Octets, get16, get32, get63, octet, put32, put64, read_stamp
 
 FRAME_HEADER = 7
 """Octets before a frame's payload: type, channel, size."""
@@ -43,7 +44,7 @@ HEADER_LEAST = 14
 """Octets of a content header at least: class, weight, body size, property flags."""
 
 
-@kernel
+@kernel_aside
 def put_ack(out: Octets, at: int, channel: int, tag: int, multiple: int) -> int:
     """Write a basic.ack frame; return the offset behind it."""
     out[at] = METHOD
@@ -57,50 +58,53 @@ def put_ack(out: Octets, at: int, channel: int, tag: int, multiple: int) -> int:
     return at + ACK_FRAME
 
 
-@kernel
-def acknowledge(lanes: Int64, lane: int, out: Octets, at: int) -> int:
+@kernel_aside
+def acknowledge(tables: ChannelTables, lane: int, out: Octets, at: int) -> int:
     """Acknowledge what was delivered to a lane and was not yet; return the offset behind the frame."""
+    lanes = tables.lanes
     multiple = 1 if lanes[lane, UNACKED] > 1 else 0
     lanes[lane, UNACKED] = 0
     return put_ack(out, at, lanes[lane, CHANNEL], lanes[lane, LAST_TAG], multiple)
 
 
-@kernel
-def acknowledge_before(lanes: Int64, first: int, count: int, before_ns: int, out: Octets, at: int) -> int:
+@kernel_entry
+def acknowledge_before(tables: ChannelTables, first: int, count: int, before_ns: int, out: Octets, at: int) -> int:
     """Acknowledge unfinished batches of `count` lanes whose last message came no later; return the offset behind."""
+    tables = ChannelTables(*tables)
+    lanes = tables.lanes
     for lane in range(first, first + count):
         if lanes[lane, UNACKED] and lanes[lane, LAST_NS] <= before_ns and at + ACK_FRAME <= len(out):
-            at = acknowledge(lanes, lane, out, at)
+            at = acknowledge(tables, lane, out, at)
     return at
 
 
-@kernel
-def owe_ack(lanes: Int64, lane: int, cursor: Int64, acks: Octets, tag: int, now_ns: int) -> None:
+@kernel_part
+def owe_ack(tables: ChannelTables, lane: int, found: Scanned, tag: int, now_ns: int) -> None:
     """Count a message that wants an acknowledgement, and give it when a batch is full."""
+    lanes, cursor = tables.lanes, found.cursor
     if lanes[lane, ACK_BATCH]:
         lanes[lane, LAST_TAG] = tag
         lanes[lane, LAST_NS] = now_ns
         lanes[lane, UNACKED] += 1
         if lanes[lane, UNACKED] >= lanes[lane, ACK_BATCH]:
-            cursor[OUT] = acknowledge(lanes, lane, acks, cursor[OUT])
+            cursor[OUT] = acknowledge(tables, lane, found.out, cursor[OUT])
         else:
             cursor[OWES] = 1
 
 
-@kernel
-def delivered(
-    lanes: Int64, lane: int, rows: Int64, cursor: Int64, acks: Octets, tag: int, redelivered: int, now_ns: int
-) -> None:
+@kernel_part
+def delivered(tables: ChannelTables, lane: int, found: Scanned, tag: int, redelivered: int, now_ns: int) -> None:
     """End the row of deliveries whose stamp was just read."""
+    rows, cursor = found.rows, found.cursor
     row = cursor[DELIVERED]
-    rows[SETTLED_ROWS, row] = lanes[lane, OWN]
+    rows[SETTLED_ROWS, row] = tables.lanes[lane, OWN]
     rows[SETTLED_ROWS + 5, row] = now_ns
     rows[SETTLED_ROWS + 6, row] = redelivered
     cursor[DELIVERED] = row + 1
-    owe_ack(lanes, lane, cursor, acks, tag, now_ns)
+    owe_ack(tables, lane, found, tag, now_ns)
 
 
-@kernel
+@kernel_part
 def _body_frame(buf: Octets, at: int, end: int, channel: int, largest: int) -> int:
     """Return the offset of a whole body frame, all of a body with room for a stamp, behind the header frame at `at`.
 
@@ -119,25 +123,15 @@ def _body_frame(buf: Octets, at: int, end: int, channel: int, largest: int) -> i
     return body if buf[body + FRAME_HEADER + length] == END_OCTET else -1
 
 
-@kernel
-def take_whole(
-    buf: Octets,
-    at: int,
-    end: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
-    now_ns: int,
-) -> int:
+@kernel_aside
+def take_whole(buf: Octets, at: int, end: int, now_ns: int, tables: ChannelTables, conn: int, found: Scanned) -> int:
     """Use up messages of ours that lie whole at `at` and behind it; return the offset behind the last of them.
 
     Arguments are those of `amqp091_scan.scan`.
     """
+    lanes, conns, rows, cursor = tables.lanes, tables.conns, found.rows, found.cursor
     first, channels, largest = conns[conn, FIRST_LANE], conns[conn, CHANNELS], conns[conn, FRAME_MAX] - FRAME_EXTRA
-    acks_end = len(acks) - ACK_FRAME
+    acks_end = len(found.out) - ACK_FRAME
     while cursor[DELIVERED] < rows.shape[1] and cursor[OUT] <= acks_end and end - at > FRAME_EXTRA + 4:
         channel, size = get16(buf, at + 1), get32(buf, at + 3)
         header = at + FRAME_EXTRA + size
@@ -158,6 +152,6 @@ def take_whole(
         if body < 0 or not read_stamp(buf, body + FRAME_HEADER, rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
             break
         lanes[lane, TAG] = tag
-        delivered(lanes, lane, rows, cursor, acks, tag, redelivered, now_ns)
+        delivered(tables, lane, found, tag, redelivered, now_ns)
         at = body + FRAME_EXTRA + get32(buf, body + 3)
     return at

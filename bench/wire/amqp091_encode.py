@@ -2,7 +2,7 @@
 
 A message is a method frame (basic.publish or, where we play the broker, basic.deliver), a
 header frame and body frames (AMQP 0-9-1 specification, 2.3.5 and 4.2.6). What differs
-between lanes (channel, routing key) is a row of `prefixes`: the first two frames. The body
+between lanes (channel, routing key) is a part of `prefixes`: the first two frames. The body
 frames are one template for all, whose channel numbers and stamp are written over.
 """
 
@@ -11,12 +11,13 @@ import pika
 import pika.frame
 from numpy.typing import NDArray
 
-from bench.kernels import kernel
+from bench.drivers.base import Sends
+from bench.kernels import kernel_entry
 from bench.wire.amqp091_deliver import BODY, END_OCTET, FRAME_EXTRA, FRAME_HEADER
-from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER, PUBLISHED, TAG_AT
+from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER, PUBLISHED, TAG_AT, ChannelTables
 from bench.wire.amqp091_settle import note_published
-from bench.wire.octets import Int64, Octets, copy, put16, put64, write_stamp
-from bench.wire.templates import FIRST, OCTETS, SIZE, class_of
+from bench.wire.octets import Octets, copy, get32, put16, put64, write_stamp
+from bench.wire.templates import FIRST, OCTETS, SIZE, Templates, class_of
 
 _PERSISTENT, _TRANSIENT = 2, 1
 _SIZE_BEFORE_END = 12
@@ -48,48 +49,30 @@ def body_frames(size: int, frame_max: int) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(parts), np.uint8)
 
 
-@kernel
+@kernel_entry
 def encode(
-    out: Octets,
-    at: int,
-    prefixes: Octets,
-    body: Octets,
-    frame_max: int,
-    lanes: Int64,
-    ring: Int64,
-    tracked: bool,
-    lane: Int64,
-    seq: Int64,
-    intended_ns: Int64,
-    sent_ns: int,
-    first: int,
-    end: int,
-    classes: Int64,
+    out: Octets, at: int, templates: Templates, tables: ChannelTables, sends: Sends, sent_ns: int, first: int, end: int
 ) -> int:
     """Write the messages first <= i < end at out[at:]; return the offset behind them.
 
     Args:
         out: uint8, long enough for them.
         at: where to begin.
-        prefixes: uint8, see `prefix`; one for each lane, at its PREFIX_AT.
-        body: uint8, see `body_frames`; with several sizes those of all.
-        frame_max: the frame size that `body` was made for.
-        lanes: int64 (lanes, LANE_WIDTH).
-        ring: int64 (lanes, power of two).
-        tracked: whether confirms are awaited, so that messages are entered in the ring.
-        lane: int64 (n,), row of each message's lane; all of one connection.
-        seq: int64 (n,).
-        intended_ns: int64 (n,), monotonic ns.
+        templates: of `body_frames`.
+        tables: the state of all lanes.
+        sends: messages; `lane` is the row of each one's lane, all of one connection.
         sent_ns: stamped on all of them, monotonic ns.
         first: the first message to write.
         end: behind the last one.
-        classes: int64, see `bench.wire.templates`.
     """
+    templates, tables, sends = Templates(*templates), ChannelTables(*tables), Sends(*sends)
+    body, classes, lanes, seq = templates.octets, templates.classes, tables.lanes, sends.seq
+    tracked = tables.ring.shape[1] > 1
     body_at, octets, mixed = 0, len(body), len(classes) > 1
     for i in range(first, end):
-        row = lane[i]
+        row = sends.lane[i]
         length = lanes[row, PREFIX]
-        copy(out, at, prefixes, lanes[row, PREFIX_AT], length)
+        copy(out, at, tables.prefixes, lanes[row, PREFIX_AT], length)
         if mixed:
             kind = class_of(classes, lanes[row, PRODUCER], seq[i])
             body_at, octets = int(classes[kind, FIRST]), int(classes[kind, OCTETS])
@@ -98,13 +81,13 @@ def encode(
             put64(out, at + lanes[row, TAG_AT], lanes[row, PUBLISHED] + 1)
         at += length
         copy(out, at, body, body_at, octets)
-        channel = lanes[row, CHANNEL]
-        for frame in range(at, at + octets, frame_max):
-            put16(out, frame + 1, channel)
-        write_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], intended_ns[i], sent_ns)
-        at += octets
+        write_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], sends.intended_ns[i], sent_ns)
+        channel, after = lanes[row, CHANNEL], at + octets
+        while at < after:
+            put16(out, at + 1, channel)
+            at += FRAME_EXTRA + get32(out, at + 3)
         if tracked:
-            note_published(lanes, row, ring, seq[i])
+            note_published(tables, row, seq[i])
         else:
             lanes[row, PUBLISHED] += 1
     return at

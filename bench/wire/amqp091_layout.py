@@ -8,6 +8,11 @@ file count for the cache of `bench.kernels`).
 """
 
 from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.wire.octets import STAMP, Int64, Octets
 
 # --- conns: int64 (connections, CONN_WIDTH) ------------------------------------------------
 
@@ -81,6 +86,48 @@ class ChannelState(IntEnum):
 STATE_BITS = 2
 FREE, WAITING, CAME_BACK = 0, 1, 2
 """Lower two bits of an entry; the sequence number stands above them."""
+
+
+class ChannelTables(NamedTuple):
+    """The state of all connections and channels of a port.
+
+    Attributes:
+        conns: int64 (connections, CONN_WIDTH).
+        lanes: int64 (lanes, LANE_WIDTH).
+        heads: uint8 (32 x lanes,), stamps of bodies that come in pieces.
+        ring: int64 (lanes that send, power of two), messages without a confirm; of length 1
+            where none are awaited.
+        prefixes: uint8, method and header frames of the lanes that send, at their PREFIX_AT.
+    """
+
+    conns: Int64
+    lanes: Int64
+    heads: Octets
+    ring: Int64
+    prefixes: Octets
+
+
+def make_channel_tables(conns: int, lanes: int, rings: int, span: int, prefixes: int, frame_max: int) -> ChannelTables:
+    """Return tables of connections and lanes that nobody uses.
+
+    Args:
+        conns: connections.
+        lanes: channels of all of them.
+        rings: how many of these send, the first ones.
+        span: length of a ring, a power of two.
+        prefixes: octets of all prefixes.
+        frame_max: largest frame until another is agreed on.
+    """
+    tables = ChannelTables(
+        conns=np.zeros((conns, CONN_WIDTH), np.int64),
+        lanes=np.zeros((lanes, LANE_WIDTH), np.int64),
+        heads=np.zeros(lanes * STAMP, np.uint8),
+        ring=np.zeros((max(rings, 1), span), np.int64),
+        prefixes=np.zeros(prefixes, np.uint8),
+    )
+    tables.conns[:, FRAME_MAX] = frame_max
+    tables.lanes[:, OLDEST] = 1
+    return tables
 
 
 class Status(IntEnum):

@@ -11,7 +11,7 @@ arguments of methods; the layout of the tables is in `amqp091_layout`.
 """
 
 from bench.drivers.base import Outcome
-from bench.kernels import kernel
+from bench.kernels import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp091_content import begin_body, end_content, take_body
 from bench.wire.amqp091_deliver import (
     ACK,
@@ -45,11 +45,12 @@ from bench.wire.amqp091_layout import (
     REDELIVERED,
     TAG,
     ChannelState,
+    ChannelTables,
     Status,
 )
 from bench.wire.amqp091_settle import settle
-from bench.wire.cursor import DELIVERED, FRAME_END, OUT, TAKEN
-from bench.wire.octets import STAMP, Int64, Octets, get16, get32, get63, octet
+from bench.wire.cursor import DELIVERED, FRAME_END, OUT, TAKEN, Scanned
+from bench.wire.octets import STAMP, Octets, get16, get32, get63, octet
 
 _CONFIRMED = int(Outcome.CONFIRMED)
 _REFUSED = int(Outcome.REFUSED)
@@ -61,7 +62,7 @@ _UNEXPECTED_METHOD, _UNEXPECTED_BODY = int(Status.UNEXPECTED_METHOD), int(Status
 _BODY_TOO_LONG = int(Status.BODY_TOO_LONG)
 
 
-@kernel
+@kernel_part
 def _flag_after_tag(buf: Octets, at: int, end: int, before: int) -> int:
     """Return the offset of a tag and its octet of bits, `before` short strings on; -1 where there is none."""
     for _ in range(before):
@@ -71,18 +72,17 @@ def _flag_after_tag(buf: Octets, at: int, end: int, before: int) -> int:
     return at if at + 9 <= end else -1
 
 
-@kernel
-def _method(
-    buf: Octets, at: int, end: int, lanes: Int64, lane: int, ring: Int64, rows: Int64, cursor: Int64, now_ns: int
-) -> int:
+@kernel_aside
+def _method(buf: Octets, at: int, end: int, now_ns: int, tables: ChannelTables, lane: int, found: Scanned) -> int:
     """Act on a method of class basic whose arguments are at..end; return a status."""
+    lanes = tables.lanes
     method = get16(buf, at - 2)
     if method in (ACK, NACK):
         if end - at < 9:
             return _SHORT
         outcome = _CONFIRMED if method == ACK else _REFUSED
         multiple = (octet(buf, at + 8) & 1) == 1
-        whole = settle(lanes, lane, ring, rows, cursor, get63(buf, at), multiple, outcome, now_ns)
+        whole = settle(tables, lane, found, get63(buf, at), multiple, outcome, now_ns)
         return _MORE if whole else _FULL
     if method in (DELIVER, GET_OK):
         tag_at = _flag_after_tag(buf, at, end, 1 if method == DELIVER else 0)
@@ -100,22 +100,12 @@ def _method(
     return _MORE
 
 
-@kernel
+@kernel_aside
 def _content(
-    buf: Octets,
-    at: int,
-    end: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    heads: Octets,
-    ring: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
-    now_ns: int,
+    buf: Octets, at: int, end: int, now_ns: int, tables: ChannelTables, conn: int, found: Scanned
 ) -> tuple[int, int]:
     """Act on the body frame at `at`, whole or begun; return a status and the offset behind what was used up."""
+    conns, lanes = tables.conns, tables.lanes
     channel, size, payload = get16(buf, at + 1), get32(buf, at + 3), at + FRAME_HEADER
     lane = conns[conn, FIRST_LANE] + channel - 1
     status = _MORE
@@ -134,32 +124,22 @@ def _content(
         status = _BAD_END
     else:
         if size:
-            take_body(buf, payload, size, lanes, lane, heads, ring, rows, cursor, acks, now_ns)
+            take_body(buf, payload, size, now_ns, tables, lane, found)
         at = payload + size + 1
     return status, at
 
 
-@kernel
+@kernel_aside
 def _go_on(
-    buf: Octets,
-    at: int,
-    end: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    heads: Octets,
-    ring: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
-    now_ns: int,
+    buf: Octets, at: int, end: int, now_ns: int, tables: ChannelTables, conn: int, found: Scanned
 ) -> tuple[int, int]:
     """Use up what has come of a body frame that has begun; as `_content`."""
+    conns = tables.conns
     left = conns[conn, FRAME_LEFT]
     size = min(left, end - at)
     if size:
         conns[conn, FRAME_LEFT] = left - size
-        take_body(buf, at, size, lanes, conns[conn, FRAME_LANE], heads, ring, rows, cursor, acks, now_ns)
+        take_body(buf, at, size, now_ns, tables, conns[conn, FRAME_LANE], found)
         at += size
     if size < left or at >= end:
         return _MORE, at
@@ -169,21 +149,10 @@ def _go_on(
     return _MORE, at + 1
 
 
-@kernel
-def _whole(
-    buf: Octets,
-    at: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    heads: Octets,
-    ring: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
-    now_ns: int,
-) -> int:
+@kernel_aside
+def _whole(buf: Octets, at: int, now_ns: int, tables: ChannelTables, conn: int, found: Scanned) -> int:
     """Act on the whole method, header or heartbeat frame at `at`; return a status."""
+    conns, lanes = tables.conns, tables.lanes
     kind, channel, size, payload = octet(buf, at), get16(buf, at + 1), get32(buf, at + 3), at + FRAME_HEADER
     is_open = 0 < channel <= conns[conn, CHANNELS]
     lane = conns[conn, FIRST_LANE] + channel - 1
@@ -193,9 +162,9 @@ def _whole(
     elif kind == HEARTBEAT:
         conns[conn, HEARTBEATS] += 1
     elif kind == HEADER:
-        status = begin_body(lanes, lane, buf, payload, size) if is_open else _BAD_CHANNEL
+        status = begin_body(buf, payload, size, tables, lane) if is_open else _BAD_CHANNEL
         if status == _MORE and lanes[lane, BODY_LEFT] == 0:
-            end_content(heads, lane * STAMP, lanes, lane, ring, rows, cursor, acks, now_ns)
+            end_content(tables.heads, lane * STAMP, now_ns, tables, lane, found)
     elif size < 4:
         status = _SHORT
     elif not is_open or get16(buf, payload) != BASIC:
@@ -203,30 +172,17 @@ def _whole(
     elif lanes[lane, PHASE] != _AWAIT_METHOD:
         status = _UNEXPECTED_METHOD
     else:
-        status = _method(buf, payload + 4, payload + size, lanes, lane, ring, rows, cursor, now_ns)
+        status = _method(buf, payload + 4, payload + size, now_ns, tables, lane, found)
     return status
 
 
-@kernel
+@kernel_part
 def _known(kind: int) -> bool:
     return kind in (METHOD, HEADER, BODY, HEARTBEAT)
 
 
-@kernel
-def scan(
-    buf: Octets,
-    start: int,
-    end: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    heads: Octets,
-    ring: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
-    now_ns: int,
-) -> int:
+@kernel_entry
+def scan(buf: Octets, start: int, end: int, now_ns: int, tables: ChannelTables, conn: int, found: Scanned) -> int:
     """Use up the frames in buf[start:end] of one connection; return a `Status`.
 
     cursor[TAKEN] is where it stopped. After MORE the octets from there on are the beginning
@@ -236,25 +192,22 @@ def scan(
         buf: uint8, what was received.
         start: first octet to use.
         end: offset behind the last octet.
-        conns: int64 (connections, CONN_WIDTH).
-        conn: row of the connection.
-        lanes: int64 (lanes, LANE_WIDTH).
-        heads: uint8 (32 x lanes,), stamps of bodies that come in pieces.
-        ring: int64 (lanes, power of two), unsettled messages.
-        rows: int64 (ROWS_WIDTH, capacity), see `bench.wire.cursor`.
-        cursor: int64 (CURSOR_WIDTH,).
-        acks: uint8, where acknowledgements are written, 21 octets each.
         now_ns: when the octets were read, monotonic ns.
+        tables: the state of all connections.
+        conn: row of the connection.
+        found: where rows and acknowledgements go; of these, 21 octets each.
     """
+    tables, found = ChannelTables(*tables), Scanned(*found)
+    conns, cursor = tables.conns, found.cursor
     at, status, moved = start, _MORE, True
     largest = conns[conn, FRAME_MAX] - FRAME_EXTRA
-    acks_end = len(acks) - ACK_FRAME
+    acks_end = len(found.out) - ACK_FRAME
     while status == _MORE and moved and at < end:
         begin = at
-        if cursor[DELIVERED] >= rows.shape[1] or cursor[OUT] > acks_end:
+        if cursor[DELIVERED] >= found.rows.shape[1] or cursor[OUT] > acks_end:
             status = _FULL
         elif conns[conn, IN_FRAME]:
-            status, at = _go_on(buf, at, end, conns, conn, lanes, heads, ring, rows, cursor, acks, now_ns)
+            status, at = _go_on(buf, at, end, now_ns, tables, conn, found)
         elif not _known(octet(buf, at)):
             status = _BAD_TYPE
         elif end - at >= FRAME_HEADER:
@@ -262,11 +215,11 @@ def scan(
             if size > largest:
                 status = _TOO_LARGE
             elif buf[at] == BODY:
-                status, at = _content(buf, at, end, conns, conn, lanes, heads, ring, rows, cursor, acks, now_ns)
+                status, at = _content(buf, at, end, now_ns, tables, conn, found)
             elif end - at >= FRAME_EXTRA + size:
-                at = take_whole(buf, at, end, conns, conn, lanes, rows, cursor, acks, now_ns)
+                at = take_whole(buf, at, end, now_ns, tables, conn, found)
                 if at == begin:
-                    status = _whole(buf, at, conns, conn, lanes, heads, ring, rows, cursor, acks, now_ns)
+                    status = _whole(buf, at, now_ns, tables, conn, found)
                     at += FRAME_EXTRA + size if status == _MORE else 0
         moved = at > begin
     cursor[TAKEN] = at

@@ -7,7 +7,7 @@ to a tag; basic.return comes before the ack of the message it returns
 """
 
 from bench.drivers.base import Outcome
-from bench.kernels import kernel
+from bench.kernels import kernel_entry
 from bench.wire.amqp091_layout import (
     CAME_BACK,
     FREE,
@@ -17,8 +17,9 @@ from bench.wire.amqp091_layout import (
     PUBLISHED,
     STATE_BITS,
     WAITING,
+    ChannelTables,
 )
-from bench.wire.cursor import SETTLED
+from bench.wire.cursor import SETTLED, Scanned
 from bench.wire.octets import Int64
 
 _CONFIRMED = int(Outcome.CONFIRMED)
@@ -26,18 +27,20 @@ _RETURNED = int(Outcome.RETURNED)
 _STATE = (1 << STATE_BITS) - 1
 
 
-@kernel
-def note_published(lanes: Int64, lane: int, ring: Int64, seq: int) -> None:
+@kernel_entry
+def note_published(tables: ChannelTables, lane: int, seq: int) -> None:
     """Enter the next message of a lane."""
+    lanes, ring = tables.lanes, tables.ring
     tag = lanes[lane, PUBLISHED] + 1
     lanes[lane, PUBLISHED] = tag
     lanes[lane, IN_FLIGHT] += 1
     ring[lane, tag & (ring.shape[1] - 1)] = (seq << STATE_BITS) | WAITING
 
 
-@kernel
-def note_returned(lanes: Int64, lane: int, ring: Int64, seq: int) -> None:
+@kernel_entry
+def note_returned(tables: ChannelTables, lane: int, seq: int) -> None:
     """Note that the broker returned a message; its ack is still to come."""
+    lanes, ring = tables.lanes, tables.ring
     mask = ring.shape[1] - 1
     oldest, last = lanes[lane, OLDEST], lanes[lane, PUBLISHED]
     wanted = (seq << STATE_BITS) | WAITING
@@ -52,9 +55,9 @@ def note_returned(lanes: Int64, lane: int, ring: Int64, seq: int) -> None:
             return
 
 
-@kernel
+@kernel_entry
 def settle(
-    lanes: Int64, lane: int, ring: Int64, rows: Int64, cursor: Int64, tag: int, multiple: bool, outcome: int, at_ns: int
+    tables: ChannelTables, lane: int, found: Scanned, tag: int, multiple: bool, outcome: int, at_ns: int
 ) -> bool:
     """Append a row for each message that an ack or nack settles; return whether there was room for all.
 
@@ -63,6 +66,7 @@ def settle(
     is all in flight (AMQP 0-9-1 reference, basic.ack). What is settled already, or was
     never published, is passed over.
     """
+    lanes, ring, rows, cursor = tables.lanes, tables.ring, found.rows, found.cursor
     mask = ring.shape[1] - 1
     oldest, last = lanes[lane, OLDEST], lanes[lane, PUBLISHED]
     end = last if multiple and tag == 0 else min(tag, last)
@@ -89,7 +93,7 @@ def settle(
     return bool(at > end)
 
 
-@kernel
+@kernel_entry
 def room(lanes: Int64, first: int, count: int, window: int, span: int) -> int:
     """Return the smallest number of messages that any of `count` lanes may publish now.
 

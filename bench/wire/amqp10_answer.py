@@ -42,6 +42,7 @@ from bench.wire.amqp10_layout import (
     RUN_BITS,
     T_ACKS,
     T_CREDITS,
+    LinkTables,
 )
 from bench.wire.octets import Int64, Octets, put32
 
@@ -86,8 +87,9 @@ def _disposition(out: Octets, at: int, template: Octets, first: int, count: int)
 
 
 @kernel_aside
-def _flow(out: Octets, at: int, template: Octets, conns: Int64, conn: int, lanes: Int64, lane: int) -> int:
+def _flow(out: Octets, at: int, template: Octets, tables: LinkTables, conn: int, lane: int) -> int:
     """Write the session's state and, with the longer template, a link's; the window is restored."""
+    conns, lanes = tables.conns, tables.lanes
     conns[conn, C_IN_WINDOW] = conns[conn, C_IN_SIZE]
     for byte in range(len(template)):
         out[np.uint64(at + byte)] = template[byte]
@@ -106,10 +108,9 @@ def _flow(out: Octets, at: int, template: Octets, conns: Int64, conn: int, lanes
 
 
 @kernel_aside
-def _lane(
-    out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, lane: int, runs: Int64, tally: Int64, before_ns: int
-) -> int:
+def _lane(out: Octets, at: int, tables: LinkTables, conn: int, lane: int, tally: Int64, before_ns: int) -> int:
     """Write what one lane owes; return the offset behind, or -1 - offset where there is no more room."""
+    lanes, runs = tables.lanes, tables.runs
     pending, count = lanes[lane, L_PENDING], lanes[lane, L_RUNS]
     is_due = pending >= lanes[lane, L_ACK_BATCH] or count == runs.shape[1] or lanes[lane, L_LAST_NS] <= before_ns
     if count > 0 and is_due:
@@ -128,27 +129,23 @@ def _lane(
             return -1 - at
         if restore:
             lanes[lane, L_CREDIT] += lanes[lane, L_PREFETCH] - held
-        at = _flow(out, at, _CREDIT, conns, conn, lanes, lane)
+        at = _flow(out, at, _CREDIT, tables, conn, lane)
         lanes[lane, L_FLOW] = 0
-        conns[conn, C_DUE] &= ~DUE_WINDOW
+        tables.conns[conn, C_DUE] &= ~DUE_WINDOW
         tally[T_CREDITS] += 1
     return at
 
 
 @kernel_entry
-def answer(
-    out: Octets, at: int, conns: Int64, conn: int, lanes: Int64, runs: Int64, tally: Int64, before_ns: int
-) -> int:
+def answer(out: Octets, at: int, tables: LinkTables, conn: int, tally: Int64, before_ns: int) -> int:
     """Write what a connection owes its peer.
 
     Args:
         out: where to write, up to its end.
         at: offset of the first byte to write.
-        conns: see `Tables`, as are lanes and runs.
+        tables: the state of all connections.
         conn: row of the connection.
-        lanes: its links.
-        runs: acknowledgements to write.
-        tally: counted up.
+        tally: int64 (TALLIES,), counted up.
         before_ns: also acknowledge lanes whose batch is not full, where the last message came
             no later than that; `NEVER` = none.
 
@@ -156,6 +153,8 @@ def answer(
         The offset behind the last byte written. Where `C_DUE` is not 0 then, there was no
         room for the rest.
     """
+    tables = LinkTables(*tables)
+    conns = tables.conns
     if conns[conn, C_DUE] & DUE_OWED:
         if len(out) - at < ANSWER_ROOM:
             return at
@@ -165,8 +164,8 @@ def answer(
     if conns[conn, C_DUE] & DUE_LANES or before_ns != NEVER:
         first = conns[conn, C_LANE0]
         for lane in range(first, first + conns[conn, C_LANES]):
-            if lanes[lane, L_HANDLE] >= 0:
-                after = _lane(out, at, conns, conn, lanes, lane, runs, tally, before_ns)
+            if tables.lanes[lane, L_HANDLE] >= 0:
+                after = _lane(out, at, tables, conn, lane, tally, before_ns)
                 if after < 0:
                     conns[conn, C_DUE] |= DUE_LANES
                     return -1 - after
@@ -175,7 +174,7 @@ def answer(
     if conns[conn, C_DUE] & DUE_WINDOW:
         if len(out) - at < ANSWER_ROOM:
             return at
-        at = _flow(out, at, _WINDOW, conns, conn, lanes, conns[conn, C_LANE0])
+        at = _flow(out, at, _WINDOW, tables, conn, conns[conn, C_LANE0])
         conns[conn, C_DUE] &= ~DUE_WINDOW
         tally[T_CREDITS] += 1
     return at

@@ -8,6 +8,7 @@ connection's socket takes, is not known here.
 
 import numpy as np
 
+from bench.drivers.base import Sends
 from bench.kernels import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp10_layout import (
     C_DELIVERY,
@@ -36,18 +37,20 @@ from bench.wire.amqp10_layout import (
     L_TICKET,
     MASK32,
     SEQ_BITS,
+    LinkTables,
 )
 from bench.wire.amqp10_settle import find_oldest
-from bench.wire.octets import Int64, Octets, copy, put32, write_stamp
-from bench.wire.templates import FIRST, OCTETS, STAMP_AT, class_of
+from bench.wire.octets import Octets, copy, put32, write_stamp
+from bench.wire.templates import FIRST, OCTETS, STAMP_AT, Templates, class_of
 
 _HANDLE, _DELIVERY, _TAG, _SETTLED, _MORE = 15, 20, 26, 31, 32
 _TRUE, _FALSE = 0x41, 0x42
 
 
 @kernel_part
-def _begin(conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64, seq: int) -> int:
+def _begin(tables: LinkTables, conn: int, lane: int, seq: int) -> int:
     """Give a message its delivery-id and enter it; return the id."""
+    conns, lanes, rings = tables.conns, tables.lanes, tables.rings
     delivery = int(conns[conn, C_DELIVERY])
     if lanes[lane, L_LIMIT] > 0:
         entry = (lane - conns[conn, C_LANE0] + 1) << SEQ_BITS | seq
@@ -62,9 +65,10 @@ def _begin(conns: Int64, conn: int, lanes: Int64, lane: int, rings: Int64, seq: 
 
 @kernel_aside
 def _put_frame(
-    out: Octets, at: int, template: Octets, first: int, size: int, lanes: Int64, lane: int, delivery: int
+    out: Octets, at: int, template: Octets, first: int, size: int, tables: LinkTables, lane: int, delivery: int
 ) -> int:
     """Write one frame with the payload bytes [first, first + size) of the template."""
+    lanes = tables.lanes
     for byte in range(HEAD):
         out[np.uint64(at + byte)] = template[byte]
     put32(out, at, HEAD + size)
@@ -78,8 +82,9 @@ def _put_frame(
 
 
 @kernel_aside
-def _park(conns: Int64, conn: int, lanes: Int64, lane: int, seq: int, intended_ns: int, sent_ns: int) -> None:
+def _park(tables: LinkTables, conn: int, lane: int, seq: int, intended_ns: int, sent_ns: int) -> None:
     """Keep a message in its lane's row until it is wholly written."""
+    conns, lanes = tables.conns, tables.lanes
     lanes[lane, L_PARKED] = 1
     lanes[lane, L_SEQ] = seq
     lanes[lane, L_INTENDED] = intended_ns
@@ -90,34 +95,23 @@ def _park(conns: Int64, conn: int, lanes: Int64, lane: int, seq: int, intended_n
 
 
 @kernel_part
-def _ring_full(conns: Int64, conn: int, rings: Int64) -> bool:
+def _ring_full(tables: LinkTables, conn: int) -> bool:
+    conns, rings = tables.conns, tables.rings
     if (conns[conn, C_DELIVERY] - conns[conn, C_OLDEST]) & MASK32 < rings.shape[1]:
         return False
-    find_oldest(conns, conn, rings)
+    find_oldest(tables, conn)
     return bool((conns[conn, C_DELIVERY] - conns[conn, C_OLDEST]) & MASK32 >= rings.shape[1])
 
 
 @kernel_aside
-def _continue(
-    out: Octets,
-    at: int,
-    template: Octets,
-    stamp: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    lane: int,
-    rings: Int64,
-    classes: Int64,
-) -> int:
+def _continue(out: Octets, at: int, templates: Templates, tables: LinkTables, conn: int, lane: int) -> int:
     """Write frames of a parked message; return the offset behind the last.
 
     The message is parked no more when all of it is written.
     """
-    if len(classes) > 1:
-        kind = class_of(classes, lanes[lane, L_PRODUCER], lanes[lane, L_SEQ])
-        template = template[classes[kind, FIRST] : classes[kind, FIRST] + classes[kind, OCTETS]]
-        stamp = classes[kind, STAMP_AT]
+    conns, lanes, classes = tables.conns, tables.lanes, templates.classes
+    kind = class_of(classes, lanes[lane, L_PRODUCER], lanes[lane, L_SEQ]) if len(classes) > 1 else 0
+    template = templates.octets[classes[kind, FIRST] : classes[kind, FIRST] + classes[kind, OCTETS]]
     most = conns[conn, C_MAX_OUT] - HEAD
     total = len(template) - HEAD
     while conns[conn, C_OUT_WINDOW] > 0:
@@ -126,14 +120,14 @@ def _continue(
         if len(out) - at < HEAD + size:
             return at
         if offset == 0:
-            if _ring_full(conns, conn, rings):
+            if _ring_full(tables, conn):
                 return at
-            lanes[lane, L_SENT_ID] = _begin(conns, conn, lanes, lane, rings, lanes[lane, L_SEQ])
-        after = _put_frame(out, at, template, offset, size, lanes, lane, lanes[lane, L_SENT_ID])
+            lanes[lane, L_SENT_ID] = _begin(tables, conn, lane, lanes[lane, L_SEQ])
+        after = _put_frame(out, at, template, offset, size, tables, lane, lanes[lane, L_SENT_ID])
         if offset == 0:
             write_stamp(
                 out,
-                at + stamp,
+                at + classes[kind, STAMP_AT],
                 lanes[lane, L_PRODUCER],
                 lanes[lane, L_SEQ],
                 lanes[lane, L_INTENDED],
@@ -151,33 +145,21 @@ def _continue(
 
 
 @kernel_entry
-def resume(
-    out: Octets,
-    at: int,
-    template: Octets,
-    stamp: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    rings: Int64,
-    classes: Int64,
-) -> int:
+def resume(out: Octets, at: int, templates: Templates, tables: LinkTables, conn: int) -> int:
     """Go on with parked messages, oldest first, as far as window, credit and buffer allow.
 
     Args:
         out: where to write, up to its end; empty it must hold a frame of `C_MAX_OUT` bytes.
         at: offset of the first byte to write.
-        template: `Template.frame`; with several sizes those of all.
-        stamp: `Template.stamp`.
-        conns: see `Tables`, as are lanes and rings.
+        templates: of `bench.wire.amqp10_room.Template`.
+        tables: the state of all links.
         conn: row of the connection.
-        lanes: its links.
-        rings: messages sent.
-        classes: see `bench.wire.templates`.
 
     Returns:
         The offset behind the last byte written. `C_PARKED` tells how many are left.
     """
+    templates, tables = Templates(*templates), LinkTables(*tables)
+    conns, lanes = tables.conns, tables.lanes
     first = conns[conn, C_LANE0]
     while conns[conn, C_PARKED] > 0:
         found, oldest = 0, first
@@ -187,7 +169,7 @@ def resume(
                 found, oldest = 1, lane
         if found == 0:
             return at
-        at = _continue(out, at, template, stamp, conns, conn, lanes, oldest, rings, classes)
+        at = _continue(out, at, templates, tables, conn, oldest)
         if lanes[oldest, L_PARKED] == 1:
             return at
     return at
@@ -195,38 +177,19 @@ def resume(
 
 @kernel_entry
 def encode(
-    out: Octets,
-    at: int,
-    template: Octets,
-    stamp: int,
-    conns: Int64,
-    lanes: Int64,
-    rings: Int64,
-    lane: Int64,
-    seq: Int64,
-    intended_ns: Int64,
-    sent_ns: int,
-    first: int,
-    end: int,
-    classes: Int64,
+    out: Octets, at: int, templates: Templates, tables: LinkTables, sends: Sends, sent_ns: int, first: int, end: int
 ) -> tuple[int, int]:
     """Take messages first <= i < end, all of one connection, in order, and write them.
 
     Args:
-        out: see `resume`, as are at, template, stamp, conns, lanes and rings.
+        out: see `resume`, as are at, templates and tables.
         at: offset of the first byte to write.
-        template: the message; with several sizes those of all.
-        stamp: where its body begins.
-        conns: connections.
-        lanes: links.
-        rings: messages sent.
-        lane: row of the lane of each message.
-        seq: number of each message, below 2^40.
-        intended_ns: when each was due.
+        templates: the message; with several sizes those of all.
+        tables: the state of all links.
+        sends: messages; `lane` is the row of each one's lane, `seq` is below 2^40.
         sent_ns: the time now, for all stamps.
         first: the first message.
         end: behind the last one.
-        classes: see `bench.wire.templates`.
 
     Returns:
         (offset behind the last byte written, offset behind the last message taken). A message
@@ -235,34 +198,36 @@ def encode(
     """
     if first == end:
         return at, end
-    conn = lanes[lane[first], L_CONN]
+    templates, tables, sends = Templates(*templates), LinkTables(*tables), Sends(*sends)
+    conns, lanes, classes, seq = tables.conns, tables.lanes, templates.classes, sends.seq
+    conn = lanes[sends.lane[first], L_CONN]
     if conns[conn, C_PARKED] > 0:
-        at = resume(out, at, template, stamp, conns, conn, lanes, rings, classes)
-    made, size, mixed = template, len(template), len(classes) > 1
+        at = resume(out, at, templates, tables, conn)
+    made, size, stamp, mixed = templates.octets, len(templates.octets), classes[0, STAMP_AT], len(classes) > 1
     whole = size <= conns[conn, C_MAX_OUT]
     needed = min(size, conns[conn, C_MAX_OUT])
     for taken in range(first, end):
-        row = lane[taken]
+        row = sends.lane[taken]
         if mixed:
             kind = class_of(classes, lanes[row, L_PRODUCER], seq[taken])
             size, stamp = classes[kind, OCTETS], classes[kind, STAMP_AT]
-            made = template[classes[kind, FIRST] : classes[kind, FIRST] + size]
+            made = templates.octets[classes[kind, FIRST] : classes[kind, FIRST] + size]
             whole = size <= conns[conn, C_MAX_OUT]
             needed = min(size, conns[conn, C_MAX_OUT])
         if lanes[row, L_CREDIT] <= 0 or lanes[row, L_PARKED] == 1 or len(out) - at < needed:
             return at, taken
-        if _ring_full(conns, conn, rings):
+        if _ring_full(tables, conn):
             return at, taken
         if lanes[row, L_LIMIT] > 0:
             lanes[row, L_INFLIGHT] += 1
         if whole and conns[conn, C_PARKED] == 0 and conns[conn, C_OUT_WINDOW] > 0:
-            delivery = _begin(conns, conn, lanes, row, rings, seq[taken])
-            after = _put_frame(out, at, made, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
-            write_stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], intended_ns[taken], sent_ns)
+            delivery = _begin(tables, conn, row, seq[taken])
+            after = _put_frame(out, at, made, lanes[row, L_OFFSET], size - HEAD, tables, row, delivery)
+            write_stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], sends.intended_ns[taken], sent_ns)
             at = after
             conns[conn, C_OUT_WINDOW] -= 1
             conns[conn, C_NEXT_OUT] = (conns[conn, C_NEXT_OUT] + 1) & MASK32
         else:
-            _park(conns, conn, lanes, row, seq[taken], intended_ns[taken], sent_ns)
-            at = resume(out, at, template, stamp, conns, conn, lanes, rings, classes)
+            _park(tables, conn, row, seq[taken], sends.intended_ns[taken], sent_ns)
+            at = resume(out, at, templates, tables, conn)
     return at, end

@@ -39,8 +39,7 @@ C_OWED_FIRST = 17  # deliveries with an outcome that the peer has not settled: f
 C_OWED = 18  # and their number
 C_PARKED = 19  # lanes with a message taken and not yet wholly written
 C_TICKET = 20  # number of the next message parked
-C_FIELDS = 21  # the fields of the performative or header section that is read, 11 of them
-CONN_FIELDS = 32
+CONN_FIELDS = 21
 
 DUE_LANES, DUE_WINDOW, DUE_OWED, DUE_NOW = 1, 2, 4, 8
 """A lane has acknowledgements or credit to write; the session its window; deliveries to
@@ -193,8 +192,12 @@ RUN_BITS = 32
 """An entry of `runs` is first delivery-id << 32 | number of deliveries."""
 
 
-class Tables(NamedTuple):
-    """The state of all connections of a worker, in the order kernels take it.
+MOST_FIELDS = 11
+"""Fields of the performative, or header section, that has most of those that are read."""
+
+
+class LinkTables(NamedTuple):
+    """The state of all connections and links of a worker.
 
     Attributes:
         conns: int64, a row a connection.
@@ -203,6 +206,7 @@ class Tables(NamedTuple):
         rings: int64, a row a connection that sends: messages sent, at delivery-id modulo
             its length, which is a power of two. Those connections have the first rows.
         runs: int64, a row a link: runs of delivery-ids to be acknowledged.
+        fields: int64 (MOST_FIELDS,), those of the performative or header section being read.
     """
 
     conns: Int64
@@ -210,9 +214,10 @@ class Tables(NamedTuple):
     scratch: Octets
     rings: Int64
     runs: Int64
+    fields: Int64
 
 
-def make_tables(conns: int, lanes: int, ring: int, runs: int = 16, senders: int | None = None) -> Tables:
+def make_link_tables(conns: int, lanes: int, ring: int, runs: int = 16, senders: int | None = None) -> LinkTables:
     """Return empty tables.
 
     Args:
@@ -224,10 +229,12 @@ def make_tables(conns: int, lanes: int, ring: int, runs: int = 16, senders: int 
         runs: runs of acknowledgements that a lane gathers before they must be written.
         senders: connections that send; by default all may.
     """
-    return Tables(
-        np.zeros((conns, CONN_FIELDS), np.int64),
-        np.zeros((lanes, LANE_FIELDS), np.int64),
-        np.zeros((lanes, SCRATCH), np.uint8),
-        np.zeros((conns if senders is None else max(senders, 1), 1 << max(0, ring - 1).bit_length()), np.int64),
-        np.zeros((lanes, runs), np.int64),
+    rings = conns if senders is None else max(senders, 1)
+    return LinkTables(
+        conns=np.zeros((conns, CONN_FIELDS), np.int64),
+        lanes=np.zeros((lanes, LANE_FIELDS), np.int64),
+        scratch=np.zeros((lanes, SCRATCH), np.uint8),
+        rings=np.zeros((rings, 1 << max(0, ring - 1).bit_length()), np.int64),
+        runs=np.zeros((lanes, runs), np.int64),
+        fields=np.zeros(MOST_FIELDS, np.int64),
     )

@@ -35,6 +35,7 @@ from bench.wire.amqp10_layout import (
     S_SEQUENCE,
     S_VALUE,
     STAMP_SIZE,
+    LinkTables,
 )
 from bench.wire.amqp10_types import BOOLEAN, UBYTE, UINT, descriptor, list_at, read_fields
 from bench.wire.octets import Int64, Octets, copy, get32, get_little64, octet
@@ -151,8 +152,9 @@ def _enter(lanes: Int64, lane: int, code: int, form: int, size: int) -> int:
 
 
 @kernel_aside
-def _header(buf: Octets, at: int, stop: int, lanes: Int64, lane: int, fields: Int64) -> int:
+def _header(buf: Octets, at: int, stop: int, tables: LinkTables, lane: int) -> int:
     """Read the list of a header section, which ends at `stop`; return 0 or an error."""
+    fields, lanes = tables.fields, tables.lanes
     count, first, last = list_at(buf, at, stop)
     if last != stop or read_fields(buf, first, stop, count, _HEADER, fields) < 0:
         return E_SECTION
@@ -163,26 +165,27 @@ def _header(buf: Octets, at: int, stop: int, lanes: Int64, lane: int, fields: In
 
 
 @kernel_part
-def _section(buf: Octets, at: int, end: int, lanes: Int64, lane: int, fields: Int64) -> int:
+def _section(buf: Octets, at: int, end: int, tables: LinkTables, lane: int) -> int:
     """Begin the section at `at`; return the offset behind its head, or a status."""
     code, form, size, stop = _head(buf, at, end)
     if stop < 0:
         return stop
-    status = _enter(lanes, lane, code, form, size)
+    status = _enter(tables.lanes, lane, code, form, size)
     if status < 0:
         return status
     if code == S_HEADER:
         at = stop - (1 if form == 0x45 else 2 if form == 0xC0 else 5)
         stop += size
-        status = _header(buf, at, stop, lanes, lane, fields)
+        status = _header(buf, at, stop, tables, lane)
         if status < 0:
             return status
     return stop
 
 
 @kernel_aside
-def _split_stamp(buf: Octets, at: int, size: int, lanes: Int64, lane: int, own: Octets) -> None:
+def _split_stamp(buf: Octets, at: int, size: int, tables: LinkTables, lane: int) -> None:
     """Gather the first 32 bytes of a body that come in pieces."""
+    lanes, own = tables.lanes, tables.scratch[lane]
     have = lanes[lane, L_BODY]
     more = min(size, STAMP_SIZE - have)
     copy(own, HEAD_SIZE + have, buf, at, more)
@@ -192,9 +195,9 @@ def _split_stamp(buf: Octets, at: int, size: int, lanes: Int64, lane: int, own: 
 
 
 @kernel_part
-def take_payload(buf: Octets, at: int, stop: int, lanes: Int64, lane: int, scratch: Octets, fields: Int64) -> int:
+def take_payload(buf: Octets, at: int, stop: int, tables: LinkTables, lane: int) -> int:
     """Take the bytes [at, stop) of a message; return 0 or an error."""
-    own = scratch[lane]
+    lanes, own = tables.lanes, tables.scratch[lane]
     while at < stop:
         left = lanes[lane, L_LEFT]
         if left > 0:
@@ -205,7 +208,7 @@ def take_payload(buf: Octets, at: int, stop: int, lanes: Int64, lane: int, scrat
                     lanes[lane, L_BODY] = STAMP_SIZE
                     _read_stamp(buf, at, lanes, lane)
                 else:
-                    _split_stamp(buf, at, size, lanes, lane, own)
+                    _split_stamp(buf, at, size, tables, lane)
             lanes[lane, L_LEFT] = left - size
             at += size
             continue
@@ -217,7 +220,7 @@ def take_payload(buf: Octets, at: int, stop: int, lanes: Int64, lane: int, scrat
                 return E_SECTION
             own[np.uint64(fill)] = octet(buf, at)
             source, first, last = own, fill - fill, fill + 1
-        after = _section(source, first, last, lanes, lane, fields)
+        after = _section(source, first, last, tables, lane)
         if after == NEED:
             if fill == 0 and stop - at > HEAD_SIZE:
                 return E_SECTION

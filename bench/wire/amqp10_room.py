@@ -22,8 +22,9 @@ from bench.wire.amqp10_layout import (
     L_LIMIT,
     MASK32,
     TRANSFER,
+    LinkTables,
 )
-from bench.wire.octets import Int64, Octets
+from bench.wire.octets import Octets
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,9 @@ def make_template(size: int, *, durable: bool) -> Template:
 
 
 @kernel_part
-def _lane_room(size: int, conns: Int64, lanes: Int64, lane: int, rings: Int64) -> int:
+def _lane_room(size: int, tables: LinkTables, lane: int) -> int:
     """Return how many messages a lane may take, where every lane of its connection takes as many."""
+    conns, lanes, rings = tables.conns, tables.lanes, tables.rings
     conn = lanes[lane, L_CONN]
     if lanes[lane, L_HANDLE] < 0 or conns[conn, C_PARKED] > 0 or conns[conn, C_OUT_WINDOW] <= 0:
         return 0
@@ -66,27 +68,26 @@ def _lane_room(size: int, conns: Int64, lanes: Int64, lane: int, rings: Int64) -
 
 
 @kernel_entry
-def room(size: int, conns: Int64, lanes: Int64, rings: Int64, first: int, count: int, following: int, most: int) -> int:
+def room(size: int, tables: LinkTables, first: int, count: int, following: int, most: int) -> int:
     """Return how many messages may be dealt to lanes in turn now.
 
     Args:
         size: length of the template.
-        conns: see `Tables`, as are lanes and rings.
-        lanes: links.
-        rings: messages sent.
+        tables: the state of all links.
         first: first of the rows that take messages.
         count: number of them.
         following: which of them, from 0, is next in turn.
         most: stop counting there.
     """
+    tables = LinkTables(*tables)
     if count <= most:
         least = most
         for lane in range(first, first + count):
-            least = min(least, _lane_room(size, conns, lanes, lane, rings))
+            least = min(least, _lane_room(size, tables, lane))
             if least == 0:
                 return 0
         return min(most, least * count)
     for step in range(most):
-        if _lane_room(size, conns, lanes, first + (following + step) % count, rings) == 0:
+        if _lane_room(size, tables, first + (following + step) % count) == 0:
             return step
     return most

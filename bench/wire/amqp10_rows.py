@@ -33,11 +33,11 @@ from bench.wire.amqp10_layout import (
     L_RUNS,
     L_SENDS,
     SMALLEST_FRAME,
-    Tables,
+    LinkTables,
 )
 
 
-def new_connection(tables: Tables, conn: int, *, lane0: int, lanes: int, max_frame: int, window: int) -> None:
+def new_connection(tables: LinkTables, conn: int, *, lane0: int, lanes: int, max_frame: int, window: int) -> None:
     """Make the row of a connection that is not open yet.
 
     Args:
@@ -61,7 +61,7 @@ def new_connection(tables: Tables, conn: int, *, lane0: int, lanes: int, max_fra
 
 
 def new_sender(
-    tables: Tables, lane: int, *, number: int, handle: int, producer: int, limit: int, last: int = 0
+    tables: LinkTables, lane: int, *, number: int, handle: int, producer: int, limit: int, last: int = 0
 ) -> None:
     """Make the row of a lane that sends, at most `limit` unsettled, or pre-settled where that is 0.
 
@@ -72,20 +72,20 @@ def new_sender(
     row[L_PRODUCER], row[L_LIMIT], row[L_LAST] = producer, limit, last
 
 
-def new_receiver(tables: Tables, lane: int, *, number: int, handle: int, prefetch: int, ack_batch: int) -> None:
+def new_receiver(tables: LinkTables, lane: int, *, number: int, handle: int, prefetch: int, ack_batch: int) -> None:
     """Make the row of a lane that receives, `ack_batch` 0 where the peer is to settle."""
     row = tables.lanes[lane]
     row[L_NUMBER], row[L_OURS], row[L_SENDS] = number, handle, 0
     row[L_PREFETCH], row[L_ACK_BATCH] = prefetch, ack_batch
 
 
-def opened(tables: Tables, conn: int, peer: Open) -> None:
+def opened(tables: LinkTables, conn: int, peer: Open) -> None:
     """Take over the frame size that the peer bears."""
     row = tables.conns[conn]
     row[C_MAX_OUT] = max(SMALLEST_FRAME, min(int(row[C_MAX_OUT]), peer.max_frame))
 
 
-def begun(tables: Tables, conn: int, peer: Begin) -> None:
+def begun(tables: LinkTables, conn: int, peer: Begin) -> None:
     """Take over the peer's session."""
     row = tables.conns[conn]
     row[C_CHANNEL] = peer.channel
@@ -93,7 +93,7 @@ def begun(tables: Tables, conn: int, peer: Begin) -> None:
     row[C_OUT_WINDOW] = peer.incoming_window
 
 
-def attached(tables: Tables, lane: int, peer: Attach) -> None:
+def attached(tables: LinkTables, lane: int, peer: Attach) -> None:
     """Take over the peer's end of a link; a receiver's first credit is due at once."""
     row = tables.lanes[lane]
     row[L_HANDLE] = peer.handle
@@ -102,7 +102,7 @@ def attached(tables: Tables, lane: int, peer: Attach) -> None:
         tables.conns[row[L_CONN], C_DUE] |= DUE_LANES
 
 
-def detached(tables: Tables, lane: int) -> None:
+def detached(tables: LinkTables, lane: int) -> None:
     """Forget the peer's end of a link, so that the lane may be attached anew.
 
     Messages sent on it that wait for an outcome go on waiting.

@@ -11,7 +11,6 @@ from bench.wire.amqp10_layout import (
     ANSWER,
     C_CHANNEL,
     C_DUE,
-    C_FIELDS,
     C_INSIDE,
     C_MAX_IN,
     CLOSE,
@@ -36,6 +35,7 @@ from bench.wire.amqp10_layout import (
     T_FLOWS,
     T_HEARTBEATS,
     TRANSFER,
+    LinkTables,
 )
 from bench.wire.amqp10_settle import (
     DISPOSITION_SCHEMA,
@@ -49,36 +49,24 @@ from bench.wire.amqp10_transfer import (
     take_transfer,
 )
 from bench.wire.amqp10_types import descriptor
-from bench.wire.octets import Int64, Octets, get16, get32, octet
+from bench.wire.cursor import Scanned
+from bench.wire.octets import Octets, get16, get32, octet
 
 
 @kernel_part
 def _state(
-    buf: Octets,
-    at: int,
-    after: int,
-    stop: int,
-    code: int,
-    now_ns: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    rings: Int64,
-    settlements: Int64,
-    tally: Int64,
-    fields: Int64,
+    buf: Octets, after: int, stop: int, code: int, now_ns: int, tables: LinkTables, conn: int, found: Scanned
 ) -> int:
-    """Act on a flow or disposition frame [at, stop) that has wholly come; return a status."""
-    if get16(buf, at + 6) != conns[conn, C_CHANNEL]:
-        return E_CHANNEL
+    """Act on a flow or disposition that has wholly come, up to `stop`; return a status."""
+    tally = found.cursor
     schema = FLOW_SCHEMA if code == FLOW else DISPOSITION_SCHEMA
-    after = performative(buf, after, stop, stop, schema, fields)
+    after = performative(buf, after, stop, stop, schema, tables.fields)
     if after != stop:
         return after if after < 0 else E_LIST
     if code == FLOW:
         tally[T_FLOWS] += 1
-        return flow(fields, conns, conn, lanes, tally)
-    status = settle(fields, now_ns, conns, conn, lanes, rings, settlements, tally)
+        return flow(tables, conn, tally)
+    status = settle(now_ns, tables, conn, found)
     if status == DONE:
         tally[T_DISPOSITIONS] += 1
     return status
@@ -124,47 +112,33 @@ def _frame(buf: Octets, at: int, end: int, most: int) -> tuple[int, int, int]:
 
 @kernel_entry
 def scan(
-    buf: Octets,
-    start: int,
-    end: int,
-    now_ns: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    scratch: Octets,
-    rings: Int64,
-    runs: Int64,
-    deliveries: Int64,
-    settlements: Int64,
-    tally: Int64,
+    buf: Octets, start: int, end: int, now_ns: int, tables: LinkTables, conn: int, found: Scanned
 ) -> tuple[int, int, int]:
     """Read the bytes [start, end) of a connection, which came at `now_ns`.
 
-    Rows are added to `deliveries`, int64[7, n], and `settlements`, int64[4, n], at the
-    columns that `tally` tells, which is counted up. The other arrays are `Tables`. The
-    buffer must be writable; nothing outside of [start, end) is read.
+    Rows are added to `found` at the columns that its cursor, int64 (TALLIES,), tells, which is
+    counted up. The buffer must be writable; nothing outside of [start, end) is read.
 
     Returns:
         (status, at, stop): everything before `at` is consumed. After `CONTROL` and `HEADER`
         the caller reads on at `stop`, after a protocol error no more.
     """
-    fields = conns[conn, C_FIELDS:]
+    tables, found = LinkTables(*tables), Scanned(*found)
+    conns, tally = tables.conns, found.cursor
     at = start
     while True:
         if conns[conn, C_DUE] & DUE_NOW:
             return ANSWER, at, at
-        if tally[T_DELIVERIES] == deliveries.shape[1]:
+        if tally[T_DELIVERIES] == found.rows.shape[1]:
             return ROWS_FULL, at, at
         if conns[conn, C_INSIDE] == 1:
-            status, at = take_frame_payload(
-                buf, at, end, now_ns, conns, conn, lanes, scratch, runs, deliveries, tally, fields
-            )
+            status, at = take_frame_payload(buf, at, end, now_ns, tables, conn, found)
             if status < 0:
                 return DONE if status == NEED else status, at, at
             continue
         code, after, stop = _frame(buf, at, end, conns[conn, C_MAX_IN])
         if code == TRANSFER:
-            status = take_transfer(buf, at, after, end, stop, conns, conn, lanes, tally, fields)
+            status = take_transfer(buf, at, after, end, stop, tables, conn, tally)
             if status < 0:
                 return DONE if status == NEED else status, at, at
             at = status
@@ -176,10 +150,10 @@ def scan(
             status = DONE
             if code == 0:
                 tally[T_HEARTBEATS] += 1
+            elif get16(buf, at + 6) != conns[conn, C_CHANNEL]:
+                status = E_CHANNEL
             else:
-                status = _state(
-                    buf, at, after, stop, code, now_ns, conns, conn, lanes, rings, settlements, tally, fields
-                )
+                status = _state(buf, after, stop, code, now_ns, tables, conn, found)
             if status != DONE:
                 return status, at, at
             at = stop

@@ -51,8 +51,10 @@ from bench.wire.amqp10_layout import (
     SEQ_BITS,
     T_SETTLEMENTS,
     T_STARVED,
+    LinkTables,
 )
 from bench.wire.amqp10_types import ANY, BOOLEAN, NULL, STATE, UINT, ahead
+from bench.wire.cursor import Scanned
 from bench.wire.octets import Int64
 
 FLOW_SCHEMA = np.array((UINT, UINT, UINT, UINT, UINT, UINT, UINT, UINT, BOOLEAN, BOOLEAN, ANY), np.int64)
@@ -60,8 +62,9 @@ DISPOSITION_SCHEMA = np.array((BOOLEAN, UINT, UINT, BOOLEAN, STATE, BOOLEAN), np
 
 
 @kernel_part
-def lane_of(conns: Int64, conn: int, lanes: Int64, handle: int) -> int:
+def lane_of(tables: LinkTables, conn: int, handle: int) -> int:
     """Return the lane that the peer knows by a handle, or an error."""
+    conns, lanes = tables.conns, tables.lanes
     first, count = conns[conn, C_LANE0], conns[conn, C_LANES]
     if handle < count and lanes[first + handle, L_HANDLE] == handle:
         return int(first + handle)
@@ -93,20 +96,12 @@ def _owe(conns: Int64, conn: int, first: int, count: int) -> None:
 
 
 @kernel_part
-def settle(
-    fields: Int64,
-    now_ns: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    rings: Int64,
-    settlements: Int64,
-    tally: Int64,
-) -> int:
+def settle(now_ns: int, tables: LinkTables, conn: int, found: Scanned) -> int:
     """Act on a disposition: a row for each message of its range that waits for an outcome.
 
     It may be called again with the same fields after `ROWS_FULL` or `ANSWER`.
     """
+    fields, conns, rings, rows, tally = tables.fields, tables.conns, tables.rings, found.rows, found.cursor
     role, first, last, settled = fields[0], fields[1], fields[2], fields[3]
     if role == NULL or first == NULL:
         return E_MISSING
@@ -127,7 +122,7 @@ def settle(
     if settled != 1 and conns[conn, C_OWED] > 0 and not follows:
         return ANSWER
     row = tally[T_SETTLEMENTS]
-    capacity = settlements.shape[1]
+    capacity = rows.shape[1]
     first_lane = conns[conn, C_LANE0] - 1
     at = begin
     while at < end:
@@ -138,23 +133,24 @@ def settle(
                 break
             rings[conn, slot] = 0
             lane = first_lane + (entry >> SEQ_BITS)
-            lanes[lane, L_INFLIGHT] -= 1
-            settlements[0, row] = lanes[lane, L_NUMBER]
-            settlements[1, row] = entry & ((1 << SEQ_BITS) - 1)
-            settlements[2, row] = outcome
-            settlements[3, row] = now_ns
+            tables.lanes[lane, L_INFLIGHT] -= 1
+            rows[0, row] = tables.lanes[lane, L_NUMBER]
+            rows[1, row] = entry & ((1 << SEQ_BITS) - 1)
+            rows[2, row] = outcome
+            rows[3, row] = now_ns
             row += 1
         at += 1
     if settled != 1 and at > begin:
         _owe(conns, conn, start, at - begin)
     tally[T_SETTLEMENTS] = row
-    find_oldest(conns, conn, rings)
+    find_oldest(tables, conn)
     return DONE if at == end else ROWS_FULL
 
 
 @kernel_part
-def find_oldest(conns: Int64, conn: int, rings: Int64) -> None:
+def find_oldest(tables: LinkTables, conn: int) -> None:
     """Move `C_OLDEST` on to the oldest message that waits for an outcome."""
+    conns, rings = tables.conns, tables.rings
     ring = rings.shape[1] - 1
     oldest, following = conns[conn, C_OLDEST], conns[conn, C_DELIVERY]
     while oldest != following and rings[conn, oldest & ring] == 0:
@@ -163,8 +159,9 @@ def find_oldest(conns: Int64, conn: int, rings: Int64) -> None:
 
 
 @kernel_aside
-def flow(fields: Int64, conns: Int64, conn: int, lanes: Int64, tally: Int64) -> int:
+def flow(tables: LinkTables, conn: int, tally: Int64) -> int:
     """Act on a flow: session window, and a link's credit where it names one; return 0 or an error."""
+    fields, conns, lanes = tables.fields, tables.conns, tables.lanes
     next_in, window, next_out, echo = fields[0], fields[1], fields[2], fields[9]
     if window == NULL or next_out == NULL or fields[3] == NULL:
         return E_MISSING
@@ -179,14 +176,14 @@ def flow(fields: Int64, conns: Int64, conn: int, lanes: Int64, tally: Int64) -> 
         if echo == 1:
             conns[conn, C_DUE] |= DUE_WINDOW
         return DONE
-    lane = lane_of(conns, conn, lanes, handle)
+    lane = lane_of(tables, conn, handle)
     if lane < 0:
         return lane
     if echo == 1:
         lanes[lane, L_FLOW] = 1
         conns[conn, C_DUE] |= DUE_LANES
     if lanes[lane, L_SENDS] == 1:
-        return _credit(fields, conns, conn, lanes, lane, tally)
+        return _credit(tables, conn, lane, tally)
     if fields[5] != NULL:
         drained = ahead(fields[5], lanes[lane, L_COUNT])
         if drained > 0:
@@ -197,11 +194,12 @@ def flow(fields: Int64, conns: Int64, conn: int, lanes: Int64, tally: Int64) -> 
 
 
 @kernel_part
-def _credit(fields: Int64, conns: Int64, conn: int, lanes: Int64, lane: int, tally: Int64) -> int:
+def _credit(tables: LinkTables, conn: int, lane: int, tally: Int64) -> int:
     """Take the credit that a receiver gives; what it asks to drain is used up at once.
 
     No more is taken than the link may use before it is attached anew.
     """
+    fields, conns, lanes = tables.fields, tables.conns, tables.lanes
     credit, drain = fields[6], fields[8]
     unseen = (lanes[lane, L_COUNT] - max(0, fields[5])) & MASK32
     if unseen >= HALF32:

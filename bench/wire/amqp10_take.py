@@ -15,10 +15,11 @@ from bench.wire.amqp10_layout import (
     HEADER,
     L_PENDING,
     ROWS_FULL,
+    LinkTables,
 )
 from bench.wire.amqp10_scan import scan
-from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN
-from bench.wire.octets import Int64, Octets
+from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN, Scanned
+from bench.wire.octets import Octets
 
 
 def answer_octets(lanes: int, runs: int) -> int:
@@ -27,62 +28,40 @@ def answer_octets(lanes: int, runs: int) -> int:
 
 
 @kernel_entry
-def take(
-    buf: Octets,
-    start: int,
-    end: int,
-    now_ns: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    scratch: Octets,
-    rings: Int64,
-    runs: Int64,
-    deliveries: Int64,
-    settlements: Int64,
-    cursor: Int64,
-    acks: Octets,
-) -> int:
+def take(buf: Octets, start: int, end: int, now_ns: int, tables: LinkTables, conn: int, found: Scanned) -> int:
     """Read the bytes [start, end) of a connection and write what is owed for them; return a status.
 
     The status is negative, DONE, CONTROL (also for a protocol header) or ROWS_FULL, where
     rows and acknowledgements must be taken out before more is read.
 
     Args:
-        buf: see `bench.wire.amqp10_scan.scan`, as is what follows up to `settlements`.
+        buf: see `bench.wire.amqp10_scan.scan`.
         start: offset of the first byte.
         end: offset behind the last.
         now_ns: when they came.
-        conns: see there.
-        conn: see there.
-        lanes: see there.
-        scratch: see there.
-        rings: see there.
-        runs: see there.
-        deliveries: see there.
-        settlements: see there.
-        cursor: int64 (TALLIES,), the tally.
-        acks: where to write what is owed, at least twice `answer_octets`.
+        tables: the state of all connections.
+        conn: row of the connection.
+        found: see there; `out` is where to write what is owed, at least twice `answer_octets`.
     """
+    tables, found = LinkTables(*tables), Scanned(*found)
+    conns, cursor, acks = tables.conns, found.cursor, found.out
     first, count = conns[conn, C_LANE0], conns[conn, C_LANES]
     # As `answer_octets`; twice, so that the last answer always has room.
-    full = len(acks) - 2 * ANSWER_ROOM * (count * (runs.shape[1] + 1) + 2)
+    full = len(acks) - 2 * ANSWER_ROOM * (count * (tables.runs.shape[1] + 1) + 2)
     out = cursor[OUT]
     status, at, stop = ANSWER, start, start
     while status == ANSWER:
-        status, at, stop = scan(
-            buf, at, end, now_ns, conns, conn, lanes, scratch, rings, runs, deliveries, settlements, cursor
-        )
+        status, at, stop = scan(buf, at, end, now_ns, tables, conn, found)
         if status == ANSWER:
             if out > full:
                 status = ROWS_FULL
             else:
-                out = answer(acks, out, conns, conn, lanes, runs, cursor, NEVER)
+                out = answer(acks, out, tables, conn, cursor, NEVER)
     if conns[conn, C_DUE] != 0:
-        out = answer(acks, out, conns, conn, lanes, runs, cursor, NEVER)
+        out = answer(acks, out, tables, conn, cursor, NEVER)
     cursor[OUT], cursor[TAKEN], cursor[FRAME_END] = out, at, stop
     for lane in range(first, first + count):
-        if lanes[lane, L_PENDING] > 0:
+        if tables.lanes[lane, L_PENDING] > 0:
             cursor[OWES] = 1
             break
     return CONTROL if status == HEADER else status

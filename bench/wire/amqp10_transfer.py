@@ -52,6 +52,7 @@ from bench.wire.amqp10_layout import (
     T_DELIVERIES,
     T_FOREIGN,
     T_UNASKED,
+    LinkTables,
 )
 from bench.wire.amqp10_message import (
     end_message,
@@ -61,6 +62,7 @@ from bench.wire.amqp10_settle import (
     lane_of,
 )
 from bench.wire.amqp10_types import BINARY, BOOLEAN, NULL, STATE, UBYTE, UINT, list_at, read_fields
+from bench.wire.cursor import SETTLED_ROWS, Scanned
 from bench.wire.octets import Int64, Octets, get16
 
 TRANSFER_SCHEMA = np.array(
@@ -71,8 +73,9 @@ _MORE, _ABORTED = 1, 2
 
 
 @kernel_part
-def _acknowledge_later(conns: Int64, conn: int, lanes: Int64, lane: int, runs: Int64, now_ns: int) -> None:
+def _acknowledge_later(tables: LinkTables, conn: int, lane: int, now_ns: int) -> None:
     """Add a delivery to the runs of ids that its lane has to acknowledge."""
+    conns, lanes, runs = tables.conns, tables.lanes, tables.runs
     delivery = lanes[lane, L_ID]
     count = lanes[lane, L_RUNS]
     if count > 0:
@@ -93,17 +96,9 @@ def _acknowledge_later(conns: Int64, conn: int, lanes: Int64, lane: int, runs: I
 
 
 @kernel_part
-def _delivered(
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    lane: int,
-    runs: Int64,
-    now_ns: int,
-    deliveries: Int64,
-    tally: Int64,
-) -> int:
+def _delivered(now_ns: int, tables: LinkTables, conn: int, lane: int, found: Scanned) -> int:
     """End a delivery whose last frame has come; return 0 or an error."""
+    conns, lanes, rows, tally = tables.conns, tables.lanes, found.rows, found.cursor
     lanes[lane, L_OPEN] = 0
     if conns[conn, C_MORE] & _ABORTED:
         tally[T_ABORTED] += 1
@@ -113,26 +108,27 @@ def _delivered(
             return status
         if lanes[lane, L_OURS_STAMP] == 1:
             row = tally[T_DELIVERIES]
-            deliveries[0, row] = lanes[lane, L_NUMBER]
-            deliveries[1, row] = lanes[lane, L_PRODUCER]
-            deliveries[2, row] = lanes[lane, L_SEQ]
-            deliveries[3, row] = lanes[lane, L_INTENDED]
-            deliveries[4, row] = lanes[lane, L_SENT]
-            deliveries[5, row] = now_ns
-            deliveries[6, row] = lanes[lane, L_REDELIVERED]
+            rows[SETTLED_ROWS, row] = lanes[lane, L_NUMBER]
+            rows[SETTLED_ROWS + 1, row] = lanes[lane, L_PRODUCER]
+            rows[SETTLED_ROWS + 2, row] = lanes[lane, L_SEQ]
+            rows[SETTLED_ROWS + 3, row] = lanes[lane, L_INTENDED]
+            rows[SETTLED_ROWS + 4, row] = lanes[lane, L_SENT]
+            rows[SETTLED_ROWS + 5, row] = now_ns
+            rows[SETTLED_ROWS + 6, row] = lanes[lane, L_REDELIVERED]
             tally[T_DELIVERIES] = row + 1
         else:
             tally[T_FOREIGN] += 1
         if lanes[lane, L_SETTLED] == 0:
-            _acknowledge_later(conns, conn, lanes, lane, runs, now_ns)
+            _acknowledge_later(tables, conn, lane, now_ns)
     if 2 * (lanes[lane, L_CREDIT] + lanes[lane, L_PENDING]) <= lanes[lane, L_PREFETCH]:
         conns[conn, C_DUE] |= DUE_LANES
     return 0
 
 
 @kernel_part
-def _begin_transfer(fields: Int64, conns: Int64, conn: int, lanes: Int64, lane: int, tally: Int64) -> int:
+def _begin_transfer(tables: LinkTables, conn: int, lane: int, tally: Int64) -> int:
     """Account for a frame of a delivery on a lane; return 0 or an error."""
+    fields, conns, lanes = tables.fields, tables.conns, tables.lanes
     delivery = fields[1]
     conns[conn, C_NEXT_IN] = (conns[conn, C_NEXT_IN] + 1) & MASK32
     window = conns[conn, C_IN_WINDOW] - 1
@@ -179,18 +175,10 @@ def performative(buf: Octets, at: int, end: int, frame_end: int, schema: Int64, 
 
 @kernel_part
 def take_transfer(
-    buf: Octets,
-    at: int,
-    after: int,
-    end: int,
-    stop: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    tally: Int64,
-    fields: Int64,
+    buf: Octets, at: int, after: int, end: int, stop: int, tables: LinkTables, conn: int, tally: Int64
 ) -> int:
     """Take the performative of a transfer frame [at, stop); return where its payload begins, or a status."""
+    fields, conns = tables.fields, tables.conns
     if get16(buf, at + 6) != conns[conn, C_CHANNEL]:
         return E_CHANNEL
     after = performative(buf, after, end, stop, TRANSFER_SCHEMA, fields)
@@ -200,12 +188,12 @@ def take_transfer(
         return E_MISSING
     if fields[2] > _LONGEST_TAG:
         return E_TAG
-    lane = lane_of(conns, conn, lanes, fields[0])
+    lane = lane_of(tables, conn, fields[0])
     if lane < 0:
         return lane
-    if lanes[lane, L_SENDS] == 1:
+    if tables.lanes[lane, L_SENDS] == 1:
         return E_ROLE
-    status = _begin_transfer(fields, conns, conn, lanes, lane, tally)
+    status = _begin_transfer(tables, conn, lane, tally)
     if status < 0:
         return status
     conns[conn, C_LANE] = lane
@@ -217,24 +205,14 @@ def take_transfer(
 
 @kernel_part
 def take_frame_payload(
-    buf: Octets,
-    at: int,
-    end: int,
-    now_ns: int,
-    conns: Int64,
-    conn: int,
-    lanes: Int64,
-    scratch: Octets,
-    runs: Int64,
-    deliveries: Int64,
-    tally: Int64,
-    fields: Int64,
+    buf: Octets, at: int, end: int, now_ns: int, tables: LinkTables, conn: int, found: Scanned
 ) -> tuple[int, int]:
     """Take what has come of a transfer's payload: (0, `NEED` while more must come, or an error; next offset)."""
+    conns = tables.conns
     lane, flags = conns[conn, C_LANE], conns[conn, C_MORE]
     size = min(conns[conn, C_LEFT], end - at)
     if flags & _ABORTED == 0:
-        status = take_payload(buf, at, at + size, lanes, lane, scratch, fields)
+        status = take_payload(buf, at, at + size, tables, lane)
         if status < 0:
             return status, at
     conns[conn, C_LEFT] -= size
@@ -243,4 +221,4 @@ def take_frame_payload(
     conns[conn, C_INSIDE] = 0
     if flags == _MORE:
         return 0, at + size
-    return _delivered(conns, conn, lanes, lane, runs, now_ns, deliveries, tally), at + size
+    return _delivered(now_ns, tables, conn, lane, found), at + size

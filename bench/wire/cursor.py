@@ -4,6 +4,10 @@ A codec's own counts follow behind them. These numbers are compiled into functio
 `@kernel` (this word also makes the file count for the cache of `bench.kernels`).
 """
 
+from typing import NamedTuple
+
+from bench.wire.octets import Int64, Octets
+
 SETTLED = 0
 """Settlements in the rows."""
 DELIVERED = 1
@@ -24,3 +28,17 @@ SETTLED_ROWS = 4
 """Rows 0 to 3: lane, seq, outcome, at_ns of settlements."""
 ROWS_WIDTH = 11
 """Rows 4 to 10: lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered of deliveries."""
+
+
+class Scanned(NamedTuple):
+    """What a scan writes.
+
+    Attributes:
+        rows: int64 (ROWS_WIDTH, capacity), settlements and deliveries.
+        cursor: int64 (CURSOR_WIDTH, or what the codec says,).
+        out: uint8, what is owed to the peer; as long as the codec says.
+    """
+
+    rows: Int64
+    cursor: Int64
+    out: Octets

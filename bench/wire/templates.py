@@ -5,6 +5,7 @@ nothing of it but its length.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +30,20 @@ LONGEST = 6
 _WIDTH = 7
 
 
-def make_classes(templates: Sequence[Octets], stamps: Sequence[int], mix: Sizes | None) -> tuple[Octets, Int64]:
-    """Return all templates in one array, and the table that tells them apart; without a mix there is one."""
+class Templates(NamedTuple):
+    """What messages are made of.
+
+    Attributes:
+        octets: uint8, all templates one behind the other.
+        classes: int64 (templates, 7), what tells them apart.
+    """
+
+    octets: Octets
+    classes: Int64
+
+
+def make_templates(templates: Sequence[Octets], stamps: Sequence[int], mix: Sizes | None) -> Templates:
+    """Put templates together, whose bodies begin at `stamps`; without a mix there is one."""
     joined = templates[0] if mix is None else np.concatenate(templates)
     lengths = np.array([len(one) for one in templates], np.int64)
     classes = np.zeros((len(templates), _WIDTH), np.int64)
@@ -40,7 +53,7 @@ def make_classes(templates: Sequence[Octets], stamps: Sequence[int], mix: Sizes 
     classes[:, LONGEST] = lengths.max()
     if mix is not None:
         classes[:, BOUND], classes[:, SIZE], classes[:, SEED] = mix.bounds, mix.sizes, mix.folded_seed
-    return joined, classes
+    return Templates(octets=joined, classes=classes)
 
 
 @kernel_part

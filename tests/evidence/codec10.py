@@ -12,22 +12,25 @@ from typing import cast
 import numpy as np
 
 from bench.arrivals.stamp import MAGIC
+from bench.drivers.base import Sends
+from bench.kernels import packed
 from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import answer
 from bench.wire.amqp10_control import Attach, Begin, Open, parse
 from bench.wire.amqp10_encode import encode, resume
-from bench.wire.amqp10_room import Template, make_template, room
+from bench.wire.amqp10_room import make_template, room
 from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.amqp10_scan import scan
+from bench.wire.cursor import ROWS_WIDTH, Scanned
 from bench.wire.octets import Octets
-from bench.wire.templates import make_classes
+from bench.wire.templates import Templates, make_templates
 
 _BATCH = 1024
 _ROUNDS = 400
 _NOW_NS = 123_456_789
-_ONE_SIZE = make_classes([np.zeros(100, np.uint8)], [0], None)[1]
-_ZEROS, _NUMBERS = np.zeros(_BATCH, np.int64), np.arange(_BATCH)
+_NUMBERS = np.arange(_BATCH)
+_SENDS = Sends(lane=_NUMBERS * 0, seq=_NUMBERS, intended_ns=_NUMBERS, sent_ns=_NUMBERS)
 
 
 class End:
@@ -35,7 +38,7 @@ class End:
 
     def __init__(self, *, sends: bool, settled: bool = False, max_frame: int = 65_536) -> None:
         """Make its tables."""
-        self.tables = x.make_tables(1, 1, 4 * _BATCH)
+        self.tables = x.make_link_tables(1, 1, 4 * _BATCH)
         new_connection(self.tables, 0, lane0=0, lanes=1, max_frame=max_frame, window=x.HALF32 - 1)
         if sends:
             new_sender(self.tables, 0, number=0, handle=0, producer=3, limit=0 if settled else _BATCH)
@@ -43,9 +46,9 @@ class End:
             new_receiver(self.tables, 0, number=0, handle=0, prefetch=4 * _BATCH, ack_batch=64)
         self.tables.conns[0, x.C_CHANNEL] = 0
         self.tables.lanes[0, x.L_HANDLE] = 0
-        self.deliveries = np.zeros((7, 2 * _BATCH), np.int64)
-        self.settlements = np.zeros((4, 8 * _BATCH), np.int64)
         self.tally = np.zeros(x.TALLIES, np.int64)
+        rows = np.zeros((ROWS_WIDTH, 8 * _BATCH), np.int64)
+        self.found = Scanned(rows=rows, cursor=self.tally, out=np.zeros(0, np.uint8))
 
     def open_wide(self) -> None:
         """Forget all that bounds sending and receiving."""
@@ -58,18 +61,7 @@ class End:
 
     def scan(self, buffer: Octets, end: int) -> int:
         """Scan a buffer that holds whole frames; return the number of rows."""
-        status, at, _ = scan(
-            buffer,
-            0,
-            end,
-            _NOW_NS,
-            self.tables.conns,
-            0,
-            *self.tables[1:],
-            self.deliveries,
-            self.settlements,
-            self.tally,
-        )
+        status, at, _ = scan(buffer, 0, end, _NOW_NS, packed(self.tables), 0, packed(self.found))
         assert (status, at) == (x.DONE, end), (status, at)
         return int(self.tally[x.T_DELIVERIES] + self.tally[x.T_SETTLEMENTS])
 
@@ -85,24 +77,15 @@ def best(work: Callable[[], int], before: Callable[[], object]) -> float:
     return lowest
 
 
-def write(template: Template, sender: End, buffer: Octets, count: int) -> int:
+def one_size(size: int) -> Templates:
+    """Return what messages of one size are made of."""
+    made = make_template(size, durable=False)
+    return make_templates([made.frame], [made.stamp], None)
+
+
+def write(templates: Templates, sender: End, buffer: Octets, count: int) -> int:
     """Encode a batch; return the bytes."""
-    at, taken = encode(
-        buffer,
-        0,
-        template.frame,
-        template.stamp,
-        sender.tables.conns,
-        sender.tables.lanes,
-        sender.tables.rings,
-        _ZEROS,
-        _NUMBERS,
-        _NUMBERS,
-        _NOW_NS,
-        0,
-        count,
-        _ONE_SIZE,
-    )
+    at, taken = encode(buffer, 0, packed(templates), packed(sender.tables), packed(_SENDS), _NOW_NS, 0, count)
     assert taken == count
     return at
 
@@ -142,21 +125,21 @@ def dispositions(count: int, size: int) -> Octets:
 def compiled() -> tuple[float, float]:
     """Call every kernel once; return the seconds that took, and those of CPU."""
     start, start_cpu = time.perf_counter(), time.process_time()
-    sender, receiver, small = End(sends=True), End(sends=False), make_template(100, durable=False)
+    sender, receiver, small = End(sends=True), End(sends=False), one_size(100)
     out = np.zeros(65_536, np.uint8)
-    tables = sender.tables
+    tables = packed(sender.tables)
     receiver.open_wide()
     sender.open_wide()
     receiver.scan(out, write(small, sender, out, 1))
-    answer(out, 0, receiver.tables.conns, 0, receiver.tables.lanes, receiver.tables.runs, receiver.tally, _NOW_NS)
-    resume(out, 0, small.frame, small.stamp, tables.conns, 0, tables.lanes, tables.rings, _ONE_SIZE)
-    room(len(small.frame), tables.conns, tables.lanes, tables.rings, 0, 1, 0, 1)
+    answer(out, 0, packed(receiver.tables), 0, receiver.tally, _NOW_NS)
+    resume(out, 0, packed(small), tables, 0)
+    room(len(small.octets), tables, 0, 1, 0, 1)
     return time.perf_counter() - start, time.process_time() - start_cpu
 
 
 def opening_us() -> float:
     """Return the µs of Python for one connection: frames made, frames taken apart, rows filled."""
-    tables = x.make_tables(1, 1, 256)
+    tables = x.make_link_tables(1, 1, 256)
     opens = control.open_frame("broker", None, max_frame=65_536, idle_timeout_ms=60_000)
     begins = control.begin_frame(incoming_window=400, outgoing_window=400, handle_max=255)
     attaches = control.attach_frame("link", 0, receives=True, settled=False, source="queue", target="queue")
@@ -182,7 +165,7 @@ def main() -> None:
     sender, receiver = End(sends=True), End(sends=False)
     out = np.zeros(64 << 20, np.uint8)
     for size in (100, 1_024, 65_536, 1 << 20):
-        template, count = make_template(size, durable=False), max(1, min(_BATCH, (4 << 20) // size))
+        template, count = one_size(size), max(1, min(_BATCH, (4 << 20) // size))
         sender.open_wide()
         end = write(template, sender, out, count)
         wrote = best(lambda t=template, c=count: c * bool(write(t, sender, out, c)), sender.open_wide)
@@ -196,7 +179,7 @@ def main() -> None:
         stream = dispositions(_BATCH, size)
         took = best(lambda s=stream: sender.scan(s, len(s)), lambda: fill_ring(sender))
         print(f"dispositions, ranges of {size}: scan {took:.1f} ns a message")
-    small = make_template(100, durable=False)
+    small = one_size(100)
     wrote = best(lambda: repeated(lambda: write(small, sender, out, 1)), sender.open_wide)
     stream = broker_transfers(1, settled=True)
     read = best(lambda: repeated(lambda: receiver.scan(stream, len(stream))), receiver.open_wide)

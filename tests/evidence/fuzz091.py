@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 if os.environ.get("NUMBA_BOUNDSCHECK") == "1":
     # Code that checks must not be taken for the code that does not, nor be left for it.
@@ -54,24 +55,14 @@ def base() -> tuple[bytes, int]:
 
 
 @kernel
-def _one(
-    buf: Octets,
-    cut: int,
-    conns: Int64,
-    lanes: Int64,
-    heads: Octets,
-    ring: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
-) -> int:
+def _one(buf: Octets, cut: int, tables: layout.ChannelTables, found: cursor_at.Scanned) -> int:
     """Scan a stream that comes in two pieces; return how it ended (0 or below), or 1 where the scan went wrong."""
-    start, end = 0, cut
+    start, end, cursor = 0, cut, found.cursor
     while True:
         cursor[:3] = 0
         cursor[cursor_at.OUT] = 0
         # The array is cut where the octets end, so that checked code sees an over-read.
-        status = scan(buf[:end], start, end, conns, 0, lanes, heads, ring, rows, cursor, acks, 1)
+        status = scan(buf[:end], start, end, 1, tables, 0, found)
         taken = cursor[cursor_at.TAKEN]
         if taken < start or taken > end or status > _FULL or status <= -_STATUSES:
             return 1
@@ -88,33 +79,33 @@ def _one(
         start = taken
 
 
+class Cases(NamedTuple):
+    """Where streams are cut in two, int64 (n,), and which octets of them, int64 (n, 3), become what others."""
+
+    cuts: Int64
+    places: Int64
+    octets: Int64
+
+
 @kernel
 def fuzz(
     whole: Octets,
-    cuts: Int64,
-    places: Int64,
-    octets: Int64,
-    conns: Int64,
-    lanes: Int64,
-    fresh_lanes: Int64,
-    heads: Octets,
-    ring: Int64,
-    fresh_ring: Int64,
-    rows: Int64,
-    cursor: Int64,
-    acks: Octets,
+    cases: Cases,
+    tables: layout.ChannelTables,
+    fresh: layout.ChannelTables,
+    found: cursor_at.Scanned,
     seen: Int64,
 ) -> int:
-    """Break and scan the stream once for each row of `places`; return the first row that went wrong, or -1."""
+    """Break and scan the stream once for each of the cases; return the first row that went wrong, or -1."""
     buf = whole.copy()
-    for case in range(len(places)):
+    for case in range(len(cases.cuts)):
         buf[:] = whole
-        for change in range(places.shape[1]):
-            buf[places[case, change]] = octets[case, change]
-        lanes[:] = fresh_lanes
-        ring[:] = fresh_ring
-        conns[0, layout.IN_FRAME] = 0
-        status = _one(buf, cuts[case], conns, lanes, heads, ring, rows, cursor, acks)
+        for change in range(cases.places.shape[1]):
+            buf[cases.places[case, change]] = cases.octets[case, change]
+        tables.lanes[:] = fresh.lanes
+        tables.ring[:] = fresh.ring
+        tables.conns[0, layout.IN_FRAME] = 0
+        status = _one(buf, cases.cuts[case], tables, found)
         if status > 0:
             return case
         seen[-status] += 1
@@ -130,17 +121,15 @@ def main(words: Sequence[str] | None = None) -> int:
     stream, count = base()
     whole = np.frombuffer(stream, np.uint8).copy()
     state, random = Fast(published=40, ack_batch=2, capacity=4), np.random.default_rng(given.seed)
-    lanes, ring, seen = state.lanes.copy(), state.ring.copy(), np.zeros(_STATUSES, np.int64)
+    fresh, seen = Fast(published=40, ack_batch=2).tables, np.zeros(_STATUSES, np.int64)
     done, begin = 0, time.monotonic()
     while done < given.frames:
         places = random.integers(0, len(whole), (_BATCH, 3))
         octets = random.integers(0, 256, (_BATCH, 3))
         octets[:, 1] = whole[places[:, 1]] ^ (1 << random.integers(0, 8, _BATCH))
         cuts = random.integers(0, len(whole) + 1, _BATCH)
-        s = state
-        wrong = fuzz(
-            whole, cuts, places, octets, s.conns, s.lanes, lanes, s.heads, s.ring, ring, s.rows, s.cursor, s.acks, seen
-        )
+        cases = Cases(cuts=cuts, places=places, octets=octets)
+        wrong = fuzz(whole, cases, state.tables, fresh, state.scanned, seen)
         if wrong >= 0:
             sys.stdout.write(f"out of bounds: seed {given.seed}, case {done // count + wrong}\n")
             return 1

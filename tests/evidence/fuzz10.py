@@ -8,6 +8,7 @@ settled twice or be one that was never sent. Mutation, scanning and checks run c
 
 import sys
 import time
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import NEVER, answer
 from bench.wire.amqp10_rows import new_connection, new_receiver, new_sender
 from bench.wire.amqp10_scan import scan
+from bench.wire.cursor import ROWS_WIDTH, SETTLED_ROWS, Scanned
 from bench.wire.octets import Int64, Octets
 
 _RING = 16
@@ -98,149 +100,110 @@ def _spoil(buf: Octets, size: int, state: Int64) -> int:
     return size
 
 
+class Half(NamedTuple):
+    """Tables with two connections' neighbours, what is scanned by them, and the buffer it comes in."""
+
+    tables: x.LinkTables
+    found: Scanned
+    work: Octets
+
+
 @kernel_part
-def _feed(
-    buf: Octets,
-    start: int,
-    end: int,
-    now_ns: int,
-    conns: Int64,
-    lanes: Int64,
-    scratch: Octets,
-    rings: Int64,
-    runs: Int64,
-    deliveries: Int64,
-    settlements: Int64,
-    tally: Int64,
-    out: Octets,
-) -> tuple[int, int]:
+def _feed(half: Half, start: int, end: int) -> tuple[int, int]:
     """Scan until nothing more can be read: (status, next offset); status 9 = it does not end."""
     at = start
     for _ in range(2 * _SPACE):
-        status, at, stop = scan(
-            buf, at, end, now_ns, conns, _ROW, lanes, scratch, rings, runs, deliveries, settlements, tally
-        )
+        status, at, stop = scan(half.work, at, end, 5, half.tables, _ROW, half.found)
         if at < start or stop > end or stop < at:
             return 9, at
         if status == x.CONTROL or status == x.HEADER:  # noqa: PLR1714  (a set would be made each time)
             at = stop
         elif status == x.ANSWER:
-            answer(out, 0, conns, _ROW, lanes, runs, tally, NEVER)
+            answer(half.found.out, 0, half.tables, _ROW, half.found.cursor, NEVER)
         else:
             return status, at
     return 9, at
 
 
 @kernel_part
-def _sound(settlements: Int64, count: int) -> bool:
+def _sound(rows: Int64, count: int) -> bool:
     """Return whether settlements are of messages that were sent, each once."""
     seen = 0
     for row in range(count):
-        seq = settlements[1, row]
-        if seq < 0 or seq >= _SENT or seen >> seq & 1 or settlements[2, row] < 1 or settlements[2, row] > 3:
+        seq = rows[1, row]
+        if seq < 0 or seq >= _SENT or seen >> seq & 1 or rows[2, row] < 1 or rows[2, row] > 3:
             return False
         seen |= 1 << seq
     return True
 
 
+@kernel_part
+def _guarded(tables: x.LinkTables) -> bool:
+    """Return whether the rows of other connections are as they were."""
+    for row in (0, 2):
+        for column in range(x.CONN_FIELDS):
+            if tables.conns[row, column] != _GUARD:
+                return False
+        for column in range(_RING):
+            if tables.rings[row, column] != _GUARD:
+                return False
+    for row in (0, 3):
+        for column in range(x.LANE_FIELDS):
+            if tables.lanes[row, column] != _GUARD:
+                return False
+    return True
+
+
 @kernel_entry
-def _round(
-    work: Octets,
-    other: Octets,
-    size: int,
-    cut: int,
-    conns: Int64,
-    lanes: Int64,
-    scratch: Octets,
-    rings: Int64,
-    runs: Int64,
-    deliveries: Int64,
-    settlements: Int64,
-    tally: Int64,
-    out: Octets,
-) -> tuple[int, int]:
-    """Scan one half of the tables whole and the other half in two pieces: (status, fault)."""
-    half = len(conns) // 2
-    lane_half = len(lanes) // 2
-    status, at = _feed(
-        work, 0, size, 5, conns[:half], lanes[:lane_half], scratch[:lane_half], rings[:half], runs[:lane_half],
-        deliveries[:7], settlements[:4], tally[: x.TALLIES], out,
-    )  # fmt: skip
-    again, rest = _feed(
-        other, 0, cut, 5, conns[half:], lanes[lane_half:], scratch[lane_half:], rings[half:], runs[lane_half:],
-        deliveries[7:], settlements[4:], tally[x.TALLIES :], out,
-    )  # fmt: skip
+def _round(one: Half, two: Half, size: int, cut: int) -> tuple[int, int]:
+    """Scan by one half of the tables whole and by the other in two pieces: (status, fault)."""
+    status, at = _feed(one, 0, size)
+    again, rest = _feed(two, 0, cut)
     if again == x.DONE:
         for place in range(cut, size):
-            other[place] = work[place]
-        again, rest = _feed(
-            other, rest, size, 5, conns[half:], lanes[lane_half:], scratch[lane_half:], rings[half:],
-            runs[lane_half:], deliveries[7:], settlements[4:], tally[x.TALLIES :], out,
-        )  # fmt: skip
+            two.work[place] = one.work[place]
+        again, rest = _feed(two, rest, size)
     if status == 9 or again == 9:
         return status, 6
     if status != again:
         return status, 1
     if status >= 0 and at != rest:
         return status, 1
-    rows, outcomes = tally[x.T_DELIVERIES], tally[x.T_SETTLEMENTS]
-    if rows != tally[x.TALLIES + x.T_DELIVERIES] or outcomes != tally[x.TALLIES + x.T_SETTLEMENTS]:
+    rows, outcomes = one.found.cursor[x.T_DELIVERIES], one.found.cursor[x.T_SETTLEMENTS]
+    if rows != two.found.cursor[x.T_DELIVERIES] or outcomes != two.found.cursor[x.T_SETTLEMENTS]:
         return status, 2
-    for column in range(7):
-        for row in range(rows):
-            if deliveries[column, row] != deliveries[7 + column, row]:
+    for column in range(ROWS_WIDTH):
+        for row in range(outcomes if column < SETTLED_ROWS else rows):
+            if one.found.rows[column, row] != two.found.rows[column, row]:
                 return status, 2
-    for column in range(4):
-        for row in range(outcomes):
-            if settlements[column, row] != settlements[4 + column, row]:
-                return status, 2
-    if not _sound(settlements, outcomes):
+    if not _sound(one.found.rows, outcomes):
         return status, 5
     if status >= 0:
-        for column in range(x.C_FIELDS):
-            if conns[_ROW, column] != conns[half + _ROW, column]:
+        for column in range(x.CONN_FIELDS):
+            if one.tables.conns[_ROW, column] != two.tables.conns[_ROW, column]:
                 return status, 3
         for row in range(_LANE, _LANE + 2):
             for column in range(x.LANE_FIELDS):
-                if lanes[row, column] != lanes[lane_half + row, column]:
+                if one.tables.lanes[row, column] != two.tables.lanes[row, column]:
                     return status, 3
-    for row in (0, 2, half, half + 2):
-        for column in range(x.CONN_FIELDS):
-            if conns[row, column] != _GUARD:
-                return status, 4
-        for column in range(_RING):
-            if rings[row, column] != _GUARD:
-                return status, 4
-    for row in (0, 3, lane_half, lane_half + 3):
-        for column in range(x.LANE_FIELDS):
-            if lanes[row, column] != _GUARD:
-                return status, 4
+    if not (_guarded(one.tables) and _guarded(two.tables)):
+        return status, 4
     return status, 0
 
 
 @kernel
 def _campaign(
-    rounds: int,
-    state: Int64,
-    seed_bytes: Octets,
-    ends: Int64,
-    fresh: tuple[Int64, Int64, Int64],
-    tables: tuple[Int64, Int64, Octets, Int64, Int64],
-    rows: tuple[Int64, Int64, Int64],
-    buffers: tuple[Octets, Octets, Octets],
-    seen: Int64,
+    rounds: int, state: Int64, seeds: Octets, ends: Int64, fresh: x.LinkTables, one: Half, two: Half, seen: Int64
 ) -> tuple[int, int, int]:
     """Run rounds until a fault: (frames, fault, length of what caused it)."""
-    conns, lanes, scratch, rings, runs = tables
-    deliveries, settlements, tally = rows
-    work, other, out = buffers
+    work, other = one.work, two.work
     frames = 0
     for _ in range(rounds):
         size = 0
         for _ in range(1 + _random(state, 3)):
             which = _random(state, len(ends) - 1)
             for place in range(ends[which], ends[which + 1]):
-                work[size] = seed_bytes[place]
+                work[size] = seeds[place]
                 size += 1
             frames += 1
         size = _spoil(work, size, state)
@@ -251,63 +214,54 @@ def _campaign(
             other[place] = work[place]
         for place in range(cut, size + 64):
             other[place] = _random(state, 256)
-        conns[:] = fresh[0]
-        lanes[:] = fresh[1]
-        rings[:] = fresh[2]
-        tally[:] = 0
-        status, fault = _round(
-            work, other, size, cut, conns, lanes, scratch, rings, runs, deliveries, settlements, tally, out
-        )
+        for half in (one, two):
+            half.tables.conns[:] = fresh.conns
+            half.tables.lanes[:] = fresh.lanes
+            half.tables.rings[:] = fresh.rings
+            half.found.cursor[:] = 0
+        status, fault = _round(one, two, size, cut)
         seen[status + 32] += 1
         if fault != 0:
             return frames, fault, size
     return frames, 0, 0
 
 
-def fresh_tables() -> x.Tables:
-    """Return two connections, each among rows of others, with a sender, a receiver and messages in flight."""
-    halves = []
-    for _ in range(2):
-        tables = x.make_tables(3, 4, _RING, runs=4)
-        for table in (tables.conns, tables.lanes, tables.rings, tables.runs):
-            table[:] = _GUARD
-        new_connection(tables, _ROW, lane0=_LANE, lanes=2, max_frame=1_024, window=100)
-        new_receiver(tables, _LANE, number=0, handle=0, prefetch=5, ack_batch=3)
-        new_sender(tables, _LANE + 1, number=0, handle=1, producer=1, limit=_SENT)
-        tables.conns[_ROW, (x.C_CHANNEL, x.C_OUT_WINDOW, x.C_NEXT_OUT)] = 0, 50, _SENT
-        tables.conns[_ROW, x.C_DELIVERY] = _SENT
-        tables.lanes[_LANE : _LANE + 2, x.L_HANDLE] = 0, 1
-        tables.lanes[_LANE + 1, (x.L_CREDIT, x.L_COUNT, x.L_INFLIGHT)] = 9, _SENT, _SENT
-        tables.rings[_ROW, :_SENT] = np.arange(_SENT) + (2 << x.SEQ_BITS)
-        halves.append(tables)
-    return x.Tables(*(np.concatenate(pair) for pair in zip(*halves, strict=True)))
+def fresh_tables() -> x.LinkTables:
+    """Return a connection among rows of others, with a sender, a receiver and messages in flight."""
+    tables = x.make_link_tables(3, 4, _RING, runs=4)
+    for table in (tables.conns, tables.lanes, tables.rings, tables.runs):
+        table[:] = _GUARD
+    new_connection(tables, _ROW, lane0=_LANE, lanes=2, max_frame=1_024, window=100)
+    new_receiver(tables, _LANE, number=0, handle=0, prefetch=5, ack_batch=3)
+    new_sender(tables, _LANE + 1, number=0, handle=1, producer=1, limit=_SENT)
+    tables.conns[_ROW, (x.C_CHANNEL, x.C_OUT_WINDOW, x.C_NEXT_OUT)] = 0, 50, _SENT
+    tables.conns[_ROW, x.C_DELIVERY] = _SENT
+    tables.lanes[_LANE : _LANE + 2, x.L_HANDLE] = 0, 1
+    tables.lanes[_LANE + 1, (x.L_CREDIT, x.L_COUNT, x.L_INFLIGHT)] = 9, _SENT, _SENT
+    tables.rings[_ROW, :_SENT] = np.arange(_SENT) + (2 << x.SEQ_BITS)
+    return tables
+
+
+def new_half() -> Half:
+    """Return a half with tables of its own."""
+    rows, cursor = np.zeros((ROWS_WIDTH, 64), np.int64), np.zeros(x.TALLIES, np.int64)
+    found = Scanned(rows=rows, cursor=cursor, out=np.zeros(4_096, np.uint8))
+    return Half(tables=fresh_tables(), found=found, work=np.zeros(_SPACE, np.uint8))
 
 
 def fuzz(frames: int, seed: int = 1) -> tuple[int, np.ndarray, bytes, str]:
     """Return (frames fed, count of each status + 32, the bytes that failed, which fault)."""
     parts = seeds()
-    ends = np.cumsum([0, *map(len, parts)])
-    tables, clean = fresh_tables(), fresh_tables()
-    fresh = clean.conns, clean.lanes, clean.rings
+    ends, octets = np.cumsum([0, *map(len, parts)]), np.frombuffer(bytearray(b"".join(parts)), np.uint8)
+    fresh, one, two = fresh_tables(), new_half(), new_half()
     state, seen = np.array([seed * 0x9E3779B97F4A7C1 + 1], np.int64), np.zeros(64, np.int64)
-    rows = np.zeros((14, 64), np.int64), np.zeros((8, 64), np.int64), np.zeros(2 * x.TALLIES, np.int64)
-    buffers = np.zeros(_SPACE, np.uint8), np.zeros(_SPACE, np.uint8), np.zeros(4_096, np.uint8)
     done = 0
     while done < frames:
-        fed, fault, size = _campaign(
-            min(frames - done, 100_000) // 2 + 1,
-            state,
-            np.frombuffer(bytearray(b"".join(parts)), np.uint8),
-            ends,
-            fresh,
-            tuple(tables),
-            rows,
-            buffers,
-            seen,
-        )
+        rounds = min(frames - done, 100_000) // 2 + 1
+        fed, fault, size = _campaign(rounds, state, octets, ends, fresh, one, two, seen)
         done += fed
         if fault:
-            return done, seen, buffers[0][:size].tobytes(), (*_FAULTS, *_MORE_FAULTS)[fault - 1]
+            return done, seen, one.work[:size].tobytes(), (*_FAULTS, *_MORE_FAULTS)[fault - 1]
     return done, seen, b"", ""
 
 

@@ -4,12 +4,21 @@ Each protocol has its own (`wire091_tables`, `wire10_tables`); what they share i
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from bench.drivers.base import Int64
+from bench.drivers.base import Sends
+from bench.drivers.sockets.connection import FLUSH_BYTES
 from bench.drivers.wire.context import WireContext
+from bench.drivers.wire.receive import COMPILED, DESCRIPTOR, STEP, WAKE, Loop
+from bench.kernels import packed
+from bench.wire.cursor import OUT, Scanned
+from bench.wire.octets import Octets
+from bench.wire.templates import LONGEST, Templates
 
+_State = TypeVar("_State", bound=tuple[Any, ...])
 _SPAN = 4
 """A ring is so many windows long: a broker that settles out of order may leave gaps."""
 
@@ -19,47 +28,55 @@ def ring_span(window: int) -> int:
     return 1 << (_SPAN * window - 1).bit_length() if window else 1
 
 
-class WireTables(ABC):
+class Kernels(NamedTuple, Generic[_State]):
+    """What a protocol does in compiled code; see `bench.wire` and `wire091_receive`, `wire091_pace` for arguments."""
+
+    scan: Callable[[Octets, int, int, int, _State, int, Scanned], int]
+    receive: Callable[[Loop, _State, int, Scanned], int]
+    pace: Callable[[Loop, Templates, _State, int, Scanned, Sends], int]
+
+
+class WireTables(ABC, Generic[_State]):
     """State of every connection and lane, and the calls of kernels on it.
 
     Attributes:
         context: what the connections share.
+        state: the tables of the codec.
         cursor: its cursor; see `bench.wire.cursor`.
         acks: where acknowledgements are written; `acks_view` is it.
     """
 
-    def __init__(self, context: WireContext, acks: int) -> None:
+    def __init__(self, context: WireContext, kernels: Kernels[_State], state: _State, acks: int) -> None:
         """Make a buffer of `acks` octets for acknowledgements."""
         self.context = context
+        self.state = state
         self.cursor = context.cursor
         self.acks = np.zeros(acks, np.uint8)
         self.acks_view = self.acks.data
+        self._kernels = kernels
+        self._state = packed(state)
+        self._loop = packed(context.loop)
+        self._received = packed(Scanned(rows=context.rows, cursor=context.cursor, out=self.acks))
 
-    @abstractmethod
     def scan(self, index: int, start: int, end: int, now_ns: int) -> int:
         """Use up octets of the inbox for a connection; return a status of its `connection`."""
+        return self._kernels.scan(self.context.loop.inbox, start, end, now_ns, self._state, index, self._received)
 
-    @abstractmethod
-    def receive(self, descriptor: int, wake_fd: int, index: int, until_ns: int, gather_ns: int) -> int:
+    def receive(self, index: int) -> int:
         """Receive on a connection in compiled code; return a `bench.drivers.wire.receive.Stop`."""
+        return self._kernels.receive(self._loop, self._state, index, self._received)
 
-    @abstractmethod
-    def pace(
-        self,
-        descriptor: int,
-        index: int,
-        lane: Int64,
-        seq: Int64,
-        due_ns: Int64,
-        sent_ns: Int64,
-        until_ns: int,
-        coalesce_ns: int,
-    ) -> int:
+    def pace(self, index: int, sends: Sends) -> int:
         """Send messages of one lane at their times in compiled code; return a `bench.drivers.wire.receive.Stop`."""
+        self.context.state_marks[STEP] = max(1, FLUSH_BYTES // self.message_octets())
+        return self._kernels.pace(self._loop, self._templates, self._state, index, self._paced, packed(sends))
 
     @abstractmethod
-    def encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
-        """Write messages first <= i < end, all of one connection, to the outbox; return the octets."""
+    def encode(self, sends: Sends, sent_ns: int, first: int, end: int) -> int:
+        """Write messages first <= i < end, all of one connection, to the outbox; return the octets.
+
+        The messages are as `bench.kernels.packed` makes them.
+        """
 
     @abstractmethod
     def message_octets(self) -> int:
@@ -68,3 +85,27 @@ class WireTables(ABC):
     def counters(self) -> dict[str, int]:
         """Return what the codec counted, by name."""
         return {}
+
+    def _use(self, templates: Templates) -> None:
+        """Make messages of these from now on."""
+        self._templates = packed(templates)
+        self._longest = int(templates.classes[0, LONGEST])
+
+    def _grow_outbox(self, octets: int) -> None:
+        """Make the outbox at least so long."""
+        context = self.context
+        if len(context.outbox) < octets:
+            context.grow_outbox(octets)
+        self._paced = packed(Scanned(rows=context.rows, cursor=context.cursor, out=context.outbox))
+
+    def _load_kernels(self) -> None:
+        """Compile what is not compiled, or load it, before there is a connection that would wait for it."""
+        one, marks = np.zeros(1, np.int64), self.context.state_marks
+        sends = Sends(lane=one, seq=one, intended_ns=one + (1 << 62), sent_ns=one)
+        self.scan(0, 0, 0, 0)
+        self.encode(packed(sends), 0, 0, 0)
+        if COMPILED:
+            marks[DESCRIPTOR] = marks[WAKE] = -1
+            self.receive(0)
+            self.pace(0, sends)
+        self.cursor[OUT] = 0

@@ -7,21 +7,39 @@ by its row in the port's tables: producing lanes come first.
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
-from bench.drivers.base import Int64
+from bench.drivers.base import Sends
 from bench.drivers.sockets.connection import ACK_LINGER_NS, FLUSH_BYTES
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.codec_tables import WireTables
 from bench.drivers.wire.context import IO_WIDTH, LAST_IN, READ_BYTES
 from bench.drivers.wire.lanes import Lane
-from bench.drivers.wire.receive import AT, COUNT, END, RECEIVED, SENT, STATUS, UNSENT_FROM, UNSENT_TO, Stop
+from bench.drivers.wire.receive import (
+    AT,
+    COALESCE,
+    COUNT,
+    DESCRIPTOR,
+    END,
+    GATHER,
+    RECEIVED,
+    SENT,
+    STATUS,
+    UNSENT_FROM,
+    UNSENT_TO,
+    UNTIL,
+    WAKE,
+    Stop,
+)
 from bench.drivers.wire.socket import WireSocket
+from bench.kernels import packed
 from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN
 
 UNSENT, WOKEN, SOCKET = int(Stop.UNSENT), int(Stop.WOKEN), int(Stop.SOCKET)
 
 MORE, CONTROL, FULL = 0, 1, 2
 """Why a scan stopped, in every codec; below 0 the octets are at fault."""
+_LONG_NS = 1 << 60
 
 
 class WireConnection(WireSocket):
@@ -32,9 +50,9 @@ class WireConnection(WireSocket):
         closing: the closing handshake has begun: nothing that comes is acknowledged any more.
     """
 
-    tables: WireTables
+    tables: WireTables[Any]
 
-    def __init__(self, tables: WireTables, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
+    def __init__(self, tables: WireTables[Any], index: int, lanes: Sequence[Lane], stream: Stream) -> None:
         """Use a connected stream; the protocol's handshake goes on in `fill`. See `WireSocket`."""
         super().__init__(tables.context, index, lanes, stream)
         self.tables = tables
@@ -107,25 +125,25 @@ class WireConnection(WireSocket):
         Only for a plain socket that has taken all that was written. Returns whether the
         wake descriptor is readable, and what `fill` returns.
         """
-        self._before_loop()
-        stop = self.tables.receive(self._descriptor, wake_fd, self.index, until_ns, gather_ns)
+        self._before_loop(until_ns, gather_ns, wake_fd)
+        stop = self.tables.receive(self.index)
         return stop == WOKEN, self._after_loop(stop, self.tables.acks_view)
 
-    def pace(
-        self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int
-    ) -> tuple[int, bool]:
+    def pace(self, sends: Sends, until_ns: int, coalesce_ns: int) -> tuple[int, bool]:
         """Send messages of its one lane at their times, in compiled code; see `bench.drivers.wire.pace`.
 
         As `receive`; returns how many were sent, and what `fill` returns.
         """
-        self._before_loop()
-        stop = self.tables.pace(self._descriptor, self.index, lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
+        self._before_loop(until_ns, _LONG_NS, -1)
+        self.context.state_marks[COALESCE] = coalesce_ns
+        stop = self.tables.pace(self.index, sends)
         sent = self.context.state_marks[COUNT]
         return sent, self._after_loop(stop, self.context.outbox_view)
 
-    def _before_loop(self) -> None:
-        """Put the unfinished rest where compiled code expects it."""
+    def _before_loop(self, until_ns: int, gather_ns: int, wake_fd: int) -> None:
+        """Say what is asked for, and put the unfinished rest where compiled code expects it."""
         context, marks = self.context, self.context.state_marks
+        marks[DESCRIPTOR], marks[WAKE], marks[UNTIL], marks[GATHER] = self._descriptor, wake_fd, until_ns, gather_ns
         kept = len(self._carry)
         if kept:
             context.inbox_view[:kept] = self._carry
@@ -145,19 +163,18 @@ class WireConnection(WireSocket):
             return stop == SOCKET and self.fill()
         return self._go_on((status, at, context.marks[FRAME_END]), end, context.clock.now_ns())
 
-    def publish(
-        self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, octets: int, first: int, end: int
-    ) -> None:
+    def publish(self, sends: Sends, octets: int, first: int, end: int) -> None:
         """Make and send messages first <= i < end of `octets` each, some 64 KiB at a time.
 
         Writes the time of the stamp into `sent_ns`: one reading of the clock serves what goes out at once.
         """
+        rows = packed(sends)
         step = max(1, FLUSH_BYTES // octets)
         for start in range(first, end, step):
             stop = min(start + step, end)
             now_ns = self.context.clock.now_ns()
-            length = self.tables.encode(lane, seq, intended_ns, now_ns, start, stop)
-            sent_ns[start:stop] = now_ns
+            length = self.tables.encode(rows, now_ns, start, stop)
+            sends.sent_ns[start:stop] = now_ns
             self.write(self.context.outbox_view[:length])
 
     def linger(self, now_ns: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.drivers.base import DriverError, Int64, PortSpec
 from bench.drivers.sockets.timers import Timers
-from bench.drivers.wire.receive import STATE_WIDTH
+from bench.drivers.wire.receive import STATE_WIDTH, WINDOW, Loop
 from bench.host.clock import Clock
 from brokers.endpoint import Endpoint
 
@@ -27,9 +27,6 @@ _CARRY_BYTES = 256 * 1024
 
 ROWS = 8_192
 """Settlements, and deliveries, that one `poll` returns at most."""
-
-ROWS_KEPT_FREE = 2_048
-"""With fewer free rows than this no further connection is read in a `poll`."""
 
 IO_WIDTH = 4
 LAST_IN, LAST_OUT, SAY_EVERY, SILENT_AFTER = range(IO_WIDTH)
@@ -50,8 +47,8 @@ class WireContext:
         cursor: int64, how many of them are filled; its layout is the codec's, which begins
             with settlements, deliveries, foreign bodies. `marks` is it, and `io_marks` is `io`,
             for Python, to which a number in an array costs ten times that in a memoryview.
-        state, times, polls: int64, what compiled receiving works with; see `bench.drivers.wire.receive`.
-        inbox: uint8, what was read; `inbox_view` and `inbox_head` are it and its front, to read into.
+        loop: what compiled loops work with; `state_marks` is its state, for Python. `inbox_view` and
+            `inbox_head` are its inbox, uint8, and the front of that, to read into.
         outbox: uint8, where messages are made; `grow_outbox` makes room for large ones.
         timers: callbacks that `poll` makes when they are due.
         failures: why connections broke, oldest first.
@@ -81,13 +78,17 @@ class WireContext:
 
     def __post_init__(self) -> None:
         """Make the buffers."""
-        self.inbox = np.zeros(_CARRY_BYTES + READ_BYTES, np.uint8)
-        self.inbox_view = self.inbox.data
+        self.loop = Loop(
+            inbox=np.zeros(_CARRY_BYTES + READ_BYTES, np.uint8),
+            state=np.zeros(STATE_WIDTH, np.int64),
+            times=np.zeros(2, np.int64),
+            polls=np.zeros(2, np.int64),
+        )
+        self.loop.state[WINDOW] = self.spec.confirm_window
+        self.inbox_view = self.loop.inbox.data
         self.inbox_head = self.inbox_view[:READ_BYTES]
         self.marks = self.cursor.data
-        self.state = np.zeros(STATE_WIDTH, np.int64)
-        self.state_marks = self.state.data
-        self.times, self.polls = np.zeros(2, np.int64), np.zeros(2, np.int64)
+        self.state_marks = self.loop.state.data
         self.io_marks = self.io.reshape(-1).data
         self.grow_outbox(1 << 16)
 

@@ -4,11 +4,12 @@ A loop of each protocol (`wire091_pace`, `wire10_pace`) stands around them, as i
 encoding stands between. What is due, and when, the caller has decided.
 """
 
-from bench.kernels import kernel
+from bench.drivers.base import Sends
+from bench.kernels import kernel_part
 from bench.wire.octets import Int64
 
 
-@kernel
+@kernel_part
 def due_end(due_ns: Int64, first: int, most: int, at_ns: int) -> int:
     """Return the end of the messages from `first` on that are due, at most `most` of them."""
     end, last = first, min(len(due_ns), first + most)
@@ -17,9 +18,10 @@ def due_end(due_ns: Int64, first: int, most: int, at_ns: int) -> int:
     return end
 
 
-@kernel
-def note_sent(sent_ns: Int64, due_ns: Int64, first: int, end: int, at_ns: int, coalesce_ns: int) -> int:
+@kernel_part
+def note_sent(sends: Sends, first: int, end: int, at_ns: int, coalesce_ns: int) -> int:
     """Note when messages first <= i < end were sent; return the time before which nothing more goes out."""
-    sent_ns[first:end] = at_ns
+    sends.sent_ns[first:end] = at_ns
+    due_ns = sends.intended_ns
     left_over = end < len(due_ns) and due_ns[end] <= at_ns
-    return 0 if left_over else at_ns + coalesce_ns
+    return 0 if left_over else at_ns + max(0, coalesce_ns)

@@ -16,6 +16,7 @@ from bench.drivers.base import (
     Deliveries,
     Int64,
     PortSpec,
+    Sends,
     Settlements,
     copied,
     empty_deliveries,
@@ -26,9 +27,9 @@ from bench.drivers.sockets.selector import READABLE, Selector
 from bench.drivers.sockets.timers import NEVER_NS
 from bench.drivers.wire.codec import Codec
 from bench.drivers.wire.connection import WireConnection
-from bench.drivers.wire.context import LAST_IN, LAST_OUT, ROWS, ROWS_KEPT_FREE, SAY_EVERY, SILENT_AFTER
+from bench.drivers.wire.context import LAST_IN, LAST_OUT, ROWS, SAY_EVERY, SILENT_AFTER
 from bench.drivers.wire.lanes import Lane, deal
-from bench.drivers.wire.receive import COMPILED
+from bench.drivers.wire.receive import COMPILED, ROWS_KEPT_FREE
 from bench.drivers.wire.socket import WireSocket
 from bench.units import NS_PER_S
 
@@ -94,16 +95,16 @@ class WirePort:
         count, octets = len(seq), self._octets
         sent_ns = np.empty(count, np.int64)
         if count == 1 or len(self._connections) == 1:
-            self._of_lane[lane[0]].publish(lane, seq, intended_ns, sent_ns, octets, 0, count)
+            sends = Sends(lane=lane, seq=seq, intended_ns=intended_ns, sent_ns=sent_ns)
+            self._of_lane[lane[0]].publish(sends, octets, 0, count)
             return sent_ns
         connection = self._by_lane[lane]
         order = np.argsort(connection, kind="stable")
-        lane, seq, intended_ns, connection = lane[order], seq[order], intended_ns[order], connection[order]
-        bounds = [0, *(np.flatnonzero(np.diff(connection)) + 1).tolist(), count]
-        grouped_ns = np.empty(count, np.int64)
+        sends = Sends(lane=lane[order], seq=seq[order], intended_ns=intended_ns[order], sent_ns=np.empty_like(sent_ns))
+        bounds = [0, *(np.flatnonzero(np.diff(connection[order])) + 1).tolist(), count]
         for first, end in pairwise(bounds):
-            self._of_lane[lane[first]].publish(lane, seq, intended_ns, grouped_ns, octets, first, end)
-        sent_ns[order] = grouped_ns
+            self._of_lane[sends.lane[first]].publish(sends, octets, first, end)
+        sent_ns[order] = sends.sent_ns
         return sent_ns
 
     def plans(self) -> bool:
@@ -117,14 +118,13 @@ class WirePort:
         solo, timers = self._solo, self._context.timers
         assert solo is not None  # noqa: S101  (for the type checker: `plans` was asked)
         self._begin_rows()
-        sent_ns = np.empty(len(seq), np.int64)
-        until_ns = min(until_ns, timers.next_due_ns)
-        sent, more = solo.pace(lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
+        sends = Sends(lane=lane, seq=seq, intended_ns=due_ns, sent_ns=np.empty(len(seq), np.int64))
+        sent, more = solo.pace(sends, min(until_ns, timers.next_due_ns), coalesce_ns)
         if more:
             self._unread.add(solo)
         if solo.closed:
             self._forget(solo)
-        return sent_ns[:sent]
+        return sends.sent_ns[:sent]
 
     def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
         """See `bench.drivers.base.Port`."""

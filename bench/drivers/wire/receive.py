@@ -7,22 +7,33 @@ rows may be gathered for milliseconds before anyone looks at them, and are none 
 """
 
 from enum import IntEnum
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from bench.drivers.wire import libc
-from bench.kernels import kernel
+from bench.kernels import kernel_aside
+from bench.wire.cursor import OUT, TAKEN, Scanned
 from bench.wire.octets import Int64, Octets
 
 COMPILED = not getattr(numba.config, "DISABLE_JIT", 0)
 """Whether this can be used at all."""
 
 _NS_PER_S = 1_000_000_000
-STATE_WIDTH = 10
-RECEIVED, SENT, AT, END, STATUS, UNSENT_FROM, UNSENT_TO, NOW, UNTIL, COUNT = range(STATE_WIDTH)
-"""Indices of `state`: octets received and sent; where the unfinished rest lies in the inbox; the
-scan's status; which acknowledgements the socket did not take; when the last read was; when to return; messages
+ROWS_KEPT_FREE = 2_048
+"""With fewer free rows than this no more is read."""
+
+STATE_WIDTH = 16
+DESCRIPTOR, WAKE, UNTIL, GATHER, COALESCE, STEP, WINDOW = range(7)
+"""Cells of a loop's state that say what is asked for: the connected socket, which does not block; a
+descriptor that ends the wait, or -1; when to return, monotonic ns; how long to go on after the first
+octets, 0 = return at the first news. For pacing: the shortest time between two writes, ns, unless messages
+are left over, or below 0, which is as 0, and where there is no room waits for it instead of returning; the
+messages that go out in one write at most; those that a lane may have unconfirmed, 0 = none is awaited."""
+RECEIVED, SENT, AT, END, STATUS, UNSENT_FROM, UNSENT_TO, NOW, COUNT = range(7, STATE_WIDTH)
+"""Cells that say what came of it: octets received and sent; where the unfinished rest lies in the inbox; the
+scan's status; which octets that were written the socket did not take; when the last read was; messages
 that were sent."""
 
 GO_ON = -1
@@ -52,31 +63,37 @@ _TIME, _WOKEN, _SCAN = int(Stop.TIME), int(Stop.WOKEN), int(Stop.SCAN)
 _SOCKET, _ROWS, _UNSENT = int(Stop.SOCKET), int(Stop.ROWS), int(Stop.UNSENT)
 
 
-@kernel
-def begin(descriptor: int, wake: int, until_ns: int, polls: Int64, state: Int64) -> None:
-    """Make ready for a loop on a connected socket that does not block; `wake` ends a wait, -1 = there is none."""
-    state[RECEIVED] = state[SENT] = state[STATUS] = 0
-    state[UNTIL] = until_ns
-    # struct pollfd: a descriptor of 32 bits, the events asked for, those returned.
-    polls[0] = (libc.POLLIN << 32) | descriptor
-    polls[1] = (libc.POLLIN << 32) | (wake & 0xFFFF_FFFF)
+class Loop(NamedTuple):
+    """What a loop works with, beside the tables of its codec.
 
-
-@kernel
-def read_more(
-    descriptor: int, wake: int, gather_ns: int, inbox: Octets, times: Int64, polls: Int64, state: Int64
-) -> int:
-    """Wait, and read behind state[END]; return GO_ON or a `Stop`.
-
-    Args:
-        descriptor: of the socket.
-        wake: see `begin`.
-        gather_ns: how long to go on after the first octets.
-        inbox: uint8.
+    Attributes:
+        inbox: uint8, what is read; an unfinished rest lies in state[AT]..state[END].
+        state: int64 (STATE_WIDTH,), the cells named above.
         times: int64 (2,), scratch: a struct timespec.
         polls: int64 (2,), scratch: two struct pollfd.
-        state: int64 (STATE_WIDTH,).
     """
+
+    inbox: Octets
+    state: Int64
+    times: Int64
+    polls: Int64
+
+
+@kernel_aside
+def begin(loop: Loop) -> None:
+    """Make ready."""
+    state, polls = loop.state, loop.polls
+    state[RECEIVED] = state[SENT] = state[STATUS] = 0
+    # struct pollfd: a descriptor of 32 bits, the events asked for, those returned.
+    polls[0] = (libc.POLLIN << 32) | (state[DESCRIPTOR] & 0xFFFF_FFFF)
+    polls[1] = (libc.POLLIN << 32) | (state[WAKE] & 0xFFFF_FFFF)
+
+
+@kernel_aside
+def read_more(loop: Loop) -> int:
+    """Wait, and read behind state[END]; return GO_ON or a `Stop`."""
+    inbox, state, times, polls = loop.inbox, loop.state, loop.times, loop.polls
+    wake, end = state[WAKE], state[END]
     left_ns = max(0, state[UNTIL] - now_ns(times))
     times[0], times[1] = left_ns // _NS_PER_S, left_ns % _NS_PER_S
     polls[0] &= 0xFFFF_FFFF_FFFF
@@ -86,66 +103,45 @@ def read_more(
         return _TIME
     if wake >= 0 and polls[1] >> 48:
         return _WOKEN
-    end = state[END]
-    got = libc.recv(descriptor, inbox.ctypes.data + np.uint64(end), np.uint64(len(inbox) - end), libc.MSG_DONTWAIT)
+    front, room = inbox.ctypes.data + np.uint64(end), np.uint64(len(inbox) - end)
+    got = libc.recv(state[DESCRIPTOR], front, room, libc.MSG_DONTWAIT)
     if got <= 0:
         return _SOCKET
     state[NOW] = now_ns(times)
     if state[RECEIVED] == 0:
-        state[UNTIL] = min(state[UNTIL], state[NOW] + gather_ns)
+        state[UNTIL] = min(state[UNTIL], state[NOW] + state[GATHER])
     state[RECEIVED] += got
     state[END] = end + got
     return GO_ON
 
 
-@kernel
-def settle_up(
-    descriptor: int,
-    status: int,
-    at: int,
-    length: int,
-    cursor: Int64,
-    enough: int,
-    gather_ns: int,
-    inbox: Octets,
-    acks: Octets,
-    state: Int64,
-) -> int:
-    """After a scan: keep the rest, send acknowledgements; return GO_ON or a `Stop`.
-
-    Args:
-        descriptor: of the socket.
-        status: of the scan.
-        at: where it stopped.
-        length: octets of `acks` to send.
-        cursor: int64; its first three entries count settlements, deliveries, foreign bodies.
-        enough: rows after which to stop.
-        gather_ns: 0 = stop at the first news.
-        inbox: uint8.
-        acks: uint8.
-        state: int64 (STATE_WIDTH,).
-    """
+@kernel_aside
+def settle_up(loop: Loop, found: Scanned, status: int) -> int:
+    """After a scan: keep the rest, send what it wrote; return GO_ON or a `Stop`."""
+    inbox, state, cursor = loop.inbox, loop.state, found.cursor
+    at, length = cursor[TAKEN], cursor[OUT]
+    cursor[OUT] = 0
     state[STATUS], state[AT] = status, at
     if status == 0:
         rest = state[END] - at
         for i in range(rest):
             inbox[np.uint64(i)] = inbox[np.uint64(at + i)]
         state[AT], state[END] = 0, rest
-    if length and send_all(descriptor, acks, length, state) != GO_ON:
+    if length and send_all(loop, found.out, length) != GO_ON:
         return _UNSENT
     if status != 0:
         return _SCAN
-    if cursor[0] + cursor[1] >= enough:
+    if cursor[0] + cursor[1] >= found.rows.shape[1] - ROWS_KEPT_FREE:
         return _ROWS
     has_news = cursor[0] + cursor[1] + cursor[2] > 0
-    return _TIME if gather_ns == 0 and has_news else GO_ON
+    return _TIME if state[GATHER] == 0 and has_news else GO_ON
 
 
-@kernel
-def send_all(descriptor: int, outbox: Octets, length: int, state: Int64) -> int:
-    """Send the front of the outbox; return GO_ON, or UNSENT where the socket did not take all of it."""
-    flags = libc.MSG_DONTWAIT | libc.MSG_NOSIGNAL
-    sent = max(0, libc.send(descriptor, outbox.ctypes.data, np.uint64(length), flags))
+@kernel_aside
+def send_all(loop: Loop, out: Octets, length: int) -> int:
+    """Send the front of a buffer; return GO_ON, or UNSENT where the socket did not take all of it."""
+    state, flags = loop.state, libc.MSG_DONTWAIT | libc.MSG_NOSIGNAL
+    sent = max(0, libc.send(state[DESCRIPTOR], out.ctypes.data, np.uint64(length), flags))
     state[SENT] += sent
     if sent < length:
         state[UNSENT_FROM], state[UNSENT_TO] = sent, length
@@ -153,7 +149,7 @@ def send_all(descriptor: int, outbox: Octets, length: int, state: Int64) -> int:
     return GO_ON
 
 
-@kernel
+@kernel_aside
 def now_ns(times: Int64) -> int:
     """Return the time of CLOCK_MONOTONIC."""
     libc.clock_gettime(libc.CLOCK_MONOTONIC, times.ctypes.data)

@@ -15,7 +15,6 @@ from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.wire091_tables import Tables091
 from bench.wire import amqp091_layout as layout
-from bench.wire.amqp091_deliver import acknowledge_before
 
 _HEARTBEAT = pika.frame.Heartbeat().marshal()
 
@@ -42,7 +41,7 @@ class Frames091(WireConnection):
     def acknowledge_before(self, before_ns: int) -> int | None:
         """Acknowledge unfinished batches whose last message came no later; see `WireConnection`."""
         t, count = self.tables, len(self.lanes)
-        while end := acknowledge_before(t.lanes, self.first, count, before_ns, t.acks, 0):
+        while end := t.acknowledge_before(self.first, count, before_ns):
             self.write(t.acks_view[:end])
         rows = t.lanes[self.first : self.first + count]
         rest = rows[rows[:, layout.UNACKED] > 0, layout.LAST_NS]

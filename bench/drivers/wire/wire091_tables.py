@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.drivers.base import Int64, PortSpec
-from bench.drivers.sockets.connection import FLUSH_BYTES
-from bench.drivers.wire.codec_tables import WireTables, ring_span
-from bench.drivers.wire.context import IO_WIDTH, ROWS, ROWS_KEPT_FREE, WireContext
+from bench.drivers.base import PortSpec, Sends
+from bench.drivers.wire.codec_tables import Kernels, WireTables, ring_span
+from bench.drivers.wire.context import IO_WIDTH, ROWS, WireContext
 from bench.drivers.wire.lanes import Lane, connections
-from bench.drivers.wire.receive import COMPILED
 from bench.drivers.wire.wire091_pace import pace
 from bench.drivers.wire.wire091_receive import receive
 from bench.host.clock import Clock
@@ -19,15 +17,16 @@ from bench.wire.amqp091_deliver import ACK_FRAME, FRAME_HEADER, acknowledge_befo
 from bench.wire.amqp091_encode import body_frames, encode, prefix
 from bench.wire.amqp091_scan import scan
 from bench.wire.amqp091_settle import room
-from bench.wire.octets import STAMP
-from bench.wire.templates import LONGEST, make_classes
+from bench.wire.templates import make_templates
 from brokers.endpoint import Endpoint
 
 FRAME_MAX = 131_072
 """Largest frame, octets, until a smaller one is agreed on."""
 
+_KERNELS = Kernels(scan=scan, receive=receive, pace=pace)
 
-class Tables091(WireTables):
+
+class Tables091(WireTables[layout.ChannelTables]):
     """State of every connection and lane, whichever end we are; layouts are in `bench.wire.amqp091_layout`."""
 
     def __init__(self, context: WireContext, lanes: int, rings: int, span: int, acks: int, width: int) -> None:
@@ -41,19 +40,13 @@ class Tables091(WireTables):
             acks: acknowledgements that one scan may make.
             width: octets of the longest method and header frames of a message.
         """
-        super().__init__(context, ACK_FRAME * max(acks, 1))
-        self.conns = np.zeros((len(context.io), layout.CONN_WIDTH), np.int64)
-        self.conns[:, layout.FRAME_MAX] = FRAME_MAX
-        self.lanes = np.zeros((lanes, layout.LANE_WIDTH), np.int64)
-        self.lanes[:, layout.OLDEST] = 1
-        self.heads = np.zeros(lanes * STAMP, np.uint8)
-        self.ring = np.zeros((max(rings, 1), span), np.int64)
+        state = layout.make_channel_tables(len(context.io), lanes, rings, span, rings * width, FRAME_MAX)
+        super().__init__(context, _KERNELS, state, ACK_FRAME * max(acks, 1))
+        self.conns, self.lanes = state.conns, state.lanes
         self.tracked = span > 1
         self.frame_max = FRAME_MAX
-        self._make_bodies()
         self.width = width
-        self.prefixes = np.zeros(rings * width, np.uint8)
-        self.context.grow_outbox(max(1 << 17, self.message_octets()))
+        self._make_bodies()
         self._load_kernels()
 
     def enter(self, index: int, lanes: Sequence[Lane]) -> None:
@@ -66,7 +59,7 @@ class Tables091(WireTables):
         """Note the method and header frames of a lane that sends."""
         at = row * self.width
         self.lanes[row, (layout.PREFIX_AT, layout.PREFIX)] = at, len(octets)
-        self.prefixes[at : at + len(octets)] = np.frombuffer(octets, np.uint8)
+        self.state.prefixes[at : at + len(octets)] = np.frombuffer(octets, np.uint8)
 
     def agree(self, index: int, frame_max: int) -> None:
         """Note the frame size that was agreed on; bodies are cut for the smallest of all connections."""
@@ -74,132 +67,29 @@ class Tables091(WireTables):
         if frame_max < self.frame_max:
             self.frame_max = frame_max
             self._make_bodies()
-            self.context.grow_outbox(max(len(self.context.outbox), self.message_octets()))
 
     def _make_bodies(self) -> None:
         spec = self.context.spec
         bodies = [body_frames(size, self.frame_max) for size in spec.sizes]
-        self.body, self.classes = make_classes(bodies, [FRAME_HEADER] * len(bodies), spec.mix)
+        self._use(make_templates(bodies, [FRAME_HEADER] * len(bodies), spec.mix))
+        self._grow_outbox(max(1 << 17, self.message_octets()))
 
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included, at most."""
-        return self.width + int(self.classes[0, LONGEST])
+        return self.width + self._longest
 
-    def scan(self, index: int, start: int, end: int, now_ns: int) -> int:
-        """Call `bench.wire.amqp091_scan.scan` on the inbox for a connection."""
-        context = self.context
-        return scan(
-            context.inbox,
-            start,
-            end,
-            self.conns,
-            index,
-            self.lanes,
-            self.heads,
-            self.ring,
-            context.rows,
-            self.cursor,
-            self.acks,
-            now_ns,
-        )
-
-    def receive(self, descriptor: int, wake_fd: int, index: int, until_ns: int, gather_ns: int) -> int:
-        """Call `bench.drivers.wire.wire091_receive.receive` for a connection."""
-        context = self.context
-        return receive(
-            descriptor,
-            wake_fd,
-            index,
-            until_ns,
-            gather_ns,
-            ROWS - ROWS_KEPT_FREE,
-            context.inbox,
-            self.conns,
-            self.lanes,
-            self.heads,
-            self.ring,
-            context.rows,
-            self.cursor,
-            self.acks,
-            context.times,
-            context.polls,
-            context.state,
-        )
-
-    def pace(
-        self,
-        descriptor: int,
-        index: int,
-        lane: Int64,
-        seq: Int64,
-        due_ns: Int64,
-        sent_ns: Int64,
-        until_ns: int,
-        coalesce_ns: int,
-    ) -> int:
-        """Call `bench.drivers.wire.wire091_pace.pace` for a connection."""
-        context = self.context
-        return pace(
-            descriptor,
-            index,
-            until_ns,
-            coalesce_ns,
-            ROWS - ROWS_KEPT_FREE,
-            max(1, FLUSH_BYTES // self.message_octets()),
-            context.spec.confirm_window,
-            lane,
-            seq,
-            due_ns,
-            sent_ns,
-            context.outbox,
-            self.prefixes,
-            self.body,
-            self.frame_max,
-            context.inbox,
-            self.conns,
-            self.lanes,
-            self.heads,
-            self.ring,
-            context.rows,
-            self.cursor,
-            self.acks,
-            context.times,
-            context.polls,
-            context.state,
-            self.classes,
-        )
-
-    def encode(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: int, first: int, end: int) -> int:
+    def encode(self, sends: Sends, sent_ns: int, first: int, end: int) -> int:
         """Call `bench.wire.amqp091_encode.encode` on the outbox."""
-        return encode(
-            self.context.outbox,
-            0,
-            self.prefixes,
-            self.body,
-            self.frame_max,
-            self.lanes,
-            self.ring,
-            self.tracked,
-            lane,
-            seq,
-            intended_ns,
-            sent_ns,
-            first,
-            end,
-            self.classes,
-        )
+        return encode(self.context.outbox, 0, self._templates, self._state, sends, sent_ns, first, end)
+
+    def acknowledge_before(self, first: int, count: int, before_ns: int) -> int:
+        """Call `bench.wire.amqp091_deliver.acknowledge_before` for lanes; return the octets."""
+        return acknowledge_before(self._state, first, count, before_ns, self.acks, 0)
 
     def _load_kernels(self) -> None:
-        """Compile what is not compiled, or load it, before there is a connection that would wait for it."""
-        none = np.empty(0, np.int64)
-        self.scan(0, 0, 0, 0)
-        self.encode(none, none, none, 0, 0, 0)
-        acknowledge_before(self.lanes, 0, 0, 0, self.acks, 0)
+        super()._load_kernels()
+        self.acknowledge_before(0, 0, 0)
         room(self.lanes, 0, 0, 0, 0)
-        if COMPILED:
-            self.receive(-1, -1, 0, 0, 0)
-            one = np.zeros(1, np.int64)
-            self.pace(-1, 0, one, one, one + (1 << 62), one, 0, 0)
 
 
 class ClientTables091(Tables091):
@@ -235,4 +125,4 @@ class ClientTables091(Tables091):
         spec = self.context.spec
         if not self.tracked:
             return 1 << 40
-        return int(room(self.lanes, 0, len(spec.producers), spec.confirm_window, self.ring.shape[1]))
+        return int(room(self.lanes, 0, len(spec.producers), spec.confirm_window, self.state.ring.shape[1]))

@@ -7,7 +7,7 @@ limit is known.
 from collections.abc import Sequence
 from uuid import uuid4
 
-from bench.drivers.base import Int64
+from bench.drivers.base import Sends
 from bench.drivers.sockets.connection import connect
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.connection import MORE
@@ -67,18 +67,14 @@ class Connection10(Frames10):
         links = b"".join(control.detach_frame(handle) for handle in attached_ones)
         self.write(links + control.end_frame() + control.close_frame())
 
-    def publish(
-        self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, octets: int, first: int, end: int
-    ) -> None:
+    def publish(self, sends: Sends, octets: int, first: int, end: int) -> None:
         """Send messages; see `WireConnection`."""
-        super().publish(lane, seq, intended_ns, sent_ns, octets, first, end)
+        super().publish(sends, octets, first, end)
         self._leave()
 
-    def pace(
-        self, lane: Int64, seq: Int64, due_ns: Int64, sent_ns: Int64, until_ns: int, coalesce_ns: int
-    ) -> tuple[int, bool]:
+    def pace(self, sends: Sends, until_ns: int, coalesce_ns: int) -> tuple[int, bool]:
         """Send messages at their times; see `WireConnection`."""
-        done = super().pace(lane, seq, due_ns, sent_ns, until_ns, coalesce_ns)
+        done = super().pace(sends, until_ns, coalesce_ns)
         self._leave()
         return done
 
@@ -144,7 +140,7 @@ class Connection10(Frames10):
         self.keep_up(peer.idle_timeout_ms * NS_PER_MS // 2, 2 * _IDLE_MS * NS_PER_MS)
 
     def _on_begin(self, peer: Begin) -> None:
-        begun(self.tables.rows, self.index, peer)
+        begun(self.tables.state, self.index, peer)
         if peer.handle_max < len(self.lanes) - 1:
             self.refuse_or_lose(
                 f"it allows {peer.handle_max + 1} links a session, fewer than lanes_per_connection = {len(self.lanes)}"
@@ -167,7 +163,7 @@ class Connection10(Frames10):
             self.lose(f"it attached link {peer.name!r}, for which nobody asked")
             return
         if peer.has_target if lane.producing else peer.has_source:
-            attached(self.tables.rows, lane.row, peer)
+            attached(self.tables.state, lane.row, peer)
         else:  # a detach that says why follows (2.6.3)
             self._refused[peer.handle] = lane
 
@@ -177,7 +173,7 @@ class Connection10(Frames10):
         lane = self._refused.get(peer.handle) or self.lane_of(peer.handle)
         if lane in self._leaving and peer.condition is None:
             self._leaving.discard(lane)
-            detached(self.tables.rows, lane.row)
+            detached(self.tables.state, lane.row)
             self.context.count("reattached")
             self.write(self._attach(lane, lane.row - self.first))
         else:

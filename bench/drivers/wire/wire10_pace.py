@@ -3,14 +3,18 @@
 What is due, and when, the caller has decided; see `bench.drivers.wire.receive` for the parts.
 """
 
+from bench.drivers.base import Sends
 from bench.drivers.wire.pace import due_end, note_sent
 from bench.drivers.wire.receive import (
     AT,
+    COALESCE,
     COUNT,
     END,
     GO_ON,
     NOW,
+    STEP,
     UNTIL,
+    Loop,
     Stop,
     begin,
     now_ns,
@@ -18,136 +22,59 @@ from bench.drivers.wire.receive import (
     send_all,
     settle_up,
 )
-from bench.kernels import kernel
+from bench.kernels import kernel_entry
 from bench.wire.amqp10_encode import encode
+from bench.wire.amqp10_layout import LinkTables
 from bench.wire.amqp10_room import room
 from bench.wire.amqp10_take import take
-from bench.wire.cursor import OUT, TAKEN
-from bench.wire.octets import Int64, Octets
-from bench.wire.templates import LONGEST
+from bench.wire.cursor import Scanned
+from bench.wire.templates import LONGEST, Templates
 
 _TIME, _NO_ROOM = int(Stop.TIME), int(Stop.NO_ROOM)
-_LONG_NS = 1 << 60
 
 
-@kernel
-def pace(
-    descriptor: int,
-    conn: int,
-    until_ns: int,
-    coalesce_ns: int,
-    enough: int,
-    step: int,
-    row: Int64,
-    seq: Int64,
-    due_ns: Int64,
-    sent_ns: Int64,
-    outbox: Octets,
-    template: Octets,
-    stamp: int,
-    inbox: Octets,
-    conns: Int64,
-    lanes: Int64,
-    scratch: Octets,
-    rings: Int64,
-    runs: Int64,
-    deliveries: Int64,
-    settlements: Int64,
-    cursor: Int64,
-    times: Int64,
-    polls: Int64,
-    state: Int64,
-    classes: Int64,
-) -> int:
+@kernel_entry
+def pace(loop: Loop, templates: Templates, tables: LinkTables, conn: int, found: Scanned, sends: Sends) -> int:
     """Send messages of one lane at their times; return a `bench.drivers.wire.receive.Stop`.
 
     state[COUNT] is how many were sent, from the front. TIME is also returned when all were.
 
     Args:
-        descriptor: of the connected socket, which does not block and takes all that was written.
-        conn: row of the connection.
-        until_ns: when to return, monotonic ns.
-        coalesce_ns: shortest time between two writes, unless messages are left over;
-            below 0: 0, and where there is no room wait for it instead of returning.
-        enough: rows after which to return.
-        step: messages that go out in one write at most.
-        row: int64 (n,), the lane's row, n times.
-        seq: int64 (n,), numbers of the messages.
-        due_ns: int64 (n,), when each is due, monotonic ns, never decreasing.
-        sent_ns: int64 (n,), where the time of each stamp is written.
-        outbox: uint8, room for `step` messages, and for what is owed to the peer.
-        template: this and the next: see `bench.wire.amqp10_encode.encode`.
-        stamp: see there.
-        inbox: this and the next ones: see `bench.drivers.wire.wire10_receive.receive`.
-        conns: see there.
-        lanes: see there.
-        scratch: see there.
-        rings: see there.
-        runs: see there.
-        deliveries: see there.
-        settlements: see there.
-        cursor: see there.
-        times: see there.
-        polls: see there.
-        state: see there.
-        classes: see `bench.wire.templates`.
+        loop: what is asked for, and where it is answered.
+        templates: see `bench.wire.amqp10_encode.encode`.
+        tables: the state of all connections.
+        conn: row of the connection, which takes all that was written.
+        found: where rows go; `out` has room for state[STEP] messages, and for what is owed to the peer.
+        sends: messages; `lane` is the row of the lane in each, `intended_ns` never decreases.
     """
-    begin(descriptor, -1, until_ns, polls, state)
+    loop, templates, tables = Loop(*loop), Templates(*templates), LinkTables(*tables)
+    found, sends = Scanned(*found), Sends(*sends)
+    state, due_ns = loop.state, sends.intended_ns
+    until_ns, longest, lane = state[UNTIL], int(templates.classes[0, LONGEST]), sends.lane[0]
     count, held_ns, stop = 0, 0, GO_ON
+    begin(loop)
     while stop == GO_ON and count < len(due_ns):
-        at_ns = now_ns(times)
+        at_ns = now_ns(loop.times)
         next_ns = max(due_ns[count], held_ns)
         length, end, full = 0, count, False
         if at_ns >= next_ns:
-            free = room(int(classes[0, LONGEST]), conns, lanes, rings, row[0], 1, 0, step)
-            length, end = encode(
-                outbox,
-                0,
-                template,
-                stamp,
-                conns,
-                lanes,
-                rings,
-                row,
-                seq,
-                due_ns,
-                at_ns,
-                count,
-                due_end(due_ns, count, free, at_ns),
-                classes,
-            )
+            due = due_end(due_ns, count, room(longest, tables, lane, 1, 0, state[STEP]), at_ns)
+            length, end = encode(found.out, 0, templates, tables, sends, at_ns, count, due)
             full = end == count
         if end > count:
-            held_ns = note_sent(sent_ns, due_ns, count, end, at_ns, max(0, coalesce_ns))
+            held_ns = note_sent(sends, count, end, at_ns, state[COALESCE])
             count = end
-            stop = send_all(descriptor, outbox, length, state)
-        elif full and coalesce_ns >= 0:
+            stop = send_all(loop, found.out, length)
+        elif full and state[COALESCE] >= 0:
             stop = _NO_ROOM
         elif at_ns >= until_ns:
             stop = _TIME
         else:
             state[UNTIL] = until_ns if full else min(until_ns, next_ns)
-            stop = read_more(descriptor, -1, _LONG_NS, inbox, times, polls, state)
+            stop = read_more(loop)
             if stop == GO_ON:
-                status = take(
-                    inbox,
-                    state[AT],
-                    state[END],
-                    state[NOW],
-                    conns,
-                    conn,
-                    lanes,
-                    scratch,
-                    rings,
-                    runs,
-                    deliveries,
-                    settlements,
-                    cursor,
-                    outbox,
-                )
-                length, cursor[OUT] = cursor[OUT], 0
-                at = cursor[TAKEN]
-                stop = settle_up(descriptor, status, at, length, cursor, enough, _LONG_NS, inbox, outbox, state)
+                status = take(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+                stop = settle_up(loop, found, status)
             elif stop == _TIME:
                 stop = GO_ON
     state[COUNT] = count

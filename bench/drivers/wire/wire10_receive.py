@@ -1,78 +1,28 @@
 """The compiled receiving loop of AMQP 1.0; see `bench.drivers.wire.receive`."""
 
-from bench.drivers.wire.receive import AT, END, GO_ON, NOW, begin, read_more, settle_up
-from bench.kernels import kernel
+from bench.drivers.wire.receive import AT, END, GO_ON, NOW, Loop, begin, read_more, settle_up
+from bench.kernels import kernel_entry
+from bench.wire.amqp10_layout import LinkTables
 from bench.wire.amqp10_take import take
-from bench.wire.cursor import OUT, TAKEN
-from bench.wire.octets import Int64, Octets
+from bench.wire.cursor import Scanned
 
 
-@kernel
-def receive(
-    descriptor: int,
-    wake: int,
-    conn: int,
-    until_ns: int,
-    gather_ns: int,
-    enough: int,
-    inbox: Octets,
-    conns: Int64,
-    lanes: Int64,
-    scratch: Octets,
-    rings: Int64,
-    runs: Int64,
-    deliveries: Int64,
-    settlements: Int64,
-    cursor: Int64,
-    acks: Octets,
-    times: Int64,
-    polls: Int64,
-    state: Int64,
-) -> int:
-    """Receive on one connection until `until_ns`; return a `bench.drivers.wire.receive.Stop`.
+@kernel_entry
+def receive(loop: Loop, tables: LinkTables, conn: int, found: Scanned) -> int:
+    """Receive on one connection until state[UNTIL]; return a `bench.drivers.wire.receive.Stop`.
 
     Args:
-        descriptor: of the connected socket, which does not block.
-        wake: a descriptor that ends the wait, or -1.
+        loop: what is asked for, and where it is answered.
+        tables: the state of all connections.
         conn: row of the connection.
-        until_ns: when to return where nothing comes, monotonic ns.
-        gather_ns: how long to go on after the first octets; 0 = return at the first news.
-        enough: rows after which to return.
-        inbox: uint8; an unfinished rest lies in state[AT]..state[END].
-        conns: this and what follows up to `acks`: see `bench.wire.amqp10_take.take`.
-        lanes: see there.
-        scratch: see there.
-        rings: see there.
-        runs: see there.
-        deliveries: see there.
-        settlements: see there.
-        cursor: see there.
-        acks: see there.
-        times: this and what follows: see `bench.drivers.wire.receive.read_more`.
-        polls: see there.
-        state: see there.
+        found: where rows and acknowledgements go; these are sent.
     """
-    begin(descriptor, wake, until_ns, polls, state)
-    stop = GO_ON
+    loop, tables, found = Loop(*loop), LinkTables(*tables), Scanned(*found)
+    state, stop = loop.state, GO_ON
+    begin(loop)
     while stop == GO_ON:
-        stop = read_more(descriptor, wake, gather_ns, inbox, times, polls, state)
+        stop = read_more(loop)
         if stop == GO_ON:
-            status = take(
-                inbox,
-                state[AT],
-                state[END],
-                state[NOW],
-                conns,
-                conn,
-                lanes,
-                scratch,
-                rings,
-                runs,
-                deliveries,
-                settlements,
-                cursor,
-                acks,
-            )
-            length, cursor[OUT] = cursor[OUT], 0
-            stop = settle_up(descriptor, status, cursor[TAKEN], length, cursor, enough, gather_ns, inbox, acks, state)
+            status = take(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+            stop = settle_up(loop, found, status)
     return stop

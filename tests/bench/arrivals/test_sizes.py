@@ -9,7 +9,7 @@ from bench.arrivals.sizes import Sizes
 from bench.kernels import kernel_entry
 from bench.scenario.scenario import RateLoad, Workload
 from bench.wire.octets import Int64
-from bench.wire.templates import class_of, make_classes
+from bench.wire.templates import class_of, make_templates
 
 MIX = Sizes((100, 1_000, 10_000), (5.0, 3.0, 2.0), seed=7)
 numbers = st.integers(0, (1 << 36) - 1)
@@ -35,7 +35,7 @@ def test_python_numpy_and_compiled_code_agree(rows: list[tuple[int, int]], seed:
     assert mix.of_all(producer, seq).tolist() == one_by_one
     templates = [np.zeros(size, np.uint8) for size in mix.sizes]
     found = np.zeros(len(rows), np.int64)
-    classes_of(make_classes(templates, mix.sizes, mix)[1], producer, seq, found)
+    classes_of(make_templates(templates, mix.sizes, mix).classes, producer, seq, found)
     assert [mix.sizes[row] for row in found.tolist()] == one_by_one
 
 

@@ -115,26 +115,24 @@ class Fast:
         status: the last status below 0, or MORE.
     """
 
-    def __init__(self, published: int = 0, ack_batch: int = 0, capacity: int = 64, frame_max: int = 131_072) -> None:
+    def __init__(
+        self, published: int = 0, ack_batch: int = 0, capacity: int = 64, frame_max: int = 131_072, span: int = SPAN
+    ) -> None:
         """Have so many messages unconfirmed on each channel, numbered from 0."""
         self.found = Found()
         self.status = int(layout.Status.MORE)
-        self.conns = np.zeros((1, layout.CONN_WIDTH), np.int64)
-        self.conns[0, layout.CHANNELS] = CHANNELS
-        self.conns[0, layout.FRAME_MAX] = frame_max
-        self.lanes = np.zeros((CHANNELS, layout.LANE_WIDTH), np.int64)
+        self.tables = layout.make_channel_tables(1, CHANNELS, CHANNELS, span, 0, frame_max)
+        self.lanes = self.tables.lanes
+        self.tables.conns[0, layout.CHANNELS] = CHANNELS
         self.lanes[:, layout.OWN] = range(CHANNELS)
         self.lanes[:, layout.CHANNEL] = range(1, CHANNELS + 1)
-        self.lanes[:, layout.OLDEST] = 1
         self.lanes[:, layout.ACK_BATCH] = ack_batch
         self.lanes[:, layout.PUBLISHED] = self.lanes[:, layout.IN_FLIGHT] = published
-        self.ring = np.zeros((CHANNELS, SPAN), np.int64)
         for seq in range(published):
-            self.ring[:, seq + 1] = seq << layout.STATE_BITS | layout.WAITING
-        self.heads = np.zeros(CHANNELS * stamp.SIZE, np.uint8)
+            self.tables.ring[:, seq + 1] = seq << layout.STATE_BITS | layout.WAITING
         self.rows = np.zeros((cursor_at.ROWS_WIDTH, capacity), np.int64)
         self.cursor = np.zeros(cursor_at.CURSOR_WIDTH, np.int64)
-        self.acks = np.zeros(21 * capacity, np.uint8)
+        self.scanned = cursor_at.Scanned(rows=self.rows, cursor=self.cursor, out=np.zeros(21 * capacity, np.uint8))
         self._carry = b""
 
     def feed(self, pieces: Iterable[bytes]) -> Found:
@@ -143,27 +141,14 @@ class Fast:
             self._feed(self._carry + piece)
             if self.status < 0:
                 break
-        self.found.heartbeats = int(self.conns[0, layout.HEARTBEATS])
+        self.found.heartbeats = int(self.tables.conns[0, layout.HEARTBEATS])
         return self.found
 
     def _feed(self, octets: bytes) -> None:
         # The array ends where the octets do, so that reading on would be seen.
         buf, start = np.frombuffer(octets, np.uint8).copy(), 0
         while True:
-            status = scan(
-                buf,
-                start,
-                len(buf),
-                self.conns,
-                0,
-                self.lanes,
-                self.heads,
-                self.ring,
-                self.rows,
-                self.cursor,
-                self.acks,
-                NOW,
-            )
+            status = scan(buf, start, len(buf), NOW, self.tables, 0, self.scanned)
             assert start <= self.cursor[cursor_at.TAKEN] <= len(buf)
             start = int(self.cursor[cursor_at.TAKEN])
             self._take_out()
@@ -183,7 +168,7 @@ class Fast:
         self.found.delivered += [(*row[:5], row[6]) for row in came]
         assert {row[5] for row in came} <= {NOW}
         self.found.foreign += foreign
-        out = bytes(self.acks[: self.cursor[cursor_at.OUT]])
+        out = bytes(self.scanned.out[: self.cursor[cursor_at.OUT]])
         while out:
             length, frame = pika.frame.decode_frame(out)
             assert frame is not None

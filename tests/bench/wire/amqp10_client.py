@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from bench.drivers.base import Sends
 from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import NEVER, answer
@@ -16,8 +17,9 @@ from bench.wire.amqp10_encode import encode, resume
 from bench.wire.amqp10_room import Template, make_template, room
 from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.amqp10_scan import scan
+from bench.wire.cursor import ROWS_WIDTH, SETTLED_ROWS, Scanned
 from bench.wire.octets import Int64
-from bench.wire.templates import make_classes
+from bench.wire.templates import Templates, make_templates
 
 _EVER = 1 << 62
 CONN, GUARDS, _GUARD_VALUE = 1, 3, -7
@@ -65,7 +67,7 @@ class Client:
         """Make an unopened connection."""
         self.senders, self.receivers, self.lane0 = senders, receivers, GUARDS
         lanes = senders + receivers
-        self.tables = x.make_tables(3, lanes + 2 * GUARDS, ring, runs)
+        self.tables = x.make_link_tables(3, lanes + 2 * GUARDS, ring, runs)
         for table in (self.tables.conns, self.tables.lanes, self.tables.rings, self.tables.runs):
             table[:] = _GUARD_VALUE
         self.max_frame, self.window, self._settled = max_frame, window, not limit
@@ -78,7 +80,7 @@ class Client:
                 number = lane - senders
                 new_receiver(self.tables, row, number=number, handle=lane, prefetch=prefetch, ack_batch=ack_batch)
         self.tally = np.zeros(x.TALLIES, np.int64)
-        self._deliveries, self._settlements = np.zeros((7, rows), np.int64), np.zeros((4, rows), np.int64)
+        self._found = Scanned(rows=np.zeros((ROWS_WIDTH, rows), np.int64), cursor=self.tally, out=np.zeros(0, np.uint8))
         self.deliveries: list[tuple[int, ...]] = []
         self.settlements: list[tuple[int, ...]] = []
         self.controls: list[Control] = []
@@ -131,18 +133,7 @@ class Client:
         buffer[at:end] = np.frombuffer(work, np.uint8)
         while True:
             before = at
-            status, at, stop = scan(
-                buffer,
-                at,
-                end,
-                self.now_ns,
-                self.tables.conns,
-                CONN,
-                *self.tables[1:],
-                self._deliveries,
-                self._settlements,
-                self.tally,
-            )
+            status, at, stop = scan(buffer, at, end, self.now_ns, self.tables, CONN, self._found)
             assert before <= at <= stop <= end
             self._take_rows()
             if status == x.CONTROL:
@@ -172,16 +163,7 @@ class Client:
     def answer(self, *, flush: bool = False) -> None:
         """Write what is owed to the peer."""
         while True:
-            end = answer(
-                self._buffer,
-                0,
-                self.tables.conns,
-                CONN,
-                self.tables.lanes,
-                self.tables.runs,
-                self.tally,
-                _EVER if flush else NEVER,
-            )
+            end = answer(self._buffer, 0, self.tables, CONN, self.tally, _EVER if flush else NEVER)
             self.out += self._buffer[:end].tobytes()
             if not self.conn[x.C_DUE]:
                 return
@@ -192,23 +174,9 @@ class Client:
         self._resume(template)
         taken = 0
         rows, numbers = np.array(lanes, np.int64) + self.lane0, np.array(seqs, np.int64)
+        sends = Sends(lane=rows, seq=numbers, intended_ns=np.full(len(rows), intended_ns), sent_ns=numbers)
         while taken < len(rows):
-            at, more = encode(
-                self._buffer,
-                0,
-                template.frame,
-                template.stamp,
-                self.tables.conns,
-                self.tables.lanes,
-                self.tables.rings,
-                rows,
-                numbers,
-                np.full(len(rows), intended_ns),
-                self.now_ns,
-                taken,
-                len(rows),
-                one_size(template),
-            )
+            at, more = encode(self._buffer, 0, one_size(template), self.tables, sends, self.now_ns, taken, len(rows))
             self.out += self._buffer[:at].tobytes()
             before, taken = taken, more
             self._resume(template)
@@ -222,16 +190,7 @@ class Client:
 
     def room(self, template: Template, following: int = 0, most: int = 4_096) -> int:
         """Return how many messages may be dealt to the sending lanes in turn."""
-        return room(
-            len(template.frame),
-            self.tables.conns,
-            self.tables.lanes,
-            self.tables.rings,
-            self.lane0,
-            self.senders,
-            following,
-            most,
-        )
+        return room(len(template.frame), self.tables, self.lane0, self.senders, following, most)
 
     def take_out(self) -> bytes:
         """Return and forget the bytes for the peer."""
@@ -248,25 +207,15 @@ class Client:
 
     def _resume(self, template: Template) -> None:
         while self.conn[x.C_PARKED]:
-            at = resume(
-                self._buffer,
-                0,
-                template.frame,
-                template.stamp,
-                self.tables.conns,
-                CONN,
-                self.tables.lanes,
-                self.tables.rings,
-                one_size(template),
-            )
+            at = resume(self._buffer, 0, one_size(template), self.tables, CONN)
             self.out += self._buffer[:at].tobytes()
             if not at:
                 return
 
     def _take_rows(self) -> None:
         for table, column, rows in (
-            (self._deliveries, x.T_DELIVERIES, self.deliveries),
-            (self._settlements, x.T_SETTLEMENTS, self.settlements),
+            (self._found.rows[SETTLED_ROWS:], x.T_DELIVERIES, self.deliveries),
+            (self._found.rows[:SETTLED_ROWS], x.T_SETTLEMENTS, self.settlements),
         ):
             rows.extend(map(tuple, table[:, : self.tally[column]].T.tolist()))
             self.tally[column] = 0
@@ -290,9 +239,9 @@ def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
         last = cut
 
 
-def one_size(template: Template) -> Int64:
-    """Return the table of classes of a port that sends messages of one size."""
-    return make_classes([template.frame], [template.stamp], None)[1]
+def one_size(template: Template) -> Templates:
+    """Return what a port has that sends messages of one size."""
+    return make_templates([template.frame], [template.stamp], None)
 
 
 def template(size: int, *, durable: bool = False) -> Template:

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from pika import spec
 
 from bench.arrivals import stamp
+from bench.drivers.base import Sends
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_encode import body_frames, delivery_prefix, encode, prefix
-from bench.wire.templates import make_classes
-from tests.bench.wire.amqp091_twin import CHANNELS, Fast
+from bench.wire.templates import make_templates
+from tests.bench.wire.amqp091_twin import CHANNELS, SPAN, Fast
 
 
 def decoded(octets: bytes) -> list[pika.frame.Frame]:
@@ -29,9 +30,10 @@ def written(
     prefixes: list[bytes], size: int, frame_max: int, rows: list[int], *, tag_at: int = 0, tracked: bool = True
 ) -> tuple[bytes, Fast]:
     """Encode one message for each lane in `rows`, numbered from 0; return the octets and the state."""
-    state = Fast()
+    state = Fast(span=SPAN if tracked else 1)
     width = max(map(len, prefixes))
     block = np.zeros(width * len(prefixes), np.uint8)
+    tables = state.tables._replace(prefixes=block)
     for row, octets in enumerate(prefixes):
         block[row * width : row * width + len(octets)] = np.frombuffer(octets, np.uint8)
         state.lanes[row, [layout.PREFIX_AT, layout.PREFIX, layout.PRODUCER]] = row * width, len(octets), 100 + row
@@ -39,11 +41,11 @@ def written(
     body = body_frames(size, frame_max)
     out = np.full(len(rows) * (width + len(body)) + 8, 0x5A, np.uint8)
     lane, seq = np.array(rows, np.int64), np.arange(len(rows))
-    args = (out, 0, block, body, frame_max, state.lanes, state.ring, tracked, lane, seq, seq * 7 - 3, 1 << 40)
+    templates = make_templates([body], [0], None)
+    sends = Sends(lane=lane, seq=seq, intended_ns=seq * 7 - 3, sent_ns=seq)
     half = len(rows) // 2
-    _, classes = make_classes([body], [0], None)
-    middle = encode(*args, 0, half, classes)
-    end = encode(out, middle, *args[2:], half, len(rows), classes)
+    middle = encode(out, 0, templates, tables, sends, 1 << 40, 0, half)
+    end = encode(out, middle, templates, tables, sends, 1 << 40, half, len(rows))
     assert (out[end:] == 0x5A).all()
     return bytes(out[:end]), state
 

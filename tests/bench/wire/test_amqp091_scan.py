@@ -138,8 +138,7 @@ def test_broken_octets_end_in_a_status(stream: list[bytes], changes: list[tuple[
 
 def scan_once(fast: Fast, buf: Any, end: int) -> int:
     """Scan buf[:end] once."""
-    f = fast
-    return scan(buf, 0, end, f.conns, 0, f.lanes, f.heads, f.ring, f.rows, f.cursor, f.acks, NOW)
+    return scan(buf, 0, end, NOW, fast.tables, 0, fast.scanned)
 
 
 HEADER_OF_40 = frames(spec.Basic.Deliver("t", 1, exchange="", routing_key=""), 1, b"x" * 40, 99, spec.BasicProperties())

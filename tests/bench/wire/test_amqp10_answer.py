@@ -110,9 +110,9 @@ def test_a_small_buffer_makes_several_answers() -> None:
     receiver, data = pair(9, lanes=3, ack_batch=1)
     receiver.feed(data, answers=False)
     buffer = np.full(400, 0xEE, np.uint8)
-    tables, total, calls = receiver.tables, b"", 0
+    total, calls = b"", 0
     while receiver.conn[x.C_DUE]:
-        end = answer(buffer[:256], 0, tables.conns, CONN, tables.lanes, tables.runs, receiver.tally, NEVER)
+        end = answer(buffer[:256], 0, receiver.tables, CONN, receiver.tally, NEVER)
         total += buffer[:end].tobytes()
         calls += 1
         assert (buffer[256:] == 0xEE).all()

@@ -106,7 +106,7 @@ def test_every_byte_boundary_gives_the_same(stream: Stream) -> None:
         parted.feed(stream.data[:cut])
         parted.feed(stream.data[cut:])
         assert (parted.deliveries, parted.out) == (whole.deliveries, whole.out)
-        assert (parted.tables.conns[1, : x.C_FIELDS] == whole.tables.conns[1, : x.C_FIELDS]).all()
+        assert (parted.tables.conns == whole.tables.conns).all()
         assert (parted.tables.runs == whole.tables.runs).all()
     single = receiver()
     for byte in stream.data:

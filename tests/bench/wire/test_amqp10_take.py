@@ -6,7 +6,7 @@ import pytest
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_control import AMQP_HEADER
 from bench.wire.amqp10_take import answer_octets, take
-from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN
+from bench.wire.cursor import FRAME_END, OUT, OWES, ROWS_WIDTH, TAKEN, Scanned
 from bench.wire.octets import Octets
 from tests.bench.wire.amqp10_client import CONN, Client, template
 
@@ -18,7 +18,6 @@ class Taking:
 
     Attributes:
         written: what it wrote for the peer, in turn.
-        rows: delivered rows.
     """
 
     def __init__(self, lanes: int, ack_batch: int, spare: int) -> None:
@@ -26,22 +25,19 @@ class Taking:
         self.client = Client(receivers=lanes, ack_batch=ack_batch, prefetch=1_000, runs=RUNS)
         self.client.ready()
         self.cursor = np.zeros(x.TALLIES, np.int64)
-        self.acks = np.zeros(2 * answer_octets(lanes, RUNS) + spare, np.uint8)
-        self.rows = np.zeros((11, 1_000), np.int64)
+        out = np.zeros(2 * answer_octets(lanes, RUNS) + spare, np.uint8)
+        self.found = Scanned(rows=np.zeros((ROWS_WIDTH, 1_000), np.int64), cursor=self.cursor, out=out)
         self.written: list[bytes] = []
 
     def take(self, data: bytes) -> list[int]:
         """Read all of it; return each status."""
         buffer: Octets = np.frombuffer(bytearray(data), np.uint8)
-        statuses, at, tables = [], 0, self.client.tables
+        statuses, at = [], 0
         while not statuses or statuses[-1] == x.ROWS_FULL:
-            status = take(
-                buffer, at, len(data), 5, tables.conns, CONN, *tables[1:], self.rows[4:], self.rows[:4],
-                self.cursor, self.acks,
-            )  # fmt: skip
+            status = take(buffer, at, len(data), 5, self.client.tables, CONN, self.found)
             statuses.append(status)
             at = int(self.cursor[TAKEN])
-            self.written.append(self.acks[: self.cursor[OUT]].tobytes())
+            self.written.append(self.found.out[: self.cursor[OUT]].tobytes())
             self.cursor[OUT] = 0
         assert status < 0 or status == x.CONTROL or at == len(data)
         return statuses
