@@ -74,7 +74,8 @@ def run(driver: str, side: Side, port: int, *, settled: bool, size: int, seconds
     Raises:
         DriverError: see `bench.drivers.base`.
     """
-    protocol = driver_named(driver).protocol
+    described = driver_named(driver)
+    protocol = described.protocol
     assert protocol != "memory"  # noqa: S101  (for the type checker: it has no peer)
     sending = side == "send"
     spec = PortSpec(
@@ -90,12 +91,12 @@ def run(driver: str, side: Side, port: int, *, settled: bool, size: int, seconds
     with closing(open_port(driver, spec, RealClock())) as opened:
         be_realtime()
         cells, start_ns = _Cells(seconds), time.monotonic_ns()
-        progress = _drive(opened, spec, cells, start_ns)
+        progress = _drive(opened, spec, cells, start_ns, plans=described.plans)
         rate, cpu_us = cells.result(progress.sent + progress.received)
     return Way(side=side, settled=settled, rate=rate, cpu_us=cpu_us)
 
 
-def _drive(port: Port, spec: PortSpec, cells: _Cells, start_ns: int) -> PumpCounters:
+def _drive(port: Port, spec: PortSpec, cells: _Cells, start_ns: int, *, plans: bool) -> PumpCounters:
     """Run the worker's loop with its logs until the time is up."""
     producer = consumer = source = None
     if spec.producers:
@@ -105,7 +106,14 @@ def _drive(port: Port, spec: PortSpec, cells: _Cells, start_ns: int) -> PumpCoun
     else:
         consumer = ConsumerLog(len(spec.consumers), 1, 1, start_ns, closed=True)
     pump = Pump(
-        port, RealClock(), cells, source=source, producer=producer, consumer=consumer, lanes=len(spec.producers)
+        port,
+        RealClock(),
+        cells,
+        source=source,
+        producer=producer,
+        consumer=consumer,
+        lanes=len(spec.producers),
+        plans=plans,
     )
     pump.run()
     return pump.progress

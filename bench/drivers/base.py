@@ -209,7 +209,10 @@ MOST_PLANNED = 4_096
 
 
 class PlanningPort(Port, Protocol):
-    """A port that can send each of several messages at a time that was decided beforehand."""
+    """A port that can send each of several messages at a time that was decided beforehand.
+
+    Its driver says so: `bench.drivers.description.Driver.plans`.
+    """
 
     def plans(self) -> bool:
         """Return whether it can do so now."""
@@ -235,7 +238,10 @@ class PlanningPort(Port, Protocol):
 
 
 class HoldingPort(Port, Protocol):
-    """A port that owns the broker too, and can let the rest go on while its consumers take nothing."""
+    """A port that owns the broker too, and can let the rest go on while its consumers take nothing.
+
+    Its driver says so: `bench.drivers.description.Driver.holds`.
+    """
 
     def hold(self, until_ns: int) -> None:
         """Deliver nothing before an instant; what the consumers may hold is what they are given at once then."""

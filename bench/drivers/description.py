@@ -30,6 +30,8 @@ class Driver:
         install: what to install where that package is missing, as pip takes it.
         multiplexes: lanes may share a connection (`PortSpec.lanes_per_connection`).
         mixes: sends bodies of several sizes, as `PortSpec.mix` says.
+        plans: its port is a `bench.drivers.base.PlanningPort`: it can be handed messages ahead of their times.
+        holds: its port is a `bench.drivers.base.HoldingPort`: its consumers can be kept waiting while the rest goes on.
         options: names and meanings of the options it understands (`PortSpec.options`).
         inline: it runs in the conductor's process, on virtual time, and opens no port.
         now: what it is called now, where this is a former name, which goes on working.
@@ -44,6 +46,8 @@ class Driver:
     install: str | None = None
     multiplexes: bool = False
     mixes: bool = False
+    plans: bool = False
+    holds: bool = False
     options: tuple[tuple[str, str], ...] = ()
     inline: bool = False
     now: str | None = None

@@ -24,6 +24,7 @@ DRIVER = Driver(
     protocol="memory",
     description="scripted in-memory broker on virtual time, exact and without noise",
     mixes=True,
+    holds=True,
     inline=True,
 )
 

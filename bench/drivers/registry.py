@@ -112,7 +112,7 @@ def _faults(point: Declared, found: Any) -> Iterator[str]:
     if not isinstance(found, Driver):
         yield f"{point.value} is a {type(found).__name__}, not a bench.drivers.description.Driver"
         return
-    texts = [field.name for field in fields(found) if field.name not in {"inline", "mixes", "multiplexes", "options"}]
+    texts = [field.name for field in fields(found) if field.type in {str, str | None, Protocol}]
     wrong = [name for name in texts if not isinstance(getattr(found, name), str | None)]
     if wrong:
         yield f"{', '.join(wrong)} of {point.value} is no text"

@@ -101,7 +101,7 @@ def check_proton(load: Callable[[str], Any]) -> Check:
         "Qpid Proton",
         ok=not lacking,
         found=found,
-        needed_for="AMQP 1.0 (driver proton)",
+        needed_for="AMQP 1.0 (drivers proton-engine, proton-blocking)",
         how_to_get="apt-get install libssl-dev libsasl2-dev, remove .venv, then: make setup",
     )
 

@@ -110,6 +110,8 @@ class Pump:
         pacer: Pacer | None = None,
         intake: Intake | None = None,
         drop_after_ns: int | None = None,
+        plans: bool = False,
+        holds: bool = False,
     ) -> None:
         """Join the parts of a worker.
 
@@ -125,9 +127,11 @@ class Pump:
             pacer: shapes the waits of an open loop; by default it sleeps, and sends at once.
             intake: bounds what consumers take; by default they take what comes.
             drop_after_ns: how long messages may wait for room before they are dropped; by default for ever.
+            plans: the port is a `PlanningPort`, as its driver declares.
+            holds: the port is a `HoldingPort`, as its driver declares.
         """
         self._port = port
-        self._planning = cast("PlanningPort", port) if hasattr(port, "send_planned") else None
+        self._planning = cast("PlanningPort", port) if plans else None
         self._clock = clock
         self._cells = cells
         self._source = source
@@ -137,7 +141,7 @@ class Pump:
         self._received = received
         self._pacer = pacer or Pacer()
         self._intake = intake
-        self._holding = cast("HoldingPort", port) if hasattr(port, "hold") else None
+        self._holding = cast("HoldingPort", port) if holds else None
         self._drop_after_ns = drop_after_ns
         self._backpressure = Backpressure()
         self._progress = PumpCounters(done=source is None)

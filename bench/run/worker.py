@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from bench.drivers.base import DriverError, Int64, Port
-from bench.drivers.registry import open_port
+from bench.drivers.registry import driver_named, open_port
 from bench.host.clock import Clock, RealClock
 from bench.host.realtime import be_realtime
 from bench.host.rlimit import allow_most
@@ -49,6 +49,7 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
     def give(producers: Int64) -> None:
         cells.give(producers, load.workers)
 
+    driver = driver_named(task.driver)
     pump = Pump(
         port,
         clock,
@@ -61,6 +62,8 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         pacer=task.pacer(),
         intake=task.intake(),
         drop_after_ns=task.drop_after_ns,
+        plans=driver.plans,
+        holds=driver.holds,
     )
     ended: DriverError | None = None
     try:

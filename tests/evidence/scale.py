@@ -85,7 +85,8 @@ def memory() -> int:
 
 def against_peer(driver: str) -> Iterator[Row]:
     """Open many connections to the null peer, and send a message a second on each."""
-    protocol = driver_named(driver).protocol
+    described = driver_named(driver)
+    protocol = described.protocol
     warm_kernels()
     with peer(protocol, connections=MANY + 64) as port:
         at = endpoint(protocol, port)
@@ -100,7 +101,9 @@ def against_peer(driver: str) -> Iterator[Row]:
             log = ProducerLog(tuple(range(MANY)), start_ns, 4, closed=False)
             source = OpenLoop(Stripe(Constant(MANY), start_ns))
             cells = Cells(start_ns + SECONDS * NS_PER_S)
-            pump = Pump(opened, CLOCK, cells, source=source, producer=log, consumer=None, lanes=MANY)
+            pump = Pump(
+                opened, CLOCK, cells, source=source, producer=log, consumer=None, lanes=MANY, plans=described.plans
+            )
             cpu = time.process_time()
             pump.run()
             cpu = time.process_time() - cpu

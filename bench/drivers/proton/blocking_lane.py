@@ -62,6 +62,7 @@ class ProtonBlockingLane(BlockingLane):
 
     errors = (ProtonException, OSError)
     link: Any = None
+    _connection: Any = None
 
     def connect(self) -> None:
         """Connect by Proton, once: it would repeat what fails."""
@@ -69,7 +70,7 @@ class ProtonBlockingLane(BlockingLane):
         only_plain(self.context, "proton-blocking")
         host = f"[{at.host}]" if ":" in at.host else at.host
         try:
-            self._connection: Any = _Connection(
+            self._connection = _Connection(
                 f"amqp://{host}:{at.port}",
                 timeout=PATIENCE_S,
                 reconnect=False,
@@ -135,7 +136,7 @@ class ProtonBlockingLane(BlockingLane):
 
     def abandon(self) -> None:
         """End Proton's socket, and let Proton close, which gives back what it holds and waits for nobody."""
-        connection = getattr(self, "_connection", None)
+        connection = self._connection
         if connection is None or connection.container is None:
             return
         with contextlib.suppress(OSError, AttributeError):

@@ -13,6 +13,7 @@ WIRE091 = Driver(
     warm="bench.drivers.wire.wire091:warm",
     multiplexes=True,
     mixes=True,
+    plans=True,
 )
 
 WIRE10 = Driver(
@@ -23,6 +24,7 @@ WIRE10 = Driver(
     warm="bench.drivers.wire.wire10:warm",
     multiplexes=True,
     mixes=True,
+    plans=True,
     options=(
         (
             "reattach",

@@ -203,3 +203,31 @@ class RoomyPort(WaitingPort):
     def room(self) -> int:
         """Return a lot."""
         return 1 << 12
+
+
+class PlannedPort(RoomyPort):
+    """Can be handed messages ahead of their times, and notes that it was."""
+
+    planned = 0
+
+    def plans(self) -> bool:
+        """Return that it can."""
+        return True
+
+    def send_planned(self, lane: Int64, seq: Int64, due_ns: Int64, until_ns: int, coalesce_ns: int) -> Int64:  # noqa: ARG002
+        """Send each when it is due."""
+        self.planned += len(lane)
+        self.send(lane, seq, due_ns)
+        self._clock.sleep_ns(until_ns - self._clock.now_ns())
+        return due_ns
+
+
+@pytest.mark.parametrize("plans", [True, False])
+def test_a_port_is_handed_messages_ahead_only_where_its_driver_declares_it(plans: bool) -> None:  # noqa: FBT001
+    """Methods of that name alone are no promise: what is not declared is not used."""
+    clock = VirtualClock(START_NS)
+    port, log = PlannedPort(clock), ProducerLog((0,), START_NS, 1 << 12, closed=False)
+    source, cells = OpenLoop(Stripe(Constant(200), START_NS, 0, 1)), Until(START_NS + 500 * NS_PER_MS)
+    Pump(port, clock, cells, source=source, producer=log, consumer=None, lanes=1, plans=plans).run()
+    assert log.ledger.finish().sent.item() == 100
+    assert port.planned == (100 if plans else 0)
