@@ -17,9 +17,9 @@ from brokers.base import Broker
 from brokers.endpoint import Endpoint
 
 COMPILED = ("wire091", "wire10")
-DRIVERS = ("pika-codec", "pika-blocking", "kombu", "proton-engine", "proton-blocking", *COMPILED)
+DRIVERS = ("pika-codec", "pika-select", "pika-blocking", "kombu", "proton-engine", "proton-blocking", *COMPILED)
 BLOCKING = ("pika-blocking", "kombu", "proton-blocking")
-"""Those that use a library as applications do; each waits for each confirm and speaks no TLS."""
+"""Those that block in their library; each waits for each confirm and speaks no TLS."""
 MOST_UNCONFIRMED = dict.fromkeys(BLOCKING, 1)
 """The widest confirm window of drivers that wait for each confirm, whatever window is asked for."""
 TLS_DRIVERS = tuple(name for name in DRIVERS if name not in BLOCKING)

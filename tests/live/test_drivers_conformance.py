@@ -68,13 +68,13 @@ for _durable in (False, True):
                 "size": _size,
             }
 
-BLOCKING_SHAPES = {"window and batches", "durable", "unconfirmed and automatic", "many frames"}
-"""What always runs of drivers that are slow because their libraries are."""
+FEW_SHAPES = {"window and batches", "durable", "unconfirmed and automatic", "many frames"}
+"""What always runs of drivers in whose libraries sockets are read and written: they are slow."""
 
 
 def soaked(shape: str, driver: str) -> bool:
     """Return whether a pair is left to soak."""
-    return shape in SOAKED or (driver in BLOCKING and shape not in BLOCKING_SHAPES)
+    return shape in SOAKED or (driver in (*BLOCKING, "pika-select") and shape not in FEW_SHAPES)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import ClassVar
 from bench.arrivals import stamp
 from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, Outcome, ProducerLane, Refused
 from bench.drivers.bodies import Bodies
-from bench.drivers.sockets.connection import ACK_LINGER_NS, Context, address, ending
+from bench.drivers.sockets.connection import ACK_LINGER_NS, Context, ending, unanswered
 from bench.drivers.sockets.timers import NEVER_NS
 
 PATIENCE_S = 5.0
@@ -129,9 +129,7 @@ class BlockingLane(ABC):
     def _failure(self, error: Exception) -> DriverError:
         endpoint = self.context.endpoint
         if isinstance(error, OSError) and not self._connected:
-            said = error.strerror or error
-            message = f"no broker answers at {address(endpoint)}: {said}; is it running, is the port right?"
-            return ConnectionLost(message)
+            return unanswered(endpoint, error)
         refused = not self._opened and not isinstance(error, OSError)
         return ending(Refused if refused else ConnectionLost, endpoint, self.owner, self.queue, self.say(error))
 

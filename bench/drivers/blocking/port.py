@@ -85,7 +85,7 @@ class BlockingPort:
         full = [lane for lane in self._producers if lane.full()] if had_no_room else []
         self._watch_writable(full, wanted=True)
         woken = self._turn(0 if context.settlements else timeout_ns)
-        while not (woken or context.settlements or context.deliveries or context.deliveries.foreign):
+        while not (woken or context.news):
             self._raise_failure()
             left_ns = deadline_ns - self._clock.now_ns()
             if left_ns <= 0 or (had_no_room and self.room() > 0):
@@ -96,11 +96,7 @@ class BlockingPort:
 
     def counters(self) -> dict[str, int]:
         """See `bench.drivers.base.Port`: what the library counts of each connection, summed, and what lanes count."""
-        total = dict(self._context.counters)
-        for connection in self._connections.values():
-            for name, number in connection.counts().items():
-                total[name] = total.get(name, 0) + number
-        return total
+        return self._context.counted(connection.counts() for connection in self._connections.values())
 
     def close(self) -> None:
         """See `bench.drivers.base.Port`."""

@@ -2,7 +2,9 @@
 
 `pika-codec`: encoding, decoding and the state of connections and channels are pika's; socket,
 waiting and timers are ours, and publisher confirms fill a window. That is the least that pika
-can cost. `pika-blocking` is `pika.BlockingConnection`, socket, loop and all: an application
+can cost. `pika-select` is `pika.SelectConnection`: socket, reads, writes and timers are those of
+its loop, messages and confirms come by callback and confirms fill a window, as in an asynchronous
+application. `pika-blocking` is `pika.BlockingConnection`, socket, loop and all: an application
 that publishes by it waits for each confirm.
 """
 
@@ -20,6 +22,14 @@ CODEC = Driver(
 )
 FORMER_CODEC = replace(CODEC, name="pika", now="pika-codec")
 """What results and scenarios of earlier versions call it."""
+SELECT = Driver(
+    name="pika-select",
+    protocol="amqp091",
+    description="pika.SelectConnection: as asynchronous applications use pika, in its own loop, with confirms by callback",
+    open_port="bench.drivers.pika.select_lane:open_port",
+    distribution="pika",
+    mixes=True,
+)
 BLOCKING = Driver(
     name="pika-blocking",
     protocol="amqp091",

@@ -15,7 +15,7 @@ from pika.exceptions import AMQPConnectionError, AMQPError, ConsumerCancelled, N
 from bench.drivers.base import Outcome, Port, PortSpec
 from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.port import BlockingPort
-from bench.drivers.pika.codec_connection import parameters
+from bench.drivers.pika.parameters import innermost, parameters
 from bench.host.clock import Clock
 
 _CLOSE_S = 1.0
@@ -31,14 +31,6 @@ def open_port(spec: PortSpec, clock: Clock) -> Port:
         ConnectionLost: nobody answers, or the connection broke.
     """
     return BlockingPort(spec, clock, PikaBlockingProducer, PikaBlockingConsumer)
-
-
-def _innermost(error: BaseException) -> str:
-    """Return what the kernel said, out of what pika wraps it in."""
-    while error.args and isinstance(error.args[0], BaseException):
-        error = error.args[0]
-    found = getattr(error, "exception", error)
-    return str(getattr(found, "strerror", None) or found or "it did not answer in time")
 
 
 class PikaBlockingLane(BlockingLane):
@@ -58,7 +50,7 @@ class PikaBlockingLane(BlockingLane):
             self._connection: Any = pika.BlockingConnection(wanted)
         except AMQPConnectionError as error:
             if type(error) is AMQPConnectionError:  # of the socket; what a broker says has a class of its own
-                raise ConnectionError(_innermost(error)) from error
+                raise ConnectionError(*innermost(error).args) from error
             raise
         self._pika: Any = self._connection._impl  # noqa: SLF001  (pika does not show its socket and counts elsewhere)
         self._socket = self._pika._transport._sock  # noqa: SLF001

@@ -6,7 +6,6 @@ one gathers what is written and hands pika whole frames. Encoding, decoding, cha
 heartbeats and the handshake are pika's.
 """
 
-import logging
 from collections.abc import Callable
 
 import pika
@@ -16,24 +15,11 @@ import pika.exceptions
 from bench.drivers.sockets.timers import Timer, Timers
 from bench.host.clock import Clock
 from bench.units import NS_PER_S
-from brokers.endpoint import Endpoint
-from brokers.sasl import credentials
 
 _FRAME_HEADER = 7
 _FRAME_END = 1
 _FRAME_TYPES = (1, 2, 3, 8)
 """Method, header, body, heartbeat (AMQP 0-9-1 specification, 4.2.3)."""
-
-
-def parameters(endpoint: Endpoint, name: str) -> pika.ConnectionParameters:
-    """Return what pika needs to open a connection; `name` is what a broker's tools show."""
-    return pika.ConnectionParameters(
-        host=endpoint.host,
-        port=endpoint.port,
-        virtual_host=endpoint.virtual_host,
-        credentials=credentials(endpoint.sasl, endpoint.username, endpoint.password),
-        client_properties={"connection_name": name},
-    )
 
 
 def frame_length(buffer: bytes | bytearray, start: int) -> int | None:
@@ -68,7 +54,7 @@ class PikaConnection(pika.connection.Connection):  # type: ignore[misc]
         clock: Clock,
         timers: Timers,
         on_open: Callable[["PikaConnection"], None],
-        on_end: Callable[[BaseException], None],
+        on_end: Callable[[Exception], None],
         flush: Callable[[], None],
     ) -> None:
         """Begin the handshake on a stream that is connected already.
@@ -81,7 +67,6 @@ class PikaConnection(pika.connection.Connection):  # type: ignore[misc]
             on_end: called with the reason when pika ends the stream.
             flush: called when one of pika's timers may have written, such as a heartbeat.
         """
-        logging.getLogger("pika").setLevel(logging.CRITICAL)
         self.output = bytearray()
         self.reason: BaseException | None = None
         self._input = bytearray()

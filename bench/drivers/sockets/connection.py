@@ -6,7 +6,8 @@ business of a driver's own lanes, and when to read or write that of `port`.
 
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, PortSpec, ProducerLane, Refused
@@ -70,9 +71,21 @@ class Context:
     buffer: bytearray = field(default_factory=bytearray)
     watch_writable: "Callable[[Connection, bool], None]" = lambda _connection, _wanted: None
 
+    @property
+    def news(self) -> bool:
+        """Whether there is something for `poll` to return."""
+        return bool(self.settlements or self.deliveries or self.deliveries.foreign)
+
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter."""
         self.counters[name] = self.counters.get(name, 0) + by
+
+    def counted(self, counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+        """Return what was counted, with what each connection's library counts added."""
+        total = Counter(self.counters)
+        for one in counts:
+            total.update(one)
+        return dict(total)
 
 
 def address(endpoint: Endpoint) -> str:
@@ -91,19 +104,26 @@ def connect(endpoint: Endpoint) -> socket.socket:
     try:
         connected = socket.create_connection((endpoint.host, endpoint.port), timeout=_CONNECT_S)
     except OSError as error:
-        message = (
-            f"no broker answers at {address(endpoint)}: {error.strerror or error}; is it running, is the port right?"
-        )
-        raise ConnectionLost(message) from error
+        raise unanswered(endpoint, error) from error
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if endpoint.tls is not None:
         try:
             connected = tls.shake_hands(connected, endpoint.tls, endpoint.host)
         except tls.TlsError as error:
-            message = f"no TLS with the broker at {address(endpoint)}: {error}"
-            raise Refused(message) from error
+            raise untrusted(endpoint, error) from error
     connected.setblocking(False)  # noqa: FBT003  (positional only)
     return connected
+
+
+def unanswered(endpoint: Endpoint, error: Exception) -> ConnectionLost:
+    """Return the error that says that nothing could be connected to."""
+    said = (isinstance(error, OSError) and error.strerror) or str(error) or "it did not answer in time"
+    return ConnectionLost(f"no broker answers at {address(endpoint)}: {said}; is it running, is the port right?")
+
+
+def untrusted(endpoint: Endpoint, why: object) -> Refused:
+    """Return the error that says that there is no TLS with the broker."""
+    return Refused(f"no TLS with the broker at {address(endpoint)}: {why}")
 
 
 def departure(endpoint: Endpoint, stream: Stream, error: OSError | None = None) -> tuple[bool, str]:
@@ -168,7 +188,11 @@ class Connection(ABC):
         self.ready = False
         self.closed = False
         self._wants_writable = False
-        self._stream = Stream(connect(context.endpoint))
+        self._connect()
+
+    def _connect(self) -> None:
+        """Connect a socket of ours; whose library does so overrides this and all that touches the stream."""
+        self._stream = Stream(connect(self.context.endpoint))
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
@@ -177,6 +201,10 @@ class Connection(ABC):
     def unread(self) -> bool:
         """Return whether `fill` has something to read that no selector sees; see `Stream`."""
         return not self.closed and self._stream.pending()
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what a library counted that does its own reading and writing."""
+        return {}
 
     @abstractmethod
     def _read(self) -> None:
@@ -215,11 +243,14 @@ class Connection(ABC):
         """Record that the connection broke."""
         self._fail(ConnectionLost, detail)
 
+    def end(self, error: DriverError) -> None:
+        """Record why it is closed, where it was not before."""
+        if not self.closed:
+            self.closed = True
+            self.context.failures.append(error)
+
     def _fail(self, kind: type[DriverError], detail: str) -> None:
-        if self.closed:
-            return
-        self.closed = True
-        self.context.failures.append(ending(kind, self.context.endpoint, self.owner, self.queue, detail))
+        self.end(ending(kind, self.context.endpoint, self.owner, self.queue, detail))
 
     def _receive(self, limit: int) -> bytes:
         """Return at most so many bytes that have come; empty where there are none."""

@@ -89,6 +89,7 @@ class SocketPort:
             touched.add(producer)
             if producer.unwritten() > FLUSH_BYTES:
                 producer.drain()
+                self._raise_failure()
         for producer in touched:
             producer.drain()
         return sent
@@ -99,8 +100,8 @@ class SocketPort:
         context = self._context
         deadline_ns = self._clock.now_ns() + timeout_ns
         had_no_room = bool(self._producers) and timeout_ns > 0 and self.room() == 0
-        woken = self._turn(timeout_ns)
-        while not (woken or context.settlements or context.deliveries or context.deliveries.foreign):
+        woken = self._turn(0 if context.news else timeout_ns)
+        while not (woken or context.news):
             self._raise_failure()
             left_ns = deadline_ns - self._clock.now_ns()
             if left_ns <= 0 or (had_no_room and self.room() > 0):
@@ -110,7 +111,7 @@ class SocketPort:
 
     def counters(self) -> dict[str, int]:
         """See `bench.drivers.base.Port`: `bytes_in`, `bytes_out`, and what the lanes count."""
-        return dict(self._context.counters)
+        return self._context.counted(connection.counts() for connection in self._connections.values())
 
     def close(self) -> None:
         """See `bench.drivers.base.Port`."""

@@ -1,4 +1,4 @@
-"""What a lane over 0-9-1 does, with either driver, when its broker throttles, refuses, delivers and throws out."""
+"""What a lane over 0-9-1 does, with each driver that does not wait, when its broker throttles, refuses, delivers and throws out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +10,7 @@ from pika import spec
 
 from bench.arrivals import stamp
 from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
-from bench.drivers.pika import codec_lane
+from bench.drivers.pika import codec_lane, select_lane
 from bench.drivers.wire import wire091
 from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
@@ -22,7 +22,14 @@ pytestmark = pytest.mark.compiled
 Opened = Callable[..., tuple[Port, Amqp091Server]]
 
 
-@pytest.fixture(params=[codec_lane.open_port, wire091.open_port], ids=["pika-codec", "wire091"])
+OPENERS = {
+    "pika-codec": codec_lane.open_port,
+    "pika-select": select_lane.open_port,
+    "wire091": wire091.open_port,
+}
+
+
+@pytest.fixture(params=OPENERS.values(), ids=OPENERS.keys())
 def opened(request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Open a port with one lane on a server of few words; both end with the test."""
     ends: list[Callable[[], None]] = []

@@ -59,7 +59,7 @@ class Served:
         return bodies
 
 
-@pytest.fixture(params=["pika-codec", "kombu", "proton-engine", "wire091", "wire10"])
+@pytest.fixture(params=["pika-codec", "pika-select", "kombu", "proton-engine", "wire091", "wire10"])
 def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     """Open a port of each driver; both ends end with the test."""
     made = Served(request.param, MIX)

@@ -1,0 +1,212 @@
+"""Lanes over AMQP 0-9-1 with pika's callbacks: one connection and one channel each.
+
+What a lane asks of the broker, how it settles and what it says when the broker refuses.
+Whose socket and loop carry that is the business of `codec_lane` and `select_lane`.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+import pika
+import pika.exceptions
+
+from bench.arrivals import stamp
+from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
+from bench.drivers.bodies import Bodies
+from bench.drivers.pika.confirm_window import ConfirmWindow
+from bench.drivers.sockets.connection import OUTPUT_LIMIT, Connection, Consumer, Context, Producer
+
+_FRAMING_BYTES = 128
+"""About what method frame, header frame and frame ends add to a body."""
+
+_UNBOUNDED = 1 << 30
+_PERSISTENT = 2
+_TRANSIENT = 1
+
+
+class PikaLane(Connection):
+    """What producing and consuming lanes share: opening, closing, ends."""
+
+    _amqp: Any
+    """pika's connection, of whichever kind."""
+    _channel: Any = None
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Begin to open pika's connection, which calls `_on_open` and `_on_end`."""
+
+    def begin_close(self) -> None:
+        """Acknowledge what is pending and begin the closing handshake."""
+        if self._amqp.is_open:
+            self._amqp.close()
+
+    def _on_open(self, connection: Any) -> None:
+        if self.context.endpoint.confirms_unadvertised:
+            connection.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}
+        connection.add_on_connection_blocked_callback(self._on_blocked)
+        connection.add_on_connection_unblocked_callback(self._on_unblocked)
+        connection.channel(on_open_callback=self._on_channel)
+
+    def _on_channel(self, channel: Any) -> None:
+        """Prove that the queue is there, as publishing to none would be no fault."""
+        self._channel = channel
+        channel.add_on_close_callback(self._on_channel_closed)
+        channel.queue_declare(self.queue, passive=True, callback=self._on_queue)
+
+    @abstractmethod
+    def _on_queue(self, _frame: Any) -> None:
+        """Go on with opening, now that the queue is known to be there."""
+
+    def _on_blocked(self, _connection: Any, _frame: Any) -> None:
+        self.context.count("blocked_events")
+
+    def _on_unblocked(self, _connection: Any, _frame: Any) -> None:
+        """Only a producer acts on it."""
+
+    def _on_channel_closed(self, _channel: Any, reason: BaseException) -> None:
+        if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
+            self.refuse_or_lose(f"{reason.reply_code} {reason.reply_text}")
+
+    def _on_end(self, reason: Exception) -> None:
+        if isinstance(reason, pika.exceptions.ConnectionClosedByBroker):
+            self.refuse_or_lose(f"{reason.reply_code} {reason.reply_text}")
+        elif isinstance(reason, pika.exceptions.ConnectionClosedByClient):
+            self.closed = True
+        elif isinstance(reason, pika.exceptions.AuthenticationError):
+            self.refuse_or_lose(f"it does not offer SASL {self.context.endpoint.sasl.upper()}")
+        else:
+            self.refuse_or_lose(f"{type(reason).__name__}: {reason}")
+
+
+class PikaProducer(PikaLane, Producer):
+    """Publishes to the default exchange, with the queue's name as routing key.
+
+    With a confirm window, messages are mandatory, so that one that reaches no queue is
+    returned instead of silently confirmed. Without, what bounds it is the socket, as
+    pika buffers without limit, and the broker's flow control.
+    """
+
+    def __init__(self, context: Context, lane: int, producer: ProducerLane) -> None:
+        """Connect and begin to open."""
+        super().__init__(context, lane, producer)
+        spec = context.spec
+        self._window = ConfirmWindow()
+        self._limit = spec.confirm_window
+        self._bodies = Bodies(spec)
+        self._stopped_by: set[str] = set()
+        self._properties = pika.BasicProperties(delivery_mode=_PERSISTENT if spec.durable else _TRANSIENT)
+        self._start()
+
+    def room(self) -> int:
+        """Return how many messages fit into the confirm window and the output buffer."""
+        if self._stopped_by or self.closed:
+            return 0
+        bytes_left = OUTPUT_LIMIT - self.unwritten()
+        if bytes_left <= 0:
+            return 0
+        fits = 1 + bytes_left // (self.context.spec.size + _FRAMING_BYTES)
+        return min(fits, self._limit - len(self._window)) if self._limit else fits
+
+    def publish(self, seq: int, intended_ns: int) -> int:
+        """Stamp and encode one message; return the time of the stamp, monotonic ns."""
+        if self._limit:
+            self._window.publish(seq)
+        sent_ns = self.context.clock.now_ns()
+        body = self._bodies.of(self.producer, seq)
+        stamp.pack_into(body, self.producer, seq, intended_ns, sent_ns)
+        self._channel.basic_publish("", self.queue, bytes(body), self._properties, mandatory=self._limit > 0)
+        return sent_ns
+
+    def _on_queue(self, _frame: Any) -> None:
+        self._channel.add_on_flow_callback(self._on_flow)
+        if self._limit:
+            self._channel.add_on_return_callback(self._on_return)
+            self._channel.confirm_delivery(self._on_settled, callback=self._on_confirm_mode)
+        else:
+            self.ready = True
+
+    def _on_confirm_mode(self, _frame: Any) -> None:
+        self.ready = True
+
+    def _on_settled(self, frame: Any) -> None:
+        method = frame.method
+        outcome = Outcome.CONFIRMED if isinstance(method, pika.spec.Basic.Ack) else Outcome.REFUSED
+        now_ns = self.context.clock.now_ns()
+        add = self.context.settlements.add
+        for seq, what in self._window.settle(method.delivery_tag, multiple=method.multiple, outcome=outcome):
+            add(self.lane, seq, what, now_ns)
+
+    def _on_return(self, _channel: Any, _method: Any, _properties: Any, body: bytes) -> None:
+        stamped = stamp.unpack(body)
+        if stamped is not None:
+            self._window.give_back(stamped[1])
+
+    def _on_flow(self, frame: Any) -> None:
+        """Honour channel.flow and answer it, which pika leaves undone.
+
+        Broker-J closes the channel 5 s after a channel.flow(false) that was ignored.
+        """
+        self.context.count("flow_frames")
+        self._stop("flow", stopped=not frame.method.active)
+        self._channel._send_method(pika.spec.Channel.FlowOk(active=frame.method.active))  # noqa: SLF001
+
+    def _on_blocked(self, connection: Any, frame: Any) -> None:
+        super()._on_blocked(connection, frame)
+        self._stop("blocked", stopped=True)
+
+    def _on_unblocked(self, _connection: Any, _frame: Any) -> None:
+        self._stop("blocked", stopped=False)
+
+    def _stop(self, why: str, *, stopped: bool) -> None:
+        if stopped:
+            self._stopped_by.add(why)
+        else:
+            self._stopped_by.discard(why)
+
+
+class PikaConsumer(PikaLane, Consumer):
+    """Consumes with a prefetch and acknowledges with `multiple`, or automatically.
+
+    `received_ns` is one reading of the clock a message, at the moment pika hands it over.
+    """
+
+    def __init__(self, context: Context, lane: int, consumer: ConsumerLane) -> None:
+        """Connect and begin to open."""
+        super().__init__(context, lane, consumer)
+        self._automatic = context.spec.ack_batch == 0
+        self._last_tag = 0
+        self._start()
+
+    def begin_close(self) -> None:
+        """Acknowledge what is pending and begin the closing handshake."""
+        if self._amqp.is_open:
+            self.settle_rest()
+        super().begin_close()
+
+    def acknowledge(self) -> None:
+        """Acknowledge everything up to the last message."""
+        self._channel.basic_ack(self._last_tag, multiple=True)
+
+    def _on_queue(self, _frame: Any) -> None:
+        self._channel.add_on_cancel_callback(self._on_cancelled)
+        self._channel.basic_qos(prefetch_count=self.context.spec.prefetch, callback=self._on_prefetch)
+
+    def _on_prefetch(self, _frame: Any) -> None:
+        self._channel.basic_consume(self.queue, self._on_message, auto_ack=self._automatic, callback=self._on_consuming)
+
+    def _on_consuming(self, _frame: Any) -> None:
+        self.ready = True
+
+    def _on_cancelled(self, _frame: Any) -> None:
+        self.refuse_or_lose("basic.cancel: the queue was deleted or has moved")
+
+    def _on_message(self, _channel: Any, method: Any, _properties: Any, body: bytes) -> None:
+        now_ns = self.context.clock.now_ns()
+        stamped = stamp.unpack(body)
+        if stamped is None:
+            self.context.deliveries.foreign += 1
+        else:
+            self.context.deliveries.add(self.lane, *stamped, now_ns, method.redelivered)
+        if not self._automatic:
+            self._last_tag = method.delivery_tag
+            self.delivered(now_ns)
