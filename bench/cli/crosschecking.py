@@ -112,7 +112,7 @@ def _print(one: Checked, pairs: int) -> None:
     rows: list[tuple[str, ...]] = [("", "sent/s", "received/s", "p50 ms", "p99 ms", "CPU µs/msg", "memory MB")]
     rows += [
         (
-            side.version,
+            side.version if side.version.startswith(side.side) else f"{side.side} ({side.version})",
             f"{side.sent_per_s:,.0f}",
             f"{side.received_per_s:,.0f}",
             f"{side.p50_ns / NS_PER_MS:.2f}",
@@ -123,6 +123,8 @@ def _print(one: Checked, pairs: int) -> None:
         for side in one.medians
     ]
     print_table(rows)
+    for driver, what in one.drivers.items():
+        out.print(f"{driver}: {what}.")
     for driver in dict.fromkeys(ratio.driver for ratio in one.ratios):
         parts = []
         for ratio in (ratio for ratio in one.ratios if ratio.driver == driver):

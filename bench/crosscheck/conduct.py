@@ -94,6 +94,7 @@ def _check(
         ratios=tuple(ratio for side in pairing.drivers for ratio in ratios.ratios(readings, side, peer.name)),
         readings=tuple(readings),
         captured=tuple(captures),
+        drivers={side: driver_named(side).description for side in pairing.drivers},
         command=sides.command(pairing),
         differs=peer.differs,
     )

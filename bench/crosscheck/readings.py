@@ -1,5 +1,7 @@
 """What a crosscheck leaves: readings of both sides, and what they say together. Pure."""
 
+from pydantic import Field
+
 from bench.results.base import Record
 
 
@@ -77,6 +79,8 @@ class Checked(Record):
     ratios: tuple[Ratio, ...]
     readings: tuple[Reading, ...]
     captured: tuple[Captured, ...] = ()
+    drivers: dict[str, str] = Field(default_factory=dict)
+    """Our drivers, and what each is."""
     command: str
     """The peer's command line, without credentials."""
     differs: str

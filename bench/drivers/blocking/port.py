@@ -137,9 +137,11 @@ class BlockingPort:
         return woken
 
     def _read(self, connection: BlockingLane) -> None:
+        came = self._context.deliveries
         with connection.told():
             for _ in range(_AT_ONCE):
-                if not connection.read():
+                # One read of some libraries hands over many messages.
+                if not connection.read() or len(came) + came.foreign >= _AT_ONCE:
                     return
 
     def _watch_writable(self, lanes: Sequence[BlockingProducer], *, wanted: bool) -> None:

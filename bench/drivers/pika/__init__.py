@@ -1,11 +1,12 @@
 """Drivers by pika, the stock Python client for AMQP 0-9-1: its codec alone, and pika as applications use it.
 
 `pika-codec`: encoding, decoding and the state of connections and channels are pika's; socket,
-waiting and timers are ours, and publisher confirms fill a window. That is the least that pika
-can cost. `pika-select` is `pika.SelectConnection`: socket, reads, writes and timers are those of
-its loop, messages and confirms come by callback and confirms fill a window, as in an asynchronous
-application. `pika-blocking` is `pika.BlockingConnection`, socket, loop and all: an application
-that publishes by it waits for each confirm.
+waiting and timers are ours, and publisher confirms fill a window. To send, that costs least; to
+receive, pika's own loop is no dearer.
+`pika-select` is `pika.SelectConnection`: socket, reads, writes and timers are those of its loop,
+messages and confirms come by callback and confirms fill a window, as in an asynchronous application.
+`pika-blocking` is `pika.BlockingConnection`, socket, loop and all: an application that publishes by
+it waits for each confirm.
 """
 
 from dataclasses import replace
@@ -15,7 +16,7 @@ from bench.drivers.description import Driver
 CODEC = Driver(
     name="pika-codec",
     protocol="amqp091",
-    description="pika's codec in our own loop: the least that pika costs, less than an application pays",
+    description="pika's codec in our own loop: what encoding and decoding cost, without pika's sockets and waits",
     open_port="bench.drivers.pika.codec_lane:open_port",
     distribution="pika",
     mixes=True,
@@ -25,7 +26,7 @@ FORMER_CODEC = replace(CODEC, name="pika", now="pika-codec")
 SELECT = Driver(
     name="pika-select",
     protocol="amqp091",
-    description="pika.SelectConnection: as asynchronous applications use pika, in its own loop, with confirms by callback",
+    description="pika.SelectConnection in pika's own loop: as asynchronous applications use pika, confirms by callback",
     open_port="bench.drivers.pika.select_lane:open_port",
     distribution="pika",
     mixes=True,

@@ -26,7 +26,7 @@ def test_tls_is_refused_by_name(driver: str) -> None:
         open_port(driver, spec(driver, 1, Tls(None)), RealClock())
 
 
-@pytest.mark.parametrize("driver", ("pika-select", *DRIVERS))
+@pytest.mark.parametrize("driver", ["pika-select", *DRIVERS])
 def test_a_port_where_nothing_listens_is_no_refusal(driver: str) -> None:
     """It says what the kernel said, and asks whether the broker runs."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -1,4 +1,4 @@
-"""What a lane over 0-9-1 does, with each driver that does not wait, when its broker throttles, refuses, delivers and throws out."""
+"""What lanes over 0-9-1 that do not wait do when their broker throttles, refuses, delivers and throws out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -249,3 +249,25 @@ def test_a_port_whose_second_lane_fails_leaves_nothing_open() -> None:
         end.settimeout(5)
         assert end.recv(1) == b""
         end.close()
+
+
+class GenerousConsumer(LibraryConsumer):
+    """Hands over 100 messages at each read, without end."""
+
+    def read(self) -> bool:
+        """Find more, always."""
+        for _ in range(100):
+            self.took(bytes(SIZE))
+        return True
+
+
+def test_a_library_that_hands_over_many_at_once_leaves_others_their_turn() -> None:
+    """A poll returns after some hundred messages, however many a read hands over."""
+    with listening() as (listener, at):
+        port = BlockingPort(asked(at, 0, 1, ack_batch=0), RealClock(), LibraryProducer, GenerousConsumer)
+        end, _ = listener.accept()
+        end.sendall(b"x")
+        _, deliveries = port.poll(NS_PER_S)
+        port.close()
+        end.close()
+    assert 0 < len(deliveries.seq) + deliveries.foreign < 1_000
