@@ -105,7 +105,10 @@ class PikaProducer(PikaLane, Producer):
         if bytes_left <= 0:
             return 0
         fits = 1 + bytes_left // (self.context.spec.size + _FRAMING_BYTES)
-        return min(fits, self._limit - len(self._window)) if self._limit else fits
+        if not self._limit:
+            return fits
+        # What was confirmed since the last poll is not free before the caller has heard of it.
+        return max(0, min(fits, self._limit - len(self._window) - len(self.context.settlements)))
 
     def publish(self, seq: int, intended_ns: int) -> int:
         """Stamp and encode one message; return the time of the stamp, monotonic ns."""
