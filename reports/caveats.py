@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from bench.scenario.scenario import MemoryBroker, Scenario, Workload
+from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noise_floor import relevant
 from bench.stats.ratio import ALPHA, DELTA
 from bench.units import percent
@@ -106,15 +106,7 @@ def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[st
 
 
 def _not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
-    brokers = data.scenario.brokers
-    places = {getattr(broker, "place", "memory") for broker in brokers}
-    if "sandbox" in places:
-        yield "A network: brokers and clients shared one machine and spoke over loopback."
-        yield "Clusters: each broker was a single node, so no replication and no failover."
-    if "external" in places:
-        yield "The fresh state of external brokers, and their CPU and memory: someone else runs them."
-    if any(isinstance(broker, MemoryBroker) for broker in brokers):
-        yield "A real broker: rows of the memory broker are scripted."
+    yield from dict.fromkeys(caveat for product in data.products.values() for caveat in product.place.caveats)
     yield from _other_loads(data.scenario)
     yield "Faults: no broker, disk or network was made to fail."
     yield from _other_connections(data)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from bench.scenario.scenario import MemoryBroker
 from reports.dataset import Dataset
 from reports.format import PROTOCOLS, Name
 from reports.naming import brokers
@@ -19,7 +18,6 @@ def targets(data: Dataset, found: Mapping[str, Name]) -> Iterator[TargetSummary]
     known = brokers(data)
     for target in data.scenario.targets:
         broker = known.get(target.broker)
-        settings = data.scenario.broker(target.broker)
         yield TargetSummary(
             name=target.name,
             target=data.rows[target.name].target,
@@ -29,7 +27,7 @@ def targets(data: Dataset, found: Mapping[str, Name]) -> Iterator[TargetSummary]
             broker=target.broker,
             protocol=PROTOCOLS[target.protocol],
             driver=target.driver,
-            place="in memory" if isinstance(settings, MemoryBroker) else settings.place,
+            place=data.products[target.broker].place.name,
             runtime=broker.runtime if broker else "",
             limits=broker.limits if broker else {},
             labels=broker.labels if broker else (),

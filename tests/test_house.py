@@ -336,6 +336,8 @@ def test_few_modules_lie_in_no_room() -> None:
         ("reports.dataset", "from bench.run.health import judge"),
         ("reports.dataset", "from bench.host import clock"),
         ("reports.dataset", "from brokers.settings import External"),
+        ("reports.durability", "from brokers.registry import products"),
+        ("reports.caveats", "from bench.scenario.products import describe"),
         ("bench.run.conductor", "from reports import render"),
         ("bench.run.conductor", "from bench.crosscheck.conduct import conduct"),
         ("bench.crosscheck.perftest", "import subprocess"),

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from bench.host.hostclass import host_class
 from bench.results.records import RunRecord, TrialRecord
-from bench.scenario.scenario import MemoryBroker, Scenario, Target, Workload
+from bench.scenario.scenario import Target, Workload
 
 By = Literal["target", "workload", "run"]
 """What the two sides of a comparison differ in by intention."""
@@ -110,7 +110,7 @@ def row(run: RunRecord, target: Target, workload: Workload, trials: Sequence[Tri
         trials: the row's trials; what they report may be nothing.
         promise: what a confirmed message survives.
     """
-    settings = dict(_way(run.scenario, target))
+    settings = dict(_way(run, target))
     settings |= _limits(run, target)
     settings |= _workload(run, target, workload)
     settings["durability class"] = Setting(Sort.PROMISE, reported=promise)
@@ -200,12 +200,11 @@ def _intended(sort: Sort, name: str, first: Row, second: Row, by: By) -> bool:
     return sort in {Sort.VERSION, Sort.IMAGE}
 
 
-def _way(scenario: Scenario, target: Target) -> Iterator[tuple[str, Setting]]:
-    settings = scenario.broker(target.broker)
+def _way(run: RunRecord, target: Target) -> Iterator[tuple[str, Setting]]:
     options = ", ".join(f"{name} = {value}" for name, value in sorted(target.options.items()))
     asked = {
         "broker": target.broker,
-        "kind": settings.kind,
+        "kind": run.products[target.broker].kind,
         "protocol": target.protocol,
         "driver": target.driver,
         "driver options": options or "none",
@@ -214,19 +213,13 @@ def _way(scenario: Scenario, target: Target) -> Iterator[tuple[str, Setting]]:
 
 
 def _limits(run: RunRecord, target: Target) -> dict[str, Setting]:
-    settings = run.scenario.broker(target.broker)
-    if isinstance(settings, MemoryBroker):
-        return {"place": Setting(Sort.RESOURCE, asked="in memory")}
-    found = {"place": Setting(Sort.RESOURCE, asked=settings.place)}
-    if not run.products[target.broker].started:
+    place = run.products[target.broker].place
+    found = {name: Setting(Sort.RESOURCE, asked=value) for name, value in ({"place": place.name} | place.caps).items()}
+    if place.image is None:
         return found
-    image = run.images.get(settings.image)
+    image = run.images.get(place.image)
     digest = image.content_digest if image else None
-    return found | {
-        "memory cap": Setting(Sort.RESOURCE, asked=f"{int(settings.memory) // 1024**2} MiB"),
-        "CPUs": Setting(Sort.RESOURCE, asked=str(settings.cpus)),
-        "image": Setting(Sort.IMAGE, asked=settings.image, reported=digest),
-    }
+    return found | {"image": Setting(Sort.IMAGE, asked=place.image, reported=digest)}
 
 
 def _workload(run: RunRecord, target: Target, workload: Workload) -> dict[str, Setting]:

@@ -105,9 +105,14 @@ def _as_it_is(document: Document) -> Document:
 
 
 def _with_products(run: Document) -> Document:
-    """Version 2 keeps what products say of themselves; before, it was derived from settings whenever it was shown."""
+    """Version 2 keeps what products say of themselves, version 3 also where each broker ran.
+
+    Before, both were derived from settings whenever they were shown. What a record has is kept.
+    """
     scenario = Scenario.model_validate_json(json.dumps(run.get("scenario")))
-    return run | {"products": {name: one.model_dump(mode="json") for name, one in describe(scenario).items()}}
+    known = run.get("products", {})
+    found = {name: one.model_dump(mode="json") for name, one in describe(scenario).items()}
+    return run | {"products": {name: one | known.get(name, {}) for name, one in found.items()}}
 
 
 _ENDS = {"baseline": "-base", "candidate": "-new"}
@@ -170,7 +175,7 @@ def _with_terms(trial: Document) -> Document:
     return trial | {"latency": latency} | notes
 
 
-RUN = Schema(RunRecord, SCHEMA_VERSION, {1: _with_products, 2: _with_identity})
+RUN = Schema(RunRecord, SCHEMA_VERSION, {1: _with_products, 2: lambda run: _with_products(_with_identity(run))})
 TRIAL = Schema(TrialRecord, SCHEMA_VERSION, {2: _with_terms})
 SEARCH = Schema(SearchRecord, SEARCH_SCHEMA_VERSION)
 DURABILITY = Schema(DurabilityRecord, DURABILITY_SCHEMA_VERSION)

@@ -4,7 +4,7 @@ Asked once, when a run begins or an older record is read; reports read the recor
 """
 
 from bench.results.durability import DurabilityClass
-from bench.results.records import ProductRecord, QueueRecord
+from bench.results.records import PlaceRecord, ProductRecord, QueueRecord
 from bench.scenario.scenario import MemoryBroker, Scenario
 from brokers.product import Queue
 from brokers.registry import places, product_of, products
@@ -12,12 +12,14 @@ from brokers.settings import BrokerSettings
 
 _KEPT_NOWHERE = QueueRecord(kind="scripted", promises=DurabilityClass.NONE)
 SCRIPTED = ProductRecord(
+    kind="memory",
     title="scripted memory broker",
     short="scripted memory broker",
     package="busbench",
     started=False,
     transient=_KEPT_NOWHERE,
     durable=_KEPT_NOWHERE,
+    place=PlaceRecord(name="in memory", caveats=("A real broker: rows of the memory broker are scripted.",)),
 )
 """What is kept of a memory broker, which is no product."""
 
@@ -39,7 +41,7 @@ def from_image(broker: BrokerSettings | MemoryBroker) -> bool:
 
 
 def describe(scenario: Scenario) -> dict[str, ProductRecord]:
-    """Return what a record keeps of the product of each broker, by the broker's name.
+    """Return what a record keeps of the product and the place of each broker, by the broker's name.
 
     A queue of a broker that someone else runs promises nothing that is known.
 
@@ -54,6 +56,7 @@ def describe(scenario: Scenario) -> dict[str, ProductRecord]:
         product = product_of(broker)
         transient, durable = (_queue(product.queue(broker, durable=durable), broker) for durable in (False, True))
         found[broker.name] = ProductRecord(
+            kind=product.kind,
             title=product.title,
             short=product.short,
             package=products().installed[product.kind].package,
@@ -61,6 +64,7 @@ def describe(scenario: Scenario) -> dict[str, ProductRecord]:
             transient=transient,
             durable=durable,
             caveats=product.caveats(broker),
+            place=_place(broker),
         )
     return found
 
@@ -69,6 +73,16 @@ def _queue(found: Queue, broker: BrokerSettings) -> QueueRecord:
     if broker.external is not None and broker.external.queues:
         return QueueRecord(kind="named by the user", promises=None)
     return QueueRecord(kind=found.name, promises=found.promises if starts(broker) else None)
+
+
+def _place(broker: BrokerSettings) -> PlaceRecord:
+    installed = places().installed.get(broker.place)
+    return PlaceRecord(
+        name=broker.place,
+        image=broker.image if from_image(broker) else None,
+        caps={"memory cap": f"{int(broker.memory) // 1024**2} MiB", "CPUs": str(broker.cpus)} if starts(broker) else {},
+        caveats=() if installed is None else installed.member.caveats,
+    )
 
 
 def parts(scenario: Scenario) -> tuple[str, ...]:

@@ -121,6 +121,8 @@ class Place(ABC):
         starts: whether brokers are started there by us, and may be started anew.
         from_image: whether an image is needed.
         options: names and meanings of what only this place understands.
+        caveats: what figures measured there do not show; each is written as reports list it: what is not shown, a
+            colon, and why.
     """
 
     name: ClassVar[str]
@@ -128,6 +130,7 @@ class Place(ABC):
     starts: ClassVar[bool] = True
     from_image: ClassVar[bool] = False
     options: ClassVar[tuple[tuple[str, str], ...]] = ()
+    caveats: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def lacks(cls) -> str | None:

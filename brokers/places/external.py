@@ -416,6 +416,9 @@ class ExternalPlace(Place):
     name: ClassVar[str] = "external"
     summary: ClassVar[str] = "run by someone else, reached at the address in its table `external`"
     starts: ClassVar[bool] = False
+    caveats: ClassVar[tuple[str, ...]] = (
+        "The fresh state of external brokers, and their CPU and memory: someone else runs them.",
+    )
 
     @classmethod
     def open(cls, given: Opening) -> Broker:

@@ -91,6 +91,10 @@ class Sandbox(StartingPlace):
     name: ClassVar[str] = "sandbox"
     summary: ClassVar[str] = "started by us from the image, in a sandbox of bubblewrap on this host's network"
     from_image: ClassVar[bool] = True
+    caveats: ClassVar[tuple[str, ...]] = (
+        "A network: brokers and clients shared one machine and spoke over loopback.",
+        "Clusters: each broker was a single node, so no replication and no failover.",
+    )
 
     @classmethod
     def lacks(cls) -> str | None:

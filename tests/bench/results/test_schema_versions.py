@@ -155,7 +155,8 @@ def test_older_paired_runs_say_whom_targets_stand_for() -> None:
 
 def test_older_searches_say_which_step_a_trial_is() -> None:
     """Kind and searched workload were in the names of their workloads, the rate is that of the load."""
-    run = smoke_record()[0].model_copy(update={"plan": (), "purpose": "search"})
+    run = smoke_record()[0]
+    run = run.model_copy(update={"plan": (), "purpose": "search", "products": describe(run.scenario)})
     base = run.scenario.workloads[0]
     run = run.model_copy(update={"scenario": run.scenario.model_copy(update={"workloads": ()})})
     for name, rate, kind in (
@@ -177,7 +178,7 @@ def test_older_sweeps_are_whole() -> None:
     """Workloads of one list of bounds or rates say what they are a part of; others are what they were."""
     given = load_scenario("rabbitmq-vs-qpid", ["workloads.steady.load.rate=[500,1000.5]"]).scenario
     assert {one.part_of for one in given.workloads} == {"steady", "", "in-flight"}
-    record = smoke_record()[0].model_copy(update={"scenario": given, "plan": make_plan(given, 1)})
+    record = smoke_record()[0].model_copy(update={"scenario": given, "plan": make_plan(given, 1), "products": describe(given)})
     assert schema_versions.RUN.parse("run.json", json.dumps(as_before(record))).scenario == given
 
 
@@ -186,3 +187,16 @@ def test_a_damaged_older_run_is_a_value_error(change: dict[str, Any]) -> None:
     """Steps meet documents that no model has validated."""
     with pytest.raises(ValueError, match="no whole record of version 2"):
         schema_versions.RUN.parse("run.json", json.dumps(as_before(smoke_record()[0]) | change))
+
+
+def test_older_runs_gain_what_products_and_places_say() -> None:
+    """Version 1 kept neither, version 2 no places; what a record has is kept as it is."""
+    record, _ = smoke_record()
+    found = describe(record.scenario)
+    name = next(iter(found))
+    stored = json.loads(record.model_dump_json(exclude={"products"}))
+    first = schema_versions.RUN.parse("run.json", json.dumps(stored | {"schema_version": 1}))
+    assert first.products == found
+    kept = {name: found[name].model_dump(mode="json", exclude={"place"}) | {"title": "as it was called then"}}
+    second = schema_versions.RUN.parse("run.json", json.dumps(stored | {"schema_version": 2, "products": kept}))
+    assert second.products[name] == found[name].model_copy(update={"title": "as it was called then"})
