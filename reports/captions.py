@@ -5,14 +5,13 @@ They stand over the figure, and are its description for those who do not see it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from reports.curves import Knee
 from reports.dataset import Dataset
 from reports.events import spoken
 from reports.format import Name, count, listed, milliseconds, number, rate
 from reports.model import Spread
 from reports.questions import Question
 from reports.seconds import widest
-from reports.summary import Caption, Cell, LeftOut
+from reports.summary import Caption, Cell, Knee, LeftOut
 from reports.sustained import Sustained
 
 Labels = Mapping[str, str]
@@ -89,6 +88,8 @@ def _of(
 
 def interval(spread: Spread, text: Callable[[float | None], str]) -> str:
     """Return `1.20 (1.10–1.31)`; the number alone where there is no interval."""
+    if spread.never:
+        return f"{text(spread.centre)} ({text(spread.low)}–never)"
     if spread.interval_low is None or text(spread.interval_low) == text(spread.interval_high):
         return text(spread.centre)
     return f"{text(spread.centre)} ({text(spread.interval_low)}–{text(spread.interval_high)})"

@@ -6,10 +6,10 @@ from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noise_floor import relevant
 from bench.stats.ratio import ALPHA, DELTA
 from bench.units import percent
+from reports.cases import MIN_CPUS, MIN_TRIALS
 from reports.dataset import Dataset
 from reports.format import PROTOCOLS, count, listed
 from reports.quantiles import PERCENTILES
-from reports.rows import MIN_CPUS, MIN_TRIALS
 from reports.summary import Cell, Fact
 
 

@@ -5,21 +5,16 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.scenario.scenario import InFlightLoad, Target, Workload
-from reports.dataset import Dataset, overloads
+from reports.dataset import Dataset, overloads, rows_of
 from reports.durability import durability
 from reports.format import count, listed, milliseconds
+from reports.model import not_enough, spread
 from reports.quantiles import PERCENTILES
 from reports.questions import in_flight, offered
-from reports.spread import not_enough, spread
 from reports.summary import Cell
 
 TRIAL = ["run_id", "index"]
 """What names a trial in every frame."""
-
-
-def rows_of(frame: pd.DataFrame, target: str, workload: str) -> pd.DataFrame:
-    """Return the rows of one target under one workload."""
-    return frame[(frame["target"] == target) & (frame["workload"] == workload)]
 
 
 def latency_of(data: Dataset, target: str, workload: Workload) -> pd.DataFrame:

@@ -25,10 +25,7 @@ def settings_of(data: Dataset, target: Target, workload: Workload) -> comparabil
 
 def client_of(data: Dataset, target: Target, workload: Workload) -> comparability.Client:
     """Return who drove a row and what that cost: the median of its usable trials."""
-    trials = data.trials[
-        data.trials["usable"] & (data.trials["target"] == target.name) & (data.trials["workload"] == workload.name)
-    ]
-    known = trials["client_cpu_us_per_message"].astype(float).dropna()
+    known = data.usable(target.name, workload.name)["client_cpu_us_per_message"].astype(float).dropna()
     shared = any(
         note.code == comparability.SHARED_CPUS for trial in _trials(data, target, workload) for note in trial.health
     )

@@ -7,16 +7,13 @@ from pathlib import Path
 from bench.results.archive import write_whole
 from bench.results.comparability import By
 from reports import sustained
-from reports.compared import Comparisons
-from reports.comparison import by_run, by_target, by_workload
+from reports.comparison import Comparisons, by_run, by_target, by_workload
 from reports.dataset import load
 from reports.errors import ReportError
 from reports.export.csv import to_csv
-from reports.export.figures import write_figures
 from reports.export.hgrm import to_hgrm
-from reports.export.json import to_json
 from reports.export.markdown import to_markdown
-from reports.figures import pictures
+from reports.figures import pictures, write_figures
 from reports.page.page import render_page
 from reports.pooling import Dimension
 from reports.summarise import summarise
@@ -55,7 +52,7 @@ def render(folders: Sequence[Path], outputs: Outputs, by: Dimension | None = Non
     data = load(*folders, by=by)
     summary = summarise(data, sustained.read_all(folders))
     if outputs.json:
-        _write(outputs.json, lambda: to_json(summary))
+        _write(outputs.json, summary.to_json)
     if outputs.markdown:
         _write(outputs.markdown, lambda: to_markdown(summary))
     if outputs.html:

@@ -10,8 +10,7 @@ import pandas as pd
 
 from bench.results.records import TrialRecord
 from reports.dataset import Dataset
-from reports.model import Model, Spread
-from reports.spread import spread
+from reports.model import Model, Spread, spread
 
 
 class CostRow(Model):
@@ -62,11 +61,7 @@ def costs(data: Dataset) -> Iterator[CostRow]:
     """Yield the costs of each row that has usable trials, in the scenario's order."""
     for workload in data.scenario.workloads:
         for target in data.scenario.targets:
-            rows = data.trials[
-                data.trials["usable"]
-                & (data.trials["target"] == target.name)
-                & (data.trials["workload"] == workload.name)
-            ]
+            rows = data.usable(target.name, workload.name)
             if len(rows):
                 yield _row(data, target.name, workload.name, rows)
 

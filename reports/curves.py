@@ -6,49 +6,15 @@ the next higher one is where it ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
 
-from reports.model import Model, Spread
 from reports.questions import Question
+from reports.summary import Cell, Knee
 
 BEND = 2.0
 """Times the p99 at the lowest rate, from which on a curve has bent."""
 
 
-class Knee(Model):
-    """Where one row's latency bends as the load rises."""
-
-    question: str
-    target: str
-    rate: float | None
-    """Highest rate before the bend, messages a second; None where already the lowest was too much."""
-    next_rate: float | None
-    """The lowest rate beyond it; None where no rate tried bent the curve."""
-    why: str
-    """What happens at `next_rate`."""
-
-
-class CurveCell(Protocol):
-    """What of a cell a curve needs."""
-
-    @property
-    def overloaded(self) -> int:
-        """Trials that did not carry the load."""
-
-    @property
-    def saturated(self) -> bool:
-        """Whether less than 0.99 of what was offered arrived in time."""
-
-    @property
-    def offered_rate(self) -> float | None:
-        """Messages a second."""
-
-    @property
-    def latency_ns(self) -> Mapping[str, Spread]:
-        """By percentile."""
-
-
-def knees(question: Question, targets: Sequence[str], cells: Mapping[tuple[str, str], CurveCell]) -> Iterator[Knee]:
+def knees(question: Question, targets: Sequence[str], cells: Mapping[tuple[str, str], Cell]) -> Iterator[Knee]:
     """Yield the knee of each target that has figures, for a question that is a curve."""
     if question.closed_loop or not question.many:
         return
@@ -59,7 +25,7 @@ def knees(question: Question, targets: Sequence[str], cells: Mapping[tuple[str, 
             yield _knee(question.name, target, known)
 
 
-def _knee(question: str, target: str, points: Sequence[CurveCell]) -> Knee:
+def _knee(question: str, target: str, points: Sequence[Cell]) -> Knee:
     lowest = points[0].latency_ns["p99"].centre
     last = None
     for point in points:

@@ -85,16 +85,17 @@ class Dataset:
         It is empty where no trial has the tag.
         """
         total = new_histogram()
-        for record in self._usable(target, workload):
+        usable = self.usable(target, workload)
+        for key in zip(usable["run_id"], usable["index"], strict=True):
+            record = self.records[key]
             if tag in record.latency and not overload(record):
                 total.add(decode(record.latency[tag].histogram))
         return total
 
     def distribution(self, target: str, workload: str, tag: str) -> Distribution:
         """Return the sum with the messages that no histogram can hold; all those of an overloaded trial are such."""
-        rows = self.latency[
-            (self.latency["target"] == target) & (self.latency["workload"] == workload) & (self.latency["tag"] == tag)
-        ].merge(self.trials.loc[self.trials["usable"], ["run_id", "index", "overload"]], on=["run_id", "index"])
+        usable = self.usable(target, workload)[["run_id", "index", "overload"]]
+        rows = self.latency[self.latency["tag"] == tag].merge(usable, on=["run_id", "index"])
         bounded = rows["overload"] == ""
         above = int(
             rows[["never", "dropped", "out_of_range"]].sum().sum()
@@ -104,16 +105,15 @@ class Dataset:
             self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
         )
 
-    def trial_histogram(self, run_id: str, index: int, tag: str) -> HdrHistogram:
-        """Return the histogram of one trial's measured part; raise KeyError where there is none."""
-        return decode(self.records[run_id, index].latency[tag].histogram)
+    def usable(self, target: str, workload: str) -> pd.DataFrame:
+        """Return the rows of `trials` of one row of a report that count."""
+        rows = rows_of(self.trials, target, workload)
+        return rows[rows["usable"]]
 
-    def _usable(self, target: str, workload: str) -> Iterator[TrialRecord]:
-        rows = self.trials[
-            self.trials["usable"] & (self.trials["target"] == target) & (self.trials["workload"] == workload)
-        ]
-        for run_id, index in zip(rows["run_id"], rows["index"], strict=True):
-            yield self.records[run_id, index]
+
+def rows_of(frame: pd.DataFrame, target: str, workload: str) -> pd.DataFrame:
+    """Return what a frame has of one target under one workload."""
+    return frame[(frame["target"] == target) & (frame["workload"] == workload)]
 
 
 def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:

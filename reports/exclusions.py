@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from math import comb
 
+from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Row
 from reports.format import listed
-from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Row
 
 
 def candidates(case: Case, workload: str) -> list[Row]:

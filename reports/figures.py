@@ -3,19 +3,22 @@
 `pictures` gives them for the page as for files; only who asks decides the format.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from bench.results.archive import write_whole
 from bench.units import NS_PER_MS
 from reports.captions import interval
 from reports.cells import TRIAL, latency_of, tag_of
 from reports.charts import against, cost, decision, over_time, percentiles, sustained, theme, throughput
 from reports.charts.decision import Bar
-from reports.charts.theme import Style
+from reports.charts.svg import standalone
+from reports.charts.theme import RC, Style
 from reports.dataset import Dataset
 from reports.format import milliseconds, rate
 from reports.questions import Question, questions
@@ -229,3 +232,14 @@ _DRAW: dict[str, Callable[[FigureData, Question], Figure]] = {
     "cost": _cost,
     "sweep": _sweep,
 }
+
+_DPI = 200
+
+
+def write_figures(folder: Path, pictures: Iterable[Picture]) -> None:
+    """Write `<name>.svg` and `<name>.png` for each figure; raise OSError where that fails."""
+    for picture in pictures:
+        name, words = picture.caption.name, f"{picture.caption.title}. {picture.caption.sentence}"
+        write_whole(folder / f"{name}.svg", standalone(picture.figure, words))
+        with mpl.rc_context(RC):
+            picture.figure.savefig(folder / f"{name}.png", dpi=_DPI, facecolor="white", metadata={"Title": words})

@@ -49,6 +49,13 @@ def brief(why: str) -> str:
     return why if why.startswith("overloaded") else why.partition(":")[0]
 
 
+def escaped(words: str) -> str:
+    """Return words for Markdown: escape what it would read as a table border or as markup, and keep it on one line."""
+    for mark in ("\\", "|", "*", "_", "<", "`"):
+        words = words.replace(mark, f"\\{mark}")
+    return words.replace("\n", " ")
+
+
 def mebibytes(size: float | None) -> str:
     """Return bytes as MiB, without the unit."""
     return count(None if size is None else size / 2**20)

@@ -1,6 +1,14 @@
-"""What every part of a report's summary is made of: the base of its models, and a number with its interval."""
+"""What every part of a summary is made of: the base of its models, and a number with its interval and range. Pure."""
 
+import math
+from collections.abc import Iterable
+
+import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from bench.stats.estimate import estimate
+from reports.format import count
+from reports.quantiles import PERCENTILES, messages_needed
 
 
 class Model(BaseModel):
@@ -37,3 +45,48 @@ class Spread(Model):
     def centre(self) -> float | None:
         """The number to print: the estimate, or the median where there is none."""
         return self.median if self.estimate is None else self.estimate
+
+
+def spread(values: Iterable[float | None], unknown: str = "not known", *, unbounded: str = "") -> Spread:
+    """Return estimate, interval, median and range of what trials measured.
+
+    Args:
+        values: one a trial; None or NaN = no number, infinity = no bound is known.
+        unknown: the reason to give where no trial has a number.
+        unbounded: the reason to give where most have no bound; by default that the message never came.
+    """
+    known = sorted(float(value) for value in values if value is not None and not math.isnan(value))
+    if not known:
+        return Spread(median=None, low=None, high=None, n=0, why=unknown)
+    never = sum(math.isinf(value) for value in known)
+    median = float(np.median(known)) if math.isfinite(known[len(known) // 2]) else math.inf
+    centre = estimate(known) if not never and known[0] > 0 else None
+    return Spread(
+        estimate=centre.value if centre else None,
+        interval_low=centre.low if centre else None,
+        interval_high=centre.high if centre else None,
+        noise=centre.spread if centre else None,
+        median=median if math.isfinite(median) else None,
+        low=known[0] if math.isfinite(known[0]) else None,
+        high=known[-1] if math.isfinite(known[-1]) else None,
+        n=len(known),
+        never=never,
+        why="" if math.isfinite(median) else unbounded or f"never came in {never} of {len(known)} trials",
+    )
+
+
+def not_enough(name: str, messages: float, seconds: float) -> str:
+    """Return why a percentile is missing: how many messages it needs, and how many seconds more.
+
+    Args:
+        name: a key of PERCENTILES; any other is simply not known.
+        messages: recorded a trial.
+        seconds: measured a trial.
+    """
+    if name not in PERCENTILES:
+        return "not known"
+    needed = messages_needed(PERCENTILES[name])
+    if not messages:
+        return f"not enough data: {count(needed)} messages a trial needed"
+    more = math.ceil((needed / messages - 1) * seconds)
+    return f"not enough data: {count(needed)} messages a trial needed, {count(more)} s more at this rate"

@@ -5,7 +5,7 @@ from bench.results.records import NoiseFloor
 from bench.stats.noise_floor import effects, sides
 from bench.stats.ratio import Pair
 from reports.dataset import Dataset
-from reports.history.points import METRICS, rows
+from reports.history.series import METRICS, rows
 
 
 def noise_floor(data: Dataset) -> NoiseFloor | None:

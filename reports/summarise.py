@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bench.results.records import RunRecord
 from bench.stats.ratio import Comparison
 from reports.captions import captions, sustained_caption
-from reports.cases import Cells, cases_of, cells_of, metric_of
+from reports.cases import Case, Cells, Key, cases_of, cells_of, metric_of
 from reports.caveats import caveats, environment, not_shown
 from reports.comparability import differing
 from reports.costs import costs, idles
@@ -17,7 +17,6 @@ from reports.format import Name, listed
 from reports.method import METHOD
 from reports.naming import names
 from reports.questions import Question, questions
-from reports.rows import Case, Key
 from reports.summary import Absent, Answer, Compared, RunSummary, SettingRow, Summary
 from reports.sustained import Sustained
 from reports.tables import ledger, left_out, notes, settings, targets

@@ -5,10 +5,10 @@ out, and the text under each field documents its key. None means "no number", an
 reason stands beside it.
 """
 
+import json
 from typing import Literal
 
 from reports.costs import CostRow, IdleRow
-from reports.curves import Knee
 from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.sustained import Sustained
@@ -247,6 +247,19 @@ class LeftOut(Model):
     achieved_rate: float
 
 
+class Knee(Model):
+    """Where one row's latency bends as the load rises."""
+
+    question: str
+    target: str
+    rate: float | None
+    """Highest rate before the bend, messages a second; None where already the lowest was too much."""
+    next_rate: float | None
+    """The lowest rate beyond it; None where no rate tried bent the curve."""
+    why: str
+    """What happens at `next_rate`."""
+
+
 class Caption(Model):
     """The words of a figure: what it is, and the finding that it shows."""
 
@@ -317,6 +330,10 @@ class Summary(Model):
     trials_finished: int
     trials_usable: int
     trials_planned: int
+
+    def to_json(self) -> str:
+        """Return it as `summary.json` has it; what has no number is null, never NaN."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def cell(self, target: str, workload: str) -> Cell:
         """Return a row; raise KeyError where there is none."""

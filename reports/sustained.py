@@ -3,15 +3,12 @@
 A search leaves `search.json` in its results folder. A folder without one says nothing here.
 """
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from bench.results.archive import ArchiveError, read_search
 from reports.errors import ReportError
 from reports.model import Model
-
-FILE = "search.json"
 
 
 class Sustained(Model):
@@ -35,28 +32,14 @@ def read(folder: Path) -> tuple[Sustained, ...]:
     Raises:
         ReportError: the file cannot be read.
     """
-    file = folder / FILE
-    if not file.exists():
-        return ()
     try:
-        return tuple(_rows(json.loads(file.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{file} is damaged ({error!r}): search again, or move it away."
-        raise ReportError(message) from None
+        found = read_search(folder)
+    except ArchiveError as error:
+        raise ReportError(str(error)) from None
+    names = set(Sustained.model_fields)
+    return tuple(Sustained(**each.model_dump(include=names)) for each in (found.answers if found else ()))
 
 
 def read_all(folders: Iterable[Path]) -> tuple[Sustained, ...]:
     """Return the rows of several folders, in their order; see `read`."""
     return tuple(row for folder in folders for row in read(folder))
-
-
-def _rows(found: dict[str, Any]) -> Iterator[Sustained]:
-    for each in found["answers"]:
-        yield Sustained(
-            target=each["target"],
-            workload=each["workload"],
-            low=each.get("low"),
-            high=each.get("high"),
-            why=each.get("why") or "",
-            client_bound=bool(each.get("client_bound", False)),
-        )

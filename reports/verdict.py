@@ -12,9 +12,9 @@ from typing import Literal
 
 from bench.stats.ratio import Comparison, Pair, Verdict, compare_family
 from bench.units import percent
+from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Key, Row
 from reports.exclusions import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs
 from reports.format import Name, listed, milliseconds, number, rate
-from reports.rows import MIN_CPUS, MIN_TRIALS, Case, Key, Row
 
 Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
 

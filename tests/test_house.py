@@ -124,8 +124,6 @@ SHARED_NAMES = {
     "cost": "what a trial costs in CPU time, memory and writes",
     "durability": "what a confirmed message survives",
     "errors": "what a user did wrong, in words",
-    "figures": "the plots of a report",
-    "markdown": "a report in Markdown",
     "noise_floor": "what a broker beside itself seems to differ by",
     "page": "a report in HTML",
     "reference": "documentation that is generated from models",

@@ -10,7 +10,7 @@ from bench.cli.console import EXIT_FAILED, EXIT_USAGE, fail, out, tell
 from bench.units import percent
 
 if TYPE_CHECKING:
-    from reports.compared import ComparedRows, Comparisons
+    from reports.comparison import ComparedRows, Comparisons
 
 
 def compare(

@@ -26,11 +26,9 @@ from bench.scenario.products import describe
 from bench.units import NS_PER_S, S_PER_MINUTE
 from reports.dataset import load
 from reports.errors import ReportError
-from reports.gate.annotations import annotations
 from reports.gate.budget import DEFAULT, Budget, BudgetError, read_budget
+from reports.gate.export import annotations, method, to_junit, to_markdown
 from reports.gate.judge import judge_paired, judge_stored
-from reports.gate.junit import to_junit
-from reports.gate.markdown import method, to_markdown
 from reports.gate.pairs import GateError, unlike_promises
 from reports.gate.result import Gate
 from reports.gate.words import allowed, change, figure, percent

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from reports.format import Printer, brief, count, milliseconds, number, rate
-from reports.missing_trials import gaps
+from reports.captions import interval
+from reports.format import Printer, brief, count, escaped, milliseconds, number, rate
 from reports.model import Spread
 from reports.summary import Answer, Cell, Summary
+from reports.tables import gaps
 
 _COLUMNS = (
     "target", "trials", "achieved, msg/s", "p50, ms", "p99, ms", "p99.9, ms", "max, ms",
@@ -19,17 +20,17 @@ def to_markdown(summary: Summary) -> str:
 
 
 def _lines(summary: Summary) -> Iterator[str]:
-    yield f"# {_text(summary.title)}"
+    yield f"# {escaped(summary.title)}"
     yield ""
-    yield _text(summary.question)
+    yield escaped(summary.question)
     for answer in summary.answers:
         yield ""
-        yield f"**{_text(answer.question)}**: {_text(answer.sentence)}"
+        yield f"**{escaped(answer.question)}**: {escaped(answer.sentence)}"
         yield ""
-        yield from (f"- {_text(line)}" for line in (*answer.trust.lines, *answer.remarks))
+        yield from (f"- {escaped(line)}" for line in (*answer.trust.lines, *answer.remarks))
     if summary.caveats:
         yield ""
-        yield from (f"> {_text(caveat)}  " for caveat in summary.caveats)
+        yield from (f"> {escaped(caveat)}  " for caveat in summary.caveats)
     yield ""
     yield "## Summary"
     yield ""
@@ -40,15 +41,15 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield ""
     yield "## What these numbers cannot tell"
     yield ""
-    yield from (f"- {_text(line)}" for line in summary.not_shown)
+    yield from (f"- {escaped(line)}" for line in summary.not_shown)
     labels = {target.name: target.label for target in summary.targets}
     for row in summary.left_out:
-        where = f"{_text(labels[row.target])}, {row.workload}, repetition {row.repetition + 1}"
-        yield f"- Left out: {where} ({_text(row.why)})."
+        where = f"{escaped(labels[row.target])}, {row.workload}, repetition {row.repetition + 1}"
+        yield f"- Left out: {where} ({escaped(row.why)})."
     for gap in gaps(summary.absent):
         of = f"run {gap.run_id}, " if len(summary.runs) > 1 else ""
-        where = f"{of}{_text(labels[gap.target])}, {gap.workload}, repetition {gap.repetitions}"
-        yield f"- No result: {where} ({_text(gap.why)})."
+        where = f"{of}{escaped(labels[gap.target])}, {gap.workload}, repetition {gap.repetitions}"
+        yield f"- No result: {where} ({escaped(gap.why)})."
     yield ""
     yield "## Reproduce"
     for run in summary.runs:
@@ -61,7 +62,7 @@ def _lines(summary: Summary) -> Iterator[str]:
 
 def _table(summary: Summary, answer: Answer) -> Iterator[str]:
     yield ""
-    yield f"### {_text(answer.question)}: {_text(answer.load)}"
+    yield f"### {escaped(answer.question)}: {escaped(answer.load)}"
     yield ""
     yield "| " + " | ".join(_COLUMNS) + " |"
     yield "|---|" + "---:|" * (len(_COLUMNS) - 2) + "---|"
@@ -69,7 +70,7 @@ def _table(summary: Summary, answer: Answer) -> Iterator[str]:
     for cell in summary.cells:
         if cell.workload in answer.workloads:
             label = labels[cell.target] + (f", {cell.workload}" if len(answer.workloads) > 1 else "")
-            yield "| " + " | ".join([_text(label), *_values(cell), _text("; ".join(cell.remarks)) or "–"]) + " |"
+            yield ("| " + " | ".join([escaped(label), *_values(cell), escaped("; ".join(cell.remarks)) or "–"]) + " |")
 
 
 def _sustained(summary: Summary) -> Iterator[str]:
@@ -80,8 +81,8 @@ def _sustained(summary: Summary) -> Iterator[str]:
         yield ""
     for row in summary.sustained:
         span = f"{rate(row.low)} held, {rate(row.high)} failed"
-        why = f" ({_text(row.why)})" if row.why else ""
-        yield f"- {_text(labels.get(row.target, row.target))}, {row.workload}: {span}{why}."
+        why = f" ({escaped(row.why)})" if row.why else ""
+        yield f"- {escaped(labels.get(row.target, row.target))}, {row.workload}: {span}{why}."
 
 
 def _values(cell: Cell) -> Iterator[str]:
@@ -95,17 +96,4 @@ def _values(cell: Cell) -> Iterator[str]:
 
 
 def _value(spread: Spread, text: Printer) -> str:
-    if spread.centre is None:
-        return brief(spread.why) or "–"
-    if spread.never:
-        return f"{text(spread.centre)} ({text(spread.low)}–never)"
-    if spread.interval_low is None or text(spread.interval_low) == text(spread.interval_high):
-        return text(spread.centre)
-    return f"{text(spread.centre)} ({text(spread.interval_low)}–{text(spread.interval_high)})"
-
-
-def _text(words: str) -> str:
-    """Escape what Markdown would read as a table border or as markup."""
-    for mark in ("\\", "|", "*", "_", "<", "`"):
-        words = words.replace(mark, f"\\{mark}")
-    return words.replace("\n", " ")
+    return interval(spread, text) if spread.centre is not None else brief(spread.why) or "–"

@@ -14,6 +14,7 @@ from bench.host.hostclass import host_class
 from bench.scenario.scenario import InFlightLoad
 from bench.stats.noninferiority import ALARM, MIN_PAIRS, MISS, POWER, Decision, Judgement, Measure, decide
 from bench.stats.ratio import Pair
+from reports.cases import MIN_CPUS
 from reports.dataset import Dataset
 from reports.gate import words
 from reports.gate.budget import Budget, Limit
@@ -21,7 +22,6 @@ from reports.gate.differences import differences
 from reports.gate.metrics import METRICS, GateMetric, floor_name
 from reports.gate.pairs import GateError, PairedCell, Side, cells, check, estimates
 from reports.gate.result import EXIT_CODES, Gate, GateLine, Shown, Verdict
-from reports.rows import MIN_CPUS
 
 EVERY = "every metric"
 """Name of a noise floor that was given for all."""

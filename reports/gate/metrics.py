@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.dataset import Dataset
+from reports.dataset import Dataset, rows_of
 from reports.format import Printer, count, mebibytes, milliseconds, number, rate
 
 Name = Literal[
@@ -90,7 +90,7 @@ def figures(data: Dataset, metric: GateMetric, target: str, workload: str) -> di
         came. A trial with too few messages for the percentile, or of a broker whose processes
         cannot be seen, is left out.
     """
-    rows = data.trials[(data.trials["target"] == target) & (data.trials["workload"] == workload)]
+    rows = rows_of(data.trials, target, workload)
     keys = ["run_id", "index", "tag"]
     if metric.of_latency:
         rows = rows[[*keys, "repetition"]].merge(data.latency[[*keys, metric.column]], on=keys)

@@ -12,7 +12,7 @@ from reports.charts import levels, theme
 from reports.charts.svg import to_svg
 from reports.history.changes import Judged, Watched
 from reports.history.text import block, budget
-from reports.page.template import environment
+from reports.page.page import environment
 
 _HERE = Path(__file__).parent
 _STYLE = _HERE.parent / "page" / "style.css"

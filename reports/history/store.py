@@ -20,7 +20,7 @@ from pyarrow import parquet
 
 from bench.results.schema_versions import newer_words
 from reports.errors import ReportError
-from reports.history.points import COLUMNS, STORE_VERSION
+from reports.history.series import COLUMNS, STORE_VERSION
 
 CONFIRMED = ("series", "run_id", "by", "verdict", "ratio", "low", "high", "n")
 """One row a confirmation: the series, the first run of the new level, the run that compared old and new, and what

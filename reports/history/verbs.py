@@ -11,8 +11,7 @@ from reports.dataset import Dataset, load
 from reports.errors import ReportError
 from reports.history.changes import BUDGET, Watched, judge
 from reports.history.page import in_order, render_page, write_png
-from reports.history.points import load_digest, rows
-from reports.history.series import Series, series_of
+from reports.history.series import Series, load_digest, rows, series_of
 from reports.history.store import Store
 
 _SIDES = 2

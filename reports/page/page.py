@@ -1,21 +1,21 @@
 """Fills the templates: one self-contained HTML text, readable from a file, without any network."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.results.comparability import BROKERS_OWN
 from reports import format as printed
 from reports.charts.svg import to_svg
 from reports.figures import Picture
-from reports.missing_trials import gaps
 from reports.model import Spread
-from reports.page.template import environment
 from reports.summary import Differing, Summary
+from reports.tables import gaps
 
 _HERE = Path(__file__).parent
 _LEDGER = {
@@ -37,6 +37,7 @@ _LEDGER = {
 _ALWAYS = ("sent", "confirmed", "received", "lost", "duplicated", "reordered", "unknown")
 _PERCENTILES = ("p50", "p99", "p99.9", "max")
 _FIRST_LIMITS = 4
+_PARTED = re.compile(r"(?<=\d) (?=%)|(?<=\bn) (?== \d)|(?<=\bn =) (?=\d)")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
         key: name for key, name in _LEDGER.items() if key in _ALWAYS or any(getattr(row, key) for row in summary.ledger)
     }
     return (
-        _environment()
+        _with_filters()
         .get_template("page.html.j2")
         .render(
             report=summary,
@@ -83,7 +84,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
     )
 
 
-def _environment() -> Environment:
+def _with_filters() -> Environment:
     made = environment(_HERE)
     filters: dict[str, Callable[..., object]] = {
         "count": printed.count,
@@ -149,3 +150,20 @@ def _value(spread: Spread, text: printed.Printer) -> Markup:
 
 def _data(value: float | None, text: printed.Printer) -> Markup:
     return Markup('<data value="{}">{}</data>').format(repr(value), text(value))
+
+
+def environment(folder: Path) -> Environment:
+    """Return what reads the templates of a folder."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        finalize=_kept_together,
+    )
+
+
+def _kept_together(value: object) -> object:
+    """Keep a percentage and its sign on one line, and the number of trials with what it is."""
+    return type(value)(_PARTED.sub("\N{NO-BREAK SPACE}", value)) if isinstance(value, str) else value

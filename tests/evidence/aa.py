@@ -20,7 +20,7 @@ from typing import Any
 from bench.scenario.loading import SHIPPED
 from bench.stats.ratio import Pair, Verdict, compare_family
 from reports.dataset import load
-from reports.history.points import METRICS, rows
+from reports.history.series import METRICS, rows
 
 BENCH = str(Path(sys.executable).with_name("bench"))
 SHOWN = ("p50 response", "p99 response", "achieved rate", "p50 service", "p99 service", "broker CPU")

@@ -19,6 +19,7 @@ from hdrh.histogram import HdrHistogram
 
 from bench.record.histogram import Int64, Seconds
 from bench.results.records import TIMELINE_COLUMNS, RunRecord, TrialOutcome, TrialRecord
+from bench.results.search import SearchRecord
 from bench.scenario.products import describe
 from bench.scenario.scenario import Scenario
 
@@ -244,6 +245,21 @@ def make(
     )
     made = (_trial(line | {"index": index}, seconds, change) for index, line in enumerate(plan))
     return Made(run, tuple(trial for trial in made if trial is not None))
+
+
+def search_text(*answers: dict[str, Any]) -> str:
+    """Return a `search.json` with these answers; fields that are not given are plain."""
+    plain = {
+        "target": TARGETS[0], "workload": "steady", "guess": 1.0, "low": None, "high": None, "why": "",
+        "client_bound": False, "ended": "found", "p99_ns": None, "short_trials": 1, "holds": 1, "seconds": 1.0,
+    }  # fmt: skip
+    found = SearchRecord.model_validate(
+        {
+            "workload": "steady", "quick": False, "objective_p99_ns": None, "short_s": 1, "hold_s": 1, "factor": 2.0,
+            "precision": 0.05, "above": 1.0, "votes": 1, "answers": [plain | answer for answer in answers],
+        }
+    )  # fmt: skip
+    return found.model_dump_json()
 
 
 def build(folder: Path, **asked: Any) -> Path:

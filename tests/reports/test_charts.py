@@ -18,8 +18,7 @@ from reports.charts.svg import to_svg
 from reports.charts.theme import Style
 from reports.dataset import Dataset
 from reports.figures import pictures
-from reports.model import Spread
-from reports.spread import spread
+from reports.model import Spread, spread
 from reports.summary import Summary
 from reports.sustained import Sustained
 from tests.reports.synthetic import IN_FLIGHT, TARGETS

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bench.results.durability import Probe
+from reports.cases import MIN_TRIALS
 from reports.comparison import by_run, by_target, by_workload
 from reports.dataset import Dataset
-from reports.rows import MIN_TRIALS
 from reports.summarise import summarise
 from tests.reports.in_memory import made_tables, tables
 from tests.reports.synthetic import Made, make

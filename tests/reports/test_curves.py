@@ -9,9 +9,9 @@ import pytest
 import reports
 from bench.scenario.scenario import Workload
 from reports.curves import knees
+from reports.model import spread
 from reports.questions import questions
-from reports.spread import spread
-from tests.reports.synthetic import TARGETS, build, scenario
+from tests.reports.synthetic import TARGETS, build, scenario, search_text
 
 RATES = (500.0, 1_000.0, 2_000.0, 4_000.0)
 
@@ -76,7 +76,7 @@ def test_a_report_draws_curves_and_sustained_rates(tmp_path: Path) -> None:
     """A folder with several rates and a search has a curve with knees, and a card with intervals."""
     folder = rates_folder(tmp_path / "run")
     answers = [{"target": TARGETS[0], "workload": "steady", "low": 9_000.0, "high": 9_450.0, "why": "p99 was 80 ms"}]
-    (folder / "search.json").write_text(json.dumps({"answers": answers}))
+    (folder / "search.json").write_text(search_text(*answers))
     summary = reports.render([folder], reports.Outputs(html=tmp_path / "page.html"))
     assert [answer.question for answer in summary.answers] == ["steady", "durable", "in-flight"]
     assert {knee.question for knee in summary.knees} == {"in-flight"}

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from reports.cases import Case, Row
 from reports.durability import Durability
 from reports.exclusions import not_compared
 from reports.format import Name
 from reports.questions import questions
-from reports.rows import Case, Row
 from reports.verdict import Statement, answer, comparisons
 from tests.reports.synthetic import scenario
 

@@ -12,7 +12,7 @@ from reports.dataset import Dataset
 from reports.errors import ReportError
 from reports.history import text, verbs
 from reports.history.changes import State, Watched, level_for
-from reports.history.points import COLUMNS, rows
+from reports.history.series import COLUMNS, rows
 from reports.history.store import Store
 from tests.reports.in_memory import made_tables
 from tests.reports.synthetic import build

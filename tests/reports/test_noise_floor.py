@@ -8,7 +8,7 @@ import pytest
 from bench.results.records import NoiseFloor
 from bench.stats.ratio import Pair, compare
 from reports.dataset import Dataset
-from reports.history.points import rows
+from reports.history.series import rows
 from reports.noise_floor import noise_floor
 from reports.summarise import summarise
 from reports.summary import Summary

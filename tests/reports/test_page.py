@@ -9,7 +9,6 @@ import pytest
 
 import reports
 from bench.results.comparability import BROKERS_OWN
-from reports.export.json import to_json
 from reports.method import METHOD
 from reports.summary import Summary
 
@@ -180,7 +179,7 @@ def test_json_has_no_nan_and_reads_back(quick_summary: Summary) -> None:
     def refuse(token: str) -> None:
         raise AssertionError(token)
 
-    text = to_json(quick_summary)
+    text = quick_summary.to_json()
     json.loads(text, parse_constant=refuse)
     assert Summary.model_validate_json(text) == quick_summary
 

@@ -6,7 +6,7 @@ import pytest
 
 from reports.export.markdown import to_markdown
 from reports.format import milliseconds
-from reports.spread import not_enough, spread
+from reports.model import not_enough, spread
 from reports.summarise import summarise
 from reports.summary import Summary
 from tests.reports.in_memory import made_summary, made_tables

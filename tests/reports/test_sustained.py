@@ -1,6 +1,5 @@
 """What a search found is read where it is, and its absence is no fault."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from reports.captions import sustained_caption
 from reports.errors import ReportError
 from reports.sustained import read
+from tests.reports.synthetic import search_text
 
 
 def test_a_folder_without_a_search_says_nothing(tmp_path: Path) -> None:
@@ -18,10 +18,10 @@ def test_a_folder_without_a_search_says_nothing(tmp_path: Path) -> None:
 def test_an_interval_is_read_and_told(tmp_path: Path) -> None:
     """Both ends, and one that never failed, reach the caption in words."""
     answers = [
-        {"target": "a", "workload": "steady", "low": 10_000.0, "high": 10_500.0, "why": "the backlog grew"},
-        {"target": "b", "workload": "steady", "low": 20_000.0, "high": None, "client_bound": True},
+        {"target": "a", "low": 10_000.0, "high": 10_500.0, "why": "the backlog grew"},
+        {"target": "b", "low": 20_000.0, "high": None, "client_bound": True},
     ]
-    (tmp_path / "search.json").write_text(json.dumps({"answers": answers}))
+    (tmp_path / "search.json").write_text(search_text(*answers))
     rows = read(tmp_path)
     assert (rows[0].low, rows[0].high, rows[1].client_bound) == (10_000, 10_500, True)
     (caption,) = sustained_caption(rows, {"a": "A", "b": "B"})

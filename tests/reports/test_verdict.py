@@ -9,10 +9,10 @@ import pytest
 
 from bench.scenario.products import describe
 from bench.stats.ratio import Verdict
+from reports.cases import Case, Row
 from reports.durability import Durability, durability
 from reports.format import Name
 from reports.questions import questions
-from reports.rows import Case, Row
 from reports.summary import Summary
 from reports.verdict import Statement, answer, comparisons
 from tests.reports.synthetic import scenario

@@ -13,8 +13,9 @@ from bench.results.archive import read
 from bench.results.durability import DurabilityRecord
 from bench.results.records import SCHEMA_VERSION
 from reports.dataset import load
-from reports.history.points import rows
+from reports.history.series import rows
 from reports.history.store import Store
+from tests.reports.synthetic import search_text
 
 pytestmark = pytest.mark.compiled
 
@@ -48,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("newer")
     assert bench("run", "smoke", "--seed", "5", "--out", str(folder / "old")).exit_code == 0
     assert Store(folder / "store").add(rows(load(folder / "old"), "abc"))
-    (folder / "old" / "search.json").write_text(json.dumps({"schema_version": 1, "answers": []}))
+    (folder / "old" / "search.json").write_text(search_text())
     (folder / "old" / "durability.json").write_text(DurabilityRecord(probes=()).model_dump_json())
     return folder
 

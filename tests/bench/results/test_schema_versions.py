@@ -178,7 +178,9 @@ def test_older_sweeps_are_whole() -> None:
     """Workloads of one list of bounds or rates say what they are a part of; others are what they were."""
     given = load_scenario("rabbitmq-vs-qpid", ["workloads.steady.load.rate=[500,1000.5]"]).scenario
     assert {one.part_of for one in given.workloads} == {"steady", "", "in-flight"}
-    record = smoke_record()[0].model_copy(update={"scenario": given, "plan": make_plan(given, 1), "products": describe(given)})
+    record = smoke_record()[0].model_copy(
+        update={"scenario": given, "plan": make_plan(given, 1), "products": describe(given)}
+    )
     assert schema_versions.RUN.parse("run.json", json.dumps(as_before(record))).scenario == given
 
 

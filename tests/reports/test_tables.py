@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.missing_trials import gaps
 from reports.summary import Absent
+from reports.tables import gaps
 
 
 def absent(target: str, repetition: int, why: str = "not run", run: str = "one") -> Absent:

@@ -1,10 +1,26 @@
-"""JUnit XML as Ant's schema has it, whose rules stand here as a table."""
+"""What is written of a gate: annotations, JUnit XML as Ant's schema has it, and Markdown whose tables are whole."""
 
 import re
 from xml.etree import ElementTree as ET
 
-from reports.gate.junit import to_junit
+from reports.gate.export import annotations, to_junit, to_markdown
 from tests.reports.gate.made import made_gate, made_line
+
+
+def test_each_line_that_did_not_pass_is_told() -> None:
+    """Errors for regressions and invalid rows, warnings for what is open, nothing for what passed or is told."""
+    lines = [made_line(one) for one in ("pass", "told", "regression", "undecided", "invalid", "suspect")]
+    found = [*annotations(made_gate("regression", *lines))]
+    assert [one.split(" ")[0] for one in found] == ["::error", "::error", "::warning", "::error", "::warning"]
+    assert [*annotations(made_gate("pass"))] == ["::notice title=bench gate::Pass: as it is."]
+
+
+def test_text_is_escaped() -> None:
+    """A text of several lines stays one command; colons and commas end no title."""
+    line = made_line("regression", target="a,b", text="50 %\nmore")
+    [_, told] = annotations(made_gate("regression", line))
+    assert told == "::error title=regression%3A p99 of a%2Cb%2C steady::50 %25%0Amore"
+
 
 # Element -> (required attributes, optional ones, children in their order: name, least, most).
 RULES: dict[str, tuple[set[str], set[str], list[tuple[str, int, int]]]] = {
@@ -87,3 +103,27 @@ def test_any_text_makes_sound_xml() -> None:
     error = root.find("testsuite/testcase/error")
     assert error is not None
     assert error.text == '<a> & "b"\ufffd\ufffd[1m'
+
+
+def test_the_verdict_comes_first_and_the_table_is_whole() -> None:
+    """The first line is the sentence; every row of the table has as many cells as its head."""
+    lines = [made_line(), made_line("undecided", workload="a|b"), made_line("invalid", ratio=None, low=None, high=None)]
+    text = to_markdown(made_gate("invalid", *lines))
+    first, _, *rest = text.splitlines()
+    assert first == "**Invalid: as it is.**"
+    rows = [line for line in rest if line.startswith("|")]
+    assert len(rows) == 2 + len(lines)
+    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+    assert "+2 % (+0.1 % … +4 %)" in rows[2]
+    assert "about 24 pairs would decide" in rows[3]
+
+
+def test_errors_are_stated() -> None:
+    """The chances of a false alarm and of a miss, and the smallest detectable change, stand in every gate."""
+    text = to_markdown(made_gate(noise_floor={"p50 response": 0.03, "broker CPU": 0.2}))
+    assert "in at most 1 % of gates" in text
+    assert "passes in 5 %" in text
+    assert "| 7 % |" in text
+    assert "Noise floor of the host: p50 response 3 % and broker CPU 20 %" in text
+    assert "noise floor is not known" in to_markdown(made_gate())
+    assert "Stored results, 10 trials a row" in to_markdown(made_gate(paired=False))

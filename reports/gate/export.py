@@ -1,0 +1,150 @@
+"""What others read of a gate: JUnit XML for CI, Markdown for a pull request, annotations for GitHub.
+
+JUnit XML has one suite a target and workload, and one case a metric, as the schema of Ant's
+JUnit task has it, which Jenkins, GitLab and GitHub actions read. A regression is a failure and
+an invalid row an error. What is suspect, undecided or only told was not shown either way, so it
+is skipped, with the reason. The exit code tells those apart.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree as ET
+
+from reports.format import escaped, listed
+from reports.gate.result import Gate, GateLine
+from reports.gate.words import allowed, change, figure, name, percent
+
+_LEVELS = {"regression": "error", "invalid": "error", "suspect": "warning", "undecided": "warning"}
+
+
+def annotations(gate: Gate) -> Iterator[str]:
+    """Return one command for the verdict and one for each line that did not pass."""
+    level = _LEVELS.get(gate.verdict, "notice")
+    yield f"::{level} title={_property('bench gate')}::{_data(gate.sentence)}"
+    for line in gate.lines:
+        if line.verdict in _LEVELS:
+            title = _property(f"{line.verdict}: {name(line)}")
+            yield f"::{_LEVELS[line.verdict]} title={title}::{_data(line.text)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+_KINDS = {"regression": "failure", "invalid": "error", "suspect": "skipped", "undecided": "skipped", "told": "skipped"}
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_junit(gate: Gate, host: str = "localhost", took_s: float = 0.0) -> str:
+    """Return a gate as JUnit XML.
+
+    Args:
+        gate: what was found.
+        host: name of this host.
+        took_s: how long it took altogether.
+    """
+    root = ET.Element("testsuites")
+    rows = list(dict.fromkeys((line.target, line.workload) for line in gate.lines))
+    for number, (target, workload) in enumerate(rows):
+        lines = [line for line in gate.lines if (line.target, line.workload) == (target, workload)]
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            {
+                "id": str(number),
+                "name": f"{target}.{workload}",
+                "package": "busbench.gate",
+                "timestamp": gate.started_utc[:19],
+                "hostname": host,
+                "tests": str(len(lines)),
+                **{f"{kind}s": _count(lines, kind) for kind in ("failure", "error")},
+                "skipped": _count(lines, "skipped"),
+                "time": f"{took_s / len(rows):.3f}",
+            },
+        )
+        facts = ET.SubElement(suite, "properties")
+        for fact in ("verdict", "baseline", "candidate"):
+            ET.SubElement(facts, "property", {"name": fact, "value": _clean(getattr(gate, fact))})
+        for line in lines:
+            _case(suite, line)
+        ET.SubElement(suite, "system-out").text = _clean(gate.sentence)
+        ET.SubElement(suite, "system-err").text = _clean("\n".join(gate.remarks))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(suite: ET.Element, line: GateLine) -> None:
+    names = {"name": line.metric, "classname": f"{line.target}.{line.workload}", "time": "0"}
+    case = ET.SubElement(suite, "testcase", names)
+    kind = _KINDS.get(line.verdict)
+    if kind is not None:
+        words = {"message": _clean(line.text)} | ({"type": line.verdict} if kind != "skipped" else {})
+        ET.SubElement(case, kind, words).text = _clean(line.text) if kind != "skipped" else None
+
+
+def _count(lines: Sequence[GateLine], kind: str) -> str:
+    return str(sum(_KINDS.get(line.verdict) == kind for line in lines))
+
+
+def _clean(text: str) -> str:
+    """Leave out what XML cannot hold."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+_COLUMNS = (
+    "target", "workload", "metric", "baseline", "candidate", "change (interval)", "allowed", "detectable", "pairs",
+    "verdict",
+)  # fmt: skip
+
+
+def to_markdown(gate: Gate) -> str:
+    """Return a gate as Markdown text."""
+    return "\n".join(_lines(gate)) + "\n"
+
+
+def method(gate: Gate) -> str:
+    """Return how it was decided, in two sentences."""
+    how = (
+        f"{gate.pairs} pairs a row, both sides in turn on one host"
+        if gate.paired
+        else f"stored results, {gate.pairs} trials a row"
+    )
+    known = [f"{name} {percent(share)}" for name, share in gate.noise_floor.items()]
+    floor = f" Noise floor of the host: {listed(known)}." if known else " The host's noise floor is not known."
+    return (
+        f"{how[0].upper()}{how[1:]}. Two equal sides give a regression in at most {percent(gate.alarm)} of gates"
+        f" (Holm over all lines); what is worse than its limit passes in {percent(gate.miss)};"
+        f" `detectable` is found in {percent(gate.power)}.{floor}"
+    )
+
+
+def _lines(gate: Gate) -> Iterator[str]:
+    yield f"**{escaped(gate.sentence)}**"
+    yield ""
+    yield "| " + " | ".join(_COLUMNS) + " |"
+    yield "|---|---|---|" + "---:|" * (len(_COLUMNS) - 4) + "---|"
+    for line in gate.lines:
+        yield "| " + " | ".join(map(escaped, _cells(line))) + " |"
+    yield ""
+    yield escaped(method(gate)).replace("\\`", "`")
+    if gate.remarks:
+        yield ""
+        yield from (f"- {escaped(remark)}" for remark in gate.remarks)
+    yield ""
+    yield f"Baseline: {escaped(gate.baseline)}. Candidate: {escaped(gate.candidate)}."
+    yield f"Host: {escaped(' / '.join(gate.host_classes))}. Results: {listed([f'`{one}`' for one in gate.results])}."
+
+
+def _cells(line: GateLine) -> Iterator[str]:
+    yield from (line.target, line.workload, line.metric)
+    yield from (figure(line, line.baseline), figure(line, line.candidate))
+    yield change(line)
+    yield allowed(line)
+    yield percent(line.detectable)
+    yield f"{line.n} of {line.planned}"
+    needed = f" (about {line.needed} pairs would decide)" if line.needed is not None else ""
+    yield f"{line.verdict}{needed}"
