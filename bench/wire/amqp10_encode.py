@@ -40,7 +40,7 @@ from bench.wire.amqp10_layout import (
     LinkTables,
 )
 from bench.wire.amqp10_settle import find_oldest
-from bench.wire.octets import Octets, copy, put32, write_stamp
+from bench.wire.octets import Int64, Octets, copy, put32, write_stamp
 from bench.wire.templates import FIRST, OCTETS, STAMP_AT, Templates, class_of
 
 _HANDLE, _DELIVERY, _TAG, _SETTLED, _MORE = 15, 20, 26, 31, 32
@@ -65,10 +65,9 @@ def _begin(tables: LinkTables, conn: int, lane: int, seq: int) -> int:
 
 @kernel_aside
 def _put_frame(
-    out: Octets, at: int, template: Octets, first: int, size: int, tables: LinkTables, lane: int, delivery: int
+    out: Octets, at: int, template: Octets, first: int, size: int, lanes: Int64, lane: int, delivery: int
 ) -> int:
     """Write one frame with the payload bytes [first, first + size) of the template."""
-    lanes = tables.lanes
     for byte in range(HEAD):
         out[np.uint64(at + byte)] = template[byte]
     put32(out, at, HEAD + size)
@@ -123,7 +122,7 @@ def _continue(out: Octets, at: int, templates: Templates, tables: LinkTables, co
             if _ring_full(tables, conn):
                 return at
             lanes[lane, L_SENT_ID] = _begin(tables, conn, lane, lanes[lane, L_SEQ])
-        after = _put_frame(out, at, template, offset, size, tables, lane, lanes[lane, L_SENT_ID])
+        after = _put_frame(out, at, template, offset, size, lanes, lane, lanes[lane, L_SENT_ID])
         if offset == 0:
             write_stamp(
                 out,
@@ -222,7 +221,7 @@ def encode(
             lanes[row, L_INFLIGHT] += 1
         if whole and conns[conn, C_PARKED] == 0 and conns[conn, C_OUT_WINDOW] > 0:
             delivery = _begin(tables, conn, row, seq[taken])
-            after = _put_frame(out, at, made, lanes[row, L_OFFSET], size - HEAD, tables, row, delivery)
+            after = _put_frame(out, at, made, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
             write_stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], sends.intended_ns[taken], sent_ns)
             at = after
             conns[conn, C_OUT_WINDOW] -= 1
