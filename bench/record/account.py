@@ -4,11 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Settlements
+from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Sends, Settlements
+from bench.kernels import packed
 from bench.loadgen.backpressure import Backpressure
 from bench.record.histogram import Seconds, SecondsRecorder
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
-from bench.record.passes import RESPONSE, SERVICE, record_received, record_sent, record_settled, total_ns
+from bench.record.passes import (
+    RESPONSE,
+    SERVICE,
+    ConsumerState,
+    ProducerState,
+    record_received,
+    record_sent,
+    record_settled,
+    total_ns,
+)
 from bench.record.ticks import Ticks, tick_of
 from bench.scenario.scenario import TICK_NS
 from bench.units import NS_PER_S
@@ -33,6 +43,7 @@ class ProducerLog:
         # A port that sends what is planned may tell of confirms before we record what they are about.
         ahead = MOST_PLANNED if len(producers) == 1 else 0
         self._ring = np.zeros((len(producers), 1 << (max(window, 1) + ahead).bit_length()), np.int64)
+        self._state = self._current()
 
     @property
     def intended_sum_ns(self) -> int:
@@ -42,20 +53,18 @@ class ProducerLog:
     def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, backpressure: Backpressure) -> None:
         """Record a batch of sends; in a closed loop a message is intended when it is sent."""
         rows, done = len(seq), 0
+        sends = packed(Sends(lane=lane, seq=seq, intended_ns=intended_ns, sent_ns=sent_ns))
         if backpressure.end and rows and not self._closed:
             backpressure.forget(int(intended_ns[0]))
         while True:
-            done = record_sent(
-                lane, seq, intended_ns, sent_ns, done, self._closed, self._start_ns,
-                backpressure.episodes, backpressure.first, backpressure.end,
-                self.seconds.cells, self.seconds.stride, self.ticks.counts, self.ledger.counts, self._ring, self._sums,
-            )  # fmt: skip
+            done = record_sent(sends, done, self._state, backpressure.episodes, backpressure.first, backpressure.end)
             if done == rows:
                 return
             due_ns, at_ns = int(intended_ns[done]), int(sent_ns[done])
             if not self._closed:
                 self.seconds.open(due_ns)
             self.ticks.reach(max(due_ns, at_ns))
+            self._state = self._current()
 
     def dropped(self, intended_ns: Int64, now_ns: int) -> None:
         """Record messages that were dropped now instead of being sent."""
@@ -66,19 +75,32 @@ class ProducerLog:
 
     def settled(self, rows: Settlements) -> None:
         """Record a batch of settlements."""
-        done, ledger = 0, self.ledger
+        done, settlements = 0, packed(rows)
         while True:
-            done = record_settled(
-                rows.lane, rows.seq, rows.outcome, rows.at_ns, done, self._start_ns,
-                self.seconds.cells, self.seconds.stride, self.ticks.counts, self._ring,
-                ledger.confirmed.bits, ledger.outcomes,
-            )  # fmt: skip
+            done = record_settled(settlements, done, self._state)
             if done == len(rows.seq):
                 return
             seq = int(rows.seq[done])
             self.seconds.open(int(self._ring[rows.lane[done], seq & (self._ring.shape[1] - 1)]))
             self.ticks.reach(int(rows.at_ns[done]))
-            ledger.confirmed.reach(seq)
+            self.ledger.confirmed.reach(seq)
+            self._state = self._current()
+
+    def _current(self) -> ProducerState:
+        """Return what kernels need, as it is after room was made."""
+        state = ProducerState(
+            closed=self._closed,
+            start_ns=self._start_ns,
+            stride=self.seconds.stride,
+            cells=self.seconds.cells,
+            ticks=self.ticks.counts,
+            ring=self._ring,
+            bits=self.ledger.confirmed.bits,
+            counts=self.ledger.counts,
+            outcomes=self.ledger.outcomes,
+            sums=self._sums,
+        )
+        return packed(state)
 
 
 class ConsumerLog:
@@ -94,6 +116,7 @@ class ConsumerLog:
         self.ticks = Ticks(start_ns, rows=1)
         self._sums = np.zeros(2, np.int64)
         self._producers = np.zeros(1, np.int64)
+        self._state = self._current()
 
     @property
     def received_sum_ns(self) -> int:
@@ -102,17 +125,13 @@ class ConsumerLog:
 
     def received(self, rows: Deliveries) -> Int64:
         """Record a batch of deliveries; return the producers of those that are new."""
-        length, done, new, ledger = len(rows.seq), 0, 0, self.ledger
-        ledger.foreign += rows.foreign
+        length, done, new, deliveries = len(rows.seq), 0, 0, packed(rows)
+        self.ledger.foreign += rows.foreign
         if length > len(self._producers):
             self._producers = np.zeros(2 * length, np.int64)
+            self._state = self._current()
         while True:
-            done, new = record_received(
-                rows.lane, rows.producer, rows.seq, rows.intended_ns, rows.sent_ns, rows.received_ns, rows.redelivered,
-                done, new, self._closed, self._start_ns, self._queues,
-                self.seconds.cells, self.seconds.stride, self.ticks.counts,
-                ledger.bitmap.bits, ledger.last, ledger.counts, self._sums, self._producers,
-            )  # fmt: skip
+            done, new = record_received(deliveries, done, new, self._state)
             if done == length:
                 return rows.producer if new == length else self._producers[:new].copy()
             self._make_room(rows, done)
@@ -126,6 +145,24 @@ class ConsumerLog:
         self.seconds.open(int((rows.sent_ns if self._closed else rows.intended_ns)[row]))
         self.ticks.reach(int(rows.received_ns[row]))
         self.ledger.bitmap.reach(int(rows.seq[row]))
+        self._state = self._current()
+
+    def _current(self) -> ConsumerState:
+        """Return what kernels need, as it is after room was made."""
+        state = ConsumerState(
+            closed=self._closed,
+            start_ns=self._start_ns,
+            queues=self._queues,
+            stride=self.seconds.stride,
+            cells=self.seconds.cells,
+            ticks=self.ticks.counts,
+            bits=self.ledger.bitmap.bits,
+            last=self.ledger.last,
+            counts=self.ledger.counts,
+            sums=self._sums,
+            producers=self._producers,
+        )
+        return packed(state)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ calls again from there. What a row means stands in `buckets`, `ledger`, `ticks` 
 IndexError, as kernels would otherwise write beside their arrays.
 """
 
-from bench.drivers.base import Int64, Outcome
-from bench.kernels import kernel
+from typing import NamedTuple
+
+from bench.drivers.base import Deliveries, Int64, Outcome, Sends, Settlements
+from bench.kernels import kernel, kernel_entry
 from bench.loadgen.backpressure import backpressure_between
 from bench.record.buckets import WIDTH, count, page_of
 from bench.record.ledger import MAX_SEQ, STRAY, Bits, is_marked, judge_again, judge_first, mark
@@ -41,33 +43,74 @@ def total_ns(sums: Int64) -> int:
     return (int(sums[1]) << _LIMB) + int(sums[0])
 
 
-@kernel
+class ProducerState(NamedTuple):
+    """What is kept of a worker's producers, as kernels need it.
+
+    Attributes:
+        closed: whether a message is intended when it is sent.
+        start_ns: when the trial began, monotonic ns.
+        stride: cells of a page.
+        cells: int64, pages of the open seconds; see `bench.record.buckets`.
+        ticks: int64 (3, ticks).
+        ring: int64 (lanes, power of two), intended times of the last messages of each lane.
+        bits: uint8 (lanes, bytes), a bit for each confirmed number.
+        counts: int64 (lanes,), messages sent.
+        outcomes: int64, messages settled, by `Outcome`.
+        sums: int64 (2,), see `total_ns`.
+    """
+
+    closed: bool
+    start_ns: int
+    stride: int
+    cells: Int64
+    ticks: Int64
+    ring: Int64
+    bits: Bits
+    counts: Int64
+    outcomes: Int64
+    sums: Int64
+
+
+class ConsumerState(NamedTuple):
+    """What is kept of a worker's consumers, as kernels need it.
+
+    Attributes:
+        closed, start_ns, stride, cells, sums: see `ProducerState`.
+        queues: of the trial.
+        ticks: int64 (1, ticks).
+        bits: uint8 (producers, bytes), a bit for each number received.
+        last: int64 (lanes, producers of a queue), highest number seen.
+        counts: int64, deliveries by `DUPLICATED` and so on; see `bench.record.ledger`.
+        producers: int64, where the producers of new messages are written.
+    """
+
+    closed: bool
+    start_ns: int
+    queues: int
+    stride: int
+    cells: Int64
+    ticks: Int64
+    bits: Bits
+    last: Int64
+    counts: Int64
+    sums: Int64
+    producers: Int64
+
+
+@kernel_entry
 def record_sent(
-    lane: Int64,
-    seq: Int64,
-    intended_ns: Int64,
-    sent_ns: Int64,
-    first: int,
-    closed: bool,  # noqa: FBT001  (kernels take no keywords)
-    start_ns: int,
-    episodes: Int64,
-    episode: int,
-    episodes_end: int,
-    cells: Int64,
-    stride: int,
-    ticks: Int64,
-    counts: Int64,
-    ring: Int64,
-    sums: Int64,
+    sends: Sends, first: int, state: ProducerState, episodes: Int64, episode: int, episodes_end: int
 ) -> int:
     """Record sends from row `first` on; return the first row that needs room, or the number of rows."""
-    length, page, sum_ns = len(seq), -1, 0
+    sends, state = Sends(*sends), ProducerState(*state)
+    closed, start_ns, stride, cells, ticks = state.closed, state.start_ns, state.stride, state.cells, state.ticks
+    length, page, sum_ns = len(sends.seq), -1, 0
     done = length
     for i in range(first, length):
-        which, at_ns = int(lane[i]), int(sent_ns[i])
-        if not 0 <= which < len(counts):
+        which, at_ns = int(sends.lane[i]), int(sends.sent_ns[i])
+        if not 0 <= which < len(state.counts):
             raise IndexError("a send on a lane that does not exist")
-        due_ns = at_ns if closed else int(intended_ns[i])
+        due_ns = at_ns if closed else int(sends.intended_ns[i])
         offered, sent = tick_of(due_ns, start_ns), tick_of(at_ns, start_ns)
         if max(offered, sent) >= ticks.shape[1]:
             done = i
@@ -80,82 +123,54 @@ def record_sent(
             backpressure_ns = backpressure_between(episodes, episode, episodes_end, due_ns, at_ns)
             count(cells, page + SEND_LAG * WIDTH, at_ns - due_ns - backpressure_ns)
             count(cells, page + BACKPRESSURE * WIDTH, backpressure_ns)
-        counts[which] += 1
-        ring[which, int(seq[i]) & (ring.shape[1] - 1)] = due_ns
+        state.counts[which] += 1
+        state.ring[which, int(sends.seq[i]) & (state.ring.shape[1] - 1)] = due_ns
         ticks[OFFERED, offered] += 1
         ticks[SENT, sent] += 1
         sum_ns += due_ns - start_ns
-    _add(sums, sum_ns)
+    _add(state.sums, sum_ns)
     return done
 
 
-@kernel
-def record_settled(
-    lane: Int64,
-    seq: Int64,
-    outcome: Int64,
-    at_ns: Int64,
-    first: int,
-    start_ns: int,
-    cells: Int64,
-    stride: int,
-    ticks: Int64,
-    ring: Int64,
-    bits: Bits,
-    outcomes: Int64,
-) -> int:
+@kernel_entry
+def record_settled(settlements: Settlements, first: int, state: ProducerState) -> int:
     """Record settlements from row `first` on; return the first row that needs room, or the number of rows."""
+    rows, state = Settlements(*settlements), ProducerState(*state)
+    cells, ticks, ring, bits, outcomes = state.cells, state.ticks, state.ring, state.bits, state.outcomes
     page = -1
-    for i in range(first, len(seq)):
-        which, number, what = int(lane[i]), int(seq[i]), int(outcome[i])
+    for i in range(first, len(rows.seq)):
+        which, number, what = int(rows.lane[i]), int(rows.seq[i]), int(rows.outcome[i])
         if not (0 <= which < len(ring) and 0 <= what < len(outcomes) and number >= 0):
             raise IndexError("a settlement of a lane, a number or an outcome that does not exist")
         # A refusal is no confirm: a broker that refuses fast must not look fast.
         if what == _OUTCOME_CONFIRMED:
-            settled_ns, due_ns = int(at_ns[i]), int(ring[which, number & (ring.shape[1] - 1)])
-            tick = tick_of(settled_ns, start_ns)
-            page = page_of(cells, stride, page, due_ns, settled_ns)
+            settled_ns, due_ns = int(rows.at_ns[i]), int(ring[which, number & (ring.shape[1] - 1)])
+            tick = tick_of(settled_ns, state.start_ns)
+            page = page_of(cells, state.stride, page, due_ns, settled_ns)
             if page < 0 or tick >= ticks.shape[1] or number >> 3 >= bits.shape[1]:
                 return i
             mark(bits, which, number)
             count(cells, page + CONFIRM * WIDTH, settled_ns - due_ns)
             ticks[CONFIRMED, tick] += 1
         outcomes[what] += 1
-    return len(seq)
+    return len(rows.seq)
 
 
-@kernel
-def record_received(
-    lane: Int64,
-    producer: Int64,
-    seq: Int64,
-    intended_ns: Int64,
-    sent_ns: Int64,
-    received_ns: Int64,
-    redelivered: Int64,
-    first: int,
-    new: int,
-    closed: bool,  # noqa: FBT001  (kernels take no keywords)
-    start_ns: int,
-    queues: int,
-    cells: Int64,
-    stride: int,
-    ticks: Int64,
-    bits: Bits,
-    last: Int64,
-    counts: Int64,
-    sums: Int64,
-    producers: Int64,
-) -> tuple[int, int]:
+@kernel_entry
+def record_received(deliveries: Deliveries, first: int, new: int, state: ConsumerState) -> tuple[int, int]:
     """Record deliveries from row `first` on, after `new` new ones.
 
     Returns the first row that needs room, or the number of rows, and how many messages
     were new until then; their producers stand in `producers`.
     """
-    length, page, sum_ns, column, column_of = len(seq), -1, 0, 0, -1
+    rows, state = Deliveries(*deliveries), ConsumerState(*state)
+    closed, start_ns, stride, cells, ticks = state.closed, state.start_ns, state.stride, state.cells, state.ticks
+    bits, last, counts = state.bits, state.last, state.counts
+    length, page, sum_ns, column, column_of = len(rows.seq), -1, 0, 0, -1
     done = length
     for i in range(first, length):
-        which, sender, number, again = int(lane[i]), int(producer[i]), int(seq[i]), int(redelivered[i])
+        which, sender = int(rows.lane[i]), int(rows.producer[i])
+        number, again = int(rows.seq[i]), int(rows.redelivered[i])
         if not 0 <= which < len(last):
             raise IndexError("a delivery on a lane that does not exist")
         if not (0 <= sender < len(bits) and 0 <= number < MAX_SEQ):
@@ -167,23 +182,23 @@ def record_received(
         if is_marked(bits, sender, number):
             judge_again(counts, again)
             continue
-        at_ns = int(received_ns[i])
-        due_ns = int(sent_ns[i]) if closed else int(intended_ns[i])
+        at_ns, sent_ns = int(rows.received_ns[i]), int(rows.sent_ns[i])
+        due_ns = sent_ns if closed else int(rows.intended_ns[i])
         tick = tick_of(at_ns, start_ns)
         page = page_of(cells, stride, page, due_ns, at_ns)
         if page < 0 or tick >= ticks.shape[1]:
             done = i
             break
         if sender != column_of:  # a division takes longer than all the rest
-            column, column_of = sender // queues, sender
+            column, column_of = sender // state.queues, sender
         mark(bits, sender, number)
         judge_first(counts, last, which, column, number, again)
-        count(cells, page + SERVICE * WIDTH, at_ns - int(sent_ns[i]))
+        count(cells, page + SERVICE * WIDTH, at_ns - sent_ns)
         if not closed:
             count(cells, page + RESPONSE * WIDTH, at_ns - due_ns)
         ticks[0, tick] += 1
-        producers[new] = sender
+        state.producers[new] = sender
         new += 1
         sum_ns += at_ns - start_ns
-    _add(sums, sum_ns)
+    _add(state.sums, sum_ns)
     return done, new
