@@ -41,7 +41,7 @@ def open_port(spec: PortSpec, clock: Clock) -> Port:
     return SocketPort(spec, clock, SelectProducer, SelectConsumer)
 
 
-class Loop(IOLoop):  # type: ignore[misc]
+class _Loop(IOLoop):  # type: ignore[misc]
     """pika's loop, which takes a turn when it is told to, and tells when it wants one for a timer."""
 
     def __init__(self, wake_after: Callable[[float], None]) -> None:
@@ -117,7 +117,7 @@ class SelectLane(PikaLane):
                 wanted.ssl_options = pika.SSLOptions(tls.context(at.tls), at.tls.server_name or at.host)
             except tls.TlsError as error:
                 raise untrusted(at, error) from error
-        self._loop = Loop(self._wake_after)
+        self._loop = _Loop(self._wake_after)
         self._amqp = pika.SelectConnection(
             wanted,
             self._on_open,
