@@ -72,7 +72,7 @@ class AdministeredBroker(Broker):
         return self._attached()[0].port
 
     def declare(self, queue: str, *, durable: bool) -> None:
-        """See `Broker`; a queue of that name goes first, with whatever it held."""
+        """See `Broker`; an existing queue of that name is deleted first, with its messages."""
         _, admin = self._attached()
         try:
             admin.delete(queue)

@@ -81,7 +81,7 @@ class Broker(ABC):
         yield from ()
 
     def queues(self, prefix: str, count: int) -> tuple[str, ...]:
-        """Return the names of a trial's queues, of which each trial has a prefix of its own.
+        """Return the names of a trial's queues; each trial has its own prefix.
 
         Raises:
             BrokerError: there are fewer.
@@ -97,7 +97,7 @@ class Broker(ABC):
         """Return the number of messages ready in a queue; None where this broker has no way to tell."""
 
     def peek_depth(self, queue: str) -> int | None:  # noqa: ARG002
-        """Return what `depth` would, or None; a broker that does not answer is none the worse for it."""
+        """Return what `depth` would, or None; a broker that does not answer is not blamed."""
         return None
 
     def idle_connections(self, count: int, within_s: float) -> AbstractContextManager[int]:  # noqa: ARG002

@@ -1,8 +1,8 @@
 """What packages bring: products, places and drivers, found by the entry points that they declare.
 
 A group of entry points is a contract: its members are found, loaded and checked alike, ours
-as well as those of other packages. A package whose member is broken, or takes a name that
-is taken, is told of and left out; the others are as they were.
+as well as those of other packages. A package whose member is broken, or whose name is
+taken, is left out with a message; the others still work.
 """
 
 import re

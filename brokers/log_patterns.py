@@ -8,7 +8,7 @@ _OVERLAP = 4096
 
 
 def since(before: str, after: str) -> str:
-    """Return what a log gained between two looks, each of which may show its end alone."""
+    """Return what a log gained between two looks; each look may show only the end of the log."""
     if after.startswith(before):
         return after[len(before) :]
     known = before[-_OVERLAP:]

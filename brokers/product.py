@@ -3,7 +3,7 @@
 A product is an entry point of the group `busbench.brokers`. Its object holds no state: it
 turns settings into what is written and run, says how it is spoken to and asked, and what
 its log tells. The rest of the suite knows products by this contract alone: no product's
-name stands anywhere else.
+name occurs anywhere else.
 
 What must live in a product's folder
     settings        what a scenario may ask of it: a model derived from `BrokerSettings`
@@ -177,7 +177,7 @@ class Product(ABC, Generic[S]):
     Attributes:
         kind: as scenarios write it; also the name of the entry point.
         title: name for people.
-        short: the same in tables and figures, where room is dear.
+        short: the same for tables and figures, which have little room.
         summary: one line for lists.
         settings: what a scenario may ask of it; its field `kind` is a Literal of `kind`.
         announced: part of what it calls itself at a handshake, in lower case; empty = anything passes.
@@ -224,7 +224,7 @@ class Product(ABC, Generic[S]):
         yield from ()
 
     def caveats(self, settings: S) -> tuple[str, ...]:  # noqa: ARG002
-        """Return what its figures do not show, whenever it was measured.
+        """Return what its figures never show.
 
         Each is written as reports list it: what is not shown, a colon, and why, such as
         `What larger messages cost: each goes to a file of its own.`

@@ -1,4 +1,4 @@
-"""What one wants of a broker, whatever its product: frozen, typed, checked settings.
+"""What a scenario may ask of a broker of any product: frozen, typed, checked settings.
 
 Pure: no clock, socket, file or process lives here. A product derives its own model from
 `BrokerSettings`, in its own folder.

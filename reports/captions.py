@@ -1,6 +1,6 @@
 """The words of each figure: a title, and the finding that the figure shows. Pure.
 
-They stand over the figure, and are its description for those who do not see it.
+They stand above the figure, and describe it to readers who cannot see it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ def captions(
     knees: Sequence[Knee],
     left_out: Sequence[LeftOut],
 ) -> Iterator[Caption]:
-    """Yield the captions of every question's figures, the deciding one first."""
+    """Yield the captions of every question's figures; the figure that decides comes first."""
     labels = {target: name.label for target, name in found.items()}
     for question in asked:
         names = {workload.name for workload in question.workloads}
@@ -54,7 +54,7 @@ def sustained_caption(rows: Sequence[Sustained], labels: Labels) -> Iterator[Cap
             question="",
             kind="sustained",
             title="Highest sustainable rate",
-            sentence=f"From the last rate that held to the first that failed, messages a second: {'; '.join(each)}.",
+            sentence=f"The last rate that held and the first that failed, messages a second: {'; '.join(each)}.",
         )
 
 
@@ -119,7 +119,7 @@ def _sweep_sentence(rows: Sequence[Cell], labels: Labels) -> str:
         if known:
             best = max(known, key=lambda cell: cell.achieved_rate.centre or 0.0)
             each.append(f"{label} {interval(best.achieved_rate, rate)} at {count(best.in_flight)}")
-    return f"The most that each achieved, messages a second: {'; '.join(each)}."
+    return f"The highest rate that each achieved, messages a second: {'; '.join(each)}."
 
 
 def _curve_sentence(question: Question, labels: Labels, knees: Sequence[Knee]) -> str:
@@ -151,9 +151,9 @@ def _percentiles_sentence(rows: Sequence[Cell]) -> str:
     tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds)
     over = " Overloaded rows are left out." if any(cell.overloaded for cell in rows) else ""
     return (
-        f"Over all targets p50 of {shown[0].latency_tag} {middle} ms, and p99 {tail} ms. Curves are of all messages of"
-        " the usable trials together, so they may differ a little from the mean of trials in the table; each ends"
-        " where fewer than ten messages lie beyond, or where the rest never came." + over
+        f"Over all targets p50 of {shown[0].latency_tag} {middle} ms, and p99 {tail} ms. A curve is made of all"
+        " messages of the usable trials together, so it may differ a little from the mean over trials in the table. It"
+        " ends where fewer than ten messages lie beyond, or where the rest never came." + over
     )
 
 
@@ -168,9 +168,9 @@ def _time_sentence(data: Dataset, question: Question) -> str:
         f"{spoken(str(event))} in {count(len(rows[['run_id', 'index']].drop_duplicates()))} of {count(trials)} trials"
         for event, rows in happened[~happened["event"].isin(["measure", "drain"])].groupby("event", sort=False)
     ]
-    events = f"Marked above: {listed(marked)}." if marked else "No restart, stall or other event happened."
+    events = f"Marked above: {listed(marked)}." if marked else "There was no restart, stall or other event."
     return (
-        f"p99 and p50 of {each} of intended time: median over trials, their range as a band."
+        f"p99 and p50 of {each} of intended time: the line is the median over trials, the band their range."
         f" The warm-up is shaded and may leave the frame. {events}"
         + (" Overloaded trials are left out: their latency grows with their length." if over else "")
     )

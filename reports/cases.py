@@ -136,7 +136,7 @@ def _case(data: Dataset, question: Question, found: Mapping[str, Name], cells: C
 def _row(data: Dataset, question: Question, name: Name, target: Target, workload: Workload, cells: Cells) -> Row:
     row = cells[target.name, workload.name]
     if question.closed_loop:
-        estimates = _by_trial(data.usable(target.name, workload.name), "achieved_rate")
+        estimates = _by_trial(data.usable(workload.name, target.name), "achieved_rate")
     else:
         estimates = _by_trial(latency_of(data, target.name, workload), "p99")
     measured = metric_of(question, row)

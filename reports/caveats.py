@@ -1,4 +1,4 @@
-"""What stands beside the numbers: circumstances, and what they do not show. Pure."""
+"""What a reader must know with the numbers: circumstances, and what the numbers do not show. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +14,7 @@ from reports.summary import Cell, Fact
 
 
 def caveats(data: Dataset, compared: int = 0) -> tuple[str, ...]:
-    """Return what holds for every answer of these runs, of which so many comparisons were made."""
+    """Return what holds for every answer of these runs; `compared` is the number of comparisons made."""
     return tuple(_caveats(data, compared))
 
 
@@ -28,13 +28,13 @@ def _caveats(data: Dataset, compared: int) -> Iterator[str]:
     cpus = {run.host.get("cpus", "unknown") for run in data.runs}
     if any(not text.isdigit() or int(text) < MIN_CPUS for text in cpus):
         yield (
-            f"This host has {listed(sorted(cpus))} CPUs, shared by brokers and clients:"
+            f"This host has {listed(sorted(cpus))} CPUs, and brokers and clients share them:"
             " nothing is ranked by throughput."
         )
     for metric in ("p99 response", "achieved rate"):
         delta, source = relevant(metric, [run.noise_floor for run in data.runs])
         if delta > DELTA:
-            yield f"Differences in {metric} below {percent(delta)} are no verdict: {source}."
+            yield f"Differences in {metric} below {percent(delta)} give no verdict: {source}."
     if compared > 1:
         yield (
             f"Over all {compared} comparisons the chance of calling equal rows different is at most {percent(ALPHA)}"
@@ -47,18 +47,18 @@ def _caveats(data: Dataset, compared: int) -> Iterator[str]:
     if unbalanced:
         yield f"The ledger of {unbalanced} trials does not balance: our own counting is wrong there."
     if len({tuple(sorted(run.host.items())) for run in data.runs}) > 1:
-        yield "The runs were made on unlike hosts: see the environment."
+        yield "The runs were made on different hosts: see the environment."
 
 
 def _missing(data: Dataset) -> Iterator[str]:
-    """Yield what has a result that does not count, and what has none."""
+    """Yield which trials have a result that does not count, and which have none."""
     left_out = data.trials[~data.trials["usable"]]
     if len(left_out):
         reasons = "; ".join(f"{times} as {why}" for why, times in left_out["why_not"].value_counts().items())
         yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
     if len(data.absent):
         planned = sum(len(run.plan) for run in data.runs)
-        yield f"Without a result: {len(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."
+        yield f"No result: {len(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."
 
 
 def environment(data: Dataset) -> tuple[Fact, ...]:
@@ -80,16 +80,16 @@ def not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> tuple[str
 
 
 def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
-    """Yield what bounds the reading of what was measured."""
+    """Yield what limits how far the measured numbers can be read."""
     cpus = [run.host.get("cpus", "") for run in data.runs]
     if any(not text.isdigit() or int(text) < MIN_CPUS for text in cpus):
         yield (
-            f"Which broker carries more: on fewer than {MIN_CPUS} CPUs brokers and clients take them from each other,"
-            " so no row is ranked by throughput."
+            f"Which broker carries more: with fewer than {MIN_CPUS} CPUs, brokers and clients take CPU time from"
+            " each other, so no row is ranked by throughput."
         )
     labels = [label for record in data.records.values() for label in (*record.broker.labels, *record.broker.limits)]
     if any("emulat" in label.lower() for label in labels):
-        yield "The speed of real hardware: a broker ran in an emulated place, which slows it by factors."
+        yield "The speed of real hardware: a broker ran in an emulated place, which makes it several times slower."
     bound = sum(cell.client_bound for cell in cells.values())
     if bound:
         yield (
@@ -99,7 +99,7 @@ def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[st
     ways = sorted({(target.protocol, target.driver) for target in data.scenario.targets})
     if 1 < len(ways) == len({protocol for protocol, _ in ways}):
         each = listed([f"{PROTOCOLS[protocol]} by {driver}" for protocol, driver in ways])
-        yield f"Protocol or client: each protocol had a client of its own ({each}), and a row's figure holds both."
+        yield f"Protocol or client: each protocol had its own client ({each}), so a figure shows both together."
     if len(data.runs) > 1:
         yield "Differences between runs: they were made at different times, and only trials of one run are interleaved."
     yield from dict.fromkeys(caveat for product in data.products.values() for caveat in product.caveats)
@@ -110,14 +110,14 @@ def _not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator
     yield from _other_loads(data.scenario)
     yield "Faults: no broker, disk or network was made to fail."
     yield from _other_connections(data)
-    yield "Exchange types other than the default exchange."
+    yield "Exchanges other than the default exchange."
     thin = [name for name in PERCENTILES if any(not cell.latency_ns[name].n and cell.n for cell in cells.values())]
     if thin:
-        yield f"{listed(thin)} of some rows: too few messages a trial carry it."
+        yield f"{listed(thin)} of some rows: a trial has too few messages for it."
 
 
 def _other_connections(data: Dataset) -> Iterator[str]:
-    """Yield what of transport and login no trial had; what each had is what its broker's record says of it."""
+    """Yield the transports and logins that no trial used, as the brokers' records say."""
     records = [record.broker.asked | record.broker.reported for record in data.records.values()]
     transports = {one.get("transport") or "tcp" for one in records}
     if transports == {"tcp"}:
@@ -143,4 +143,4 @@ def _other_loads(scenario: Scenario) -> Iterator[str]:
     most = max(map(_connections, scenario.workloads))
     yield f"Other numbers of queues than {numbers}, deep backlogs, more than {count(most)} connections at once."
     lengths = max(workload.duration for workload in scenario.workloads) // 10**9
-    yield f"What comes later than {count(lengths)} s after the warm-up: leaks, compaction, paging."
+    yield f"What happens later than {count(lengths)} s after the warm-up: leaks, compaction, paging."

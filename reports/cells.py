@@ -30,7 +30,7 @@ def tag_of(workload: Workload) -> str:
 
 
 def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
-    """Return everything that is said of a target under a workload."""
+    """Return everything that a report says about a target under a workload."""
     everything = rows_of(data.trials, target.name, workload.name)
     trials = everything[everything["usable"]]
     latency = latency_of(data, target.name, workload)
@@ -44,7 +44,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     closed = isinstance(workload.load, InFlightLoad)
     pooled = data.distribution(target.name, workload.name, tag_of(workload))
     overload = overloads(trials)
-    # Once for all percentiles, as frames cost by the question and not by the row.
+    # Asked once for all percentiles: each question to a frame costs the same, however few rows it has.
     dropped = bool(latency["dropped"].any())
     return Cell(
         target=target.name,
@@ -78,7 +78,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
 
 
 def _at_least(latency: pd.DataFrame, name: str) -> str:
-    """Return what a latency is no less than, as messages of that rank were dropped: the highest one received."""
+    """Return a lower bound of a latency whose messages were dropped: the highest latency received."""
     known = latency[name].where(latency[name] < float("inf"), latency["bound"]).dropna()
     if known.empty:
         return ""
@@ -108,7 +108,7 @@ def _remarks(
     if lost:
         yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
     if dropped := int(latency["dropped"].sum()):
-        yield f"{count(dropped)} dropped, for want of room to send them: they rank above the maximum"
+        yield f"{count(dropped)} dropped, as there was no room to send them: they rank above the maximum"
     never = int(latency["never"].sum())
     if never > lost:
         yield f"{count(never)} due and never received: they rank above the maximum"

@@ -17,15 +17,15 @@ Barred = dict[tuple[str, str, str], tuple[str, ...]]
 
 def settings_of(data: Dataset, target: Target, workload: Workload) -> comparability.Row:
     """Return every setting of a row, as asked and as reported."""
-    # Where several runs stand side by side, each target is of one of them.
+    # Where several runs are shown side by side, each target belongs to one of them.
     run = next((each for each in data.runs if target in each.scenario.targets), data.runs[0])
     promise = durability(data.products, target.broker, workload, data.durability)
     return comparability.row(run, target, workload, _trials(data, target, workload), str(promise))
 
 
 def client_of(data: Dataset, target: Target, workload: Workload) -> comparability.Client:
-    """Return who drove a row and what that cost: the median of its usable trials."""
-    known = data.usable(target.name, workload.name)["client_cpu_us_per_message"].astype(float).dropna()
+    """Return which client drove a row, and its CPU time a message: the median of the usable trials."""
+    known = data.usable(workload.name, target.name)["client_cpu_us_per_message"].astype(float).dropna()
     shared = any(
         note.code == comparability.SHARED_CPUS for trial in _trials(data, target, workload) for note in trial.health
     )
@@ -33,7 +33,7 @@ def client_of(data: Dataset, target: Target, workload: Workload) -> comparabilit
 
 
 def unlike_rows(data: Dataset, question: Question) -> Barred:
-    """Return the pairs of targets that differ in more than targets should, with what differs."""
+    """Return the pairs of targets that differ in settings which should be alike, with those settings."""
     rows = {workload.name: _rows_under(data, workload) for workload in question.workloads}
 
     def compare(workload: Workload, first: Target, second: Target) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def unequal(data: Dataset, question: Question) -> Barred:
 
 
 def differing(data: Dataset) -> tuple[Differing, ...]:
-    """Return each setting in which rows of one workload differ; those that no comparison is about come first."""
+    """Return each setting in which rows of one workload differ; those that are not meant to differ come first."""
     found: dict[tuple[str, tuple[tuple[str, str], ...], bool], list[str]] = {}
     for workload in data.scenario.workloads:
         for key, values, intended in _differing_under(data, workload):

@@ -1,7 +1,7 @@
 """What `bench compare` says: rows against each other by target, by workload, or of two runs.
 
 By target it is the report's own table: the same estimates, family and verdicts. Two stored
-runs were not interleaved, so whatever changed on the host meanwhile is in their difference:
+runs were not interleaved, so their difference holds also what changed on the host meanwhile:
 they give "no sign of change down to x %" or "suspect", never better or worse (Bulej et al.,
 "Duet benchmarking", ICPE 2020). Pure: datasets in, Comparisons out.
 """
@@ -102,7 +102,7 @@ class _Side:
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be decided about it; empty where it can."""
+        """Why nothing can be decided about this row; empty where something can."""
         if not self.row.estimates:
             return self.cell.latency_ns["p99"].why if not self.case.by_throughput else self.cell.achieved_rate.why
         return why_not(self.row)
@@ -203,7 +203,7 @@ def _cell(side: _Side) -> tuple[str, str]:
 
 
 def _called(side: _Side) -> _Side:
-    """Return a row called after target and workload."""
+    """Return a row named after its target and workload."""
     return replace(side, name=f"{side.target.name} {side.workload.name}")
 
 

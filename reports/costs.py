@@ -1,7 +1,7 @@
 """What a million messages cost, broker and client apart. Pure.
 
-Costs compare at equal rates only, so a row stands beside the rows of its own workload. Older
-results tell nothing of disk, wire and idle brokers; CPU and memory are always there.
+Costs can be compared only at equal rates, so they are listed workload by workload. Older results
+have no figures for disk, wire and idle brokers; CPU and memory are always there.
 """
 
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def costs(data: Dataset) -> Iterator[CostRow]:
     """Yield the costs of each row that has usable trials, in the scenario's order."""
     for workload in data.scenario.workloads:
         for target in data.scenario.targets:
-            rows = data.usable(target.name, workload.name)
+            rows = data.usable(workload.name, target.name)
             if len(rows):
                 yield _row(data, target.name, workload.name, rows)
 

@@ -85,7 +85,7 @@ class Dataset:
         It is empty where no trial has the tag.
         """
         total = new_histogram()
-        usable = self.usable(target, workload)
+        usable = self.usable(workload, target)
         for key in zip(usable["run_id"], usable["index"], strict=True):
             record = self.records[key]
             if tag in record.latency and not overload(record):
@@ -94,7 +94,7 @@ class Dataset:
 
     def distribution(self, target: str, workload: str, tag: str) -> Distribution:
         """Return the sum with the messages that no histogram can hold; all those of an overloaded trial are such."""
-        usable = self.usable(target, workload)[["run_id", "index", "overload"]]
+        usable = self.usable(workload, target)[["run_id", "index", "overload"]]
         rows = self.latency[self.latency["tag"] == tag].merge(usable, on=["run_id", "index"])
         bounded = rows["overload"] == ""
         above = int(
@@ -105,10 +105,10 @@ class Dataset:
             self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
         )
 
-    def usable(self, target: str, workload: str) -> pd.DataFrame:
-        """Return the rows of `trials` of one row of a report that count."""
-        rows = rows_of(self.trials, target, workload)
-        return rows[rows["usable"]]
+    def usable(self, workload: str, target: str | None = None) -> pd.DataFrame:
+        """Return the rows of `trials` of a workload that count, of one target or of all."""
+        rows = self.trials if target is None else self.trials[self.trials["target"] == target]
+        return rows[rows["usable"] & (rows["workload"] == workload)]
 
 
 def rows_of(frame: pd.DataFrame, target: str, workload: str) -> pd.DataFrame:
@@ -179,18 +179,8 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
     )
 
 
-_LATENCY_COLUMNS = [
-    "tag",
-    "count",
-    "negative",
-    "out_of_range",
-    "never",
-    "dropped",
-    "bound",
-    *PERCENTILES,
-    "max",
-    "mean",
-]
+_COUNTS = ["count", "negative", "out_of_range", "never", "dropped"]
+_LATENCY_COLUMNS = ["tag", *_COUNTS, "bound", *PERCENTILES, "max", "mean"]
 
 
 def _open(folder: Path) -> Run:

@@ -1,8 +1,8 @@
-"""What a broker's "durable" promises: rows of unlike promise are not compared. Pure.
+"""What a broker's "durable" promises; rows that promise different things are not compared. Pure.
 
-Classes go by the synchronous writes that the run's own probe counted (`bench.results.durability`).
-Where nothing was counted they go by what the product was seen to do elsewhere, as the run's
-record has it.
+The class follows from the synchronous writes that the run's own probe counted
+(`bench.results.durability`). Where nothing was counted, it is the class that the run recorded for
+the product, which is what the product was seen to do elsewhere.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,10 +16,10 @@ from bench.scenario.scenario import Workload
 class Durability(StrEnum):
     """What a confirmed message survives."""
 
-    NONE = "nothing, as it is lost with the broker"
+    NONE = "no crash, as it is lost when the broker's process ends"
     PROCESS = "a crash of the broker's process"
     SYSTEM = "a crash of the operating system"
-    UNKNOWN = "what is not known, as someone else runs this broker"
+    UNKNOWN = "an unknown kind of crash, as someone else runs this broker"
 
 
 _MEASURED = {
@@ -38,7 +38,7 @@ def durability(
         products: what the products of the run say, by broker.
         broker: its name.
         workload: what is done to it.
-        probes: what was counted, by broker; the product decides where nothing was.
+        probes: what was counted, by broker; where nothing was, the product's record decides.
     """
     if not workload.durable:
         return Durability.NONE
@@ -52,12 +52,12 @@ def durability(
 def evidence(probes: Mapping[str, Probe]) -> Iterator[str]:
     """Yield, broker by broker, what was counted, or why nothing was."""
     for broker, probe in probes.items():
-        judged = "" if probe.measured else "; the class goes by its settings"
+        judged = "" if probe.measured else "; the class follows from its settings"
         yield f"{broker}, persistent messages of {probe.size} B confirmed one by one: {probe.words}{judged}."
 
 
 def joined(records: Iterable[DurabilityRecord | None]) -> dict[str, Probe]:
-    """Return one probe a broker of several runs: the one that promises least; one that found nothing stands last."""
+    """Return one probe for each broker of several runs: the one that promises least; any that counted goes first."""
     found: dict[str, list[Probe]] = {}
     for record in records:
         for probe in record.probes if record else ():

@@ -16,12 +16,12 @@ def candidates(case: Case, workload: str) -> list[Row]:
 
 
 def why_not(row: Row) -> str:
-    """Return why a row decides nothing however many trials it has; empty where it may."""
+    """Return why a row cannot take part, however many trials it has; empty where it can."""
     if row.overload:
         return row.overload
     if row.client_bound:
         return "client-bound: a lower bound"
-    return "" if row.finite else "in some trial over 1 % of the messages never came"
+    return "" if row.finite else "in some trial more than 1 % of the messages never came"
 
 
 def usable_pairs(a: Row, b: Row) -> list[tuple[str, int]]:
@@ -35,7 +35,7 @@ def of_one_run(a: Row, b: Row) -> bool:
 
 
 def too_few(case: Case, workload: str) -> list[tuple[Row, Row]]:
-    """Return the pairs of rows that have trials enough each, and too few in common."""
+    """Return the pairs of rows that have enough trials each, but too few in common."""
     return [
         (a, b)
         for a, b in combinations(candidates(case, workload), 2)
@@ -52,7 +52,7 @@ def none_paired(case: Case, workload: str) -> bool:
 
 
 def not_compared(case: Case) -> str:
-    """Say which rows with a figure stand outside the comparison, and which pairs, and why; empty where none does."""
+    """Return which rows that have a figure, and which pairs, are not compared, and why; empty if all are."""
     reasons = {row.name.full: why for rows in case.rows.values() for row in rows if (why := _reason(row))}
     said = [f"Not compared: {'; '.join(f'{name} ({why})' for name, why in reasons.items())}."] if reasons else []
     return " ".join([*said, *_pairs(case)])
@@ -64,7 +64,7 @@ def _reason(row: Row) -> str:
 
 
 def _pairs(case: Case) -> Iterator[str]:
-    """Yield a sentence for each workload of which only some pairs are compared; the verdict says where none is."""
+    """Yield a sentence for each workload with some pairs that are not compared; where none is, the verdict says so."""
     for workload in case.rows:
         pairs = too_few(case, workload)
         if pairs and not none_paired(case, workload):
@@ -80,7 +80,7 @@ def extent(pairs: Sequence[tuple[Row, Row]]) -> str:
 
 
 def _who(rows: Sequence[Row], pairs: Sequence[tuple[Row, Row]]) -> str:
-    """Name the pairs: rows that are compared with none first, then each with its others."""
+    """Name the pairs: first rows that are compared with no other, then each row with those it is not compared with."""
     names = {row.name.target: row.name.label for row in rows}
     left = [(a.name.target, b.name.target) for a, b in pairs]
     alone = [each for each in names if sum(each in pair for pair in left) == len(rows) - 1]

@@ -1,6 +1,6 @@
 """The figures of a report: each caption's figure, drawn from the data and the summary.
 
-`pictures` gives them for the page as for files; only who asks decides the format.
+`pictures` draws them, for the page and for files alike.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
-import pandas as pd
 from matplotlib.figure import Figure
 
 from bench.results.archive import write_whole
@@ -54,11 +53,6 @@ class FigureData:
         """Return the styles of the targets that have a row in a question."""
         return {target: self.styles[target] for target in self.cells(question)}
 
-    def usable(self, question: Question) -> pd.DataFrame:
-        """Return the usable trials of a question's first workload."""
-        trials = self.data.trials
-        return trials[trials["usable"] & (trials["workload"] == question.workloads[0].name)]
-
 
 def pictures(data: Dataset, summary: Summary) -> Iterator[Picture]:
     """Yield the figure of each caption, in their order."""
@@ -100,8 +94,7 @@ def _bar(source: FigureData, question: Question, target: str) -> Bar:
         return Bar([], ruled_out, None, None, None, "no usable\ntrial")
     bound = "\nlower bound" if cell.client_bound else ""
     if question.closed_loop:
-        trials = source.usable(question)
-        values = trials.loc[trials["target"] == target, "achieved_rate"].tolist()
+        values = source.data.usable(workload.name, target)["achieved_rate"].tolist()
         text = interval(cell.achieved_rate, rate) + bound
         return decision.bar(cell.achieved_rate, values, ruled_out, text)
     if cell.overloaded:
@@ -128,7 +121,7 @@ def _percentiles(source: FigureData, question: Question) -> Figure:
 
 def _over_time(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
-    trials = source.usable(question)
+    trials = source.data.usable(question.workloads[0].name)
     rows = trials.loc[trials["overload"] == "", TRIAL].merge(source.data.seconds, on=TRIAL)
     events = trials[TRIAL].merge(source.data.events, on=TRIAL)
     lanes = len(over_time.marked(events))
@@ -153,7 +146,7 @@ def _throughput(source: FigureData, question: Question) -> Figure:
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
     offered = next(iter(cells.values()))[0].offered_rate
-    throughput.draw(axes, source.usable(question), styles, offered)
+    throughput.draw(axes, source.data.usable(question.workloads[0].name), styles, offered)
     return figure
 
 

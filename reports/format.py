@@ -39,13 +39,13 @@ def milliseconds(ns: float | None) -> str:
 
 
 def overload_words(growths: Iterable[float | None]) -> str:
-    """Return what stands in place of latencies of overloaded trials: their median growth in messages a second."""
+    """Return what is printed in place of latencies of overloaded trials: how fast the backlog grew, by the median."""
     grown = [value for value in growths if value is not None and value > 0]
     return f"overloaded: backlog grew by {rate(median(grown))} msg/s" if grown else "overloaded"
 
 
 def brief(why: str) -> str:
-    """Return why a number is missing as a table's cell has room for it."""
+    """Return why a number is missing, short enough for a cell of a table."""
     return why if why.startswith("overloaded") else why.partition(":")[0]
 
 

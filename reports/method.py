@@ -4,7 +4,7 @@ from reports.model import Model
 
 
 class MethodLine(Model):
-    """One sentence on the method, and where it comes from."""
+    """What is said about one part of the method, and its source."""
 
     text: str
     source: str = ""
@@ -13,9 +13,9 @@ class MethodLine(Model):
 
 METHOD = (
     MethodLine(
-        text="Response = received − intended: messages are due at times fixed before the trial, so a broker's pause"
-        " counts for every message it delays. Service = received − sent. A closed loop has no intended times and"
-        " reports service only.",
+        text="Response = received − intended: messages are due at times fixed before the trial, so a pause of the"
+        " broker counts in every message that it delays. Service = received − sent. A closed loop has no intended"
+        " times and reports service only.",
         source="wrk2, on coordinated omission",
         link="https://github.com/giltene/wrk2",
     ),
@@ -26,8 +26,8 @@ METHOD = (
         link="https://github.com/HdrHistogram/HdrHistogram",
     ),
     MethodLine(
-        text="A percentile is printed only where ten messages lie above it: p99.9 from 10,000 messages a trial on,"
-        " p99.99 from 100,000. A message that never came ranks above the maximum.",
+        text="A percentile is printed only where at least ten messages lie above it: p99.9 needs 10,000 messages a"
+        " trial, p99.99 needs 100,000. A message that never came ranks above the maximum.",
     ),
     MethodLine(
         text="The unit is the trial. A row's figure is the geometric mean of its trials' figures, with the 95 %"
@@ -36,8 +36,8 @@ METHOD = (
         link="https://doi.org/10.1145/2491894.2464160",
     ),
     MethodLine(
-        text="Trials of all targets are interleaved in random order, each on an empty queue; the warm-up is recorded"
-        " and left out. Rows of different runs are shown side by side and not ranked.",
+        text="Trials of all targets are interleaved in random order, each on an empty queue. The warm-up is recorded"
+        " and not counted. Rows of different runs are shown side by side but not ranked.",
         source="Bulej et al., ICPE 2020",
         link="https://doi.org/10.1145/3358960.3379132",
     ),
@@ -47,16 +47,16 @@ METHOD = (
         ' or the noise floor of the host where that is known and larger. "Not told apart" is an answer.',
     ),
     MethodLine(
-        text="A row is overloaded where it did not carry the load in some trial: its latency then grows with the"
-        " length of the trial, so none is printed, and it wins nothing. A trial in which our own client was the limit"
+        text="A row is overloaded if it did not carry the load in some trial. Its latency then grows with the length of"
+        " the trial, so no latency is printed, and the row cannot win. A trial in which our own client was the limit"
         " is invalid; in older results its row is shown as a lower bound.",
     ),
     MethodLine(
-        text="Health speaks of the measurement, and a hard fault makes a trial invalid; findings speak of the broker"
-        " and stay in the data, since leaving out a bad broker's trials would flatter it.",
+        text="Health is about the measurement: a hard fault makes a trial invalid. Findings are about the broker: they"
+        " stay in the data, since leaving out a bad broker's trials would make it look better.",
     ),
     MethodLine(
-        text="CPU is that of whole process trees in the measured part. The knee of a curve is the highest rate before"
-        " p99 passes twice that at the lowest rate, or before less than 99 % arrives in time.",
+        text="CPU time is that of whole process trees in the measured part. The knee of a curve is the last rate before"
+        " p99 exceeds twice the p99 at the lowest rate, or before less than 99 % of the messages arrive in time.",
     ),
 )

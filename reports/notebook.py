@@ -127,15 +127,14 @@ class Results:
     def plot_over_time(self, axes: Axes, workload: str | None = None, column: str = "p99") -> Axes:
         """Draw `p50`, `p99` or `max` by the second of the trial, warm-up shaded; see `plot_percentiles`."""
         question = self._question(workload)
-        trials = self.trials[self.trials["usable"] & (self.trials["workload"] == question.workloads[0].name)]
-        rows = trials[TRIAL].merge(self.frames.seconds, on=TRIAL)
+        rows = self.frames.usable(question.workloads[0].name)[TRIAL].merge(self.frames.seconds, on=TRIAL)
         with mpl.rc_context(theme.RC):
             return over_time.draw(axes, rows, self._styles(question), column)
 
     def plot_throughput(self, axes: Axes, workload: str | None = None) -> Axes:
         """Draw messages received a second, a dot a trial; see `plot_percentiles`."""
         question = self._question(workload)
-        trials = self.trials[self.trials["usable"] & (self.trials["workload"] == question.workloads[0].name)]
+        trials = self.frames.usable(question.workloads[0].name)
         cell = next(cell for cell in self.summary.cells if cell.workload == question.workloads[0].name)
         with mpl.rc_context(theme.RC):
             return throughput.draw(axes, trials, self._styles(question), cell.offered_rate)

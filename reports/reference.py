@@ -7,10 +7,10 @@ from reports.summary import Summary
 
 _HEAD = """# summary.json
 
-Everything that a report says, unrounded: each number and sentence of the page stands here.
+Everything that a report says, unrounded: each number and sentence of the page is here.
 This page is generated from the code (`python -m reports.reference`). Times are integer or
 fractional nanoseconds where a name ends in `_ns`, rates are messages a second, memory is
-bytes. `null` means that there is no number, and a reason stands beside it. `bench report
+bytes. `null` means that there is no number; a field next to it says why. `bench report
 RESULTS --json FILE` writes it, and every run leaves one in its folder.
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bench.results.records import RunRecord
 from bench.stats.ratio import Comparison
 from reports.captions import captions, sustained_caption
-from reports.cases import Case, Cells, Key, cases_of, cells_of, metric_of
+from reports.cases import Case, Cells, Key, cases_of, cells_of
 from reports.caveats import caveats, environment, not_shown
 from reports.comparability import differing
 from reports.costs import costs, idles
@@ -20,7 +20,7 @@ from reports.questions import Question, questions
 from reports.summary import Absent, Answer, Compared, RunSummary, SettingRow, Summary
 from reports.sustained import Sustained
 from reports.tables import ledger, left_out, notes, settings, targets
-from reports.trust import Trust, trust
+from reports.trust import trust
 from reports.verdict import answer, comparisons
 
 
@@ -99,24 +99,7 @@ def _answer(
         sentence=said.sentence,
         winner=said.winner,
         remarks=tuple(_remarks(question, found, cells)),
-        trust=_trust(data, question, cells, asked_settings),
-    )
-
-
-def _trust(data: Dataset, question: Question, cells: Cells, asked_settings: Sequence[SettingRow]) -> Trust:
-    rows = [
-        row
-        for workload in question.workloads
-        for target in data.scenario.targets
-        if (row := cells[target.name, workload.name]).planned
-    ]
-    return trust(
-        data,
-        question,
-        usable=[row.n for row in rows],
-        spreads=[noise for row in rows if (noise := metric_of(question, row).noise) is not None],
-        unlike=[row.key for row in asked_settings if row.unlike or row.differs],
-        durability=[row.durability for row in rows],
+        trust=trust(data, question, cells, asked_settings),
     )
 
 

@@ -1,8 +1,8 @@
 """What a report says, as typed data: the one source of HTML, Markdown and JSON.
 
-Every number that is printed stands here, unrounded; `summary.json` is this model written
-out, and the text under each field documents its key. None means "no number", and a
-reason stands beside it.
+Every number that is printed is here, unrounded; `summary.json` is this model written out,
+and the text under each field documents its key. None means "no number"; a field next to it
+says why.
 """
 
 import json
@@ -12,7 +12,6 @@ from reports.costs import CostRow, IdleRow
 from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.sustained import Sustained
-from reports.trust import Trust
 
 SUMMARY_SCHEMA_VERSION = 1
 SATURATED = 0.99
@@ -29,9 +28,9 @@ class Cell(Model):
     n: int
     """Trials that could be used."""
     overloaded: int
-    """Of these, trials in which the row did not carry the load: from one on, no latency is printed for it."""
+    """How many of these did not carry the load; if any did not, no latency is printed for the row."""
     overload: str
-    """What is said in place of its latencies then; empty otherwise."""
+    """What is then printed in place of its latencies; empty otherwise."""
     latency_tag: Literal["response", "service"]
     """`response` (received - intended), or `service` (received - sent) in a closed loop."""
     messages: int
@@ -55,8 +54,8 @@ class Cell(Model):
     broker_rss: Spread
     """Peak resident memory of the broker's process tree, bytes."""
     client_bound: bool
-    """Our client was the limit in some trial of an older result, which did not count as invalid yet: the row is a
-    lower bound and wins nothing."""
+    """Our client was the limit in some trial of an older result, where that did not yet make a trial invalid: the row
+    is a lower bound and cannot win."""
     durability: str
     """What a confirmed message survives."""
     remarks: tuple[str, ...]
@@ -91,7 +90,7 @@ class TargetSummary(Model):
     limits: dict[str, str]
     """How memory cap and CPU count are applied."""
     labels: tuple[str, ...]
-    """Words of the broker's that a report must show."""
+    """Words about the broker that a report must show."""
 
 
 class Compared(Model):
@@ -120,6 +119,39 @@ class Compared(Model):
     """Trials that would decide, if estimate and spread stay as they are."""
 
 
+class Trust(Model):
+    """What an answer rests on."""
+
+    trials_low: int
+    """Number of usable trials of the row that has fewest."""
+    trials_high: int
+    planned: int
+    """Trials planned a row."""
+    left_out: int
+    """Finished trials that are not counted."""
+    warnings: tuple[str, ...]
+    """Codes of health that made no trial invalid."""
+    hard: tuple[str, ...]
+    """Codes of health that made trials invalid."""
+    findings: tuple[str, ...]
+    """Codes of what brokers did wrong."""
+    unlike: tuple[str, ...]
+    """Settings in which brokers differ, or that a broker reports otherwise than it was asked for."""
+    durability: tuple[str, ...]
+    """What a confirmed message survives; more than one where rows differ."""
+    spread_low: float | None
+    """Standard deviation of the logarithms of a row's trial estimates, about the relative standard deviation; of the
+    row with the least."""
+    spread_high: float | None
+    """The same of the row with the most."""
+    relevant: float
+    """Smallest relevant effect, as a share."""
+    relevant_from: str
+    """Where that comes from: the usual one, or the noise floor of the host and the run that measured it."""
+    lines: tuple[str, ...]
+    """The same in words."""
+
+
 class Answer(Model):
     """One question of the scenario and what the data say to it."""
 
@@ -130,7 +162,7 @@ class Answer(Model):
     metric: str
     """What decides: `p99 response`, or `achieved rate` in a closed loop."""
     kind: Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
-    """`ahead`: every row of one product and version is better than every other row."""
+    """`ahead`: every row of one product and version is better than every row of the others."""
     headline: str
     """The verdict in a few words."""
     effect: str
@@ -175,7 +207,7 @@ class LedgerRow(Model):
 
 
 class NoteRow(Model):
-    """A word on the measurement (health) or on the broker (finding)."""
+    """A note on the measurement (health) or on the broker (finding)."""
 
     kind: Literal["health", "finding"]
     code: str
@@ -188,7 +220,7 @@ class NoteRow(Model):
     count: int
     """How many."""
     text: str
-    """Of the first of these trials."""
+    """The note of the first of these trials."""
 
 
 class SettingValue(Model):
@@ -220,11 +252,11 @@ class Differing(Model):
 
     key: str
     workloads: tuple[str, ...]
-    """Those under which the values are these."""
+    """The workloads under which the values are these."""
     values: dict[str, str]
     """By target."""
     intended: bool
-    """Any two of these targets that differ in it are meant to; elsewhere they are not compared."""
+    """Whether they are meant to differ in it; targets that are not are not compared."""
 
 
 class Fact(Model):
@@ -235,7 +267,7 @@ class Fact(Model):
 
 
 class LeftOut(Model):
-    """A finished trial that counts for nothing."""
+    """A finished trial that is not counted."""
 
     target: str
     workload: str
@@ -312,7 +344,7 @@ class Summary(Model):
     notes: tuple[NoteRow, ...]
     settings: tuple[SettingRow, ...]
     differing: tuple[Differing, ...]
-    """Settings in which rows differ; those that no comparison is about come first."""
+    """Settings in which rows differ; those that are not meant to differ come first."""
     environment: tuple[Fact, ...]
     absent: tuple[Absent, ...]
     promises: tuple[str, ...]

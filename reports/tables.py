@@ -1,4 +1,4 @@
-"""The tables beside the summary: ledger, notes, settings, targets, trials left out. Pure."""
+"""The tables of a summary: ledger, notes, settings, targets, trials left out or without a result. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def left_out(data: Dataset) -> Iterator[LeftOut]:
 
 
 def notes(data: Dataset) -> Iterator[NoteRow]:
-    """Yield words of health and findings; what several rows share stands once."""
+    """Yield the notes of health and findings; one that several rows share is listed once."""
     word = ["kind", "code", "hard", "text"]
     cells = data.notes.assign(cell=data.notes["target"] + " " + data.notes["workload"]).groupby(word)["cell"]
     wide = cells.transform("nunique") > 1

@@ -1,12 +1,12 @@
 """What may be concluded, in plain sentences. Pure.
 
-No winner is named in a quick run, on fewer than 10 trials a row, between rows of unlike
-durability or of different runs, by throughput on fewer than 4 CPUs, nor ever for a row that
-our own client held back or that did not carry the load. "Not told apart" is an answer.
+No winner is named in a quick run, with fewer than 10 trials a row, between rows of different
+durability or of different runs, or by throughput on fewer than 4 CPUs. A row that our own client
+held back, or that did not carry the load, never wins. "Not told apart" is an answer.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from typing import Literal
 
@@ -21,16 +21,16 @@ Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
 
 @dataclass(frozen=True)
 class Statement:
-    """What is said to a question.
+    """The answer to a question.
 
     Attributes:
         kind: what sort of answer it is.
         headline: the verdict in a few words.
         effect: by how much, with interval; or why there is no verdict, or what would give one.
-        outside: which rows with a figure, or pairs of them, are not compared, and why; empty where all are.
+        outside: which rows that have a figure, or pairs of such rows, are not compared, and why; empty if all are.
         figures: every row's figure, in the scenario's order.
         winner: the target that won, if one did.
-        brief: headline and effect in a few words, where it is one answer of several.
+        brief: headline and effect in a few words, for use as one answer among several.
     """
 
     kind: Kind
@@ -49,7 +49,7 @@ class Statement:
 
 
 def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
-    """Compare every two rows that may be compared, over all questions, as one family."""
+    """Compare every two rows that may be compared; those of all questions are one family."""
     pairs: dict[Key, Pair] = {}
     deltas: list[float] = []
     for case in cases:
@@ -68,7 +68,7 @@ def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
 
 
 def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
-    """Return what the data say to a question."""
+    """Return the answer that the data give to a question."""
     figures = _figures(case)
     if not figures:
         return Statement("no result", "No result", "No trial could be used.")
@@ -110,7 +110,7 @@ def _refusal(case: Case) -> tuple[str, str] | None:
 
 
 def _standing(case: Case, workload: str, told: Mapping[Key, Comparison]) -> Statement:
-    """Return what is said of one workload."""
+    """Return the answer for one workload."""
     rows = candidates(case, workload)
     refused = _unlike(rows) or _unpaired(case, workload)
     if refused:
@@ -160,16 +160,16 @@ def _barred(case: Case, workload: str, rows: Sequence[Row]) -> Statement | None:
 
 
 def _unlike(rows: Sequence[Row]) -> Statement | None:
-    """Say why rows cannot be ranked among each other; None where they can."""
+    """Return why rows cannot be ranked; None where they can."""
     classes = {row.durability for row in rows}
     if len(rows) > 1 and len(classes) > 1:
         parts = [
             f"{listed([r.name.full for r in rows if r.durability == kind])} survives {kind}" for kind in sorted(classes)
         ]
-        why = f"Rows of unlike durability are not compared: {'; '.join(parts)}."
-        return Statement("not ranked", "Not ranked: unlike durability", why)
+        why = f"Rows of different durability are not compared: {'; '.join(parts)}."
+        return Statement("not ranked", "Not ranked: different durability", why)
     if len(rows) < 2:  # noqa: PLR2004
-        why = f"Fewer than two rows can be compared ({MIN_TRIALS} usable trials, no bound of ours)."
+        why = f"Fewer than two rows can be compared, as each needs {MIN_TRIALS} trials not limited by our client."
         return Statement("not ranked", "Not ranked: nothing to compare", why)
     if not all(of_one_run(a, b) for a, b in combinations(rows, 2)):
         why = "The rows come from runs made at different times; only trials interleaved in one run are compared."
@@ -178,11 +178,11 @@ def _unlike(rows: Sequence[Row]) -> Statement | None:
 
 
 def _unpaired(case: Case, workload: str) -> Statement | None:
-    """Say that no two rows have trials enough in common; None where some have."""
+    """Return that no two rows have enough trials in common; None where some have."""
     if not none_paired(case, workload):
         return None
     found = extent(too_few(case, workload))
-    why = f"Of any two rows {found} pairs of trials are usable, and a verdict needs {MIN_TRIALS}."
+    why = f"Any two rows have {found} usable pairs of trials, and a verdict needs {MIN_TRIALS}."
     return Statement("not ranked", "Not ranked: too few pairs", why)
 
 
@@ -209,7 +209,7 @@ def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison
 
 
 def _behind(case: Case, row: Row, of: int, by: Sequence[tuple[Row, Comparison]]) -> tuple[str, str]:
-    """Say how far a row stands behind those that beat it, of so many rows compared: in a sentence, and briefly."""
+    """Return how far a row is behind those that beat it, of `of` rows compared: in a sentence, and in brief."""
     whom = "every other row compared" if len(by) == of - 1 else listed([other.name.label for other, _ in by])
     times, ends, interval = _times([comparison for _, comparison in by])
     return (
@@ -219,7 +219,7 @@ def _behind(case: Case, row: Row, of: int, by: Sequence[tuple[Row, Comparison]])
 
 
 def _times(won: Sequence[Comparison]) -> tuple[str, str, str]:
-    """Return how many times the winner's figure the losers have, the ends of the interval of that, and it in words."""
+    """Return the losers' figures as multiples of the winner's, the ends of the interval, and the interval in words."""
     low, high = (number(pick(1 / c.ratio for c in won)) for pick in (min, max))
     ends = f"{number(min(1 / c.high for c in won))} to {number(max(1 / c.low for c in won))}"
     if len(won) == 1:
@@ -231,8 +231,8 @@ def _times(won: Sequence[Comparison]) -> tuple[str, str, str]:
 def _no_winner(
     case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | None]], behind: Sequence[tuple[str, str]]
 ) -> Statement:
-    """Say what is behind, and which pairs of rows keep the question open."""
-    judged = [(a, b, c) for a, b, c in open_pairs if c]  # who is not compared is told by itself
+    """Return which rows are behind, and which pairs of rows leave the question open."""
+    judged = [(a, b, c) for a, b, c in open_pairs if c]  # `outside` names those that are not compared
     alike = bool(judged) and all(c.verdict is Verdict.SAME for _, _, c in judged)
     needed = [c.trials_needed for _, _, c in judged if c.verdict is Verdict.UNDECIDED]
     more = f"; about {max(n for n in needed if n)} trials a row would decide" if any(needed) and all(needed) else ""
@@ -255,15 +255,12 @@ def _no_winner(
 
 def _mirror(comparison: Comparison) -> Comparison:
     turned = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
-    return Comparison(
-        n=comparison.n,
+    return replace(
+        comparison,
         ratio=1 / comparison.ratio,
         low=1 / comparison.high if comparison.high else 0.0,
         high=1 / comparison.low if comparison.low else float("inf"),
-        p_value=comparison.p_value,
-        alpha=comparison.alpha,
         verdict=turned.get(comparison.verdict, comparison.verdict),
-        trials_needed=comparison.trials_needed,
     )
 
 
@@ -303,5 +300,5 @@ def _printed(case: Case, row: Row) -> str:
     if case.by_throughput:
         return rate(row.centre)
     if row.overload or row.centre is None or row.centre == float("inf"):
-        return f"without bound ({row.overload or 'over 1 % never came'})"
+        return f"without bound ({row.overload or 'more than 1 % never came'})"
     return milliseconds(row.centre)

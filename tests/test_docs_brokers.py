@@ -137,7 +137,7 @@ def test_what_is_not_installed_is_named(site: Path, measured: Path) -> None:
     """By a scenario with what there is, and by a results folder with the package that brought it."""
     scenario = bench(site, "run", "toy.toml", installed=False)
     assert scenario.returncode == 2
-    assert re.search(r"brokers\.0\.kind: 'toymq' is no product that is installed: choose 'rabbitmq'", scenario.stderr)
+    assert re.search(r"brokers\.0\.kind: 'toymq' is not an installed product: choose 'rabbitmq'", scenario.stderr)
     assert "Traceback" not in scenario.stderr
     folder = bench(site, "report", str(measured), installed=False)
     assert folder.returncode == 2

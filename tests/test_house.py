@@ -124,7 +124,7 @@ SHARED_NAMES = {
     "cost": "what a trial costs in CPU time, memory and writes",
     "durability": "what a confirmed message survives",
     "errors": "what a user did wrong, in words",
-    "noise_floor": "what a broker beside itself seems to differ by",
+    "noise_floor": "how much two alike brokers seem to differ",
     "page": "a report in HTML",
     "reference": "documentation that is generated from models",
     "search": "the search for the highest rate that a target sustains",

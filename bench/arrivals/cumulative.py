@@ -1,7 +1,7 @@
 """How many messages are due by a time, and when the n-th is: a rate that changes, its integral and its inverse. Pure.
 
-A rate is given by *pieces*, in each of which it goes in a straight line from one value to
-another. The pieces repeat for ever, so that every number has its time. The integral Λ is
+A rate is given by *pieces*; in each piece it goes in a straight line from one value to another.
+The pieces repeat for ever, so that every number has its time. The integral Λ is
 linear or a parabola in each piece; message n is due at Λ⁻¹(n). Fed with the arrivals of a
 Poisson process of rate 1 instead of whole numbers, Λ⁻¹ gives a Poisson process of that rate
 (Çinlar 1975, time-warping).
@@ -36,7 +36,7 @@ class Cumulative:
     """The integral of a rate made of pieces that repeat."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
-        """Integrate pieces of which at least one has messages."""
+        """Integrate pieces; at least one of them must have messages."""
         table = np.array(pieces, np.float64)
         self._length, self._begin = table[:, 0], table[:, 1] / NS_PER_S
         self._slope = (table[:, 2] - table[:, 1]) / NS_PER_S / self._length
@@ -60,7 +60,7 @@ class Cumulative:
         rounds, within = np.divmod(messages, self._before[-1])
         piece = np.searchsorted(self._before, within, "right") - 1
         left, begin = within - self._before[piece], self._begin[piece]
-        # The root of slope t²/2 + begin t = left, in the form that cancels nothing and knows slope 0.
+        # The root of slope t²/2 + begin t = left, in the form that loses no digits and allows slope 0.
         root = begin + np.sqrt(np.maximum(begin * begin + 2 * self._slope[piece] * left, 0.0))
         passed = np.divide(2 * left, root, out=np.zeros_like(left), where=root > 0)
         passed = np.minimum(passed, self._length[piece])

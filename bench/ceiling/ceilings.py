@@ -83,7 +83,7 @@ def kept_file() -> Path:
 
 
 def host_name() -> str:
-    """Return what a ceiling depends on beside the driver: CPU, their number, kernel."""
+    """Return what a ceiling depends on apart from the driver: kind and number of CPUs, kernel."""
     return f"{cpu_model()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}"
 
 

@@ -3,8 +3,8 @@
 What is published to it is confirmed and dropped; whoever consumes from it is sent stamped
 messages as fast as it takes them. So a driver's own speed can be seen without a broker.
 Run as `python -m bench.ceiling.null_peer PROTOCOL …`; it prints its port, and ends when its
-standard input does. A broker that hands on what it is sent, and does no other work, is
-`bench.ceiling.relay`.
+standard input does. `bench.ceiling.relay` is a broker
+that passes on what it is sent, and does no other work.
 """
 
 import argparse

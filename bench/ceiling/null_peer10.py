@@ -38,7 +38,7 @@ class Peer10(Frames10, PeerConnection):
         }
 
     def _on_control(self, frame: bytes) -> None:
-        """Let everyone in, by whatever mechanism, then act as ever."""
+        """Let everyone in, by any mechanism, then act as usual."""
         if frame.startswith(control.AMQP_HEADER[:4]) or frame[5] != _SASL:
             super()._on_control(frame)
         else:

@@ -1,11 +1,11 @@
-"""The relay: a broker of no work, against which a whole trial can be run by its address.
+"""The relay: a broker that does no work, for whole trials that use its address.
 
 Run as `python -m bench.ceiling.relay [--port PORT]`; it prints its port. It speaks AMQP 0-9-1
 and 1.0 on that port, told apart by the protocol header, to clients of any name and password,
 on any virtual host. What is published to a queue is delivered to a consumer of that queue, in
 order and octet for octet, and forgotten as it is delivered:
 
-- Queues live in memory, whatever flags and arguments they are declared with; so do messages.
+- Queues and messages live in memory; flags and arguments of a declaration are ignored.
 - A consumer is delivered what its prefetch or credit allows beyond what it has acknowledged.
   Nothing is delivered twice: what is refused, or unacknowledged when a consumer ends, is lost.
 - A message is confirmed or accepted when it is in its queue.

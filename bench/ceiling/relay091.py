@@ -140,7 +140,7 @@ class Relay091(Frames):
         handler(channel, method)
 
     def _on_message(self, channel: Channel, ids: tuple[int, ...], arguments: bytes) -> None:
-        """Act on a method about messages, of which there are many."""
+        """Act on a method about messages, the most frequent kind."""
         if ids == _PUBLISH:
             exchange_end = 3 + arguments[2]
             key_end = exchange_end + 1 + arguments[exchange_end]

@@ -1,4 +1,4 @@
-"""The relay's end of AMQP 1.0: Proton's engine in the role of a server, let in by whatever SASL mechanism.
+"""The relay's end of AMQP 1.0: Proton's engine as a server that accepts every SASL mechanism.
 
 A link's address is the name of a queue, which is made where there is none; RabbitMQ's form
 `/queues/<name>` means the same. Credit is what bounds a receiver, and a sender is given more
@@ -241,7 +241,7 @@ class Relay10(RelayClient):
         if link in self._sending:
             self._take(link, delivery)
         elif pn.pn_delivery_settled(delivery) or pn.pn_delivery_remote_state(delivery) not in {0, pn.PN_RECEIVED}:
-            pn.pn_delivery_settle(delivery)  # whatever the outcome: nothing is delivered twice
+            pn.pn_delivery_settle(delivery)  # for every outcome: nothing is delivered twice
 
     def _take(self, link: Any, delivery: Any) -> None:
         """Put a whole message into its queue, and accept it unless it came settled."""

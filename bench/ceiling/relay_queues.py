@@ -13,7 +13,7 @@ from typing import Protocol
 from bench.drivers.proton.message import find_body, opening
 
 OVERHEAD = 256
-"""Octets that a message counts for beside its own: the objects that hold it."""
+"""Octets that are counted for a message in addition to its own: the objects that hold it."""
 _NO_PROPERTIES = b"\0\0"
 
 

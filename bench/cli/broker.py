@@ -47,7 +47,7 @@ def _warn(found: Sequence[Unusable]) -> None:
 
 @broker_app.command()
 def start(
-    name: Annotated[str, typer.Argument(help="Kind of the broker; `bench broker list` tells which there are.")],
+    name: Annotated[str, typer.Argument(help="Kind of the broker; `bench broker list` shows them.")],
     recipe: Annotated[str, typer.Option("--image", help="Recipe of the image.")] = "stable",
 ) -> None:
     """Start a broker from the image, print its addresses, and stop it on Ctrl-C."""
@@ -61,7 +61,7 @@ def start(
     try:
         settings = products().installed[name].member.defaults
     except ValidationError:
-        fail(EXIT_USAGE, f"{name} cannot be started without settings of its own: write a scenario, and bench run it")
+        fail(EXIT_USAGE, f"{name} needs settings of its own to start: write a scenario, and use bench run")
     with tempfile.TemporaryDirectory(prefix="busbench-broker-") as folder:
         broker = open_broker(settings, Path(folder) / name, root, os.environ)
         try:

@@ -63,7 +63,7 @@ def _print(found: "Comparisons") -> None:
         table.add_column(head)
     for head in ("ratio", "interval", "n"):
         table.add_column(head, justify="right")
-    table.add_column("verdict on the first")
+    table.add_column("the first is")
     for line in found.lines:
         table.add_row(
             line.workload,

@@ -16,7 +16,7 @@ ConsumeExisting = Annotated[
     bool,
     typer.Option(
         "--consume-existing",
-        help="Queues named in external.queues may hold messages and have consumers: what is in them is lost.",
+        help="Use queues of external.queues even if they hold messages or have consumers; the messages are consumed.",
     ),
 ]
 """An option of every verb that runs trials."""

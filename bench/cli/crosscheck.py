@@ -10,7 +10,8 @@ def crosscheck(
     scenario: Annotated[str, typer.Argument(help="Name of a shipped scenario, such as crosscheck, or path of a file.")],
     pairs: Annotated[int, typer.Option(help="Counted pairs of each; three and more give an interval.", min=1)] = 3,
     driver: Annotated[
-        list[str] | None, typer.Option(help="A driver beside that of each target it fits; may be repeated.")
+        list[str] | None,
+        typer.Option(help="One more driver, for targets of its protocol; may be repeated."),
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: workloads.0.size=1024.")
@@ -19,13 +20,13 @@ def crosscheck(
         int, typer.Option(help="Seconds under load of each JVM before its measured part, at least.", min=1)
     ] = 10,
     capture: Annotated[
-        bool, typer.Option("--capture", help="Run each tool once more under a packet capture; wants tcpdump and root.")
+        bool, typer.Option("--capture", help="Run each tool once more under a packet capture; needs tcpdump and root.")
     ] = False,
     json: Annotated[Path | None, typer.Option(help="Write every reading here.", metavar="FILE")] = None,
 ) -> None:
     """Put the same load through PerfTest (0-9-1) or Artemis perf (1.0), and through our drivers, in turn.
 
-    Both sides meet the same running broker, and what one cannot do as the other does is left out.
+    Both sides use the same running broker; what they cannot do alike is left out.
 
     Exit codes: 0 done · 2 usage · 4 host, broker or a tool failed · 130 interrupted.
     """

@@ -48,7 +48,7 @@ def start(
     except ScenarioError as error:
         fail(EXIT_USAGE, *map(str, error.faults))
     if capture and all(one.closed for one in checks):
-        fail(EXIT_USAGE, "--capture: no workload that is left has a fixed rate, and only such are captured")
+        fail(EXIT_USAGE, "--capture needs a workload with a fixed rate, and none is left")
     check_recipes(given)
     tell(*refused, kind="left out")
     if json is not None and not json.parent.is_dir():

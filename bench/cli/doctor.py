@@ -73,8 +73,6 @@ def _ceilings(names: list[str], seconds: float) -> None:
         cells = [f"{way.rate:,.0f} msg/s\n{way.cpu_us:.2f} µs CPU" for way in measured.ways]
         table.add_row(one.member.name, *cells)
     out.print(table)
-    out.print(
-        "Kept for the verdict on later trials: one that runs at more than half of this is client-bound, and invalid."
-    )
+    out.print("Kept to judge later trials: a trial at more than half of this rate is client-bound, and invalid.")
     if failed:
         raise typer.Exit(4)

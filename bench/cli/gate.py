@@ -82,7 +82,7 @@ def gate(
     ] = None,
     candidate: Annotated[str | None, typer.Argument(help="The same; with --paired it may be left out.")] = None,
     paired: Annotated[
-        bool, typer.Option("--paired", "--rerun", help="Run both sides in turn; only so a regression can be found.")
+        bool, typer.Option("--paired", "--rerun", help="Run both sides in turn; only this can find a regression.")
     ] = False,
     pairs: Annotated[
         int, typer.Option(help="Trials of each target and workload on either side, fixed beforehand.", min=_FEWEST)
@@ -97,7 +97,8 @@ def gate(
         list[str] | None, typer.Option(metavar="PATH=VALUE", help="Change a field of the candidate only.")
     ] = None,
     budget: Annotated[
-        Path | None, typer.Option(help="What is allowed, see docs/ci.md.", metavar="FILE.toml", show_default="built in")
+        Path | None,
+        typer.Option(help="What is allowed, see docs/ci.md.", metavar="FILE.toml", show_default="built in"),
     ] = None,
     show_budget: Annotated[bool, typer.Option("--show-budget", help="Print the budget; do nothing else.")] = False,
     noise_floor: Annotated[
@@ -112,7 +113,7 @@ def gate(
     md: Annotated[Path | None, typer.Option(help="Write Markdown here, for a pull request.", metavar="FILE")] = None,
     json: Annotated[Path | None, typer.Option(help="Write JSON here.", metavar="FILE")] = None,
     github: Annotated[
-        bool, typer.Option("--github", help="Print GitHub annotations; by itself where GITHUB_ACTIONS is set.")
+        bool, typer.Option("--github", help="Print GitHub annotations; always done where GITHUB_ACTIONS is set.")
     ] = False,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Results folder of the paired run; by default results/<run id>.")

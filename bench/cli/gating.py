@@ -39,7 +39,7 @@ def carry_out(asked: Asked, budget_file: Path | None, wanted: GateFiles) -> NoRe
     budget = _read_budget(budget_file)
     faults = wanted.faults()
     if asked.only_paired and not asked.paired:
-        faults.append(f"{', '.join(asked.only_paired)}: only with --paired, which runs something")
+        faults.append(f"{', '.join(asked.only_paired)}: can only be used with --paired")
     if faults:
         fail(EXIT_USAGE, *faults)
     started = time.monotonic()
@@ -179,7 +179,7 @@ def write(found: Gate, wanted: GateFiles, took_s: float) -> None:
             try:
                 path.write_text(text, encoding="utf-8")
             except OSError as error:
-                fail(EXIT_FAILED, f"{option} {path} cannot be written ({error.strerror}): name a file that can")
+                fail(EXIT_FAILED, f"{option} {path} cannot be written ({error.strerror}): name another file")
 
 
 def print_annotations(found: Gate) -> None:

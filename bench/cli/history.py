@@ -17,7 +17,7 @@ history_app = typer.Typer(
     add_completion=False,
 )
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder of the store; made by the first `add`.")]
-OnlyOption = Annotated[str, typer.Option("--only", help="Only series with this in their title, or of these digits.")]
+OnlyOption = Annotated[str, typer.Option("--only", help="Only series with this in their title, or with these digits.")]
 BudgetOption = Annotated[float, typer.Option("--budget", help="False alarms a week allowed, over all series.", min=0)]
 STORE = Path("history")
 
@@ -29,7 +29,7 @@ def add(
     commit: Annotated[
         str | None, typer.Option(help="What was measured; by default the commit checked out in this folder.")
     ] = None,
-    unfinished: Annotated[bool, typer.Option("--unfinished", help="Also runs whose plan is not done.")] = False,
+    unfinished: Annotated[bool, typer.Option("--unfinished", help="Also add runs that are not finished.")] = False,
 ) -> None:
     """Append runs to the store: one row a trial and metric. A run that is in it already is left out.
 
@@ -47,7 +47,7 @@ def add(
             added = verbs.add(Store(store), folder, measured, unfinished=unfinished)
         except ReportError as error:
             fail(EXIT_USAGE, str(error))
-        out.print(f"{folder}: {added} rows added" if added else f"{folder}: in {store} already, nothing added")
+        out.print(f"{folder}: {added} rows added" if added else f"{folder}: already in {store}, nothing added")
 
 
 @history_app.command()
@@ -106,8 +106,8 @@ def check(store: StoreOption = STORE, only: OnlyOption = "", budget: BudgetOptio
 @history_app.command()
 def confirm(
     series: Annotated[str, typer.Argument(help="The eight digits of the series.")],
-    point: Annotated[str, typer.Argument(help="Run, or commit, with which the new level begins.")],
-    by: Annotated[Path, typer.Option(help="Results of a run of old and new, interleaved.")],
+    point: Annotated[str, typer.Argument(help="The run, or its commit, at which the new level begins.")],
+    by: Annotated[Path, typer.Option(help="Results of a run that interleaved old and new.")],
     store: StoreOption = STORE,
     old: Annotated[str | None, typer.Option(help="Its target that is old; by default the first of two.")] = None,
     new: Annotated[str | None, typer.Option(help="Its target that is new; by default the second of two.")] = None,

@@ -15,13 +15,13 @@ def run(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Results folder to make; by default results/<run id>.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A short look at the shape; names no winner.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A short run: shows the shape, names no winner.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print trials, minutes and disk; run nothing.")] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: workloads.0.size=1024.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of order and schedules; by default a fresh one.", min=0)
+        int | None, typer.Option(help="Seed of the trials' order and schedules; by default a fresh one.", min=0)
     ] = None,
     driver: Annotated[str | None, typer.Option(help="Use this driver for every target it can serve.")] = None,
     resume: Annotated[
@@ -41,7 +41,7 @@ def run(
         given = {"--out": out_folder, "--quick": quick, "--set": overrides, "--seed": seed, "--driver": driver}
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
-            fail(EXIT_USAGE, f"{', '.join(extra)}: not with --resume, which keeps the run as it was begun")
+            fail(EXIT_USAGE, f"{', '.join(extra)}: cannot be used with --resume, which keeps the run as it was begun")
         running.finish(resume, plan_only=plan, consume_existing=consume_existing)
         return
     running.start(

@@ -100,7 +100,7 @@ def begin(
     _check_disk(loaded.scenario, planned, place)
     for name in dict.fromkeys(target.driver for target in loaded.scenario.targets):
         if now := driver_named(name).now:
-            tell(f"driver {name!r} is called {now!r} now; the old name goes on working", kind="warning")
+            tell(f"driver {name!r} is called {now!r} now; the old name still works", kind="warning")
     if place.exists():
         finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")
@@ -145,7 +145,9 @@ def finish(folder: Path, *, plan_only: bool, consume_existing: bool) -> None:
     except archive.ArchiveError as error:
         fail(EXIT_USAGE, str(error))
     if begun.record.purpose == "search":
-        fail(EXIT_USAGE, f"--resume {folder}: it is a search, whose trials follow from one another: search anew")
+        fail(
+            EXIT_USAGE, f"--resume {folder}: its trials are steps of a search, which depend on each other: search anew"
+        )
     if plan_only:
         print_plan(begun.record.scenario, begun.left())
         return
@@ -161,7 +163,7 @@ def finish(folder: Path, *, plan_only: bool, consume_existing: bool) -> None:
         fail(
             EXIT_FAILED,
             *(
-                f"image {name} is not the one this run began with: its trials would not compare; start a new run"
+                f"image {name} is not the one this run began with: its trials could not be compared; start a new run"
                 for name in changed
             ),
         )

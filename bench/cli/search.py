@@ -38,7 +38,7 @@ def search(
     json: Annotated[Path | None, typer.Option(help="Write what was found here too.", metavar="FILE")] = None,
     consume_existing: ConsumeExisting = False,
 ) -> None:
-    """Find the highest rate that each target sustains, as an interval whose ends were both held.
+    """Find the highest rate that each target sustains: an interval, both ends of which were tried by long trials.
 
     Exit codes: 0 each target has a rate that held · 2 usage · 4 host or broker failed, or no rate held ·
     130 interrupted.

@@ -36,12 +36,12 @@ from bench.units import NS_PER_MS, NS_PER_S, parse_duration
 from brokers.base import BrokerError
 
 _QUICK_RULES = Rules(factor=1.25, precision=0.03)
-"""The closed loop gives a near guess, and the holds settle the last 5 %."""
+"""The closed loop gives a first guess; the holds decide on the last 5 %."""
 _ENDS = {
     "measurement": "the rate above could not be measured: a lower bound",
-    "limit": "the highest rate that is tried held",
+    "limit": "the highest rate that may be tried held",
     "nothing": "no rate held",
-    "trials": "out of trials: the interval is what it had",
+    "trials": "out of trials: the interval is what was known by then",
     "failed": "the broker could not be run",
     "interrupted": "interrupted",
 }
@@ -186,14 +186,14 @@ def _duration(option: str, text: str) -> int:
     except ValueError as error:
         fail(EXIT_USAGE, f"{option}: {error}")
     if not ns:
-        fail(EXIT_USAGE, f"{option} {text}: must be longer than nothing")
+        fail(EXIT_USAGE, f"{option} {text}: must be longer than 0")
     return ns
 
 
 def _seconds(option: str, text: str) -> int:
     ns = _duration(option, text)
     if ns % NS_PER_S:
-        fail(EXIT_USAGE, f"{option} {text}: whole seconds are wanted, as latency is logged by the second")
+        fail(EXIT_USAGE, f"{option} {text}: must be whole seconds, as latency is logged by the second")
     return ns
 
 

@@ -1,4 +1,4 @@
-"""One more run of each tool under a packet capture: its own reading beside what the wire shows."""
+"""One more run of each tool under a packet capture: its own reading, and what the wire shows."""
 
 import ipaddress
 import time

@@ -1,8 +1,8 @@
 """Response times of messages from a packet capture alone. Pure.
 
-A message leaves when the segment with its last byte was captured on its way to the broker,
-and comes back when that of its copy was captured. The k-th to leave with some content is
-the k-th to come back with it.
+A message leaves when the segment with its last byte is captured on its way to the broker. It comes
+back when the segment with the last byte of its copy is captured. Of messages with the same content,
+the k-th to come back is the k-th that left.
 """
 
 import math

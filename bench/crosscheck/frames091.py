@@ -1,6 +1,6 @@
 """The messages in a stream of AMQP 0-9-1 bytes, scanned frame by frame. Pure.
 
-Independent of every codec that measures: it is what those are checked against. It knows
+Independent of the codecs that measure: they are checked against it. It knows
 frames, and content that follows a method (AMQP 0-9-1, sections 2.3.5 and 4.2.6).
 """
 

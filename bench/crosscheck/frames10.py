@@ -1,6 +1,6 @@
 """The messages in a stream of AMQP 1.0 bytes, scanned frame by frame. Pure.
 
-Independent of every codec that measures: it is what those are checked against. It knows
+Independent of the codecs that measure: they are checked against it. It knows
 frames (AMQP 1.0 part 2, section 2.3), the widths of encoded values (part 1, section 1.6),
 the transfer performative (part 2, section 2.7.5) and the sections of a message (part 3,
 section 3.2).

@@ -1,4 +1,4 @@
-"""One run of a peer: a JVM that is started, listened to, sampled, and gone afterwards whatever happens."""
+"""One run of a peer: a JVM that is started, read and sampled, and always ended."""
 
 import contextlib
 import os

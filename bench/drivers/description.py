@@ -34,7 +34,7 @@ class Driver:
         holds: its port is a `bench.drivers.base.HoldingPort`: its consumers can be kept waiting while the rest goes on.
         options: names and meanings of the options it understands (`PortSpec.options`).
         inline: it runs in the conductor's process, on virtual time, and opens no port.
-        now: what it is called now, where this is a former name, which goes on working.
+        now: its present name, where this is a former one; both work.
     """
 
     name: str

@@ -2,8 +2,8 @@
 
 To add one here: a light module with its `Driver`, and its line under
 `[project.entry-points."busbench.drivers"]` in pyproject.toml; nothing else names it. A
-package whose driver is broken, or takes a name that is taken, is told of and left out;
-the other drivers are as they were. Client libraries are imported when a port is opened.
+package whose driver is broken, or whose name is taken, is left out with a message; the other
+drivers still work. Client libraries are imported when a port is opened.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -3,9 +3,9 @@
 It runs right before and right after a trial, when workers are not there. Most of it is
 arithmetic, a part waits for memory, so that a slower clock, a neighbour on the same core
 and one that takes the memory's bandwidth all show. It is taken many times for a short
-while: the least tells the host's speed, as one take that nothing came between is enough,
-and on a calm host that repeats to a fraction of a percent. What shares our core shows in
-another way, by the time in which we had none.
+while: the least time tells the host's speed, as a single undisturbed take is enough for it;
+on a calm host it repeats to a fraction of a percent. Others on our core show in another way:
+by the time in which we did not have it.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Starting a program that does not outlive the one who starts it: the kernel ends it when its parent dies.
+"""Starting a program that does not outlive its parent: the kernel ends it when the parent dies.
 
 As a program (`python child_process.py PARENT COMMAND…`) it asks the kernel for that and becomes the
 command, so that process id and descriptors stay. It imports nothing of ours, to start soon.

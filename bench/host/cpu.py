@@ -1,4 +1,4 @@
-"""The name of this host's processor, for whoever says what a figure was measured on."""
+"""The name of this host's processor, for records that say where a figure was measured."""
 
 import platform
 from contextlib import suppress

@@ -1,7 +1,7 @@
 """Which hosts are alike enough for their figures to stand in one history. Pure.
 
-Figures of two machines differ by more than any change that one looks for. What is stored
-is therefore only set beside what was stored of the same class: processor, their number,
+Figures of two machines differ by more than any change that one looks for. Stored figures
+are therefore compared only with figures of the same class: processor, their number,
 memory, kernel and kind of machine, as `run.json` has them. Names of hosts do not matter,
 so that the machines of a pool count as one.
 """

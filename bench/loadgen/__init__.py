@@ -4,8 +4,8 @@
 driver for room, sends as many as both allow, and waits in the driver for news until the next
 message is due. The driver encodes and sends; it never decides when.
 
-- *Open loop*: the schedule (`bench.arrivals`) says when a message is due, whatever the broker
-  does. A message that finds no room waits, and its response time, counted from the intended
+- *Open loop*: the schedule (`bench.arrivals`) says when a message is due; the broker has no
+  influence on it. A message that finds no room waits, and its response time, counted from the intended
   time, contains the wait.
 - *Closed loop*: a token is returned for each message received, and a message is due when there
   is a token. It measures the highest throughput at a number of messages in flight, and its

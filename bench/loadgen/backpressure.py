@@ -22,7 +22,7 @@ _START, _END, _BEFORE = range(3)
 def _before(episodes: Int64, first: int, end: int, at_ns: int) -> int:
     """Return the time under backpressure before an instant, where there is an episode."""
     low, high = first, end
-    if at_ns >= episodes[_START, end - 1]:  # most often: messages are sent after the last episode
+    if at_ns >= episodes[_START, end - 1]:  # the usual case: messages are sent after the last episode
         low = end
     while low < high:
         middle = (low + high) >> 1

@@ -51,7 +51,7 @@ class Source(Protocol):
 
 
 class OpenLoop:
-    """Due by the schedule, whatever happens."""
+    """Due by the schedule alone."""
 
     closed = False
 

@@ -204,8 +204,8 @@ def _read(folder: Path) -> Run:
         except (ValueError, OSError) as error:
             unreadable[planned.index] = f"{place.name}: {str(error).splitlines()[0]}"
     attempts = tuple(sorted(path.name for path in (folder / "attempts").glob("*")))
-    # A damaged search concerns only those who ask for it; a newer one concerns all, as whoever finds part of a
-    # newer folder readable would take it for the whole.
+    # A damaged search matters only where it is asked for. A newer one refuses the folder: if part of a newer
+    # folder could be read, that part would be taken for the whole.
     with contextlib.suppress(ArchiveError):
         _parse_search(folder / _SEARCH)
     return Run(folder, record, tuple(trials), unreadable, attempts, _read_durability(folder))
@@ -298,7 +298,7 @@ def _parse_search(file: Path) -> SearchRecord | None:
 
 def read_timeline(trial: Trial) -> pd.DataFrame:
     """Return the timeline of a trial, columns as in TIMELINE_COLUMNS; later ones NaN in older results."""
-    # Read in one piece: the usual way looks for data sets and threads, which costs thousands of small files dear.
+    # Read in one piece: pandas' own way looks for data sets and starts threads, too slow for thousands of small files.
     with parquet.ParquetFile(trial.folder / "timeline.parquet") as file:
         frame: pd.DataFrame = file.read(use_threads=False).to_pandas()
     later = {name: np.nan for name in LATER_COLUMNS if name not in frame.columns}

@@ -1,10 +1,10 @@
 """Whether two rows may be compared: what was asked, what each broker reports, and where they differ. Pure.
 
 A row is a target under a workload. A difference is intended where the comparison is about
-it: targets that are declared with other brokers, protocols or drivers differ in what these
-bring with them; an old run and a new one in versions. Every other difference makes the
-rows unlike. Rows that are both on the CPUs of their brokers are also unlike in a way that
-no setting shows, where one client costs more than the other.
+it: targets with other brokers, protocols or drivers may differ in what these bring with them,
+an old run and a new one in versions. Every other difference makes the rows unlike. Two clients
+that share the CPUs of their brokers may also be unlike in a way that no setting shows: one may
+take more CPU time than the other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ class Setting:
 
     @property
     def value(self) -> str:
-        """What holds: what is reported, else what was asked."""
+        """The value that holds: the reported one, or the one asked for where none is reported."""
         return self.reported or self.asked or "–"
 
 
@@ -89,9 +89,9 @@ class Difference:
 
 
 def settings_differ(asked: Mapping[str, str], reported: Mapping[str, str]) -> tuple[str, ...]:
-    """Return, in words, each setting that a broker reports otherwise than it was asked for.
+    """Return, in words, each setting for which a broker reports another value than was asked for.
 
-    What is not reported cannot be checked, and is no fault.
+    A setting that is not reported cannot be checked, and is no fault.
     """
     return tuple(
         f"{name}: asked {asked[name]}, reported {reported[name]}"
@@ -122,7 +122,7 @@ def row(run: RunRecord, target: Target, workload: Workload, trials: Sequence[Tri
 
 
 def differences(first: Row, second: Row, by: By) -> tuple[Difference, ...]:
-    """Return every setting in which two rows differ; one that a row lacks differs from one that it has.
+    """Return every setting in which two rows differ; a setting that only one of them has is a difference.
 
     Args:
         first: a row.
@@ -164,7 +164,7 @@ class Client:
 def unequal_cost(first: Client, second: Client) -> str | None:
     """Return why two rows are not ranked by throughput or cost; None where they may be.
 
-    On shared CPUs the dearer client takes from its broker what the other leaves it.
+    On shared CPUs the client that needs more CPU time takes it from its broker.
     """
     if (first.protocol, first.driver) == (second.protocol, second.driver) or not (first.shared and second.shared):
         return None

@@ -1,7 +1,7 @@
 """What a trial cost, and what a broker costs that does nothing: the models. Pure.
 
-Costs are ratios to messages, so they compare at equal rates only: an idle JVM's CPU time
-weighs more on few messages than on many. `bench.run.cost` computes them.
+Costs are ratios to messages, so they can be compared only at equal rates: the CPU time of an
+idle JVM weighs more with few messages than with many. `bench.run.cost` computes them.
 """
 
 from bench.results.base import Record

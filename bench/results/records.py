@@ -26,7 +26,8 @@ from bench.scenario.scenario import Scenario
 from brokers.durability import DurabilityClass
 
 SCHEMA_VERSION = 3
-"""2 keeps what products say (`RunRecord.products`), 3 which trial of a pair or of a search one is; 1 is still read."""
+"""2 keeps what products say (`RunRecord.products`); 3 where each broker ran, and which trial of a pair or of a search
+one is. 1 and 2 are still read."""
 
 Side = Literal["baseline", "candidate"]
 StepKind = Literal["guess", "short", "hold", "curve"]
@@ -78,7 +79,7 @@ class TrialOutcome(StrEnum):
 
 
 class Note(Record):
-    """A word on the measurement (health) or on the broker (finding), with advice."""
+    """A note on the measurement (health) or on the broker (finding), with advice."""
 
     code: str
     """Member of a closed set, see `bench.run.health` and `bench.run.findings`."""
@@ -179,7 +180,7 @@ class Canary(Record):
     """A fixed computation, timed right before and right after a trial: whether the host stayed the same.
 
     A reading is made of short takes, most of each arithmetic and a part waiting for memory. The least of them tells how
-    fast the host is, whatever came between; the time in which they had no CPU tells of others on it.
+    fast the host is, even if others were disturbed; the time in which they had no CPU tells of other load on it.
     """
 
     before_ns: int
@@ -207,7 +208,7 @@ class TrialRecord(Record):
     workload: str
     outcome: TrialOutcome
     reason: str
-    """Why it ended otherwise than completed; empty where it completed."""
+    """Why it did not complete; empty where it did."""
     start_utc: str
     """ISO 8601 time of the trial's first intended send."""
     start_monotonic_ns: int
@@ -296,7 +297,7 @@ class PlannedTrial(Record):
     """Name in the run's scenario, as is the workload's."""
     workload: str
     restart_broker: bool
-    """Whether its broker is started anew for it."""
+    """Whether its broker is restarted for it."""
     paired: PairedTarget | None = None
     """None but in a paired run."""
     step: SearchStep | None = None
@@ -363,7 +364,7 @@ class ProductRecord(Record):
 
 
 class NoiseFloor(Record):
-    """What an A/A run found on a host."""
+    """What an A/A run (one broker against itself) found on a host."""
 
     run_id: str
     """The run that measured it."""
@@ -400,7 +401,7 @@ class RunRecord(Record):
     products: dict[str, ProductRecord] = Field(default_factory=dict)
     """What products say of themselves, by the broker's name in the scenario."""
     noise_floor: NoiseFloor | None = None
-    """What a broker beside itself differed by on hosts of this class, as it was known when the run began (a full run
-    of the scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""
+    """By how much two alike brokers differed on hosts of this class, as known when the run began (a full run of the
+    scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""
     purpose: Literal["run", "search"] = "run"
     """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""

@@ -1,8 +1,8 @@
 """Versions of stored records: a newer one is refused, an older one is brought up to date on reading. Pure.
 
-Each file of a results folder carries `schema_version`. A record of a newer version may mean
-something else by the same names, so nothing of it is guessed at. A record of an older version
-is upgraded as it was parsed, a version at a time, before the model of today validates it:
+Each file of a results folder carries `schema_version`. The same name may mean
+something else in a newer version, so a newer record is refused as a whole. An older record is
+upgraded as parsed JSON, one version at a time, before today's model validates it:
 
 - new fields that have a default need no step;
 - for anything else, put a function from dict to dict under the version that it leads out of,

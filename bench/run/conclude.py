@@ -210,7 +210,7 @@ def _circumstances(
 
 
 def _even(workload: Workload) -> bool:
-    """Return whether the load is the same throughout: one that changes is not steady, whatever the broker is."""
+    """Return whether the load is constant: latency under a changing load is not steady even with a steady broker."""
     return isinstance(workload.load, InFlightLoad) or workload.load.profile is None
 
 

@@ -1,4 +1,4 @@
-"""A run: every trial of the plan in its order, whatever happens to one of them.
+"""A run: every trial of the plan in its order, even if some of them fail.
 
 A trial that fails is written with its reason and the run goes on; a run that is stopped
 keeps every finished trial, and `conduct` on the same folder does the rest.
@@ -156,7 +156,7 @@ class Conductor:
         return tuple(texts[-1] for texts in self._start_failures.values())
 
     def extend(self, workload: Workload, target: str, step: SearchStep) -> PlannedTrial:
-        """Plan one more trial, for a search that decides on it only now, and tell the results folder before it begins.
+        """Add a trial to the plan while a search goes on, and record that before the trial begins.
 
         Raises:
             ArchiveError: it cannot be written.
@@ -184,7 +184,7 @@ class Conductor:
 
     def _prefix(self, planned: PlannedTrial) -> str:
         """Return what the names of a trial's queues begin with."""
-        # The token tells apart what an earlier, killed attempt at the same trial may have left.
+        # The token differs from that of an earlier, killed attempt at the same trial, which may have left messages.
         return f"busbench-{self._run.run_id}-{self._token}-{planned.index}"
 
     def _seed(self, planned: PlannedTrial) -> int:
@@ -252,7 +252,7 @@ class Conductor:
     def _idle_cost(self, name: str, instance: Instance) -> IdleCost | None:
         """Return what a broker costs idle, measured the first time that the run needs it."""
         scenario = self._run.scenario
-        # One that someone else runs is not idle for us, and is spared a hundred queues.
+        # A broker that someone else runs may not be idle, and should not get a hundred queues.
         if scenario.plan.idle and name not in self._idle and starts(scenario.broker(name)):
             self._watch.say(f"measuring what {name} costs idle")
             durable = any(workload.durable for workload in scenario.workloads)

@@ -52,12 +52,12 @@ def probe_fleet(scenario: Scenario, fleet: Fleet, scratch: Path, say: Callable[[
     probes = []
     for name, workload in durable_brokers(scenario):
         if not starts(scenario.broker(name)):
-            why = "someone else runs it, and it is not ours to trace or to fill"
+            why = "someone else runs it, so it is neither traced nor filled"
             probes.append(Probe(broker=name, workload=workload.name, size=workload.size, why_not=why))
             continue
         running = fleet.running(name)
         if running is None:
-            why = "it did not run any more when the trials were over"
+            why = "it was no longer running after the trials"
             probes.append(Probe(broker=name, workload=workload.name, size=workload.size, why_not=why))
             continue
         say(f"counting what {name} writes for a confirmed message")
@@ -80,7 +80,7 @@ def probe(
     """
     found = Probe(broker=name, workload=workload.name, size=workload.size)
     if not broker.pids():
-        return found.model_copy(update={"why_not": "its processes are not ours to see"})
+        return found.model_copy(update={"why_not": "its processes cannot be seen"})
     own = queue or f"busbench-durability-{secrets.token_hex(3)}"
     try:
         if queue is None:

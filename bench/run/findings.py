@@ -1,4 +1,4 @@
-"""Findings: what the broker did in a trial. They stay in the data, count against it, and never invalidate. Pure.
+"""Findings: what the broker did wrong in a trial. Such a trial stays in the data and stays valid. Pure.
 
 Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, backpressure, alarm,
 restarted, drifting, credit-leak, lost, duplicated, reordered, refused, not-drained.
@@ -15,9 +15,9 @@ from bench.units import NS_PER_MS, percent, short_of_whole
 SATURATED = 0.99
 """Share of the messages due that must arrive within the measured part."""
 _STARVED = 100
-"""Times that credit for one message is no accident any more."""
+"""From so many times on, credit for one message is no accident."""
 _QUOTED = 3
-"""Alarms that are quoted."""
+"""Most alarms that are quoted."""
 
 
 def findings(seen: Circumstances, reason: str) -> tuple[Note, ...]:
@@ -83,14 +83,14 @@ def _flow(seen: Circumstances) -> Iterator[Note]:
         yield _finding(
             "dropped",
             f"{seen.merged.dropped} of {seen.merged.offered} messages due in the measured time were dropped, as there"
-            " was no room for them within load.late_after: latencies above their share are lower bounds.",
+            " was no room for them within load.late_after: percentiles that reach them are lower bounds.",
         )
     backpressure_ns, response_ns = p99_ns(seen.merged, "backpressure"), p99_ns(seen.merged, "response")
     if backpressure_ns and response_ns and backpressure_ns > max(SEND_LAG_SHARE * response_ns, NS_PER_MS):
         yield _finding(
             "backpressure",
-            f"1 % of the messages waited {backpressure_ns / NS_PER_MS:.2f} ms and longer for room to be sent at all,"
-            " as window, credit or socket were full.",
+            f"1 % of the messages waited {backpressure_ns / NS_PER_MS:.2f} ms or longer before there was room to send"
+            " them, as window, credit or socket was full.",
         )
     events = seen.merged.counters.get("blocked_events", 0)
     told = [f"it blocked a connection {events} times"] if events else []
@@ -104,8 +104,8 @@ def _starved(merged: Merged) -> Iterator[Note]:
     if starved >= _STARVED:
         yield _finding(
             "credit-leak",
-            f"It gave {starved} times credit for a single message to pre-settled senders, which then wait for it:"
-            " it gives back one credit a read, however many messages the read held. Set confirm_window, or"
+            f"{starved} times it gave pre-settled senders credit for one message only, so that they had to wait:"
+            " it returns one credit for each read, however many messages that read held. Set confirm_window, or"
             " option reattach of driver wire10.",
         )
 

@@ -4,7 +4,7 @@ A synchronous write is an fsync or fdatasync that succeeded, or a write to a fil
 opened with O_DSYNC or O_SYNC (open(2)), or one with RWF_DSYNC or RWF_SYNC (pwritev2(2)).
 Lines are those of `strace -f -ttt -y`: thread id, seconds since the epoch, call. Calls of
 several threads may be torn into an `<unfinished ...>` and a `<... resumed>` line; a call
-that was cut short by the end of the trace counts for nothing.
+that was cut short by the end of the trace is not counted.
 """
 
 import re

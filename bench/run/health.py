@@ -1,7 +1,7 @@
 """Verdicts on the measurement: whether a trial's numbers can be trusted. Pure.
 
 What the broker did is the business of `bench.run.findings`, and kept apart: a hard verdict
-here makes the trial invalid, while throwing away a bad broker's trials would flatter it.
+here makes the trial invalid. A bad broker's trials are kept: leaving them out would make it look better.
 Each note says what to do. Codes: ledger-unbalanced, foreign-messages, little, clock,
 client-bound, send-lag, warm-up-short, shared-cores, steal, throttled, canary-shifted,
 settings-differ.
@@ -21,9 +21,9 @@ CLIENT_BOUND = 0.85
 CEILING_SHARE = 0.5
 """From here on a driver's own limit is near, see `bench.ceiling`. Ceilings are measured with small bodies
 over plain TCP, so they are upper bounds for larger ones and for TLS: a trial above this share is bounded
-for certain, while one below it is not thereby free."""
+for certain, but one below it may be bounded too."""
 SEND_LAG_SHARE = 0.10
-"""Share of the p99 response from which on the part of it that is ours (or the broker's blocking) is worth a word."""
+"""Share of the p99 response from which on the part of it that is ours (or the broker's blocking) is reported."""
 TAKEN = 0.01
 """Share of CPU time that a hypervisor or a quota may take."""
 CANARY = 0.05
@@ -33,7 +33,7 @@ _FEW_CPUS = 4
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What is judged beside the merged numbers.
+    """What is judged: the merged numbers, and the circumstances of the trial.
 
     Attributes:
         merged: the trial's numbers.
@@ -44,7 +44,7 @@ class Circumstances:
         client_cores: share of a core that the busiest worker used; None where unknown.
         workers: pairs of a producing and a consuming worker.
         ceiling: msg/s that such a pair of this driver does at most; None where unknown.
-        warm_up_short: whether the broker did not count as warm when measuring began.
+        warm_up_short: whether measuring began before the broker counted as warm.
         host_cpus: CPUs of this host.
         shared_cpus: whether broker and clients run on the same CPUs.
         steal_share: share of CPU time the hypervisor took in the measured part.
@@ -54,7 +54,7 @@ class Circumstances:
         settings_differ: settings that the broker reports otherwise than asked, in words.
         steady: of the medians of the measured seconds; None where there are none.
         growth: of the backlog in the measured part; None for a closed loop.
-        alarms: the broker's own words on limits it reached in this trial, from its log.
+        alarms: lines of the broker's log on limits that it reached in this trial.
         restarts: times that the broker started while the trial ran.
     """
 
@@ -100,7 +100,7 @@ def _accounting(seen: Circumstances) -> Iterator[Note]:
     if ledger.foreign:
         yield _hard(
             "foreign-messages",
-            f"{ledger.foreign} messages were not ours: something else uses these queues; keep it away.",
+            f"{ledger.foreign} messages were not ours: something else uses these queues: stop it.",
         )
     if little is not None and not little.holds:
         yield _hard(
@@ -124,11 +124,11 @@ def _accounting(seen: Circumstances) -> Iterator[Note]:
 def _client(seen: Circumstances) -> Iterator[Note]:
     signs = "; ".join(_client_bound(seen))
     if signs and seen.subject == "client":
-        yield _warning("client-bound", f"{signs}: the client's own limit, and clients are what this scenario measures.")
+        yield _warning("client-bound", f"{signs}: this is the client's own limit, which this scenario measures.")
     elif signs:
         yield _hard(
             "client-bound",
-            f"{signs}: the figures are our limit rather than the broker's; use more workers or a compiled driver.",
+            f"{signs}: the figures show our limit, not the broker's; use more workers or a compiled driver.",
         )
     send_lag_ns, response_ns = p99_ns(seen.merged, "send_lag"), p99_ns(seen.merged, "response")
     if send_lag_ns is not None and response_ns is not None and send_lag_ns > SEND_LAG_SHARE * response_ns:
@@ -136,8 +136,8 @@ def _client(seen: Circumstances) -> Iterator[Note]:
             code="send-lag",
             hard=send_lag_ns > NS_PER_MS,
             text=(
-                f"p99 of our own lateness is {send_lag_ns / NS_PER_MS:.2f} ms beside a p99 response of"
-                f" {response_ns / NS_PER_MS:.2f} ms: free the host of other work, or lower the rate."
+                f"p99 of our own lateness is {send_lag_ns / NS_PER_MS:.2f} ms, of a p99 response of"
+                f" {response_ns / NS_PER_MS:.2f} ms: stop other work on the host, or lower the rate."
             ),
         )
 
@@ -154,10 +154,10 @@ def _client_bound(seen: Circumstances) -> Iterator[str]:
 
 
 def _warm_up(seen: Circumstances) -> Iterator[Note]:
-    """Yield a warning by the broker's CPU time, by MSER-5, or by a level that falls to the end; at most one."""
+    """Yield at most one warning: by the broker's CPU time, by MSER-5, or by a latency that falls to the end."""
     steady = seen.steady or Steadiness(0, 0.0, 0.0)
     if seen.warm_up_short:
-        text = "The broker's CPU time a message still moved when measuring began: raise plan.warm_up.at_most."
+        text = "The broker's CPU time a message was still changing when measuring began: raise plan.warm_up.at_most."
         yield _warning("warm-up-short", text)
     elif steady.lead:
         side = "above" if steady.lead > 0 else "below"
@@ -179,7 +179,7 @@ def _host(seen: Circumstances) -> Iterator[Note]:
         few = f", and the host has only {seen.host_cpus}" if seen.host_cpus < _FEW_CPUS else ""
         yield _warning(
             "shared-cores",
-            f"Broker and clients share CPUs{few}: a driver's CPU use costs its broker; compare like drivers.",
+            f"Broker and clients share CPUs{few}: what a driver uses, its broker lacks; compare rows of like drivers.",
         )
     if seen.steal_share is not None and seen.steal_share > TAKEN:
         yield _hard("steal", f"The hypervisor took {percent(seen.steal_share)} of the CPU time: run on a quieter host.")

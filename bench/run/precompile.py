@@ -1,4 +1,4 @@
-"""Compiled code is compiled once, here, before workers start: else each would compile it for itself, and time out."""
+"""Compiles code once, before workers start: otherwise each worker would compile it itself, and time out."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ _PATIENCE_S = 2.0
 def warm_up(drivers: Iterable[str], say: Callable[[str], None], patience_s: float = _PATIENCE_S) -> None:
     """Compile, or load, the kernels of the logs and of these drivers into the cache that workers load them from.
 
-    A driver that cannot is told of and left alone: its trials will fail by themselves, and say why.
+    If a driver's code cannot be compiled, that is said and the run goes on: its trials will fail and say why.
 
     Args:
         drivers: names.

@@ -1,7 +1,7 @@
-"""What brokers that someone else runs cannot do of what a scenario asks, found out before a run begins.
+"""Finds out, before a run, what a scenario asks that brokers run by someone else cannot do.
 
-A broker of a generic kind is known by its protocol alone: what it can do is probed when it
-is reached. Queues that the user named are looked at, and nothing is taken out of them.
+Of a broker of a generic kind only the protocol is known: what it can do is probed when it is
+reached. Queues that the user named are looked at, and nothing is taken out of them.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Slow telemetry: what is sampled once a second beside a trial, in a thread of its own, as it may cost or wait.
+"""Slow telemetry: what is sampled once a second during a trial, in a thread of its own, as it may be slow or block.
 
 Context switches, the broker's folder, the depth of its queues, and which children the
 workers have. No sample decides anything, and a broker that does not answer is not blamed:

@@ -1,4 +1,4 @@
-"""What takes two parts of a scenario to check: names, protocols, promises a store cannot keep. Pure."""
+"""Checks that need two parts of a scenario: names, protocols, promises that a store cannot keep. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ LONGEST_NAME = 32
 
 
 def inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fault]:
-    """Return a fault for each part that does not fit another, or needs a driver that is not to be had."""
+    """Return a fault for each part that does not fit another, or that needs a driver which is not installed."""
     for where, names in (
         ("brokers", [broker.name for broker in scenario.brokers]),
         ("targets", [target.name for target in scenario.targets]),
@@ -37,7 +37,7 @@ def inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fau
 def _repeated(where: str, names: Iterable[str]) -> Iterator[Fault]:
     for name, times in Counter(names).items():
         if times > 1:
-            yield Fault(where, f"{name!r} stands {times} times: names must differ")
+            yield Fault(where, f"{name!r} occurs {times} times: names must differ")
 
 
 def _sweeps(scenario: Scenario) -> Iterator[Fault]:
@@ -46,7 +46,7 @@ def _sweeps(scenario: Scenario) -> Iterator[Fault]:
     given = [workload.name for workload in scenario.workloads]
     for name, times in Counter(singles).items():
         if times > max(1, given.count(name)):
-            yield Fault("workloads", f"a sweep makes {name!r}, which stands {times} times: names must differ")
+            yield Fault("workloads", f"a sweep makes {name!r}, which occurs {times} times: names must differ")
     for index, workload in enumerate(scenario.workloads):
         if workload.part_of:
             yield Fault(f"workloads.{index}.part_of", "it is never given: leave it out, or give `load` a list")
@@ -72,7 +72,7 @@ def _only(scenario: Scenario) -> Iterator[Fault]:
     ):
         idle = [name for name in names if workloads and not any(one.is_for(name) for one in workloads)]
         if idle:
-            yield Fault(where, f"none is for target {', '.join(idle)}: add it to `only`, or leave the target out")
+            yield Fault(where, f"no workload is for target {', '.join(idle)}: add it to `only`, or remove the target")
             return
 
 
@@ -93,7 +93,7 @@ def _restarts(scenario: Scenario) -> Iterator[Fault]:
 def _target(scenario: Scenario, drivers: DriverRegistry, path: str, target: Target) -> Iterator[Fault]:
     brokers = {broker.name: broker for broker in scenario.brokers}
     if target.broker not in brokers:
-        yield Fault(f"{path}.broker", f"{target.broker!r} is no entry of brokers: there are {', '.join(brokers)}")
+        yield Fault(f"{path}.broker", f"{target.broker!r} is no broker of this file: it has {', '.join(brokers)}")
         return
     refusal = drivers.refusal(target.driver)
     if refusal is not None:
@@ -129,7 +129,7 @@ def _multiplexing(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fault
             can = [one.member.name for one in drivers.installed.values() if one.member.multiplexes]
             yield Fault(
                 f"workloads.{index}.lanes_per_connection",
-                f"{workload.lanes_per_connection}: driver {', '.join(cannot)} has a connection a lane:"
+                f"{workload.lanes_per_connection}: driver {', '.join(cannot)} opens a connection for each lane:"
                 f" use 1, or driver {', '.join(can)}",
             )
 
@@ -147,11 +147,11 @@ def _options(path: str, target: Target, driver: Driver) -> Iterator[Fault]:
     for name in target.options:
         if name not in known:
             there = f"there are {', '.join(known)}" if known else "it has none"
-            yield Fault(f"{path}.options.{name}", f"driver {driver.name!r} knows no such option: {there}")
+            yield Fault(f"{path}.options.{name}", f"driver {driver.name!r} has no such option: {there}")
 
 
 def _products(scenario: Scenario) -> Iterator[Fault]:
-    """What each product, and each place, makes of its settings and of the workloads that are for it."""
+    """Yield what products and places object to in their settings and workloads."""
     for index, broker in enumerate(scenario.brokers):
         if isinstance(broker, MemoryBroker):
             continue
@@ -172,12 +172,12 @@ def _products(scenario: Scenario) -> Iterator[Fault]:
                 f"{broker.place!r}: a broker of kind {broker.kind} is never started by us: use {', '.join(fitting)}",
             )
         if place.starts and broker.external is not None:
-            yield Fault(f"brokers.{index}.external", f"place {place.name!r} starts a broker: leave the table out")
+            yield Fault(f"brokers.{index}.external", f"place {place.name!r} starts its brokers: leave this table out")
         known = dict(place.options)
         for name in broker.place_options:
             if name not in known:
                 there = f"there are {', '.join(known)}" if known else "it has none"
-                yield Fault(f"brokers.{index}.place_options.{name}", f"place {place.name!r} knows no such: {there}")
+                yield Fault(f"brokers.{index}.place_options.{name}", f"place {place.name!r} has no such: {there}")
 
 
 def _quick(scenario: Scenario) -> Iterator[Fault]:
@@ -188,7 +188,7 @@ def _quick(scenario: Scenario) -> Iterator[Fault]:
 
 
 def _schedule_lengths(scenario: Scenario) -> Iterator[Fault]:
-    # The intended times of a trial are made in memory to be counted against what was sent.
+    # All intended times of a trial are held in memory, to be compared with what was sent.
     most = 200_000_000
     for index, workload in enumerate(scenario.workloads):
         rates = workload.load.rates if isinstance(workload.load, RateLoad) else ()

@@ -46,7 +46,7 @@ def from_pydantic(error: ValidationError, document: dict[str, Any]) -> Iterator[
     """Return one fault for each error that the models found."""
     for detail in error.errors(include_url=False):
         if detail["type"] == "too_short" and detail["input"]:
-            continue  # an echo: the list is short because its entries are faulty, which is told already
+            continue  # the list is short because its entries are faulty, and those faults are told already
         location = _location(detail["loc"], document)
         path = ".".join(str(part) for part in location)
         if detail["type"] == "union_tag_invalid":
@@ -84,19 +84,19 @@ def _text(detail: Any, location: list[Any], document: dict[str, Any]) -> str:
     if kind == "union_tag_invalid":
         return _no_such_kind(detail["ctx"]["tag"], detail["ctx"]["expected_tags"], location)
     if kind in _TABLE_WANTED:
-        message = "a table of fields is wanted, see docs/scenario.md"
-    # A password may stand where an address was meant; it is not repeated.
+        message = "must be a table of fields, see docs/scenario.md"
+    # The value may hold a password, in the place of an address; that is not repeated.
     given = re.sub(r"[^\s'\"]+:[^\s'\"]*@", "…@", repr(detail["input"]))
     shown = given if len(given) <= _SHOWN else given[:_SHOWN] + "…"
     return f"{shown}: {message[0].lower()}{message[1:]}"
 
 
 def _no_such_kind(tag: str, allowed: str, location: list[Any]) -> str:
-    """Return what there is instead of a kind; of a broker's, also which packages are at fault or may be missing."""
+    """Return which kinds there are; for a broker, also which packages are at fault or may be missing."""
     if location[:1] != ["brokers"]:
         return f"{tag!r}: choose {allowed}"
     broken = "".join(f"; {one}" for one in products().unusable if one.name == tag)
-    return f"{tag!r} is no product that is installed: choose {allowed}, or install the package that brings it{broken}"
+    return f"{tag!r} is not an installed product: choose {allowed}, or install the package that brings it{broken}"
 
 
 def _unknown(name: str, location: list[Any], document: dict[str, Any]) -> str:
@@ -106,12 +106,12 @@ def _unknown(name: str, location: list[Any], document: dict[str, Any]) -> str:
     mine = next((one.member.short for one in products().installed.values() if one.member.settings is here), None)
     if mine is not None and owners:
         own = [field for field in here.model_fields if field not in BrokerSettings.model_fields]
-        there = f"its own fields are {', '.join(own)}" if own else "it has none of its own"
+        there = f"its own fields are {', '.join(own)}" if own else "and has none of its own"
         return f"{name} belongs to {', '.join(owners)}: {mine} has no such setting, {there}"
     if elsewhere:
-        return f"no field of {here.__name__}, but of {', '.join(elsewhere)}: see docs/scenario.md"
+        return f"{here.__name__} has no such field, it belongs to {', '.join(elsewhere)}: see docs/scenario.md"
     near = difflib.get_close_matches(name, here.model_fields, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(here.model_fields)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"the fields are {', '.join(here.model_fields)}"
     return f"no such field: {hint}"
 
 

@@ -129,7 +129,7 @@ def _salvage(document: dict[str, Any]) -> Scenario:
     for field in ("brokers", "targets", "workloads"):
         entries = TypeAdapter[Any](Scenario.model_fields[field].annotation or Any)
         parts[field] = _sound(entries, document.get(field))
-    # What names a part that is faulty itself is told of once that part is mended.
+    # A reference to a part that is itself faulty is reported only after that part is corrected.
     hidden = _may_be_faulty(document.get("brokers"), parts["brokers"])
     parts["targets"] = tuple(target for target in parts["targets"] if not hidden(target.broker))
     hidden = _may_be_faulty(document.get("workloads"), parts["workloads"])

@@ -93,7 +93,7 @@ class RateLoad(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _list_of_rates(cls, given: object) -> object:
-        """Take `rate = [100, 200]` as the rates to try, of which the first stands for all."""
+        """Take `rate = [100, 200]` as the rates to try; the first of them is stored as the rate."""
         if not isinstance(given, dict) or not isinstance(given.get("rate"), list | tuple):
             return given
         rates = tuple(given["rate"])
@@ -101,7 +101,7 @@ class RateLoad(Frozen):
             message = "rate = []: name one rate, or a list of at least one"
             raise ValueError(message)
         if len(rates) > 1 and given.get("profile") is not None:
-            message = f"rate = {list(rates)}: one rate beside a profile, which says how the rate changes"
+            message = f"rate = {list(rates)}: with a profile give one rate only, as the profile says how it changes"
             raise ValueError(message)
         return given | {"rate": rates[0], "rates": rates if len(rates) > 1 else ()}
 
@@ -178,7 +178,7 @@ class Workload(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _list_of_sizes(cls, given: object) -> object:
-        """Take a list given to `size` as the sizes to mix, of which the largest stands for all."""
+        """Take a list given to `size` as the sizes to mix; the largest of them is stored as the size."""
         if not isinstance(given, dict) or not isinstance(given.get("size"), list | tuple):
             return given
         sizes = tuple(given["size"])

@@ -1,8 +1,8 @@
-"""The noise floor: the largest difference that a broker beside itself cannot rule out on a host. Pure.
+"""The noise floor: the largest difference that noise alone can cause on a host. Pure.
 
-Two targets alike, measured in interleaved pairs, differ by noise alone. The interval of
-their ratio says how large an effect that noise can pass for; a smaller one is not looked
-for on that host (Kalibera & Jones, ISMM 2013, ask for the smallest effect that matters;
+Two targets that are alike, measured in interleaved pairs, differ by noise alone. The interval
+of their ratio says how large an effect that noise can look like, so smaller effects are not
+looked for on that host (Kalibera & Jones, ISMM 2013, ask for the smallest effect that matters;
 here it is at least what can be seen).
 """
 
@@ -18,7 +18,7 @@ _FEWEST_PAIRS = 10
 
 
 def sides(scenario: Scenario) -> tuple[str, str] | None:
-    """Return the two targets of a scenario that measures a real broker beside itself; None where it does not."""
+    """Return the two targets of a scenario that measures a real broker against itself; None for any other scenario."""
     if len(scenario.targets) != _SIDES:
         return None
     first, second = scenario.targets

@@ -9,8 +9,8 @@ Two claims, each with its own risk, stated beforehand:
   at the level `MISS` by itself (the intersection-union test: Berger, Technometrics 24, 1982):
   the one-sided bound of the change must lie inside the limit.
 
-Whatever is neither is undecided. The number of pairs is fixed before the run, and nothing is
-looked at in between. Only paired, interleaved trials can show a regression; others can make
+Everything else is undecided. The number of pairs is fixed before the run, and nobody looks at
+results in between. Only paired, interleaved trials can show a regression; others can make
 one suspect. Pure.
 """
 

@@ -84,7 +84,7 @@ class SearchResult:
         why: what the hold at `high` failed.
         ended: `found`; `measurement`: `high` could not be measured, so `low` is a lower bound;
             `limit`: the highest rate allowed held; `nothing`: no rate held; `trials`: the search
-            ran out of trials, and the interval is what it had.
+            ran out of trials, and the interval is what was known by then.
     """
 
     low: float | None

@@ -1,4 +1,4 @@
-"""What watching a series can show: the smallest step it would find, how late, and how often it cries wolf. Pure.
+"""What watching a series can show: the smallest step it would find, how late, and how many false alarms it gives. Pure.
 
 All three are simulated for noise like the series' own: normal, with its spread and its
 correlation from one point to the next (AR(1)). A simulated series is held against the
@@ -26,7 +26,7 @@ LONGEST = 100
 """Points of a simulated series: with more a step is found a little sooner, and the simulation takes longer."""
 
 _SERIES = 200
-_LARGEST = 20.0  # spreads; no step that large is missed for want of size
+_LARGEST = 20.0  # spreads; every step that large is found
 _SEED = 20140115
 _STRAIGHT = 1.4826  # median absolute deviation to standard deviation, of normal noise
 

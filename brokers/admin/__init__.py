@@ -1,6 +1,6 @@
-"""How queues are declared, counted and deleted beside a measurement: one contract, one module a protocol.
+"""How queues are declared, counted and deleted around a measurement: one contract, one module a protocol.
 
-An admin is a connection of our own to a broker, over whatever that product has: AMQP 0-9-1,
+An admin is a connection of our own to a broker, over what its product offers: AMQP 0-9-1,
 management over AMQP 1.0, HTTP. Nothing here is on the path of a measured message.
 
 Rules: every call ends, with a broker that answers nothing as well; every fault is an

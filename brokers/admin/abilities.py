@@ -1,4 +1,4 @@
-"""What a broker can do that nobody knows anything about: probed, and what is not known is said."""
+"""What a broker of an unknown product can do, as found by probing; what could not be found out is None."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields

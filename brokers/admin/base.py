@@ -88,7 +88,7 @@ class Admin(ABC):
     """An open connection, or one that opens again when it was lost.
 
     One call at a time: calls from several threads wait for each other. Every call ends:
-    whatever is not answered in time raises SilentError and costs the connection.
+    one that is not answered in time raises SilentError and closes the connection.
     """
 
     @abstractmethod

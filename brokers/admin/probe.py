@@ -78,7 +78,7 @@ def probe_amqp10(address: Address, hostname: str | None, node: str | None) -> Ab
 
 
 class _Prober(Amqp091Admin):
-    """Tries what an admin need not know."""
+    """Tries what an admin has no need to know."""
 
     def tuned(self) -> tuple[int | None, int | None]:
         """Return bytes of a frame and channels of a connection; None = without a limit."""

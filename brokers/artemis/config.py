@@ -162,7 +162,7 @@ def _broker(settings: ArtemisSettings, site: Site) -> str:
     permissions = "\n".join(f'    <permission type="{name}" roles="{ROLE}"/>' for name in _PERMISSIONS)
     timeout = settings.buffer_timeout_us
     journal = "" if timeout is None else f"  <journal-buffer-timeout>{timeout * 1_000}</journal-buffer-timeout>\n"
-    # Else it looks for libaio, also where nothing is kept. Debian 13 has that library under another name
+    # Otherwise it looks for libaio, also where nothing is kept. Debian 13 has that library under another name
     # (libaio.so.1t64), which Artemis does not find.
     journal = "  <journal-type>NIO</journal-type>\n" + journal
     return f"""\
@@ -209,7 +209,7 @@ def _acceptor(settings: ArtemisSettings, site: Site) -> str:
         "saslMechanisms": settings.sasl.upper(),
         "amqpCredits": CREDIT,
         "amqpLowCredits": LOW_CREDIT,
-        # Else it wants a frame each 30 s.
+        # Otherwise it wants a frame every 30 s.
         "amqpIdleTimeout": 0,
     }
     if settings.transport == "tls":

@@ -1,6 +1,6 @@
 """What is known of a running Artemis: how its log is read, what it reports, what a report must say. Pure.
 
-It tells neither Java, heap nor processors to those who manage it: its log does, by options of the command line.
+Its management tells nothing of Java, heap and processors; its log does, because of options of the command line.
 """
 
 import re

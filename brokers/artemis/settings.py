@@ -18,5 +18,5 @@ class ArtemisSettings(BrokerSettings):
     """Longest wait, in µs, of a durable message for others that share its write to disk (journal-buffer-timeout);
     by default Artemis's own, 3,333 µs."""
     heap_share: Annotated[float, Field(gt=0.1, lt=0.9)] = 0.5
-    """Share of the memory cap given to the Java heap, half of which messages may fill; a quarter of the cap is
+    """Share of the memory cap given to the Java heap; messages may fill half of the heap. A quarter of the cap is
     direct memory."""

@@ -39,7 +39,7 @@ class Amqp10Settings(BrokerSettings):
 
 
 class GenericProduct(Product[S]):
-    """A broker of which only the protocol is known."""
+    """A broker whose protocol alone is known."""
 
     log: ClassVar[LogPatterns] = LogPatterns(ready=NEVER, reasons=NEVER)
     starts: ClassVar[bool] = False
@@ -59,7 +59,7 @@ class Amqp091(GenericProduct[Amqp091Settings]):
     settings: ClassVar[type[BrokerSettings]] = Amqp091Settings
 
     def listeners(self, settings: Amqp091Settings) -> tuple[Listener, ...]:  # noqa: ARG002
-        """See `Product`; a broker without confirms is found out by the probe, whatever it advertises."""
+        """See `Product`; whether a broker has confirms is found by the probe, not by what it advertises."""
         return (Listener("amqp091", confirms_unadvertised=True),)
 
     def admin(self, settings: Amqp091Settings, at: Address) -> Admin:  # noqa: ARG002

@@ -196,7 +196,7 @@ def _locked(place: Path, say: Say) -> Iterator[int]:
     """Hold the lock of one image; yield its file descriptor.
 
     Tools inherit the descriptor: should we be killed, the lock is free when the last of
-    them has ended, so that nobody builds beside orphans.
+    them has ended, so that no other build runs while orphans still do.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
     with (place.parent / f"{place.name}.lock").open("w") as file:

@@ -24,7 +24,7 @@ def normalise(root: Path, unstable: Iterable[str] = ()) -> None:
 
     Unstable is what differs from build to build in every image, and what the recipe names.
 
-    The tree belongs to the user who built it, whoever that is, so set-id bits would mean
+    The tree belongs to the user who built it, any user, so set-id bits would mean
     something else for each.
     """
     for name in (*UNSTABLE, *unstable):

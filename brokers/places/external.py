@@ -201,8 +201,8 @@ class ExternalBroker(AdministeredBroker):
         ]
         if held and not self._consume_existing:
             yield (
-                f"queue {queue!r} has {' and '.join(held)}: measuring takes what is in it, for good. Empty it, name"
-                " another, or say --consume-existing"
+                f"queue {queue!r} has {' and '.join(held)}: measuring would consume what is in it. Empty it, name"
+                " another, or add --consume-existing"
             )
 
     def queues(self, prefix: str, count: int) -> tuple[str, ...]:
@@ -310,7 +310,7 @@ class ExternalBroker(AdministeredBroker):
             raise self._fault("empty", queue, error) from error
 
     def _drop_queue(self, queue: str, admin: Admin) -> None:
-        """Delete a queue where that can be done; else it stays, which the product's caveats say."""
+        """Delete a queue where that can be done; otherwise it stays, as the product's caveats say."""
         with contextlib.suppress(UnsupportedError):
             admin.delete(queue)
 
@@ -382,7 +382,7 @@ class ExternalBroker(AdministeredBroker):
             try:
                 self._drop_queue(queue, admin)
             except (UnreachableError, SilentError) as error:
-                return first or error  # the others would fail as this one, each after its time
+                return first or error  # the others would fail in the same way, each after its own timeout
             except AdminError as error:
                 first = first or error
             else:
@@ -394,7 +394,7 @@ class ExternalBroker(AdministeredBroker):
         self.stop()
 
     def _reason(self, error: AdminError) -> str:
-        # To look what is wrong now would only wait for the same silence again.
+        # Asking what is wrong would only wait for the same silence again.
         return self._explain(error) if isinstance(error, SilentError) else super()._reason(error)
 
     def _explain(self, error: AdminError) -> str:

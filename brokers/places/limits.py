@@ -31,7 +31,7 @@ class Limits:
         joins: files into which a process writes its id to join.
         facts: `memory` and `cpus`, and how each is enforced, for the report.
         groups: control groups made for this, removed by `remove`.
-        events: file with the count of processes ended for want of memory, where there is one.
+        events: file that counts processes ended for lack of memory, where there is one.
     """
 
     joins: tuple[Path, ...] = ()

@@ -125,7 +125,7 @@ class Switches:
         self._threads: dict[str, tuple[int, int]] = {}
 
     def read(self, pids: Iterable[int]) -> tuple[int, int]:
-        """Return voluntary and involuntary ones so far; a thread that ended counts as it was last read."""
+        """Return voluntary and involuntary ones so far; a thread that ended keeps the counts last read."""
         for pid in pids:
             try:
                 names = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  (some hundred names, each second)

@@ -53,7 +53,7 @@ def initial(settings: QpidBrokerJSettings, site: Site) -> str:
         "context": {
             "virtualhost.connectionThreadPool.size": str(size),
             "virtualhost.connectionThreadPool.numberOfSelectors": str(selectors),
-            # Else an argument of queue.declare that it does not know closes the connection (542).
+            # Otherwise an unknown argument of queue.declare closes the connection (542).
             "queue.behaviourOnUnknownDeclareArgument": "IGNORE",
         },
     }
@@ -91,7 +91,7 @@ def _logins(settings: QpidBrokerJSettings) -> list[dict[str, Any]]:
     plain = {
         "name": "plain",
         "type": "Plain",
-        # Else PLAIN is not offered on a connection without TLS.
+        # Otherwise PLAIN is not offered on a connection without TLS.
         "secureOnlyMechanisms": [],
         "users": [{"name": "guest", "type": "managed", "password": "guest"}],
     }

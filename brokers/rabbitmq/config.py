@@ -86,7 +86,7 @@ def environment(settings: RabbitMQSettings, site: Site) -> dict[str, str]:
         "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
         "RABBITMQ_PID_FILE": str(home / "rabbitmq.pid"),
-        "RABBITMQ_CONF_ENV_FILE": "/dev/null",  # else the packaged one is read as well
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",  # otherwise the packaged one is read as well
         "RABBITMQ_DIST_PORT": str(site.ports["dist"]),
         "ERL_EPMD_PORT": str(site.ports["epmd"]),
         "ERL_EPMD_ADDRESS": site.host,

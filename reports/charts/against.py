@@ -35,7 +35,7 @@ Lines = Mapping[str, Sequence[Point]]
 """Points by target, in rising order."""
 
 
-def draw_throughput(axes: Axes, lines: Lines, styles: Mapping[str, Style], *, labels: bool = True) -> Axes:
+def draw_throughput(axes: Axes, lines: Lines, styles: Mapping[str, Style]) -> Axes:
     """Draw achieved rate against messages in flight, intervals as bars."""
     ends = []
     for target, style in styles.items():
@@ -45,8 +45,7 @@ def draw_throughput(axes: Axes, lines: Lines, styles: Mapping[str, Style], *, la
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
     axes.set_ylabel("messages a second")
     _in_flight(axes, lines)
-    if labels:
-        label_ends(axes, ends)
+    label_ends(axes, ends)
     return axes
 
 

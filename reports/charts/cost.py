@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
-from reports.charts.theme import INK, Style, belongs
+from reports.charts.theme import INK, Style, belongs, one_below_the_other, write_beside
 from reports.format import number
 from reports.model import Spread
 
@@ -24,7 +24,7 @@ def draw(axes: Axes, costs: Mapping[str, Mapping[str, Spread]], styles: Mapping[
         for side, offset, alpha in _SIDES:
             spread = costs[target][side]
             if spread.centre is None:
-                _beside(axes, 0, place + offset, f"{side}: not known", style)
+                write_beside(axes, 0, place + offset, f"{side}: not known", style, 4)
                 continue
             text = f"{side} {number(spread.centre)}"
             (drawn,) = axes.barh(
@@ -36,17 +36,9 @@ def draw(axes: Axes, costs: Mapping[str, Mapping[str, Spread]], styles: Mapping[
                 end = min(spread.interval_high, 2 * spread.centre)
                 (line,) = axes.plot([spread.interval_low, end], [place + offset] * 2, color=INK, linewidth=1.2)
                 belongs(line, style)
-            _beside(axes, end, place + offset, text, style)
+            write_beside(axes, end, place + offset, text, style, 4)
             longest = max(longest, end)
-    axes.set_yticks(range(len(styles)), [style.wrapped for style in styles.values()])
-    axes.set_ylim(len(styles) - 0.5, -0.5)
+    one_below_the_other(axes, [style.wrapped for style in styles.values()])
     axes.set_xlim(0, longest * 1.3 or 1.0)
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
     axes.set_xlabel("CPU seconds a million messages")
     return axes
-
-
-def _beside(axes: Axes, x: float, y: float, text: str, style: Style) -> None:
-    words = axes.annotate(text, (x, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=10)
-    belongs(words, style)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports.charts.theme import INK, TRIAL_DOT, Style, belongs, log_axis, plain_tick
+from reports.charts.theme import INK, TRIAL_DOT, Style, belongs, log_axis, one_below_the_other, plain_tick
 from reports.model import Spread
 
 _LONGEST = 15
@@ -81,10 +81,7 @@ def draw(axes: Axes, bars: Mapping[str, Bar], styles: Mapping[str, Style], label
             fontsize=10.5, linespacing=1.1,
         )  # fmt: skip
         belongs(words, style)
-    axes.set_yticks(range(len(styles)), [style.wrapped for style in styles.values()])
-    axes.set_ylim(len(styles) - 0.45, -0.55)
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
+    one_below_the_other(axes, [style.wrapped for style in styles.values()], 0.45)
     _limits(axes, bars, shown, wide=wide)
     for place, (target, style) in enumerate(styles.items()):
         _leaving(axes, place, bars[target], style)

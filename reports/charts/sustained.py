@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports.charts.theme import INK, Style, belongs
-from reports.format import count, rate
+from reports.charts.theme import INK, Style, belongs, count_axis, one_below_the_other, write_beside
+from reports.format import rate
 from reports.sustained import Sustained
 
 
@@ -30,14 +29,9 @@ def draw(axes: Axes, rows: Sequence[tuple[Sustained, Style]]) -> Axes:
         belongs(span, style, f"{style.label}, {row.workload}: {text}")
         (edge,) = axes.plot([low], [place], "|", color=INK, markersize=16, markeredgewidth=2.2)
         belongs(edge, style)
-        words = axes.annotate(text, (end, place), xytext=(7, 0), textcoords="offset points", va="center", fontsize=10)
-        belongs(words, style)
-    axes.set_yticks(range(len(rows)), [f"{style.wrapped}\n{row.workload}" for row, style in rows])
-    axes.set_ylim(len(rows) - 0.45, -0.55)
+        write_beside(axes, end, place, text, style, 7)
+    one_below_the_other(axes, [f"{style.wrapped}\n{row.workload}" for row, style in rows], 0.45)
     axes.set_xlim(0, longest * 1.32)
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+    count_axis(axes)
     axes.set_xlabel("highest sustainable rate, messages a second")
     return axes

@@ -14,9 +14,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from reports.format import number
+from reports.format import count, number
 from reports.summary import TargetSummary
 
 PALETTE = ("#0072B2", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#E69F00")
@@ -108,6 +108,25 @@ def make_room(figure: Figure) -> None:
 def belongs(artist: Artist, style: Style, tip: str = "") -> None:
     """Mark what is drawn of a target, so that a page can hide it, and tell a value where one points at it."""
     artist.set_gid(f"@{style.place}|{tip}")
+
+
+def one_below_the_other(axes: Axes, labels: Sequence[str], edge: float = 0.5) -> None:
+    """Make the y axis a list of rows, the first on top, for figures of one line a row."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - edge, edge - 1)
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+
+
+def count_axis(axes: Axes) -> None:
+    """Put a few whole numbers on the x axis."""
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+
+
+def write_beside(axes: Axes, x: float, y: float, text: str, style: Style, gap: int) -> None:
+    """Write a row's figure to the right of a point."""
+    belongs(axes.annotate(text, (x, y), xytext=(gap, 0), textcoords="offset points", va="center", fontsize=10), style)
 
 
 def spread_out(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:

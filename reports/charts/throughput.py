@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports.charts.theme import INK, Style, belongs
+from reports.charts.theme import INK, Style, belongs, count_axis, one_below_the_other
 from reports.format import count
 
 
@@ -19,7 +18,6 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered:
         styles: by target.
         offered: messages a second; None in a closed loop.
     """
-    rows = list(styles)
     for place, (target, style) in enumerate(styles.items()):
         rates = trials.loc[trials["target"] == target, "achieved_rate"]
         (dots,) = axes.plot(
@@ -28,10 +26,7 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered:
         belongs(dots, style)
         if rates.empty:
             axes.text(0.02, place, "no usable trial", transform=axes.get_yaxis_transform(), va="center", fontsize=10)
-    axes.set_yticks(range(len(rows)), [style.wrapped for style in styles.values()])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0)
+    one_below_the_other(axes, [style.wrapped for style in styles.values()])
     highest = max(float(trials["achieved_rate"].max()) if len(trials) else 1.0, offered or 0.0)
     axes.set_xlim(0, highest * 1.12)
     if offered is not None:
@@ -39,7 +34,6 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered:
         axes.text(
             offered, 1.02, f"offered {count(offered)}", transform=axes.get_xaxis_transform(), ha="center", fontsize=10
         )
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+    count_axis(axes)
     axes.set_xlabel("achieved, messages a second")
     return axes

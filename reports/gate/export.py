@@ -117,8 +117,8 @@ def method(gate: Gate) -> str:
     floor = f" Noise floor of the host: {listed(known)}." if known else " The host's noise floor is not known."
     return (
         f"{how[0].upper()}{how[1:]}. Two equal sides give a regression in at most {percent(gate.alarm)} of gates"
-        f" (Holm over all lines); what is worse than its limit passes in {percent(gate.miss)};"
-        f" `detectable` is found in {percent(gate.power)}.{floor}"
+        f" (Holm over all lines); what is worse than its limit passes in {percent(gate.miss)} of gates;"
+        f" a change of the size `detectable` is found in {percent(gate.power)}.{floor}"
     )
 
 

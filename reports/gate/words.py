@@ -85,12 +85,12 @@ def left_out(cell: PairedCell) -> str:
 
 
 def told(metric: str, why: str) -> str:
-    """Return that a metric decides nothing, and why."""
+    """Return a sentence that a metric decides nothing, and why."""
     return f"{metric} is told and decides nothing: {why}."
 
 
 def unlike_hosts(classes: Sequence[str]) -> str:
-    """Return that two stored runs come from unlike hosts."""
+    """Return a sentence that two stored runs come from hosts of different classes."""
     return (
         f"Undecided: the hosts are of different classes ({' / '.join(classes)}), so their figures do not compare."
         " Run both sides in turn on one host: bench gate … --paired."

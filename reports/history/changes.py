@@ -1,7 +1,7 @@
 """From series to what is said of each: changes proposed, confirmed or dismissed, and what watching it can show. Pure.
 
 Statistics of a stored series can propose a change, never prove one: hosts age, kernels and
-neighbours change. An interleaved re-run of old and new disposes. A step smaller than the
+neighbours change. Only an interleaved re-run of old and new decides. A step smaller than the
 smallest relevant effect is no change here, however certain it is.
 """
 
@@ -205,7 +205,7 @@ def _found(
 
 
 def _nearby(one: Series, at: int, told: Mapping[tuple[str, str], tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Return what was said of this change: its place may move by a point or two as more of them come."""
+    """Return the confirmation of this change; its place may move by a point or two as more points come."""
     for place in sorted(range(at - _NEAR, at + _NEAR + 1), key=lambda place: abs(place - at)):
         if 0 <= place < len(one.run_ids) and (one.name, one.run_ids[place]) in told:
             yield told[one.name, one.run_ids[place]]

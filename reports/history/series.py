@@ -1,4 +1,9 @@
-"""From the rows of the store to series: one point a run, the geometric mean of its trials. Pure."""
+"""What the store keeps of a run, and the series made of it. Pure.
+
+The store has one row a trial and metric; a trial that cannot be trusted has none. Each row says
+what must be alike for two figures to be comparable (`KEY`): rows that are alike in it make one
+series, with one point a run, the geometric mean of its trials.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -102,7 +107,7 @@ class Series:
 
     Attributes:
         name: eight digits that stand for all of `key`.
-        key: values of `points.KEY`, by name.
+        key: values of `KEY`, by name.
         values: one a run, in the unit of the store.
         trials: how many each is the mean of.
         run_ids, commits, times: one a run, in order of time.

@@ -2,7 +2,7 @@
 
 ```
 history/
-  runs/<run-id>-<seed>.parquet        columns as in `points.COLUMNS`
+  runs/<run-id>-<seed>.parquet        columns as in `series.COLUMNS`
   confirmed/<series>-<run-id>.parquet columns as in CONFIRMED
 ```
 
@@ -108,7 +108,7 @@ class Store:
         except OSError as error:
             with suppress(OSError):
                 part.unlink()
-            message = f"--store {self.folder} cannot be written ({error.strerror}): name a folder that can be."
+            message = f"--store {self.folder} cannot be written ({error.strerror}): name another folder."
             raise ReportError(message) from None
         return True
 

@@ -1,4 +1,4 @@
-"""What is said of a store, in plain lines: a block a series, and what watching all of them costs. Pure."""
+"""A store in plain lines: a block for each series, and what watching all of them costs. Pure."""
 
 from collections.abc import Iterator
 

@@ -70,7 +70,7 @@ def test_without_any_pair_nothing_is_ranked() -> None:
     """Two rows of ten trials and five in common: no word of which is lower."""
     found = said(case({"a": (2e6, range(10)), "b": (1e6, range(5, 15))}))
     assert (found.kind, found.headline) == ("not ranked", "Not ranked: too few pairs")
-    assert found.effect == "Of any two rows 5 pairs of trials are usable, and a verdict needs 10."
+    assert found.effect == "Any two rows have 5 usable pairs of trials, and a verdict needs 10."
     assert found.outside == ""
 
 

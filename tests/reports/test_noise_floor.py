@@ -66,4 +66,4 @@ def test_a_report_looks_for_no_smaller_effect_than_the_floor(full: Dataset, full
     found = summarise(replace(full, runs=(run,)))
     assert {one.verdict for one in found.comparisons} <= {"same", "undecided"}
     assert {one.delta for one in found.comparisons} == {9.0}
-    assert "below 900 % are no verdict: noise floor of this host, run noisy" in " ".join(found.caveats)
+    assert "below 900 % give no verdict: noise floor of this host, run noisy" in " ".join(found.caveats)

@@ -238,4 +238,4 @@ def test_brokers_settings_that_are_meant_to_differ_stand_once(
     own = {row.key for row in quick_summary.differing if row.key.startswith(BROKERS_OWN) and row.intended}
     assert own
     assert shown == {row.key for row in quick_summary.differing} - own
-    assert "meant to differ stand in the table above" in written[0]
+    assert "meant to differ are in the table above" in written[0]

@@ -81,7 +81,7 @@ def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds() -> None:
         assert cell.latency_ns["p90"].centre is not None
         assert cell.latency_ns["p99"].centre is None
         assert cell.latency_ns["p99"].why == f"≥ {milliseconds(highest)} ms: messages of that rank were dropped"
-        assert any("dropped, for want of room" in remark for remark in cell.remarks)
+        assert any("dropped, as there was no room" in remark for remark in cell.remarks)
     assert (data.latency.loc[data.latency["tag"] == "response", "never"] == 0).all()
     markdown = to_markdown(summary)
     assert "| ≥ " in markdown

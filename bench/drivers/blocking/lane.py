@@ -1,8 +1,8 @@
 """Lanes over client libraries that own their sockets and block: what all of them have in common.
 
-Here are stamps, acknowledgement in batches, and what is said when a connection ends. What
-the library is asked for is the business of a driver's own lanes, when it is asked is
-that of `port`. Drivers of other packages build on these classes; docs/drivers.md shows how.
+Here are stamps, acknowledgement in batches, and messages for the end of a connection. A driver's
+own lanes know what to ask of the library; `port` knows when to ask. Drivers of other packages build on
+these classes; docs/drivers.md shows how.
 """
 
 import select
@@ -107,10 +107,10 @@ class BlockingLane(ABC):
 
     @abstractmethod
     def abandon(self) -> None:
-        """Close the socket, whatever the state, also where `connect` failed."""
+        """Close the socket in any state, also where `connect` failed."""
 
     def on_blocked(self, *_: object) -> None:
-        """Note connection.blocked: what a library calls then, whatever it passes along."""
+        """Note connection.blocked; a library calls this, with arguments that are ignored."""
         self.context.count("blocked_events")
         self.blocked = True
 
@@ -135,7 +135,7 @@ class BlockingLane(ABC):
 
 
 class BlockingProducer(BlockingLane):
-    """A lane that sends, and waits for each confirm: its window is 1, whatever the workload's.
+    """A lane that sends, and waits for each confirm: its window is 1, not that of the workload.
 
     Attributes:
         confirms: whether the workload wants them.

@@ -42,7 +42,7 @@ class ProtonProducer(ProtonConnection, Producer):
     """Sends unsettled within a window, or pre-settled where the window is 0.
 
     Pre-settled senders starve on Broker-J (10.1.0 and before): each *read* of its socket
-    gives back one credit, whatever number of messages it held, so that after some 20,000
+    gives back one credit, however many messages it held, so that after some 20,000
     messages the credit falls to 1 and one flow comes for each message. That is shown, not
     worked around: such flows are counted (`credit_leak`).
     """

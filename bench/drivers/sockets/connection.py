@@ -1,7 +1,7 @@
 """One TCP connection with one lane on it: what every driver over sockets has in common.
 
-Here is the traffic of bytes and what is said when it ends; what the bytes mean is the
-business of a driver's own lanes, and when to read or write that of `port`.
+Here bytes are carried, and the end of a connection is put into words. A driver's own lanes know
+what the bytes mean; `port` knows when to read or write.
 """
 
 import socket
@@ -231,7 +231,7 @@ class Connection(ABC):
             self.context.watch_writable(self, waits)
 
     def abandon(self) -> None:
-        """Close the socket, whatever the state."""
+        """Close the socket, in any state."""
         self.closed = True
         self._stream.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bench.units import NS_PER_S
 
 READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
-"""Events after which a read gives something, be it an end."""
+"""Events after which a read gives something, perhaps the end of the stream."""
 
 _FEW = 4
 _SELECT_MOST = 1_024  # descriptors that select(2) takes

@@ -39,7 +39,7 @@ class Stream:
         return self._socket.fileno()
 
     def pending(self) -> bool:
-        """Return whether a read would give something although the socket need not be readable."""
+        """Return whether a read would give something even though the socket is not readable."""
         if self._tls is None:
             return False
         return self._ended or self._error is not None or self._tls.pending() > 0
@@ -84,7 +84,7 @@ class Stream:
         return sent
 
     def close(self) -> None:
-        """Close the socket, whatever the state."""
+        """Close the socket, in any state."""
         self._socket.close()
 
     def _recv_records(self, tls: ssl.SSLSocket, buffer: memoryview) -> int:

@@ -1,6 +1,6 @@
 """Callbacks that are due at a time, for drivers: heartbeats, acknowledgements that linger.
 
-Times are integer nanoseconds of whatever clock the caller reads; none is read here.
+Times are integer nanoseconds of the clock that the caller reads; no clock is read here.
 """
 
 import heapq

@@ -91,7 +91,7 @@ def test_unlike_rows_are_refused_with_what_differs(tmp_path: Path) -> None:
     """A smaller cap on one side: exit code 2 and the two caps; like rows are printed; --allow compares all."""
 
     def smaller(run: dict[str, Any]) -> dict[str, Any]:
-        run["scenario"]["brokers"][1]["memory"] = 512 * 1024**2
+        run["products"]["broker-j"]["place"]["caps"]["memory cap"] = "512 MiB"
         return run
 
     with served(later(smaller)) as [folder]:
@@ -123,7 +123,7 @@ def test_evidence_decides_what_is_alike(tmp_path: Path) -> None:
     assert all("durability class" in one["unlike"][0] for one in found["refused"])
     assert "crash of the broker's process" in summary.cell("rabbitmq-091", "durable").durability
     assert any("0.01 synchronous writes a confirmed message, 200 counted" in line for line in summary.promises)
-    assert "unlike durability" in summary.answers[1].sentence
+    assert "different durability" in summary.answers[1].sentence
 
 
 def test_by_workload_the_load_is_the_question(full: Path, tmp_path: Path) -> None:

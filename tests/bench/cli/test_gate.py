@@ -295,7 +295,7 @@ def test_usage_faults(made: Path, tmp_path: Path) -> None:
     assert "a scenario is run with --paired" in refused(scenario)
     assert "is no run of `bench gate --paired`" in refused(one)
     assert "no target and workload in common" in refused(one, paired)
-    assert "--set, --out: only with --paired" in refused(one, one, "--set", "a=1", "--out", "x")
+    assert "--set, --out: can only be used with --paired" in refused(one, one, "--set", "a=1", "--out", "x")
     assert "--junit" in refused(paired, "--junit", str(tmp_path / "none/gate.xml"))
     assert "greater than or equal to 5" in refused(scenario, "--paired", "--pairs", "4")
     assert "candidate: workloads.0.sise" in refused(scenario, "--paired", "--set-candidate", "workloads.0.sise=1")

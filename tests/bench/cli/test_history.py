@@ -45,7 +45,7 @@ def test_runs_are_added_once_with_their_commit(here: Path, quick_run: Path) -> N
     assert "rows added" in first.output
     again = bench("add", quick_run, "--commit", "abc")
     assert again.exit_code == 0
-    assert "in history already, nothing added" in again.output
+    assert "already in history, nothing added" in again.output
     assert set(Store(Path("history")).rows()["commit"]) == {"abc"}
     shown = bench("show")
     assert shown.exit_code == 0

@@ -60,7 +60,7 @@ def test_an_objective_bounds_the_rate() -> None:
         (("--workload", "nothing"), "there are steady"),
         (("--objective-p99", "5"), "is no duration"),
         (("--hold", "1500ms"), "whole seconds"),
-        (("--short", "0s"), "longer than nothing"),
+        (("--short", "0s"), "longer than 0"),
         (("--json", "nowhere/found.json"), "there is no folder"),
         (("--set", "workloads.0.sise=1"), "did you mean 'size'?"),
         (("--out", "."), "exists already"),

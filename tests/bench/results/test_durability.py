@@ -56,7 +56,7 @@ def test_without_evidence_there_is_no_class() -> None:
 
 def test_a_later_part_of_a_run_keeps_what_an_earlier_one_saw() -> None:
     """Found evidence replaces what was there; a probe that found nothing does not."""
-    nothing = probe(0, 0, why_not="it did not run any more when the trials were over")
+    nothing = probe(0, 0, why_not="it was no longer running after the trials")
     seen, other = probe(1_000), probe(3, broker="other")
     earlier = DurabilityRecord(probes=(seen, other))
     assert DurabilityRecord(probes=(nothing,)).joined(earlier).of("rabbitmq") == seen

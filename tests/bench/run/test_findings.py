@@ -106,7 +106,7 @@ def test_dwindled_credit_is_told() -> None:
     """From a hundred times on: the figure is the broker's, and the text names the way out."""
     [note] = findings(around(merged(counters={"credit_leak": 100})), "")
     assert note.code == "credit-leak"
-    assert "it gives back one credit a read" in note.text
+    assert "it returns one credit for each read" in note.text
     assert "confirm_window, or option reattach" in note.text
     assert codes(around(merged(counters={"credit_leak": 99}))) == set()
 

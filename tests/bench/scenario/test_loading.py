@@ -41,7 +41,11 @@ def test_every_shipped_scenario_loads() -> None:
         ("workloads.0.queues=2", "workloads.0", "each needs a producer and a consumer"),
         ("workloads.0.load.kind=firehose", "workloads.0.load.kind", "'firehose': choose 'rate', 'in_flight'"),
         ("workloads.0.load.rate=nan", "workloads.0.load.rate", "nan"),
-        ("workloads.0.load.in_flight=[16]", "workloads.0.load.in_flight", "no field of RateLoad, but of InFlightLoad"),
+        (
+            "workloads.0.load.in_flight=[16]",
+            "workloads.0.load.in_flight",
+            "RateLoad has no such field, it belongs to InFlightLoad",
+        ),
         (
             "workloads.0.load.profile.kind=sine",
             "workloads.0.load.profile.kind",
@@ -77,8 +81,8 @@ def test_every_shipped_scenario_loads() -> None:
         ("workloads.0.size=[{size=99, weight=0}]", "workloads.0.sizes.0.weight", "0: input should be greater than 0"),
         ("workloads.0.sizes=[{size=99}, {size=200}]", "workloads.0", "of several sizes it is the largest"),
         ("workloads.0.consumer_rate=100", "workloads.0", "prefetch = 1000: at most a second's messages (100)"),
-        ("workloads.0.restart=run", "workloads.0.restart", "no field of Workload, but of Plan, Quick"),
-        ("workloads.0=5", "workloads.0", "a table of fields is wanted"),
+        ("workloads.0.restart=run", "workloads.0.restart", "Workload has no such field, it belongs to Plan, Quick"),
+        ("workloads.0=5", "workloads.0", "must be a table of fields"),
         ("workloads=5", "workloads", "5: input should be a valid list"),
         ("workloads.in-flight.load.in_flight=[]", "workloads.2.load.in_flight", "at least 1 item"),
         ("workloads.in-flight.load.in_flight=[16, 16]", "workloads", "a sweep makes 'in-flight-16'"),
@@ -87,10 +91,10 @@ def test_every_shipped_scenario_loads() -> None:
         ("workloads.0.duration=9999999h", "workloads.0.duration", "at most 366 days"),
         ("workloads.0.siz=100", "workloads.0.siz", "did you mean 'size'?"),
         ("brokers=5", "brokers", "5: input should be a valid list"),
-        ("brokers.0.kind=kafka", "brokers.0.kind", "'kafka' is no product that is installed: choose 'rabbitmq', "),
+        ("brokers.0.kind=kafka", "brokers.0.kind", "'kafka' is not an installed product: choose 'rabbitmq', "),
         ("brokers.0.kind=kafka", "brokers.0.kind", "'memory', or install the package that brings it"),
         ("brokers.0.place=moon", "brokers.0.place", "'moon' is no place: choose sandbox, external, or install"),
-        ("brokers.0.place_options.x=y", "brokers.0.place_options.x", "place 'sandbox' knows no such: it has none"),
+        ("brokers.0.place_options.x=y", "brokers.0.place_options.x", "place 'sandbox' has no such: it has none"),
         ("plan.warm_up.at_most=29s", "plan.warm_up", "no shorter than at_least (30s)"),
         ("quick.workloads=[]", "quick.workloads", "at least 1 item"),
         ("quick.duration=1500ms", "quick.duration", "1.5 s: whole seconds"),
@@ -104,22 +108,22 @@ def test_every_shipped_scenario_loads() -> None:
         ("brokers.rabbitmq.store=bdb", "brokers.0.store", "belongs to Broker-J"),
         ("brokers.rabbitmq.memory='1MiB'", "brokers.0.memory", "greater than or equal to"),
         ("brokers.rabbitmq.place=external", "brokers.0", "the table `external`"),
-        ("brokers.rabbitmq.name=broker-j", "brokers", "stands 2 times"),
-        ("targets.0.broker=nobody", "targets.0.broker", "there are rabbitmq, broker-j"),
+        ("brokers.rabbitmq.name=broker-j", "brokers", "occurs 2 times"),
+        ("targets.0.broker=nobody", "targets.0.broker", "it has rabbitmq, broker-j"),
         ("targets.0.driver=proton", "targets.0.driver", "choose wire091, pika"),
-        ("targets.0.options.speed=high", "targets.0.options.speed", "knows no such option"),
+        ("targets.0.options.speed=high", "targets.0.options.speed", "has no such option"),
         ("targets.0.driver=carrot", "targets.0.driver", "is no driver"),
         ("quick.workloads=['x']", "quick.workloads", "there are steady, durable, in-flight"),
         ("workloads.0.only=['nobody']", "workloads.0.only", "'nobody' is no target: there are rabbitmq-091"),
         ("workloads.0.load.rate=[1, 0]", "workloads.0.load.rates.1", "0: input should be greater than"),
         ("plan.repetitions=0", "plan.repetitions", "greater than or equal to 1"),
         ("workloads.nine.size=100", "--set", "there are steady, durable, in-flight"),
-        ("kind=kind", "kind", "no field of Scenario, but of"),
-        ("memory=memory", "memory", "no field of Scenario, but of RabbitMQSettings, QpidBrokerJSettings"),
-        ("plan.kind=kind", "plan.kind", "no field of Plan, but of"),
-        ("brokers.0.rabbitmq=1", "brokers.0.rabbitmq", "no such field: there are"),
+        ("kind=kind", "kind", "Scenario has no such field, it belongs to"),
+        ("memory=memory", "memory", "no such field, it belongs to RabbitMQSettings, QpidBrokerJSettings"),
+        ("plan.kind=kind", "plan.kind", "Plan has no such field, it belongs to"),
+        ("brokers.0.rabbitmq=1", "brokers.0.rabbitmq", "no such field: the fields are"),
         ("workloads.0.load.rat=1", "workloads.0.load.rat", "did you mean 'rate'?"),
-        ("workloads.0.load.stall_after=1s", "workloads.0.load.stall_after", "no field of RateLoad"),
+        ("workloads.0.load.stall_after=1s", "workloads.0.load.stall_after", "RateLoad has no such field"),
         ("nonsense", "--set", "write PATH=VALUE"),
     ],
 )
@@ -134,7 +138,7 @@ def test_lanes_share_a_connection_only_where_the_driver_can() -> None:
     """The field is named, and the drivers that can."""
     shared = "workloads.0.lanes_per_connection=2"
     assert (
-        "driver pika has a connection a lane: use 1, or driver wire091"
+        "driver pika opens a connection for each lane: use 1, or driver wire091"
         in faults("rabbitmq-vs-qpid", shared, "targets.0.driver=pika")[0]
     )
     assert load_scenario("rabbitmq-vs-qpid", [shared]).scenario.workloads[0].lanes_per_connection == 2
@@ -143,8 +147,8 @@ def test_lanes_share_a_connection_only_where_the_driver_can() -> None:
 def test_each_target_has_a_workload() -> None:
     """A target that no workload is for, or none of those that `--quick` keeps, is a fault that names it."""
     only = [f"workloads.{n}.only=['rabbitmq-091']" for n in range(3)]
-    assert "workloads: none is for target rabbitmq-10, broker-j-091" in faults("rabbitmq-vs-qpid", *only)[0]
-    assert "quick.workloads: none is for target" in faults("rabbitmq-vs-qpid", *only[:2])[0]
+    assert "workloads: no workload is for target rabbitmq-10, broker-j-091" in faults("rabbitmq-vs-qpid", *only)[0]
+    assert "quick.workloads: no workload is for target" in faults("rabbitmq-vs-qpid", *only[:2])[0]
     assert load_scenario("rabbitmq-vs-qpid", only[:1])
     assert load_scenario("rabbitmq-vs-qpid", ["brokers.broker-j.store=memory", "workloads.1.only=['rabbitmq-091']"])
 
