@@ -12,7 +12,7 @@ from typing import Any, Literal
 from bench.results.archive import Run
 from bench.results.durability import DurabilityRecord
 from bench.results.records import TrialRecord
-from bench.scenario.scenario import MemoryBroker, Scenario
+from bench.scenario.scenario import Scenario
 from reports.errors import ReportError
 
 Dimension = Literal["version", "place", "run"]
@@ -150,8 +150,7 @@ def _named(run: Run, groups: Mapping[str, str], by: Dimension) -> Run:
 def _group(run: Run, broker: str, by: Dimension) -> str:
     if by == "run":
         return run.record.run_id
-    settings = run.record.scenario.broker(broker)
     if by == "place":
-        return "memory" if isinstance(settings, MemoryBroker) else settings.place
+        return run.record.products[broker].place.name
     versions = {stored.record.broker.version for stored in run.trials if stored.record.broker.name == broker}
     return "/".join(sorted(versions)) or "never started"

@@ -181,6 +181,8 @@ def fault(found: Import) -> str | None:
         f"reports imports only {', '.join(REPORTS_READ)}": within(importer, "reports")
         and within(name, "bench", "brokers")
         and not within(name, *REPORTS_READ),
+        "reports read of a broker what its record says": within(importer, "reports")
+        and within(name, "bench.scenario.scenario.MemoryBroker"),
         "only bench.cli imports reports": within(name, "reports") and not within(importer, "reports", "bench.cli"),
         "drivers never import bench.run": within(importer, "bench.drivers") and within(name, "bench.run"),
         "bench.ceiling imports nothing of bench.run": within(importer, "bench.ceiling") and within(name, "bench.run"),
@@ -336,6 +338,7 @@ def test_few_modules_lie_in_no_room() -> None:
         ("reports.dataset", "from brokers.settings import External"),
         ("reports.durability", "from brokers.registry import products"),
         ("reports.caveats", "from bench.scenario.products import describe"),
+        ("reports.tables", "from bench.scenario.scenario import MemoryBroker"),
         ("bench.run.conductor", "from reports import render"),
         ("bench.run.conductor", "from bench.crosscheck.conduct import conduct"),
         ("bench.crosscheck.perftest", "import subprocess"),
