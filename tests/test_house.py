@@ -1,4 +1,4 @@
-"""The house rules: who may import whom, which rooms are pure, how long a file may be.
+"""The house rules: who may import whom, which rooms are pure, how long a file may be, what kernels take.
 
 Imports are read from the syntax tree, those inside functions included, so a rule cannot be
 slipped past by importing late. Each rule is also shown a bad file and must object to it.
@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,8 @@ PURE = (
     "brokers.qpid_broker_j.settings",
 )
 IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading", "ctypes", "select")
+KERNELS = ("kernel", "kernel_entry", "kernel_part", "kernel_aside")
+MOST_PARAMETERS = 8
 AT_THE_TOP = 12
 """Modules that may lie directly in `bench`."""
 SHARED_NAMES = {
@@ -184,6 +187,11 @@ def fault(found: Import) -> str | None:
         "reports read of a broker what its record says": within(importer, "reports")
         and within(name, "bench.scenario.scenario.MemoryBroker"),
         "only bench.cli imports reports": within(name, "reports") and not within(importer, "reports", "bench.cli"),
+        "bench.wire knows the contract of drivers, and none of them": within(importer, "bench.wire")
+        and within(name, "bench.drivers")
+        and not within(name, "bench.drivers.base"),
+        "what bench.wire compiles is compiled by bench.kernels": within(importer, "bench.wire")
+        and within(name, "numba"),
         "drivers never import bench.run": within(importer, "bench.drivers") and within(name, "bench.run"),
         "bench.ceiling imports nothing of bench.run": within(importer, "bench.ceiling") and within(name, "bench.run"),
         "only bench.cli imports bench.crosscheck": within(name, "bench.crosscheck")
@@ -203,6 +211,31 @@ def shape_faults(source: str) -> list[str]:
     if not ast.get_docstring(ast.parse(source)):
         faults.append("does not open with a docstring")
     return faults
+
+
+def kernel_faults(source: str) -> list[str]:
+    """Return which kernels take too much by place, or neighbours that could be swapped in silence.
+
+    Those are arrays, or tables, of one annotation. Many of them belong into a NamedTuple, made by keyword.
+    """
+    faults = []
+    for node in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)):
+        if not any(isinstance(mark, ast.Name) and mark.id in KERNELS for mark in node.decorator_list):
+            continue
+        parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        if len(parameters) > MOST_PARAMETERS:
+            faults.append(f"{node.name} takes {len(parameters)} parameters, at most {MOST_PARAMETERS} are allowed")
+        for one, other in pairwise(parameters):
+            kind = ast.unparse(one.annotation) if one.annotation else "nothing that is said"
+            if other.annotation and kind == ast.unparse(other.annotation) and kind not in {"int", "bool", "float"}:
+                faults.append(f"{node.name} takes {one.arg} beside {other.arg}, both {kind}")
+    return faults
+
+
+def addresses(source: str) -> list[int]:
+    """Return the lines that ask an array for its address."""
+    found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute))
+    return [node.lineno for node in found if node.attr in {"ctypes", "__array_interface__"}]
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -237,6 +270,29 @@ def test_files_are_short_and_say_what_they_are() -> None:
     """Every file has at most 600 lines and opens with a docstring."""
     found = {module: shape_faults(path.read_text()) for module, path in modules()}
     assert {module: faults for module, faults in found.items() if faults} == {}
+
+
+def test_kernels_take_tables() -> None:
+    """No kernel takes a long row of arrays whose order nobody checks."""
+    found = {module: kernel_faults(path.read_text()) for module, path in modules()}
+    assert {module: faults for module, faults in found.items() if faults} == {}
+
+
+def test_a_kernel_that_takes_too_much_is_seen() -> None:
+    """Parameters are counted under every decorator; two arrays side by side could be swapped, two numbers are few."""
+    many = ", ".join(f"p{n}: int" for n in range(MOST_PARAMETERS + 1))
+    for mark in KERNELS:
+        assert kernel_faults(f"@{mark}\ndef f({many}): ...") == ["f takes 9 parameters, at most 8 are allowed"]
+        assert kernel_faults(f"@{mark}\ndef f(a: Int64, b: Int64): ...") == ["f takes a beside b, both Int64"]
+        assert kernel_faults(f"@{mark}\ndef f(a: int, b: int, c: Octets, d: Int64, *, e: bool): ...") == []
+    assert kernel_faults(f"def f({many}): ...") == []
+
+
+def test_codecs_ask_for_no_addresses() -> None:
+    """What waits, reads and sends needs them; it lives with the drivers."""
+    codecs = {module: addresses(path.read_text()) for module, path in modules() if within(module, "bench.wire")}
+    assert {module: lines for module, lines in codecs.items() if lines} == {}
+    assert addresses((ROOT / "bench/drivers/wire/receive.py").read_text())
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
@@ -330,6 +386,9 @@ def test_few_modules_lie_in_no_room() -> None:
         ("bench.drivers.pika", "from ..run.board import Board"),
         ("bench.host.doctor", "from brokers import image"),
         ("bench.ceiling.ceilings", "from bench.run.health import health"),
+        ("bench.wire.amqp10_scan", "from bench.drivers.wire import libc"),
+        ("bench.wire.octets", "from numba.core import types"),
+        ("bench.wire.octets", "import ctypes"),
         ("bench.settings_like", "from brokers.settings_more import x"),
         ("brokers.rabbitmq.product", "from bench.units import NS_PER_S"),
         ("brokers.places.sandbox", "import reports"),
@@ -376,6 +435,7 @@ def test_an_import_by_call_is_seen(call: str) -> None:
         ("reports.comparability", "from bench.results import comparability"),
         ("reports.verdict", "from bench.stats.ratio import DELTA"),
         ("bench.host.clock", "import time"),
+        ("bench.wire.amqp10_encode", "from bench.drivers.base import Sends"),
         ("bench.run.conductor", "from bench.ceiling.ceilings import ceilings_of"),
         ("bench.plan.plan", "from timeit import default_number"),
     ],

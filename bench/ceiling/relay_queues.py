@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import Protocol
 
-from bench.drivers.proton.message import find_body, opening
+from bench.wire.amqp10_body import find_body, opening
 
 OVERHEAD = 256
 """Octets that are counted for a message in addition to its own: the objects that hold it."""

@@ -46,9 +46,10 @@ def backpressure_between(episodes: Int64, first: int, end: int, intended_ns: int
 
 
 @kernel
-def _split(episodes: Int64, first: int, end: int, intended_ns: Int64, sent_ns: Int64, parts: Int64) -> None:
-    for i in range(len(parts)):
-        parts[i] = backpressure_between(episodes, first, end, int(intended_ns[i]), int(sent_ns[i]))
+def _split(episodes: Int64, first: int, end: int, rows: Int64) -> None:
+    # Rows are intended and sent, ns; the backpressure part takes the place of the latter.
+    for i in range(rows.shape[1]):
+        rows[1, i] = backpressure_between(episodes, first, end, int(rows[0, i]), int(rows[1, i]))
 
 
 class Backpressure:
@@ -87,10 +88,11 @@ class Backpressure:
         Call it when the messages were sent, in order of intended time: episodes that ended
         before the first of them are forgotten.
         """
-        parts = np.zeros(len(intended_ns), np.int64)
-        if len(parts):
+        rows: Int64 = np.stack((intended_ns, sent_ns))
+        if len(intended_ns):
             self.forget(int(intended_ns[0]))
-            _split(self.episodes, self.first, self.end, intended_ns, sent_ns, parts)
+            _split(self.episodes, self.first, self.end, rows)
+        parts: Int64 = rows[1]
         return parts
 
     def so_far(self, intended_ns: Int64, now_ns: int) -> Int64:

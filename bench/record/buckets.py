@@ -76,20 +76,23 @@ def count(cells: Int64, base: int, value: int) -> None:
 
 
 @kernel
-def count_rows(intended_ns: Int64, values_ns: Int64, first: int, cells: Int64, stride: int, offset: int) -> int:
-    """Count rows from `first` on into the tag `offset` cells into a page; return the first whose second has none."""
-    page = -1
-    for i in range(first, len(values_ns)):
-        page = page_of(cells, stride, page, int(intended_ns[i]), int(intended_ns[i]))
+def count_rows(rows: Int64, first: int, cells: Int64, stride: int, offset: int) -> int:
+    """Count rows, intended and value in ns, from `first` on into the tag `offset` cells into a page.
+
+    Returns the first whose second has no page.
+    """
+    page, length = -1, len(rows[0])
+    for i in range(first, length):
+        page = page_of(cells, stride, page, int(rows[0, i]), int(rows[0, i]))
         if page < 0:
             return i
-        count(cells, page + offset, int(values_ns[i]))
-    return len(values_ns)
+        count(cells, page + offset, int(rows[1, i]))
+    return length
 
 
 @kernel
-def take_out(cells: Int64, base: int, index: Int64, counts: Int64) -> int:
-    """Move the buckets of a tag that are not empty into two rows, and return how many there are."""
+def take_out(cells: Int64, base: int, found: Int64) -> int:
+    """Move the buckets of a tag that are not empty into rows of index and count; return how many there are."""
     used = 0
     for group in range(base, base + BUCKETS, _GROUP):
         some = 0
@@ -98,7 +101,7 @@ def take_out(cells: Int64, base: int, index: Int64, counts: Int64) -> int:
         if some:
             for cell in range(group, group + _GROUP):
                 if cells[cell]:
-                    index[used], counts[used] = cell - base, cells[cell]
+                    found[0, used], found[1, used] = cell - base, cells[cell]
                     used += 1
                     cells[cell] = 0
     return used

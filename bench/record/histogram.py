@@ -122,13 +122,13 @@ class SecondsRecorder:
         self.cells: Int64 = np.zeros(_OPEN_SECONDS * self.stride, np.int64)
         self._pages = self.cells.reshape(_OPEN_SECONDS, tags, WIDTH)
         self._pages[:, 0, FROM] = FREE
-        self._index, self._count = np.zeros((2, BUCKETS), np.int64)
+        self._found = np.zeros((2, BUCKETS), np.int64)
 
     def record(self, intended_ns: Int64, values_ns: Int64, tag: int = 0) -> None:
         """Count a batch: two int64 arrays of one length."""
-        done, offset = 0, tag * WIDTH
+        done, offset, rows = 0, tag * WIDTH, np.stack((intended_ns, values_ns))
         while True:
-            done = count_rows(intended_ns, values_ns, done, self.cells, self.stride, offset)
+            done = count_rows(rows, done, self.cells, self.stride, offset)
             if done == len(values_ns):
                 return
             self.open(int(intended_ns[done]))
@@ -169,10 +169,10 @@ class SecondsRecorder:
             return
         second = (from_ns - self._start_ns) // NS_PER_S
         for tag, parts in enumerate(self._closed):
-            used = take_out(self.cells, page * self.stride + tag * WIDTH, self._index, self._count)
+            used = take_out(self.cells, page * self.stride + tag * WIDTH, self._found)
             row = np.array([[second, *self._pages[page, tag, [SUM, NEGATIVE, ABOVE]]]], np.int64)
             if used or row[0, 1:].any():
-                index, count = self._index[:used].copy(), self._count[:used].copy()
+                index, count = self._found[:, :used].copy()
                 parts.append(Seconds(np.full(used, second, np.int64), index, count, row))
         self._pages[page, :, BUCKETS:] = 0
         self._pages[page, 0, FROM] = FREE

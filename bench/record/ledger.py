@@ -40,7 +40,7 @@ def mark(bits: Bits, row: int, seq: int) -> None:
 
 
 @kernel
-def judge_first(counts: Int64, last: Int64, lane: int, column: int, seq: int, redelivered: int) -> None:
+def judge_first(last: Int64, lane: int, column: int, seq: int, redelivered: int, counts: Int64) -> None:
     """Count a first delivery: redelivered, or else in order or out of it."""
     if redelivered:
         counts[REDELIVERED] += redelivered
@@ -57,39 +57,12 @@ def judge_again(counts: Int64, redelivered: int) -> None:
     counts[REDELIVERED] += redelivered
 
 
-@kernel
-def _mark_rows(bits: Bits, row: Int64, seq: Int64, fresh: Bits) -> None:
-    for i in range(len(seq)):
-        which, number = int(row[i]), int(seq[i])
-        fresh[i] = not is_marked(bits, which, number)
-        mark(bits, which, number)
-
-
-@kernel
-def _judge_rows(
-    lane: Int64, column: Int64, seq: Int64, redelivered: Int64, fresh: Bits, last: Int64, counts: Int64
-) -> None:
-    for i in range(len(seq)):
-        if fresh[i]:
-            judge_first(counts, last, int(lane[i]), int(column[i]), int(seq[i]), int(redelivered[i]))
-        else:
-            judge_again(counts, int(redelivered[i]))
-
-
 class Bitmap:
     """A row of bits for each producer that grows with the numbers seen."""
 
     def __init__(self, rows: int) -> None:
         """Make `rows` empty rows."""
         self.bits: Bits = np.zeros((rows, _FIRST_CAPACITY >> 3), np.uint8)
-
-    def mark(self, row: Int64, seq: Int64) -> Bits:
-        """Set bits; return uint8 per entry, 1 where it was not set before."""
-        fresh = np.ones(len(seq), np.uint8)
-        if len(seq):
-            self.reach(int(seq.max()))
-            _mark_rows(self.bits, row, seq, fresh)
-        return fresh
 
     def reach(self, seq: int) -> None:
         """Make the rows long enough for a number."""
@@ -156,16 +129,6 @@ class SentLedger:
         self.confirmed = Bitmap(len(producers))
         self.outcomes = np.zeros(max(Outcome) + 1, np.int64)
 
-    def send(self, lane: Int64) -> None:
-        """Count messages sent, one entry each."""
-        self.counts += np.bincount(lane, minlength=len(self.counts))
-
-    def settle(self, lane: Int64, seq: Int64, outcome: Int64) -> None:
-        """Count what the broker said."""
-        confirmed = outcome == Outcome.CONFIRMED
-        self.outcomes += np.bincount(outcome, minlength=len(self.outcomes))
-        self.confirmed.mark(lane[confirmed], seq[confirmed])
-
     def finish(self) -> Sent:
         """Return the account."""
         return Sent(
@@ -197,20 +160,6 @@ class ReceivedLedger:
         self.last = np.full((max(lanes, 1), -(-producers // queues)), -1, np.int64)
         self.counts = np.zeros(STRAY + 1, np.int64)
         self.foreign = 0
-        self._producers = producers
-        self._queues = queues
-
-    def receive(self, lane: Int64, producer: Int64, seq: Int64, redelivered: Int64, foreign: int) -> Bits:
-        """Count deliveries; return uint8 per entry, 1 where the message is new."""
-        self.foreign += foreign
-        ours = (producer >= 0) & (producer < self._producers) & (seq >= 0) & (seq < MAX_SEQ)
-        self.counts[STRAY] += len(seq) - int(ours.sum())
-        found = self.bitmap.mark(producer[ours], seq[ours])
-        column = producer[ours] // self._queues
-        _judge_rows(lane[ours], column, seq[ours], redelivered[ours], found, self.last, self.counts)
-        fresh = np.zeros(len(seq), np.uint8)
-        fresh[ours] = found
-        return fresh
 
     def finish(self) -> Received:
         """Return the account."""

@@ -192,7 +192,7 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
         if sender != column_of:  # a division takes longer than all the rest
             column, column_of = sender // state.queues, sender
         mark(bits, sender, number)
-        judge_first(counts, last, which, column, number, again)
+        judge_first(last, which, column, number, again, counts)
         count(cells, page + SERVICE * WIDTH, at_ns - sent_ns)
         if not closed:
             count(cells, page + RESPONSE * WIDTH, at_ns - due_ns)

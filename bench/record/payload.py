@@ -42,16 +42,16 @@ def buckets(text: str) -> tuple[Int64, Int64]:
         message = f"not a histogram of 1 ns to 1 h with {DIGITS} digits: {text[:24]!r}…"
         raise ValueError(message)
     counts = np.frombuffer(inner, np.uint8, offset=_HEADER.size)
-    index, count = np.empty((2, len(counts)), np.int64)
-    used = _expand(counts, index, count) if size == len(counts) else -1
+    found = np.empty((2, len(counts)), np.int64)
+    used = _expand(counts, found) if size == len(counts) else -1
     if used < 0:
         message = f"a histogram's counts are cut short or beyond its range: {text[:24]!r}…"
         raise ValueError(message)
-    return index[:used], count[:used]
+    return found[0, :used], found[1, :used]
 
 
 @kernel
-def _expand(data: NDArray[np.uint8], index: Int64, count: Int64) -> int:  # pragma: no cover
+def _expand(data: NDArray[np.uint8], found: Int64) -> int:  # pragma: no cover
     at = used = 0
     bucket = np.int64(0)
     while at < len(data):
@@ -75,7 +75,7 @@ def _expand(data: NDArray[np.uint8], index: Int64, count: Int64) -> int:  # prag
         if bucket >= BUCKETS:
             return -1
         if number > 0:
-            index[used], count[used] = bucket, number
+            found[0, used], found[1, used] = bucket, number
             used += 1
         bucket += 1
     return used

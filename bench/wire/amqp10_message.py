@@ -156,7 +156,7 @@ def _header(buf: Octets, at: int, stop: int, tables: LinkTables, lane: int) -> i
     """Read the list of a header section, which ends at `stop`; return 0 or an error."""
     fields, lanes = tables.fields, tables.lanes
     count, first, last = list_at(buf, at, stop)
-    if last != stop or read_fields(buf, first, stop, count, _HEADER, fields) < 0:
+    if last != stop or read_fields(buf, first, stop, _HEADER, count, fields) < 0:
         return E_SECTION
     if fields[_DELIVERY_COUNT] > 0 or fields[_FIRST_ACQUIRER] == 0:
         lanes[lane, L_REDELIVERED] = 1

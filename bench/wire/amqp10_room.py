@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.drivers.proton.message import opening
 from bench.kernels import kernel_entry, kernel_part
+from bench.wire.amqp10_body import opening
 from bench.wire.amqp10_layout import (
     C_DELIVERY,
     C_LANES,

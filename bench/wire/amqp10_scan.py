@@ -60,7 +60,7 @@ def _state(
     """Act on a flow or disposition that has wholly come, up to `stop`; return a status."""
     tally = found.cursor
     schema = FLOW_SCHEMA if code == FLOW else DISPOSITION_SCHEMA
-    after = performative(buf, after, stop, stop, schema, tables.fields)
+    after = performative(buf, after, stop, stop, schema, tables)
     if after != stop:
         return after if after < 0 else E_LIST
     if code == FLOW:

@@ -160,7 +160,7 @@ def _begin_transfer(tables: LinkTables, conn: int, lane: int, tally: Int64) -> i
 
 
 @kernel_part
-def performative(buf: Octets, at: int, end: int, frame_end: int, schema: Int64, fields: Int64) -> int:
+def performative(buf: Octets, at: int, end: int, frame_end: int, schema: Int64, tables: LinkTables) -> int:
     """Read the list of a performative; return the offset behind it, or a status."""
     count, first, stop = list_at(buf, at, min(end, frame_end))
     if stop > frame_end or (stop == NEED and frame_end <= end):
@@ -169,7 +169,7 @@ def performative(buf: Octets, at: int, end: int, frame_end: int, schema: Int64, 
         return stop
     if stop > end:
         return NEED
-    status = read_fields(buf, first, stop, count, schema, fields)
+    status = read_fields(buf, first, stop, schema, count, tables.fields)
     return stop if status == 0 else status
 
 
@@ -181,7 +181,7 @@ def take_transfer(
     fields, conns = tables.fields, tables.conns
     if get16(buf, at + 6) != conns[conn, C_CHANNEL]:
         return E_CHANNEL
-    after = performative(buf, after, end, stop, TRANSFER_SCHEMA, fields)
+    after = performative(buf, after, end, stop, TRANSFER_SCHEMA, tables)
     if after < 0:
         return after
     if fields[0] == NULL:

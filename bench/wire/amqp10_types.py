@@ -161,7 +161,7 @@ def list_at(buf: Octets, at: int, end: int) -> tuple[int, int, int]:
 
 
 @kernel_part
-def read_fields(buf: Octets, at: int, stop: int, count: int, schema: Int64, fields: Int64) -> int:
+def read_fields(buf: Octets, at: int, stop: int, schema: Int64, count: int, fields: Int64) -> int:
     """Read the fields of a list that lies wholly in [at, stop) into `fields`; return 0 or an error.
 
     Numbers and booleans as they are, of binary the length, of a state the descriptor;

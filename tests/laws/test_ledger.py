@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.drivers.base import Int64, Outcome
-from bench.record.ledger import Bitmap, Received, ReceivedLedger, Sent, SentLedger, balance
+from bench.drivers.base import Deliveries, Int64, Outcome, Settlements
+from bench.loadgen.backpressure import Backpressure
+from bench.record.account import ConsumerLog, ProducerLog
+from bench.record.ledger import Bitmap, Received, Sent, balance, is_marked, mark
 from bench.results.records import Ledger
 
 pytestmark = pytest.mark.compiled
@@ -22,18 +24,28 @@ def row(value: int, length: int) -> Int64:
 
 def sender(total: int, confirmed: Int64) -> Sent:
     """Return the account of one producer that sent `total` messages."""
-    ledger = SentLedger([0])
-    ledger.send(row(0, total))
-    ledger.settle(row(0, len(confirmed)), confirmed, row(Outcome.CONFIRMED, len(confirmed)))
-    return ledger.finish()
+    log, count = ProducerLog((0,), 0, total, closed=False), len(confirmed)
+    log.sent(row(0, total), np.arange(total), row(5, total), row(6, total), Backpressure())
+    log.settled(
+        Settlements(lane=row(0, count), seq=confirmed, outcome=row(Outcome.CONFIRMED, count), at_ns=row(7, count))
+    )
+    return log.ledger.finish()
+
+
+def deliveries(producer: Int64, seq: Int64, foreign: int = 0) -> Deliveries:
+    """Return messages that one consumer received, all at once."""
+    none, at = row(0, len(seq)), row(5, len(seq))
+    return Deliveries(
+        none, producer, seq, intended_ns=at, sent_ns=at, received_ns=at, redelivered=none, foreign=foreign
+    )
 
 
 def receiver(seqs: Int64) -> Received:
     """Return the account of one consumer that received these numbers in this order."""
-    ledger = ReceivedLedger(1, 1, 1)
+    log = ConsumerLog(1, 1, 1, 0, closed=False)
     for part in np.array_split(seqs, 50):
-        ledger.receive(row(0, len(part)), row(0, len(part)), part, row(0, len(part)), 0)
-    return ledger.finish()
+        log.received(deliveries(row(0, len(part)), part))
+    return log.ledger.finish()
 
 
 @pytest.mark.compiled
@@ -85,10 +97,10 @@ def test_one_message_at_two_consumers_is_a_duplicate() -> None:
 
 def test_foreign_producers_are_strays_not_errors() -> None:
     """A stamp with an impossible producer or number is counted, not obeyed."""
-    ledger = ReceivedLedger(1, 2, 1)
-    fresh = ledger.receive(row(0, 3), np.array([0, 7, 1]), np.array([0, 0, 1 << 60]), row(0, 3), 4)
-    found = ledger.finish()
-    assert fresh.tolist() == [1, 0, 0]
+    log = ConsumerLog(1, 2, 1, 0, closed=False)
+    new = log.received(deliveries(np.array([0, 7, 1]), np.array([0, 0, 1 << 60]), foreign=4))
+    found = log.ledger.finish()
+    assert new.tolist() == [0]
     assert (found.stray, found.foreign) == (2, 4)
 
 
@@ -96,13 +108,13 @@ def test_foreign_producers_are_strays_not_errors() -> None:
 def test_bitmap_equals_a_set(marks: list[tuple[int, int]]) -> None:
     """A bitmap says new exactly when a set of pairs would."""
     bitmap, seen, expected = Bitmap(3), set[tuple[int, int]](), []
-    for mark in marks:
-        expected.append(int(mark not in seen))
-        seen.add(mark)
-    found: list[int] = []
-    for part in (marks[: len(marks) // 2], marks[len(marks) // 2 :]):
-        rows = np.array([m[0] for m in part], np.int64)
-        found += bitmap.mark(rows, np.array([m[1] for m in part], np.int64)).tolist()
+    found = []
+    for producer, seq in marks:
+        expected.append((producer, seq) not in seen)
+        seen.add((producer, seq))
+        bitmap.reach(seq)
+        found.append(not is_marked(bitmap.bits, producer, seq))
+        mark(bitmap.bits, producer, seq)
     assert found == expected
 
 

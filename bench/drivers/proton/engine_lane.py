@@ -12,10 +12,10 @@ import cproton as pn
 from bench.arrivals import stamp
 from bench.drivers.base import ConsumerLane, Outcome, Port, PortSpec, ProducerLane
 from bench.drivers.proton.engine import ProtonConnection
-from bench.drivers.proton.message import find_body, opening
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, Consumer, Context, Producer
 from bench.drivers.sockets.port import SocketPort
 from bench.host.clock import Clock
+from bench.wire.amqp10_body import find_body, opening
 
 _FRAMING_BYTES = 64
 """About what a transfer adds to a message."""

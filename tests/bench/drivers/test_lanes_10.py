@@ -9,10 +9,10 @@ from proton import Condition, Delivery
 
 from bench.arrivals import stamp
 from bench.drivers.base import ConnectionLost, ConsumerLane, Outcome, Port, PortSpec, ProducerLane, Refused
-from bench.drivers.proton.message import opening
 from bench.drivers.registry import open_port
 from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
+from bench.wire.amqp10_body import opening
 from tests.bench.drivers.amqp10_server import Amqp10Server
 
 pytestmark = pytest.mark.compiled

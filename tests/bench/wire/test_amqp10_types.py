@@ -20,9 +20,9 @@ ADDED = np.array((t.UINT, t.BOOLEAN, t.UBYTE, t.BINARY, t.STATE, t.ANY, t.UINT),
 
 
 @kernel_entry
-def fields_of(buf: Octets, at: int, stop: int, count: int, schema: Int64, fields: Int64) -> int:
+def fields_of(buf: Octets, at: int, stop: int, schema: Int64, count: int, fields: Int64) -> int:
     """Call the part from Python."""
-    return t.read_fields(buf, at, stop, count, schema, fields)
+    return t.read_fields(buf, at, stop, schema, count, fields)
 
 
 @kernel_entry
@@ -91,7 +91,7 @@ def test_fields_are_read_as_proton_reads_them(values: list[bytes], spare: bytes)
     data = b"".join(values) + spare
     buf, fields = np.frombuffer(bytearray(data + b"\x52\x01" * 40), np.uint8), np.full(11, 99)
     for stop in range(max(0, len(data) - 6), len(data) + 1):
-        status = fields_of(buf, 0, stop, len(values), ADDED, fields)
+        status = fields_of(buf, 0, stop, ADDED, len(values), fields)
         expected = twin(data, 0, stop, len(values))
         assert (status == 0) == (expected is not None), (data, stop, status)
         if expected is not None:
@@ -121,7 +121,7 @@ def test_symbolic_descriptors_are_known(code: int, name: str) -> None:
     fields, schema = np.zeros(1, np.int64), np.array((t.STATE,), np.int64)
     for text, expected in ((name, code), (name[:-1] + "#", t.UNKNOWN), (name + "x", t.UNKNOWN)):
         data = b"\x00\xa3" + bytes((len(text),)) + text.encode() + b"\x45"
-        assert fields_of(np.frombuffer(bytearray(data), np.uint8), 0, len(data), 1, schema, fields) == 0
+        assert fields_of(np.frombuffer(bytearray(data), np.uint8), 0, len(data), schema, 1, fields) == 0
         assert fields[0] == expected
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from proton import Message, symbol
 
-from bench.drivers.proton.message import find_body, opening
+from bench.wire.amqp10_body import find_body, opening
 
 BODY = bytes(range(32)) + b"payload"
 
