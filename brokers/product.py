@@ -18,7 +18,7 @@ What must live in a product's folder
     caveats         what a report must say whenever it was measured
 
 What must not: processes, control groups, ports and files of a running broker. They belong
-to its place (`brokers.places`) and to `brokers.started`.
+to its place (`brokers.places`) and to `brokers.started_broker`.
 
 A product that we cannot start (someone else runs it, always) sets `starts = False` and
 leaves out program and observe.

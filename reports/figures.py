@@ -14,8 +14,8 @@ from bench.results.archive import write_whole
 from bench.units import NS_PER_MS
 from reports.captions import interval
 from reports.cells import TRIAL, latency_of, tag_of
-from reports.charts import against, cost, decision, over_time, percentiles, sustained, theme, throughput
-from reports.charts.decision import Bar
+from reports.charts import cost, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
+from reports.charts.estimates import Bar
 from reports.charts.svg import standalone
 from reports.charts.theme import RC, Style
 from reports.dataset import Dataset
@@ -79,7 +79,7 @@ def _decision(source: FigureData, question: Question) -> Figure:
     figure.subplots_adjust(0.24, _LABELS_IN / height, 0.74, 0.98)
     bars = {target: _bar(source, question, target) for target in styles}
     unit = "achieved, messages a second" if question.closed_loop else "p99 response, ms"
-    decision.draw(axes, bars, styles, unit)
+    estimates.draw(axes, bars, styles, unit)
     return figure
 
 
@@ -96,7 +96,7 @@ def _bar(source: FigureData, question: Question, target: str) -> Bar:
     if question.closed_loop:
         values = source.data.usable(workload.name, target)["achieved_rate"].tolist()
         text = interval(cell.achieved_rate, rate) + bound
-        return decision.bar(cell.achieved_rate, values, ruled_out, text)
+        return estimates.bar(cell.achieved_rate, values, ruled_out, text)
     if cell.overloaded:
         return Bar([], ruled_out, None, None, None, f"overloaded in\n{cell.overloaded} of {cell.n} trials")
     spread = cell.latency_ns["p99"]
@@ -104,7 +104,7 @@ def _bar(source: FigureData, question: Question, target: str) -> Bar:
         return Bar([], ruled_out, None, None, None, spread.why.partition(":")[0].replace(" in ", "\nin "))
     rows = latency_of(source.data, target, workload)["p99"]
     values = rows[rows.notna() & (rows < float("inf"))].tolist()
-    return decision.bar(spread, values, ruled_out, interval(spread, milliseconds) + bound, 1 / NS_PER_MS)
+    return estimates.bar(spread, values, ruled_out, interval(spread, milliseconds) + bound, 1 / NS_PER_MS)
 
 
 def _percentiles(source: FigureData, question: Question) -> Figure:
@@ -161,10 +161,10 @@ def _cost(source: FigureData, question: Question) -> Figure:
     return figure
 
 
-def _lines(source: FigureData, question: Question) -> dict[str, list[against.Point]]:
+def _lines(source: FigureData, question: Question) -> dict[str, list[load_curves.Point]]:
     return {
         target: [
-            against.Point(
+            load_curves.Point(
                 x=float(cell.in_flight or cell.offered_rate or 0.0),
                 rate=cell.achieved_rate,
                 p99_ns=cell.latency_ns["p99"],
@@ -180,7 +180,7 @@ def _sweep_throughput(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     figure, (axes,) = theme.figure(3.0)
     figure.subplots_adjust(0.17, 0.18, 0.725, 0.97)
-    against.draw_throughput(axes, _lines(source, question), styles)
+    load_curves.draw_throughput(axes, _lines(source, question), styles)
     return figure
 
 
@@ -189,8 +189,8 @@ def _sweep(source: FigureData, question: Question) -> Figure:
     lines = _lines(source, question)
     figure, (upper, lower) = theme.figure(4.6, 1.0, 1.0)
     figure.subplots_adjust(0.17, 0.12, 0.725, 0.97, hspace=0.12)
-    against.draw_throughput(upper, lines, styles)
-    against.draw_latency(lower, lines, styles, tag_of(question.workloads[0]), labels=False)
+    load_curves.draw_throughput(upper, lines, styles)
+    load_curves.draw_latency(lower, lines, styles, tag_of(question.workloads[0]), labels=False)
     upper.label_outer()
     return figure
 
@@ -204,7 +204,7 @@ def _curve(source: FigureData, question: Question) -> Figure:
         for knee in source.summary.knees
         if knee.question == question.name and knee.rate is not None and knee.next_rate is not None
     }
-    against.draw_curve(axes, _lines(source, question), styles, knees)
+    load_curves.draw_curve(axes, _lines(source, question), styles, knees)
     return figure
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.drivers.base import Deliveries, PortSpec, Settlements
-from bench.drivers.memory import MemoryPort
+from bench.drivers.memory_broker import MemoryPort
 from bench.host.clock import Clock
 from bench.record.histogram import SecondsRecorder
 from bench.results.records import Ledger, TrialOutcome

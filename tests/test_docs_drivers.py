@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from bench.cli.main import app
 from bench.drivers.registry import registry
-from bench.run.assignment import Assignment
-from bench.run.board import Board
+from bench.run.shared_board import Board
+from bench.run.worker_assignment import Assignment
 from bench.run.worker_pool import WorkerEnded, WorkerPool
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import load_scenario

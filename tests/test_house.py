@@ -88,7 +88,7 @@ PURE = (
     "bench.run.rate_evidence",
     "bench.run.timeline",
     "bench.crosscheck.artemis_perf",
-    "bench.crosscheck.captured",
+    "bench.crosscheck.wire_times",
     "bench.crosscheck.frames091",
     "bench.crosscheck.frames10",
     "bench.crosscheck.pairing",
@@ -119,6 +119,7 @@ SHARED_NAMES = {
     "registry": "the members of a contract that are installed",
     "blocking_lane": "lanes over a library's blocking connection",
     "lane": "producers and consumers over a client library",
+    "memory_broker": "the scripted broker in memory",
     "connection": "one connection of a port",
     "port": "all connections of a worker",
     # One subject, seen by the rooms that measure, judge, store or draw it.
@@ -190,8 +191,7 @@ def fault(found: Import) -> str | None:
         "bench.wire knows the contract of drivers, and none of them": within(importer, "bench.wire")
         and within(name, "bench.drivers")
         and not within(name, "bench.drivers.base"),
-        "what bench.wire compiles is compiled by bench.kernels": within(importer, "bench.wire")
-        and within(name, "numba"),
+        "what bench.wire compiles is compiled by bench.jit": within(importer, "bench.wire") and within(name, "numba"),
         "drivers never import bench.run": within(importer, "bench.drivers") and within(name, "bench.run"),
         "bench.ceiling imports nothing of bench.run": within(importer, "bench.ceiling") and within(name, "bench.run"),
         "only bench.cli imports bench.crosscheck": within(name, "bench.crosscheck")
@@ -292,7 +292,7 @@ def test_codecs_ask_for_no_addresses() -> None:
     """What waits, reads and sends needs them; it lives with the drivers."""
     codecs = {module: addresses(path.read_text()) for module, path in modules() if within(module, "bench.wire")}
     assert {module: lines for module, lines in codecs.items() if lines} == {}
-    assert addresses((ROOT / "bench/drivers/wire/receive.py").read_text())
+    assert addresses((ROOT / "bench/drivers/wire/receive_loop.py").read_text())
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
@@ -385,7 +385,7 @@ def test_few_modules_lie_in_no_room() -> None:
         ("bench.drivers.pika", "from bench.run import board"),
         ("bench.drivers.pika", "from ..run.board import Board"),
         ("bench.host.doctor", "from brokers import image"),
-        ("bench.ceiling.ceilings", "from bench.run.health import health"),
+        ("bench.ceiling.stored", "from bench.run.health import health"),
         ("bench.wire.amqp10_scan", "from bench.drivers.wire import libc"),
         ("bench.wire.octets", "from numba.core import types"),
         ("bench.wire.octets", "import ctypes"),
@@ -425,10 +425,10 @@ def test_an_import_by_call_is_seen(call: str) -> None:
     [
         ("bench.scenario.scenario", "from brokers.settings import Frozen"),
         ("bench.drivers.base", "from brokers.endpoint import Endpoint"),
-        ("bench.run.assignment", "from brokers.endpoint import Endpoint"),
-        ("bench.cli.broker", "from brokers.open import open_broker"),
+        ("bench.run.worker_assignment", "from brokers.endpoint import Endpoint"),
+        ("bench.cli.broker", "from brokers.opening import open_broker"),
         ("bench.crosscheck.jvm", "from brokers.base import Broker"),
-        ("bench.cli.crosschecking", "from bench.crosscheck.conduct import conduct"),
+        ("bench.cli.crosscheck_work", "from bench.crosscheck.conduct import conduct"),
         ("bench.cli.report", "import reports"),
         ("reports.dataset", "from bench.results.archive import read"),
         ("reports.exclusions", "from bench.results.durability import Probe"),
@@ -436,7 +436,7 @@ def test_an_import_by_call_is_seen(call: str) -> None:
         ("reports.verdict", "from bench.stats.ratio import DELTA"),
         ("bench.host.clock", "import time"),
         ("bench.wire.amqp10_encode", "from bench.drivers.base import Sends"),
-        ("bench.run.conductor", "from bench.ceiling.ceilings import ceilings_of"),
+        ("bench.run.conductor", "from bench.ceiling.stored import ceilings_of"),
         ("bench.plan.plan", "from timeit import default_number"),
     ],
 )

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 NAMES = re.compile(r"rabbit|qpid|broker[-_ ]?j(?![a-z])|artemis|activemq", re.IGNORECASE)
 NO_PRODUCT = re.compile(r"qpid[-_ ]proton|https?://\S+", re.IGNORECASE)
 """A client library, and citations."""
-EXEMPT = ("bench/crosscheck/", "bench/cli/crosscheck.py", "bench/cli/crosschecking.py")
+EXEMPT = ("bench/crosscheck/", "bench/cli/crosscheck.py", "bench/cli/crosscheck_work.py")
 
 
 def product_folders() -> tuple[str, ...]:

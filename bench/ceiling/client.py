@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
-from bench.ceiling.ceilings import Side, Way
+from bench.ceiling.stored import Side, Way
 from bench.drivers.base import ConsumerLane, Port, PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
 from bench.host.clock import RealClock

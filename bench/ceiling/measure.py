@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from bench.ceiling.ceilings import Ceiling, Side, Way, host_name, version
+from bench.ceiling.stored import Ceiling, Side, Way, host_name, version
 from bench.drivers.registry import Installed
 
 SIZE = 100

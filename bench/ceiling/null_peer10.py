@@ -14,7 +14,7 @@ from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
 from bench.wire.amqp10_control import SETTLED, Attach, Begin, Close, Condition, Detach, End, Open
-from bench.wire.amqp10_rows import attached, begun, detached, new_connection, new_receiver, new_sender
+from bench.wire.amqp10_table_rows import attached, begun, detached, new_connection, new_receiver, new_sender
 
 _CREDIT = 20_000
 """Messages that a producer may send before it is given more."""

@@ -15,7 +15,7 @@ from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out
 from brokers import image
 from brokers.base import Broker, BrokerError
 from brokers.entry_points import Unusable
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.registry import lacks, places, products
 
 broker_app = typer.Typer(help="Brokers, one by one.", no_args_is_help=True, rich_markup_mode=None)

@@ -30,9 +30,9 @@ def crosscheck(
 
     Exit codes: 0 done · 2 usage · 4 host, broker or a tool failed · 130 interrupted.
     """
-    from bench.cli import crosschecking  # noqa: PLC0415  (a second of Numba and pandas)
+    from bench.cli import crosscheck_work  # noqa: PLC0415  (a second of Numba and pandas)
 
-    crosschecking.start(
+    crosscheck_work.start(
         scenario=scenario,
         pairs=pairs,
         driver=driver,

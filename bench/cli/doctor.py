@@ -41,9 +41,9 @@ def doctor(
 
 def _ceilings(names: list[str], seconds: float) -> None:
     """Measure, print and keep the ceilings of drivers; by default of all that are to be had."""
-    from bench.ceiling import ceilings  # noqa: PLC0415  (as above)
-    from bench.ceiling.ceilings import host_name, kept_file  # noqa: PLC0415
+    from bench.ceiling import stored  # noqa: PLC0415  (as above)
     from bench.ceiling.measure import PeerFailed, measure  # noqa: PLC0415
+    from bench.ceiling.stored import host_name, kept_file  # noqa: PLC0415
     from bench.drivers.registry import registry  # noqa: PLC0415
 
     found = registry()
@@ -69,7 +69,7 @@ def _ceilings(names: list[str], seconds: float) -> None:
                 failed += 1
                 err.print(Text.assemble(("error: ", "bold red"), str(error)))
                 continue
-        ceilings.keep(kept_file(), [measured])
+        stored.keep(kept_file(), [measured])
         cells = [f"{way.rate:,.0f} msg/s\n{way.cpu_us:.2f} µs CPU" for way in measured.ways]
         table.add_row(one.member.name, *cells)
     out.print(table)

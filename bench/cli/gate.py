@@ -132,10 +132,10 @@ def gate(
     """
     wanted = GateFiles(junit, md, json, github or os.environ.get("GITHUB_ACTIONS") == "true")
     try:
-        from bench.cli import gating  # noqa: PLC0415  (a second of pandas and matplotlib)
+        from bench.cli import gate_work  # noqa: PLC0415  (a second of pandas and matplotlib)
 
         if show_budget:
-            gating.print_budget(budget)
+            gate_work.print_budget(budget)
             return
         if baseline is None:
             fail(EXIT_USAGE, "name a baseline and a candidate, or one scenario with --paired")
@@ -153,7 +153,7 @@ def gate(
             noise_floor=noise_floor,
             consume_existing=consume_existing,
         )
-        gating.carry_out(asked, budget, wanted)
+        gate_work.carry_out(asked, budget, wanted)
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001  (Python would leave with 1, which means a regression here)

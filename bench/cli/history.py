@@ -36,7 +36,7 @@ def add(
     Exit codes: 0 all are in the store · 2 usage.
     """
     from reports import ReportError  # noqa: PLC0415  (a second of matplotlib and pandas that other verbs do not need)
-    from reports.history import verbs  # noqa: PLC0415  (as above)
+    from reports.history import commands  # noqa: PLC0415  (as above)
     from reports.history.store import Store  # noqa: PLC0415  (as above)
 
     measured = checked_out() if commit is None else commit
@@ -44,7 +44,7 @@ def add(
         tell("no commit is checked out here: runs are stored without one; name it with --commit", kind="warning")
     for folder in results:
         try:
-            added = verbs.add(Store(store), folder, measured, unfinished=unfinished)
+            added = commands.add(Store(store), folder, measured, unfinished=unfinished)
         except ReportError as error:
             fail(EXIT_USAGE, str(error))
         out.print(f"{folder}: {added} rows added" if added else f"{folder}: already in {store}, nothing added")
@@ -60,13 +60,13 @@ def show(
 ) -> None:
     """Print every series with its changes, and what watching it can show."""
     from reports import ReportError  # noqa: PLC0415  (as above)
-    from reports.history import text, verbs  # noqa: PLC0415  (as above)
+    from reports.history import commands, text  # noqa: PLC0415  (as above)
     from reports.history.page import headline, in_order  # noqa: PLC0415  (as above)
     from reports.history.store import Store  # noqa: PLC0415  (as above)
 
     try:
-        watched = verbs.watch(Store(store), only=only, budget=budget)
-        verbs.draw(watched, html=html, png=png)
+        watched = commands.watch(Store(store), only=only, budget=budget)
+        commands.draw(watched, html=html, png=png)
     except ReportError as error:
         fail(EXIT_USAGE, str(error))
     for one in in_order(watched):
@@ -86,12 +86,12 @@ def check(store: StoreOption = STORE, only: OnlyOption = "", budget: BudgetOptio
     Exit codes: 0 no change · 2 usage · 3 suspect.
     """
     from reports import ReportError  # noqa: PLC0415  (as above)
-    from reports.history import text, verbs  # noqa: PLC0415  (as above)
+    from reports.history import commands, text  # noqa: PLC0415  (as above)
     from reports.history.page import headline  # noqa: PLC0415  (as above)
     from reports.history.store import Store  # noqa: PLC0415  (as above)
 
     try:
-        watched = verbs.watch(Store(store), only=only, budget=budget)
+        watched = commands.watch(Store(store), only=only, budget=budget)
     except ReportError as error:
         fail(EXIT_USAGE, str(error))
     for one in watched.series:
@@ -119,11 +119,11 @@ def confirm(
     Exit codes: 0 confirmed or dismissed · 2 usage · 3 undecided.
     """
     from reports import ReportError  # noqa: PLC0415  (as above)
-    from reports.history import verbs  # noqa: PLC0415  (as above)
+    from reports.history import commands  # noqa: PLC0415  (as above)
     from reports.history.store import Store  # noqa: PLC0415  (as above)
 
     try:
-        found, added = verbs.confirm(Store(store), series, point, by, old=old, new=new)
+        found, added = commands.confirm(Store(store), series, point, by, old=old, new=new)
     except ReportError as error:
         fail(EXIT_USAGE, str(error))
     interval = f"× {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f}, n = {found.n})"

@@ -33,7 +33,7 @@ def run(
 
     Exit codes: 0 all trials valid · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
     """
-    from bench.cli import running  # noqa: PLC0415  (a second of Numba, pandas and matplotlib)
+    from bench.cli import run_work  # noqa: PLC0415  (a second of Numba, pandas and matplotlib)
 
     if (scenario is None) == (resume is None):
         fail(EXIT_USAGE, "name one scenario to run, or one folder to finish with --resume")
@@ -42,9 +42,9 @@ def run(
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
             fail(EXIT_USAGE, f"{', '.join(extra)}: cannot be used with --resume, which keeps the run as it was begun")
-        running.finish(resume, plan_only=plan, consume_existing=consume_existing)
+        run_work.finish(resume, plan_only=plan, consume_existing=consume_existing)
         return
-    running.start(
+    run_work.start(
         scenario or "",
         overrides or [],
         seed,

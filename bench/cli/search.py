@@ -43,9 +43,9 @@ def search(
     Exit codes: 0 each target has a rate that held · 2 usage · 4 host or broker failed, or no rate held ·
     130 interrupted.
     """
-    from bench.cli import searching  # noqa: PLC0415  (a second of Numba and pandas)
+    from bench.cli import search_work  # noqa: PLC0415  (a second of Numba and pandas)
 
-    searching.start(
+    search_work.start(
         scenario=scenario,
         out_folder=out_folder,
         quick=quick,

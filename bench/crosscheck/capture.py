@@ -4,12 +4,12 @@ import ipaddress
 import time
 from pathlib import Path
 
-from bench.crosscheck.captured import response_times
 from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.peer import PeerError
 from bench.crosscheck.readings import Captured
 from bench.crosscheck.sides import Sides, quantiles_ns
-from bench.crosscheck.sniff import Sniffer, SniffError
+from bench.crosscheck.tcpdump import Sniffer, SniffError
+from bench.crosscheck.wire_times import response_times
 from bench.run.phases import Phase
 from bench.run.trial import Live
 from brokers.endpoint import Endpoint

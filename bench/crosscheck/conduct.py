@@ -10,9 +10,9 @@ from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.readings import Captured, Checked, Reading
 from bench.crosscheck.sides import Sides
 from bench.drivers.registry import driver_named
-from bench.run.fleet import Fleet
 from bench.run.precompile import warm_up
-from bench.run.scratch import scratch_folder
+from bench.run.running_brokers import Fleet
+from bench.run.scratch_folder import scratch_folder
 from bench.scenario.scenario import Scenario
 
 

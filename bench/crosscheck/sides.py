@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from bench.ceiling.ceilings import ceilings_of
+from bench.ceiling.stored import ceilings_of
 from bench.crosscheck.jvm import run_peer
 from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.peer import Job, Measured, PeerError
@@ -16,10 +16,10 @@ from bench.crosscheck.readings import Reading
 from bench.drivers.registry import registry
 from bench.record.histogram import decode
 from bench.results.records import NO_RESULT, PlannedTrial, TrialRecord, Usage
-from bench.run.conclude import conclude
-from bench.run.fleet import Instance, broker_record
+from bench.run.running_brokers import Instance, broker_record
 from bench.run.timeline import usage_between
 from bench.run.trial import Conditions, Live, run_trial
+from bench.run.trial_record import conclude
 from bench.scenario.scenario import Scenario
 from brokers.base import BrokerError
 from brokers.endpoint import Endpoint, Protocol

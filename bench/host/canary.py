@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.drivers.base import Int64
-from bench.kernels import kernel
+from bench.jit import kernel
 from bench.results.records import Canary
 
 TAKES = 20

@@ -11,7 +11,7 @@ message is due. The driver encodes and sends; it never decides when.
   is a token. It measures the highest throughput at a number of messages in flight, and its
   latencies hide stalls; reports say so.
 
-`pacing` says how the pump waits: asleep in the kernel, or in a busy wait (spin) shortly before
+`waiting` says how the pump waits: asleep in the kernel, or in a busy wait (spin) shortly before
 a message is due, or a little longer so that several messages share one write (coalesce); and how a
 slow consumer takes its time.
 

@@ -10,7 +10,7 @@ table with three rows: when each began, when it ended, and the time under backpr
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.kernels import kernel
+from bench.jit import kernel
 
 Int64 = NDArray[np.int64]
 

@@ -15,8 +15,8 @@ import numpy as np
 from bench.drivers.base import MOST_PLANNED, PATIENT, HoldingPort, Int64, PlanningPort, Port
 from bench.host.clock import Clock
 from bench.loadgen.backpressure import Backpressure
-from bench.loadgen.pacing import Intake, Pacer
 from bench.loadgen.source import BEAT_NS, Source
+from bench.loadgen.waiting import Intake, Pacer
 from bench.record.account import ConsumerLog, ProducerLog
 from bench.units import NS_PER_S
 
@@ -26,7 +26,7 @@ PLAN_NS = BEAT_NS // 2
 
 
 class Cells(Protocol):
-    """What a pump reads from the conductor and writes for it; see `bench.run.board`."""
+    """What a pump reads from the conductor and writes for it; see `bench.run.shared_board`."""
 
     def end_ns(self) -> int:
         """Return when the schedule ends: nothing due at or after it is sent."""

@@ -12,7 +12,7 @@ Three things are kept of every message, each exactly and in bounded memory:
   confirmed, the consumers' what arrived; only both together can say what was lost or came twice.
 - *Ticks* of 100 ms count what was due, sent, received and confirmed, for the time line.
 
-`passes` are the compiled kernels that do all of this in one pass a batch; no message costs a
+`batch_kernels` are the compiled kernels that do all of this in one pass a batch; no message costs a
 step in the interpreter. A kernel that needs larger arrays stops before the row that needs them and
 returns its number; `account` makes room in Python and calls it again from there.
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Sends, Settlements
-from bench.kernels import packed
+from bench.jit import packed
 from bench.loadgen.backpressure import Backpressure
-from bench.record.histogram import Seconds, SecondsRecorder
-from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
-from bench.record.passes import (
+from bench.record.batch_kernels import (
     RESPONSE,
     SERVICE,
     ConsumerState,
@@ -19,6 +17,8 @@ from bench.record.passes import (
     record_settled,
     total_ns,
 )
+from bench.record.histogram import Seconds, SecondsRecorder
+from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.ticks import Ticks, tick_of
 from bench.scenario.scenario import TICK_NS
 from bench.units import NS_PER_S

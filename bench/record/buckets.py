@@ -10,7 +10,7 @@ decided in `bench.record.histogram`; here they are only found and counted into.
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.kernels import kernel
+from bench.jit import kernel
 from bench.units import NS_PER_S
 
 LOWEST_NS = 1

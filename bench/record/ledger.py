@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.drivers.base import Int64, Outcome
-from bench.kernels import kernel
+from bench.jit import kernel
 from bench.results.records import Ledger
 
 Bits = NDArray[np.uint8]

@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.kernels import kernel
+from bench.jit import kernel
 from bench.record.buckets import BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS, Int64
 
 _OUTER = struct.Struct(">ii")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.drivers.base import Int64
-from bench.kernels import kernel
+from bench.jit import kernel
 from bench.scenario.scenario import TICK_NS
 
 _FIRST_CAPACITY = 1024

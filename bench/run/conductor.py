@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bench.ceiling.ceilings import ceilings_of
+from bench.ceiling.stored import ceilings_of
 from bench.host.canary import Canaries
 from bench.plan.plan import extended
 from bench.results import archive
 from bench.results.cost import IdleCost
 from bench.results.records import PlannedTrial, RunRecord, SearchStep, TrialRecord
-from bench.run.conclude import Concluded, conclude
 from bench.run.durability_probe import probe_fleet
-from bench.run.fleet import Fleet, Instance, broker_record
 from bench.run.idle_broker import idle_cost
 from bench.run.memory_trial import run_inline
 from bench.run.phases import WarmRule
 from bench.run.precompile import warm_up
-from bench.run.scratch import scratch_folder
+from bench.run.running_brokers import Fleet, Instance, broker_record
+from bench.run.scratch_folder import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
+from bench.run.trial_record import Concluded, conclude
 from bench.scenario.products import starts
 from bench.scenario.scenario import MemoryBroker, Target, Workload
 from brokers.base import BrokerError
@@ -100,7 +100,7 @@ class Conductor:
     """Does trials, one after the other, into a results folder."""
 
     def __init__(self, run: RunRecord, folder: Path, scratch: Path, fleet: Fleet, watch: Watch) -> None:
-        """Begin; arguments as of `conduct`, with brokers from `fleet` and workers' files below `scratch`."""
+        """Begin; arguments as of `conduct`, with brokers from `running_brokers` and workers' files below `scratch`."""
         self._run = run
         self._folder = folder
         self._scratch = scratch

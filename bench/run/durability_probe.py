@@ -18,8 +18,8 @@ from bench.drivers.base import DriverError, Outcome, Port, PortSpec, ProducerLan
 from bench.drivers.registry import open_port
 from bench.host.clock import RealClock
 from bench.results.durability import DurabilityRecord, Probe
-from bench.run.fleet import Fleet
 from bench.run.fsync_count import count_syncs
+from bench.run.running_brokers import Fleet
 from bench.run.strace import NotTraced, files_open_for_synchronous_writing, traced
 from bench.scenario.products import starts
 from bench.scenario.scenario import MemoryBroker, Scenario, Workload

@@ -1,13 +1,13 @@
 """A trial of the memory driver: one worker, in this process, on virtual time."""
 
-from bench.drivers.memory import MemoryPort
+from bench.drivers.memory_broker import MemoryPort
 from bench.host.clock import VirtualClock
 from bench.loadgen.pump import PumpCounters
 from bench.record.account import Account
-from bench.run.assignment import Assignment
-from bench.run.board import Board, WorkerCells
 from bench.run.phases import Control, Phase, Seen, WarmRule
+from bench.run.shared_board import Board, WorkerCells
 from bench.run.worker import work
+from bench.run.worker_assignment import Assignment
 from bench.scenario.scenario import MemoryBroker, Plan, Workload
 
 _START_NS = 1_000_000_000

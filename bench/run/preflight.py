@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.scenario.products import starts
 from bench.scenario.scenario import MemoryBroker, Scenario, Workload
 from brokers.base import BrokerError, Needs
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.registry import lacks, places
 
 

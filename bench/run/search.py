@@ -18,10 +18,10 @@ from bench.results import archive
 from bench.results.records import PlannedTrial, RunRecord, SearchStep, StepKind, TrialRecord
 from bench.results.search import CurvePoint, FailureRecord, SearchRecord, StepRecord, SustainedRate
 from bench.run.conductor import Conductor, RunEnd, Watch
-from bench.run.fleet import Fleet
 from bench.run.precompile import warm_up
 from bench.run.rate_evidence import invalid, percentile_ns, reading
-from bench.run.scratch import scratch_folder
+from bench.run.running_brokers import Fleet
+from bench.run.scratch_folder import scratch_folder
 from bench.scenario.scenario import InFlightLoad, MemoryBroker, RateLoad, Target, Workload
 from bench.stats.curve import SATURATED, CurveTrial, points
 from bench.stats.rate_search import NextTrial, Rules, Search, Taken

@@ -11,11 +11,11 @@ from typing import Literal, cast
 from bench.loadgen.source import BEAT_NS
 from bench.record.account import Account
 from bench.results.records import TrialOutcome
-from bench.run.assignment import Assignment
-from bench.run.board import Board
 from bench.run.phases import Control, Phase, Seen, WarmRule
+from bench.run.shared_board import Board
 from bench.run.slow_telemetry import MOST_QUEUES, SlowSample, SlowTelemetry
 from bench.run.telemetry import Sample, Sampler
+from bench.run.worker_assignment import Assignment
 from bench.run.worker_pool import WorkerEnded, WorkerPool
 from bench.scenario.scenario import TICK_NS, Plan, Target, Workload
 from bench.units import NS_PER_MS, NS_PER_S

@@ -17,9 +17,9 @@ from bench.host.realtime import be_realtime
 from bench.host.rlimit import allow_most
 from bench.loadgen.pump import Pump
 from bench.record.account import Account, ConsumerLog, ProducerLog, account, warm_kernels
-from bench.run import account_file
-from bench.run.assignment import Assignment
-from bench.run.board import Board, WorkerCells
+from bench.run import worker_account
+from bench.run.shared_board import Board, WorkerCells
+from bench.run.worker_assignment import Assignment
 from bench.units import NS_PER_MS
 
 EXIT_BROKER = 20
@@ -94,7 +94,7 @@ def main() -> int:
         result, ended = work(task, port, clock, cells)
     except DriverError as error:
         return _fail(task.account, error)
-    account_file.save(task.account, result)
+    worker_account.save(task.account, result)
     if ended is not None:
         return _fail(task.account, ended)
     port.close()

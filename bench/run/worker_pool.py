@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.record.account import Account
-from bench.run import account_file
-from bench.run.assignment import Assignment
+from bench.run import worker_account
 from bench.run.worker import EXIT_BROKER, error_file
+from bench.run.worker_assignment import Assignment
 
 
 class WorkerEnded(Exception):  # noqa: N818  (what happened, not whose error it is)
@@ -86,7 +86,7 @@ class WorkerPool:
     def accounts(self) -> list[Account]:
         """Return the accounts that were handed over."""
         files = [task.account for task in self._tasks if task.account is not None and task.account.exists()]
-        return [account_file.load(file) for file in files]
+        return [worker_account.load(file) for file in files]
 
     def _start(self, task: Assignment) -> subprocess.Popen[bytes]:
         fds = [task.board_fd, task.wake_fd, *task.wake_fds]

@@ -13,7 +13,7 @@ are geometric means and intervals those of Student's t on logarithms (Kalibera &
 - `steady`: whether a measured part was steady, and whether its backlog grew.
 - `sustained`: whether one trial kept up with its rate; `rate_search`: which rates to try next, until
   the highest sustained one is known; `curve`: the rates for latency against load.
-- `change`: where the level of a history changed; `watch`: what watching it can show.
+- `change_point`: where the level of a history changed; `detection`: what watching it can show.
 
 Every routine has a slow, obvious twin in the tests, and its promises (error rates, coverage) are
 simulated in `tests/laws`. Nothing returns "significant" on an error, and *undecided* is an answer.

@@ -4,7 +4,7 @@ Sources: AMQP 0-9-1 specification, 4.2.6 (content); the layout of the tables is 
 `amqp091_layout`.
 """
 
-from bench.kernels import kernel_aside
+from bench.jit import kernel_aside
 from bench.wire.amqp091_deliver import BASIC, HEADER_LEAST, RETURN, delivered, owe_ack
 from bench.wire.amqp091_layout import (
     BODY_LEFT,

@@ -7,7 +7,7 @@ is basic.ack either way.
 method, a fault) it leaves to the state machine in `amqp091_scan`, which knows every case.
 """
 
-from bench.kernels import kernel_aside, kernel_entry, kernel_part
+from bench.jit import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp091_layout import (
     ACK_BATCH,
     CHANNEL,

@@ -12,7 +12,7 @@ import pika.frame
 from numpy.typing import NDArray
 
 from bench.drivers.base import Sends
-from bench.kernels import kernel_entry
+from bench.jit import kernel_entry
 from bench.wire.amqp091_deliver import BODY, END_OCTET, FRAME_EXTRA, FRAME_HEADER
 from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER, PUBLISHED, TAG_AT, ChannelTables
 from bench.wire.amqp091_settle import note_published

@@ -4,7 +4,7 @@ All state lies in tables owned by the caller, so that ten thousand connections n
 object each: a row of `conns` a connection, a row of `lanes` a channel. The channels of a
 connection are numbered from 1 without gaps, and channel c has row FIRST_LANE + c - 1. What
 a function under `@kernel` reads from here is compiled into it (this word also makes the
-file count for the cache of `bench.kernels`).
+file count for the cache of `bench.jit`).
 """
 
 from enum import IntEnum

@@ -11,7 +11,7 @@ arguments of methods; the layout of the tables is in `amqp091_layout`.
 """
 
 from bench.drivers.base import Outcome
-from bench.kernels import kernel_aside, kernel_entry, kernel_part
+from bench.jit import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp091_content import begin_body, end_content, take_body
 from bench.wire.amqp091_deliver import (
     ACK,

@@ -7,7 +7,7 @@ to a tag; basic.return comes before the ack of the message it returns
 """
 
 from bench.drivers.base import Outcome
-from bench.kernels import kernel_entry
+from bench.jit import kernel_entry
 from bench.wire.amqp091_layout import (
     CAME_BACK,
     FREE,

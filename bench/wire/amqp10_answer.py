@@ -7,7 +7,7 @@ What is due is noted by `amqp10_scan` and `amqp10_settle`.
 
 import numpy as np
 
-from bench.kernels import kernel_aside, kernel_entry
+from bench.jit import kernel_aside, kernel_entry
 from bench.wire.amqp10_layout import (
     ACCEPTED,
     C_DUE,

@@ -9,7 +9,7 @@ connection's socket takes, is not known here.
 import numpy as np
 
 from bench.drivers.base import Sends
-from bench.kernels import kernel_aside, kernel_entry, kernel_part
+from bench.jit import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp10_layout import (
     C_DELIVERY,
     C_LANE0,
@@ -150,7 +150,7 @@ def resume(out: Octets, at: int, templates: Templates, tables: LinkTables, conn:
     Args:
         out: where to write, up to its end; empty it must hold a frame of `C_MAX_OUT` bytes.
         at: offset of the first byte to write.
-        templates: of `bench.wire.amqp10_room.Template`.
+        templates: of `bench.wire.amqp10_outgoing.Template`.
         tables: the state of all links.
         conn: row of the connection.
 

@@ -2,7 +2,7 @@
 
 A connection is a row of `conns`, a link a row of `lanes`; the lanes of a connection are
 consecutive. What a function under `@kernel` reads from here is compiled into it (this word
-also makes the file count for the cache of `bench.kernels`). No code of the protocol lives
+also makes the file count for the cache of `bench.jit`). No code of the protocol lives
 here.
 """
 

@@ -8,7 +8,7 @@ messages of many links may come interleaved. Frames and deliveries live elsewher
 import numpy as np
 
 from bench.arrivals.stamp import MAGIC
-from bench.kernels import kernel_aside, kernel_part
+from bench.jit import kernel_aside, kernel_part
 from bench.wire.amqp10_layout import (
     E_BODY,
     E_CUT,

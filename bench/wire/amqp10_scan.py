@@ -6,7 +6,7 @@ consumed as it comes, so that what a caller must keep for the next read is at mo
 performative. Messages are the business of `amqp10_message`, outcomes of `amqp10_settle`.
 """
 
-from bench.kernels import kernel_entry, kernel_part
+from bench.jit import kernel_entry, kernel_part
 from bench.wire.amqp10_layout import (
     ANSWER,
     C_CHANNEL,

@@ -7,7 +7,7 @@ what it has seen. Nothing is written here.
 
 import numpy as np
 
-from bench.kernels import kernel_aside, kernel_part
+from bench.jit import kernel_aside, kernel_part
 from bench.wire.amqp10_layout import (
     ACCEPTED,
     ANSWER,

@@ -6,7 +6,7 @@ frame of a delivery a row is added. Frames themselves are found by `amqp10_scan`
 
 import numpy as np
 
-from bench.kernels import kernel_part
+from bench.jit import kernel_part
 from bench.wire.amqp10_layout import (
     C_CHANNEL,
     C_DUE,

@@ -7,7 +7,7 @@ byte at or behind the end. What a list of fields means lives elsewhere.
 
 import numpy as np
 
-from bench.kernels import kernel_aside, kernel_part
+from bench.jit import kernel_aside, kernel_part
 from bench.wire.amqp10_layout import (
     E_CONSTRUCTOR,
     E_FIELD,

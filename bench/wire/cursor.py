@@ -1,7 +1,7 @@
 """What every compiled codec tells its caller beside rows: the first cells of its cursor, an int64 array.
 
 A codec's own counts follow behind them. These numbers are compiled into functions under
-`@kernel` (this word also makes the file count for the cache of `bench.kernels`).
+`@kernel` (this word also makes the file count for the cache of `bench.jit`).
 """
 
 from typing import NamedTuple

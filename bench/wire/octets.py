@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.arrivals import stamp
-from bench.kernels import kernel_part
+from bench.jit import kernel_part
 
 Octets = NDArray[np.uint8]
 Int64 = NDArray[np.int64]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.arrivals.sizes import FACTOR, MASK, Sizes
-from bench.kernels import kernel_part
+from bench.jit import kernel_part
 from bench.wire.octets import Int64, Octets
 
 BOUND = 0

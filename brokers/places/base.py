@@ -1,7 +1,7 @@
 """What a place is: somewhere brokers run.
 
 Two kinds: a place that starts programs (`StartingPlace`) says how that is done and leaves
-the broker to `brokers.started`; one that does not, such as `external`, makes its own
+the broker to `brokers.started_broker`; one that does not, such as `external`, makes its own
 broker. An entry point of the group `busbench.places` names the class.
 """
 
@@ -165,7 +165,7 @@ class StartingPlace(Place):
             message = f"broker {given.settings.name!r} is started from an image, and none was given"
             raise ValueError(message)
         # Imported now: how a broker is started is known there, whatever the place.
-        started = cast("Callable[[Opening, StartingPlace], Broker]", function("brokers.started:StartedBroker"))
+        started = cast("Callable[[Opening, StartingPlace], Broker]", function("brokers.started_broker:StartedBroker"))
         return started(given, cls(given.image_root, given.settings.place_options))
 
     @abstractmethod

@@ -24,7 +24,7 @@ from brokers.admin.base import (
     VirtualHostRefusedError,
 )
 from brokers.admin.handshake import answers
-from brokers.administered import AdministeredBroker, with_security
+from brokers.administered_broker import AdministeredBroker, with_security
 from brokers.base import Broker, BrokerError, Needs
 from brokers.endpoint import PROTOCOL_NAMES, Endpoint, Protocol, Tls
 from brokers.places.base import Opening, Place

@@ -14,9 +14,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from bench.stats.change import ALPHA, PERMUTATIONS, changes
+from bench.stats.change_point import ALPHA, PERMUTATIONS, changes
+from bench.stats.detection import alarm_rate, delay, noise, smallest_step
 from bench.stats.ratio import DELTA, Verdict
-from bench.stats.watch import alarm_rate, delay, noise, smallest_step
 from reports.history.series import Series
 
 STEP = 0.10
@@ -45,7 +45,7 @@ class LevelChange:
         at: index of the first point of the new level.
         run_id, commit: of that point.
         ratio: median of the new level over that of the old one.
-        p_value: see `bench.stats.change`.
+        p_value: see `bench.stats.change_point`.
         worse: whether the new level is the worse one.
         state: proposed, confirmed or dismissed.
         by: the run that confirmed or dismissed it; empty where none did.

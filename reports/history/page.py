@@ -8,7 +8,7 @@ from markupsafe import Markup
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from reports.charts import levels, theme
+from reports.charts import level_changes, theme
 from reports.charts.svg import to_svg
 from reports.history.changes import Judged, Watched
 from reports.history.text import block, budget
@@ -54,7 +54,7 @@ def headline(watched: Watched) -> str:
 def _section(one: Judged) -> dict[str, object]:
     figure, [axes] = theme.figure(_HEIGHT)
     figure.subplots_adjust(left=0.12, right=0.98, top=0.88, bottom=0.2)
-    levels.draw(axes, one)
+    level_changes.draw(axes, one)
     theme.make_room(figure)
     lines = [line.strip() for line in block(one)[2:]]
     svg = to_svg(figure, f"h{one.series.name}", f"{one.series.title}: {'. '.join(lines)}")
@@ -81,7 +81,7 @@ def write_png(path: Path, series: Sequence[Judged]) -> None:
         edge = 0.45 / (2.9 * rows)
         figure.subplots_adjust(left=0.06, right=0.99, top=1 - edge, bottom=edge * 1.3, hspace=0.75, wspace=0.18)
         for axes, one in zip(grid, series, strict=False):
-            levels.draw(axes, one)
+            level_changes.draw(axes, one)
             axes.set_title(one.series.title, fontsize=10, loc="left", pad=16)
         for axes in grid[len(series) :]:
             axes.set_axis_off()

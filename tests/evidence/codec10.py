@@ -13,15 +13,15 @@ import numpy as np
 
 from bench.arrivals.stamp import MAGIC
 from bench.drivers.base import Sends
-from bench.kernels import packed
+from bench.jit import packed
 from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import answer
 from bench.wire.amqp10_control import Attach, Begin, Open, parse
 from bench.wire.amqp10_encode import encode, resume
-from bench.wire.amqp10_room import make_template, room
-from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
+from bench.wire.amqp10_outgoing import make_template, room
 from bench.wire.amqp10_scan import scan
+from bench.wire.amqp10_table_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.cursor import ROWS_WIDTH, Scanned
 from bench.wire.octets import Octets
 from bench.wire.templates import Templates, make_templates

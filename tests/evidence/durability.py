@@ -22,10 +22,10 @@ from brokers.dialect import QueueKind
 from bench.results.comparability import settings_differ
 from bench.results.durability import DurabilityClass, Probe
 from bench.run.durability_probe import probe
-from bench.run.scratch import scratch_root
+from bench.run.scratch_folder import scratch_root
 from bench.scenario.scenario import RateLoad, Workload
 from brokers import image
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.settings import BrokerSettings

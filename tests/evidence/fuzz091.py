@@ -23,7 +23,7 @@ import numpy as np
 import pika.frame
 from pika import spec
 
-from bench.kernels import kernel
+from bench.jit import kernel
 from bench.wire import amqp091_layout as layout
 from bench.wire import cursor as cursor_at
 from bench.wire.amqp091_scan import scan

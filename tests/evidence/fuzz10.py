@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.arrivals.stamp import pack_into
-from bench.kernels import kernel, kernel_entry, kernel_part
+from bench.jit import kernel, kernel_entry, kernel_part
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import NEVER, answer
 from bench.wire.amqp10_body import opening
-from bench.wire.amqp10_rows import new_connection, new_receiver, new_sender
 from bench.wire.amqp10_scan import scan
+from bench.wire.amqp10_table_rows import new_connection, new_receiver, new_sender
 from bench.wire.cursor import ROWS_WIDTH, SETTLED_ROWS, Scanned
 from bench.wire.octets import Int64, Octets
 

@@ -22,8 +22,8 @@ from bench.crosscheck.peer import PeerError
 from bench.crosscheck.perftest import PerfTest
 from bench.crosscheck.sides import Sides
 from bench.record.account import warm_kernels
-from bench.run.fleet import Fleet
-from bench.run.scratch import scratch_folder
+from bench.run.running_brokers import Fleet
+from bench.run.scratch_folder import scratch_folder
 from bench.scenario.scenario import Plan, RateLoad, Scenario, Target, WarmUp, Workload
 from bench.stats.ratio import Pair, compare
 from brokers.rabbitmq.settings import RabbitMQSettings

@@ -23,7 +23,7 @@ from bench.host.clock import RealClock
 from bench.units import NS_PER_S
 from brokers import image
 from brokers.base import Broker
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.live.driver_exchange import Exchanged, channel, gather, send

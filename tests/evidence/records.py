@@ -24,9 +24,9 @@ import pandas as pd
 from bench.results.archive import write_whole
 from bench.results.records import PlannedTrial, RunRecord, TrialRecord
 from reports.dataset import load
+from reports.history.commands import draw, watch
 from reports.history.series import COLUMNS, STORE_VERSION
 from reports.history.store import Store
-from reports.history.verbs import draw, watch
 from reports.summarise import summarise
 from tests.reports.synthetic import build
 

@@ -35,7 +35,7 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers import image
 from brokers.base import Broker
 from brokers.endpoint import Endpoint
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.live.driver_exchange import exchange, spec

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.run.inventory import host_facts
+from bench.run.host_record import host_facts
 
 ROOT = Path(__file__).parents[2]
 MARK = "## Measured"

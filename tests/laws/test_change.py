@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats.change import LEAST, best_scores, changes
-from bench.stats.watch import alarm_rate, delay, noise, smallest_step
+from bench.stats.change_point import LEAST, best_scores, changes
+from bench.stats.detection import alarm_rate, delay, noise, smallest_step
 
 STEP = math.log(1.1)
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from bench.drivers.base import Deliveries, Settlements
-from bench.drivers.memory import MemoryPort
+from bench.drivers.memory_broker import MemoryPort
 from bench.record.histogram import decode, to_histogram
 from bench.run import memory_trial
-from bench.run.assignment import schedule
 from bench.run.memory_trial import run_inline
 from bench.run.merge import Merged, merge_accounts
 from bench.run.phases import Control
+from bench.run.worker_assignment import schedule
 from bench.scenario.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S
 

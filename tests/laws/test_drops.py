@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.record.histogram import to_histogram
-from bench.run.assignment import schedule
 from bench.run.memory_trial import run_inline
 from bench.run.merge import Merged, merge_accounts
 from bench.run.phases import Control
+from bench.run.worker_assignment import schedule
 from bench.scenario.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.examples import examples

@@ -5,9 +5,9 @@ import pytest
 from bench.record.histogram import decode
 from bench.results.records import BrokerRecord, PlannedTrial, TrialOutcome, TrialRecord
 from bench.run import memory_trial
-from bench.run.conclude import conclude
 from bench.run.phases import WarmRule
 from bench.run.trial import Raw
+from bench.run.trial_record import conclude
 from bench.scenario.scenario import MemoryBroker, Plan, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.judged import BusyPort

@@ -11,9 +11,9 @@ from pydantic import TypeAdapter
 from bench.arrivals.cumulative import Cumulative, Piece
 from bench.arrivals.schedule import Constant, Poisson, Profiled, Schedule, Stripe
 from bench.loadgen.source import ProfiledLoop
-from bench.run.assignment import profiled, schedule
 from bench.run.memory_trial import run_inline
 from bench.run.merge import merge_accounts
+from bench.run.worker_assignment import profiled, schedule
 from bench.scenario.profile import Burst, Profile, Ramp, Steps, cumulative
 from bench.scenario.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bench.loadgen.pacing import CATCH_UP_NS
+from bench.loadgen.waiting import CATCH_UP_NS
 from bench.results.records import TrialOutcome
-from bench.run.assignment import schedule
 from bench.run.memory_trial import run_inline
 from bench.run.merge import merge_accounts
+from bench.run.worker_assignment import schedule
 from bench.scenario.scenario import MemoryBroker, Plan, RateLoad, WarmUp, Workload
 from bench.units import NS_PER_S
 from tests.laws.test_coordinated_omission import bucketed, lindley, to_histogram

@@ -12,7 +12,7 @@ import pytest
 from brokers import image
 from brokers.artemis.settings import ArtemisSettings
 from brokers.base import Broker
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.settings import BrokerSettings

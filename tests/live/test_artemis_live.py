@@ -16,7 +16,7 @@ from brokers.places.ports import LOOPBACK
 from brokers.places.sandbox import Sandbox
 from brokers.registry import product_of
 from brokers.settings import BrokerSettings
-from brokers.started import StartedBroker
+from brokers.started_broker import StartedBroker
 from tests.live.conftest import Starter
 from tests.live.driver_exchange import CLOCK, endpoint, exchange, port, queue, spec
 

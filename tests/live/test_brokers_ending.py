@@ -156,7 +156,7 @@ def test_starting_a_running_broker_is_refused(rabbitmq: Broker) -> None:
 STARTER = """
 import json, sys, threading, time
 from pathlib import Path
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 

@@ -12,7 +12,7 @@ import pytest
 
 from brokers.admin import amqp091
 from brokers.base import Broker, BrokerError
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.places.ports import LOOPBACK, free_ports
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings

@@ -19,7 +19,7 @@ from brokers.rabbitmq import config as rabbitmq_config
 from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.registry import product_of
 from brokers.settings import BrokerSettings
-from brokers.started import StartedBroker
+from brokers.started_broker import StartedBroker
 
 RABBITMQ = RabbitMQSettings(name="r", kind="rabbitmq")
 QPID = QpidBrokerJSettings(name="q", kind="qpid-broker-j")

@@ -19,7 +19,7 @@ from bench.crosscheck.fetch import ensure
 from bench.crosscheck.pairing import pairings
 from bench.crosscheck.perftest import PerfTest
 from bench.crosscheck.sides import Sides
-from bench.run.fleet import Instance
+from bench.run.running_brokers import Instance
 from bench.scenario.scenario import Scenario
 from brokers.base import Broker
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from bench.results.archive import read
-from bench.run.scratch import scratch_root
+from bench.run.scratch_folder import scratch_root
 
 SCENARIO = """
 name = "violence"

@@ -11,7 +11,7 @@ from bench.drivers.registry import open_port
 from brokers import certificates
 from brokers.base import Broker, BrokerError
 from brokers.endpoint import Tls
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.live.conftest import Starter

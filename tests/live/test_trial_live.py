@@ -12,9 +12,9 @@ import pytest
 
 from bench.record.histogram import decode
 from bench.results.records import BrokerRecord, PlannedTrial, TrialOutcome
-from bench.run.conclude import Concluded, conclude
 from bench.run.phases import Phase
 from bench.run.trial import Conditions, Live, Raw, run_trial
+from bench.run.trial_record import Concluded, conclude
 from bench.scenario.scenario import Plan, Target, Workload
 from bench.units import NS_PER_S
 from brokers.base import Broker

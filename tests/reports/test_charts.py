@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from reports.charts import against, cost, decision, over_time, percentiles, sustained, theme, throughput
+from reports.charts import cost, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
 from reports.charts.svg import to_svg
 from reports.charts.theme import Style
 from reports.dataset import Dataset
@@ -114,12 +114,12 @@ def costs_of(summary: Summary) -> dict[str, dict[str, Spread]]:
     }
 
 
-def lines_of(summary: Summary) -> dict[str, list[against.Point]]:
+def lines_of(summary: Summary) -> dict[str, list[load_curves.Point]]:
     """Return the sweep's points by target."""
-    points: dict[str, list[against.Point]] = {}
+    points: dict[str, list[load_curves.Point]] = {}
     for cell in summary.cells:
         if cell.in_flight is not None:
-            point = against.Point(cell.in_flight, cell.achieved_rate, cell.latency_ns["p99"])
+            point = load_curves.Point(cell.in_flight, cell.achieved_rate, cell.latency_ns["p99"])
             points.setdefault(cell.target, []).append(point)
     return points
 
@@ -127,23 +127,23 @@ def lines_of(summary: Summary) -> dict[str, list[against.Point]]:
 def test_a_sweep_draws_each_bound(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
     """Throughput and latency against 16, 64 and 256 in flight, one line a target."""
     lines = lines_of(quick_summary)
-    assert against.draw_throughput(axes, lines, styles) is axes
+    assert load_curves.draw_throughput(axes, lines, styles) is axes
     assert all_named(axes, styles)
     drawn = [list(np.asarray(line.get_xdata())) for line in axes.lines]
     assert drawn.count(list(IN_FLIGHT)) == len(styles)
     made, (other,) = theme.figure(3.0)
     assert made is other.figure
-    assert against.draw_latency(other, lines, styles, "service") is other
+    assert load_curves.draw_latency(other, lines, styles, "service") is other
     assert all_named(other, styles)
 
 
 def test_a_curve_marks_knees_and_overload(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
     """A ring where a curve bends, a cross and no latency where a row is saturated."""
     lines = {
-        target: [against.Point(p.x, p.rate, p.p99_ns, saturated=target == TARGETS[0] and p.x > 16) for p in points]
+        target: [load_curves.Point(p.x, p.rate, p.p99_ns, saturated=target == TARGETS[0] and p.x > 16) for p in points]
         for target, points in lines_of(quick_summary).items()
     }
-    assert against.draw_curve(axes, lines, styles, {TARGETS[1]: 64.0}) is axes
+    assert load_curves.draw_curve(axes, lines, styles, {TARGETS[1]: 64.0}) is axes
     assert all_named(axes, styles)
     crosses = [line for line in axes.lines if line.get_marker() == "X" and len(np.asarray(line.get_xdata()))]
     assert [list(np.asarray(line.get_xdata())) for line in crosses] == [[64, 256]]
@@ -154,9 +154,9 @@ def test_a_curve_marks_knees_and_overload(axes: Axes, quick_summary: Summary, st
 def test_the_deciding_figure_shows_trials_interval_and_what_was_left_out(axes: Axes, styles: dict[str, Style]) -> None:
     """Dots for trials, crosses for those that count for nothing, and words where there is no figure."""
     found = spread([1e6, 1.1e6, 1.2e6])
-    bars = {target: decision.Bar([], [], None, None, None, "overloaded") for target in styles}
-    bars[TARGETS[0]] = decision.bar(found, [1e6, 1.1e6, 1.2e6], [5.0], "1.10 (0.9–1.3)", 1e-6)
-    assert decision.draw(axes, bars, styles, "p99 response, ms") is axes
+    bars = {target: estimates.Bar([], [], None, None, None, "overloaded") for target in styles}
+    bars[TARGETS[0]] = estimates.bar(found, [1e6, 1.1e6, 1.2e6], [5.0], "1.10 (0.9–1.3)", 1e-6)
+    assert estimates.draw(axes, bars, styles, "p99 response, ms") is axes
     assert all_named(axes, styles)
     assert words(axes).count("overloaded") == len(styles) - 1
     shown = {line.get_marker(): list(np.asarray(line.get_xdata())) for line in axes.lines if len(line.get_xdata())}  # type: ignore[arg-type]
@@ -168,18 +168,18 @@ def test_the_deciding_figure_shows_trials_interval_and_what_was_left_out(axes: A
 def test_a_wide_spread_is_drawn_on_a_logarithmic_axis(axes: Axes, styles: dict[str, Style]) -> None:
     """Rows that differ by more than a dozen times share a figure in which both are read."""
     bars = {
-        target: decision.bar(spread([level, level * 1.1]), [level], [], "", 1e-6)
+        target: estimates.bar(spread([level, level * 1.1]), [level], [], "", 1e-6)
         for target, level in zip(styles, (1e6, 2e6, 5e6, 9e7), strict=True)
     }
-    decision.draw(axes, bars, styles, "p99 response, ms")
+    estimates.draw(axes, bars, styles, "p99 response, ms")
     assert axes.get_xscale() == "log"
 
 
 def test_an_interval_that_leaves_the_frame_has_an_arrow(axes: Axes, styles: dict[str, Style]) -> None:
     """Two trials give an interval of decades: trials set the frame, and an arrow says that the bar goes on."""
-    bars = {target: decision.bar(spread([1e6, 1.1e6]), [1e6, 1.1e6], [], "", 1e-6) for target in styles}
-    bars[TARGETS[1]] = decision.bar(spread([1e6, 2e6]), [1e6, 2e6], [], "", 1e-6)
-    decision.draw(axes, bars, styles, "p99 response, ms")
+    bars = {target: estimates.bar(spread([1e6, 1.1e6]), [1e6, 1.1e6], [], "", 1e-6) for target in styles}
+    bars[TARGETS[1]] = estimates.bar(spread([1e6, 2e6]), [1e6, 2e6], [], "", 1e-6)
+    estimates.draw(axes, bars, styles, "p99 response, ms")
     arrows = [
         (line.get_marker(), list(np.asarray(line.get_ydata()))) for line in axes.lines if line.get_marker() == ">"
     ]
@@ -189,9 +189,9 @@ def test_an_interval_that_leaves_the_frame_has_an_arrow(axes: Axes, styles: dict
 def test_a_long_interval_is_written_on_two_lines(axes: Axes, styles: dict[str, Style]) -> None:
     """What two trials know spans decades: its ends are both read, inside the figure."""
     bars = {
-        target: decision.bar(spread([1e6, 2e6]), [1e6, 2e6], [], "7.65 (0.000111–525,630)", 1e-6) for target in styles
+        target: estimates.bar(spread([1e6, 2e6]), [1e6, 2e6], [], "7.65 (0.000111–525,630)", 1e-6) for target in styles
     }
-    decision.draw(axes, bars, styles, "p99 response, ms")
+    estimates.draw(axes, bars, styles, "p99 response, ms")
     beside = [text.get_text() for text in axes.texts if text.get_text()]
     assert beside == ["7.65\n(0.000111–\n525,630)"] * len(styles)
 

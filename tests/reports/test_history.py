@@ -10,7 +10,7 @@ import pytest
 
 from reports.dataset import Dataset
 from reports.errors import ReportError
-from reports.history import text, verbs
+from reports.history import commands, text
 from reports.history.changes import State, Watched, level_for
 from reports.history.series import COLUMNS, rows
 from reports.history.store import Store
@@ -76,9 +76,9 @@ def test_a_run_is_added_once(tmp_path: Path) -> None:
     """The second time nothing is added, and nothing in the store has changed."""
     folder = build(tmp_path / "run", repetitions=1, seconds=1, closed_loop=False)
     store = Store(tmp_path / "store")
-    added = verbs.add(store, folder, "abc")
+    added = commands.add(store, folder, "abc")
     assert added == len(store.rows()) > 0
-    assert verbs.add(store, folder, "other") == 0
+    assert commands.add(store, folder, "other") == 0
     assert set(store.rows()["commit"]) == {"abc"}
 
 
@@ -89,13 +89,13 @@ def test_an_unfinished_run_is_added_only_on_demand(tmp_path: Path) -> None:
     folder = build(tmp_path / "run", repetitions=1, seconds=1, closed_loop=False, change=drop)
     store = Store(tmp_path / "store")
     with pytest.raises(ReportError, match=r"1 of 8 planned trials have no result.*--resume.*--unfinished"):
-        verbs.add(store, folder, "")
-    assert verbs.add(store, folder, "", unfinished=True) > 0
+        commands.add(store, folder, "")
+    assert commands.add(store, folder, "", unfinished=True) > 0
 
 
 def test_a_step_is_proposed_with_run_commit_and_size(stepped: Store) -> None:
     """A slower level is a worse one, told with its first run; the noise of the series is that between changes."""
-    [one] = verbs.watch(stepped).series
+    [one] = commands.watch(stepped).series
     [found] = one.found
     assert abs(found.at - 32) <= 1
     assert found.state is State.PROPOSED
@@ -110,7 +110,7 @@ def test_a_step_is_proposed_with_run_commit_and_size(stepped: Store) -> None:
 @pytest.mark.compiled
 def test_a_step_too_small_to_matter_is_no_change(tmp_path: Path) -> None:
     """Two percent without noise are certain and no change: the smallest relevant effect is 5 %."""
-    [one] = verbs.watch(stored(tmp_path, [2.0] * 30 + [2.04] * 30)).series
+    [one] = commands.watch(stored(tmp_path, [2.0] * 30 + [2.04] * 30)).series
     assert one.found == ()
     assert one.small == 1
     assert "1 certain step too small to matter" in "\n".join(text.block(one))
@@ -119,7 +119,7 @@ def test_a_step_too_small_to_matter_is_no_change(tmp_path: Path) -> None:
 @pytest.mark.compiled
 def test_an_outlier_as_the_newest_point_is_no_change(tmp_path: Path) -> None:
     """One run twice as slow as all before is a spike, not a level."""
-    [one] = verbs.watch(stored(tmp_path, [*noisy((40, 2.0)), 4.0])).series
+    [one] = commands.watch(stored(tmp_path, [*noisy((40, 2.0)), 4.0])).series
     assert one.found == ()
 
 
@@ -129,7 +129,7 @@ def test_series_are_kept_apart_by_what_makes_figures_unlike(tmp_path: Path) -> N
     for run, other in (("a", {"host_class": "two"}), ("b", {"load": "11111111"}), ("c", {"mode": "quick"})):
         frame = store.rows().head(3).assign(run_id=run, **other)
         assert store.add(frame)
-    assert len(verbs.watch(store).series) == 4
+    assert len(commands.watch(store).series) == 4
 
 
 @pytest.mark.compiled
@@ -144,19 +144,19 @@ def test_a_change_is_confirmed_or_dismissed_by_an_interleaved_run(
     load_of = first[first["workload"] == "steady"]["load"].iloc[0]
     fields = {"metric": "achieved rate", "load": load_of}
     store = stored(tmp_path / "store", noisy((30, 2.4), (8, 2.0)), **fields)
-    watched = verbs.watch(store)
+    watched = commands.watch(store)
     [one] = watched.series
     [found] = one.found
     assert found.worse  # a rate that fell
     near = one.series.commits[found.at - 1]
     sides = {"old": "rabbitmq-091", "new": "broker-j-091"}
-    comparison, added = verbs.confirm(store, one.series.name, near, folder, **sides)
+    comparison, added = commands.confirm(store, one.series.name, near, folder, **sides)
     assert added
     assert comparison.verdict == verdict
-    [again] = verbs.watch(store).series
+    [again] = commands.watch(store).series
     assert again.found[0].state == state
     assert again.suspects == ()
-    assert not verbs.confirm(store, one.series.name, near, folder, **sides)[1]
+    assert not commands.confirm(store, one.series.name, near, folder, **sides)[1]
 
 
 def _rate(factor: float) -> Any:
@@ -170,7 +170,7 @@ def _rate(factor: float) -> Any:
 
 def test_a_confirmation_that_cannot_be_made_says_why(tmp_path: Path, full_folder: Path, stepped: Store) -> None:
     """Unknown series, points, sides and workloads are refused with what there is."""
-    [one] = verbs.watch(stepped).series
+    [one] = commands.watch(stepped).series
     name = one.series.name
     alike, unlike = {"old": "rabbitmq-091", "new": "rabbitmq-091"}, {"old": "rabbitmq-091", "new": "rabbitmq-10"}
     for which, point, by, sides, said in (
@@ -182,7 +182,7 @@ def test_a_confirmation_that_cannot_be_made_says_why(tmp_path: Path, full_folder
         (name, "run-001", tmp_path, {}, "is no results folder"),
     ):
         with pytest.raises(ReportError, match=said):
-            verbs.confirm(stepped, which, point, by, **sides)
+            commands.confirm(stepped, which, point, by, **sides)
 
 
 def test_the_budget_sets_the_level() -> None:
@@ -195,7 +195,7 @@ def test_the_budget_sets_the_level() -> None:
 
 def test_the_budget_is_told_and_an_overrun_is_named(stepped: Store) -> None:
     """False alarms a week are printed against what is allowed."""
-    fine = verbs.watch(stepped)
+    fine = commands.watch(stepped)
     assert "1.00 allowed" in text.budget(fine)
     assert "over budget" not in text.budget(fine)
     tight = Watched(fine.series, fine.level, 0.001)
@@ -204,8 +204,8 @@ def test_the_budget_is_told_and_an_overrun_is_named(stepped: Store) -> None:
 
 def test_a_store_is_drawn_as_a_page_and_a_picture(tmp_path: Path, stepped: Store) -> None:
     """The page holds a figure with words for each series and asks nothing of a network; the picture is a PNG."""
-    watched = verbs.watch(stepped)
-    verbs.draw(watched, html=tmp_path / "h.html", png=tmp_path / "h.png")
+    watched = commands.watch(stepped)
+    commands.draw(watched, html=tmp_path / "h.html", png=tmp_path / "h.png")
     page = (tmp_path / "h.html").read_text()
     assert page.count("<svg") == 1
     assert f"proposed: × {watched.series[0].found[0].ratio:.2f}</text>" in page
@@ -213,23 +213,23 @@ def test_a_store_is_drawn_as_a_page_and_a_picture(tmp_path: Path, stepped: Store
     assert "http" not in page.replace("http://www.w3.org", "")
     assert (tmp_path / "h.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ReportError, match="cannot be written"):
-        verbs.draw(verbs.watch(stepped), png=tmp_path / "none" / "h.png")
+        commands.draw(commands.watch(stepped), png=tmp_path / "none" / "h.png")
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path, stepped: Store) -> None:
     """An empty store, one of the future, a damaged file and a series that is not there each have their message."""
     with pytest.raises(ReportError, match="holds no run: add one"):
-        verbs.watch(Store(tmp_path / "none"))
+        commands.watch(Store(tmp_path / "none"))
     with pytest.raises(ReportError, match="--only nothing: none of 1 series"):
-        verbs.watch(stepped, only="nothing")
+        commands.watch(stepped, only="nothing")
     future = Store(tmp_path / "future")
     assert future.add(stepped.rows().head(1).assign(store_version=99))
     with pytest.raises(ReportError, match=r"-\d+\.parquet has store_version 99.*newest.* is 1: install a newer"):
-        verbs.watch(future)
+        commands.watch(future)
     (tmp_path / "bad" / "runs").mkdir(parents=True)
     (tmp_path / "bad" / "runs" / "x.parquet").write_bytes(b"no parquet")
     with pytest.raises(ReportError, match="cannot be read"):
-        verbs.watch(Store(tmp_path / "bad"))
+        commands.watch(Store(tmp_path / "bad"))
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="cannot be written"):
         Store(tmp_path / "file").add(stepped.rows().head(1))

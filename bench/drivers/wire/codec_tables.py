@@ -12,8 +12,8 @@ import numpy as np
 from bench.drivers.base import Sends
 from bench.drivers.sockets.connection import FLUSH_BYTES
 from bench.drivers.wire.context import WireContext
-from bench.drivers.wire.receive import COMPILED, DESCRIPTOR, STEP, WAKE, Loop
-from bench.kernels import packed
+from bench.drivers.wire.receive_loop import COMPILED, DESCRIPTOR, STEP, WAKE, Loop
+from bench.jit import packed
 from bench.wire.cursor import OUT, Scanned
 from bench.wire.octets import Octets
 from bench.wire.templates import LONGEST, Templates
@@ -29,7 +29,7 @@ def ring_span(window: int) -> int:
 
 
 class Kernels(NamedTuple, Generic[_State]):
-    """What a protocol does in compiled code; see `bench.wire` and `wire091_receive`, `wire091_pace` for arguments."""
+    """What a protocol does in compiled code; see `wire091_receive_loop` and `wire091_send_loop` for arguments."""
 
     scan: Callable[[Octets, int, int, int, _State, int, Scanned], int]
     receive: Callable[[Loop, _State, int, Scanned], int]
@@ -63,11 +63,11 @@ class WireTables(ABC, Generic[_State]):
         return self._kernels.scan(self.context.loop.inbox, start, end, now_ns, self._state, index, self._received)
 
     def receive(self, index: int) -> int:
-        """Receive on a connection in compiled code; return a `bench.drivers.wire.receive.Stop`."""
+        """Receive on a connection in compiled code; return a `bench.drivers.wire.receive_loop.Stop`."""
         return self._kernels.receive(self._loop, self._state, index, self._received)
 
     def pace(self, index: int, sends: Sends) -> int:
-        """Send messages of one lane at their times in compiled code; return a `bench.drivers.wire.receive.Stop`."""
+        """Send messages of one lane at their times in compiled code; return a `Stop` of `receive_loop`."""
         self.context.state_marks[STEP] = max(1, FLUSH_BYTES // self.message_octets())
         return self._kernels.pace(self._loop, self._templates, self._state, index, self._paced, packed(sends))
 
@@ -75,7 +75,7 @@ class WireTables(ABC, Generic[_State]):
     def encode(self, sends: Sends, sent_ns: int, first: int, end: int) -> int:
         """Write messages first <= i < end, all of one connection, to the outbox; return the octets.
 
-        The messages are as `bench.kernels.packed` makes them.
+        The messages are as `bench.jit.packed` makes them.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.codec_tables import WireTables
 from bench.drivers.wire.context import IO_WIDTH, LAST_IN, READ_BYTES
 from bench.drivers.wire.lanes import Lane
-from bench.drivers.wire.receive import (
+from bench.drivers.wire.receive_loop import (
     AT,
     COALESCE,
     COUNT,
@@ -32,7 +32,7 @@ from bench.drivers.wire.receive import (
     Stop,
 )
 from bench.drivers.wire.socket import WireSocket
-from bench.kernels import packed
+from bench.jit import packed
 from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN
 
 UNSENT, WOKEN, SOCKET = int(Stop.UNSENT), int(Stop.WOKEN), int(Stop.SOCKET)
@@ -120,7 +120,7 @@ class WireConnection(WireSocket):
         return self._use(kept + got, now_ns) or self._stream.pending()
 
     def receive(self, until_ns: int, gather_ns: int, wake_fd: int) -> tuple[bool, bool]:
-        """Receive in compiled code, at the latest until a time; see `bench.drivers.wire.receive`.
+        """Receive in compiled code, at the latest until a time; see `bench.drivers.wire.receive_loop`.
 
         Only for a plain socket that has taken all that was written. Returns whether the
         wake descriptor is readable, and what `fill` returns.
@@ -130,7 +130,7 @@ class WireConnection(WireSocket):
         return stop == WOKEN, self._after_loop(stop, self.tables.acks_view)
 
     def pace(self, sends: Sends, until_ns: int, coalesce_ns: int) -> tuple[int, bool]:
-        """Send messages of its one lane at their times, in compiled code; see `bench.drivers.wire.pace`.
+        """Send messages of its one lane at their times, in compiled code; see `bench.drivers.wire.send_loop`.
 
         As `receive`; returns how many were sent, and what `fill` returns.
         """

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.drivers.base import DriverError, Int64, PortSpec
 from bench.drivers.sockets.timers import Timers
-from bench.drivers.wire.receive import STATE_WIDTH, WINDOW, Loop
+from bench.drivers.wire.receive_loop import STATE_WIDTH, WINDOW, Loop
 from bench.host.clock import Clock
 from brokers.endpoint import Endpoint
 

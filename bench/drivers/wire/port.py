@@ -29,7 +29,7 @@ from bench.drivers.wire.codec import Codec
 from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.context import LAST_IN, LAST_OUT, ROWS, SAY_EVERY, SILENT_AFTER
 from bench.drivers.wire.lanes import Lane, deal
-from bench.drivers.wire.receive import COMPILED, ROWS_KEPT_FREE
+from bench.drivers.wire.receive_loop import COMPILED, ROWS_KEPT_FREE
 from bench.drivers.wire.socket import WireSocket
 from bench.units import NS_PER_S
 

@@ -19,7 +19,7 @@ from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
 from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
-from bench.wire.amqp10_rows import attached, begun, detached
+from bench.wire.amqp10_table_rows import attached, begun, detached
 from brokers.sasl10 import SaslClient, SaslRefused
 
 _IDLE_MS = 30_000

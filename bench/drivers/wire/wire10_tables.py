@@ -8,16 +8,16 @@ from bench.drivers.base import PortSpec, Sends
 from bench.drivers.wire.codec_tables import Kernels, WireTables, ring_span
 from bench.drivers.wire.context import IO_WIDTH, WireContext
 from bench.drivers.wire.lanes import Lane, connections
-from bench.drivers.wire.wire10_pace import pace
-from bench.drivers.wire.wire10_receive import receive
+from bench.drivers.wire.wire10_receive_loop import receive
+from bench.drivers.wire.wire10_send_loop import pace
 from bench.host.clock import Clock
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import NEVER, answer
 from bench.wire.amqp10_control import Open
 from bench.wire.amqp10_encode import encode, resume
-from bench.wire.amqp10_room import make_template, room
-from bench.wire.amqp10_rows import new_connection, new_receiver, new_sender, opened
-from bench.wire.amqp10_take import answer_octets, take
+from bench.wire.amqp10_outgoing import make_template, room
+from bench.wire.amqp10_scan_answer import answer_octets, take
+from bench.wire.amqp10_table_rows import new_connection, new_receiver, new_sender, opened
 from bench.wire.templates import make_templates
 from brokers.endpoint import Endpoint
 

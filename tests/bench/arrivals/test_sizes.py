@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.arrivals.sizes import Sizes
-from bench.kernels import kernel_entry
+from bench.jit import kernel_entry
 from bench.scenario.scenario import RateLoad, Workload
 from bench.wire.octets import Int64
 from bench.wire.templates import class_of, make_templates

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from bench.ceiling import client
-from bench.ceiling.ceilings import Side
 from bench.ceiling.measure import WAYS, peer
+from bench.ceiling.stored import Side
 from bench.drivers.registry import driver_named
 from bench.units import NS_PER_MS
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.ceiling import measure as measuring
-from bench.ceiling.ceilings import Ceiling, Way, applies, keep, read
 from bench.ceiling.measure import PeerFailed, environment, measure_way, peer
+from bench.ceiling.stored import Ceiling, Way, applies, keep, read
 
 
 @pytest.mark.alone

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.ceiling.ceilings import Ceiling, Way, read
 from bench.ceiling.measure import WAYS, PeerFailed
+from bench.ceiling.stored import Ceiling, Way, read
 from bench.cli.main import app
 from bench.drivers.registry import Installed
 
@@ -25,7 +25,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )  # fmt: skip
 
     monkeypatch.setattr("bench.ceiling.measure.measure", measured)
-    monkeypatch.setattr("bench.ceiling.ceilings.kept_file", lambda: kept)
+    monkeypatch.setattr("bench.ceiling.stored.kept_file", lambda: kept)
     return kept
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.cli import gating
+from bench.cli import gate_work
 from bench.cli.main import app
 from bench.results.archive import read
 
@@ -276,7 +276,7 @@ def test_an_error_is_no_regression(made: Path, monkeypatch: pytest.MonkeyPatch) 
         message = "something broke"
         raise ZeroDivisionError(message)
 
-    monkeypatch.setattr(gating, "stored", broken)
+    monkeypatch.setattr(gate_work, "stored", broken)
     result = bench("gate", str(made / "one"), str(made / "two"))
     assert result.exit_code == 4
     assert "ZeroDivisionError: something broke" in result.output

@@ -11,7 +11,7 @@ from bench.crosscheck import capture
 from bench.crosscheck.pairing import Pairing
 from bench.crosscheck.peer import Measured, PeerError
 from bench.crosscheck.perftest import PerfTest
-from bench.crosscheck.sniff import SniffError
+from bench.crosscheck.tcpdump import SniffError
 from bench.results.records import Usage
 from bench.scenario.scenario import Target
 from brokers.endpoint import Endpoint

@@ -10,7 +10,7 @@ from bench.arrivals import stamp
 from bench.arrivals.sizes import Sizes
 from bench.drivers.base import PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
-from bench.drivers.wire.receive import COMPILED
+from bench.drivers.wire.receive_loop import COMPILED
 from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
 from bench.wire.amqp10_body import find_body

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from bench.ceiling.measure import peer
-from bench.run.assignment import Assignment
-from bench.run.board import Board
+from bench.run.shared_board import Board
+from bench.run.worker_assignment import Assignment
 from bench.run.worker_pool import WorkerPool
 from bench.scenario.scenario import RateLoad, Workload
 from tests.bench.drivers.amqp091_server import Amqp091Server

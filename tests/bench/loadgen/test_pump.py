@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from bench.arrivals.schedule import Constant, Stripe
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements, empty_deliveries, empty_settlements
 from bench.host.clock import VirtualClock
-from bench.loadgen.pacing import CATCH_UP_NS, Intake
 from bench.loadgen.pump import Pump, PumpCounters, _Lanes
 from bench.loadgen.source import BEAT_NS, OpenLoop
+from bench.loadgen.waiting import CATCH_UP_NS, Intake
 from bench.record.account import ConsumerLog, ProducerLog, account
 from bench.units import NS_PER_MS, NS_PER_S
 

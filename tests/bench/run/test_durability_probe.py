@@ -10,7 +10,7 @@ import pytest
 from bench.drivers.base import DriverError, Outcome, Port, Settlements, empty_deliveries, empty_settlements
 from bench.run import durability_probe as room
 from bench.run.durability_probe import _send_one_by_one, durable_brokers, probe, probe_fleet
-from bench.run.fleet import Fleet
+from bench.run.running_brokers import Fleet
 from bench.scenario.scenario import Scenario
 from brokers.base import Broker, BrokerError
 from tests.reports.synthetic import scenario

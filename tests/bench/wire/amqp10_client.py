@@ -14,9 +14,9 @@ from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_answer import NEVER, answer
 from bench.wire.amqp10_control import Attach, Begin, Control, Open, parse
 from bench.wire.amqp10_encode import encode, resume
-from bench.wire.amqp10_room import Template, make_template, room
-from bench.wire.amqp10_rows import attached, begun, new_connection, new_receiver, new_sender, opened
+from bench.wire.amqp10_outgoing import Template, make_template, room
 from bench.wire.amqp10_scan import scan
+from bench.wire.amqp10_table_rows import attached, begun, new_connection, new_receiver, new_sender, opened
 from bench.wire.cursor import ROWS_WIDTH, SETTLED_ROWS, Scanned
 from bench.wire.octets import Int64
 from bench.wire.templates import Templates, make_templates

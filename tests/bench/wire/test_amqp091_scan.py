@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import spec
 
-from bench.drivers.wire.receive import COMPILED
+from bench.drivers.wire.receive_loop import COMPILED
 from bench.wire import amqp091_layout as layout
 from bench.wire.amqp091_layout import Status
 from bench.wire.amqp091_scan import scan

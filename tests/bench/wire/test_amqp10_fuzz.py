@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.drivers.wire.receive import COMPILED
+from bench.drivers.wire.receive_loop import COMPILED
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_control import Condition, WireError, begin_frame, close_frame, open_frame
 from tests.bench.wire.amqp10_client import Client, ProtocolError, template
@@ -98,7 +98,7 @@ print(a.room(made), b.deliveries, a.settlements, a.tally, b.tally, a.tables.conn
 
 ALONE = """
 from bench.wire.amqp10_control import WireError
-from bench.drivers.wire.receive import COMPILED
+from bench.drivers.wire.receive_loop import COMPILED
 from tests.bench.wire.amqp10_client import Client, ProtocolError
 from tests.evidence.fuzz10 import seeds
 fed = failed = 0

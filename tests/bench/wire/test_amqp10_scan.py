@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.arrivals import stamp
-from bench.drivers.wire.receive import COMPILED
+from bench.drivers.wire.receive_loop import COMPILED
 from bench.wire import amqp10_layout as x
 from tests.bench.wire import amqp10_forms as forms
 from tests.bench.wire.amqp10_client import Client, ProtocolError, pieces

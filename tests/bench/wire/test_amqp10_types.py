@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from proton import Data, DataException, Described
 
-from bench.kernels import kernel_entry
+from bench.jit import kernel_entry
 from bench.wire import amqp10_layout as x
 from bench.wire import amqp10_types as t
 from bench.wire.octets import Int64, Octets

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.drivers.wire.receive import COMPILED
+from bench.drivers.wire.receive_loop import COMPILED
 
 ROOT = Path(__file__).parents[3]
 CODECS = ("tests/bench/wire", "tests/bench/drivers/wire/test_wire10.py")

@@ -20,7 +20,7 @@ from brokers.admin.base import (
 )
 from brokers.base import BrokerError
 from brokers.endpoint import Tls
-from brokers.open import open_broker
+from brokers.opening import open_broker
 from brokers.places.base import Opening
 from brokers.places.external import ExternalBroker, address, explain
 from brokers.rabbitmq.product import PRODUCT

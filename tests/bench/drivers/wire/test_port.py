@@ -11,7 +11,7 @@ from pika import spec
 
 from bench.drivers.base import PATIENT, ConnectionLost, ConsumerLane, PortSpec, ProducerLane, Refused
 from bench.drivers.wire.port import WirePort
-from bench.drivers.wire.receive import COMPILED
+from bench.drivers.wire.receive_loop import COMPILED
 from bench.drivers.wire.wire091 import open_port
 from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S

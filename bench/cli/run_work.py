@@ -1,0 +1,285 @@
+"""The work of `bench run`, parts of which other verbs share: make the folder, carry out the plan, report."""
+
+import os
+import secrets
+import shlex
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from bench.cli.console import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_INVALID,
+    EXIT_USAGE,
+    err,
+    fail,
+    out,
+    tell,
+)
+from bench.cli.image import check_recipes, ensure_images
+from bench.cli.progress import Progress, in_words
+from bench.cli.report import write_reports
+from bench.drivers.registry import driver_named, registry
+from bench.host.hostclass import host_class
+from bench.host.noise_floors import floor_of, keep
+from bench.plan.plan import estimate_bytes, estimate_ns, make_plan
+from bench.results import archive
+from bench.results.records import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
+from bench.run.conductor import RunEnd, conduct
+from bench.run.host_record import host_facts, tool_versions
+from bench.run.preflight import lacking, unfit
+from bench.run.scratch_folder import scratch_root
+from bench.scenario.errors import ScenarioError
+from bench.scenario.loading import Loaded, load_scenario
+from bench.scenario.products import describe, parts
+from bench.scenario.scenario import Scenario
+from bench.stats.noise_floor import sides
+from bench.units import NS_PER_S, S_PER_MINUTE, percent
+from brokers import image
+from brokers.base import BrokerError
+
+
+def start(
+    scenario: str,
+    overrides: list[str],
+    seed: int | None,
+    driver: str | None,
+    folder: Path | None,
+    *,
+    quick: bool,
+    plan_only: bool,
+    consume_existing: bool,
+) -> None:
+    """Run a scenario from its beginning, or print its plan."""
+    try:
+        loaded = load_scenario(scenario, overrides, quick=quick, driver=driver)
+    except ScenarioError as error:
+        fail(EXIT_USAGE, *map(str, error.faults))
+    check_recipes(loaded.scenario)
+    chosen = secrets.randbelow(1 << 31) if seed is None else seed
+    planned = make_plan(loaded.scenario, chosen)
+    if plan_only:
+        print_plan(loaded.scenario, planned)
+        return
+    command = _command(scenario, overrides, quick, driver, chosen, consume_existing=consume_existing)
+    run_id = f"{loaded.scenario.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    place = folder or Path("results") / run_id
+    record, roots = begin(loaded, planned, chosen, place, run_id, command, consume_existing=consume_existing)
+    _carry_out(record, place, roots, consume_existing=consume_existing)
+
+
+def _command(
+    scenario: str, overrides: list[str], quick: bool, driver: str | None, seed: int, *, consume_existing: bool
+) -> str:
+    words = ["bench", "run", scenario, *(["--quick"] if quick else [])]
+    for override in overrides:
+        words += ["--set", override]
+    if driver is not None:
+        words += ["--driver", driver]
+    if consume_existing:
+        words.append("--consume-existing")
+    return shlex.join([*words, "--seed", str(seed)])
+
+
+def begin(
+    loaded: Loaded,
+    planned: tuple[PlannedTrial, ...],
+    seed: int,
+    place: Path,
+    run_id: str,
+    command: str,
+    purpose: Literal["run", "search"] = "run",
+    *,
+    consume_existing: bool = False,
+) -> tuple[RunRecord, dict[str, Path]]:
+    """Make the results folder of a run; return its record, and the root of each image. Leave where that fails."""
+    _check_disk(loaded.scenario, planned, place)
+    for name in dict.fromkeys(target.driver for target in loaded.scenario.targets):
+        if now := driver_named(name).now:
+            tell(f"driver {name!r} is called {now!r} now; the old name still works", kind="warning")
+    if place.exists():
+        finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
+        fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")
+    refuse_unfit(loaded.scenario, consume_existing=consume_existing)
+    images = ensure_images(loaded.scenario)
+    host = host_facts(place, scratch_root())
+    record = RunRecord(
+        run_id=run_id,
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        mode="quick" if loaded.quick else "full",
+        scenario=loaded.scenario,
+        seed=seed,
+        overrides=tuple(loaded.overrides),
+        command=command,
+        plan=planned,
+        tools=tool_versions(target.driver for target in loaded.scenario.targets),
+        host=host,
+        images={name: _image_record(found, parts(loaded.scenario)) for name, found in images.items()},
+        products=describe(loaded.scenario),
+        noise_floor=floor_of(host_class(host)),
+        purpose=purpose,
+    )
+    try:
+        archive.create(place, record, loaded.text)
+    except archive.ArchiveError as error:
+        fail(EXIT_USAGE, str(error))
+    return record, {name: found.root for name, found in images.items()}
+
+
+def refuse_unfit(scenario: Scenario, *, consume_existing: bool) -> None:
+    """Leave where this machine, or a broker that someone else runs, cannot do what is asked."""
+    if missing := lacking(scenario):
+        fail(EXIT_FAILED, *missing)
+    if faults := unfit(scenario, os.environ, consume_existing=consume_existing):
+        fail(EXIT_USAGE, *faults)
+
+
+def finish(folder: Path, *, plan_only: bool, consume_existing: bool) -> None:
+    """Run what is left of a run, or print it."""
+    try:
+        begun = archive.read(folder)
+    except archive.ArchiveError as error:
+        fail(EXIT_USAGE, str(error))
+    if begun.record.purpose == "search":
+        fail(
+            EXIT_USAGE, f"--resume {folder}: its trials are steps of a search, which depend on each other: search anew"
+        )
+    if plan_only:
+        print_plan(begun.record.scenario, begun.left())
+        return
+    refusals = {registry().refusal(target.driver) for target in begun.record.scenario.targets} - {None}
+    if refusals:
+        fail(EXIT_FAILED, *sorted(map(str, refusals)))
+    refuse_unfit(begun.record.scenario, consume_existing=consume_existing)
+    images = ensure_images(begun.record.scenario)
+    changed = [
+        name for name, found in images.items() if begun.record.images[name].content_digest != found.content_digest
+    ]
+    if changed:
+        fail(
+            EXIT_FAILED,
+            *(
+                f"image {name} is not the one this run began with: its trials could not be compared; start a new run"
+                for name in changed
+            ),
+        )
+    roots = {name: found.root for name, found in images.items()}
+    _carry_out(begun.record, folder, roots, consume_existing=consume_existing)
+
+
+def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path], *, consume_existing: bool) -> None:
+    started = time.monotonic()
+    end = conduct_all(record, folder, roots, consume_existing=consume_existing)
+    finished = archive.read(folder)
+    drawn = not finished.trials or write_reports(folder)
+    if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
+        keep_floor(folder, record)
+    took = in_words(time.monotonic() - started)
+    tell(*invalid_words(finished), kind="invalid")
+    err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {took}")
+    code = _exit_code(end, finished)
+    if code:
+        tell(*end.failed)
+        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: bench run --resume {folder}")
+    if finished.trials and drawn:
+        out.print(str(folder / "report.html"))
+    raise typer.Exit(code if drawn else EXIT_FAILED)
+
+
+def conduct_all(record: RunRecord, folder: Path, roots: dict[str, Path], *, consume_existing: bool = False) -> RunEnd:
+    """Run what is left of a run, with live progress; leave with 4 where the host refuses."""
+    left = archive.read(folder).left()
+    try:
+        with Progress(estimate_ns(record.scenario, left) / NS_PER_S) as progress:
+            return conduct(record, folder, roots, progress, consume_existing=consume_existing)
+    except BrokerError as error:
+        return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
+    except archive.ArchiveError as error:
+        fail(EXIT_FAILED, str(error))
+    except OSError as error:
+        fail(EXIT_FAILED, f"the host refused ({error}): finished trials are kept; bench run --resume {folder}")
+
+
+def _exit_code(end: RunEnd, finished: archive.Run) -> int:
+    if end.interrupted:
+        return EXIT_INTERRUPTED
+    if end.failed or any(trial.record.outcome in NO_RESULT for trial in finished.trials):
+        return EXIT_FAILED
+    if len(finished.trials) < len(finished.record.plan):
+        return EXIT_FAILED
+    return 0 if all(trial.record.valid for trial in finished.trials) else EXIT_INVALID
+
+
+def _image_record(found: image.Image, wanted: tuple[str, ...]) -> ImageRecord:
+    notable = {n: v for n, v in found.packages.items() if any(part in n for part in wanted)}
+    return ImageRecord(recipe=found.recipe.name, content_digest=found.content_digest, packages=notable)
+
+
+def _check_disk(scenario: Scenario, planned: tuple[PlannedTrial, ...], folder: Path) -> None:
+    needed, free = estimate_bytes(scenario, planned), archive.free_bytes(folder.absolute())
+    if free < needed:
+        fail(
+            EXIT_FAILED,
+            f"{folder}: the results take about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free:"
+            " make room, or name another place with --out",
+        )
+
+
+def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
+    """Print every trial of a plan, with minutes and disk."""
+    out.print(f"{scenario.title}\n")
+    for trial in planned:
+        fresh = "  (broker started anew)" if trial.restart_broker else ""
+        out.print(f"{trial.index:4d}  repetition {trial.repetition + 1}  {trial.target}  {trial.workload}{fresh}")
+    minutes = estimate_ns(scenario, planned) / NS_PER_S / S_PER_MINUTE
+    megabytes = estimate_bytes(scenario, planned) / 1e6
+    out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")
+
+
+_NAMED = 8
+"""Trials that a reason names by number."""
+
+
+def invalid_words(finished: archive.Run) -> list[str]:
+    """Return the number of invalid trials, then a line for each reason with its trials and advice; else nothing."""
+    invalid = [trial.record for trial in finished.trials if not trial.record.valid]
+    if not invalid:
+        return []
+    reasons: dict[str, list[tuple[int, str]]] = {}
+    for record in invalid:
+        hard = [(note.code, note.text) for note in record.health if note.hard]
+        for code, text in hard or [(str(record.outcome), record.reason)]:
+            reasons.setdefault(code, []).append((record.index, text))
+    first = f"{len(invalid)} of {len(finished.trials)} trials are invalid and left out of every comparison"
+    return [first, *(_reason(code, found) for code, found in reasons.items())]
+
+
+def _reason(code: str, found: list[tuple[int, str]]) -> str:
+    trials = ", ".join(str(index) for index, _ in found[:_NAMED])
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f"{code} (trial{'s' if len(found) > 1 else ''} {trials}{more}): {found[0][1]}"
+
+
+def keep_floor(folder: Path, record: RunRecord) -> None:
+    """Keep the noise floor that a finished run found, and say what it is, or why there is none."""
+    from reports.dataset import load  # noqa: PLC0415  (a second of pandas that other runs do not need)
+    from reports.noise_floor import noise_floor  # noqa: PLC0415  (as above)
+
+    if record.mode == "quick":
+        err.print("no noise floor is kept: a quick run shows the shape; run it without --quick")
+        return
+    floor = noise_floor(load(folder))
+    if floor is None:
+        tell("no noise floor is kept: it needs 10 pairs of usable trials under each workload", kind="warning")
+        return
+    try:
+        keep(floor)
+    except OSError as error:
+        tell(f"the noise floor cannot be kept in the cache ({error.strerror}): make room there", kind="warning")
+        return
+    found = ", ".join(f"{metric} {percent(effect)}" for metric, effect in floor.effects.items())
+    err.print(f"noise floor of this host ({floor.pairs} pairs): {found}; later runs look for no smaller effect")

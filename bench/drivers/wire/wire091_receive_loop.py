@@ -1,0 +1,28 @@
+"""The compiled receiving loop of AMQP 0-9-1; see `bench.drivers.wire.receive_loop`."""
+
+from bench.drivers.wire.receive_loop import AT, END, GO_ON, NOW, Loop, begin, read_more, settle_up
+from bench.jit import kernel_entry
+from bench.wire.amqp091_layout import ChannelTables
+from bench.wire.amqp091_scan import scan
+from bench.wire.cursor import Scanned
+
+
+@kernel_entry
+def receive(loop: Loop, tables: ChannelTables, conn: int, found: Scanned) -> int:
+    """Receive on one connection until state[UNTIL]; return a `bench.drivers.wire.receive_loop.Stop`.
+
+    Args:
+        loop: what is asked for, and where it is answered.
+        tables: the state of all connections.
+        conn: row of the connection.
+        found: where rows and acknowledgements go; these are sent.
+    """
+    loop, tables, found = Loop(*loop), ChannelTables(*tables), Scanned(*found)
+    state, stop = loop.state, GO_ON
+    begin(loop)
+    while stop == GO_ON:
+        stop = read_more(loop)
+        if stop == GO_ON:
+            status = scan(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+            stop = settle_up(loop, found, status)
+    return stop

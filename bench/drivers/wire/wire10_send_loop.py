@@ -1,0 +1,81 @@
+"""The compiled loop of an AMQP 1.0 producer: each message goes out at its time, and outcomes are taken meanwhile.
+
+What is due, and when, the caller has decided; see `bench.drivers.wire.receive_loop` for the parts.
+"""
+
+from bench.drivers.base import Sends
+from bench.drivers.wire.receive_loop import (
+    AT,
+    COALESCE,
+    COUNT,
+    END,
+    GO_ON,
+    NOW,
+    STEP,
+    UNTIL,
+    Loop,
+    Stop,
+    begin,
+    now_ns,
+    read_more,
+    send_all,
+    settle_up,
+)
+from bench.drivers.wire.send_loop import due_end, note_sent
+from bench.jit import kernel_entry
+from bench.wire.amqp10_encode import encode
+from bench.wire.amqp10_layout import LinkTables
+from bench.wire.amqp10_outgoing import room
+from bench.wire.amqp10_scan_answer import take
+from bench.wire.cursor import Scanned
+from bench.wire.templates import LONGEST, Templates
+
+_TIME, _NO_ROOM = int(Stop.TIME), int(Stop.NO_ROOM)
+
+
+@kernel_entry
+def pace(loop: Loop, templates: Templates, tables: LinkTables, conn: int, found: Scanned, sends: Sends) -> int:
+    """Send messages of one lane at their times; return a `bench.drivers.wire.receive_loop.Stop`.
+
+    state[COUNT] is how many were sent, from the front. TIME is also returned when all were.
+
+    Args:
+        loop: what is asked for, and where it is answered.
+        templates: see `bench.wire.amqp10_encode.encode`.
+        tables: the state of all connections.
+        conn: row of the connection, which takes all that was written.
+        found: where rows go; `out` has room for state[STEP] messages, and for what is owed to the peer.
+        sends: messages; `lane` is the row of the lane in each, `intended_ns` never decreases.
+    """
+    loop, templates, tables = Loop(*loop), Templates(*templates), LinkTables(*tables)
+    found, sends = Scanned(*found), Sends(*sends)
+    state, due_ns = loop.state, sends.intended_ns
+    until_ns, longest, lane = state[UNTIL], int(templates.classes[0, LONGEST]), sends.lane[0]
+    count, held_ns, stop = 0, 0, GO_ON
+    begin(loop)
+    while stop == GO_ON and count < len(due_ns):
+        at_ns = now_ns(loop.times)
+        next_ns = max(due_ns[count], held_ns)
+        length, end, full = 0, count, False
+        if at_ns >= next_ns:
+            due = due_end(due_ns, count, room(longest, tables, lane, 1, 0, state[STEP]), at_ns)
+            length, end = encode(found.out, 0, templates, tables, sends, at_ns, count, due)
+            full = end == count
+        if end > count:
+            held_ns = note_sent(sends, count, end, at_ns, state[COALESCE])
+            count = end
+            stop = send_all(loop, found.out, length)
+        elif full and state[COALESCE] >= 0:
+            stop = _NO_ROOM
+        elif at_ns >= until_ns:
+            stop = _TIME
+        else:
+            state[UNTIL] = until_ns if full else min(until_ns, next_ns)
+            stop = read_more(loop)
+            if stop == GO_ON:
+                status = take(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+                stop = settle_up(loop, found, status)
+            elif stop == _TIME:
+                stop = GO_ON
+    state[COUNT] = count
+    return _TIME if stop == GO_ON else stop

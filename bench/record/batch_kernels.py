@@ -1,0 +1,204 @@
+"""One pass over a batch for everything that is recorded of it: a kernel each for sends, settlements, deliveries.
+
+A kernel goes row by row. Where a row needs what only Python can make (a page for its
+second, longer rows of ticks, a longer bitmap) it stops before that row, leaves everything
+as the rows before it made it, and returns the row's number; the caller makes room and
+calls again from there. What a row means stands in `buckets`, `ledger`, `ticks` and
+`bench.loadgen.backpressure`; here they are only brought together. Lanes and outcomes out of range raise
+IndexError, as kernels would otherwise write beside their arrays.
+"""
+
+from typing import NamedTuple
+
+from bench.drivers.base import Deliveries, Int64, Outcome, Sends, Settlements
+from bench.jit import kernel, kernel_entry
+from bench.loadgen.backpressure import backpressure_between
+from bench.record.buckets import WIDTH, count, page_of
+from bench.record.ledger import MAX_SEQ, STRAY, Bits, is_marked, judge_again, judge_first, mark
+from bench.record.ticks import tick_of
+
+SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
+"""Tags of a producer's pages."""
+
+SERVICE, RESPONSE = range(2)
+"""Tags of a consumer's pages."""
+
+OFFERED, SENT, CONFIRMED = range(3)
+"""Rows of a producer's ticks; a consumer has one."""
+
+_LIMB = 40
+_OUTCOME_CONFIRMED = int(Outcome.CONFIRMED)
+
+
+@kernel
+def _add(sums: Int64, ns: int) -> None:
+    # A sum over a long trial of many messages outgrows 64 bits, so it is kept in two limbs.
+    sums[0] += ns
+    sums[1] += sums[0] >> _LIMB
+    sums[0] &= (1 << _LIMB) - 1
+
+
+def total_ns(sums: Int64) -> int:
+    """Return the exact sum that a kernel kept in two cells."""
+    return (int(sums[1]) << _LIMB) + int(sums[0])
+
+
+class ProducerState(NamedTuple):
+    """What is kept of a worker's producers, as kernels need it.
+
+    Attributes:
+        closed: whether a message is intended when it is sent.
+        start_ns: when the trial began, monotonic ns.
+        stride: cells of a page.
+        cells: int64, pages of the open seconds; see `bench.record.buckets`.
+        ticks: int64 (3, ticks).
+        ring: int64 (lanes, power of two), intended times of the last messages of each lane.
+        bits: uint8 (lanes, bytes), a bit for each confirmed number.
+        counts: int64 (lanes,), messages sent.
+        outcomes: int64, messages settled, by `Outcome`.
+        sums: int64 (2,), see `total_ns`.
+    """
+
+    closed: bool
+    start_ns: int
+    stride: int
+    cells: Int64
+    ticks: Int64
+    ring: Int64
+    bits: Bits
+    counts: Int64
+    outcomes: Int64
+    sums: Int64
+
+
+class ConsumerState(NamedTuple):
+    """What is kept of a worker's consumers, as kernels need it.
+
+    Attributes:
+        closed, start_ns, stride, cells, sums: see `ProducerState`.
+        queues: of the trial.
+        ticks: int64 (1, ticks).
+        bits: uint8 (producers, bytes), a bit for each number received.
+        last: int64 (lanes, producers of a queue), highest number seen.
+        counts: int64, deliveries by `DUPLICATED` and so on; see `bench.record.ledger`.
+        producers: int64, where the producers of new messages are written.
+    """
+
+    closed: bool
+    start_ns: int
+    queues: int
+    stride: int
+    cells: Int64
+    ticks: Int64
+    bits: Bits
+    last: Int64
+    counts: Int64
+    sums: Int64
+    producers: Int64
+
+
+@kernel_entry
+def record_sent(
+    sends: Sends, first: int, state: ProducerState, episodes: Int64, episode: int, episodes_end: int
+) -> int:
+    """Record sends from row `first` on; return the first row that needs room, or the number of rows."""
+    sends, state = Sends(*sends), ProducerState(*state)
+    closed, start_ns, stride, cells, ticks = state.closed, state.start_ns, state.stride, state.cells, state.ticks
+    length, page, sum_ns = len(sends.seq), -1, 0
+    done = length
+    for i in range(first, length):
+        which, at_ns = int(sends.lane[i]), int(sends.sent_ns[i])
+        if not 0 <= which < len(state.counts):
+            raise IndexError("a send on a lane that does not exist")
+        due_ns = at_ns if closed else int(sends.intended_ns[i])
+        offered, sent = tick_of(due_ns, start_ns), tick_of(at_ns, start_ns)
+        if max(offered, sent) >= ticks.shape[1]:
+            done = i
+            break
+        if not closed:
+            page = page_of(cells, stride, page, due_ns, at_ns)
+            if page < 0:
+                done = i
+                break
+            backpressure_ns = backpressure_between(episodes, episode, episodes_end, due_ns, at_ns)
+            count(cells, page + SEND_LAG * WIDTH, at_ns - due_ns - backpressure_ns)
+            count(cells, page + BACKPRESSURE * WIDTH, backpressure_ns)
+        state.counts[which] += 1
+        state.ring[which, int(sends.seq[i]) & (state.ring.shape[1] - 1)] = due_ns
+        ticks[OFFERED, offered] += 1
+        ticks[SENT, sent] += 1
+        sum_ns += due_ns - start_ns
+    _add(state.sums, sum_ns)
+    return done
+
+
+@kernel_entry
+def record_settled(settlements: Settlements, first: int, state: ProducerState) -> int:
+    """Record settlements from row `first` on; return the first row that needs room, or the number of rows."""
+    rows, state = Settlements(*settlements), ProducerState(*state)
+    cells, ticks, ring, bits, outcomes = state.cells, state.ticks, state.ring, state.bits, state.outcomes
+    page = -1
+    for i in range(first, len(rows.seq)):
+        which, number, what = int(rows.lane[i]), int(rows.seq[i]), int(rows.outcome[i])
+        if not (0 <= which < len(ring) and 0 <= what < len(outcomes) and number >= 0):
+            raise IndexError("a settlement of a lane, a number or an outcome that does not exist")
+        # A refusal is no confirm: a broker that refuses fast must not look fast.
+        if what == _OUTCOME_CONFIRMED:
+            settled_ns, due_ns = int(rows.at_ns[i]), int(ring[which, number & (ring.shape[1] - 1)])
+            tick = tick_of(settled_ns, state.start_ns)
+            page = page_of(cells, state.stride, page, due_ns, settled_ns)
+            if page < 0 or tick >= ticks.shape[1] or number >> 3 >= bits.shape[1]:
+                return i
+            mark(bits, which, number)
+            count(cells, page + CONFIRM * WIDTH, settled_ns - due_ns)
+            ticks[CONFIRMED, tick] += 1
+        outcomes[what] += 1
+    return len(rows.seq)
+
+
+@kernel_entry
+def record_received(deliveries: Deliveries, first: int, new: int, state: ConsumerState) -> tuple[int, int]:
+    """Record deliveries from row `first` on, after `new` new ones.
+
+    Returns the first row that needs room, or the number of rows, and how many messages
+    were new until then; their producers stand in `producers`.
+    """
+    rows, state = Deliveries(*deliveries), ConsumerState(*state)
+    closed, start_ns, stride, cells, ticks = state.closed, state.start_ns, state.stride, state.cells, state.ticks
+    bits, last, counts = state.bits, state.last, state.counts
+    length, page, sum_ns, column, column_of = len(rows.seq), -1, 0, 0, -1
+    done = length
+    for i in range(first, length):
+        which, sender = int(rows.lane[i]), int(rows.producer[i])
+        number, again = int(rows.seq[i]), int(rows.redelivered[i])
+        if not 0 <= which < len(last):
+            raise IndexError("a delivery on a lane that does not exist")
+        if not (0 <= sender < len(bits) and 0 <= number < MAX_SEQ):
+            counts[STRAY] += 1
+            continue
+        if number >> 3 >= bits.shape[1]:
+            done = i
+            break
+        if is_marked(bits, sender, number):
+            judge_again(counts, again)
+            continue
+        at_ns, sent_ns = int(rows.received_ns[i]), int(rows.sent_ns[i])
+        due_ns = sent_ns if closed else int(rows.intended_ns[i])
+        tick = tick_of(at_ns, start_ns)
+        page = page_of(cells, stride, page, due_ns, at_ns)
+        if page < 0 or tick >= ticks.shape[1]:
+            done = i
+            break
+        if sender != column_of:  # a division takes longer than all the rest
+            column, column_of = sender // state.queues, sender
+        mark(bits, sender, number)
+        judge_first(last, which, column, number, again, counts)
+        count(cells, page + SERVICE * WIDTH, at_ns - sent_ns)
+        if not closed:
+            count(cells, page + RESPONSE * WIDTH, at_ns - due_ns)
+        ticks[0, tick] += 1
+        state.producers[new] = sender
+        new += 1
+        sum_ns += at_ns - start_ns
+    _add(state.sums, sum_ns)
+    return done, new

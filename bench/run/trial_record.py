@@ -1,0 +1,226 @@
+"""From what a trial left to its record and files."""
+
+import os
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from bench.ceiling.stored import Ceiling
+from bench.drivers.base import Int64
+from bench.record.histogram import Seconds
+from bench.results import archive
+from bench.results.comparability import settings_differ
+from bench.results.records import NO_RESULT, BrokerRecord, Canary, PlannedTrial, TrialOutcome, TrialRecord
+from bench.run import findings, health, timeline
+from bench.run.cost import cost
+from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
+from bench.run.trial import Raw
+from bench.run.worker_assignment import profiled, schedule
+from bench.scenario.scenario import TICK_NS, InFlightLoad, RateLoad, Workload
+from bench.stats.steady import Growth, Steadiness, growth, steadiness
+from bench.units import NS_PER_S
+from brokers.log_patterns import LogPatterns
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """A trial ready to be written."""
+
+    record: TrialRecord
+    latencies: dict[str, Seconds]
+    start_epoch_s: float
+    timeline: pd.DataFrame
+
+    def write(self, folder: Path, broker_log: str) -> None:
+        """Write it; the trial is finished when this returns."""
+        archive.finish_trial(folder, self.record, self.latencies, self.start_epoch_s, self.timeline, broker_log)
+
+
+def due_times(workload: Workload, seed: int, raw: Raw) -> Int64 | None:
+    """Return the intended times of a whole trial, ns after the start; None for a closed loop."""
+    load = workload.load
+    if not isinstance(load, RateLoad):
+        return None
+    end_ns = (raw.control.end_ns or raw.start_ns) - raw.start_ns
+    begun_ns = raw.control.measured_ns
+    begin_ns = end_ns if begun_ns is None else min(begun_ns - raw.start_ns, end_ns)
+    expected = load.rate * begin_ns / NS_PER_S
+    if begun_ns is not None:
+        expected += workload.due_by(end_ns - begin_ns)
+    enough = int(max(expected, 0) * 1.1) + 1000
+    plan = schedule(load, seed) if begun_ns is None else profiled(workload, seed, begun_ns - raw.start_ns)
+    times = plan.times(0, enough)
+    return times[times < end_ns]
+
+
+def spin_shares(raw: Raw) -> tuple[float, ...]:
+    """Return the share of the schedule that each worker spent in busy waits."""
+    length_ns = (raw.control.end_ns or raw.start_ns) - raw.start_ns
+    return tuple(one.counters.get("spin_ns", 0) / length_ns for one in raw.accounts) if length_ns > 0 else ()
+
+
+def conclude(
+    planned: PlannedTrial,
+    workload: Workload,
+    seed: int,
+    raw: Raw,
+    broker: BrokerRecord,
+    *,
+    external: bool,
+    ceiling: Ceiling | None = None,
+    canary: Canary | None = None,
+    subject: Literal["broker", "client"] = "broker",
+    log: str = "",
+    patterns: LogPatterns | None = None,
+    clock_offset_ns: int | None = None,
+) -> Concluded:
+    """Merge, judge and describe a trial.
+
+    Args:
+        planned: its line of the plan.
+        workload: what was done.
+        seed: of its schedule.
+        raw: what it left.
+        broker: what it ran on.
+        external: whether the broker's processes cannot be seen.
+        ceiling: of the trial's driver on this host, where one is kept.
+        canary: of the trial, where it was taken.
+        subject: what the scenario measures.
+        log: what the broker logged while the trial ran.
+        patterns: how that is read.
+        clock_offset_ns: real time less monotonic time; taken now where absent.
+    """
+    control = raw.control
+    measure = range(control.measure_from_s, control.measure_to_s)
+    merged = merge_accounts(
+        raw.accounts,
+        measure,
+        confirms=workload.confirm_window > 0,
+        drained=control.drained,
+        due=due_times(workload, seed, raw),
+        left=None if control.outcome in NO_RESULT else raw.left,
+    )
+    offset_ns = time.time_ns() - time.monotonic_ns() if clock_offset_ns is None else clock_offset_ns
+    start_epoch_s = (raw.start_ns + offset_ns) / NS_PER_S
+    record = _record(planned, raw, merged, broker, start_epoch_s)
+    most = None
+    if ceiling is not None:
+        most = ceiling.rate(confirms=workload.confirm_window > 0, acks=workload.ack_batch > 0)
+    seen = replace(
+        _circumstances(raw, merged, measure, workload, most, external=external),
+        subject=subject,
+        canary_shift=None if canary is None else canary.shift,
+        alarms=() if patterns is None else patterns.alarms_in(log),
+        restarts=0 if patterns is None else patterns.starts_in(log),
+        settings_differ=settings_differ(broker.asked, broker.reported),
+    )
+    record = record.model_copy(update={"ceiling": most, "canary": canary} | _judged(seen, control.reason))
+    frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure, raw.slow_samples)
+    return Concluded(record, merged.latencies, start_epoch_s, frame)
+
+
+def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecord, start_epoch_s: float) -> TrialRecord:
+    control = raw.control
+    measure = range(control.measure_from_s, control.measure_to_s)
+    messages = round(merged.achieved_rate * len(measure))
+    start_ns = raw.start_ns
+    return TrialRecord(
+        index=planned.index,
+        repetition=planned.repetition,
+        target=planned.target,
+        workload=planned.workload,
+        outcome=control.outcome,
+        reason=control.reason,
+        start_utc=datetime.fromtimestamp(start_epoch_s, UTC).isoformat(timespec="microseconds"),
+        start_monotonic_ns=raw.start_ns,
+        measure_from_s=measure.start,
+        measure_to_s=measure.stop,
+        drained=control.drained,
+        offered=merged.offered,
+        sent=merged.sent,
+        received=merged.received,
+        dropped=merged.dropped,
+        achieved_rate=merged.achieved_rate,
+        latency=merged.measured,
+        ledger=merged.ledger,
+        little=merged.little,
+        broker=broker,
+        broker_usage=timeline.usage(raw.samples, "broker", start_ns, measure, messages),
+        client_usage=timeline.usage(raw.samples, "client", start_ns, measure, messages, spin_shares(raw)),
+        cost=cost(
+            raw.samples,
+            raw.slow_samples,
+            merged.counters,
+            start_ns,
+            measure,
+            messages=messages,
+            sent=merged.ledger.sent,
+        ),
+        health=(),
+        findings=(),
+        counters=merged.counters,
+    )
+
+
+def _judged(seen: health.Circumstances, reason: str) -> dict[str, object]:
+    """Return the fields of a record that are verdicts; a trial whose backlog grew to its end did not complete."""
+    overload = findings.overload(seen) if seen.outcome is TrialOutcome.COMPLETED else ""
+    return {
+        "outcome": TrialOutcome.OVERLOADED if overload else seen.outcome,
+        "reason": overload or reason,
+        "backlog_growth": None if seen.growth is None else seen.growth.per_s,
+        "health": health.health(seen),
+        "findings": findings.findings(seen, reason),
+    }
+
+
+def _circumstances(
+    raw: Raw,
+    merged: Merged,
+    measure: range,
+    workload: Workload,
+    ceiling: float | None,
+    *,
+    external: bool,
+) -> health.Circumstances:
+    edges = raw.start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
+    seen = len(raw.samples) > 0 and len(measure) > 0
+    return health.Circumstances(
+        merged=merged,
+        outcome=TrialOutcome(raw.control.outcome),
+        drained=raw.control.drained,
+        measured_s=len(measure),
+        open_loop=isinstance(workload.load, RateLoad),
+        client_cores=timeline.busiest(raw.samples, edges, spin_shares(raw)) if seen else None,
+        workers=workload.workers,
+        ceiling=ceiling,
+        warm_up_short=raw.warm_rule.too_short,
+        host_cpus=os.cpu_count() or 1,
+        shared_cpus=seen and not external,
+        steal_share=timeline.steal_share(raw.samples, raw.start_ns, measure) if seen else None,
+        throttled_share=timeline.throttled_share(raw.samples, raw.start_ns, measure) if seen else None,
+        steady=_steadiness(merged, measure) if _even(workload) else None,
+        growth=_growth(merged, measure) if isinstance(workload.load, RateLoad) else None,
+    )
+
+
+def _even(workload: Workload) -> bool:
+    """Return whether the load is constant: latency under a changing load is not steady even with a steady broker."""
+    return isinstance(workload.load, InFlightLoad) or workload.load.profile is None
+
+
+def _steadiness(merged: Merged, measure: range) -> Steadiness | None:
+    """Judge the medians of the measured seconds, of the latency that the trial is about."""
+    part = merged.latencies.get("response", merged.latencies.get("service"))
+    return None if part is None else steadiness(part.medians_ns(measure.start, measure.stop))
+
+
+def _growth(merged: Merged, measure: range) -> Growth | None:
+    """Judge the backlog of the measured part."""
+    backlog = merged.ticks["backlog"][measure.start * TICKS_PER_S : measure.stop * TICKS_PER_S]
+    return growth(backlog.astype(np.float64), TICK_NS / NS_PER_S, merged.offered) if len(backlog) else None
