@@ -119,23 +119,34 @@ def test_a_patient_plan_waits_for_room(server: Amqp091Server) -> None:
     port.close()
 
 
-@needs_compiler
-def test_a_consumer_that_gathers_stamps_each_message_when_it_comes() -> None:
-    """Two messages 3 ms apart are handed over together, with times 3 ms apart; without gathering, one by one."""
-    for gather_ns, handed in ((20 * NS_PER_MS, 2), (0, 1)):
-        own = Amqp091Server()
-        lanes = (ConsumerLane(0, "q"),)
-        port = open_port(PortSpec(own.endpoint, (), lanes, 40, gather_ns=gather_ns, ack_batch=0), CLOCK)
-        own.deliver(1, stamped(1, 2, 40))
-        timer = threading.Timer(0.003, own.deliver, [2, stamped(1, 2, 40)])
-        timer.start()
+def received_apart(gather_ns: int) -> list[int]:
+    """Deliver two messages 3 ms apart; return when those of the first poll were received."""
+    own = Amqp091Server()
+    port = open_port(PortSpec(own.endpoint, (), (ConsumerLane(0, "q"),), 40, gather_ns=gather_ns, ack_batch=0), CLOCK)
+    own.deliver(1, stamped(1, 2, 40))
+    timer = threading.Timer(0.003, own.deliver, [2, stamped(1, 2, 40)])
+    timer.start()
+    try:
         _, deliveries = port.poll(NS_PER_S)
-        assert len(deliveries.seq) == handed
-        if handed > 1:
-            assert deliveries.received_ns[1] - deliveries.received_ns[0] > 2 * NS_PER_MS
+        return [int(at_ns) for at_ns in deliveries.received_ns]
+    finally:
         timer.join()
         port.close()
         own.stop()
+
+
+@needs_compiler
+@pytest.mark.parametrize("gather_ns", [20 * NS_PER_MS, 0])
+def test_a_consumer_that_gathers_stamps_each_message_when_it_comes(gather_ns: int) -> None:
+    """Two messages 3 ms apart are handed over together, with times 3 ms apart; without gathering, one by one.
+
+    A host that is away for some milliseconds moves messages together or apart, so one of a few tries must show it.
+    """
+    for _ in range(20):
+        came = received_apart(gather_ns)
+        if (len(came) == 2 and came[1] - came[0] > 2 * NS_PER_MS) if gather_ns else len(came) == 1:
+            return
+    pytest.fail(f"received at {came}")
 
 
 def until_error(port: WirePort, timeout_ns: int, plan: bool = False) -> None:  # noqa: FBT001, FBT002
