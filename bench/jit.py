@@ -119,7 +119,7 @@ def packed(table: _Table) -> _Table:
     Numba takes a microsecond a call to learn the type of a named one, a third of that of a plain
     one. So what an entry does first is to name it again: `tables = Tables(*tables)`.
     """
-    return cast("_Table", tuple(table))
+    return tuple(table)  # type: ignore[return-value]
 
 
 _compile: Any = numba.njit
