@@ -3,14 +3,16 @@
 Numba keeps compiled code on disk by the content and the path of the file that holds the
 function: an edit of a callee in another file goes unnoticed, and the same file in another
 folder is compiled again. So our cache lies in a folder named by a digest of every source
-file that holds kernels, in the user's cache folder, or in a temporary one where that cannot
-be written; within it a function is found by its module. Nothing is looked for, and no folder
+file that holds kernels, and of every file that one of them imports, as its constants and the
+order of its tables' columns are compiled in; in the user's cache folder, or in a temporary
+one where that cannot be written; within it a function is found by its module. Nothing is looked for, and no folder
 made, before the first call of a kernel. Nothing but compilation lives here.
 """
 
 import hashlib
+import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -27,11 +29,20 @@ _HERE = Path(__file__).parent
 
 
 def _digest() -> str:
-    sources = sorted(path for path in _HERE.rglob("*.py") if b"@kernel" in path.read_bytes())
+    sources = {path: path.read_bytes() for path in _HERE.rglob("*.py")}
+    kernels = {path for path, source in sources.items() if b"@kernel" in source}
     digest = hashlib.sha256(numba.__version__.encode())
-    for path in sources:
-        digest.update(path.read_bytes())
+    needed = {used for path in kernels for used in _imported(sources[path])} & sources.keys()
+    for path in sorted(kernels | needed):
+        digest.update(sources[path])
     return digest.hexdigest()[:16]
+
+
+def _imported(source: bytes) -> Iterator[Path]:
+    for room, names in re.findall(rb"^from bench\.?([\w.]*) import ([\w ,.]+)", source, re.MULTILINE):
+        parts = room.decode().split(".")
+        yield _HERE.joinpath(*parts[:-1], f"{parts[-1]}.py")
+        yield from (_HERE.joinpath(*parts, f"{name.split()[0]}.py") for name in names.decode().split(","))
 
 
 @cache

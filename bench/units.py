@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 S_PER_MINUTE = 60
+TICK_NS = 100 * NS_PER_MS
+"""The step of telemetry and of the time line."""
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S, "min": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
 _NEARLY = 0.9
 _TINY = 1e-6

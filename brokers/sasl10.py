@@ -107,7 +107,7 @@ class SaslClient:
         self.output += (_LEAST + len(body)).to_bytes(4, "big") + bytes((2, _TYPE_SASL, 0, 0)) + body
 
     def _conclude(self, code: Any) -> None:
-        if code == 0:
+        if code == 0 and code is not False:
             self.done = True
             return
         if self._mechanism == "plain" and code == 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from bench.results.records import ProductRecord
 from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noise_floor import relevant
 from bench.stats.ratio import ALPHA, DELTA
@@ -102,11 +103,17 @@ def _limits(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[st
         yield f"Protocol or client: each protocol had its own client ({each}), so a figure shows both together."
     if len(data.runs) > 1:
         yield "Differences between runs: they were made at different times, and only trials of one run are interleaved."
-    yield from dict.fromkeys(caveat for product in data.products.values() for caveat in product.caveats)
+    yield from dict.fromkeys(caveat for product in _products(data) for caveat in product.caveats)
+
+
+def _products(data: Dataset) -> Iterator[ProductRecord]:
+    """Yield what every run says of its products: what one run must say holds for a report of several."""
+    for run in data.runs:
+        yield from run.products.values()
 
 
 def _not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator[str]:
-    yield from dict.fromkeys(caveat for product in data.products.values() for caveat in product.place.caveats)
+    yield from dict.fromkeys(caveat for product in _products(data) for caveat in product.place.caveats)
     yield from _other_loads(data.scenario)
     yield "Faults: no broker, disk or network was made to fail."
     yield from _other_connections(data)

@@ -1,4 +1,4 @@
-"""Which rows of a dataset are alike enough to compare, and in what they differ. Pure; `bench.results` judges."""
+"""Which rows of a dataset are alike enough to compare, and in what they differ; see `bench.results.comparability`."""
 
 from collections.abc import Callable, Iterator
 from itertools import combinations

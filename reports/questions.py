@@ -117,7 +117,7 @@ def _family(workload: Workload) -> str:
     alike = workload.model_copy(
         update={
             "name": "",
-            "part_of": workload.part_of if closed else "",
+            "part_of": (workload.part_of or workload.name) if closed else "",
             "description": "",
             "only": (),
             "load": workload.load.model_copy(update=varied),

@@ -94,7 +94,7 @@ def _answer(
         kind=said.kind,
         headline=said.headline,
         effect=said.effect,
-        outside=said.outside,
+        exclusions=said.exclusions,
         figures=said.figures,
         sentence=said.sentence,
         winner=said.winner,

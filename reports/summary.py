@@ -13,7 +13,7 @@ from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.sustained import Sustained
 
-SUMMARY_SCHEMA_VERSION = 1
+SUMMARY_SCHEMA_VERSION = 2
 SATURATED = 0.99
 """Share of the offered messages that must arrive within the measured part."""
 
@@ -167,7 +167,7 @@ class Answer(Model):
     """The verdict in a few words."""
     effect: str
     """By how much, with interval; or why there is no verdict."""
-    outside: str
+    exclusions: str
     """Which rows with a figure, or pairs of them, are not compared, and why."""
     figures: str
     """Every row's figure."""

@@ -120,7 +120,7 @@ def _joined(values: pd.Series) -> str | None:
 
 
 @dataclass(frozen=True)
-class Gap:
+class MissingTrials:
     """Trials of one row that have no result for one reason.
 
     Attributes:
@@ -137,13 +137,13 @@ class Gap:
     why: str
 
 
-def gaps(absent: Sequence[Absent]) -> Iterator[Gap]:
-    """Yield the gaps in the order in which their rows come first."""
+def missing_trials(absent: Sequence[Absent]) -> Iterator[MissingTrials]:
+    """Yield the missing trials in the order in which their rows come first."""
     found: dict[tuple[str, str, str, str], list[int]] = {}
     for each in absent:
         found.setdefault((each.run_id, each.target, each.workload, each.why), []).append(each.repetition + 1)
     for (run_id, target, workload, why), numbers in found.items():
-        yield Gap(run_id, target, workload, _spans(numbers), why)
+        yield MissingTrials(run_id, target, workload, _spans(numbers), why)
 
 
 def _spans(numbers: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""How far the answer to a question can be trusted: trials, health, findings, parity, durability, noise. Pure."""
+"""How far the answer to a question can be trusted: trials, health, findings, settings, durability, noise. Pure."""
 
 from collections.abc import Sequence
 
@@ -62,9 +62,9 @@ def _lines(found: Trust) -> list[str]:
     lines.append(health)
     lines.append(f"Findings: {listed(list(found.findings))}." if found.findings else "Findings: none.")
     if found.unlike:
-        lines.append(f"Parity: brokers differ in {listed(list(found.unlike))}.")
+        lines.append(f"Settings: brokers differ in {listed(list(found.unlike))}.")
     else:
-        lines.append("Parity: no setting differs.")
+        lines.append("Settings: none differs.")
     lines.append(f"A confirmed message survives {'; in other rows '.join(found.durability)}.")
     smallest = f"{percent(found.relevant)} ({found.relevant_from})"
     if found.spread_low is None or found.spread_high is None:

@@ -27,7 +27,7 @@ class Statement:
         kind: what sort of answer it is.
         headline: the verdict in a few words.
         effect: by how much, with interval; or why there is no verdict, or what would give one.
-        outside: which rows that have a figure, or pairs of such rows, are not compared, and why; empty if all are.
+        exclusions: which rows that have a figure, or pairs of such rows, are not compared, and why; empty if all are.
         figures: every row's figure, in the scenario's order.
         winner: the target that won, if one did.
         brief: headline and effect in a few words, for use as one answer among several.
@@ -36,7 +36,7 @@ class Statement:
     kind: Kind
     headline: str
     effect: str
-    outside: str = ""
+    exclusions: str = ""
     figures: str = ""
     winner: str | None = None
     brief: str = ""
@@ -44,7 +44,7 @@ class Statement:
     @property
     def sentence(self) -> str:
         """The whole answer."""
-        parts = [f"{self.headline.rstrip('.')}.", self.effect, self.outside, self.figures]
+        parts = [f"{self.headline.rstrip('.')}.", self.effect, self.exclusions, self.figures]
         return " ".join(part for part in parts if part)
 
 
@@ -232,7 +232,7 @@ def _no_winner(
     case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | None]], behind: Sequence[tuple[str, str]]
 ) -> Statement:
     """Return which rows are behind, and which pairs of rows leave the question open."""
-    judged = [(a, b, c) for a, b, c in open_pairs if c]  # `outside` names those that are not compared
+    judged = [(a, b, c) for a, b, c in open_pairs if c]  # `exclusions` names those that are not compared
     alike = bool(judged) and all(c.verdict is Verdict.SAME for _, _, c in judged)
     needed = [c.trials_needed for _, _, c in judged if c.verdict is Verdict.UNDECIDED]
     more = f"; about {max(n for n in needed if n)} trials a row would decide" if any(needed) and all(needed) else ""

@@ -1,4 +1,4 @@
-"""How many examples a generated test takes, in proportion to the profile: 100 by default, many in `make soak`."""
+"""How many examples a generated test takes, in proportion to the profile: 30 by default, many in `make soak`."""
 
 from hypothesis import settings
 

@@ -84,7 +84,7 @@ def is_there(name: str) -> bool:
         if (path / f"{part}.py").is_file():
             return True
         if not (path / part).is_dir():
-            return part in (path / "__init__.py").read_text()
+            return re.search(rf"\b{part}\b", (path / "__init__.py").read_text()) is not None
         path /= part
     return True
 

@@ -100,7 +100,8 @@ def ceilings_of(drivers: Iterable[str], file: Path | None = None) -> dict[str, C
         file: where they are kept; by default in the user's cache.
     """
     kept, host, installed = read(file or kept_file()), host_name(), registry().installed
-    known = [name for name in dict.fromkeys(drivers) if name in kept and name in installed]
-    usable = [name for name in known if installed[name].member.lacks() is None]
-    found = {name: applies(kept[name], version(installed[name]), host) for name in usable}
+    # What is kept of a driver stands under its name of today.
+    today = {name: installed[name].member.now or name for name in dict.fromkeys(drivers) if name in installed}
+    usable = [name for name in today if today[name] in kept and installed[name].member.lacks() is None]
+    found = {name: applies(kept[today[name]], version(installed[name]), host) for name in usable}
     return {name: one for name, one in found.items() if one is not None}

@@ -1,6 +1,6 @@
 """Where words for people go: standard error for progress and faults, standard output for answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -37,6 +37,16 @@ def tell(*faults: str, kind: str = "error") -> None:
     style = "bold red" if kind == "error" else "bold yellow"
     for fault in faults:
         err.print(Text.assemble((f"{kind}: ", style), fault))
+
+
+def warn_of_former(drivers: Iterable[str]) -> None:
+    """Say what drivers are called today that are named by a former name."""
+    from bench.drivers.registry import registry  # noqa: PLC0415  (verbs without drivers need not find them)
+
+    for name in dict.fromkeys(drivers):
+        found = registry().installed.get(name)
+        if found and found.member.now:
+            tell(f"driver {name!r} is called {found.member.now!r} now; the old name still works", kind="warning")
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:

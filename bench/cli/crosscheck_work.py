@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out, print_table, tell
+from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out, print_table, tell, warn_of_former
 from bench.cli.image import check_recipes, ensure_images
 from bench.crosscheck.artemis_perf import ArtemisPerf
 from bench.crosscheck.conduct import CrosscheckOptions, conduct
@@ -49,6 +49,7 @@ def start(
         fail(EXIT_USAGE, *map(str, error.faults))
     if capture and all(one.closed for one in checks):
         fail(EXIT_USAGE, "--capture needs a workload with a fixed rate, and none is left")
+    warn_of_former(name for one in checks for name in one.drivers)
     check_recipes(given)
     tell(*refused, kind="left out")
     if json is not None and not json.parent.is_dir():

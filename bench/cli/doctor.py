@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.console import EXIT_USAGE, err, fail, out
+from bench.cli.console import EXIT_USAGE, err, fail, out, warn_of_former
 
 
 def doctor(
@@ -47,6 +47,7 @@ def _ceilings(names: list[str], seconds: float) -> None:
     from bench.drivers.registry import registry  # noqa: PLC0415
 
     found = registry()
+    warn_of_former(names)
     refusals = [refusal for name in names if (refusal := found.refusal(name)) is not None]
     refusals += [f"{name!r} runs on virtual time: it has no ceiling" for name in names if name == "memory"]
     if refusals:

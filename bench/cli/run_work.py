@@ -19,11 +19,12 @@ from bench.cli.console import (
     fail,
     out,
     tell,
+    warn_of_former,
 )
 from bench.cli.image import check_recipes, ensure_images
 from bench.cli.progress import Progress, in_words
 from bench.cli.report import write_reports
-from bench.drivers.registry import driver_named, registry
+from bench.drivers.registry import registry
 from bench.host.hostclass import host_class
 from bench.host.noise_floors import floor_of, keep
 from bench.plan.plan import estimate_bytes, estimate_ns, make_plan
@@ -98,9 +99,7 @@ def begin(
 ) -> tuple[RunRecord, dict[str, Path]]:
     """Make the results folder of a run; return its record, and the root of each image. Leave where that fails."""
     _check_disk(loaded.scenario, planned, place)
-    for name in dict.fromkeys(target.driver for target in loaded.scenario.targets):
-        if now := driver_named(name).now:
-            tell(f"driver {name!r} is called {now!r} now; the old name still works", kind="warning")
+    warn_of_former(target.driver for target in loaded.scenario.targets)
     if place.exists():
         finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")

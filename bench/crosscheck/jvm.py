@@ -12,8 +12,7 @@ from pathlib import Path
 from bench.crosscheck.peer import Job, Peer, PeerError, PeerOutput
 from bench.host import child_process
 from bench.run.telemetry import Sample, Sampler
-from bench.scenario.scenario import TICK_NS
-from bench.units import NS_PER_S
+from bench.units import NS_PER_S, TICK_NS
 from brokers.base import Broker
 
 _START_AND_END_S = 60.0

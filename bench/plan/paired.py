@@ -99,7 +99,7 @@ def _differences(baseline: Scenario, candidate: Scenario) -> Iterator[Fault]:
     if old.keys() != new.keys():
         yield _unlike("workloads", list(old), list(new))
     for name in old.keys() & new.keys():
-        differ = [field for field, value in old[name] if value != getattr(new[name], field)]
+        differ = [field for field, value in old[name] if field != "part_of" and value != getattr(new[name], field)]
         if differ:
             yield Fault(f"workloads.{name}", f"{', '.join(differ)} differ between the sides: give both the same load")
     its, others = ([one.name for one in side.targets] for side in (baseline, candidate))

@@ -21,8 +21,7 @@ from bench.record.batch_kernels import (
 from bench.record.histogram import Seconds, SecondsRecorder
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.ticks import Ticks, tick_of
-from bench.scenario.scenario import TICK_NS
-from bench.units import NS_PER_S
+from bench.units import NS_PER_S, TICK_NS
 
 DUE, DROPPED = range(2)
 """Rows of the ticks of dropped messages: when they were due, and when they were dropped."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.drivers.base import Int64
 from bench.jit import kernel
-from bench.scenario.scenario import TICK_NS
+from bench.units import TICK_NS
 
 _FIRST_CAPACITY = 1024
 

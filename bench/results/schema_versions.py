@@ -167,9 +167,9 @@ _CODES = {"tool-slip": "send-lag", "blocked": "backpressure"}
 
 def _with_terms(trial: Document) -> Document:
     """Version 3 has the field's terms: send lag, which was slip, and backpressure, which was blocked."""
-    latency = {FORMER_TAGS.get(tag, tag): record for tag, record in trial.get("latency", {}).items()}
+    latency = {FORMER_TAGS.get(tag, tag): record for tag, record in trial["latency"].items()}
     notes = {
-        field: [note | {"code": _CODES.get(note.get("code"), note.get("code"))} for note in trial.get(field, ())]
+        field: [note | {"code": _CODES.get(note["code"], note["code"])} for note in trial[field]]
         for field in ("health", "findings")
     }
     return trial | {"latency": latency} | notes

@@ -11,8 +11,7 @@ from bench.record.histogram import Seconds, encode, merge, to_histogram
 from bench.record.ledger import balance
 from bench.record.ticks import add
 from bench.results.records import TAGS, Ledger, Little, TagRecord
-from bench.scenario.scenario import TICK_NS
-from bench.units import NS_PER_S
+from bench.units import NS_PER_S, TICK_NS
 
 _LITTLE_TOLERANCE = 0.01
 TICKS_PER_S = NS_PER_S // TICK_NS

@@ -11,8 +11,7 @@ from bench.results.records import TIMELINE_COLUMNS, Usage
 from bench.run.phases import Phase
 from bench.run.slow_telemetry import SlowSample
 from bench.run.telemetry import Sample
-from bench.scenario.scenario import TICK_NS
-from bench.units import NS_PER_S
+from bench.units import NS_PER_S, TICK_NS
 
 Float64 = NDArray[np.float64]
 SIDES = ("broker", "client")

@@ -17,8 +17,8 @@ from bench.run.slow_telemetry import MOST_QUEUES, SlowSample, SlowTelemetry
 from bench.run.telemetry import Sample, Sampler
 from bench.run.worker_assignment import Assignment
 from bench.run.worker_pool import WorkerEnded, WorkerPool
-from bench.scenario.scenario import TICK_NS, Plan, Target, Workload
-from bench.units import NS_PER_MS, NS_PER_S
+from bench.scenario.scenario import Plan, Target, Workload
+from bench.units import NS_PER_MS, NS_PER_S, TICK_NS
 from brokers.base import Broker, BrokerError
 from brokers.endpoint import Protocol
 

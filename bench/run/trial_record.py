@@ -21,9 +21,9 @@ from bench.run.cost import cost
 from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
 from bench.run.trial import Raw
 from bench.run.worker_assignment import profiled, schedule
-from bench.scenario.scenario import TICK_NS, InFlightLoad, RateLoad, Workload
+from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
 from bench.stats.steady import Growth, Steadiness, growth, steadiness
-from bench.units import NS_PER_S
+from bench.units import NS_PER_S, TICK_NS
 from brokers.log_patterns import LogPatterns
 
 

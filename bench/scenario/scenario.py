@@ -350,7 +350,3 @@ class Scenario(Frozen):
             if broker.name == name:
                 return broker
         raise KeyError(name)
-
-
-# Smallest sensible step of telemetry and of the timeline.
-TICK_NS = 100 * NS_PER_MS

@@ -1,4 +1,4 @@
-"""Statistics over trials. Pure: arrays in, results out; no records, no files, no clock.
+"""Statistics over trials. Pure: arrays in, results out; no files, no clock.
 
 The unit is the *trial*: one target under one workload, once, on empty queues. Messages within a
 trial depend on each other, so a million of them are still one observation; confidence comes from

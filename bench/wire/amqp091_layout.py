@@ -35,7 +35,7 @@ CONN_WIDTH = 7
 # --- lanes: int64 (lanes, LANE_WIDTH) ------------------------------------------------------
 
 PHASE = 0
-"""What the channel waits for: a `Phase`."""
+"""What the channel waits for: a `ChannelState`."""
 KIND = 1
 """Method that began the content under way: DELIVER, GET_OK, RETURN or PUBLISH."""
 BODY_LEFT = 2

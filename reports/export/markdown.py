@@ -6,7 +6,7 @@ from reports.captions import interval
 from reports.format import Printer, brief, count, escaped, milliseconds, number, rate
 from reports.model import Spread
 from reports.summary import Answer, Cell, Summary
-from reports.tables import gaps
+from reports.tables import missing_trials
 
 _COLUMNS = (
     "target", "trials", "achieved, msg/s", "p50, ms", "p99, ms", "p99.9, ms", "max, ms",
@@ -46,10 +46,10 @@ def _lines(summary: Summary) -> Iterator[str]:
     for row in summary.left_out:
         where = f"{escaped(labels[row.target])}, {row.workload}, repetition {row.repetition + 1}"
         yield f"- Left out: {where} ({escaped(row.why)})."
-    for gap in gaps(summary.absent):
-        of = f"run {gap.run_id}, " if len(summary.runs) > 1 else ""
-        where = f"{of}{escaped(labels[gap.target])}, {gap.workload}, repetition {gap.repetitions}"
-        yield f"- No result: {where} ({escaped(gap.why)})."
+    for missing in missing_trials(summary.absent):
+        of = f"run {missing.run_id}, " if len(summary.runs) > 1 else ""
+        where = f"{of}{escaped(labels[missing.target])}, {missing.workload}, repetition {missing.repetitions}"
+        yield f"- No result: {where} ({escaped(missing.why)})."
     yield ""
     yield "## Reproduce"
     for run in summary.runs:

@@ -63,7 +63,7 @@ class Gate(Model):
     paired: bool
     """Whether both sides were run in turn; only then a regression can be found."""
     baseline: str
-    """Stored results: the run. Rerun: the settings that differ, with this side's values."""
+    """Stored results: the run. Paired run: the settings that differ, with this side's values."""
     candidate: str
     host_classes: tuple[str, ...]
     """Of the host of each side; one where they are alike."""

@@ -15,7 +15,7 @@ from reports.charts.svg import to_svg
 from reports.figures import Picture
 from reports.model import Spread
 from reports.summary import Differing, Summary
-from reports.tables import gaps
+from reports.tables import missing_trials
 
 _HERE = Path(__file__).parent
 _LEDGER = {
@@ -77,7 +77,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
             ledger_zero=[name for key, name in _LEDGER.items() if key not in shown],
             brokers=list(dict.fromkeys(target.broker for target in summary.targets)),
             workload_count=len({cell.workload for cell in summary.cells}),
-            gaps=list(gaps(summary.absent)),
+            missing_trials=list(missing_trials(summary.absent)),
             differing=list(_not_above(summary.differing)),
             shown_limits=_openings(summary.not_shown),
         )

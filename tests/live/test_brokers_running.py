@@ -145,8 +145,7 @@ def test_a_running_broker_has_no_failure_and_a_log(broker: Broker) -> None:
 
 
 # Tests of TLS run on memory always.
-@pytest.mark.soak
-@pytest.mark.parametrize("store", ["derby", "memory"])
+@pytest.mark.parametrize("store", ["derby", pytest.param("memory", marks=pytest.mark.soak)])
 def test_broker_j_runs_on_its_other_stores(start_broker: Starter, store: str) -> None:
     """BDB is the shared one's; on one CPU, beside the shared brokers."""
     settings = QpidBrokerJSettings.model_validate({"name": "q", "kind": "qpid-broker-j", "store": store, "cpus": 1})

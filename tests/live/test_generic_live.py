@@ -122,7 +122,9 @@ def test_a_queue_that_holds_messages_is_refused_unless_it_may_be_consumed(rabbit
         file = scenario(tmp_path, "amqp091", uri, f', queues = ["{name}"], pid_file = "{tmp_path}/pid"')
         refused = bench("run", file, "--out", str(tmp_path / "run"))
         assert refused.exit_code == 2
-        assert f"brokers.0 (mine): queue '{name}' has 1 messages: measuring would consume what is in it" in refused.output
+        assert (
+            f"brokers.0 (mine): queue '{name}' has 1 messages: measuring would consume what is in it" in refused.output
+        )
         assert "--consume-existing" in refused.output
         assert not (tmp_path / "run").exists()
         assert rabbitmq.depth(name) == 1

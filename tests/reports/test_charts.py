@@ -152,7 +152,7 @@ def test_a_curve_marks_knees_and_overload(axes: Axes, quick_summary: Summary, st
 
 
 def test_the_deciding_figure_shows_trials_interval_and_what_was_left_out(axes: Axes, styles: dict[str, Style]) -> None:
-    """Dots for trials, crosses for those that count for nothing, and words where there is no figure."""
+    """Dots for trials, crosses for those that do not count, and words where there is no figure."""
     found = spread([1e6, 1.1e6, 1.2e6])
     bars = {target: estimates.Bar([], [], None, None, None, "overloaded") for target in styles}
     bars[TARGETS[0]] = estimates.bar(found, [1e6, 1.1e6, 1.2e6], [5.0], "1.10 (0.9–1.3)", 1e-6)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.scenario.scenario import Workload
+from bench.scenario.scenario import InFlightLoad, Workload
 from reports.curves import knees
 from reports.model import spread
 from reports.questions import questions
@@ -99,6 +99,22 @@ def test_three_rates_make_a_curve_and_two_do_not() -> None:
     assert question.name == "curve-500..curve-4000"
     two = scenario().model_copy(update={"workloads": tuple(workloads(RATES[:2]))})
     assert [question.name for question in questions(two)] == ["curve-500", "curve-1000"]
+
+
+def test_closed_loops_are_one_sweep_only_where_they_were_one_list() -> None:
+    """Two that a user named apart are two questions, whatever their bounds."""
+    (first, *_) = (one for one in scenario().workloads if isinstance(one.load, InFlightLoad))
+    bounds = {"low": 1, "high": 256}
+    own = tuple(
+        first.model_copy(
+            update={"name": name, "part_of": "", "load": first.load.model_copy(update={"in_flight": (bound,)})}
+        )
+        for name, bound in bounds.items()
+    )
+    asked = scenario().model_copy(update={"workloads": own})
+    assert [question.name for question in questions(asked)] == ["low", "high"]
+    parts = tuple(one.model_copy(update={"part_of": "both"}) for one in own)
+    assert [question.name for question in questions(asked.model_copy(update={"workloads": parts}))] == ["both"]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_row_with_too_few_pairs_is_not_called_alike() -> None:
     assert re.fullmatch(
         r"C has 1\.[23]\d* times the p99 response of B \(9\S+ % interval .*, n = 12 pairs\)\.", found.effect
     )
-    assert found.outside == "Not compared, with 7 usable pairs of 10 needed: A with any other row."
+    assert found.exclusions == "Not compared, with 7 usable pairs of 10 needed: A with any other row."
     assert "told apart" not in found.sentence
 
 
@@ -55,7 +55,7 @@ def test_a_pair_is_named_where_each_row_is_compared_with_another() -> None:
         r"C has (1\.9\d*|2\.0\d*) (to 2\.0\d* )?times the p99 response of every other row compared", found.effect
     )
     assert "told apart" not in found.effect
-    assert found.outside == "Not compared, with 6 usable pairs of 10 needed: A with B."
+    assert found.exclusions == "Not compared, with 6 usable pairs of 10 needed: A with B."
 
 
 def test_what_is_alike_is_said_beside_what_is_not_compared() -> None:
@@ -63,7 +63,7 @@ def test_what_is_alike_is_said_beside_what_is_not_compared() -> None:
     found = said(case({"a": (1e6, range(11)), "b": (1.001e6, range(11)), "c": (2e6, range(5, 15))}))
     assert found.headline == "No winner: not every row is compared"
     assert found.effect == "A and B lie within 5 % of each other."
-    assert found.outside == "Not compared, with 6 usable pairs of 10 needed: C with any other row."
+    assert found.exclusions == "Not compared, with 6 usable pairs of 10 needed: C with any other row."
 
 
 def test_without_any_pair_nothing_is_ranked() -> None:
@@ -71,7 +71,7 @@ def test_without_any_pair_nothing_is_ranked() -> None:
     found = said(case({"a": (2e6, range(10)), "b": (1e6, range(5, 15))}))
     assert (found.kind, found.headline) == ("not ranked", "Not ranked: too few pairs")
     assert found.effect == "Any two rows have 5 usable pairs of trials, and a verdict needs 10."
-    assert found.outside == ""
+    assert found.exclusions == ""
 
 
 @pytest.mark.parametrize(

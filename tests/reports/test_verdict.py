@@ -176,7 +176,7 @@ def test_an_overloaded_row_wins_nothing_and_has_no_latency() -> None:
     ]
     found = said(rows)
     assert found.winner == "b"
-    assert "A 1.0 over AMQP 1.0 (overloaded: backlog grew by 90 msg/s)" in found.outside
+    assert "A 1.0 over AMQP 1.0 (overloaded: backlog grew by 90 msg/s)" in found.exclusions
     assert "without bound (overloaded: backlog grew by 90 msg/s) for A 1.0" in found.figures
     assert "1.00 ms" not in found.sentence
 

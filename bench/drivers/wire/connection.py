@@ -1,7 +1,7 @@
 """One connection of a compiled port, with its lanes: octets into rows, messages into octets.
 
 What a frame means that is not about messages is the business of a protocol's own
-connection (`wire091`, `wire10`), when to read or write that of `port`. A lane is known
+connection (`wire091_connection`, `wire10_connection`), when to read or write that of `port`. A lane is known
 by its row in the port's tables: producing lanes come first.
 """
 

@@ -51,6 +51,13 @@ def test_one_of_another_version_or_host_does_not(tmp_path: Path, changes: dict[s
     assert ceilings_of(["wire091"], file) == {}
 
 
+def test_a_former_name_has_the_ceiling_of_the_name_of_today(tmp_path: Path) -> None:
+    """So that a scenario which uses it is judged as any other."""
+    file = tmp_path / "ceilings.json"
+    kept(file, driver="pika-codec", version=version(registry().installed["pika-codec"]))
+    assert list(ceilings_of(["pika"], file)) == ["pika"]
+
+
 def test_without_a_file_or_with_a_strange_one_there_is_none(tmp_path: Path) -> None:
     """A missing file, one that is no JSON, one of other fields: no ceiling, and no fault of the run."""
     file = tmp_path / "ceilings.json"

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from bench.cli import crosscheck_work, run_work
+from bench.cli.console import fail
 from bench.cli.main import app
 from bench.drivers.registry import registry
 from bench.record import hlog
@@ -84,6 +86,16 @@ def test_invalid_trials_are_said_first(bench: Bench, monkeypatch: pytest.MonkeyP
     assert "to repeat them: bench run --resume" in words
     summary = json.loads(Path("results/latest/summary.json").read_text())
     assert summary["caveats"][0].startswith(f"Left out: {len(invalid)} of 4 finished trials, ")
+
+
+def test_former_names_of_drivers_are_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By verbs that run a scenario as by those that take a driver's name, once, with the name of today."""
+    told = "warning: driver 'pika' is called 'pika-codec' now; the old name still works"
+    for module in (run_work, crosscheck_work):
+        monkeypatch.setattr(module, "host_facts", lambda *_: fail(4, "far enough"))
+        monkeypatch.setattr(module, "ensure_images", lambda _: fail(4, "far enough"))
+    for words in (("run", "rabbitmq-vs-qpid", "--driver", "pika"), ("crosscheck", "crosscheck", "--driver", "pika")):
+        assert bench.refused(4, *words).count(told) == 1, words
 
 
 def test_usage_faults(bench: Bench, tmp_path: Path) -> None:

@@ -68,3 +68,9 @@ def test_what_cannot_be_measured_is_refused(file: Path, words: tuple[str, ...], 
     assert result.exit_code == 2
     assert says in " ".join(result.output.split())
     assert not file.exists()
+
+
+def test_a_former_name_is_told(file: Path) -> None:
+    """With that of today; what it names is measured."""
+    assert "driver 'proton' is called 'proton-engine' now" in run("--ceiling", "--driver", "proton").output
+    assert len(read(file)) == 1

@@ -86,6 +86,16 @@ def test_sides_of_unlike_loads_are_refused_with_every_fault() -> None:
         merged(loaded(), loaded("workloads.0.name=other", "quick.workloads=['other']"), 5)
 
 
+def test_a_list_of_rates_is_like_the_same_rates_one_by_one() -> None:
+    """What a workload is a part of is no part of its load."""
+    given = loaded()
+    apart = given.model_copy(
+        update={"workloads": tuple(one.model_copy(update={"part_of": "other"}) for one in given.workloads)}
+    )
+    both, _ = merged(given, apart, 5)
+    assert len(both.workloads) == len(given.workloads)
+
+
 def test_long_names_are_refused() -> None:
     """A target of 28 characters leaves no room for `-base`, and is told where it stands."""
     long = loaded(f"targets.1.name={'x' * 28}")

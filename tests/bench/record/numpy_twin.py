@@ -10,8 +10,7 @@ import numpy as np
 
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements
 from bench.record.histogram import HIGHEST_NS, new_histogram
-from bench.scenario.scenario import TICK_NS
-from bench.units import NS_PER_S
+from bench.units import NS_PER_S, TICK_NS
 
 MAX_SEQ = 1 << 36
 HISTOGRAM = new_histogram()
