@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
@@ -53,6 +53,7 @@ _DASHES = {"AMQP 0-9-1": "-", "AMQP 1.0": (0, (4, 1.4)), "memory": "-"}
 _LABEL_WIDTH = 12
 _WIDTH_IN = 5.2
 _MARGIN_PX = 2.0
+_WIDE = 1_000
 _STEPS = (
     (0.45, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0)),
     (0.8, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)),
@@ -190,8 +191,11 @@ def millisecond_axis(axes: Axes) -> None:
 def log_axis(axis: Axis, low: float, high: float) -> None:
     """Put plain numbers on a logarithmic axis that goes from low to high, fewer the more decades it spans."""
     decades = float(np.log10(high / low))
+    wide = isinstance(axis, XAxis) and high >= _WIDE
+    if wide:
+        decades *= 2  # such numbers stand beside each other, and are as wide as half a decade
     steps = next(steps for limit, steps in _STEPS if decades <= limit)
-    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_locator(LogLocator(subs=steps, numticks=3) if wide else LogLocator(subs=steps))
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain_tick(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

@@ -278,3 +278,17 @@ def test_svg_is_deterministic_prefixed_and_themed(quick: Dataset, styles: dict[s
     assert '<g class="axis">' in text
     assert 'aria-label="latency &quot;by&quot; percentile"' in text
     assert "http" not in text
+
+
+@pytest.mark.parametrize(("low", "high"), [(752.0, 30_800.0), (0.5, 90.0), (200.0, 1_500_000.0), (9_000.0, 30_000.0)])
+def test_numbers_of_a_logarithmic_axis_do_not_touch(low: float, high: float) -> None:
+    """In a figure as narrow as that of an answer, two are there at least."""
+    figure = mpl.figure.Figure(figsize=(3.2, 2.5))
+    axes = figure.add_subplot()
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    theme.log_axis(axes.xaxis, low, high)
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+    assert boxes
