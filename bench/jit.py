@@ -39,10 +39,10 @@ def _digest() -> str:
 
 
 def _imported(source: bytes) -> Iterator[Path]:
-    for room, names in re.findall(rb"^from bench\.?([\w.]*) import ([\w ,.]+)", source, re.MULTILINE):
-        parts = room.decode().split(".")
-        yield _HERE.joinpath(*parts[:-1], f"{parts[-1]}.py")
-        yield from (_HERE.joinpath(*parts, f"{name.split()[0]}.py") for name in names.decode().split(","))
+    for room, names in re.findall(rb"^from bench\.?([\w.]*) import (\([^)]*\)|.*)", source, re.MULTILINE):
+        path = _HERE.joinpath(*room.decode().split("."))
+        yield path.with_suffix(".py")
+        yield from (path / f"{name.decode()}.py" for name in re.findall(rb"\w+", names))
 
 
 @cache

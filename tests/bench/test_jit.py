@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import jit
+
 pytestmark = pytest.mark.compiled
 
 CALL = """
@@ -44,6 +46,21 @@ def sources(tree: Path) -> None:
         copy = tree / path.relative_to(root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from bench.drivers.base import Sends",
+        "from bench.drivers.base import (\n    Int64,\n    Sends,\n)",
+        "from bench.drivers import base",
+        "from bench.drivers import (\n    base as contract,\n    registry,\n)  # as ever",
+    ],
+)
+def test_what_a_kernel_imports_is_seen_however_it_is_written(line: str) -> None:
+    """A constant may come from any of them, and is compiled in."""
+    root = Path(jit.__file__).parent
+    assert root / "drivers/base.py" in set(jit._imported(f"import numpy\n{line}\nfrom bench.units import x\n".encode()))
 
 
 def test_code_is_found_by_content(tmp_path: Path) -> None:
