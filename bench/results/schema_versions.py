@@ -6,7 +6,7 @@ upgraded as parsed JSON, one version at a time, before today's model validates i
 
 - new fields that have a default need no step;
 - for anything else, put a function from dict to dict under the version that it leads out of,
-  such as `_with_products` of a run, and raise the version.
+  such as `_with_terms` of a trial, and raise the version.
 """
 
 import json
@@ -107,7 +107,7 @@ def _as_it_is(document: Document) -> Document:
 def _with_products(run: Document) -> Document:
     """Version 2 keeps what products say of themselves, version 3 also where each broker ran.
 
-    Before, both were derived from settings whenever they were shown. What a record has is kept.
+    Before, both were derived from settings whenever they were shown. A record keeps what it has: one step serves both.
     """
     scenario = Scenario.model_validate_json(json.dumps(run.get("scenario")))
     known = run.get("products", {})
@@ -175,7 +175,7 @@ def _with_terms(trial: Document) -> Document:
     return trial | {"latency": latency} | notes
 
 
-RUN = Schema(RunRecord, SCHEMA_VERSION, {1: _with_products, 2: lambda run: _with_products(_with_identity(run))})
+RUN = Schema(RunRecord, SCHEMA_VERSION, {2: lambda run: _with_products(_with_identity(run))})
 TRIAL = Schema(TrialRecord, SCHEMA_VERSION, {2: _with_terms})
 SEARCH = Schema(SearchRecord, SEARCH_SCHEMA_VERSION)
 DURABILITY = Schema(DurabilityRecord, DURABILITY_SCHEMA_VERSION)
