@@ -15,12 +15,10 @@ from pika.exceptions import AMQPConnectionError, AMQPError, ConsumerCancelled, N
 from bench.drivers.base import Outcome, Port, PortSpec
 from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.port import BlockingPort
-from bench.drivers.pika.parameters import innermost, parameters
+from bench.drivers.pika.parameters import ask_for_confirms, innermost, parameters, properties
 from bench.host.clock import Clock
 
 _CLOSE_S = 1.0
-_PERSISTENT = 2
-_TRANSIENT = 1
 
 
 def open_port(spec: PortSpec, clock: Clock) -> Port:
@@ -55,8 +53,7 @@ class PikaBlockingLane(BlockingLane):
         self._pika: Any = self._connection._impl  # noqa: SLF001  (pika does not show its socket and counts elsewhere)
         self._socket = self._pika._transport._sock  # noqa: SLF001
         self._descriptor = int(self._socket.fileno())
-        if at.confirms_unadvertised:
-            self._pika.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}
+        ask_for_confirms(self._pika, at)
         self._connection.add_on_connection_blocked_callback(self.on_blocked)
         self._connection.add_on_connection_unblocked_callback(self.on_unblocked)
 
@@ -112,7 +109,7 @@ class PikaBlockingProducer(PikaBlockingLane, BlockingProducer):
         if self.confirms:
             self.channel.confirm_delivery()
         durable = self.context.spec.durable
-        self._properties = pika.BasicProperties(delivery_mode=_PERSISTENT if durable else _TRANSIENT)
+        self._properties = properties(durable=durable)
 
     def deliver(self, body: bytes) -> Outcome:
         """Publish a message; with confirms, pika returns once the broker has spoken."""

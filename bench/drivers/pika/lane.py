@@ -14,14 +14,13 @@ from bench.arrivals import stamp
 from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
 from bench.drivers.bodies import Bodies
 from bench.drivers.pika.confirm_window import ConfirmWindow
+from bench.drivers.pika.parameters import ask_for_confirms, properties
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, Connection, Consumer, Context, Producer
 
 _FRAMING_BYTES = 128
 """About what method frame, header frame and frame ends add to a body."""
 
 _UNBOUNDED = 1 << 30
-_PERSISTENT = 2
-_TRANSIENT = 1
 
 
 class PikaLane(Connection):
@@ -41,8 +40,7 @@ class PikaLane(Connection):
             self._amqp.close()
 
     def _on_open(self, connection: Any) -> None:
-        if self.context.endpoint.confirms_unadvertised:
-            connection.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}
+        ask_for_confirms(connection, self.context.endpoint)
         connection.add_on_connection_blocked_callback(self._on_blocked)
         connection.add_on_connection_unblocked_callback(self._on_unblocked)
         connection.channel(on_open_callback=self._on_channel)
@@ -94,7 +92,7 @@ class PikaProducer(PikaLane, Producer):
         self._limit = spec.confirm_window
         self._bodies = Bodies(spec)
         self._stopped_by: set[str] = set()
-        self._properties = pika.BasicProperties(delivery_mode=_PERSISTENT if spec.durable else _TRANSIENT)
+        self._properties = properties(durable=spec.durable)
         self._start()
 
     def room(self) -> int:

@@ -1,6 +1,7 @@
-"""What pika is told in order to connect, and what went wrong where it could not."""
+"""What pika is told to connect and to publish, whichever of its loops does so, and why it could not connect."""
 
 import logging
+from typing import Any
 
 import pika
 from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorPhaseErrorBase
@@ -19,6 +20,17 @@ def parameters(endpoint: Endpoint, name: str) -> pika.ConnectionParameters:
         credentials=credentials(endpoint.sasl, endpoint.username, endpoint.password),
         client_properties={"connection_name": name},
     )
+
+
+def ask_for_confirms(connection: Any, endpoint: Endpoint) -> None:
+    """Let pika ask for confirms where a broker has them and does not advertise them."""
+    if endpoint.confirms_unadvertised:
+        connection.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}
+
+
+def properties(*, durable: bool) -> pika.BasicProperties:
+    """Return what pika sends with a message: its delivery mode, 2 for persistent (0-9-1, class basic)."""
+    return pika.BasicProperties(delivery_mode=2 if durable else 1)
 
 
 def innermost(error: Exception) -> Exception:
