@@ -20,9 +20,6 @@ from bench.units import NS_PER_S
 from brokers.base import Broker
 from brokers.rabbitmq.settings import RabbitMQSettings
 
-pytestmark = pytest.mark.alone
-
-
 SEED = 5
 PLAN = Plan.model_validate({"warm_up": {"settle": "1s"}, "drain": "5s"})
 RABBITMQ_091 = Target(name="r-091", broker="r", protocol="amqp091", driver="pika-codec")
@@ -88,6 +85,7 @@ def test_a_trial_drains_and_balances(broker: Broker, protocol: str, driver: str,
     assert raw.control.measure_from_s >= 1
 
 
+@pytest.mark.alone
 def test_telemetry_and_cost_of_a_durable_trial(broker: Broker) -> None:
     """Every reading of both brokers is known: persistent messages reach the disk, and the wire holds their bytes."""
     target = Target(name="t", broker="r", protocol="amqp091", driver="wire091")
@@ -140,6 +138,7 @@ class _At:
             self._action()
 
 
+@pytest.mark.alone
 def test_a_stopped_broker_shows_its_whole_stall(start_broker: Callable[[RabbitMQSettings], Broker]) -> None:
     """RabbitMQ under SIGSTOP for D: response quantiles are D(1 - (1-q)T/W), W = Dμ/(μ-λ), within 10 %.
 
