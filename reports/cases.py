@@ -39,6 +39,8 @@ class Row:
             without enough data are absent.
         centre: over trials; None where there is no estimate.
         overload: words in place of a latency where a trial's broker was overloaded.
+        whole: as `estimates`, of all messages, where those leave the host's pauses out; else empty.
+        doubt: why the estimates decide nothing; empty where they may.
     """
 
     name: Name
@@ -48,6 +50,8 @@ class Row:
     client_bound: bool
     durability: Durability
     overload: str = ""
+    whole: Trials = field(default_factory=dict)
+    doubt: str = ""
 
     @property
     def finite(self) -> bool:
@@ -135,10 +139,12 @@ def _case(data: Dataset, question: Question, found: Mapping[str, Name], cells: C
 
 def _row(data: Dataset, question: Question, name: Name, target: Target, workload: Workload, cells: Cells) -> Row:
     row = cells[target.name, workload.name]
+    whole: Trials = {}
     if question.closed_loop:
         estimates = _by_trial(data.usable(workload.name, target.name), "achieved_rate")
     else:
-        estimates = _by_trial(latency_of(data, target.name, workload), "p99")
+        rows = latency_of(data, target.name, workload)
+        estimates, whole = _by_trial(rows, "p99"), _by_trial(rows, "all_p99")
     measured = metric_of(question, row)
     return Row(
         name=name,
@@ -148,6 +154,8 @@ def _row(data: Dataset, question: Question, name: Name, target: Target, workload
         client_bound=row.client_bound,
         durability=durability(data.products, target.broker, workload, data.durability),
         overload="" if question.closed_loop else row.overload,
+        whole=whole,
+        doubt=measured.why if row.entered is not None and measured.n == 0 and estimates else "",
     )
 
 

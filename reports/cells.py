@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.scenario.scenario import InFlightLoad, Target, Workload
+from reports import undisturbed
 from reports.dataset import Dataset, overloads, rows_of
 from reports.durability import durability
 from reports.format import count, listed, milliseconds
@@ -44,6 +45,10 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     closed = isinstance(workload.load, InFlightLoad)
     pooled = data.distribution(target.name, workload.name, tag_of(workload))
     overload = overloads(trials)
+    metered = bool(len(latency) and latency["entered"].notna().all())
+    doubt = next((str(why) for why in latency["doubt"] if why), "")
+    records = [data.records[key] for key in zip(latency["run_id"], latency["index"], strict=True)]
+    tail = undisturbed.dependence(one.pauses for one in records if one.pauses is not None) if metered else ""
     # Asked once for all percentiles: each question to a frame costs the same, however few rows it has.
     dropped = bool(latency["dropped"].any())
     return Cell(
@@ -61,11 +66,15 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         latency_ns={
             name: spread(
                 latency[name],
-                not_enough(name, a_trial, seconds) if len(latency) else missing,
+                doubt or (not_enough(name, a_trial, seconds) if len(latency) else missing),
                 unbounded=overload or (_at_least(latency, name) if dropped else ""),
             )
+            if not (few := _untold(name, latency, tail))
+            else spread((), few)
             for name in (*PERCENTILES, "max", "mean")
         },
+        all_ns={name: spread(latency[f"all_{name}"]) for name in PERCENTILES} if metered else {},
+        entered=_finite(float(latency["entered"].mean())) if metered else None,
         pooled_ns={name: _finite(pooled.reliable(percent)) for name, percent in PERCENTILES.items()},
         broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
         client_cpu_us=spread(trials["client_cpu_us_per_message"]),
@@ -75,6 +84,13 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         durability=durability(data.products, target.broker, workload, data.durability),
         remarks=tuple(_remarks(target, planned, everything, trials, latency)),
     )
+
+
+def _untold(name: str, latency: pd.DataFrame, tail: str) -> str:
+    """Return why a percentile of a row with estimates is not printed; empty where it is, or where there are none."""
+    if name not in PERCENTILES or not len(latency) or latency["entered"].isna().any():
+        return ""
+    return (tail if name != "p50" else "") or undisturbed.too_few_episodes(name, latency[f"episodes_{name}"].tolist())
 
 
 def _at_least(latency: pd.DataFrame, name: str) -> str:

@@ -15,12 +15,12 @@ import pandas as pd
 from hdrh.histogram import HdrHistogram
 
 from bench.record.histogram import decode, new_histogram
-from bench.record.payload import buckets
 from bench.results.archive import ArchiveError, Run, Trial, read, read_timeline
 from bench.results.durability import Probe
 from bench.results.records import TAGS, TIMELINE_COLUMNS, ProductRecord, RunRecord, TrialOutcome, TrialRecord
 from bench.scenario.scenario import Scenario
 from bench.units import NS_PER_S
+from reports import undisturbed
 from reports.durability import joined
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
@@ -50,6 +50,9 @@ class Dataset:
         latency: one row a trial and tag: count, negative, out_of_range, never (due and never
             received), p50 … p99.99, max, mean in ns. NaN: not enough data; infinity: the message
             of that rank never came, or the trial was overloaded, whose latencies grow with its length.
+            Where a pause meter watched, percentiles are estimates (`reports.undisturbed`), with entered
+            (share of messages), doubt (why there are none), all_p50 … (of all messages) and
+            episodes_p50 … (in which each was exceeded).
         seconds: one row a trial, tag and bin of seconds, from latency.hlog: from_s and to_s after
             the start of the measured part (negative: warm-up), count, p50, p99, max in ns.
         timeline: one row a trial and tick: TIMELINE_COLUMNS.
@@ -93,7 +96,10 @@ class Dataset:
         return total
 
     def distribution(self, target: str, workload: str, tag: str) -> Distribution:
-        """Return the sum with the messages that no histogram can hold; all those of an overloaded trial are such."""
+        """Return the sum with the messages that no histogram can hold; all those of an overloaded trial are such.
+
+        Where a pause meter watched every trial it is their estimate.
+        """
         usable = self.usable(workload, target)[["run_id", "index", "overload"]]
         rows = self.latency[self.latency["tag"] == tag].merge(usable, on=["run_id", "index"])
         bounded = rows["overload"] == ""
@@ -101,6 +107,9 @@ class Dataset:
             rows[["never", "dropped", "out_of_range"]].sum().sum()
             + rows.loc[~bounded, ["count", "negative"]].sum().sum()
         )
+        trials = [self.records[key] for key in zip(rows["run_id"], rows["index"], strict=True)]
+        if trials and bounded.all() and all(undisturbed.is_estimated(trial, tag) for trial in trials):
+            return undisturbed.pooled([trial.latency[tag] for trial in trials], above=above)
         return Distribution.of(
             self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
         )
@@ -147,7 +156,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
                 continue
             records[run.record.run_id, index] = stored.record
             trials.append(_trial_row(run.record, stored.record))
-            latency.extend(_latency_rows(run.record, stored.record))
+            latency.extend(_latency_rows(run.record, stored.record, logged))
             notes.extend(_note_rows(run.record, stored.record))
             seconds.extend(over_time)
             timeline.append(ticks)
@@ -180,7 +189,17 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
 
 
 _COUNTS = ["count", "negative", "out_of_range", "never", "dropped"]
-_LATENCY_COLUMNS = ["tag", *_COUNTS, "bound", *PERCENTILES, "max", "mean"]
+_LATENCY_COLUMNS = [
+    "tag",
+    *_COUNTS,
+    "bound",
+    *PERCENTILES,
+    "max",
+    "mean",
+    "entered",
+    "doubt",
+    *(f"{what}_{name}" for what in ("all", "episodes") for name in PERCENTILES),
+]
 
 
 def _open(folder: Path) -> Run:
@@ -252,7 +271,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
     )
 
 
-def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]]:
+def _latency_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> Iterator[dict[str, Any]]:
     for tag in TAGS:
         if tag not in trial.latency:
             continue
@@ -262,8 +281,15 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
         dropped = trial.dropped if tag == "response" else 0
         never = max(due - dropped - held, 0) if due is not None else 0
         above = never + dropped + stored.out_of_range
-        values = Distribution.of_buckets(*buckets(stored.histogram), below=stored.negative, above=above)
+        whole = undisturbed.of_all(stored, above=above)
         unbounded = bool(overload(trial)) and held > 0
+        metered = not unbounded and undisturbed.is_estimated(trial, tag)
+        values = undisturbed.of_trial(trial, tag, above=above) if metered else whole
+        doubt = undisturbed.doubt(trial, tag, values.at(PERCENTILES["p50"])) if metered else ""
+        found = {name: math.nan if doubt else values.reliable(percent) for name, percent in PERCENTILES.items()}
+        events = logged.get(f"{tag}_events") if metered else None
+        part = None if events is None else events.between(trial.measure_from_s, trial.measure_to_s)
+        held_by = undisturbed.episodes({} if part is None else longest_ns(part), found)
         yield (
             _key(run, trial)
             | {
@@ -273,11 +299,15 @@ def _latency_rows(run: RunRecord, trial: TrialRecord) -> Iterator[dict[str, Any]
                 "out_of_range": stored.out_of_range,
                 "never": never,
                 "dropped": dropped,
-                "bound": values.max_ns if dropped and not unbounded else math.nan,
-                "max": math.inf if unbounded else values.max_ns,
-                "mean": math.inf if unbounded else values.mean_ns,
+                "bound": whole.max_ns if dropped and not unbounded else math.nan,
+                "max": math.inf if unbounded else whole.max_ns,
+                "mean": math.inf if unbounded else whole.mean_ns,
+                "entered": undisturbed.entered(stored) if metered else math.nan,
+                "doubt": doubt,
             }
-            | {name: math.inf if unbounded else values.reliable(percent) for name, percent in PERCENTILES.items()}
+            | {name: math.inf if unbounded else value for name, value in found.items()}
+            | {f"all_{name}": whole.reliable(percent) if metered else math.nan for name, percent in PERCENTILES.items()}
+            | {f"episodes_{name}": count for name, count in held_by.items()}
         )
 
 

@@ -21,6 +21,8 @@ def why_not(row: Row) -> str:
         return row.overload
     if row.client_bound:
         return "client-bound: a lower bound"
+    if row.doubt:
+        return row.doubt
     return "" if row.finite else "in some trial more than 1 % of the messages never came"
 
 

@@ -12,13 +12,15 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from numpy.typing import NDArray
 
+from bench.record.buckets import highest_ns, width_ns
+from bench.stats.survival import LEAST_AT_RISK, Survival
+
 Int64 = NDArray[np.int64]
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 99.99}
 """The percentiles that reports print, by name."""
 
 _SAMPLES_ABOVE = 10
-_HALF_MAGNITUDE = 10  # log2 of half the sub-buckets that 3 digits take
 
 
 def messages_needed(percent: float) -> int:
@@ -37,25 +39,6 @@ def ranks(percent: float, messages: Int64) -> Int64:
     return found
 
 
-def highest_ns(index: Int64) -> Int64:
-    """Return the highest value that buckets stand for, ns."""
-    half = 1 << _HALF_MAGNITUDE
-    # Inverse of AbstractHistogram.countsArrayIndex in HdrHistogram.
-    lowest = np.where(index < 2 * half, index, ((index & (half - 1)) + half) << _shift(index))
-    highest: Int64 = lowest + _width_ns(index) - 1
-    return highest
-
-
-def _width_ns(index: Int64) -> Int64:
-    width: Int64 = np.left_shift(np.int64(1), _shift(index))
-    return width
-
-
-def _shift(index: Int64) -> Int64:
-    shift: Int64 = np.maximum((index >> _HALF_MAGNITUDE) - 1, 0)
-    return shift
-
-
 @dataclass(frozen=True)
 class Distribution:
     """A histogram as arrays: one row a non-empty bucket, in rising order.
@@ -66,6 +49,7 @@ class Distribution:
         below: values that rank below the histogram (negative).
         above: values that rank above it (never received, or beyond its range).
         mean_ns: mean of the values in the histogram, by the middle of each bucket; NaN where it is empty.
+        carried: the highest rank that the data carry; None = every rank.
     """
 
     values_ns: Int64
@@ -73,6 +57,7 @@ class Distribution:
     below: int
     above: int
     mean_ns: float
+    carried: int | None = None
 
     @classmethod
     def of(cls, histogram: HdrHistogram, *, below: int = 0, above: int = 0) -> "Distribution":
@@ -85,10 +70,22 @@ class Distribution:
     def of_buckets(cls, index: Int64, held: Int64, *, below: int = 0, above: int = 0) -> "Distribution":
         """Read the non-empty buckets of such a histogram, in rising order, and their counts."""
         values = highest_ns(index)
-        width = _width_ns(index)
+        width = width_ns(index)
         total = int(held.sum())
         mean = float(((values + 1 - width + (width >> 1)) * held).sum()) / total if total else math.nan
         return cls(values, np.cumsum(held), below, above, mean)
+
+    @classmethod
+    def of_survival(cls, found: Survival, *, below: int = 0) -> "Distribution":
+        """Read an estimate: as many messages as were at risk at first, dealt by the estimated shares."""
+        total = int(found.at_risk[0]) if len(found.at_risk) else 0
+        cumulative = np.rint((1 - found.share) * total).astype(np.int64)
+        known = found.at_risk >= LEAST_AT_RISK
+        carried = below + (int(cumulative[known][-1]) if known.any() else 0)
+        held = np.diff(cumulative, prepend=0)
+        mean = float((found.value * held).sum()) / held.sum() if held.any() else math.nan
+        above = total - int(cumulative[-1]) if total else 0
+        return cls(found.value, cumulative, below, above, mean, carried)
 
     @property
     def count(self) -> int:
@@ -123,4 +120,7 @@ class Distribution:
 
     def reliable(self, percent: float) -> float:
         """Return `at(percent)`, or NaN where too few messages carry it."""
-        return self.at(percent) if self.messages >= messages_needed(percent) else math.nan
+        if self.messages < messages_needed(percent):
+            return math.nan
+        too_deep = self.carried is not None and int(ranks(percent, np.array(self.messages))) > self.carried
+        return math.nan if too_deep else self.at(percent)

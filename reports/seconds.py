@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 
 from bench.record import hlog
-from bench.record.buckets import BUCKETS
+from bench.record.buckets import BUCKETS, highest_ns
 from bench.record.histogram import Seconds
 from bench.results.archive import Trial
 from bench.results.records import TrialRecord
-from reports.quantiles import PERCENTILES, highest_ns, messages_needed, ranks
+from reports.quantiles import PERCENTILES, messages_needed, ranks
 
 SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
+JUDGED = ("response", "service")
+"""Latencies that a trial may be about."""
 Logged = dict[str, Seconds]
 """Tag -> its buckets by second after the start."""
 
@@ -28,7 +30,7 @@ def read_log(stored: Trial) -> Logged:
     trial = stored.record
     if not trial.latency:
         return {}
-    logged = hlog.read_seconds(stored.folder / "latency.hlog")
+    logged = hlog.read_seconds(stored.folder / "latency.hlog", {*trial.latency, *(f"{tag}_events" for tag in JUDGED)})
     for name, expected in trial.latency.items():
         part = logged.get(name)
         measured = 0 if part is None else int(part.between(trial.measure_from_s, trial.measure_to_s).count.sum())

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from bench.results.records import RunRecord
 from bench.stats.ratio import Comparison
@@ -120,7 +121,19 @@ def _compared(cases: Sequence[Case], judged: Mapping[Key, Comparison]) -> Iterat
             alpha=each.alpha,
             verdict=each.verdict.value,
             trials_needed=each.trials_needed,
+            **_whole(each.whole),
         )
+
+
+def _whole(each: Comparison | None) -> dict[str, Any]:
+    if each is None:
+        return {}
+    return {
+        "whole_ratio": each.ratio,
+        "whole_low": each.low if math.isfinite(each.low) else None,
+        "whole_high": each.high if math.isfinite(each.high) else None,
+        "whole_verdict": each.verdict.value,
+    }
 
 
 def _remarks(question: Question, found: Mapping[str, Name], cells: Cells) -> Iterator[str]:

@@ -43,6 +43,11 @@ class Cell(Model):
     """Messages received a second of the measured part."""
     latency_ns: dict[str, Spread]
     """By p50, p90, p99, p99.9, p99.99, max, mean; nanoseconds."""
+    all_ns: dict[str, Spread]
+    """Percentiles of all messages, those that a pause of the host touched included; empty where no pause meter
+    watched, as `latency_ns` is of all messages then."""
+    entered: float | None
+    """Share of the messages that entered the estimates of `latency_ns`; None where they are of all messages."""
     pooled_ns: dict[str, float | None]
     """Percentiles of all usable trials' messages together, as the curves by percentile show them; nanoseconds."""
     broker_cpu_us: Spread
@@ -117,6 +122,14 @@ class Compared(Model):
     """Of the first side."""
     trials_needed: int | None
     """Trials that would decide, if estimate and spread stay as they are."""
+    whole_ratio: float | None = None
+    """The same of all messages, pauses of the host included; None where `ratio` is of all messages."""
+    whole_low: float | None = None
+    """Lower end of its interval."""
+    whole_high: float | None = None
+    """Upper end of it."""
+    whole_verdict: Literal["better", "worse", "same", "undecided"] | None = None
+    """What all messages say: where it is another verdict than that of the estimates, `verdict` is undecided."""
 
 
 class Trust(Model):

@@ -5,14 +5,15 @@ durability or of different runs, or by throughput on fewer than 4 CPUs. A row th
 held back, or that did not carry the load, never wins. "Not told apart" is an answer.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from typing import Literal
 
-from bench.stats.ratio import Comparison, Pair, Verdict, compare_family
+from bench.stats.ratio import Comparison, Pair, Verdict, compare_family, with_whole
 from bench.units import percent
-from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Key, Row
+from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Key, Row, Trials
 from reports.exclusions import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs
 from reports.format import Name, listed, milliseconds, number, rate
 
@@ -49,22 +50,33 @@ class Statement:
 
 
 def comparisons(cases: Sequence[Case]) -> dict[Key, Comparison]:
-    """Compare every two rows that may be compared; those of all questions are one family."""
+    """Compare every two rows that may be compared; those of all questions are one family.
+
+    Where estimates leave the host's pauses out, all messages are compared as well, and no verdict is given that they
+    contradict.
+    """
     pairs: dict[Key, Pair] = {}
-    deltas: list[float] = []
+    wholes: dict[Key, Pair] = {}
+    deltas: dict[Key, float] = {}
     for case in cases:
         for workload in case.rows:
             for a, b in combinations(candidates(case, workload), 2):
                 shared = usable_pairs(a, b)
                 key = (workload, a.name.target, b.name.target)
                 if key not in case.barred and len(shared) >= MIN_TRIALS:
-                    deltas.append(case.delta[0])
-                    pairs[key] = Pair(
-                        [a.estimates[key] for key in shared],
-                        [b.estimates[key] for key in shared],
-                        lower_is_better=not case.by_throughput,
-                    )
-    return dict(zip(pairs, compare_family(list(pairs.values()), delta=deltas), strict=True))
+                    deltas[key] = case.delta[0]
+                    pairs[key] = _pair(case, a.estimates, b.estimates, shared)
+                    if all(math.isfinite(row.whole.get(one, math.inf)) for row in (a, b) for one in shared):
+                        wholes[key] = _pair(case, a.whole, b.whole, shared)
+    judged, seen = (
+        dict(zip(some, compare_family(list(some.values()), delta=[deltas[key] for key in some]), strict=True))
+        for some in (pairs, wholes)
+    )
+    return {key: with_whole(found, seen[key]) if key in seen else found for key, found in judged.items()}
+
+
+def _pair(case: Case, first: Trials, second: Trials, shared: Sequence[tuple[str, int]]) -> Pair:
+    return Pair([first[one] for one in shared], [second[one] for one in shared], lower_is_better=not case.by_throughput)
 
 
 def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:

@@ -8,7 +8,10 @@ import numpy as np
 from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Sends, Settlements
 from bench.jit import packed
 from bench.loadgen.backpressure import Backpressure
+from bench.pauses.filter import CENSORED, EXCLUDED, Marks, Meter, PauseFilter
 from bench.record.batch_kernels import (
+    FURTHER_OF_CONSUMER,
+    FURTHER_OF_PRODUCER,
     RESPONSE,
     SERVICE,
     ConsumerState,
@@ -18,7 +21,7 @@ from bench.record.batch_kernels import (
     record_settled,
     total_ns,
 )
-from bench.record.histogram import Seconds, SecondsRecorder
+from bench.record.histogram import Seconds, SecondsRecorder, less
 from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.ticks import Ticks, tick_of
 from bench.units import NS_PER_S, TICK_NS
@@ -30,12 +33,15 @@ DUE, DROPPED = range(2)
 class ProducerLog:
     """Everything recorded of a worker's producers."""
 
-    def __init__(self, producers: tuple[int, ...], start_ns: int, window: int, *, closed: bool) -> None:
+    def __init__(
+        self, producers: tuple[int, ...], start_ns: int, window: int, *, closed: bool, meter: Meter | None = None
+    ) -> None:
         """Record lanes with these numbers; `window` bounds the unsettled messages of a lane."""
         self._closed = closed
         self._start_ns = start_ns
         self.ledger = SentLedger(producers)
-        self.seconds = SecondsRecorder(start_ns, tags=3)
+        self.filter = PauseFilter(meter, FURTHER_OF_PRODUCER, slots=2)
+        self.seconds = SecondsRecorder(start_ns, self.filter.tags)
         self.ticks = Ticks(start_ns, rows=3)
         self.drops = Ticks(start_ns, rows=2)
         self._sums = np.zeros(2, np.int64)
@@ -100,6 +106,8 @@ class ProducerLog:
             counts=self.ledger.counts,
             outcomes=self.ledger.outcomes,
             sums=self._sums,
+            pauses=self.filter.cells,
+            board=self.filter.board,
         )
         return packed(state)
 
@@ -107,13 +115,16 @@ class ProducerLog:
 class ConsumerLog:
     """Everything recorded of a worker's consumers."""
 
-    def __init__(self, lanes: int, producers: int, queues: int, start_ns: int, *, closed: bool) -> None:
+    def __init__(
+        self, lanes: int, producers: int, queues: int, start_ns: int, *, closed: bool, meter: Meter | None = None
+    ) -> None:
         """Record `lanes` consumers of a trial with that many producers and queues."""
         self._closed = closed
         self._start_ns = start_ns
         self._queues = queues
         self.ledger = ReceivedLedger(lanes, producers, queues)
-        self.seconds = SecondsRecorder(start_ns, tags=2)
+        self.filter = PauseFilter(meter, FURTHER_OF_CONSUMER, slots=2)
+        self.seconds = SecondsRecorder(start_ns, self.filter.tags)
         self.ticks = Ticks(start_ns, rows=1)
         self._sums = np.zeros(2, np.int64)
         self._producers = np.zeros(1, np.int64)
@@ -162,6 +173,8 @@ class ConsumerLog:
             counts=self.ledger.counts,
             sums=self._sums,
             producers=self._producers,
+            pauses=self.filter.cells,
+            board=self.filter.board,
         )
         return packed(state)
 
@@ -178,6 +191,8 @@ class Account:
         intended_sum_ns, received_sum_ns: sums over messages of intended and received
             times after the start, the two sides of Little's law.
         counters: what the driver counted.
+        marks: pauses as the filter saw them, and messages on their way; the consumers' where there are any; None
+            without a meter.
     """
 
     latencies: dict[str, Seconds]
@@ -187,18 +202,22 @@ class Account:
     intended_sum_ns: int
     received_sum_ns: int
     counters: dict[str, int]
+    marks: Marks | None = None
 
 
 def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters: dict[str, int]) -> Account:
     """Close the logs of a worker."""
     latencies: dict[str, Seconds] = {}
     ticks: dict[str, Int64] = {}
+    marks = None
     if producer is not None:
-        latencies |= {tag: producer.seconds.finish(i) for i, tag in enumerate(("send_lag", "backpressure", "confirm"))}
+        marks = producer.filter.finish(producer.seconds)
+        latencies |= _latencies(producer.seconds, ("send_lag", "backpressure", "confirm"), ("send_lag", "confirm"))
         ticks |= {name: producer.ticks.finish(i) for i, name in enumerate(("offered", "sent", "confirmed"))}
         ticks |= {name: producer.drops.finish(row) for name, row in (("dropped_due", DUE), ("dropped", DROPPED))}
     if consumer is not None:
-        latencies |= {tag: consumer.seconds.finish(i) for i, tag in enumerate(("service", "response"))}
+        marks = consumer.filter.finish(consumer.seconds) or marks
+        latencies |= _latencies(consumer.seconds, ("service", "response"), ("service", "response"))
         ticks["received"] = consumer.ticks.finish(0)
     return Account(
         latencies={tag: part for tag, part in latencies.items() if len(part.totals)},
@@ -208,7 +227,18 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
         intended_sum_ns=producer.intended_sum_ns if producer else 0,
         received_sum_ns=consumer.received_sum_ns if consumer else 0,
         counters=counters,
+        marks=marks,
     )
+
+
+def _latencies(seconds: SecondsRecorder, tags: tuple[str, ...], slots: tuple[str, ...]) -> dict[str, Seconds]:
+    """Return what was recorded of each tag and, where there is a meter, the events and the censored of each slot."""
+    found = {tag: seconds.finish(i) for i, tag in enumerate(tags)}
+    if seconds.tags > len(tags):
+        for slot, tag in enumerate(slots):
+            excluded, censored = (seconds.finish(len(tags) + 2 * slot + part) for part in (EXCLUDED, CENSORED))
+            found |= {f"{tag}_events": less(found[tag], excluded), f"{tag}_censored": censored}
+    return found
 
 
 def warm_kernels() -> None:

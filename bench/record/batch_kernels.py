@@ -13,6 +13,7 @@ from typing import NamedTuple
 from bench.drivers.base import Deliveries, Int64, Outcome, Sends, Settlements
 from bench.jit import kernel, kernel_entry
 from bench.loadgen.backpressure import backpressure_between
+from bench.pauses.filter import BOTH, TAIL, OpenSeconds, Pauses, decide, hold, room_for
 from bench.record.buckets import WIDTH, count, page_of
 from bench.record.ledger import MAX_SEQ, STRAY, Bits, is_marked, judge_again, judge_first, mark
 from bench.record.ticks import tick_of
@@ -22,6 +23,12 @@ SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
 
 SERVICE, RESPONSE = range(2)
 """Tags of a consumer's pages."""
+
+SEND_LAG_SLOT, CONFIRM_SLOT = range(2)
+"""What the filter of pauses sees of a producer; of a consumer it sees both tags."""
+
+FURTHER_OF_PRODUCER, FURTHER_OF_CONSUMER = 3, 2
+"""The first of the tags that the filter of pauses counts into."""
 
 OFFERED, SENT, CONFIRMED = range(3)
 """Rows of a producer's ticks; a consumer has one."""
@@ -57,6 +64,8 @@ class ProducerState(NamedTuple):
         counts: int64 (lanes,), messages sent.
         outcomes: int64, messages settled, by `Outcome`.
         sums: int64 (2,), see `total_ns`.
+        pauses: see `bench.pauses.filter`.
+        board: of the pause meter.
     """
 
     closed: bool
@@ -69,6 +78,8 @@ class ProducerState(NamedTuple):
     counts: Int64
     outcomes: Int64
     sums: Int64
+    pauses: Int64
+    board: Int64
 
 
 class ConsumerState(NamedTuple):
@@ -82,6 +93,7 @@ class ConsumerState(NamedTuple):
         last: int64 (lanes, producers of a queue), highest number seen.
         counts: int64, deliveries by `DUPLICATED` and so on; see `bench.record.ledger`.
         producers: int64, where the producers of new messages are written.
+        pauses, board: see `ProducerState`.
     """
 
     closed: bool
@@ -95,6 +107,8 @@ class ConsumerState(NamedTuple):
     counts: Int64
     sums: Int64
     producers: Int64
+    pauses: Int64
+    board: Int64
 
 
 @kernel_entry
@@ -105,6 +119,7 @@ def record_sent(
     sends, state = Sends(*sends), ProducerState(*state)
     closed, start_ns, stride, cells, ticks = state.closed, state.start_ns, state.stride, state.cells, state.ticks
     length, page, sum_ns = len(sends.seq), -1, 0
+    pauses, row, rows_end = state.pauses, state.pauses[TAIL], room_for(state.pauses)
     done = length
     for i in range(first, length):
         which, at_ns = int(sends.lane[i]), int(sends.sent_ns[i])
@@ -123,12 +138,14 @@ def record_sent(
             backpressure_ns = backpressure_between(episodes, episode, episodes_end, due_ns, at_ns)
             count(cells, page + SEND_LAG * WIDTH, at_ns - due_ns - backpressure_ns)
             count(cells, page + BACKPRESSURE * WIDTH, backpressure_ns)
+            row = hold(pauses, row, rows_end, due_ns, due_ns + backpressure_ns, at_ns, SEND_LAG_SLOT)
         state.counts[which] += 1
         state.ring[which, int(sends.seq[i]) & (state.ring.shape[1] - 1)] = due_ns
         ticks[OFFERED, offered] += 1
         ticks[SENT, sent] += 1
         sum_ns += due_ns - start_ns
     _add(state.sums, sum_ns)
+    decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_PRODUCER))
     return done
 
 
@@ -137,7 +154,8 @@ def record_settled(settlements: Settlements, first: int, state: ProducerState) -
     """Record settlements from row `first` on; return the first row that needs room, or the number of rows."""
     rows, state = Settlements(*settlements), ProducerState(*state)
     cells, ticks, ring, bits, outcomes = state.cells, state.ticks, state.ring, state.bits, state.outcomes
-    page = -1
+    page, done = -1, len(rows.seq)
+    pauses, row, rows_end = state.pauses, state.pauses[TAIL], room_for(state.pauses)
     for i in range(first, len(rows.seq)):
         which, number, what = int(rows.lane[i]), int(rows.seq[i]), int(rows.outcome[i])
         if not (0 <= which < len(ring) and 0 <= what < len(outcomes) and number >= 0):
@@ -148,12 +166,15 @@ def record_settled(settlements: Settlements, first: int, state: ProducerState) -
             tick = tick_of(settled_ns, state.start_ns)
             page = page_of(cells, state.stride, page, due_ns, settled_ns)
             if page < 0 or tick >= ticks.shape[1] or number >> 3 >= bits.shape[1]:
-                return i
+                done = i
+                break
             mark(bits, which, number)
             count(cells, page + CONFIRM * WIDTH, settled_ns - due_ns)
+            row = hold(pauses, row, rows_end, due_ns, due_ns, settled_ns, CONFIRM_SLOT)
             ticks[CONFIRMED, tick] += 1
         outcomes[what] += 1
-    return len(rows.seq)
+    decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_PRODUCER))
+    return done
 
 
 @kernel_entry
@@ -166,6 +187,8 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
     rows, state = Deliveries(*deliveries), ConsumerState(*state)
     closed, start_ns, stride, cells, ticks = state.closed, state.start_ns, state.stride, state.cells, state.ticks
     bits, last, counts = state.bits, state.last, state.counts
+    slot = SERVICE if closed else BOTH
+    pauses, row, rows_end = state.pauses, state.pauses[TAIL], room_for(state.pauses)
     length, page, sum_ns, column, column_of = len(rows.seq), -1, 0, 0, -1
     done = length
     for i in range(first, length):
@@ -196,9 +219,11 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
         count(cells, page + SERVICE * WIDTH, at_ns - sent_ns)
         if not closed:
             count(cells, page + RESPONSE * WIDTH, at_ns - due_ns)
+        row = hold(pauses, row, rows_end, due_ns, sent_ns, at_ns, slot)
         ticks[0, tick] += 1
         state.producers[new] = sender
         new += 1
         sum_ns += at_ns - start_ns
     _add(state.sums, sum_ns)
+    decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_CONSUMER))
     return done, new

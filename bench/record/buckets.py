@@ -113,3 +113,21 @@ def value_at(index: int) -> int:
         return index
     bucket = (index >> _HALF_MAGNITUDE) - 1
     return ((index & (_HALF - 1)) + _HALF) << bucket
+
+
+def highest_ns(index: Int64) -> Int64:
+    """Return the highest value that each bucket stands for, ns."""
+    lowest = np.where(index < 2 * _HALF, index, ((index & (_HALF - 1)) + _HALF) << _shift(index))
+    highest: Int64 = lowest + width_ns(index) - 1
+    return highest
+
+
+def width_ns(index: Int64) -> Int64:
+    """Return how many values each bucket stands for."""
+    width: Int64 = np.left_shift(np.int64(1), _shift(index))
+    return width
+
+
+def _shift(index: Int64) -> Int64:
+    shift: Int64 = np.maximum((index >> _HALF_MAGNITUDE) - 1, 0)
+    return shift

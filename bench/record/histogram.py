@@ -103,6 +103,17 @@ def merge(parts: Iterable[Seconds]) -> Seconds:
     )
 
 
+def less(whole: Seconds, part: Seconds) -> Seconds:
+    """Return what is left of histograms without a part of them."""
+    cell = np.concatenate([whole.second * BUCKETS + whole.index, part.second * BUCKETS + part.index])
+    cell, place = np.unique(cell, return_inverse=True)
+    count = np.zeros(len(cell), np.int64)
+    np.add.at(count, place, np.concatenate([whole.count, -part.count]))
+    some = count != 0
+    minus = part.totals * [1, -1, -1, -1]
+    return Seconds(cell[some] // BUCKETS, cell[some] % BUCKETS, count[some], np.concatenate([whole.totals, minus]))
+
+
 class SecondsRecorder:
     """Counts latencies into one histogram a second of intended time, for one tag or several of like seconds.
 
@@ -110,6 +121,7 @@ class SecondsRecorder:
     sparse, and a straggler of a closed second makes one more sparse part of it.
 
     Attributes:
+        tags: how many.
         cells: pages of the open seconds, for kernels.
         stride: cells of a page.
     """
@@ -118,6 +130,7 @@ class SecondsRecorder:
         """Count seconds from `start_ns`."""
         self._start_ns = start_ns
         self._closed: list[list[Seconds]] = [[] for _ in range(tags)]
+        self.tags = tags
         self.stride = tags * WIDTH
         self.cells: Int64 = np.zeros(_OPEN_SECONDS * self.stride, np.int64)
         self._pages = self.cells.reshape(_OPEN_SECONDS, tags, WIDTH)

@@ -10,12 +10,14 @@ negative number stands for so many empty buckets.
 import base64
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.jit import kernel
-from bench.record.buckets import BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS, Int64
+from bench.record.buckets import BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS, Int64, highest_ns
+from bench.stats.survival import Survival, kaplan_meier
 
 _OUTER = struct.Struct(">ii")
 _HEADER = struct.Struct(">iiiiqqd")
@@ -48,6 +50,23 @@ def buckets(text: str) -> tuple[Int64, Int64]:
         message = f"a histogram's counts are cut short or beyond its range: {text[:24]!r}…"
         raise ValueError(message)
     return found[0, :used], found[1, :used]
+
+
+def estimated(events: Sequence[str], censored: Sequence[str], *, beyond: int = 0) -> Survival:
+    """Return the estimate of latencies in ns from base64 V2 texts of events and of censored ones, which add up.
+
+    `beyond` messages never came, or took longer than a histogram holds.
+
+    Raises:
+        ValueError: see `buckets`.
+    """
+    counts = np.zeros((2, BUCKETS), np.int64)
+    for row, texts in zip(counts, (events, censored), strict=True):
+        for text in texts:
+            index, count = buckets(text)
+            row[index] += count
+    index = np.flatnonzero(counts.any(axis=0))
+    return kaplan_meier(highest_ns(index), counts[0, index], counts[1, index], beyond=beyond)
 
 
 @kernel

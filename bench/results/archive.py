@@ -27,6 +27,8 @@ from bench.results.schema_versions import NewerVersionError
 from bench.results.search import SearchRecord
 
 _SEARCH = "search.json"
+PAUSES = "pauses.parquet"
+"""Pauses of the host, in a trial's folder."""
 
 
 class ArchiveError(Exception):
@@ -143,6 +145,7 @@ def finish_trial(
     start_epoch_s: float,
     timeline: pd.DataFrame,
     broker_log: str,
+    pauses: pd.DataFrame | None = None,
 ) -> None:
     """Write everything of a trial; `trial.json` last, which makes it finished.
 
@@ -153,6 +156,8 @@ def finish_trial(
     with writing(folder.parents[1]):
         hlog.write(folder / "latency.hlog", start_epoch_s, latencies)
         frame[list(TIMELINE_COLUMNS)].to_parquet(folder / "timeline.parquet", index=False)
+        if pauses is not None:
+            pauses.to_parquet(folder / PAUSES, index=False)
         (folder / "broker.log").write_text(broker_log, encoding="utf-8", errors="replace")
         write_whole(folder / "trial.json", record.model_dump_json(indent=1))
 

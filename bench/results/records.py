@@ -35,7 +35,8 @@ StepKind = Literal["guess", "short", "hold", "curve"]
 TAGS = ("response", "service", "send_lag", "backpressure", "confirm")
 """Tags of latency.hlog. response = received - intended; service = received - sent; send_lag =
 our own lateness at sending (sent - intended less backpressure); backpressure = the part of
-sent - intended in which the driver had no room; confirm = confirmed - intended."""
+sent - intended in which the driver had no room; confirm = confirmed - intended. With a pause meter the log also
+has of each but backpressure `<tag>_events` and `<tag>_censored`, see `TagRecord`."""
 
 TIMELINE_COLUMNS = {
     "at_ns": "int64",  # start of the tick, after the trial's start
@@ -65,6 +66,10 @@ TIMELINE_COLUMNS = {
 }
 LATER_COLUMNS = tuple(TIMELINE_COLUMNS)[list(TIMELINE_COLUMNS).index("broker_threads") :]
 """Those that a timeline of busbench 0.1 lacks."""
+
+
+PAUSE_COLUMNS = ("cpu", "begin_ns", "end_ns")
+"""int64; times after the trial's start. A pause lies between two wakes, of which the second came late."""
 
 
 class TrialOutcome(StrEnum):
@@ -137,6 +142,11 @@ class TagRecord(Record):
     """Values below 0: counted, not in the histogram."""
     out_of_range: int
     """Values above 1 h: counted, not in the histogram."""
+    events: str | None = None
+    """As `histogram`, of the messages that entered the estimate and ended before the host's next pause; None without
+    a pause meter."""
+    censored: str | None = None
+    """As `histogram`, how long those were watched that entered and were cut off by a pause."""
 
 
 class Usage(Record):
@@ -197,6 +207,36 @@ class Canary(Record):
     """The largest of both relative distances from the reference and of both shares waited: 0.05 = 5 %."""
 
 
+class PauseRecord(Record):
+    """What the pause meter saw in the measured part, see `bench.pauses`."""
+
+    fifo: bool
+    """Whether its sleepers ran above all normal tasks; else they also see waits for a CPU that others use."""
+    cpus: int
+    """CPUs that were watched."""
+    count: int
+    """Pauses, of all CPUs."""
+    away_share: float
+    """Share of CPU time in which a CPU was away."""
+    longest_ns: int
+    """0 without a pause."""
+    clean_s: float
+    """Seconds of intended time that lie in no pause and in no drain of one."""
+    drain: float | None
+    """Seconds of drain that follow a second of pause, u/(1-u) with u = offered rate over capacity; None in a closed
+    loop."""
+    cpu_share: float
+    """CPU time that the meter itself used, as a share of one CPU."""
+    crossing: float | None = None
+    """Mean number of messages on their way as a pause began, over that at other times: 1 where pauses come without
+    regard to the broker. None where there is too little to say."""
+    crossing_low: float | None = None
+    crossing_high: float | None = None
+    """The 95 % interval of it."""
+    lost: str = ""
+    """Why there is no estimate, though there was a meter; empty where there is one."""
+
+
 class TrialRecord(Record):
     """One trial: one target and one workload, once, on an empty queue."""
 
@@ -244,6 +284,8 @@ class TrialRecord(Record):
     """CPU, memory, disk, wire and context switches; None in older results and on virtual time."""
     canary: Canary | None = None
     """None in older results and on virtual time."""
+    pauses: PauseRecord | None = None
+    """None in older results, on virtual time, and where no meter could be started."""
     ceiling: float | None = None
     """Messages a second that one pair of workers of the driver did at most against a peer that does nothing, with
     bodies of 100 B and the trial's settlements (`bench doctor --ceiling`); None where it was not measured with this

@@ -4,7 +4,9 @@ A trial that fails is written with its reason and the run goes on; a run that is
 keeps every finished trial, and `conduct` on the same folder does the rest.
 """
 
+import contextlib
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Protocol
 
 from bench.ceiling.stored import ceilings_of
 from bench.host.canary import Canaries
+from bench.pauses.meter import PauseMeter
 from bench.plan.plan import extended
 from bench.results import archive
 from bench.results.cost import IdleCost
@@ -20,15 +23,17 @@ from bench.run.durability_probe import probe_fleet
 from bench.run.idle_broker import idle_cost
 from bench.run.memory_trial import run_inline
 from bench.run.phases import WarmRule
+from bench.run.pilot import PLAN, capacity, drain, pilot
 from bench.run.precompile import warm_up
 from bench.run.running_brokers import Fleet, Instance, broker_record
 from bench.run.scratch_folder import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.trial_record import Concluded, conclude
 from bench.scenario.products import starts
-from bench.scenario.scenario import MemoryBroker, Target, Workload
+from bench.scenario.scenario import MemoryBroker, RateLoad, Target, Workload
 from brokers.base import BrokerError
 from brokers.log_patterns import since
+from brokers.places.limits import root_group
 from brokers.product import Facts
 
 _MOST_START_FAILURES = 2
@@ -87,20 +92,34 @@ def conduct(
         OSError: results could not be written; every finished trial is kept.
     """
     warm_up((target.driver for target in run.scenario.targets), watch.say)
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=consume_existing)
-        conductor = Conductor(run, folder, scratch, fleet, watch)
+        meter = stack.enter_context(PauseMeter(root_group())) if _has_brokers(run) else None
+        conductor = Conductor(run, folder, scratch, fleet, watch, meter)
         try:
             return conductor.run_all()
         finally:
             fleet.stop_all()
 
 
+def _has_brokers(run: RunRecord) -> bool:
+    return any(not isinstance(broker, MemoryBroker) for broker in run.scenario.brokers)
+
+
 class Conductor:
     """Does trials, one after the other, into a results folder."""
 
-    def __init__(self, run: RunRecord, folder: Path, scratch: Path, fleet: Fleet, watch: Watch) -> None:
+    def __init__(
+        self,
+        run: RunRecord,
+        folder: Path,
+        scratch: Path,
+        fleet: Fleet,
+        watch: Watch,
+        meter: PauseMeter | None = None,
+    ) -> None:
         """Begin; arguments as of `conduct`, with brokers from `running_brokers` and workers' files below `scratch`."""
+        self._meter = meter
         self._run = run
         self._folder = folder
         self._scratch = scratch
@@ -111,6 +130,8 @@ class Conductor:
         self._ceilings = ceilings_of(target.driver for target in run.scenario.targets)
         self._canaries = Canaries()
         self._idle: dict[str, IdleCost | None] = {}
+        self._drains: dict[str, float | None] = {}
+        self._pilots = 0
 
     def run_all(self) -> RunEnd:
         """Do what is left of the plan."""
@@ -209,6 +230,7 @@ class Conductor:
         idle = self._idle_cost(target.broker, instance)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
+        drain = None if self._meter is None else self._drain(planned, workload)
         scratch = self._scratch / f"trial-{planned.index}"
         scratch.mkdir()
         before, log_before = self._canaries.read(), instance.broker.log()
@@ -223,6 +245,8 @@ class Conductor:
                 known_warm=cell in instance.warm,
                 scratch=scratch,
                 watch=self._watch.live,
+                meter=self._meter,
+                drain=drain,
             ),
             instance.broker,
         )
@@ -248,6 +272,41 @@ class Conductor:
             patterns=instance.broker.patterns,
         )
         return concluded, log
+
+    def _drain(self, planned: PlannedTrial, workload: Workload) -> float | None:
+        """Return how long queues of a workload drain after a pause, the same for all targets and the whole run."""
+        if workload.name not in self._drains:
+            capacities: list[float | None] = []
+            if isinstance(workload.load, RateLoad) and self._run.purpose == "run":
+                scenario = self._run.scenario
+                targets = [target for target in scenario.targets if workload.is_for(target.name)]
+                given = workload.load.capacity
+                capacities = [given or self._pilot(planned, target, workload) for target in targets]
+            self._drains[workload.name] = drain(workload, capacities)
+        return self._drains[workload.name]
+
+    def _pilot(self, planned: PlannedTrial, target: Target, workload: Workload) -> float | None:
+        """Return what a target does at most, roughly; None where it does not get so far."""
+        self._watch.say(f"a pilot of {target.name} under {workload.name}")
+        instance = self._fleet.get(target.broker, planned.repetition)
+        self._pilots += 1
+        with tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
+            raw = run_trial(
+                Conditions(
+                    target=target,
+                    workload=pilot(workload),
+                    plan=PLAN,
+                    seed=self._seed(planned),
+                    queues=instance.broker.queues(f"{self._prefix(planned)}-pilot{self._pilots}", workload.queues),
+                    loaded_ns=instance.loaded_ns,
+                    known_warm=True,
+                    scratch=Path(scratch),
+                    watch=lambda _: None,
+                ),
+                instance.broker,
+            )
+        instance.loaded_ns += max(0, (raw.control.end_ns or raw.start_ns) - raw.start_ns)
+        return capacity(raw.accounts, raw.control)
 
     def _idle_cost(self, name: str, instance: Instance) -> IdleCost | None:
         """Return what a broker costs idle, measured the first time that the run needs it."""

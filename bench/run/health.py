@@ -7,12 +7,14 @@ client-bound, send-lag, warm-up-short, shared-cores, steal, throttled, canary-sh
 settings-differ.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from bench.record.histogram import decode
-from bench.results.records import Note, TrialOutcome
+from bench.record.payload import estimated
+from bench.results.records import Note, PauseRecord, TrialOutcome
 from bench.run.merge import Merged
 from bench.stats.steady import Growth, Steadiness
 from bench.units import NS_PER_MS, percent
@@ -56,6 +58,7 @@ class Circumstances:
         growth: of the backlog in the measured part; None for a closed loop.
         alarms: lines of the broker's log on limits that it reached in this trial.
         restarts: times that the broker started while the trial ran.
+        pauses: of the host; None where no meter watched.
     """
 
     merged: Merged
@@ -78,6 +81,7 @@ class Circumstances:
     growth: Growth | None = None
     alarms: tuple[str, ...] = ()
     restarts: int = 0
+    pauses: PauseRecord | None = None
 
 
 def health(seen: Circumstances) -> tuple[Note, ...]:
@@ -86,9 +90,15 @@ def health(seen: Circumstances) -> tuple[Note, ...]:
 
 
 def p99_ns(merged: Merged, tag: str) -> float | None:
-    """Return p99 of a latency of the measured part; None where nothing is recorded."""
+    """Return p99 of a latency of the measured part, pauses of the host left out; None where nothing is recorded."""
     record = merged.measured.get(tag)
-    return decode(record.histogram).get_value_at_percentile(99) if record is not None and record.count else None
+    if record is None or not record.count:
+        return None
+    if record.events is not None and record.censored is not None:
+        found = estimated([record.events], [record.censored]).quantile(0.99)
+        if math.isfinite(found):
+            return found
+    return float(decode(record.histogram).get_value_at_percentile(99))
 
 
 def _accounting(seen: Circumstances) -> Iterator[Note]:
@@ -182,7 +192,13 @@ def _host(seen: Circumstances) -> Iterator[Note]:
             f"Broker and clients share CPUs{few}: what a driver uses, its broker lacks; compare rows of like drivers.",
         )
     if seen.steal_share is not None and seen.steal_share > TAKEN:
-        yield _hard("steal", f"The hypervisor took {percent(seen.steal_share)} of the CPU time: run on a quieter host.")
+        known = seen.pauses is not None and not seen.pauses.lost
+        yield Note(
+            code="steal",
+            hard=not known,
+            text=f"The hypervisor took {percent(seen.steal_share)} of the CPU time: "
+            + ("its pauses are known and left out of the estimates." if known else "run on a quieter host."),
+        )
     if seen.throttled_share is not None and seen.throttled_share > TAKEN:
         yield _hard(
             "throttled",

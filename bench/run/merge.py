@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.drivers.base import Int64
+from bench.pauses.filter import Marks
 from bench.record.account import Account
 from bench.record.histogram import Seconds, encode, merge, to_histogram
 from bench.record.ledger import balance
@@ -22,7 +23,7 @@ class Merged:
     """The numbers of one trial.
 
     Attributes:
-        latencies: by tag, every second, warm-up and drain included.
+        latencies: by tag, every second, warm-up and drain included; with those of the pause filter.
         measured: by tag, the measured part.
         ledger: over the whole trial.
         little: None where the trial did not drain or has no response.
@@ -31,6 +32,7 @@ class Merged:
         offered, sent, received, dropped: messages of the measured part.
         achieved_rate: messages received within the measured part, a second.
         counters: what drivers counted.
+        crossings: pauses as each consumer saw them; empty without a pause meter.
     """
 
     latencies: dict[str, Seconds]
@@ -44,6 +46,7 @@ class Merged:
     achieved_rate: float
     counters: dict[str, int]
     dropped: int = 0
+    crossings: tuple[Marks, ...] = ()
 
 
 def merge_accounts(
@@ -66,10 +69,11 @@ def merge_accounts(
         due: intended times of the whole trial, ns after the start, int64; None for a
             closed loop, where a message is due when it is sent.
     """
-    latencies = {tag: merge(a.latencies[tag] for a in accounts if tag in a.latencies) for tag in TAGS}
+    metered = not any(a.marks is None or a.marks.lost for a in accounts)
+    tags = [name for tag in TAGS for name in (tag, *((f"{tag}_events", f"{tag}_censored") if metered else ()))]
+    latencies = {tag: merge(a.latencies[tag] for a in accounts if tag in a.latencies) for tag in tags}
     latencies = {tag: part for tag, part in latencies.items() if len(part.totals)}
-    first, end = measure.start, measure.stop
-    measured = {tag: tag_record(part.between(first, end)) for tag, part in latencies.items()}
+    measured = {tag: _measured(latencies, tag, measure) for tag in TAGS if tag in latencies}
     ledger = balance(
         [a.sent for a in accounts if a.sent is not None],
         [a.received for a in accounts if a.received is not None],
@@ -78,7 +82,7 @@ def merge_accounts(
     )
     ticks = _ticks(accounts, due)
     dropped_due = ticks.pop("dropped_due")
-    window = slice(first * TICKS_PER_S, end * TICKS_PER_S)
+    window = slice(measure.start * TICKS_PER_S, measure.stop * TICKS_PER_S)
     arrived = "response" if due is not None else "service"
     offered = int(ticks["offered"][window].sum())
     return Merged(
@@ -90,10 +94,23 @@ def merge_accounts(
         offered=offered,
         sent=measured["send_lag"].count + measured["send_lag"].negative if "send_lag" in measured else offered,
         received=_values(measured.get(arrived)),
-        achieved_rate=float(ticks["received"][window].sum()) / max(end - first, 1),
+        achieved_rate=float(ticks["received"][window].sum()) / max(len(measure), 1),
         counters=_counters(accounts),
         dropped=int(dropped_due[window].sum()),
+        crossings=tuple(a.marks for a in accounts if a.marks is not None and a.received is not None) if metered else (),
     )
+
+
+def _measured(latencies: dict[str, Seconds], tag: str, measure: range) -> TagRecord:
+    first, end = measure.start, measure.stop
+    record = tag_record(latencies[tag].between(first, end))
+    if f"{tag}_events" not in latencies:
+        return record
+    parts = {}
+    for name in ("events", "censored"):
+        part = latencies.get(f"{tag}_{name}", merge(())).between(first, end)
+        parts[name] = encode(to_histogram(part.index, part.count))
+    return record.model_copy(update=parts)
 
 
 def tag_record(part: Seconds) -> TagRecord:

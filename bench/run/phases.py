@@ -14,7 +14,7 @@ from bench.units import NS_PER_MS, NS_PER_S
 
 _DRAIN_LIMIT = 6  # a drain that progresses may take this many times the longest wait without progress
 _JUST_PASSED_NS = 100 * NS_PER_MS
-_NOTICE_NS = 200 * NS_PER_MS  # in which workers learn when the measured part begins, where their schedule depends on it
+_NOTICE_NS = 200 * NS_PER_MS  # in which workers learn when the measured part begins or that it goes on
 _GRACE_NS = 100 * NS_PER_MS  # after the last message: time for duplicates and strays to show
 
 
@@ -36,6 +36,8 @@ class Seen:
         due, sent, settled, received: totals over workers.
         done: whether every producer has sent all it ever will.
         broker_cpu_s: CPU time of the broker's processes so far; None where unknown.
+        known_ns: every pause of the host that began before this is known.
+        clean_ns: time of the measured part up to then that lies in no pause; None without a pause meter.
     """
 
     now_ns: int
@@ -45,6 +47,8 @@ class Seen:
     received: int
     done: bool
     broker_cpu_s: float | None = None
+    known_ns: int = 0
+    clean_ns: int | None = None
 
 
 class WarmRule:
@@ -99,7 +103,16 @@ class WarmRule:
 class Control:
     """The course of one trial."""
 
-    def __init__(self, workload: Workload, rule: WarmRule, start_ns: int, drain_ns: int, *, confirms: bool) -> None:
+    def __init__(
+        self,
+        workload: Workload,
+        rule: WarmRule,
+        start_ns: int,
+        drain_ns: int,
+        *,
+        confirms: bool,
+        extend: float = 1.0,
+    ) -> None:
         """Begin in the warm-up.
 
         Args:
@@ -108,8 +121,10 @@ class Control:
             start_ns: start of the schedule.
             drain_ns: longest wait without progress after the last send.
             confirms: whether every message sent is settled by the broker.
+            extend: how many times its duration a trial may last, to have that much of clean time.
         """
         self._workload = workload
+        self._longest_s = int(extend * (workload.duration // NS_PER_S))
         self._rule = rule
         self.start_ns = start_ns
         self._drain_ns = drain_ns
@@ -132,6 +147,10 @@ class Control:
         """When the measured part began or will begin; None where that was never decided."""
         return self.start_ns + self.measure_from_s * NS_PER_S if self.warmed else None
 
+    def ends_soon(self, now_ns: int) -> bool:
+        """Return whether it must be decided now if the measured part goes on; a profile has its own length."""
+        return not self._profiled and self.end_ns is not None and 0 < self.end_ns - now_ns <= _NOTICE_NS
+
     def step(self, seen: Seen) -> Phase:
         """Take what is seen; return the phase from now on."""
         self._note_progress(seen)
@@ -148,6 +167,7 @@ class Control:
             self.warmed = True
         if self.phase in (Phase.WARM_UP, Phase.MEASURE):
             self._watch(seen)
+            self._make_up(seen)
             if self.end_ns is not None and seen.now_ns >= self.end_ns:
                 self.phase = Phase.DRAIN
                 self._progress = (seen.now_ns, seen.received, seen.settled)
@@ -155,6 +175,19 @@ class Control:
         if self.phase is Phase.DRAIN:
             self._drain(seen)
         return self.phase
+
+    def _make_up(self, seen: Seen) -> None:
+        """Go on for as many seconds as the host was away: decided by its pauses alone, never by latencies.
+
+        It is decided a moment before the end, so that workers go on without a gap.
+        """
+        if self.end_ns is None or seen.clean_ns is None or not self.ends_soon(seen.now_ns):
+            return
+        missing_ns = self._workload.duration - seen.clean_ns - (self.end_ns - seen.known_ns)
+        whole_s = min(self.measure_to_s + math.ceil(missing_ns / NS_PER_S), self.measure_from_s + self._longest_s)
+        if whole_s > self.measure_to_s:
+            self.measure_to_s = whole_s
+            self.end_ns = self.start_ns + whole_s * NS_PER_S
 
     def _note_progress(self, seen: Seen) -> None:
         _, received, settled = self._progress

@@ -4,11 +4,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from bench.loadgen.source import BEAT_NS
+from bench.pauses.meter import PauseMeter
+from bench.pauses.watch import PauseWatch
 from bench.record.account import Account
 from bench.results.records import TrialOutcome
 from bench.run.phases import Control, Phase, Seen, WarmRule
@@ -50,6 +52,8 @@ class Conditions:
         known_warm: whether this target and workload were warmed on it before.
         scratch: a folder for workers' files, empty.
         watch: called a few times a second.
+        meter: of the host's pauses, at rest; None where there is none.
+        drain: seconds of drain a second of pause, see `bench.pauses.filter.Meter`.
     """
 
     target: Target
@@ -61,6 +65,8 @@ class Conditions:
     known_warm: bool
     scratch: Path
     watch: Callable[[Live], None]
+    meter: PauseMeter | None = None
+    drain: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Raw:
         samples: telemetry, each 100 ms.
         left: messages left on the broker; None = unknown.
         slow_samples: telemetry, each second.
+        pauses: of the host; None without a meter.
     """
 
     accounts: list[Account]
@@ -83,6 +90,7 @@ class Raw:
     samples: Sequence[Sample]
     left: int | None
     slow_samples: Sequence[SlowSample] = ()
+    pauses: PauseWatch | None = None
 
 
 def run_trial(given: Conditions, broker: Broker) -> Raw:
@@ -142,12 +150,20 @@ def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) ->
                 conductor=os.getpid(),
                 board_fd=board_fd,
                 account=given.scratch / f"{role}-{worker}.npz",
+                **_metered(given),
             )
             if task.closed:
                 wakes = {"wake_fd": wake[worker]} if role == "producer" else {"wake_fds": tuple(wake)}
                 task = task.model_copy(update=wakes)
             tasks.append(task)
     return tasks
+
+
+def _metered(given: Conditions) -> dict[str, Any]:
+    meter = given.meter
+    if meter is None or meter.trouble:
+        return {}
+    return {"pauses_fd": meter.fd, "metered_cpus": len(meter.cpus), "drain": given.drain}
 
 
 class _Course:
@@ -160,6 +176,7 @@ class _Course:
         self._pool = pool
         self._sampler = Sampler()
         self._slow_telemetry = SlowTelemetry(broker, lambda: pool.pids, self._depth)
+        self._pauses: PauseWatch | None = None
         self._shown = (0, 0)
         self._rate = 0.0
         self._started = False
@@ -171,6 +188,7 @@ class _Course:
         try:
             self._pool.start()
             self._await_ready()
+            self._meter()
             start_ns = time.monotonic_ns() + _START_DELAY_NS
             rule, control = self._direct(start_ns)
             self._board.start(start_ns)
@@ -180,12 +198,31 @@ class _Course:
             self._end_early(control, ended)
         self._board.stop()
         self._dismiss(control)
-        samples, slow_samples = self._sampler.samples, self._slow_telemetry.seen
-        return Raw(self._pool.accounts(), start_ns, control, rule, samples, self._left(), slow_samples)
+        if self._pauses is not None:
+            self._pauses.look()
+        return Raw(
+            self._pool.accounts(),
+            start_ns,
+            control,
+            rule,
+            self._sampler.samples,
+            self._left(),
+            self._slow_telemetry.seen,
+            self._pauses,
+        )
 
     def close(self) -> None:
-        """Close what telemetry holds open."""
+        """Close what telemetry holds open, and let the pause meter rest."""
         self._sampler.close()
+        if self._pauses is not None and self._given.meter is not None:
+            self._given.meter.rest()
+
+    def _meter(self) -> None:
+        """Have the pause meter run, which begins after the control groups of broker and workers were made."""
+        meter = self._given.meter
+        if meter is not None and not meter.trouble:
+            meter.run()
+            self._pauses = None if meter.trouble else PauseWatch(meter.board, self._given.drain)
 
     def _observe(self, control: Control, start_ns: int) -> None:
         """Conduct the phases under telemetry."""
@@ -201,7 +238,9 @@ class _Course:
         given = self._given
         rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
         confirms = given.workload.confirm_window > 0
-        return rule, Control(given.workload, rule, start_ns, given.plan.drain, confirms=confirms)
+        return rule, Control(
+            given.workload, rule, start_ns, given.plan.drain, confirms=confirms, extend=given.plan.extend
+        )
 
     def _dismiss(self, control: Control) -> None:
         """See every worker off; one that leaves badly spoils a trial that seemed complete."""
@@ -249,13 +288,26 @@ class _Course:
                 used, below = self._broker.usage(), self._slow_telemetry.below
                 cpu_s = self._sampler.sample(now_ns, used, self._pool.pids, below).broker_cpu_s
                 self._watch_workers(control, start_ns, now_ns)
+                if self._pauses is not None:
+                    self._pauses.look()
             totals = self._board.totals()
-            control.step(Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s))
+            seen = Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s)
+            control.step(self._with_clean_time(seen, control))
             if control.measured_ns is not None:
                 self._board.measure(control.measured_ns)
             if control.end_ns is not None:
                 self._board.end(control.end_ns)
             time.sleep(BEAT_NS / NS_PER_S)
+
+    def _with_clean_time(self, seen: Seen, control: Control) -> Seen:
+        pauses, begun_ns = self._pauses, control.measured_ns
+        if pauses is None or begun_ns is None or not control.ends_soon(seen.now_ns):
+            return seen
+        pauses.look()
+        if pauses.lost:
+            return seen
+        clean_ns = pauses.marks().clean_ns(begun_ns, pauses.known_ns)
+        return replace(seen, known_ns=pauses.known_ns, clean_ns=clean_ns)
 
     def _watch_workers(self, control: Control, start_ns: int, now_ns: int) -> None:
         self._pool.check()

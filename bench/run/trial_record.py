@@ -19,6 +19,7 @@ from bench.results.records import NO_RESULT, BrokerRecord, Canary, PlannedTrial,
 from bench.run import findings, health, timeline
 from bench.run.cost import cost
 from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
+from bench.run.pause_record import pause_frame, pause_record
 from bench.run.trial import Raw
 from bench.run.worker_assignment import profiled, schedule
 from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
@@ -35,10 +36,13 @@ class Concluded:
     latencies: dict[str, Seconds]
     start_epoch_s: float
     timeline: pd.DataFrame
+    pauses: pd.DataFrame | None = None
 
     def write(self, folder: Path, broker_log: str) -> None:
         """Write it; the trial is finished when this returns."""
-        archive.finish_trial(folder, self.record, self.latencies, self.start_epoch_s, self.timeline, broker_log)
+        archive.finish_trial(
+            folder, self.record, self.latencies, self.start_epoch_s, self.timeline, broker_log, self.pauses
+        )
 
 
 def due_times(workload: Workload, seed: int, raw: Raw) -> Int64 | None:
@@ -115,13 +119,15 @@ def conclude(
         _circumstances(raw, merged, measure, workload, most, external=external),
         subject=subject,
         canary_shift=None if canary is None else canary.shift,
+        pauses=record.pauses,
         alarms=() if patterns is None else patterns.alarms_in(log),
         restarts=0 if patterns is None else patterns.starts_in(log),
         settings_differ=settings_differ(broker.asked, broker.reported),
     )
     record = record.model_copy(update={"ceiling": most, "canary": canary} | _judged(seen, control.reason))
     frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure, raw.slow_samples)
-    return Concluded(record, merged.latencies, start_epoch_s, frame)
+    pauses = None if raw.pauses is None else pause_frame(raw.pauses.pauses(), raw.start_ns)
+    return Concluded(record, merged.latencies, start_epoch_s, frame, pauses)
 
 
 def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecord, start_epoch_s: float) -> TrialRecord:
@@ -164,7 +170,12 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
         health=(),
         findings=(),
         counters=merged.counters,
+        pauses=None if raw.pauses is None else pause_record(raw.pauses, merged.crossings, _span_ns(start_ns, measure)),
     )
+
+
+def _span_ns(start_ns: int, measure: range) -> tuple[int, int]:
+    return start_ns + measure.start * NS_PER_S, start_ns + measure.stop * NS_PER_S
 
 
 def _judged(seen: health.Circumstances, reason: str) -> dict[str, object]:

@@ -39,12 +39,14 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         port.poll(2 * NS_PER_MS)
     load = task.workload
     producer = consumer = None
-    spec = task.port_spec()
+    spec, meter = task.port_spec(), task.meter()
     if spec.producers:
         numbers = tuple(lane.producer for lane in spec.producers)
-        producer = ProducerLog(numbers, start_ns, load.confirm_window, closed=task.closed)
+        producer = ProducerLog(numbers, start_ns, load.confirm_window, closed=task.closed, meter=meter)
     if spec.consumers:
-        consumer = ConsumerLog(len(spec.consumers), load.producers, load.queues, start_ns, closed=task.closed)
+        consumer = ConsumerLog(
+            len(spec.consumers), load.producers, load.queues, start_ns, closed=task.closed, meter=meter
+        )
 
     def give(producers: Int64) -> None:
         cells.give(producers, load.workers)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.drivers.base import Int64
+from bench.pauses.filter import Marks
 from bench.record.account import Account
 from bench.record.histogram import Seconds
 from bench.record.ledger import Received, Sent
@@ -13,6 +14,7 @@ from bench.record.ledger import Received, Sent
 _SENT_NUMBERS = ("refused", "returned", "settled")
 _RECEIVED_NUMBERS = ("duplicated", "redelivered", "reordered", "foreign", "stray")
 _SECONDS_ARRAYS = ("second", "index", "count", "totals")
+_MARKS_ARRAYS = ("begin_ns", "clear_ns", "is_pause", "crossed")
 
 
 def save(path: Path, account: Account) -> None:
@@ -32,6 +34,9 @@ def save(path: Path, account: Account) -> None:
     if account.received is not None:
         arrays["received.bits"] = account.received.bits  # type: ignore[assignment]
         numbers["received"] = {name: getattr(account.received, name) for name in _RECEIVED_NUMBERS}
+    if account.marks is not None:
+        arrays |= {f"marks.{name}": getattr(account.marks, name) for name in _MARKS_ARRAYS}
+        numbers["marks"] = {"lost": account.marks.lost}
     text = np.frombuffer(json.dumps(numbers).encode(), np.uint8)
     part_file = path.with_suffix(".part")
     with part_file.open("wb") as file:
@@ -46,7 +51,7 @@ def load(path: Path) -> Account:
         tags = sorted({name.split(".")[1] for name in stored.files if name.startswith("latency.")})
         ticks = [name for name in stored.files if name.startswith("ticks.")]
         sent = numbers.get("sent")
-        received = numbers.get("received")
+        received, marks = numbers.get("received"), numbers.get("marks")
         return Account(
             latencies={tag: Seconds(*(stored[f"latency.{tag}.{name}"] for name in _SECONDS_ARRAYS)) for tag in tags},
             ticks={name.removeprefix("ticks."): stored[name] for name in ticks},
@@ -57,4 +62,5 @@ def load(path: Path) -> Account:
             intended_sum_ns=numbers["intended_sum_ns"],
             received_sum_ns=numbers["received_sum_ns"],
             counters=numbers["counters"],
+            marks=None if marks is None else Marks(*(stored[f"marks.{name}"] for name in _MARKS_ARRAYS), **marks),
         )

@@ -9,6 +9,8 @@ from bench.arrivals.schedule import Constant, Poisson, Profiled, Schedule, Strip
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
 from bench.loadgen.source import Anchor, ClosedLoop, OpenLoop, ProfiledLoop, Source, Tokens
 from bench.loadgen.waiting import Intake, Pacer
+from bench.pauses.board import PauseBoard
+from bench.pauses.filter import Meter
 from bench.scenario.profile import cumulative
 from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
 from bench.units import NS_PER_MS, NS_PER_S
@@ -54,6 +56,12 @@ class Assignment(BaseModel):
     """Inherited descriptor of the board's memory."""
     account: Path | None = None
     """Where the account is written."""
+    pauses_fd: int | None = None
+    """Inherited descriptor of the pause meter's memory; None without a meter."""
+    metered_cpus: int = 0
+    """CPUs that the meter watches."""
+    drain: float | None = None
+    """See `bench.pauses.filter.Meter`."""
     wake_fd: int | None = None
     wake_fds: tuple[int, ...] = ()
 
@@ -95,6 +103,12 @@ class Assignment(BaseModel):
             options=self.options,
             mix=work.mix(self.seed),
         )
+
+    def meter(self) -> Meter | None:
+        """Return what the logs filter pauses by; None without a meter."""
+        if self.pauses_fd is None:
+            return None
+        return Meter(PauseBoard(self.metered_cpus, self.pauses_fd).cells, self.drain)
 
     def source(self, start_ns: int, cells: WorkerSees) -> Source | None:
         """Return what is due for this worker; None for a consumer."""

@@ -89,7 +89,7 @@ class WorkerPool:
         return [worker_account.load(file) for file in files]
 
     def _start(self, task: Assignment) -> subprocess.Popen[bytes]:
-        fds = [task.board_fd, task.wake_fd, *task.wake_fds]
+        fds = [task.board_fd, task.pauses_fd, task.wake_fd, *task.wake_fds]
         with (self._folder / f"{task.name}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bench.run.worker"],

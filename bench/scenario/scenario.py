@@ -87,6 +87,9 @@ class RateLoad(Frozen):
     sent late, or dropped and counted after `late_after`. One that is late for another reason is sent."""
     late_after: Annotated[PositiveDuration, AfterValidator(_at_most(3600 * NS_PER_S))] = 1 * NS_PER_S
     """How long a message may wait for room before it is dropped, for `late = "drop"`."""
+    capacity: Rate | None = None
+    """Messages a second that each target does at least, which tells how long a queue takes to drain after the host was
+    away; by default a pilot of 2 s finds it before the first trial."""
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
     """Messages due and not yet received at which the trial ends as overloaded."""
 
@@ -294,6 +297,9 @@ class Plan(Frozen):
     """When a broker counts as warm."""
     drain: PositiveDuration = 10 * NS_PER_S
     """Longest wait, after the last send, for messages still on their way."""
+    extend: Annotated[float, Field(ge=1, le=10)] = 2.0
+    """How many times its duration a trial may last, at most, until it has that much time in which the host was not
+    away."""
     idle: bool = True
     """Whether to measure what each broker costs idle, once a run, before its first trial: CPU time, memory, and what
     100 connections and 100 queues take; about 6 s each."""
@@ -304,7 +310,7 @@ class Quick(Frozen):
 
     workloads: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Names of the workloads kept; all where absent."""
-    repetitions: Annotated[int, Field(ge=1)] = 3
+    repetitions: Annotated[int, Field(ge=1)] = 4
     """Replaces `plan.repetitions`."""
     restart: Literal["trial", "block", "run"] = "run"
     """Replaces `plan.restart`."""

@@ -55,6 +55,7 @@ class Comparison:
         trials_needed: undecided only: trials that would decide if the estimate and the
             spread stay as they are; None where more than 10,000 would.
         error, freedom: standard error of the logarithm of the ratio, and its degrees of freedom.
+        whole: the same comparison over all messages, where this one leaves the host's pauses out.
     """
 
     n: int
@@ -67,6 +68,7 @@ class Comparison:
     trials_needed: int | None = None
     error: float = float("inf")
     freedom: float = 0
+    whole: "Comparison | None" = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,16 @@ def compare(pair: Pair, *, paired: bool = True, delta: float = DELTA, alpha: flo
         ValueError: a number is not positive and finite, a side is empty, or pairs do not match.
     """
     return _judge(pair, _effect(pair, paired=paired), alpha=alpha, delta=delta)
+
+
+def with_whole(estimate: Comparison, whole: Comparison) -> Comparison:
+    """Return a comparison of estimates beside that of all messages: undecided where that one decides otherwise.
+
+    Where all messages leave it merely undecided, the estimates stand.
+    """
+    contradicted = whole.verdict not in {estimate.verdict, Verdict.UNDECIDED}
+    verdict = Verdict.UNDECIDED if contradicted else estimate.verdict
+    return replace(estimate, verdict=verdict, whole=whole)
 
 
 def compare_family(

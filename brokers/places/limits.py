@@ -117,6 +117,16 @@ def delegated(start: Path, wanted: str, top: Path) -> Path | None:
         folder = folder.parent
 
 
+def root_group() -> Path:
+    """Return the topmost control group that we see of those that share out CPU time."""
+    own = _read_own()
+    found = own.get("cpu") or own.get("unified")
+    if found is None:
+        return Path("/sys/fs/cgroup")
+    above = [folder for folder in (found.folder, *found.folder.parents) if (folder / "cgroup.procs").exists()]
+    return above[-1] if above else found.folder
+
+
 def impose(memory: int, cpus: int, own: Mapping[str, Controller] | None = None, host_cpus: int | None = None) -> Limits:
     """Make control groups with a memory cap and a CPU quota, as far as this host lets us.
 

@@ -14,6 +14,7 @@ from unittest.mock import patch
 import pandas as pd
 
 import reports.dataset
+import reports.undisturbed
 from bench.record import payload
 from bench.record.histogram import Int64
 from bench.results.archive import Run, Trial
@@ -57,7 +58,10 @@ def served(*made: Made, probes: Probes | None = None) -> Iterator[list[Path]]:
     def _of(stored: Trial) -> MadeTrial:
         return trials[stored.folder]
 
-    with patch.multiple(reports.dataset, _open=opened, read_log=logged, _read_timeline=ticks, buckets=buckets):
+    with (
+        patch.multiple(reports.dataset, _open=opened, read_log=logged, _read_timeline=ticks),
+        patch.multiple(reports.undisturbed, buckets=buckets),
+    ):
         yield list(runs)
 
 

@@ -23,6 +23,12 @@ send: Any = types.ExternalFunction("send", types.int64(types.int32, _ADDRESS, ty
 clock_gettime: Any = types.ExternalFunction("clock_gettime", types.int32(types.int32, _ADDRESS))
 """clock_gettime(2): clock, struct timespec."""
 
-CLOCK_MONOTONIC = 1
+clock_nanosleep: Any = types.ExternalFunction(
+    "clock_nanosleep", types.int32(types.int32, types.int32, _ADDRESS, _ADDRESS)
+)
+"""clock_nanosleep(2): clock, flags, struct timespec, where to write what was left (0 = nowhere)."""
+
+CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID = 1, 3
+TIMER_ABSTIME = 1
 MSG_DONTWAIT, MSG_NOSIGNAL = 0x40, 0x4000
 POLLIN = 1

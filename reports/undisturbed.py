@@ -1,0 +1,125 @@
+"""What latencies would have been had the host not been away, and how far that carries. Pure.
+
+Where a pause meter watched, a trial's percentiles are Kaplan and Meier's estimate over the messages
+that no pause touched or cut off (`bench.pauses`, `bench.stats.survival`). Those of all messages stand
+beside it. Maximum and mean are always of all messages.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from bench.record.payload import buckets, estimated
+from bench.results.records import PauseRecord, TagRecord, TrialRecord
+from bench.units import NS_PER_MS, percent
+from reports.format import number
+from reports.quantiles import PERCENTILES, Distribution
+
+LEAST_EPISODES = 10
+"""Separate stalls of a broker that must lie above a percentile for it to be printed."""
+_ONE_STALL_NS = 100 * NS_PER_MS
+"""A second with a wait of this length may be one stall with the second after it."""
+_MOST_PAUSES_A_LIFE = 0.2
+"""Pauses in the time that a message of a closed loop takes, from which on its latency tells of the host."""
+_NORMAL_95 = 1.96
+
+
+def is_estimated(trial: TrialRecord, tag: str) -> bool:
+    """Return whether a latency of a trial can be estimated without the host's pauses."""
+    record, pauses = trial.latency[tag], trial.pauses
+    return pauses is not None and not pauses.lost and record.events is not None
+
+
+def of_trial(trial: TrialRecord, tag: str, *, above: int) -> Distribution:
+    """Return the estimate of a trial's latency, or all of its messages where there is none.
+
+    Args:
+        trial: its record.
+        tag: which latency.
+        above: messages that never came, or took longer than a histogram holds.
+    """
+    if not is_estimated(trial, tag):
+        return of_all(trial.latency[tag], above=above)
+    return pooled([trial.latency[tag]], above=above)
+
+
+def of_all(record: TagRecord, *, above: int) -> Distribution:
+    """Return all messages of a trial."""
+    return Distribution.of_buckets(*buckets(record.histogram), below=record.negative, above=above)
+
+
+def pooled(records: Sequence[TagRecord], *, above: int) -> Distribution:
+    """Return one estimate over several trials, all of which can be estimated."""
+    events, censored = ([getattr(one, name) for one in records] for name in ("events", "censored"))
+    return Distribution.of_survival(
+        estimated(events, censored, beyond=above), below=sum(one.negative for one in records)
+    )
+
+
+def doubt(trial: TrialRecord, tag: str, median_ns: float) -> str:
+    """Return why a closed loop has no latency; empty where it has: it never goes idle, so that nothing is drained."""
+    pauses = trial.pauses
+    if pauses is None or pauses.drain is not None or not is_estimated(trial, tag):
+        return ""
+    length_s = max(trial.measure_to_s - trial.measure_from_s, 1)
+    a_life = median_ns / 1e9 * pauses.count / length_s
+    return "" if a_life <= _MOST_PAUSES_A_LIFE else f"the host was away {number(a_life)} times in the life of a message"
+
+
+def entered(record: TagRecord) -> float:
+    """Return the share of messages that entered an estimate; NaN where there is none or no message."""
+    if record.events is None or record.censored is None or not record.count:
+        return math.nan
+    return sum(int(buckets(text)[1].sum()) for text in (record.events, record.censored)) / record.count
+
+
+def episodes(longest_ns: Mapping[int, int], values_ns: Mapping[str, float]) -> dict[str, int]:
+    """Return in how many separate episodes a value was exceeded, by percentile.
+
+    An episode is a second of intended time with a longer wait. The second after it is the same one, where
+    the wait may have reached into it.
+
+    Args:
+        longest_ns: the longest latency of each second.
+        values_ns: values of percentiles; NaN = not known.
+    """
+    seconds = np.array(sorted(longest_ns), np.int64)
+    longest = np.array([longest_ns[second] for second in seconds.tolist()], np.float64)
+    found = {}
+    for name, value in values_ns.items():
+        over = longest > value
+        goes_on = np.zeros(len(over), bool)
+        goes_on[1:] = over[:-1] & (longest[:-1] >= _ONE_STALL_NS) & (np.diff(seconds) == 1)
+        found[name] = int((over & ~goes_on).sum())
+    return found
+
+
+def too_few_episodes(name: str, counts: Iterable[int]) -> str:
+    """Return why a percentile of a row is not printed, by the episodes of its trials; empty where it is."""
+    total = sum(counts)
+    deep = name in PERCENTILES and PERCENTILES[name] > 50  # noqa: PLR2004  (a median is no tail)
+    return f"rests on {total} episode{'' if total == 1 else 's'}" if deep and total < LEAST_EPISODES else ""
+
+
+def dependence(records: Iterable[PauseRecord]) -> str:
+    """Return why a row has no tail, as pauses came when messages waited; empty where nothing speaks for that.
+
+    The trials' ratios are brought together on logarithms, each by the weight of its interval.
+    """
+    logs, weights = [], []
+    for one in records:
+        low, high, ratio = one.crossing_low, one.crossing_high, one.crossing
+        if low and high and ratio and high > low:
+            logs.append(math.log(ratio))
+            weights.append((2 * _NORMAL_95 / math.log(high / low)) ** 2)
+    if not logs:
+        return ""
+    mean, error = float(np.average(logs, weights=weights)), 1 / math.sqrt(sum(weights))
+    low, high = math.exp(mean - _NORMAL_95 * error), math.exp(mean + _NORMAL_95 * error)
+    if low <= 1 <= high:
+        return ""
+    return (
+        f"as the host went away {number(math.exp(mean))} times as many messages were on their way as at other times"
+        f" ({percent(0.95)} interval {number(low)} to {number(high)}): its pauses and the broker's are not independent"
+    )
