@@ -181,7 +181,7 @@ def decide(pauses: Pauses, row: int, seconds: OpenSeconds) -> None:
 def _clear_span(cells: Int64, known_ns: int) -> tuple[int, int]:
     """Return the span after the mark of the hint in which a message that begins and ends is an event."""
     hint = cells[HINT]
-    from_ns = cells[CLEAR + hint] if hint >= 0 else _BEFORE_ALL
+    from_ns = max(cells[BEGIN + hint], cells[CLEAR + hint]) if hint >= 0 else _BEFORE_ALL
     return int(from_ns), int(cells[BEGIN + hint + 1] if hint + 1 < cells[MARKS] else known_ns)
 
 

@@ -15,6 +15,7 @@ from bench.units import NS_PER_MS, NS_PER_S
 _DRAIN_LIMIT = 6  # a drain that progresses may take this many times the longest wait without progress
 _JUST_PASSED_NS = 100 * NS_PER_MS
 _NOTICE_NS = 200 * NS_PER_MS  # in which workers learn when the measured part begins or that it goes on
+_TRIFLE = 0.01  # share of its duration for which a trial does not go on by a second
 _GRACE_NS = 100 * NS_PER_MS  # after the last message: time for duplicates and strays to show
 
 
@@ -184,6 +185,8 @@ class Control:
         if self.end_ns is None or seen.clean_ns is None or not self.ends_soon(seen.now_ns):
             return
         missing_ns = self._workload.duration - seen.clean_ns - (self.end_ns - seen.known_ns)
+        if missing_ns <= _TRIFLE * self._workload.duration:
+            return
         whole_s = min(self.measure_to_s + math.ceil(missing_ns / NS_PER_S), self.measure_from_s + self._longest_s)
         if whole_s > self.measure_to_s:
             self.measure_to_s = whole_s

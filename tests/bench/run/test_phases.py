@@ -1,5 +1,7 @@
 """The course of a trial, step by step, on made-up boards."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.results.records import TrialOutcome
@@ -152,3 +154,37 @@ def test_an_unseen_broker_is_warm_by_time_alone() -> None:
     rule = WarmRule(RULE, 0, START, known_warm=False)
     assert not rule.warm(seen(2.9))
     assert rule.warm(seen(3.0))
+
+
+def _metered(at_s: float, clean_s: float | None) -> Seen:
+    """Return a board with all pauses known up to now, of which so much of the measured part was clean."""
+    clean_ns = None if clean_s is None else round(clean_s * NS_PER_S)
+    return replace(seen(at_s, sent=50), known_ns=START + round(at_s * NS_PER_S), clean_ns=clean_ns)
+
+
+def test_time_in_which_the_host_was_away_is_made_up_for() -> None:
+    """Just before the end the trial goes on by whole seconds, at most to the limit; nothing is decided earlier."""
+    work = Workload.model_validate({"name": "w", "load": RATE, "duration": "2s"})
+    rule = WarmRule(RULE, 0, START, known_warm=True)
+    trial = Control(work, rule, START, NS_PER_S, confirms=True, extend=2.0)
+    trial.step(seen(1.0))
+    assert (trial.measure_from_s, trial.measure_to_s) == (1, 3)
+    trial.step(_metered(2.0, 0.5))
+    assert trial.measure_to_s == 3
+    trial.step(_metered(2.9, 1.2))
+    assert trial.measure_to_s == 4
+    trial.step(_metered(3.9, 1.1))
+    assert trial.measure_to_s == 5
+    trial.step(_metered(4.9, 1.1))
+    assert trial.measure_to_s == 5  # twice its duration
+    assert trial.end_ns == START + 5 * NS_PER_S
+
+
+def test_a_trifle_is_not_made_up_for() -> None:
+    """Below a hundredth of the duration, or without a meter, a trial ends when it should."""
+    for clean_s in (1.9 - 0.015, None):
+        work = Workload.model_validate({"name": "w", "load": RATE, "duration": "2s"})
+        trial = Control(work, WarmRule(RULE, 0, START, known_warm=True), START, NS_PER_S, confirms=True, extend=2.0)
+        trial.step(seen(1.0))
+        trial.step(_metered(2.9, clean_s))
+        assert trial.measure_to_s == 3

@@ -1,0 +1,238 @@
+"""Estimates without the host's pauses find what an undisturbed host would have shown; the obvious other ways do not.
+
+Each case is simulated exactly, with the host's pauses and without; the meter sees what a real one would. Runs
+are pooled, as those of a row are. See `tests/laws/pauses_simulated.py`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from bench.drivers.base import Deliveries, Int64
+from bench.pauses.board import ENTRIES
+from bench.pauses.filter import Marks, Meter
+from bench.record.account import Account, ConsumerLog, account
+from bench.record.buckets import BUCKETS, highest_ns
+from bench.stats.crossing import crossing
+from bench.stats.survival import Survival, kaplan_meier
+from bench.units import NS_PER_MS, NS_PER_S
+from tests.laws.pauses_simulated import NONE, Float, Holes, delayed, every, metered, pauses, served
+
+pytestmark = pytest.mark.compiled
+
+LENGTH_S = 20.0
+RATE = 2000.0
+SERVICE_NS = NS_PER_S / 10_000
+DRAIN = 0.2 / 0.8
+RUNS = 20
+AT_MS = (1, 10, 40, 70)
+KINDS = ("a stall of 80 ms each second", "one stall of 1 s", "lognormal")
+PAUSES = ((0.01, 2, 30), (0.03, 2, 30), (0.05, 2, 30))
+_SPREAD = np.log(20) / 2.3263
+"""Of the logarithms, so that p50 is 5 ms and p99 100 ms."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One run: when messages were due and ended on a host with pauses, and what they took without them."""
+
+    due: Float
+    done: Float
+    truth: Float
+    host: Holes
+    board: Int64
+    drain: float
+
+
+def simulate(kind: str, host: Holes, seed: int) -> Simulated:
+    """Run a broker of that kind on a host with such pauses."""
+    rng = np.random.default_rng(seed)
+    due = np.sort(rng.uniform(0, LENGTH_S * NS_PER_S, int(RATE * LENGTH_S)))
+    board = metered(host, LENGTH_S + 5, seed)
+    if kind == "lognormal":
+        latency = 5 * NS_PER_MS * np.exp(_SPREAD * rng.standard_normal(len(due)))
+        return Simulated(due, delayed(due, latency, host), latency, host, board, 0.0)
+    phase = rng.uniform(2000, 15_000)
+    stalls = every(1000, 80, LENGTH_S + 5, phase % 1000) if "each" in kind else every(20_000, 1000, LENGTH_S + 5, phase)
+    # Stalls are the broker's own doing, and take place in the time that it has.
+    lasted = float(host.inside(np.array(LENGTH_S * NS_PER_S)))
+    quiet = np.sort(rng.uniform(0, lasted, int(RATE * lasted / NS_PER_S)))
+    truth = served(quiet, SERVICE_NS, stalls, NONE) - quiet
+    return Simulated(due, served(due, SERVICE_NS, stalls, host), truth, host, board, DRAIN)
+
+
+def recorded(run: Simulated, drain: float | None = None) -> Account:
+    """Put a run through a consumer's log and its filter, in batches."""
+    order = np.argsort(run.done, kind="stable")
+    due, done = run.due[order].astype(np.int64), run.done[order].astype(np.int64)
+    meter = Meter(run.board, run.drain if drain is None else drain)
+    log = ConsumerLog(1, 1, 1, 0, closed=False, meter=meter)
+    none = np.zeros(len(due), np.int64)
+    for begin in range(0, len(due), 1000):
+        rows = slice(begin, begin + 1000)
+        log.received(
+            Deliveries(
+                none[rows], none[rows], order[rows].astype(np.int64), due[rows], due[rows], done[rows], none[rows]
+            )
+        )
+    return account(None, log, {})
+
+
+def pooled(accounts: Iterator[Account]) -> Survival:
+    """Return one estimate of several runs."""
+    counts = np.zeros((2, BUCKETS), np.int64)
+    for one in accounts:
+        for row, tag in zip(counts, ("response_events", "response_censored"), strict=True):
+            if tag in one.latencies:
+                np.add.at(row, one.latencies[tag].index, one.latencies[tag].count)
+    return kaplan_meier(highest_ns(np.arange(BUCKETS)), counts[0], counts[1])
+
+
+def errors(found: Survival, truth: Float) -> dict[str, float]:
+    """Return estimate over truth of shares above some values, and of p50 and p99."""
+    ratios = {f"S({at} ms)": found.above(at * NS_PER_MS) / float((truth > at * NS_PER_MS).mean()) for at in AT_MS}
+    for name, at in (("p50", 0.5), ("p99", 0.99)):
+        ratios[name] = found.quantile(at) / float(np.quantile(truth, at))
+    return ratios
+
+
+def runs(kind: str, share: float, shortest_ms: float, longest_ms: float, count: int = RUNS) -> list[Simulated]:
+    """Return runs of one kind under pauses of one kind."""
+    made = (pauses(share, shortest_ms, longest_ms, LENGTH_S + 5, seed + 100) for seed in range(count))
+    return [simulate(kind, host, seed) for seed, host in enumerate(made)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("share", "shortest_ms", "longest_ms"), PAUSES)
+def test_estimates_find_the_undisturbed_truth(kind: str, share: float, shortest_ms: float, longest_ms: float) -> None:
+    """Shares and quantiles lie within 5 % of the truth, though all messages are up to 90 % off."""
+    made = runs(kind, share, shortest_ms, longest_ms, 100)
+    found = errors(pooled(recorded(run) for run in made), np.concatenate([run.truth for run in made]))
+    assert {name: ratio for name, ratio in found.items() if not abs(ratio - 1) < 0.05} == {}
+    every_message = np.concatenate([run.done - run.due for run in made])
+    truth = np.concatenate([run.truth for run in made])
+    assert (every_message > 10 * NS_PER_MS).mean() > 1.01 * (truth > 10 * NS_PER_MS).mean()
+
+
+def test_gaps_too_short_to_be_seen_leave_a_known_rest() -> None:
+    """Of gaps of 1 ms half are not seen: quantiles stay within 5 %, shares within a share of such gaps in a life."""
+    made = runs("lognormal", 0.03, 1, 1.0001, 100)
+    found = errors(pooled(recorded(run) for run in made), np.concatenate([run.truth for run in made]))
+    assert {name: ratio for name, ratio in found.items() if not abs(ratio - 1) < 0.05} == {}
+
+
+def _untouched(run: Simulated) -> Float:
+    """Messages whose life meets no pause."""
+    before = np.searchsorted(run.host.end, run.due)
+    begins = np.append(run.host.begin, np.inf)
+    return (run.done - run.due)[begins[before] > run.done]
+
+
+def _idle_drain(run: Simulated) -> Float:
+    """Messages that began after a pause only once the broker had nothing to do any more, and met no pause."""
+    order = np.sort(run.done)
+    kept = np.ones(len(run.due), bool)
+    for begin, end in zip(run.host.begin, run.host.end, strict=True):
+        waiting = np.searchsorted(run.due, np.append(run.due[run.due > end], np.inf)) - np.searchsorted(
+            order, np.append(run.due[run.due > end], np.inf)
+        )
+        after = run.due[run.due > end]
+        idle = after[np.flatnonzero(waiting[:-1] == 0)[0]] if (waiting[:-1] == 0).any() else np.inf
+        kept &= ~((run.due >= begin) & (run.due < idle))
+    return (run.done - run.due)[kept & np.isin(run.due, run.due)]
+
+
+def _own_lateness(run: Simulated) -> Float:
+    """Messages of the milliseconds in which a client beside the broker was on time: it waits for the same broker."""
+    late = np.flatnonzero(run.done - run.due > 20 * NS_PER_MS)
+    windows = np.unique(run.due[late] // (100 * NS_PER_MS))
+    return (run.done - run.due)[~np.isin(run.due // (100 * NS_PER_MS), windows)]
+
+
+def _whole_seconds(run: Simulated) -> Float:
+    """Messages of the seconds without a pause."""
+    seconds = np.unique(np.concatenate([run.host.begin, run.host.end]) // NS_PER_S)
+    return (run.done - run.due)[~np.isin(run.due // NS_PER_S, seconds)]
+
+
+@pytest.mark.parametrize(
+    ("other", "kind"),
+    [
+        (_untouched, "lognormal"),
+        (_idle_drain, "one stall of 1 s"),
+        (_own_lateness, "a stall of 80 ms each second"),
+        (_whole_seconds, "one stall of 1 s"),
+    ],
+)
+def test_the_obvious_ways_fail_where_the_estimate_holds(other: Callable[[Simulated], Float], kind: str) -> None:
+    """Under 3 % of pauses each of them misses a share or a quantile by more than 5 %, or has nothing left."""
+    made = runs(kind, 0.03, 2, 30)
+    truth = np.concatenate([run.truth for run in made])
+    left = np.concatenate([other(run) for run in made])
+    ratios = [float((left > at * NS_PER_MS).mean() / (truth > at * NS_PER_MS).mean()) for at in AT_MS]
+    ratios += [float(np.quantile(left, at) / np.quantile(truth, at)) for at in (0.5, 0.99)]
+    assert max(abs(ratio - 1) for ratio in ratios) > 0.05
+
+
+def _on_way(run: Simulated, seed: int) -> tuple[Int64, np.ndarray, Int64]:
+    marks = recorded(run).marks
+    assert isinstance(marks, Marks)
+    clear = marks.begin_ns >= np.concatenate([[0], marks.clear_ns[:-1]])
+    chosen = clear & (marks.begin_ns < LENGTH_S * NS_PER_S)
+    block = marks.begin_ns[chosen] // NS_PER_S + seed * 1000
+    return block, marks.is_pause[chosen], marks.crossed[chosen]
+
+
+def _crossing(made: list[Simulated]) -> tuple[float, bool]:
+    parts = [_on_way(run, seed) for seed, run in enumerate(made)]
+    found = crossing(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    assert found is not None
+    return found.ratio, found.independent
+
+
+def test_pauses_that_come_when_the_broker_stalls_are_noticed() -> None:
+    """Pauses three times likelier within stalls: the ratio lies far above 1, and its interval excludes it."""
+    made = []
+    for seed in range(RUNS):
+        often, seldom = (pauses(share, 2, 30, LENGTH_S + 5, seed + at) for share, at in ((0.09, 100), (0.03, 200)))
+        within = every(1000, 200, LENGTH_S + 5, 300)
+        in_stall, in_rest = (
+            np.searchsorted(within.begin, one.begin, side="right") > np.searchsorted(within.end, one.begin)
+            for one in (often, seldom)
+        )
+        begins = np.concatenate([often.begin[in_stall], seldom.begin[~in_rest]])
+        ends = np.concatenate([often.end[in_stall], seldom.end[~in_rest]])
+        rows = sorted(zip(begins, ends, strict=True))
+        begin = np.array([one for one, _ in rows])
+        end = np.minimum(np.array([one for _, one in rows]), np.append(begin[1:] - 2 * NS_PER_MS, np.inf))
+        host = Holes(begin[end > begin], end[end > begin])
+        due = np.arange(0, LENGTH_S * NS_PER_S, NS_PER_S / RATE)
+        # The broker stalls by the clock here, so that its stalls stay where pauses are likelier.
+        latency = np.where(np.mod(due / NS_PER_MS - 300, 1000) < 200, 100 * NS_PER_MS, 2 * NS_PER_MS)
+        board = metered(host, LENGTH_S + 5, seed)
+        made.append(Simulated(due, delayed(due, latency, host), latency, host, board, 0.0))
+    ratio, independent = _crossing(made)
+    assert ratio > 1.4
+    assert not independent
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pauses_without_regard_to_the_broker_pass(kind: str) -> None:
+    """The ratio is near 1, and its interval holds it."""
+    ratio, independent = _crossing(runs(kind, 0.03, 2, 30))
+    assert independent
+    assert 0.7 < ratio < 1.4
+
+
+def test_the_board_of_the_simulation_is_what_a_meter_writes() -> None:
+    """Entries stand in the order of their ends, pauses are at least half a millisecond late, probes are no pauses."""
+    host = pauses(0.05, 2, 30, LENGTH_S, 1)
+    row = metered(host, LENGTH_S, 1)[1]
+    entries = row[ENTRIES:].reshape(-1, 2)
+    entries = entries[entries[:, 1] > 0]
+    assert (np.diff(entries[:, 0]) >= 0).all()
+    seen = entries[entries[:, 1] > entries[:, 0]]
+    assert len(seen) > 0.9 * len(host.begin)
+    assert (seen[:, 1] - seen[:, 0] >= NS_PER_MS).all()
