@@ -7,58 +7,25 @@ given. It knows no protocol and no library: that is in the lanes
 
 import os
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
 
-from bench.drivers.base import ConsumerLane, Deliveries, DriverError, Int64, PortSpec, ProducerLane, Settlements
+from bench.drivers.base import Deliveries, DriverError, Int64, Settlements
 from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer
-from bench.drivers.sockets.connection import Context
-from bench.drivers.sockets.selector import Selector
+from bench.drivers.sockets.port import LanePort
 from bench.drivers.sockets.timers import NEVER_NS
-from bench.host.clock import Clock
 
 _AT_ONCE = 256
 """Things taken in from one connection before the others have their turn."""
 
-OpenProducer = Callable[[Context, int, ProducerLane], BlockingProducer]
-OpenConsumer = Callable[[Context, int, ConsumerLane], BlockingConsumer]
 
+class BlockingPort(LanePort[BlockingProducer, BlockingConsumer]):
+    """A `bench.drivers.base.Port` over lanes that have a connection each, and open it one after the other."""
 
-class BlockingPort:
-    """A `bench.drivers.base.Port` over lanes that have a connection each."""
-
-    def __init__(self, spec: PortSpec, clock: Clock, open_producer: OpenProducer, open_consumer: OpenConsumer) -> None:
-        """Open every lane, one after the other; on failure nothing stays open.
-
-        Raises:
-            ConnectionLost: a broker does not answer, or ended a connection.
-            Refused: a broker refused credentials, virtual host or queue.
-        """
-        if spec.endpoint is None:
-            message = "a driver over a network needs an endpoint"
-            raise ValueError(message)
-        self._clock = clock
-        self._context = Context(spec, spec.endpoint, clock)
-        self._next = 0
-        self._producers: list[BlockingProducer] = []
-        self._consumers: list[BlockingConsumer] = []
-        self._connections: dict[int, BlockingLane] = {}
-        self._selector = Selector()
-        self._wake_fd = spec.wake_fd
-        if self._wake_fd is not None:
-            self._selector.watch(self._wake_fd)
-        try:
-            for lane, producer in enumerate(spec.producers):
-                self._producers.append(open_producer(self._context, lane, producer))
-                self._adopt(self._producers[-1])
-            for lane, consumer in enumerate(spec.consumers):
-                self._consumers.append(open_consumer(self._context, lane, consumer))
-                self._adopt(self._consumers[-1])
-        except BaseException:
-            self._release()
-            raise
+    _next = 0
+    """The producing lane that is asked for room."""
 
     def room(self) -> int:
         """See `bench.drivers.base.Port`: with confirms one message at a time, so that each wait is seen as such."""
@@ -80,23 +47,12 @@ class BlockingPort:
         """See `bench.drivers.base.Port`."""
         self._raise_failure()
         context = self._context
-        deadline_ns = self._clock.now_ns() + timeout_ns
-        had_no_room = bool(self._producers) and timeout_ns > 0 and self.room() == 0
+        had_no_room = timeout_ns > 0 and self.room() == 0
         full = [lane for lane in self._producers if lane.full()] if had_no_room else []
-        self._watch_writable(full, wanted=True)
-        woken = self._turn(0 if context.settlements else timeout_ns)
-        while not (woken or context.news):
-            self._raise_failure()
-            left_ns = deadline_ns - self._clock.now_ns()
-            if left_ns <= 0 or (had_no_room and self.room() > 0):
-                break
-            woken = self._turn(left_ns)
-        self._watch_writable(full, wanted=False)
+        self._heed(full, writable=True)
+        self._turns(0 if context.settlements else timeout_ns, had_no_room=had_no_room)
+        self._heed(full, writable=False)
         return context.settlements.settlements(), context.deliveries.deliveries()
-
-    def counters(self) -> dict[str, int]:
-        """See `bench.drivers.base.Port`: what the library counts of each connection, summed, and what lanes count."""
-        return self._context.counted(connection.counts() for connection in self._connections.values())
 
     def close(self) -> None:
         """See `bench.drivers.base.Port`."""
@@ -107,10 +63,6 @@ class BlockingPort:
             with suppress(*connection.errors):
                 connection.close()
         self._release()
-
-    def _adopt(self, connection: BlockingLane) -> None:
-        self._connections[connection.fileno()] = connection
-        self._selector.watch(connection.fileno())
 
     def _turn(self, timeout_ns: int) -> bool:
         """Acknowledge what lingers, wait, read; return whether the wake descriptor was readable."""
@@ -144,17 +96,8 @@ class BlockingPort:
                 if not connection.read() or len(came) + came.foreign >= _AT_ONCE:
                     return
 
-    def _watch_writable(self, lanes: Sequence[BlockingProducer], *, wanted: bool) -> None:
-        if self._context.failures:
+    def _heed(self, lanes: Sequence[BlockingProducer], *, writable: bool) -> None:
+        if self._failures:
             return  # the socket may be gone, and no other poll will wait
         for lane in lanes:
-            self._selector.change(lane.fileno(), writable=wanted)
-
-    def _raise_failure(self) -> None:
-        if self._context.failures:
-            raise self._context.failures[0]
-
-    def _release(self) -> None:
-        for connection in self._connections.values():
-            connection.abandon()
-        self._selector.close()
+            self._watch_writable(lane, writable)

@@ -5,29 +5,19 @@ A publisher that wants confirms waits for each of them: kombu's transport option
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import kombu
 from amqp.exceptions import AMQPError, ConsumerCancelled, MessageNacked
 
-from bench.drivers.base import Outcome, Port, PortSpec
+from bench.drivers.base import Outcome
 from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.port import BlockingPort
-from bench.host.clock import Clock
 
 _CLOSE_S = 1.0
 _PERSISTENT = 2
 _TRANSIENT = 1
-
-
-def open_port(spec: PortSpec, clock: Clock) -> Port:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        Refused: wrong credentials, missing virtual host, missing queue.
-        ConnectionLost: nobody answers, or the connection broke.
-    """
-    return BlockingPort(spec, clock, KombuProducer, KombuConsumer)
 
 
 class KombuLane(BlockingLane):
@@ -161,3 +151,6 @@ class KombuConsumer(KombuLane, BlockingConsumer):
     def _on_message(self, message: Any) -> None:
         self._last = message
         self.delivered(message.body, redelivered=message.delivery_info["redelivered"])
+
+
+open_port = partial(BlockingPort, open_producer=KombuProducer, open_consumer=KombuConsumer)

@@ -7,28 +7,18 @@ each confirm. What is read is asked for by `process_data_events`, as an applicat
 import contextlib
 import socket
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pika
 from pika.exceptions import AMQPConnectionError, AMQPError, ConsumerCancelled, NackError, UnroutableError
 
-from bench.drivers.base import Outcome, Port, PortSpec
+from bench.drivers.base import Outcome
 from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.port import BlockingPort
 from bench.drivers.pika.parameters import ask_for_confirms, innermost, parameters, properties
-from bench.host.clock import Clock
 
 _CLOSE_S = 1.0
-
-
-def open_port(spec: PortSpec, clock: Clock) -> Port:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        Refused: wrong credentials, missing virtual host, missing queue.
-        ConnectionLost: nobody answers, or the connection broke.
-    """
-    return BlockingPort(spec, clock, PikaBlockingProducer, PikaBlockingConsumer)
 
 
 class PikaBlockingLane(BlockingLane):
@@ -156,3 +146,6 @@ class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
 
     def _on_cancel(self, frame: Any) -> None:
         self._cancelled = frame
+
+
+open_port = partial(BlockingPort, open_producer=PikaBlockingProducer, open_consumer=PikaBlockingConsumer)

@@ -4,14 +4,14 @@ The socket is the business of `bench.drivers.sockets.connection`, pika's side of
 `codec_connection`, and what a lane says and hears that of `lane`.
 """
 
+from functools import partial
+
 import pika.exceptions
 
-from bench.drivers.base import Port, PortSpec
 from bench.drivers.pika.codec_connection import PikaConnection
 from bench.drivers.pika.lane import PikaConsumer, PikaLane, PikaProducer
 from bench.drivers.pika.parameters import parameters
 from bench.drivers.sockets.port import SocketPort
-from bench.host.clock import Clock
 
 _READ_BYTES = 16 * 1024
 """Read at once: about 90 messages of 100 B, so 2 ms of pika's time between two looks at the clock."""
@@ -64,11 +64,4 @@ class CodecConsumer(CodecLane, PikaConsumer):
     """Consumes by pika's codec."""
 
 
-def open_port(spec: PortSpec, clock: Clock) -> Port:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        Refused: wrong credentials, missing virtual host, missing queue.
-        ConnectionLost: nobody answers, or the connection broke.
-    """
-    return SocketPort(spec, clock, CodecProducer, CodecConsumer)
+open_port = partial(SocketPort, open_producer=CodecProducer, open_consumer=CodecConsumer)

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pika
@@ -17,28 +18,16 @@ from pika.adapters.select_connection import IOLoop
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import StreamLostError
 
-from bench.drivers.base import Port, PortSpec
 from bench.drivers.blocking.lane import PATIENCE_S
 from bench.drivers.pika.lane import PikaConsumer, PikaLane, PikaProducer
 from bench.drivers.pika.parameters import innermost, parameters
 from bench.drivers.sockets.connection import unanswered, untrusted
 from bench.drivers.sockets.port import SocketPort
-from bench.host.clock import Clock
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers import tls
 
 _TURNS = 4
 """Of the loop until it has told of a connection's end, and closed the socket."""
-
-
-def open_port(spec: PortSpec, clock: Clock) -> Port:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        Refused: wrong credentials, missing virtual host, missing queue.
-        ConnectionLost: nobody answers, or the connection broke.
-    """
-    return SocketPort(spec, clock, SelectProducer, SelectConsumer)
 
 
 class _Loop(IOLoop):  # type: ignore[misc]
@@ -160,3 +149,6 @@ class SelectProducer(SelectLane, PikaProducer):
 
 class SelectConsumer(SelectLane, PikaConsumer):
     """Consumes; messages come by callback."""
+
+
+open_port = partial(SocketPort, open_producer=SelectProducer, open_consumer=SelectConsumer)

@@ -9,16 +9,16 @@ import contextlib
 import re
 import socket
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from proton import ConnectionException, Delivery, LinkException, Message, ProtonException
 from proton.reactor import AtMostOnce
 from proton.utils import BlockingConnection, LinkDetached
 
-from bench.drivers.base import Outcome, Port, PortSpec
+from bench.drivers.base import Outcome
 from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.port import BlockingPort
-from bench.host.clock import Clock
 
 _CLOSE_S = 1.0
 _CLOSED = "the connection is closed"
@@ -32,16 +32,6 @@ _OUTCOMES = {
     Delivery.MODIFIED: Outcome.REFUSED,
     Delivery.RELEASED: Outcome.RETURNED,
 }
-
-
-def open_port(spec: PortSpec, clock: Clock) -> Port:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        Refused: wrong credentials, missing virtual host, missing queue.
-        ConnectionLost: nobody answers, or the connection broke.
-    """
-    return BlockingPort(spec, clock, ProtonBlockingProducer, ProtonBlockingConsumer)
 
 
 class _Connection(BlockingConnection):
@@ -200,3 +190,6 @@ class ProtonBlockingConsumer(ProtonBlockingLane, BlockingConsumer):
         for _ in range(len(self.link.fetcher.unsettled)):
             self.link.accept()
         self.turn()
+
+
+open_port = partial(BlockingPort, open_producer=ProtonBlockingProducer, open_consumer=ProtonBlockingConsumer)

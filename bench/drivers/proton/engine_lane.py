@@ -5,16 +5,16 @@ decoding is finding the body; settlement is by delivery.
 """
 
 import struct
+from functools import partial
 from typing import Any
 
 import cproton as pn
 
 from bench.arrivals import stamp
-from bench.drivers.base import ConsumerLane, Outcome, Port, PortSpec, ProducerLane
+from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
 from bench.drivers.proton.engine import ProtonConnection
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, Consumer, Context, Producer
 from bench.drivers.sockets.port import SocketPort
-from bench.host.clock import Clock
 from bench.wire.amqp10_body import find_body, opening
 
 _FRAMING_BYTES = 64
@@ -206,11 +206,4 @@ class ProtonConsumer(ProtonConnection, Consumer):
             pn.pn_link_flow(self._link, self._prefetch - held)
 
 
-def open_port(spec: PortSpec, clock: Clock) -> Port:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        Refused: wrong credentials, missing virtual host, missing node.
-        ConnectionLost: nobody answers, or the connection broke.
-    """
-    return SocketPort(spec, clock, ProtonProducer, ProtonConsumer)
+open_port = partial(SocketPort, open_producer=ProtonProducer, open_consumer=ProtonConsumer)

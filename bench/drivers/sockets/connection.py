@@ -226,7 +226,7 @@ class Connection(ABC):
     def drain(self) -> None:
         """Send what is pending as far as the socket takes it."""
         waits = not self.closed and not self._write()
-        if waits != self._wants_writable:
+        if waits != self._wants_writable and not self.closed:
             self._wants_writable = waits
             self.context.watch_writable(self, waits)
 

@@ -1,19 +1,22 @@
 """The port of every driver over sockets: many connections, one loop, one thread.
 
 It decides when sockets are read and written and when timers run. It knows no protocol:
-that is in the lanes (`connection.Producer`, `connection.Consumer`) it is given.
+that is in the lanes (`connection.Producer`, `connection.Consumer`) it is given. What it shares
+with ports of other lanes is in `LoopPort` and `LanePort`.
 """
 
 import os
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from bench.drivers.base import (
     ConsumerLane,
     Deliveries,
+    DriverError,
     Int64,
     PortSpec,
     ProducerLane,
@@ -24,7 +27,6 @@ from bench.drivers.sockets.connection import (
     FLUSH_BYTES,
     OPEN_NS,
     OPENING_AT_ONCE,
-    Connection,
     Consumer,
     Context,
     Producer,
@@ -33,42 +35,144 @@ from bench.drivers.sockets.connection import (
 from bench.drivers.sockets.selector import READABLE, Selector
 from bench.host.clock import Clock
 from bench.units import NS_PER_S
-
-OpenProducer = Callable[[Context, int, ProducerLane], Producer]
-OpenConsumer = Callable[[Context, int, ConsumerLane], Consumer]
-Lane = TypeVar("Lane", bound=Connection)
+from brokers.endpoint import Endpoint
 
 
-class SocketPort:
-    """A `bench.drivers.base.Port` over lanes that have a connection each."""
+class Served(Protocol):
+    """What a loop knows of a connection."""
 
-    def __init__(self, spec: PortSpec, clock: Clock, open_producer: OpenProducer, open_consumer: OpenConsumer) -> None:
+    def fileno(self) -> int:
+        """Return its descriptor."""
+
+    def abandon(self) -> None:
+        """Close its socket, in any state."""
+
+
+class ServedLane(Served, Protocol):
+    """What a port knows of a lane with a connection of its own."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what its library counted."""
+
+
+Linked = TypeVar("Linked", bound=Served)
+Sender = TypeVar("Sender", bound=ServedLane)
+Receiver = TypeVar("Receiver", bound=ServedLane)
+
+
+def endpoint_of(spec: PortSpec) -> Endpoint:
+    """Return where the broker is; raise ValueError where the port was given none."""
+    if spec.endpoint is None:
+        message = "a driver over a network needs an endpoint"
+        raise ValueError(message)
+    return spec.endpoint
+
+
+class LoopPort(ABC, Generic[Linked]):
+    """What every port over connections has: who waits for them, and how long; and what is left when one fails."""
+
+    def __init__(self, spec: PortSpec, clock: Clock, failures: Sequence[DriverError]) -> None:
+        """Wait for nothing yet but to be woken; `failures` will hold why connections broke."""
+        self._clock = clock
+        self._failures = failures
+        self._connections: dict[int, Linked] = {}
+        self._unread: set[Linked] = set()
+        """Those that hold bytes which the selector does not see."""
+        self._selector = Selector()
+        self._wake_fd = spec.wake_fd
+        if self._wake_fd is not None:
+            self._selector.watch(self._wake_fd)
+
+    @abstractmethod
+    def room(self) -> int:
+        """See `bench.drivers.base.Port`."""
+
+    @abstractmethod
+    def _news(self) -> bool:
+        """Return whether there is something for `poll` to return."""
+
+    @abstractmethod
+    def _turn(self, timeout_ns: int) -> bool:
+        """Do what is due, wait, read, write; return whether the wake descriptor was readable."""
+
+    def _turns(self, timeout_ns: int, *, had_no_room: bool) -> None:
+        """Take turns until there is news, or room where there was none, or the time is up."""
+        deadline_ns = self._clock.now_ns() + timeout_ns
+        woken = self._turn(timeout_ns)
+        while not (woken or self._news()):
+            self._raise_failure()
+            left_ns = deadline_ns - self._clock.now_ns()
+            if left_ns <= 0 or (had_no_room and self.room() > 0):
+                break
+            woken = self._turn(left_ns)
+
+    def _watch(self, connection: Linked) -> None:
+        self._connections[connection.fileno()] = connection
+        self._selector.watch(connection.fileno())
+
+    def _watch_writable(self, connection: Served, wanted: bool) -> None:  # noqa: FBT001
+        self._selector.change(connection.fileno(), writable=wanted)
+
+    def _raise_failure(self) -> None:
+        if self._failures:
+            raise self._failures[0]
+
+    def _release(self) -> None:
+        for connection in self._connections.values():
+            connection.abandon()
+        self._selector.close()
+
+
+class LanePort(LoopPort[Sender | Receiver], Generic[Sender, Receiver]):
+    """What ports share whose lanes have a connection each."""
+
+    def __init__(
+        self,
+        spec: PortSpec,
+        clock: Clock,
+        open_producer: Callable[[Context, int, ProducerLane], Sender],
+        open_consumer: Callable[[Context, int, ConsumerLane], Receiver],
+    ) -> None:
         """Open every lane; on failure nothing stays open.
 
         Raises:
             ConnectionLost: a broker does not answer, or ended a connection.
             Refused: a broker refused credentials, virtual host or queue.
         """
-        if spec.endpoint is None:
-            message = "a driver over sockets needs an endpoint"
-            raise ValueError(message)
-        self._clock = clock
-        self._context = Context(spec, spec.endpoint, clock)
+        self._context = Context(spec, endpoint_of(spec), clock)
+        super().__init__(spec, clock, self._context.failures)
         self._context.watch_writable = self._watch_writable
-        self._selector = Selector()
-        self._wake_fd = spec.wake_fd
-        if self._wake_fd is not None:
-            self._selector.watch(self._wake_fd)
-        self._producers: list[Producer] = []
-        self._consumers: list[Consumer] = []
-        self._connections: dict[int, Connection] = {}
-        self._unread: list[Connection] = []
-        """Connections that hold bytes which the selector does not see."""
+        self._producers: list[Sender] = []
+        self._consumers: list[Receiver] = []
         try:
-            self._open(spec, open_producer, open_consumer)
+            for lane, producer in enumerate(spec.producers):
+                self._producers.append(open_producer(self._context, lane, producer))
+                self._adopt(self._producers[-1])
+            for lane, consumer in enumerate(spec.consumers):
+                self._consumers.append(open_consumer(self._context, lane, consumer))
+                self._adopt(self._consumers[-1])
+            self._await_ready()
         except BaseException:
             self._release()
             raise
+
+    def counters(self) -> dict[str, int]:
+        """See `bench.drivers.base.Port`: what the lanes count, and what libraries count of each, summed."""
+        return self._context.counted(connection.counts() for connection in self._connections.values())
+
+    def _adopt(self, connection: Sender | Receiver) -> None:
+        """Serve a connection from now on."""
+        self._watch(connection)
+
+    def _await_ready(self) -> None:
+        """Wait until every lane is open, where opening one did not."""
+
+    def _news(self) -> bool:
+        return self._context.news
+
+
+class SocketPort(LanePort[Producer, Consumer]):
+    """A `bench.drivers.base.Port` over lanes that have a connection each."""
 
     def room(self) -> int:
         """See `bench.drivers.base.Port`."""
@@ -98,20 +202,9 @@ class SocketPort:
         """See `bench.drivers.base.Port`."""
         self._raise_failure()
         context = self._context
-        deadline_ns = self._clock.now_ns() + timeout_ns
-        had_no_room = bool(self._producers) and timeout_ns > 0 and self.room() == 0
-        woken = self._turn(0 if context.news else timeout_ns)
-        while not (woken or context.news):
-            self._raise_failure()
-            left_ns = deadline_ns - self._clock.now_ns()
-            if left_ns <= 0 or (had_no_room and self.room() > 0):
-                break
-            woken = self._turn(left_ns)
+        had_no_room = timeout_ns > 0 and self.room() == 0
+        self._turns(0 if context.news else timeout_ns, had_no_room=had_no_room)
         return context.settlements.settlements(), context.deliveries.deliveries()
-
-    def counters(self) -> dict[str, int]:
-        """See `bench.drivers.base.Port`: `bytes_in`, `bytes_out`, and what the lanes count."""
-        return self._context.counted(connection.counts() for connection in self._connections.values())
 
     def close(self) -> None:
         """See `bench.drivers.base.Port`."""
@@ -125,32 +218,23 @@ class SocketPort:
                 self._turn(deadline_ns - self._clock.now_ns())
         self._release()
 
-    def _open(self, spec: PortSpec, open_producer: OpenProducer, open_consumer: OpenConsumer) -> None:
-        for lane, producer in enumerate(spec.producers):
-            self._producers.append(self._adopt(spec, open_producer(self._context, lane, producer)))
-        for lane, consumer in enumerate(spec.consumers):
-            self._consumers.append(self._adopt(spec, open_consumer(self._context, lane, consumer)))
-        self._await_ready(spec)
-
-    def _await_ready(self, spec: PortSpec) -> None:
+    def _await_ready(self) -> None:
         deadline_ns = self._clock.now_ns() + OPEN_NS
         while waiting := [c for c in self._connections.values() if not c.ready]:
             self._raise_failure()
             left_ns = deadline_ns - self._clock.now_ns()
             if left_ns <= 0:
+                spec, first = self._context.spec, waiting[0]
                 count = f"{len(waiting)} of {len(spec.producers) + len(spec.consumers)} lanes"
-                first, endpoint = waiting[0], self._context.endpoint
-                raise unopened(endpoint, first.owner, first.queue, count, OPEN_NS // NS_PER_S)
+                raise unopened(self._context.endpoint, first.owner, first.queue, count, OPEN_NS // NS_PER_S)
             self._turn(left_ns)
         self._raise_failure()
 
-    def _adopt(self, spec: PortSpec, connection: Lane) -> Lane:
-        self._connections[connection.fileno()] = connection
-        self._selector.watch(connection.fileno())
+    def _adopt(self, connection: Producer | Consumer) -> None:
+        super()._adopt(connection)
         connection.drain()
         if len(self._connections) % OPENING_AT_ONCE == 0:
-            self._await_ready(spec)
-        return connection
+            self._await_ready()
 
     def _turn(self, timeout_ns: int) -> bool:
         """Run timers, wait, read, write; return whether the wake descriptor was readable."""
@@ -159,7 +243,7 @@ class SocketPort:
         if timers.next_due_ns <= now_ns:
             timers.run(now_ns)
         woken = False
-        pending, self._unread = self._unread, []
+        pending, self._unread = self._unread, set()
         for descriptor, events in self._selector.wait(0 if pending else min(timeout_ns, timers.next_due_ns - now_ns)):
             if descriptor == self._wake_fd:
                 os.eventfd_read(descriptor)
@@ -172,7 +256,7 @@ class SocketPort:
                 self._serve(connection, readable=True)
         return woken
 
-    def _serve(self, connection: Connection, *, readable: bool) -> None:
+    def _serve(self, connection: Producer | Consumer, *, readable: bool) -> None:
         """Read or write one connection; forget it once it is closed."""
         if not connection.closed:
             if readable:
@@ -182,17 +266,4 @@ class SocketPort:
         if connection.closed:
             self._selector.forget(connection.fileno())
         elif connection.unread():
-            self._unread.append(connection)
-
-    def _watch_writable(self, connection: Connection, wanted: bool) -> None:  # noqa: FBT001
-        if not connection.closed:
-            self._selector.change(connection.fileno(), writable=wanted)
-
-    def _raise_failure(self) -> None:
-        if self._context.failures:
-            raise self._context.failures[0]
-
-    def _release(self) -> None:
-        for connection in self._connections.values():
-            connection.abandon()
-        self._selector.close()
+            self._unread.add(connection)

@@ -1,23 +1,17 @@
 """What a compiled protocol gives to the port that drives it."""
 
-from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
-from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.context import WireContext
-from bench.drivers.wire.lanes import Lane
 from bench.wire.octets import STAMP
 from brokers.endpoint import Endpoint
 
 
 class Codec(Protocol):
-    """What a protocol gives to the port: its tables, and connections that use them."""
+    """What a protocol gives to the port: its tables."""
 
     context: WireContext
-
-    def connect(self, index: int, lanes: Sequence[Lane]) -> WireConnection:
-        """Open a connection with these lanes."""
 
     def window_room(self) -> int:
         """Return the messages that the fullest of the producing lanes may still send: window, credit."""

@@ -6,9 +6,10 @@ protocol's own connections; the port knows them as `WireConnection`.
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,50 +24,53 @@ from bench.drivers.base import (
     empty_settlements,
 )
 from bench.drivers.sockets.connection import CLOSE_NS, OPEN_NS, OPENING_AT_ONCE, OUTPUT_LIMIT, unopened
-from bench.drivers.sockets.selector import READABLE, Selector
+from bench.drivers.sockets.port import LoopPort
+from bench.drivers.sockets.selector import READABLE
 from bench.drivers.sockets.timers import NEVER_NS
 from bench.drivers.wire.codec import Codec
 from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.context import LAST_IN, LAST_OUT, ROWS, SAY_EVERY, SILENT_AFTER
 from bench.drivers.wire.lanes import Lane, deal
 from bench.drivers.wire.receive_loop import COMPILED, ROWS_KEPT_FREE
-from bench.drivers.wire.socket import WireSocket
 from bench.units import NS_PER_S
 
 _WATCH_NS = NS_PER_S // 2
 _NO_SETTLEMENTS = empty_settlements()
 _NO_DELIVERIES = empty_deliveries()
 
+Codecs = TypeVar("Codecs", bound=Codec)
 
-class WirePort:
+
+class WirePort(LoopPort[WireConnection]):
     """A `bench.drivers.base.Port` over compiled codecs."""
 
-    def __init__(self, spec: PortSpec, codec: Codec) -> None:
+    def __init__(
+        self, spec: PortSpec, codec: Codecs, connect: Callable[[Codecs, int, Sequence[Lane]], WireConnection]
+    ) -> None:
         """Open every connection and lane; on failure nothing stays open.
+
+        Args:
+            spec: what is asked for.
+            codec: the tables of the protocol.
+            connect: opens a connection that uses them, given its number and its lanes.
 
         Raises:
             ConnectionLost: a broker does not answer, or ended a connection.
             Refused: a broker refused credentials, virtual host or queue.
         """
+        super().__init__(spec, codec.context.clock, codec.context.failures)
         self._context = codec.context
         self._codec = codec
-        self._clock = codec.context.clock
         self._marks = codec.context.marks
         self._columns = tuple(codec.context.rows)
         self._lanes = len(spec.producers)
         self._context.watch_writable = self._watch_writable
-        self._selector = Selector()
-        self._wake_fd = spec.wake_fd
-        if self._wake_fd is not None:
-            self._selector.watch(self._wake_fd)
-        self._connections: dict[int, WireConnection] = {}
         self._of_lane: list[WireConnection] = []
-        self._unread: set[WireConnection] = set()
         self._handed = False
         self._early: deque[tuple[Settlements, Deliveries]] = deque()
         self._opening = True
         try:
-            self._open(deal(spec))
+            self._open(connect(codec, index, lanes) for index, lanes in enumerate(deal(spec)))
         except BaseException:
             self._release()
             raise
@@ -141,15 +145,7 @@ class WirePort:
         if timeout_ns <= 0:
             self._turn(0)
             return self._taken()
-        deadline_ns = self._clock.now_ns() + timeout_ns
-        had_no_room = self._lanes > 0 and self.room() == 0
-        woken = self._turn(timeout_ns)
-        while not (woken or marks[0] or marks[1] or marks[2]):
-            self._raise_failure()
-            left_ns = deadline_ns - self._clock.now_ns()
-            if left_ns <= 0 or (had_no_room and self.room() > 0):
-                break
-            woken = self._turn(left_ns)
+        self._turns(timeout_ns, had_no_room=self.room() == 0)
         return self._taken()
 
     def counters(self) -> dict[str, int]:
@@ -174,6 +170,10 @@ class WirePort:
                 self._turn(deadline_ns - self._clock.now_ns())
         self._release()
 
+    def _news(self) -> bool:
+        marks = self._marks
+        return bool(marks[0] or marks[1] or marks[2])
+
     def _begin_rows(self) -> memoryview:
         """Forget the rows that were handed over; return how many there are of each kind."""
         marks = self._marks
@@ -195,13 +195,11 @@ class WirePort:
             deliveries = Deliveries(lane, producer, seq, intended, sent, received, redelivered, foreign)
         return settlements, deliveries
 
-    def _open(self, groups: Sequence[Sequence[Lane]]) -> None:
-        for index, lanes in enumerate(groups):
-            connection = self._codec.connect(index, lanes)
-            self._connections[connection.fileno()] = connection
-            self._selector.watch(connection.fileno())
+    def _open(self, connections: Iterable[WireConnection]) -> None:
+        for connection in connections:
+            self._watch(connection)
             if connection.producing:
-                self._of_lane += [connection] * len(lanes)
+                self._of_lane += [connection] * len(connection.lanes)
             connection.begin()
             if len(self._connections) % OPENING_AT_ONCE == 0:
                 self._await_ready()
@@ -298,9 +296,6 @@ class WirePort:
         with suppress(OSError, ValueError):
             self._selector.forget(connection.fileno())
 
-    def _watch_writable(self, connection: WireSocket, wanted: bool) -> None:  # noqa: FBT001
-        self._selector.change(connection.fileno(), writable=wanted)
-
     def _watch_keep_alive(self) -> None:
         limits_ns = self._context.io[:, (SAY_EVERY, SILENT_AFTER)]
         if limits_ns.any():
@@ -322,12 +317,3 @@ class WirePort:
                     silent_s = (now_ns - int(io[connection.index, LAST_IN])) / NS_PER_S
                     connection.lose(f"nothing came from it for {silent_s:.0f} s, not even a heartbeat")
         self._watch_keep_alive()
-
-    def _raise_failure(self) -> None:
-        if self._context.failures:
-            raise self._context.failures[0]
-
-    def _release(self) -> None:
-        for connection in self._connections.values():
-            connection.abandon()
-        self._selector.close()

@@ -1,10 +1,8 @@
 """AMQP 1.0 through our own compiled codec: the driver `wire10`."""
 
-from collections.abc import Sequence
-
 from bench.drivers.base import DriverError, PortSpec
+from bench.drivers.sockets.port import endpoint_of
 from bench.drivers.wire.codec import nowhere
-from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.port import WirePort
 from bench.drivers.wire.wire10_connection import Connection10
 from bench.drivers.wire.wire10_tables import ClientTables10
@@ -13,29 +11,18 @@ from bench.host.clock import Clock, RealClock
 _OPTION = "reattach"
 
 
-class _Codec10(ClientTables10):
-    """The tables, and the connections that use them."""
-
-    def connect(self, index: int, lanes: Sequence[Lane]) -> Connection10:
-        """Open a connection with these lanes."""
-        return Connection10(self, index, lanes)
-
-
 def open_port(spec: PortSpec, clock: Clock) -> WirePort:
     """Open every connection and lane of a worker.
 
     Raises:
         DriverError: see `bench.drivers.base`.
     """
-    if spec.endpoint is None:
-        message = "a driver over sockets needs an endpoint"
-        raise ValueError(message)
-    return WirePort(spec, _Codec10(spec, spec.endpoint, clock, _reattach(spec)))
+    return WirePort(spec, ClientTables10(spec, endpoint_of(spec), clock, _reattach(spec)), Connection10)
 
 
 def warm() -> None:
     """Compile what is not compiled, or load it, without a broker: making tables does."""
-    _Codec10(*nowhere("amqp10"), RealClock())
+    ClientTables10(*nowhere("amqp10"), RealClock())
 
 
 def _reattach(spec: PortSpec) -> int:
