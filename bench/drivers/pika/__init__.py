@@ -10,32 +10,26 @@ it waits for each confirm.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from bench.drivers.description import Driver
 
-CODEC = Driver(
+_pika = partial(Driver, protocol="amqp091", distribution="pika", mixes=True)
+
+CODEC = _pika(
     name="pika-codec",
-    protocol="amqp091",
     description="pika's codec in our own loop: what encoding and decoding cost, without pika's sockets and waits",
     open_port="bench.drivers.pika.codec_lane:open_port",
-    distribution="pika",
-    mixes=True,
 )
 FORMER_CODEC = replace(CODEC, name="pika", now="pika-codec")
 """What results and scenarios of earlier versions call it."""
-SELECT = Driver(
+SELECT = _pika(
     name="pika-select",
-    protocol="amqp091",
     description="pika.SelectConnection in pika's own loop: as asynchronous applications use pika, confirms by callback",
     open_port="bench.drivers.pika.select_lane:open_port",
-    distribution="pika",
-    mixes=True,
 )
-BLOCKING = Driver(
+BLOCKING = _pika(
     name="pika-blocking",
-    protocol="amqp091",
     description="pika.BlockingConnection, no TLS: as applications use pika; waits for each confirm, so its window is 1",
     open_port="bench.drivers.pika.blocking_lane:open_port",
-    distribution="pika",
-    mixes=True,
 )

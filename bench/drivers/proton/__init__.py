@@ -7,24 +7,21 @@ waits until each message is settled.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from bench.drivers.description import Driver
 
-ENGINE = Driver(
+_proton = partial(Driver, protocol="amqp10", distribution="python-qpid-proton", mixes=True)
+
+ENGINE = _proton(
     name="proton-engine",
-    protocol="amqp10",
     description="Qpid Proton's engine in our own loop: the least that Proton costs, less than an application pays",
     open_port="bench.drivers.proton.engine_lane:open_port",
-    distribution="python-qpid-proton",
-    mixes=True,
 )
 FORMER_ENGINE = replace(ENGINE, name="proton", now="proton-engine")
 """What results and scenarios of earlier versions call it."""
-BLOCKING = Driver(
+BLOCKING = _proton(
     name="proton-blocking",
-    protocol="amqp10",
     description="Proton's BlockingConnection, no TLS: as applications use it; waits for each confirm, its window is 1",
     open_port="bench.drivers.proton.blocking_lane:open_port",
-    distribution="python-qpid-proton",
-    mixes=True,
 )

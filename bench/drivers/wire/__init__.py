@@ -3,28 +3,26 @@
 It stands apart from the drivers, as importing those imports the compiler.
 """
 
+from functools import partial
+
 from bench.drivers.description import Driver
 
-WIRE091 = Driver(
+_compiled = partial(Driver, multiplexes=True, mixes=True, plans=True)
+
+WIRE091 = _compiled(
     name="wire091",
     protocol="amqp091",
     description="our compiled AMQP 0-9-1: drives a broker to its limit",
     open_port="bench.drivers.wire.wire091:open_port",
     warm="bench.drivers.wire.wire091:warm",
-    multiplexes=True,
-    mixes=True,
-    plans=True,
 )
 
-WIRE10 = Driver(
+WIRE10 = _compiled(
     name="wire10",
     protocol="amqp10",
     description="our compiled AMQP 1.0: drives a broker to its limit",
     open_port="bench.drivers.wire.wire10:open_port",
     warm="bench.drivers.wire.wire10:warm",
-    multiplexes=True,
-    mixes=True,
-    plans=True,
     options=(
         (
             "reattach",

@@ -6,8 +6,8 @@ by its row in the port's tables: producing lanes come first.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from bench.drivers.base import Sends
 from bench.drivers.sockets.connection import ACK_LINGER_NS, FLUSH_BYTES
@@ -47,15 +47,19 @@ class WireConnection(WireSocket):
 
     Attributes:
         tables: the codec's state of all connections and lanes of the port.
+        handlers: what acts on what is not about messages, by the class of it.
+        empty_frame: what says that we are there, and nothing else.
         closing: the closing handshake has begun: nothing that comes is acknowledged any more.
     """
 
     tables: WireTables[Any]
+    empty_frame: ClassVar[bytes]
 
     def __init__(self, tables: WireTables[Any], index: int, lanes: Sequence[Lane], stream: Stream) -> None:
         """Use a connected stream; the protocol's handshake goes on in `fill`. See `WireSocket`."""
         super().__init__(tables.context, index, lanes, stream)
         self.tables = tables
+        self.handlers: dict[type, Callable[..., None]] = {}
         self.closing = False
         self._carry = b""
         self._lingers = False
@@ -68,9 +72,9 @@ class WireConnection(WireSocket):
     def begin_close(self) -> None:
         """Acknowledge what is pending and begin the closing handshake."""
 
-    @abstractmethod
     def keep_alive(self) -> None:
         """Say that we are there, by an empty frame."""
+        self.write(self.empty_frame)
 
     @abstractmethod
     def acknowledge_before(self, before_ns: int) -> int | None:
@@ -82,10 +86,6 @@ class WireConnection(WireSocket):
     @abstractmethod
     def _on_control(self, frame: bytes) -> None:
         """Act on a frame that is not about messages."""
-
-    @abstractmethod
-    def _owe_acks(self, now_ns: int) -> None:
-        """Act on messages that came and fill no batch of acknowledgements."""
 
     @abstractmethod
     def fault(self, status: int) -> str:
@@ -176,6 +176,10 @@ class WireConnection(WireSocket):
             length = self.tables.encode(rows, now_ns, start, stop)
             sends.sent_ns[start:stop] = now_ns
             self.write(self.context.outbox_view[:length])
+
+    def _owe_acks(self, now_ns: int) -> None:
+        """Wait for more messages of a batch, but not for long."""
+        self.linger(now_ns)
 
     def linger(self, now_ns: int) -> None:
         """Acknowledge, 10 ms after the last message, what fills no batch."""

@@ -67,10 +67,6 @@ class Connection091(Frames091):
         self.closing = True
         self.say(0, amqp.Connection.Close(reply_code=200, reply_text="done", class_id=0, method_id=0))
 
-    def _owe_acks(self, now_ns: int) -> None:
-        """Wait for more messages of a batch, but not for long."""
-        self.linger(now_ns)
-
     def _pass_over(self, _channel: int, _method: Any) -> None:
         """Nothing follows from it."""
 

@@ -4,39 +4,21 @@ Messages, confirms and acknowledgements are the codec's. Frames that are not abo
 are few, so pika's frame and method classes make and read them.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pika.exceptions
 import pika.frame
 
-from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.connection import WireConnection
-from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.wire091_tables import Tables091
 from bench.wire import amqp091_layout as layout
 
-_HEARTBEAT = pika.frame.Heartbeat().marshal()
-
 
 class Frames091(WireConnection):
-    """One connection; its lanes are the channels from 1 on.
-
-    Attributes:
-        tables: state of all connections and lanes.
-        handlers: what acts on a method that is not about messages, by its class.
-    """
+    """One connection; its lanes are the channels from 1 on. `handlers` take a channel and a method."""
 
     tables: Tables091
-
-    def __init__(self, tables: Tables091, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
-        """Use a connected stream; see `WireConnection`."""
-        super().__init__(tables, index, lanes, stream)
-        self.handlers: dict[type, Callable[[int, Any], None]] = {}
-
-    def keep_alive(self) -> None:
-        """Say that we are there, by an empty frame."""
-        self.write(_HEARTBEAT)
+    empty_frame = pika.frame.Heartbeat().marshal()
 
     def acknowledge_before(self, before_ns: int) -> int | None:
         """Acknowledge unfinished batches whose last message came no later; see `WireConnection`."""

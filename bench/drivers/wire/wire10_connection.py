@@ -112,10 +112,6 @@ class Connection10(Frames10):
         super()._after_scan(now_ns)
         self._leave()
 
-    def _owe_acks(self, now_ns: int) -> None:
-        """Wait for more messages of a batch, but not for long."""
-        self.linger(now_ns)
-
     def _say_sasl(self) -> None:
         self.write(bytes(self._sasl.output))
         self._sasl.output.clear()

@@ -4,8 +4,7 @@ Messages, outcomes, credit and windows are the codec's. What opens and closes th
 little, and is taken apart in Python.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.connection import WireConnection
@@ -16,24 +15,15 @@ from bench.wire.amqp10_control import AMQP_HEADER, EMPTY, Condition, WireError, 
 
 
 class Frames10(WireConnection):
-    """One connection with one session; its lanes are links.
-
-    Attributes:
-        tables: state of all connections and lanes.
-        handlers: what acts on a frame that opens or closes something, by its class.
-    """
+    """One connection with one session; its lanes are links. `handlers` take what opens or closes something."""
 
     tables: Tables10
+    empty_frame = EMPTY
 
     def __init__(self, tables: Tables10, index: int, lanes: Sequence[Lane], stream: Stream) -> None:
         """Use a connected stream; see `WireConnection`."""
         super().__init__(tables, index, lanes, stream)
-        self.handlers: dict[type, Callable[[Any], None]] = {}
         self._parked_at = index * layout.CONN_FIELDS + layout.C_PARKED
-
-    def keep_alive(self) -> None:
-        """Say that we are there, by an empty frame."""
-        self.write(EMPTY)
 
     def acknowledge_before(self, before_ns: int) -> int | None:
         """Acknowledge unfinished batches whose last message came no later; see `WireConnection`."""
