@@ -3,18 +3,15 @@
 import os
 import signal
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.text import Text
 
-from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out
+from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out, tell
 from brokers import image
 from brokers.base import Broker, BrokerError
-from brokers.entry_points import Unusable
 from brokers.opening import open_broker
 from brokers.registry import lacks, places, products
 
@@ -36,13 +33,7 @@ def list_() -> None:
         )
         for option, meaning in place.member.options:
             out.print(f"    option {option}: {meaning}")
-    _warn(products().unusable)
-    _warn(places().unusable)
-
-
-def _warn(found: Sequence[Unusable]) -> None:
-    for unusable in found:
-        err.print(Text.assemble(("warning: ", "bold yellow"), str(unusable)))
+    tell(*map(str, (*products().unusable, *places().unusable)), kind="warning")
 
 
 @broker_app.command()

@@ -1,6 +1,7 @@
 """Where words for people go: standard error for progress and faults, standard output for answers."""
 
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -47,6 +48,16 @@ def warn_of_former(drivers: Iterable[str]) -> None:
         found = registry().installed.get(name)
         if found and found.member.now:
             tell(f"driver {name!r} is called {found.member.now!r} now; the old name still works", kind="warning")
+
+
+def as_typed(*words: str, options: Mapping[str, object]) -> str:
+    """Return a command of ours with the options that were given: a flag alone, others once for each value."""
+    typed = ["bench", *words]
+    for option, given in options.items():
+        for value in given if isinstance(given, list | tuple) else [given]:
+            if value is not None and value is not False:
+                typed += [option] if value is True else [option, str(value)]
+    return shlex.join(typed)
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:

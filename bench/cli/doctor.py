@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.console import EXIT_USAGE, err, fail, out, warn_of_former
+from bench.cli.console import EXIT_USAGE, err, fail, out, tell, warn_of_former
 
 
 def doctor(
@@ -68,7 +68,7 @@ def _ceilings(names: list[str], seconds: float) -> None:
                 measured = measure(one, seconds)
             except PeerFailed as error:
                 failed += 1
-                err.print(Text.assemble(("error: ", "bold red"), str(error)))
+                tell(str(error))
                 continue
         stored.keep(kept_file(), [measured])
         cells = [f"{way.rate:,.0f} msg/s\n{way.cpu_us:.2f} µs CPU" for way in measured.ways]

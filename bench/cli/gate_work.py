@@ -2,16 +2,13 @@
 
 import platform
 import secrets
-import shlex
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, err, fail, out, tell
+from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, as_typed, err, fail, out, print_table, tell
 from bench.cli.gate import Asked, GateFiles
 from bench.cli.image import check_recipes
 from bench.cli.report import write_reports
@@ -97,13 +94,20 @@ def paired(asked: Asked, budget: Budget) -> Gate:
     if asked.plan:
         print_plan(loaded.scenario, planned)
         raise typer.Exit
-    now = datetime.now(UTC)
-    run_id = f"gate-{loaded.scenario.name}-{now:%Y%m%d-%H%M%S}"
-    place = asked.folder or Path("results") / run_id
     minutes = estimate_ns(loaded.scenario, planned) / NS_PER_S / S_PER_MINUTE
     err.print(f"{len(planned)} trials, about {minutes:.0f} minutes")
-    command, consume = _command(asked, seed), asked.consume_existing
-    record, roots = begin(loaded, planned, seed, place, run_id, command, consume_existing=consume)
+    options = {
+        "--paired": True,
+        "--set": asked.both,
+        "--set-baseline": asked.base,
+        "--set-candidate": asked.new,
+        "--consume-existing": asked.consume_existing,
+        "--pairs": asked.pairs,
+        "--seed": seed,
+    }
+    command = as_typed("gate", asked.baseline, *([asked.candidate] if asked.candidate else []), options=options)
+    name, consume = f"gate-{loaded.scenario.name}", asked.consume_existing
+    place, record, roots = begin(loaded, planned, seed, asked.folder, name, command, consume_existing=consume)
     end = conduct_all(record, place, roots, consume_existing=consume)
     if end.interrupted:
         tell(f"to finish it: bench run --resume {place}, then: bench gate {place}", kind="interrupted")
@@ -143,20 +147,6 @@ def _both(asked: Asked) -> tuple[Loaded, dict[str, PairedTarget]]:
         commented = "\n".join(f"# {line}".rstrip() for line in new.text.splitlines())
         text = f"{text.rstrip()}\n\n# The candidate:\n{commented}\n"
     return Loaded(scenario, text, (*asked.both, *asked.base, *asked.new), quick=False), pairs
-
-
-def _command(asked: Asked, seed: int) -> str:
-    words = ["bench", "gate", asked.baseline, *([asked.candidate] if asked.candidate else []), "--paired"]
-    for option, values in (
-        ("--set", asked.both),
-        ("--set-baseline", asked.base),
-        ("--set-candidate", asked.new),
-    ):
-        for value in values:
-            words += [option, value]
-    if asked.consume_existing:
-        words.append("--consume-existing")
-    return shlex.join([*words, "--pairs", str(asked.pairs), "--seed", str(seed)])
 
 
 def _keep(folder: Path, found: Gate) -> None:
@@ -206,15 +196,8 @@ def print_gate(found: Gate) -> None:
         )
         for line in found.lines
     ]
-    _print_table(rows)
+    print_table(rows)
     out.print(method(found).replace("`", ""))
     for remark in found.remarks:
         out.print(f"  {remark}")
     out.print(found.sentence)
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for first, *rest in rows:
-        cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-        out.print("  ".join((first.ljust(widths[0]), *cells)))

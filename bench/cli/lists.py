@@ -4,9 +4,8 @@ import json
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from bench.cli.console import err, out
+from bench.cli.console import out, tell
 from bench.drivers.registry import registry
 from bench.scenario.loading import shipped_scenarios
 from bench.scenario.reference import scenario_schema
@@ -30,8 +29,7 @@ def drivers() -> None:
         out.print(f"{driver.name}  {driver.protocol}  {client}  (package {one.package})\n    {driver.description}")
         for name, meaning in driver.options:
             out.print(f"    option {name}: {meaning}")
-    for unusable in found.unusable:
-        err.print(Text.assemble(("warning: ", "bold yellow"), str(unusable)))
+    tell(*map(str, found.unusable), kind="warning")
 
 
 def schema(

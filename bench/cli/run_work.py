@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shlex
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from bench.cli.console import (
     EXIT_INTERRUPTED,
     EXIT_INVALID,
     EXIT_USAGE,
+    as_typed,
     err,
     fail,
     out,
@@ -66,38 +66,34 @@ def start(
     if plan_only:
         print_plan(loaded.scenario, planned)
         return
-    command = _command(scenario, overrides, quick, driver, chosen, consume_existing=consume_existing)
-    run_id = f"{loaded.scenario.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    place = folder or Path("results") / run_id
-    record, roots = begin(loaded, planned, chosen, place, run_id, command, consume_existing=consume_existing)
+    options = {
+        "--quick": quick,
+        "--set": overrides,
+        "--driver": driver,
+        "--consume-existing": consume_existing,
+        "--seed": chosen,
+    }
+    command = as_typed("run", scenario, options=options)
+    place, record, roots = begin(
+        loaded, planned, chosen, folder, loaded.scenario.name, command, consume_existing=consume_existing
+    )
     _carry_out(record, place, roots, consume_existing=consume_existing)
-
-
-def _command(
-    scenario: str, overrides: list[str], quick: bool, driver: str | None, seed: int, *, consume_existing: bool
-) -> str:
-    words = ["bench", "run", scenario, *(["--quick"] if quick else [])]
-    for override in overrides:
-        words += ["--set", override]
-    if driver is not None:
-        words += ["--driver", driver]
-    if consume_existing:
-        words.append("--consume-existing")
-    return shlex.join([*words, "--seed", str(seed)])
 
 
 def begin(
     loaded: Loaded,
     planned: tuple[PlannedTrial, ...],
     seed: int,
-    place: Path,
-    run_id: str,
+    folder: Path | None,
+    name: str,
     command: str,
     purpose: Literal["run", "search"] = "run",
     *,
     consume_existing: bool = False,
-) -> tuple[RunRecord, dict[str, Path]]:
-    """Make the results folder of a run; return its record, and the root of each image. Leave where that fails."""
+) -> tuple[Path, RunRecord, dict[str, Path]]:
+    """Make the results folder of a run; return it, its record, and the root of each image. Leave where that fails."""
+    run_id = f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    place = folder or Path("results") / run_id
     _check_disk(loaded.scenario, planned, place)
     warn_of_former(target.driver for target in loaded.scenario.targets)
     if place.exists():
@@ -126,7 +122,7 @@ def begin(
         archive.create(place, record, loaded.text)
     except archive.ArchiveError as error:
         fail(EXIT_USAGE, str(error))
-    return record, {name: found.root for name, found in images.items()}
+    return place, record, {name: found.root for name, found in images.items()}
 
 
 def refuse_unfit(scenario: Scenario, *, consume_existing: bool) -> None:

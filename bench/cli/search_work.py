@@ -2,8 +2,6 @@
 
 import math
 import secrets
-import shlex
-from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -13,6 +11,7 @@ from bench.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_USAGE,
+    as_typed,
     err,
     fail,
     out,
@@ -84,21 +83,21 @@ def start(
     loaded = _narrowed(loaded, wanted, _chosen(loaded.scenario, base, target or []))
     check_recipes(loaded.scenario)
     chosen = secrets.randbelow(1 << 31) if seed is None else seed
-    options = {"--workload": workload, "--objective-p99": objective, "--short": short, "--hold": hold}
-    words = ["bench", "search", scenario, *(["--quick"] if quick else []), *(["--curve"] if curve else [])]
-    for name in target or []:
-        words += ["--target", name]
-    for option, value in options.items():
-        words += [option, value] if value is not None else []
-    for override in overrides or []:
-        words += ["--set", override]
-    if consume_existing:
-        words.append("--consume-existing")
-    run_id = f"{loaded.scenario.name}-search-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    place = out_folder or Path("results") / run_id
-    command = shlex.join([*words, "--seed", str(chosen)])
-    record, roots = begin(
-        loaded, (), chosen, place, run_id, command, purpose="search", consume_existing=consume_existing
+    options = {
+        "--quick": quick,
+        "--curve": curve,
+        "--target": target,
+        "--workload": workload,
+        "--objective-p99": objective,
+        "--short": short,
+        "--hold": hold,
+        "--set": overrides,
+        "--consume-existing": consume_existing,
+        "--seed": chosen,
+    }
+    name, command = f"{loaded.scenario.name}-search", as_typed("search", scenario, options=options)
+    place, record, roots = begin(
+        loaded, (), chosen, out_folder, name, command, purpose="search", consume_existing=consume_existing
     )
     _carry_out(record, place, roots, wanted, json)
 

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bench.crosscheck.pcap import frames
+
 PUBLISH, DELIVER = (60, 40), (60, 60)
 """Class and method of basic.publish and basic.deliver."""
 
@@ -15,7 +17,6 @@ _FRAME = struct.Struct(">BHI")
 _METHOD, _HEADER, _BODY, _HEARTBEAT = 1, 2, 3, 8
 _END = 0xCE
 _LONGEST = 1 << 20
-_CHAIN = 3  # frames in a row that must fit before a place counts as the start of one
 
 
 @dataclass
@@ -32,18 +33,12 @@ def messages(data: bytes | bytearray, method: tuple[int, int]) -> Iterator[tuple
     Bytes that are no frame (a protocol header, the rest of a frame whose beginning was not
     captured) are passed over.
     """
-    at = 0
     contents: dict[int, _Content] = {}
-    while True:
-        end = _frame_end(data, at)
-        if end is None:
-            found = _next_start(data, at + 1)
-            if found is None:
-                return
-            at, contents = found, {}
-            continue
+    for at, end, broken in frames(data, _frame_end):
+        if broken:
+            contents = {}
         kind, channel, _ = _FRAME.unpack_from(data, at)
-        payload, at = bytes(data[at + _FRAME.size : end - 1]), end
+        payload = bytes(data[at + _FRAME.size : end - 1])
         if kind == _METHOD:
             contents.pop(channel, None)
             if struct.unpack_from(">HH", payload) == method:
@@ -55,7 +50,7 @@ def messages(data: bytes | bytearray, method: tuple[int, int]) -> Iterator[tuple
             else:
                 content.body += payload
             if content.length == len(content.body):
-                yield bytes(content.body), at
+                yield bytes(content.body), end
                 del contents[channel]
 
 
@@ -69,14 +64,3 @@ def _frame_end(data: bytes | bytearray, at: int) -> int | None:
     if least is None or not least <= length <= _LONGEST or end > len(data) or data[end - 1] != _END:
         return None
     return int(end)
-
-
-def _next_start(data: bytes | bytearray, at: int) -> int | None:
-    """Return the first offset from which frames follow each other."""
-    for start in range(at, len(data) - _FRAME.size):
-        end: int | None = start
-        for _ in range(_CHAIN):
-            end = _frame_end(data, end) if end is not None and end < len(data) else end
-        if end is not None:
-            return start
-    return None

@@ -9,10 +9,11 @@ section 3.2).
 import struct
 from collections.abc import Iterator
 
+from bench.crosscheck.pcap import frames
+
 _PROTOCOL = b"AMQP"
 _HEADER = struct.Struct(">IBBH")
 _LONGEST = 1 << 20
-_CHAIN = 3  # frames in a row that must fit before a place counts as the start of one
 _PERFORMATIVES = (*range(0x10, 0x19), *range(0x40, 0x45))
 _TRANSFER = 0x14
 _HANDLE, _MORE = 0, 5  # places in the list of a transfer
@@ -27,21 +28,14 @@ def messages(data: bytes | bytearray) -> Iterator[tuple[bytes, int]]:
     The content is application properties and body, byte for byte: what a broker hands on as
     it came. Bytes that are no frame are passed over.
     """
-    at = 0
     parts: dict[tuple[int, int], bytes] = {}
-    while True:
-        end = _frame_end(data, at)
-        if end is None:
-            found = _next_start(data, at + 1)
-            if found is None:
-                return
-            at, parts = found, {}
-            continue
+    for at, end, broken in frames(data, _frame_end):
+        if broken:
+            parts = {}
         if data[at : at + 4] == _PROTOCOL:
-            at = end
             continue
-        size, offset, _, channel = _HEADER.unpack_from(data, at)
-        body, at = bytes(data[at + 4 * offset : at + size]), end
+        _, offset, _, channel = _HEADER.unpack_from(data, at)
+        body = bytes(data[at + 4 * offset : end])
         if body[:3] != bytes((0x00, 0x53, _TRANSFER)):
             continue
         handle, more, payload = _transfer(body)
@@ -49,7 +43,7 @@ def messages(data: bytes | bytearray) -> Iterator[tuple[bytes, int]]:
         if more:
             parts[channel, handle] = whole
         else:
-            yield content(whole), at
+            yield content(whole), end
 
 
 def content(message: bytes) -> bytes:
@@ -107,14 +101,3 @@ def _frame_end(data: bytes | bytearray, at: int) -> int | None:
     empty = 4 * offset == size
     known = data[begin : begin + 2] == b"\x00\x53" and data[begin + 2] in _PERFORMATIVES
     return int(at + size) if empty or known else None
-
-
-def _next_start(data: bytes | bytearray, at: int) -> int | None:
-    """Return the first offset from which frames follow each other."""
-    for start in range(at, len(data) - _HEADER.size + 1):
-        end: int | None = start
-        for _ in range(_CHAIN):
-            end = _frame_end(data, end) if end is not None and end < len(data) else end
-        if end is not None:
-            return start
-    return None

@@ -7,13 +7,14 @@ stream into pieces.
 
 import struct
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 _MAGIC = {0xA1B2C3D4: 1_000, 0xA1B23C4D: 1}
 _LINK_ETHERNET = 1
 _IPV4, _IPV6, _TCP = 0x0800, 0x86DD, 6
 _SYN = 0x02
+_CHAIN = 3  # frames in a row that must fit before a place counts as the start of one
 _MOST_WAITING = 64  # segments that wait for one before them; then it counts as missing
 
 Address = tuple[bytes, int]
@@ -169,3 +170,33 @@ class _Flow:
     def _ahead(self, sequence: int) -> int:
         """Return how far a sequence number lies ahead, modulo 2^32 (RFC 9293, section 3.4)."""
         return (sequence - self._expected + 0x80000000) % 0x100000000 - 0x80000000
+
+
+def frames(
+    data: bytes | bytearray, end_of: Callable[[bytes | bytearray, int], int | None]
+) -> Iterator[tuple[int, int, bool]]:
+    """Yield begin and end of each frame in a piece of a stream, and whether bytes before it are no frame.
+
+    Such bytes are passed over, up to the first place from which frames follow each other.
+
+    Args:
+        data: the piece.
+        end_of: returns the offset behind the frame that begins at an offset; None where none does.
+    """
+    at, broken = 0, False
+    while at < len(data):
+        end = end_of(data, at)
+        if end is not None:
+            yield at, end, broken
+            at, broken = end, False
+            continue
+        broken = True
+        at = next((start for start in range(at + 1, len(data)) if _follow(data, start, end_of)), len(data))
+
+
+def _follow(data: bytes | bytearray, at: int, end_of: Callable[[bytes | bytearray, int], int | None]) -> bool:
+    """Return whether frames follow each other from here, as far as the data go."""
+    end: int | None = at
+    for _ in range(_CHAIN):
+        end = end_of(data, end) if end is not None and end < len(data) else end
+    return end is not None
