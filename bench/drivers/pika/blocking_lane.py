@@ -76,18 +76,22 @@ class PikaBlockingLane(BlockingLane):
     def close(self) -> None:
         """Close the connection, and the channel with it."""
         if self._connection.is_open:
-            self._connection.call_later(_CLOSE_S, self.abandon)
+            # A timer of its loop: those of pika's blocking connection fire between its calls only.
+            self._pika.ioloop.call_later(_CLOSE_S, self._hang_up)
             self._connection.close()
 
     def abandon(self) -> None:
         """End pika's socket, and let pika find that out, as only so it gives back what it holds."""
         if self._socket is None:
             return
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self._hang_up()
         with contextlib.suppress(AMQPError, OSError):
             while self._connection.is_open:
                 self._connection.process_data_events(0)
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class PikaBlockingProducer(PikaBlockingLane, BlockingProducer):
@@ -113,20 +117,29 @@ class PikaBlockingProducer(PikaBlockingLane, BlockingProducer):
 
 
 class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
-    """Consumes with a prefetch and acknowledges with `multiple`, or automatically."""
+    """Consumes with a prefetch and acknowledges with `multiple`, or automatically.
+
+    pika reads on while an acknowledgement goes out. Given from the callback of a message, it would make one
+    call of pika hand over messages without end, where they come faster than they are taken in.
+    """
 
     _cancelled: Any = None
+    _handing_over = False
 
     def open(self) -> None:
         """Begin to consume."""
         super().open()
+        self._due: list[int] = []
         self.channel.basic_qos(prefetch_count=self.context.spec.prefetch)
         self.channel.add_on_cancel_callback(self._on_cancel)
         self.channel.basic_consume(self.queue, self._on_message, auto_ack=self.automatic)
 
     def read(self) -> bool:
-        """Let pika hand over what has come."""
+        """Let pika hand over what has come, then acknowledge what is due."""
+        self._handing_over = True
         came = super().read()
+        self._handing_over = False
+        self._acknowledge_due()
         if self._cancelled is not None:
             raise ConsumerCancelled(self._cancelled)
         return came
@@ -136,8 +149,15 @@ class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
         return bool(self.channel._pending_events)  # noqa: SLF001  (an application's next `process_data_events` has them)
 
     def acknowledge(self) -> None:
-        """Acknowledge up to the last message."""
-        self.channel.basic_ack(self._last, multiple=True)
+        """Acknowledge up to the last message; behind the read that hands it over."""
+        self._due.append(self._last)
+        if not self._handing_over:
+            self._acknowledge_due()
+
+    def _acknowledge_due(self) -> None:
+        due, self._due = self._due, []
+        for tag in due:
+            self.channel.basic_ack(tag, multiple=True)
 
     def _on_message(self, _channel: Any, method: Any, _properties: Any, body: bytes) -> None:
         self._came = True

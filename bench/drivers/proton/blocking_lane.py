@@ -172,14 +172,14 @@ class ProtonBlockingConsumer(ProtonBlockingLane, BlockingConsumer):
         """Let Proton hand over what has come."""
         self.turn()
         fetcher = self.link.fetcher
-        came = bool(fetcher.has_message)
-        while fetcher.has_message:
+        came = int(fetcher.has_message)  # how many; more may come as these are acknowledged, and wait for the next read
+        for _ in range(came):
             message = fetcher.pop()
             body = message.body
             self.delivered(
                 bytes(body) if isinstance(body, bytes | memoryview) else b"", redelivered=message.delivery_count > 0
             )
-        return came
+        return came > 0
 
     def pending(self) -> bool:
         """Return whether messages came while acknowledgements went out."""
