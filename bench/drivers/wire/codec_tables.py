@@ -29,7 +29,7 @@ def ring_span(window: int) -> int:
 
 
 class Kernels(NamedTuple, Generic[_State]):
-    """What a protocol does in compiled code; see `wire091_receive_loop` and `wire091_send_loop` for arguments."""
+    """What a protocol does in compiled code; see `wire091_loops` for arguments."""
 
     scan: Callable[[Octets, int, int, int, _State, int, Scanned], int]
     receive: Callable[[Loop, _State, int, Scanned], int]

@@ -1,6 +1,6 @@
 """What the compiled loops that send each message at its time have in common; see `bench.drivers.wire.receive_loop`.
 
-A loop of each protocol (`wire091_send_loop`, `wire10_send_loop`) stands around them, as its own
+A loop of each protocol (`wire091_loops`, `wire10_loops`) stands around them, as its own
 encoding stands between. What is due, and when, the caller has decided.
 """
 

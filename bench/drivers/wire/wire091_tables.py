@@ -8,8 +8,7 @@ from bench.drivers.base import PortSpec, Sends
 from bench.drivers.wire.codec_tables import Kernels, WireTables, ring_span
 from bench.drivers.wire.context import IO_WIDTH, ROWS, WireContext
 from bench.drivers.wire.lanes import Lane, connections
-from bench.drivers.wire.wire091_receive_loop import receive
-from bench.drivers.wire.wire091_send_loop import pace
+from bench.drivers.wire.wire091_loops import pace, receive
 from bench.host.clock import Clock
 from bench.wire import amqp091_layout as layout
 from bench.wire import cursor as cursor_at

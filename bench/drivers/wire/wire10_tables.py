@@ -8,8 +8,7 @@ from bench.drivers.base import PortSpec, Sends
 from bench.drivers.wire.codec_tables import Kernels, WireTables, ring_span
 from bench.drivers.wire.context import IO_WIDTH, WireContext
 from bench.drivers.wire.lanes import Lane, connections
-from bench.drivers.wire.wire10_receive_loop import receive
-from bench.drivers.wire.wire10_send_loop import pace
+from bench.drivers.wire.wire10_loops import pace, receive
 from bench.host.clock import Clock
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import NEVER, answer

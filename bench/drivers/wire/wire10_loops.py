@@ -1,6 +1,7 @@
-"""The compiled loop of an AMQP 1.0 producer: each message goes out at its time, and outcomes are taken meanwhile.
+"""The compiled loops of AMQP 1.0: one that receives, and one of a producer, whose messages go out at their times.
 
-What is due, and when, the caller has decided; see `bench.drivers.wire.receive_loop` for the parts.
+Meanwhile outcomes are taken. What is due, and when, the caller has decided; see `bench.drivers.wire.receive_loop`
+for the parts, and `bench.drivers.wire.send_loop`.
 """
 
 from bench.drivers.base import Sends
@@ -31,6 +32,27 @@ from bench.wire.cursor import Scanned
 from bench.wire.templates import LONGEST, Templates
 
 _TIME, _NO_ROOM = int(Stop.TIME), int(Stop.NO_ROOM)
+
+
+@kernel_entry
+def receive(loop: Loop, tables: LinkTables, conn: int, found: Scanned) -> int:
+    """Receive on one connection until state[UNTIL]; return a `bench.drivers.wire.receive_loop.Stop`.
+
+    Args:
+        loop: what is asked for, and where it is answered.
+        tables: the state of all connections.
+        conn: row of the connection.
+        found: where rows and acknowledgements go; these are sent.
+    """
+    loop, tables, found = Loop(*loop), LinkTables(*tables), Scanned(*found)
+    state, stop = loop.state, GO_ON
+    begin(loop)
+    while stop == GO_ON:
+        stop = read_more(loop)
+        if stop == GO_ON:
+            status = take(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+            stop = settle_up(loop, found, status)
+    return stop
 
 
 @kernel_entry
