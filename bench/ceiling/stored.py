@@ -1,26 +1,21 @@
 """What was measured of a driver against the null peer, and where it is kept for the health verdict of later trials."""
 
-import json
 import os
 import platform
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from bench.drivers.registry import Installed, registry
-from bench.host.cache import cache_root
+from bench.host.cache import cache_root, keep_models, kept_models
 from bench.host.cpu import cpu_model
+from bench.results.base import Record
 
 Side = Literal["send", "receive"]
 
 
-class Way(BaseModel):
+class Way(Record):
     """One way of a driver: sending or receiving, with or without confirms and acknowledgements."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     side: Side
     settled: bool
@@ -31,10 +26,8 @@ class Way(BaseModel):
     """CPU time of that process a message, µs."""
 
 
-class Ceiling(BaseModel):
+class Ceiling(Record):
     """A driver's ceiling on one host."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     driver: str
     version: str
@@ -57,19 +50,12 @@ class Ceiling(BaseModel):
 
 def read(file: Path) -> dict[str, Ceiling]:
     """Return the ceilings that are kept in a file, by driver; none where it is missing or of another make."""
-    with suppress(OSError, ValueError, AttributeError, ValidationError):
-        document = json.loads(file.read_text(encoding="utf-8"))
-        return {name: Ceiling.model_validate(one) for name, one in document.items()}
-    return {}
+    return kept_models(file, Ceiling)
 
 
 def keep(file: Path, ceilings: Iterable[Ceiling]) -> None:
     """Add ceilings to a file, in place of older ones of the same drivers."""
-    kept = read(file) | {one.driver: one for one in ceilings}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps({name: one.model_dump() for name, one in kept.items()}, indent=1), encoding="utf-8")
-    partial.replace(file)
+    keep_models(file, read(file) | {one.driver: one for one in ceilings})
 
 
 def applies(ceiling: Ceiling | None, version: str, host: str) -> Ceiling | None:

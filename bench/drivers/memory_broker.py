@@ -60,7 +60,6 @@ class MemoryPort:
         self._most = spec.prefetch * max(len(spec.consumers), 1)
         self._held: _Message | None = None
         self._unsettled = np.zeros(max(len(spec.producers), 1), np.int64)
-        self._next_lane = 0
         self._consumer_of: dict[str, list[int]] = {}
         for lane, consumer in enumerate(spec.consumers):
             self._consumer_of.setdefault(consumer.queue, []).append(lane)

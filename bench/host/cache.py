@@ -1,9 +1,34 @@
-"""Where the suite keeps what it can make again: compiled kernels, the data of runs under way."""
+"""Where the suite keeps what it can make or measure again: compiled kernels, the data of runs under way, ceilings."""
 
+import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Kept = TypeVar("Kept", bound="BaseModel")
 
 
 def cache_root() -> Path:
     """Return our folder in the user's cache, by the XDG base directory specification; it may not exist yet."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "busbench"
+
+
+def kept_models(file: Path, kind: type[Kept]) -> dict[str, Kept]:
+    """Return the models that a file keeps, by name; none where it is missing or of another make."""
+    with suppress(OSError, ValueError, AttributeError):
+        document = json.loads(file.read_text(encoding="utf-8"))
+        return {name: kind.model_validate(one) for name, one in document.items()}
+    return {}
+
+
+def keep_models(file: Path, models: Mapping[str, Kept]) -> None:
+    """Write the models that a file keeps, whole or not at all; raise OSError where that fails."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps({name: one.model_dump() for name, one in models.items()}, indent=1), encoding="utf-8")
+    partial.replace(file)

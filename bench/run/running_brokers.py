@@ -135,13 +135,7 @@ def broker_record(name: str, kind: str, facts: Facts, started: int, idle: IdleCo
     return BrokerRecord(
         name=name,
         kind=kind,
-        product=facts.product,
-        version=facts.version,
-        runtime=facts.runtime,
-        asked=facts.asked,
-        reported=facts.reported,
-        limits=facts.limits,
-        labels=facts.labels,
         started=started,
         idle=idle,
+        **vars(facts),
     )

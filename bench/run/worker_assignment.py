@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from bench.arrivals.schedule import Constant, Poisson, Profiled, Schedule, Stripe
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
@@ -11,6 +11,7 @@ from bench.loadgen.source import Anchor, ClosedLoop, OpenLoop, ProfiledLoop, Sou
 from bench.loadgen.waiting import Intake, Pacer
 from bench.pauses.board import PauseBoard
 from bench.pauses.filter import Meter
+from bench.results.base import Record
 from bench.scenario.profile import cumulative
 from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
 from bench.units import NS_PER_MS, NS_PER_S
@@ -24,14 +25,12 @@ class WorkerSees(Tokens, Anchor, Protocol):
     """What a worker's source reads of the board."""
 
 
-class Assignment(BaseModel):
+class Assignment(Record):
     """One worker's part of one trial.
 
     Roles: `producer` and `consumer` are processes of their own; `both` is the one inline
     worker of the memory driver.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Literal["producer", "consumer", "both"]
     worker: int
@@ -41,7 +40,7 @@ class Assignment(BaseModel):
     rows: int
     """Rows of the board."""
     driver: str
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field(default_factory=dict)
     """What only this driver understands."""
     workload: Workload
     queues: tuple[str, ...]

@@ -17,19 +17,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from brokers.image import content
 from brokers.image.build import Builder, Say, build
 from brokers.image.recipe import ImageError, Recipe, recipe
+from brokers.settings import Frozen
 
 MANIFEST = "image.json"
 
 
-class Manifest(BaseModel):
+class Manifest(Frozen):
     """What is known of a built image."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: Recipe
     content_digest: str

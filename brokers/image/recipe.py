@@ -6,16 +6,16 @@ import tomllib
 from importlib import resources
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from brokers.settings import Frozen
 
 FORMAT = 1
 """Raised when the way an image is made from a recipe changes, so that old ones are not used."""
 
 
-class Artifact(BaseModel):
+class Artifact(Frozen):
     """An archive from a Maven repository, unpacked into the image."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     artifact: Annotated[str, Field(pattern=r"^[^:\s]+:[^:\s]+:[^:\s]+:tar\.gz(:[^:\s]+)?$")]
     """groupId:artifactId:version:tar.gz[:classifier]."""
@@ -40,10 +40,8 @@ class Artifact(BaseModel):
         return "-".join([name, version, *classifier]) + f".{kind}"
 
 
-class Recipe(BaseModel):
+class Recipe(Frozen):
     """One recipe file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     description: str

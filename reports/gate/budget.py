@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from bench.results.base import Record
 from reports.gate.metrics import METRICS, Name
 
 DEFAULT = Path(__file__).with_name("budget.toml")
@@ -33,11 +34,7 @@ class BudgetError(Exception):
         self.faults = tuple(faults)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Limit(_Model):
+class Limit(Record):
     """How much worse one metric may get."""
 
     metric: Name
@@ -79,7 +76,7 @@ class Limit(_Model):
         return max(RELEVANT if self.relevant is None else self.relevant, self.allowed, noise_floor or 0.0)
 
 
-class Budget(_Model):
+class Budget(Record):
     """What a gate decides by."""
 
     limits: Annotated[tuple[Limit, ...], Field(min_length=1)]
