@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.scenario.scenario import InFlightLoad, Target, Workload
+from bench.scenario.scenario import Target, Workload
 from reports import undisturbed
 from reports.dataset import Dataset, overloads, rows_of
 from reports.durability import durability
@@ -27,7 +27,7 @@ def latency_of(data: Dataset, target: str, workload: Workload) -> pd.DataFrame:
 
 def tag_of(workload: Workload) -> str:
     """Return the latency that a workload is judged by."""
-    return "service" if isinstance(workload.load, InFlightLoad) else "response"
+    return "service" if workload.closed else "response"
 
 
 def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
@@ -42,7 +42,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     planned = sum(
         line.target == target.name and line.workload == workload.name for run in data.runs for line in run.plan
     )
-    closed = isinstance(workload.load, InFlightLoad)
+    closed = workload.closed
     pooled = data.distribution(target.name, workload.name, tag_of(workload))
     overload = overloads(trials)
     metered = bool(len(latency) and latency["entered"].notna().all())

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 from bench.results import comparability
 from bench.scenario.scenario import Target, Workload
@@ -250,6 +250,26 @@ def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs:
     verdict = judged.verdict if judged else Verdict.UNDECIDED
     needed = judged.trials_needed if judged else MIN_TRIALS if "usable pairs" in why else None
     remarks = [why, _cost(a, b) if not a.case.by_throughput else ""]
+    why = "; ".join(remark for remark in dict.fromkeys(remarks) if remark)
+    return _row(workload, a, b, found, verdict=verdict.value, trials_needed=needed, why=why, unlike=differs)
+
+
+def _stored(a: _Side, b: _Side, found: Comparison | None, differs: tuple[str, ...]) -> ComparedRows:
+    """Return what two stored rows say: at most a suspicion."""
+    why = next((f"{side.why_not}" for side in (a, b) if side.why_not), "")
+    suspect = found is not None and found.verdict in {Verdict.BETTER, Verdict.WORSE}
+    low, high = (found.low, found.high) if found is not None and found.n > 1 else (None, None)
+    down_to = None if low is None or high is None or suspect else max(high - 1, 1 - low)
+    verdict = "undecided" if found is None else "suspect" if suspect else "no sign of change"
+    if found is not None and not suspect and down_to is None:
+        verdict, why = "undecided", "one trial shows no spread"
+    needed = found.trials_needed if found and not suspect else None
+    said = _row(a.workload.name, a, b, found, verdict=verdict, trials_needed=needed, why=why, unlike=differs)
+    return said.model_copy(update={"down_to": _finite(down_to)})
+
+
+def _row(workload: str, a: _Side, b: _Side, found: Comparison | None, **said: Any) -> ComparedRows:
+    """Return a line: who was compared, what was found, and what is said of it."""
     return ComparedRows(
         workload=workload,
         first=a.name,
@@ -262,39 +282,7 @@ def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs:
         alpha=found.alpha if found else None,
         delta=a.case.delta[0],
         delta_from=a.case.delta[1],
-        verdict=verdict.value,
-        trials_needed=needed,
-        why="; ".join(remark for remark in dict.fromkeys(remarks) if remark),
-        unlike=differs,
-    )
-
-
-def _stored(a: _Side, b: _Side, found: Comparison | None, differs: tuple[str, ...]) -> ComparedRows:
-    """Return what two stored rows say: at most a suspicion."""
-    why = next((f"{side.why_not}" for side in (a, b) if side.why_not), "")
-    suspect = found is not None and found.verdict in {Verdict.BETTER, Verdict.WORSE}
-    low, high = (found.low, found.high) if found is not None and found.n > 1 else (None, None)
-    down_to = None if low is None or high is None or suspect else max(high - 1, 1 - low)
-    verdict = "undecided" if found is None else "suspect" if suspect else "no sign of change"
-    if found is not None and not suspect and down_to is None:
-        verdict, why = "undecided", "one trial shows no spread"
-    return ComparedRows(
-        workload=a.workload.name,
-        first=a.name,
-        second=b.name,
-        metric=a.case.metric,
-        n=found.n if found else 0,
-        ratio=found.ratio if found else None,
-        low=_finite(low),
-        high=_finite(high),
-        alpha=found.alpha if found else None,
-        delta=a.case.delta[0],
-        delta_from=a.case.delta[1],
-        verdict=verdict,
-        trials_needed=found.trials_needed if found and not suspect else None,
-        down_to=_finite(down_to),
-        why=why,
-        unlike=differs,
+        **said,
     )
 
 

@@ -82,7 +82,7 @@ def in_flight(workload: Workload) -> int:
 
 def offered(workload: Workload) -> float:
     """Return messages a second that are due in an open loop; raise TypeError for a closed one."""
-    if isinstance(workload.load, InFlightLoad):
+    if workload.closed:
         message = f"workload {workload.name} is a closed loop"
         raise TypeError(message)
     return workload.mean_rate or 0.0
@@ -110,7 +110,7 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
 
 def _family(workload: Workload) -> str:
     """Return the same text for workloads that differ only in bound or rate."""
-    closed = isinstance(workload.load, InFlightLoad)
+    closed = workload.closed
     # A bound of the backlog goes with the rate; whom a workload is for is no part of what is asked. Rates of two
     # lists are one curve, while each list of bounds is a sweep of its own.
     varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0, "rates": (), "max_backlog": 1}

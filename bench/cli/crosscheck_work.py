@@ -47,7 +47,7 @@ def start(
         checks, refused = pairings(given, _PEERS, driver or [])
     except ScenarioError as error:
         fail(EXIT_USAGE, *map(str, error.faults))
-    if capture and all(one.closed for one in checks):
+    if capture and all(one.workload.closed for one in checks):
         fail(EXIT_USAGE, "--capture needs a workload with a fixed rate, and none is left")
     warn_of_former(name for one in checks for name in one.drivers)
     check_recipes(given)

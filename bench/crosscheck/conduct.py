@@ -78,7 +78,7 @@ def _check(
             say(f"{pairing.name}  {which}  {side}")
             readings.append(sides.reading(pairing, side, pair))
     captures: list[Captured] = []
-    for side in pairing.sides if wanted.capture and not pairing.closed else ():
+    for side in pairing.sides if wanted.capture and not pairing.workload.closed else ():
         say(f"{pairing.name}  under a packet capture  {side}")
         captures.append(captured(sides, pairing, side, scratch))
     peer = pairing.peer

@@ -47,11 +47,6 @@ class Pairing:
             return f"closed loop, {held}, {size} B"
         return f"{load.rate:,.10g} msg/s, {size} B"
 
-    @property
-    def closed(self) -> bool:
-        """Whether the load is a closed loop."""
-        return isinstance(self.workload.load, InFlightLoad)
-
 
 def pairings(
     scenario: Scenario, peers: Sequence[Peer], drivers: Sequence[str] = ()
@@ -94,7 +89,7 @@ def estimate_s(checks: Sequence[Pairing], settle_s: float, pairs: int, warm_up_s
         length_s = one.workload.duration // NS_PER_S
         ours = len(one.drivers) * (settle_s + length_s + _RUN_OVERHEAD_S)
         theirs = one.peer.seconds(length_s, warm_up_s) + _RUN_OVERHEAD_S
-        total += (pairs + 1 + (capture and not one.closed)) * (ours + theirs)
+        total += (pairs + 1 + (capture and not one.workload.closed)) * (ours + theirs)
     return total
 
 

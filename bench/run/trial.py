@@ -152,7 +152,7 @@ def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) ->
                 account=given.scratch / f"{role}-{worker}.npz",
                 **_metered(given),
             )
-            if task.closed:
+            if task.workload.closed:
                 wakes = {"wake_fd": wake[worker]} if role == "producer" else {"wake_fds": tuple(wake)}
                 task = task.model_copy(update=wakes)
             tasks.append(task)

@@ -42,10 +42,10 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
     spec, meter = task.port_spec(), task.meter()
     if spec.producers:
         numbers = tuple(lane.producer for lane in spec.producers)
-        producer = ProducerLog(numbers, start_ns, load.confirm_window, closed=task.closed, meter=meter)
+        producer = ProducerLog(numbers, start_ns, load.confirm_window, closed=task.workload.closed, meter=meter)
     if spec.consumers:
         consumer = ConsumerLog(
-            len(spec.consumers), load.producers, load.queues, start_ns, closed=task.closed, meter=meter
+            len(spec.consumers), load.producers, load.queues, start_ns, closed=task.workload.closed, meter=meter
         )
 
     def give(producers: Int64) -> None:
@@ -60,7 +60,7 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         producer=producer,
         consumer=consumer,
         lanes=len(spec.producers),
-        received=give if task.closed else None,
+        received=give if task.workload.closed else None,
         pacer=task.pacer(),
         intake=task.intake(),
         drop_after_ns=task.drop_after_ns,

@@ -70,11 +70,6 @@ class Assignment(Record):
         return f"{self.role}-{self.worker}"
 
     @property
-    def closed(self) -> bool:
-        """Whether the load is a closed loop."""
-        return isinstance(self.workload.load, InFlightLoad)
-
-    @property
     def _tokens_bind(self) -> bool:
         """Whether a producer may wait for the receipt of a message, rather than for its confirm or its time."""
         work = self.workload

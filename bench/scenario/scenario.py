@@ -247,6 +247,11 @@ class Workload(Frozen):
         return Sizes(tuple(one.size for one in self.sizes), tuple(one.weight for one in self.sizes), seed)
 
     @property
+    def closed(self) -> bool:
+        """Whether the load is a closed loop."""
+        return isinstance(self.load, InFlightLoad)
+
+    @property
     def mean_rate(self) -> float | None:
         """Mean messages due a second in the measured part; None for a closed loop."""
         if isinstance(self.load, InFlightLoad):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95
@@ -35,6 +36,15 @@ class Estimate:
     spread: float | None
 
 
+def logs(values: Sequence[float]) -> NDArray[np.float64]:
+    """Return the logarithms of trial estimates; raise ValueError as `estimate` does."""
+    numbers = np.asarray(values, np.float64)
+    if not len(numbers) or not np.all(np.isfinite(numbers) & (numbers > 0)):
+        message = f"trial estimates must be positive and finite, at least one: got {list(values)}"
+        raise ValueError(message)
+    return np.log(numbers)
+
+
 def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
     """Return the geometric mean of trial estimates and its interval.
 
@@ -45,15 +55,11 @@ def estimate(values: Sequence[float], level: float = LEVEL) -> Estimate:
     Raises:
         ValueError: there is no number, or one is not positive and finite.
     """
-    numbers = np.asarray(values, np.float64)
-    if not len(numbers) or not np.all(np.isfinite(numbers) & (numbers > 0)):
-        message = f"trial estimates must be positive and finite, at least one: got {list(values)}"
-        raise ValueError(message)
-    logs = np.log(numbers)
-    n, middle = len(logs), float(logs.mean())
+    logarithms = logs(values)
+    n, middle = len(logarithms), float(logarithms.mean())
     if n == 1:
         return Estimate(1, float(np.exp(middle)), None, None, None)
-    spread = float(logs.std(ddof=1))
+    spread = float(logarithms.std(ddof=1))
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * spread / n**0.5
     with np.errstate(over="ignore"):  # no bound is infinity
         high = float(np.exp(middle + half))

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
+
+from bench.stats.estimate import logs
 
 DELTA = 0.05
 """Smallest relevant effect: a ratio within 1/1.05 … 1.05 does not matter."""
@@ -144,16 +145,8 @@ def compare_family(
     return [judged[k] for k in range(len(effects))]
 
 
-def _logs(values: Sequence[float]) -> NDArray[np.float64]:
-    numbers = np.asarray(values, np.float64)
-    if not len(numbers) or not np.all(np.isfinite(numbers) & (numbers > 0)):
-        message = f"trial estimates must be positive and finite, at least one: got {list(values)}"
-        raise ValueError(message)
-    return np.log(numbers)
-
-
 def _effect(pair: Pair, *, paired: bool) -> _Effect:
-    first, second = _logs(pair.first), _logs(pair.second)
+    first, second = logs(pair.first), logs(pair.second)
     if paired:
         if len(first) != len(second):
             message = f"pairs need two sides of equal length: got {len(first)} and {len(second)}"

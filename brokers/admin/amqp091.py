@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import ssl
-import threading
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -15,8 +14,8 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQP
 from brokers import tls
 from brokers.admin.base import (
     Address,
-    Admin,
     AdminError,
+    ConnectedAdmin,
     Holding,
     LoginRefusedError,
     QueueKind,
@@ -35,26 +34,15 @@ DELETE_TIMEOUT_S = 30.0
 """The same for queue.delete: Broker-J discards durable messages one by one, 100,000 in 4 s on two cores."""
 
 
-class Amqp091Admin(Admin):
+class Amqp091Admin(ConnectedAdmin):
     """See `Admin`."""
 
     def __init__(self, address: Address) -> None:
         """Take the address; nothing is opened yet."""
-        self._address = address
-        self._lock = threading.Lock()
+        super().__init__(address)
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
         self._properties: dict[str, Any] = {}
-
-    def open(self) -> None:
-        """Connect and log in to the virtual host.
-
-        Raises:
-            UnreachableError, TlsRefusedError, SilentError, LoginRefusedError, VirtualHostRefusedError: each says why.
-        """
-        with self._lock:
-            self._drop()
-            self._connect()
 
     def declare(self, queue: str, kind: QueueKind) -> None:
         """Declare a queue; raise AdminError where the broker refuses."""
@@ -93,11 +81,7 @@ class Amqp091Admin(Admin):
             channel.queue_delete(queue)
 
     def check(self) -> None:
-        """Look whether the connection still stands, and open it again where it does not.
-
-        Raises:
-            AdminError: it is lost and cannot be opened again.
-        """
+        """See `Admin`."""
         with self._asking("channel.open"):
             cast("pika.BlockingConnection", self._connection).process_data_events(time_limit=0)
 
@@ -126,11 +110,6 @@ class Amqp091Admin(Admin):
                 faults = (_UnansweredError, pika.exceptions.AMQPError, OSError)
                 with contextlib.suppress(*faults), _deadline(connection, "connection.close"):
                     connection.close()
-            self._drop()
-
-    def drop(self) -> None:
-        """Close the socket if it is open, without a word to the broker: it need not answer any more."""
-        with self._lock:
             self._drop()
 
     @contextlib.contextmanager

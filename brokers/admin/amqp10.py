@@ -5,7 +5,6 @@ link asks for it; products that are managed by messages derive an admin from thi
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from brokers.admin.amqp10_connection import Amqp10Connection
 from brokers.admin.amqp10_links import NOT_FOUND, Dialogue, browsed, empty, receiver, sender
 from brokers.admin.base import (
     Address,
-    Admin,
+    ConnectedAdmin,
     Holding,
     QueueKind,
     SilentError,
@@ -28,7 +27,7 @@ from brokers.admin.base import (
 PURGE_TIMEOUT_S = 30.0
 
 
-class Amqp10Admin(Admin):
+class Amqp10Admin(ConnectedAdmin):
     """See `Admin`; over plain AMQP 1.0 a queue can be declared, at most, and neither counted nor deleted."""
 
     def __init__(self, address: Address, hostname: str | None = None) -> None:
@@ -38,24 +37,13 @@ class Amqp10Admin(Admin):
             address: where, and as whom; its virtual host is not looked at.
             hostname: of the open frame, by which brokers find a virtual host (section 2.7.1); None = not sent.
         """
-        self._address = address
+        super().__init__(address)
         self._hostname = hostname
-        self._lock = threading.Lock()
         self._connection: Amqp10Connection | None = None
         self._session: Any = None
         self._dialogue: Dialogue | None = None
         self._said: dict[str, str] = {}
         self._cipher = ""
-
-    def open(self) -> None:
-        """Connect and log in.
-
-        Raises:
-            UnreachableError, TlsRefusedError, SilentError, LoginRefusedError, VirtualHostRefusedError: each says why.
-        """
-        with self._lock:
-            self._drop()
-            self._connect()
 
     def declare(self, queue: str, kind: QueueKind) -> None:
         """Have the broker create a queue, by a sender whose target asks for the capability `queue`.
@@ -131,11 +119,7 @@ class Amqp10Admin(Admin):
             return self._dialogue.request(address, message, within_s)
 
     def check(self) -> None:
-        """Look whether the connection still stands, and open it again where it does not.
-
-        Raises:
-            AdminError: it is lost and cannot be opened again.
-        """
+        """See `Admin`."""
         with self._asking():
             pass
 
@@ -156,11 +140,6 @@ class Amqp10Admin(Admin):
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
-            self._drop()
-
-    def drop(self) -> None:
-        """Close the socket if it is open, without a word to the broker: it need not answer any more."""
-        with self._lock:
             self._drop()
 
     @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """What an admin connection is: the contract, its faults, and what a queue is declared as."""
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -151,3 +152,31 @@ class Admin(ABC):
     @abstractmethod
     def drop(self) -> None:
         """Close the socket if it is open, without a word to the broker: it need not answer any more."""
+
+
+class ConnectedAdmin(Admin):
+    """An admin over one connection, which is opened and dropped by one thread at a time."""
+
+    def __init__(self, address: Address) -> None:
+        """Take the address; nothing is opened yet."""
+        self._address = address
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """See `Admin`."""
+        with self._lock:
+            self._drop()
+            self._connect()
+
+    def drop(self) -> None:
+        """See `Admin`."""
+        with self._lock:
+            self._drop()
+
+    @abstractmethod
+    def _connect(self) -> None:
+        """Connect and log in; raise as `open` does."""
+
+    @abstractmethod
+    def _drop(self) -> None:
+        """Close the socket if it is open, without a word."""

@@ -36,14 +36,7 @@ _TIME, _NO_ROOM = int(Stop.TIME), int(Stop.NO_ROOM)
 
 @kernel_entry
 def receive(loop: Loop, tables: LinkTables, conn: int, found: Scanned) -> int:
-    """Receive on one connection until state[UNTIL]; return a `bench.drivers.wire.receive_loop.Stop`.
-
-    Args:
-        loop: what is asked for, and where it is answered.
-        tables: the state of all connections.
-        conn: row of the connection.
-        found: where rows and acknowledgements go; these are sent.
-    """
+    """Receive on one connection until state[UNTIL]; return a `Stop`. Arguments are those of `wire091_loops.receive`."""
     loop, tables, found = Loop(*loop), LinkTables(*tables), Scanned(*found)
     state, stop = loop.state, GO_ON
     begin(loop)
@@ -57,18 +50,7 @@ def receive(loop: Loop, tables: LinkTables, conn: int, found: Scanned) -> int:
 
 @kernel_entry
 def pace(loop: Loop, templates: Templates, tables: LinkTables, conn: int, found: Scanned, sends: Sends) -> int:
-    """Send messages of one lane at their times; return a `bench.drivers.wire.receive_loop.Stop`.
-
-    state[COUNT] is how many were sent, from the front. TIME is also returned when all were.
-
-    Args:
-        loop: what is asked for, and where it is answered.
-        templates: see `bench.wire.amqp10_encode.encode`.
-        tables: the state of all connections.
-        conn: row of the connection, which takes all that was written.
-        found: where rows go; `out` has room for state[STEP] messages, and for what is owed to the peer.
-        sends: messages; `lane` is the row of the lane in each, `intended_ns` never decreases.
-    """
+    """Send messages of one lane at their times; return a `Stop`. Arguments and answers are `wire091_loops.pace`'s."""
     loop, templates, tables = Loop(*loop), Templates(*templates), LinkTables(*tables)
     found, sends = Scanned(*found), Sends(*sends)
     state, due_ns = loop.state, sends.intended_ns

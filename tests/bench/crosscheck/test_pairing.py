@@ -28,7 +28,7 @@ def test_each_workload_meets_the_peer_of_its_protocol() -> None:
         ("t · rate", ("pika-codec", "PerfTest")),
         ("t · loop", ("pika-codec", "PerfTest")),
     ]
-    assert [(one.asked, one.closed) for one in found] == [
+    assert [(one.asked, one.workload.closed) for one in found] == [
         ("5,000 msg/s, 100 B", False),
         ("closed loop, 64 in flight, 100 B", True),
     ]
