@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from bench.results.cost import IdleCost
 from bench.results.records import TrialRecord
 from reports.dataset import Dataset
 from reports.model import Model, Spread, spread
@@ -32,29 +33,17 @@ class CostRow(Model):
     """Bytes on the wire a message, both ways, as drivers count them."""
 
 
-class IdleRow(Model):
-    """What a broker used while nobody used it, after its first start in a run."""
+class BrokerInRun(Model):
+    """Which broker a row is about."""
 
     broker: str
     product: str
     """With its version."""
     run_id: str
-    seconds: float
-    """Length of the window in which nothing was asked of it."""
-    cpu_cores: float | None
-    """Mean cores in use in that window."""
-    rss: int | None
-    """Bytes resident at its end, over all processes."""
-    connections: int
-    """Idle connections that were then opened."""
-    bytes_per_connection: float | None
-    """What the resident set grew by, for each."""
-    queues: int
-    """Empty queues that were then declared."""
-    durable_queues: bool
-    """Whether they were durable ones."""
-    bytes_per_queue: float | None
-    """What the resident set grew by, for each."""
+
+
+class IdleRow(IdleCost, BrokerInRun):
+    """What a broker used while nobody used it, after its first start in a run."""
 
 
 def costs(data: Dataset) -> Iterator[CostRow]:
