@@ -5,18 +5,19 @@ Each protocol has its own (`wire091_tables`, `wire10_tables`); what they share i
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from bench.drivers.base import Sends
+from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane, Sends
 from bench.drivers.sockets.connection import FLUSH_BYTES
 from bench.drivers.wire.context import WireContext
 from bench.drivers.wire.receive_loop import COMPILED, DESCRIPTOR, STEP, WAKE, Loop
 from bench.jit import packed
 from bench.wire.cursor import OUT, Scanned
-from bench.wire.octets import Octets
+from bench.wire.octets import STAMP, Octets
 from bench.wire.templates import LONGEST, Templates
+from brokers.endpoint import Endpoint
 
 _State = TypeVar("_State", bound=tuple[Any, ...])
 _SPAN = 4
@@ -78,6 +79,10 @@ class WireTables(ABC, Generic[_State]):
         The messages are as `bench.jit.packed` makes them.
         """
 
+    def window_room(self) -> int:
+        """Return the messages that the fullest of the producing lanes may still send: window, credit."""
+        raise NotImplementedError
+
     @abstractmethod
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included, at most."""
@@ -109,3 +114,10 @@ class WireTables(ABC, Generic[_State]):
             self.receive(0)
             self.pace(0, sends)
         self.cursor[OUT] = 0
+
+
+def nowhere(protocol: Literal["amqp091", "amqp10"]) -> tuple[PortSpec, Endpoint]:
+    """Return a port that is never opened, of all that there can be: making its tables compiles everything."""
+    endpoint = Endpoint(protocol, "", 0, "/", None, "", "")
+    lanes = (ProducerLane(0, "q"),), (ConsumerLane(0, "q"),)
+    return PortSpec(endpoint, *lanes, STAMP, confirm_window=1, ack_batch=1), endpoint

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from bench.drivers.sockets.connection import CLOSE_NS, OPEN_NS, OPENING_AT_ONCE,
 from bench.drivers.sockets.port import LoopPort
 from bench.drivers.sockets.selector import READABLE
 from bench.drivers.sockets.timers import NEVER_NS
-from bench.drivers.wire.codec import Codec
+from bench.drivers.wire.codec_tables import WireTables
 from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.context import LAST_IN, LAST_OUT, ROWS, SAY_EVERY, SILENT_AFTER
 from bench.drivers.wire.lanes import Lane, deal
@@ -38,31 +38,31 @@ _WATCH_NS = NS_PER_S // 2
 _NO_SETTLEMENTS = empty_settlements()
 _NO_DELIVERIES = empty_deliveries()
 
-Codecs = TypeVar("Codecs", bound=Codec)
+Tables = TypeVar("Tables", bound=WireTables[Any])
 
 
 class WirePort(LoopPort[WireConnection]):
     """A `bench.drivers.base.Port` over compiled codecs."""
 
     def __init__(
-        self, spec: PortSpec, codec: Codecs, connect: Callable[[Codecs, int, Sequence[Lane]], WireConnection]
+        self, spec: PortSpec, tables: Tables, connect: Callable[[Tables, int, Sequence[Lane]], WireConnection]
     ) -> None:
         """Open every connection and lane; on failure nothing stays open.
 
         Args:
             spec: what is asked for.
-            codec: the tables of the protocol.
+            tables: those of the protocol.
             connect: opens a connection that uses them, given its number and its lanes.
 
         Raises:
             ConnectionLost: a broker does not answer, or ended a connection.
             Refused: a broker refused credentials, virtual host or queue.
         """
-        super().__init__(spec, codec.context.clock, codec.context.failures)
-        self._context = codec.context
-        self._codec = codec
-        self._marks = codec.context.marks
-        self._columns = tuple(codec.context.rows)
+        super().__init__(spec, tables.context.clock, tables.context.failures)
+        self._context = tables.context
+        self._tables = tables
+        self._marks = tables.context.marks
+        self._columns = tuple(tables.context.rows)
         self._lanes = len(spec.producers)
         self._context.watch_writable = self._watch_writable
         self._of_lane: list[WireConnection] = []
@@ -70,13 +70,13 @@ class WirePort(LoopPort[WireConnection]):
         self._early: deque[tuple[Settlements, Deliveries]] = deque()
         self._opening = True
         try:
-            self._open(connect(codec, index, lanes) for index, lanes in enumerate(deal(spec)))
+            self._open(connect(tables, index, lanes) for index, lanes in enumerate(deal(spec)))
         except BaseException:
             self._release()
             raise
         self._opening = False
         self._by_lane = np.array([connection.index for connection in self._of_lane], np.int64)
-        self._octets = codec.message_octets() if self._lanes else 1
+        self._octets = tables.message_octets() if self._lanes else 1
         self._solo = self._alone()
         self._gather_ns = spec.gather_ns
         self._watch_keep_alive()
@@ -86,7 +86,7 @@ class WirePort(LoopPort[WireConnection]):
         context = self._context
         if not self._lanes or context.stopped or context.failures:
             return 0
-        least = self._codec.window_room()
+        least = self._tables.window_room()
         most = OUTPUT_LIMIT // self._octets + 1
         for connection in context.laggards:
             left = connection.octets_left()
@@ -155,7 +155,7 @@ class WirePort(LoopPort[WireConnection]):
             "bytes_in": context.bytes_in,
             "bytes_out": context.bytes_out,
             **context.counters,
-            **self._codec.counters(),
+            **self._tables.counters(),
         }
 
     def close(self) -> None:

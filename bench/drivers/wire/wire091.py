@@ -2,7 +2,7 @@
 
 from bench.drivers.base import PortSpec
 from bench.drivers.sockets.port import endpoint_of
-from bench.drivers.wire.codec import nowhere
+from bench.drivers.wire.codec_tables import nowhere
 from bench.drivers.wire.port import WirePort
 from bench.drivers.wire.wire091_connection import Connection091
 from bench.drivers.wire.wire091_tables import ClientTables091
