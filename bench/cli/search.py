@@ -1,11 +1,12 @@
 """`bench search`: the highest rate that each target sustains, and latency against load."""
 
+import secrets
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import ConsumeExisting
+from bench.cli.console import EXIT_USAGE, ConsumeExisting, as_typed, fail
 
 
 def search(
@@ -43,20 +44,34 @@ def search(
     Exit codes: 0 each target has a rate that held · 2 usage · 4 host or broker failed, or no rate held ·
     130 interrupted.
     """
-    from bench.cli import search_work  # noqa: PLC0415  (a second of Numba and pandas)
+    from bench.cli import search_work as work  # noqa: PLC0415  (a second of Numba and pandas)
+    from bench.run.search import SearchOptions  # noqa: PLC0415  (as above)
 
-    search_work.start(
-        scenario=scenario,
-        out_folder=out_folder,
+    loaded = work.load(scenario, overrides or [], quick=quick)
+    wanted = SearchOptions(
+        base=work.base(loaded.scenario, workload),
+        rules=work.QUICK_RULES if quick else work.RULES,
+        short_ns=work.seconds("--short", short or ("2s" if quick else "5s")),
+        hold_ns=work.seconds("--hold", hold or ("10s" if quick else "2min")),
+        objective_ns=None if objective is None else work.duration("--objective-p99", objective),
         quick=quick,
-        target=target,
-        workload=workload,
-        objective=objective,
         curve=curve,
-        short=short,
-        hold=hold,
-        overrides=overrides,
-        seed=seed,
-        json=json,
         consume_existing=consume_existing,
     )
+    if json is not None and not json.parent.is_dir():
+        fail(EXIT_USAGE, f"--json {json}: there is no folder {json.parent}")
+    chosen = secrets.randbelow(1 << 31) if seed is None else seed
+    options = {
+        "--quick": quick,
+        "--curve": curve,
+        "--target": target,
+        "--workload": workload,
+        "--objective-p99": objective,
+        "--short": short,
+        "--hold": hold,
+        "--set": overrides,
+        "--consume-existing": consume_existing,
+        "--seed": chosen,
+    }
+    command = as_typed("search", scenario, options=options)
+    work.carry_out(work.narrowed(loaded, wanted, target or []), wanted, chosen, out_folder, command, json)

@@ -1,7 +1,6 @@
 """The work of `bench search`: what is searched, its progress and its answer on the terminal."""
 
 import math
-import secrets
 from pathlib import Path
 
 import typer
@@ -11,7 +10,6 @@ from bench.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_USAGE,
-    as_typed,
     err,
     fail,
     out,
@@ -22,7 +20,7 @@ from bench.cli.image import check_recipes
 from bench.cli.progress import Progress, in_words
 from bench.cli.run_work import begin
 from bench.results import archive
-from bench.results.records import PlannedTrial, RunRecord, TrialRecord
+from bench.results.records import PlannedTrial, TrialRecord
 from bench.results.search import SearchRecord, SustainedRate
 from bench.run.conductor import RunEnd
 from bench.run.search import SearchOptions
@@ -34,8 +32,8 @@ from bench.stats.rate_search import Rules, Taken
 from bench.units import NS_PER_MS, NS_PER_S, parse_duration
 from brokers.base import BrokerError
 
-_QUICK_RULES = Rules(factor=1.25, precision=0.03)
-"""The closed loop gives a first guess; the holds decide on the last 5 %."""
+RULES, QUICK_RULES = Rules(), Rules(factor=1.25, precision=0.03)
+"""Of a quick search, the closed loop gives a first guess; the holds decide on the last 5 %."""
 _ENDS = {
     "measurement": "the rate above could not be measured: a lower bound",
     "limit": "the highest rate that may be tried held",
@@ -46,65 +44,21 @@ _ENDS = {
 }
 
 
-def start(
-    *,
-    scenario: str,
-    out_folder: Path | None,
-    quick: bool,
-    target: list[str] | None,
-    workload: str | None,
-    objective: str | None,
-    curve: bool,
-    short: str | None,
-    hold: str | None,
-    overrides: list[str] | None,
-    seed: int | None,
-    json: Path | None,
-    consume_existing: bool,
-) -> None:
-    """Search, print what was found, and leave with the exit code; see `bench.cli.search`."""
+def load(scenario: str, overrides: list[str], *, quick: bool) -> Loaded:
+    """Return a scenario; leave where it cannot be used."""
     try:
-        loaded = load_scenario(scenario, overrides or [], quick=quick)
+        return load_scenario(scenario, overrides, quick=quick)
     except ScenarioError as error:
         fail(EXIT_USAGE, *map(str, error.faults))
-    base = _base(loaded.scenario, workload)
-    wanted = SearchOptions(
-        base=base,
-        rules=_QUICK_RULES if quick else Rules(),
-        short_ns=_seconds("--short", short or ("2s" if quick else "5s")),
-        hold_ns=_seconds("--hold", hold or ("10s" if quick else "2min")),
-        objective_ns=None if objective is None else _duration("--objective-p99", objective),
-        quick=quick,
-        curve=curve,
-        consume_existing=consume_existing,
-    )
-    if json is not None and not json.parent.is_dir():
-        fail(EXIT_USAGE, f"--json {json}: there is no folder {json.parent}")
-    loaded = _narrowed(loaded, wanted, _chosen(loaded.scenario, base, target or []))
-    check_recipes(loaded.scenario)
-    chosen = secrets.randbelow(1 << 31) if seed is None else seed
-    options = {
-        "--quick": quick,
-        "--curve": curve,
-        "--target": target,
-        "--workload": workload,
-        "--objective-p99": objective,
-        "--short": short,
-        "--hold": hold,
-        "--set": overrides,
-        "--consume-existing": consume_existing,
-        "--seed": chosen,
-    }
-    name, command = f"{loaded.scenario.name}-search", as_typed("search", scenario, options=options)
-    place, record, roots = begin(
-        loaded, (), chosen, out_folder, name, command, purpose="search", consume_existing=consume_existing
-    )
-    _carry_out(record, place, roots, wanted, json)
 
 
-def _carry_out(
-    record: RunRecord, place: Path, roots: dict[str, Path], wanted: SearchOptions, json: Path | None
+def carry_out(
+    loaded: Loaded, wanted: SearchOptions, seed: int, folder: Path | None, command: str, json: Path | None
 ) -> None:
+    """Search, print what was found, and leave with the exit code; see `bench.cli.search`."""
+    check_recipes(loaded.scenario)
+    name, consume = f"{loaded.scenario.name}-search", wanted.consume_existing
+    place, record, roots = begin(loaded, (), seed, folder, name, command, purpose="search", consume_existing=consume)
     try:
         with SearchProgress() as progress:
             found, end = conduct_search(record, place, wanted, roots, progress)
@@ -131,7 +85,7 @@ def _exit_code(found: SearchRecord, end: RunEnd) -> int:
     return EXIT_FAILED if end.failed or any(one.low is None for one in found.answers) else 0
 
 
-def _base(scenario: Scenario, name: str | None) -> Workload:
+def base(scenario: Scenario, name: str | None) -> Workload:
     """Return the workload whose rate is searched."""
     if name is not None:
         named = [one for one in scenario.workloads if one.name == name]
@@ -164,9 +118,10 @@ def _chosen(scenario: Scenario, base: Workload, names: list[str]) -> list[str]:
     return [name for name in there if not names or name in names]
 
 
-def _narrowed(loaded: Loaded, wanted: SearchOptions, names: list[str]) -> Loaded:
+def narrowed(loaded: Loaded, wanted: SearchOptions, asked: list[str]) -> Loaded:
     """Return the scenario of a search: its targets, their brokers, the closed loop; rates join as they are tried."""
     given = loaded.scenario
+    names = _chosen(given, wanted.base, asked)
     targets = tuple(one for one in given.targets if one.name in names)
     used = {one.broker for one in targets}
     changes = {
@@ -179,7 +134,8 @@ def _narrowed(loaded: Loaded, wanted: SearchOptions, names: list[str]) -> Loaded
     return Loaded(given.model_copy(update=changes), loaded.text, loaded.overrides, loaded.quick)
 
 
-def _duration(option: str, text: str) -> int:
+def duration(option: str, text: str) -> int:
+    """Return what an option says, ns; leave where that is no time."""
     try:
         ns = parse_duration(text)
     except ValueError as error:
@@ -189,8 +145,9 @@ def _duration(option: str, text: str) -> int:
     return ns
 
 
-def _seconds(option: str, text: str) -> int:
-    ns = _duration(option, text)
+def seconds(option: str, text: str) -> int:
+    """Return what an option says, ns; leave where that is not whole seconds."""
+    ns = duration(option, text)
     if ns % NS_PER_S:
         fail(EXIT_USAGE, f"{option} {text}: must be whole seconds, as latency is logged by the second")
     return ns
