@@ -171,6 +171,13 @@ class Inquiry:
     run: Callable[[tuple[str, ...], Mapping[str, str]], str]
 
 
+def nothing_kept(store: str, durable: Iterable[str], stores: str) -> Iterator[tuple[str, str]]:
+    """Yield what `Product.checks` does where durable workloads meet a store in memory; `stores` keep messages."""
+    names = ", ".join(durable)
+    if names and store == "memory":
+        yield "store", f"'memory' keeps nothing, and workload {names} is durable: use {stores}, or durable = false"
+
+
 class Product(ABC, Generic[S]):
     """One kind of broker. Stateless: everything follows from settings.
 

@@ -8,7 +8,7 @@ from brokers.artemis import config, facts
 from brokers.artemis.settings import ArtemisSettings
 from brokers.entry_points import function
 from brokers.log_patterns import LogPatterns
-from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site
+from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site, nothing_kept
 from brokers.settings import BrokerSettings
 
 if TYPE_CHECKING:  # it loads Proton, which a list of products does not need
@@ -41,12 +41,7 @@ class Artemis(Product[ArtemisSettings]):
 
     def checks(self, settings: ArtemisSettings, durable: Iterable[str]) -> Iterator[tuple[str, str]]:
         """See `Product`."""
-        names = ", ".join(durable)
-        if names and settings.store == "memory":
-            yield (
-                "store",
-                f"'memory' keeps nothing, and workload {names} is durable: use nio, or durable = false",
-            )
+        return nothing_kept(settings.store, durable, "nio")
 
     def caveats(self, settings: ArtemisSettings) -> tuple[str, ...]:  # noqa: ARG002
         """See `Product`."""

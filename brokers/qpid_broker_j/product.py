@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 from brokers.admin.base import Address, Admin, AdminError, QueueKind
 from brokers.durability import DurabilityClass
 from brokers.entry_points import function
-from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site
+from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site, nothing_kept
 from brokers.qpid_broker_j import config
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.settings import BrokerSettings
@@ -60,12 +60,7 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
 
     def checks(self, settings: QpidBrokerJSettings, durable: Iterable[str]) -> Iterator[tuple[str, str]]:
         """See `Product`."""
-        names = ", ".join(durable)
-        if names and settings.store == "memory":
-            yield (
-                "store",
-                f"'memory' keeps nothing, and workload {names} is durable: use bdb or derby, or durable = false",
-            )
+        return nothing_kept(settings.store, durable, "bdb or derby")
 
     def caveats(self, settings: QpidBrokerJSettings) -> tuple[str, ...]:  # noqa: ARG002
         """See `Product`."""

@@ -45,6 +45,7 @@ class BlockingLane(ABC):
     """
 
     errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+    _descriptor: int
 
     def __init__(self, context: Context, owner: str, queue: str) -> None:
         """Connect and open; on failure nothing stays open.
@@ -75,15 +76,15 @@ class BlockingLane(ABC):
 
     @abstractmethod
     def connect(self) -> None:
-        """Connect and authenticate, waiting at most `PATIENCE_S`."""
+        """Connect and authenticate, waiting at most `PATIENCE_S`; note the socket's `_descriptor`."""
 
     @abstractmethod
     def open(self) -> None:
         """Prove that the queue is there, and open what the lane is for."""
 
-    @abstractmethod
     def fileno(self) -> int:
         """Return the descriptor that is readable when something has come."""
+        return self._descriptor
 
     @abstractmethod
     def read(self) -> bool:

@@ -48,15 +48,12 @@ class KombuLane(BlockingLane):
         self._connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
         # Not to be asked for later: kombu's own property connects anew where the connection is lost.
         self._amqp = self._connection.connection
+        self._descriptor = int(self._amqp.sock.fileno())
 
     def open(self) -> None:
         """Prove that the queue is there, as publishing to none would be no fault."""
         self.channel: Any = self._connection.channel()
         kombu.Queue(self.queue)(self.channel).queue_declare(passive=True)
-
-    def fileno(self) -> int:
-        """Return the descriptor of py-amqp's socket."""
-        return int(self._amqp.sock.fileno())
 
     def read(self) -> bool:
         """Act on one method that has come, such as a delivery."""

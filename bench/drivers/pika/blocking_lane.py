@@ -52,10 +52,6 @@ class PikaBlockingLane(BlockingLane):
         self.channel: Any = self._connection.channel()
         self.channel.queue_declare(self.queue, passive=True)
 
-    def fileno(self) -> int:
-        """Return the descriptor of pika's socket."""
-        return self._descriptor
-
     def read(self) -> bool:
         """Let pika act on what has come."""
         self._came = False

@@ -81,10 +81,6 @@ class ProtonBlockingLane(BlockingLane):
         self._selectable: Any = opened.transport._selectable  # noqa: SLF001  (it is shown nowhere else)
         self._descriptor = int(self._selectable.fileno())
 
-    def fileno(self) -> int:
-        """Return the descriptor of Proton's socket."""
-        return self._descriptor
-
     def turn(self) -> None:
         """Let the container write and read what it can without waiting."""
         connection = self._connection
