@@ -3,20 +3,14 @@
 A hash of the three, a whole number below 2³², is compared with the cumulated weights. So
 every worker, and who reads a message, knows its size without being told. The hash is made
 of steps that are bijections of 32 bits (multiply by an odd number, fold the upper half
-into the lower), and of numbers that never pass 2⁶³, so that Python, numpy and compiled
-code (`bench.wire.templates`) agree on it.
+into the lower), and of numbers that never pass 2⁶³, so that Python and compiled code
+(`bench.wire.templates`) agree on it.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-
-Int64 = NDArray[np.int64]
-
-Whole = TypeVar("Whole", int, Int64)
 
 MASK = 0xFFFF_FFFF
 FACTOR = 0x45D9_F3B
@@ -57,17 +51,12 @@ class Sizes:
         found = _hash(self.folded_seed, producer, seq)
         return next(size for size, bound in zip(self.sizes, self.bounds, strict=True) if found < bound)
 
-    def of_all(self, producer: Int64, seq: Int64) -> Int64:
-        """Return the bytes of many messages."""
-        found = _hash(self.folded_seed, producer, seq)
-        return np.array(self.sizes, np.int64)[np.searchsorted(np.array(self.bounds), found, "right")]
 
-
-def _hash(seed: int, producer: Whole, seq: Whole) -> Whole:
+def _hash(seed: int, producer: int, seq: int) -> int:
     return _mixed(_mixed(seed ^ (producer + (seq >> 32) & MASK)) ^ (seq & MASK))
 
 
-def _mixed(word: Whole) -> Whole:
+def _mixed(word: int) -> int:
     word = ((word >> 16) ^ word) * FACTOR & MASK
     word = ((word >> 16) ^ word) * FACTOR & MASK
     return (word >> 16) ^ word

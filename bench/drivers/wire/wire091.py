@@ -10,11 +10,7 @@ from bench.host.clock import Clock, RealClock
 
 
 def open_port(spec: PortSpec, clock: Clock) -> WirePort:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        DriverError: see `bench.drivers.base`.
-    """
+    """See `bench.drivers.base.Opener`."""
     return WirePort(spec, ClientTables091(spec, endpoint_of(spec), clock), Connection091)
 
 

@@ -12,11 +12,7 @@ _OPTION = "reattach"
 
 
 def open_port(spec: PortSpec, clock: Clock) -> WirePort:
-    """Open every connection and lane of a worker.
-
-    Raises:
-        DriverError: see `bench.drivers.base`.
-    """
+    """See `bench.drivers.base.Opener`."""
     return WirePort(spec, ClientTables10(spec, endpoint_of(spec), clock, _reattach(spec)), Connection10)
 
 
