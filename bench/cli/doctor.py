@@ -35,8 +35,20 @@ def doctor(
         out.print(Text.assemble(mark, f"  {check.name}: {check.found}"))
         if not check.ok:
             out.print(f"         needed for {check.needed_for}; {check.how_to_get}")
+    _pauses()
     if missing:
         raise typer.Exit(4)
+
+
+def _pauses() -> None:
+    """Say how often the host is away; nothing is refused for that."""
+    from bench.pauses.meter import PauseMeter  # noqa: PLC0415  (as above)
+    from bench.pauses.outlook import LOOK_S, look  # noqa: PLC0415
+    from brokers.places.limits import root_group  # noqa: PLC0415
+
+    with err.status(f"watching for pauses of the host, {LOOK_S:.0f} s"), PauseMeter(root_group()) as meter:
+        found = look(meter)
+    out.print(Text.assemble(("ok     ", "green"), f"  pauses: {found}"))
 
 
 def _ceilings(names: list[str], seconds: float) -> None:

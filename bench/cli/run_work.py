@@ -27,7 +27,7 @@ from bench.cli.report import write_reports
 from bench.drivers.registry import registry
 from bench.host.hostclass import host_class
 from bench.host.noise_floors import floor_of, keep
-from bench.plan.plan import estimate_bytes, estimate_ns, make_plan
+from bench.plan.plan import estimate_bytes, estimate_ns, make_plan, spare
 from bench.results import archive
 from bench.results.records import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
@@ -206,7 +206,9 @@ def _exit_code(end: RunEnd, finished: archive.Run) -> int:
         return EXIT_FAILED
     if len(finished.trials) < len(finished.record.plan):
         return EXIT_FAILED
-    return 0 if all(trial.record.valid for trial in finished.trials) else EXIT_INVALID
+    again = {(one.workload, one.makes_up_for) for one in finished.record.plan}
+    left_out = [trial.record for trial in finished.trials if not trial.record.valid]
+    return EXIT_INVALID if any((one.workload, one.repetition) not in again for one in left_out) else 0
 
 
 def _image_record(found: image.Image, wanted: tuple[str, ...]) -> ImageRecord:
@@ -233,6 +235,11 @@ def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
     minutes = estimate_ns(scenario, planned) / NS_PER_S / S_PER_MINUTE
     megabytes = estimate_bytes(scenario, planned) / 1e6
     out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")
+    if more := spare(scenario, len(planned)):
+        out.print(
+            f"Where the host is away now and then, a trial lasts up to {scenario.plan.extend:g} times as long,"
+            f" and up to {more} more trials are done"
+        )
 
 
 _NAMED = 8

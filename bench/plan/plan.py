@@ -7,14 +7,16 @@ The order of every second block is the reverse of the one before (ABBA), which c
 linear drift between the members of a pair (Bulej et al., ICPE 2020).
 """
 
+import math
 import random
 
 from bench.results.records import PlannedTrial, RunRecord, SearchStep
-from bench.scenario.scenario import MemoryBroker, Scenario, Workload
+from bench.scenario.scenario import MemoryBroker, RateLoad, Scenario, Workload
 from bench.units import NS_PER_S
 
 _TRIAL_OVERHEAD_NS = 2_500_000_000  # workers' start, drain and clean-up, as seen on two cores
 _START_OVERHEAD_NS = 6 * NS_PER_S
+_PILOT_NS = 5 * NS_PER_S  # of each target under each open loop
 _IDLE_NS = 6 * NS_PER_S  # a settled look at an idle broker, a hundred connections and as many queues
 _BYTES_A_TRIAL = 400_000
 
@@ -72,6 +74,32 @@ def extended(run: RunRecord, workload: Workload, target: str, step: SearchStep) 
     return run.model_copy(update={"scenario": scenario, "plan": (*run.plan, planned)}), planned
 
 
+def made_up(run: RunRecord, workload: str, repetition: int) -> tuple[RunRecord, list[PlannedTrial]]:
+    """Return a run whose plan has all trials of a workload's repetition once more at its end, and those trials.
+
+    All of them, so that what is compared was still measured in the same minutes; none where the budget for
+    such trials, `Plan.spare`, does not hold them any more.
+    """
+    before = [one for one in run.plan if (one.workload, one.repetition) == (workload, repetition)]
+    used = sum(one.makes_up_for is not None for one in run.plan)
+    budget = spare(run.scenario, len(run.plan) - used)
+    if used + len(before) > budget:
+        return run, []
+    number = max(one.repetition for one in run.plan) + 1
+    order = [(one.target, one.workload) for one in before]
+    again = [
+        one.model_copy(update={"paired": old.paired, "makes_up_for": repetition})
+        for one, old in zip(block(run.scenario, number, order, len(run.plan)), before, strict=True)
+    ]
+    return run.model_copy(update={"plan": (*run.plan, *again)}), again
+
+
+def spare(scenario: Scenario, planned: int) -> int:
+    """Return how many trials may make up for others, of a plan of so many."""
+    real = any(not isinstance(broker, MemoryBroker) for broker in scenario.brokers)
+    return math.ceil(scenario.plan.spare * planned) if real else 0
+
+
 def block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:
     """Return the trials of one repetition in a given order.
 
@@ -105,6 +133,10 @@ def estimate_ns(scenario: Scenario, plan: tuple[PlannedTrial, ...]) -> int:
         broker.name for broker in scenario.brokers if isinstance(broker, MemoryBroker)
     }
     total = _IDLE_NS * len(idle) if scenario.plan.idle else 0
+    open_loops = {
+        one.name for one in scenario.workloads if isinstance(one.load, RateLoad) and one.load.capacity is None
+    }
+    total += _PILOT_NS * len({(one.target, one.workload) for one in plan if one.workload in open_loops})
     warm, loaded = set[tuple[str, str]](), dict[str, int]()
     for trial in plan:
         broker = brokers[trial.target]

@@ -344,6 +344,8 @@ class PlannedTrial(Record):
     """None but in a paired run."""
     step: SearchStep | None = None
     """None but in a search."""
+    makes_up_for: int | None = None
+    """The repetition that it does once more, as the host was away for too long in one of its trials; else None."""
 
 
 class ImageRecord(Record):

@@ -15,11 +15,13 @@ from typing import Protocol
 from bench.ceiling.stored import ceilings_of
 from bench.host.canary import Canaries
 from bench.pauses.meter import PauseMeter
-from bench.plan.plan import extended
+from bench.pauses.outlook import LOOK_S, look
+from bench.plan.plan import estimate_ns, extended, made_up
 from bench.results import archive
 from bench.results.cost import IdleCost
 from bench.results.records import PlannedTrial, RunRecord, SearchStep, TrialRecord
 from bench.run.durability_probe import probe_fleet
+from bench.run.health import AWAY
 from bench.run.idle_broker import idle_cost
 from bench.run.memory_trial import run_inline
 from bench.run.phases import WarmRule
@@ -31,6 +33,7 @@ from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.trial_record import Concluded, conclude
 from bench.scenario.products import starts
 from bench.scenario.scenario import MemoryBroker, RateLoad, Target, Workload
+from bench.units import NS_PER_S
 from brokers.base import BrokerError
 from brokers.log_patterns import since
 from brokers.places.limits import root_group
@@ -139,13 +142,39 @@ class Conductor:
         left = kept.left()
         self._canaries = Canaries([trial.record.canary for trial in kept.trials if trial.record.canary is not None])
         try:
+            if self._meter is not None and left:
+                # No longer than a twentieth of what is planned: a trial of a few seconds shall not wait for it.
+                seconds = min(LOOK_S, max(1.0, estimate_ns(self._run.scenario, left) / NS_PER_S / 20))
+                self._watch.say(look(self._meter, seconds))
             for number, planned in enumerate(left, start=1):
                 self._next(planned, number, len(left))
+            if left:
+                self._make_up()
             if left:
                 self.probe()
         except KeyboardInterrupt:
             return RunEnd(self._failures(), interrupted=True)
         return RunEnd(self._failures(), interrupted=False)
+
+    def _make_up(self) -> None:
+        """Do repetitions once more in which the host was away for too long, while there is budget for it."""
+        while again := self._again():
+            self._watch.say(f"once more, as the host was away for too long: {again[0].workload}, {len(again)} trials")
+            for number, planned in enumerate(again, start=1):
+                self._next(planned, number, len(again))
+
+    def _again(self) -> list[PlannedTrial]:
+        """Plan one more repetition for the first trial that nobody made up for yet; nothing where there is none."""
+        done = {(one.workload, one.makes_up_for) for one in self._run.plan}
+        for trial in archive.read(self._folder).trials:
+            record = trial.record
+            away = any(note.hard and note.code == AWAY for note in record.health)
+            if away and (record.workload, record.repetition) not in done:
+                self._run, again = made_up(self._run, record.workload, record.repetition)
+                if again:
+                    archive.rewrite(self._folder, self._run)
+                return again
+        return []
 
     def _next(self, planned: PlannedTrial, number: int, of: int) -> None:
         target = next(t for t in self._run.scenario.targets if t.name == planned.target)

@@ -3,7 +3,7 @@
 What the broker did is the business of `bench.run.findings`, and kept apart: a hard verdict
 here makes the trial invalid. A bad broker's trials are kept: leaving them out would make it look better.
 Each note says what to do. Codes: ledger-unbalanced, foreign-messages, little, clock,
-client-bound, send-lag, warm-up-short, shared-cores, steal, throttled, canary-shifted,
+client-bound, send-lag, warm-up-short, shared-cores, steal, host-away, throttled, canary-shifted,
 settings-differ.
 """
 
@@ -28,6 +28,10 @@ SEND_LAG_SHARE = 0.10
 """Share of the p99 response from which on the part of it that is ours (or the broker's blocking) is reported."""
 TAKEN = 0.01
 """Share of CPU time that a hypervisor or a quota may take."""
+AWAY = "host-away"
+"""The code of trials that others make up for."""
+LEAST_CLEAN = 0.5
+"""Share of a trial that must lie in no pause of the host and in no drain of one."""
 CANARY = 0.05
 """Largest relative change of a fixed computation's time around a trial."""
 _FEW_CPUS = 4
@@ -198,6 +202,12 @@ def _host(seen: Circumstances) -> Iterator[Note]:
             hard=not known,
             text=f"The hypervisor took {percent(seen.steal_share)} of the CPU time: "
             + ("its pauses are known and left out of the estimates." if known else "run on a quieter host."),
+        )
+    if seen.pauses is not None and seen.pauses.clean_s < LEAST_CLEAN * seen.measured_s:
+        yield _hard(
+            AWAY,
+            f"The host was away for so long that {seen.pauses.clean_s:.1f} of {seen.measured_s} s can be used:"
+            " choose a quieter host or hour, or a rate farther from what the broker can do.",
         )
     if seen.throttled_share is not None and seen.throttled_share > TAKEN:
         yield _hard(

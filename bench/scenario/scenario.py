@@ -305,6 +305,9 @@ class Plan(Frozen):
     extend: Annotated[float, Field(ge=1, le=10)] = 2.0
     """How many times its duration a trial may last, at most, until it has that much time in which the host was not
     away."""
+    spare: Annotated[float, Field(ge=0, le=5)] = 0.5
+    """How many more trials, as a share of those planned, may make up for some in which the host was away for too long:
+    each time all trials of that workload and repetition, so that pairs stay whole."""
     idle: bool = True
     """Whether to measure what each broker costs idle, once a run, before its first trial: CPU time, memory, and what
     100 connections and 100 queues take; about 6 s each."""

@@ -127,7 +127,7 @@ def test_the_plan_is_shown_and_nothing_is_run(bench: Bench) -> None:
     """`--plan` prints every trial with minutes and disk, and makes no folder."""
     result = bench("run", "rabbitmq-vs-qpid", "--quick", "--plan")
     assert result.exit_code == 0
-    assert "24 trials, about" in result.stdout
+    assert "32 trials, about" in result.stdout
     assert not Path("results").exists()
 
 

@@ -182,11 +182,11 @@ def test_syntax_and_files(tmp_path: Path) -> None:
 
 
 def test_quick_changes_what_it_says() -> None:
-    """`--quick` keeps two workloads, three repetitions of 5 s, and starts each broker once."""
+    """`--quick` keeps two workloads, four repetitions of 5 s, and starts each broker once."""
     scenario = load_scenario("rabbitmq-vs-qpid", quick=True).scenario
     assert [workload.name for workload in scenario.workloads] == ["steady", "durable"]
     assert {workload.duration for workload in scenario.workloads} == {5_000_000_000}
-    assert (scenario.plan.repetitions, scenario.plan.restart) == (3, "run")
+    assert (scenario.plan.repetitions, scenario.plan.restart) == (4, "run")
 
 
 def test_sweeps_become_workloads() -> None:
