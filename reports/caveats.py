@@ -1,15 +1,15 @@
 """What a reader must know with the numbers: circumstances, and what the numbers do not show. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from bench.results.records import ProductRecord
+from bench.results.records import PauseRecord, ProductRecord
 from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noise_floor import relevant
 from bench.stats.ratio import ALPHA, DELTA
-from bench.units import percent
+from bench.units import NS_PER_MS, percent
 from reports.cases import MIN_CPUS, MIN_TRIALS
 from reports.dataset import Dataset
-from reports.format import PROTOCOLS, count, listed
+from reports.format import PROTOCOLS, count, listed, number
 from reports.quantiles import PERCENTILES
 from reports.summary import Cell, Fact
 
@@ -70,9 +70,26 @@ def environment(data: Dataset) -> tuple[Fact, ...]:
         for recipe, image in run.images.items():
             facts[f"image {recipe}"] = image.content_digest
             facts |= {f"image {recipe}: {package}": version for package, version in image.packages.items()}
+        seen = [one.pauses for (run_id, _), one in data.records.items() if run_id == run.run_id and one.pauses]
+        if seen:
+            facts["pauses"] = away(seen)
         tables.append(facts | {f"tool {tool}": version for tool, version in run.tools.items() if tool not in facts})
     keys = list(dict.fromkeys(key for facts in tables for key in facts))
     return tuple(Fact(key=key, values=tuple(facts.get(key, "–") for facts in tables)) for key in keys)
+
+
+def away(seen: Sequence[PauseRecord]) -> str:
+    """Return how often the host was away in some trials, and how that was seen."""
+    share = sum(one.away_share for one in seen) / len(seen)
+    longest_ms = max(one.longest_ns for one in seen) / NS_PER_MS
+    how = "" if all(one.fifo for one in seen) else ", as a normal task that also sees waits for a CPU that others use"
+    used = sum(one.cpu_share for one in seen) / len(seen)
+    lost = sum(bool(one.lost) for one in seen)
+    missing = f"; unknown in {count(lost)} of {count(len(seen))} trials" if lost else ""
+    return (
+        f"away {percent(share)} of the time, longest {number(longest_ms)} ms, by sleepers on {seen[0].cpus} CPUs"
+        f"{how}, which took {percent(used)} of a CPU together{missing}"
+    )
 
 
 def not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> tuple[str, ...]:

@@ -30,6 +30,14 @@ METHOD = (
         " trial, p99.99 needs 100,000. A message that never came ranks above the maximum.",
     ),
     MethodLine(
+        text="Where the host was away is known by a sleeper on each CPU. Messages due in such a pause, or while a queue"
+        " drains after it, do not enter; one that a later pause cuts off counts as watched until then. Quantiles are"
+        " Kaplan and Meier's estimate, printed where at least 30 messages are at risk and 10 separate stalls lie"
+        " above. Those of all messages stand beside it, and no verdict is given that they contradict.",
+        source="Kaplan & Meier, JASA 1958",
+        link="https://doi.org/10.1080/01621459.1958.10501452",
+    ),
+    MethodLine(
         text="The unit is the trial. A row's figure is the geometric mean of its trials' figures, with the 95 %"
         " interval of Student's t on their logarithms.",
         source="Kalibera & Jones, ISMM 2013",

@@ -7,10 +7,11 @@ import pandas as pd
 from bench.stats.noise_floor import relevant
 from bench.units import percent
 from reports.cases import Cells, metric_of
+from reports.caveats import away
 from reports.dataset import Dataset
 from reports.format import count, listed, plain
 from reports.questions import Question
-from reports.summary import SettingRow, Trust
+from reports.summary import Cell, SettingRow, Trust
 
 
 def trust(data: Dataset, question: Question, cells: Cells, settings: Sequence[SettingRow]) -> Trust:
@@ -40,7 +41,17 @@ def trust(data: Dataset, question: Question, cells: Cells, settings: Sequence[Se
         relevant_from=source,
         lines=(),
     )
-    return found.model_copy(update={"lines": tuple(_lines(found))})
+    return found.model_copy(update={"lines": (*_lines(found), *_host(data, names, rows))})
+
+
+def _host(data: Dataset, names: set[str], rows: Sequence[Cell]) -> list[str]:
+    """Return how often the host was away, and how much of each row entered its estimates; nothing without a meter."""
+    seen = [one.pauses for one in data.records.values() if one.workload in names and one.pauses is not None]
+    if not seen:
+        return []
+    entered = sorted(row.entered for row in rows if row.entered is not None)
+    shares = " to ".join(dict.fromkeys(percent(share) for share in (entered[0], entered[-1]))) if entered else "none"
+    return [f"Host: {away(seen)}. Of each row {shares} of the messages entered its percentiles."]
 
 
 def _plans(plan: Sequence[object], names: set[str]) -> bool:

@@ -90,7 +90,9 @@ def _values(cell: Cell) -> Iterator[str]:
     yield _value(cell.achieved_rate, rate)
     for name in ("p50", "p99", "p99.9", "max"):
         over = cell.overloaded and cell.offered_rate is not None
-        yield "overloaded" if over else _value(cell.latency_ns[name], milliseconds)
+        whole = cell.all_ns.get(name)
+        beside = f" (all {milliseconds(whole.centre)})" if whole is not None and whole.centre is not None else ""
+        yield "overloaded" if over else _value(cell.latency_ns[name], milliseconds) + beside
     yield _value(cell.broker_cpu_us, number)
     yield _value(cell.client_cpu_us, number)
 
