@@ -15,7 +15,7 @@ import pandas as pd
 from hdrh.histogram import HdrHistogram
 
 from bench.record.histogram import decode, new_histogram
-from bench.results.archive import ArchiveError, Run, Trial, read, read_timeline
+from bench.results.archive import ArchiveError, Run, Trial, read, read_pauses, read_timeline
 from bench.results.durability import Probe
 from bench.results.records import TAGS, TIMELINE_COLUMNS, ProductRecord, RunRecord, TrialOutcome, TrialRecord
 from bench.scenario.scenario import Scenario
@@ -151,6 +151,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
             try:
                 logged = read_log(stored)
                 over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(stored)
+                pauses = read_pauses(stored)
             except (OSError, ValueError, KeyError) as error:
                 broken[index] = f"unreadable: {error}"
                 continue
@@ -160,7 +161,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
             notes.extend(_note_rows(run.record, stored.record))
             seconds.extend(over_time)
             timeline.append(ticks)
-            happened.extend(_event_rows(run.record, stored.record, logged, ticks))
+            happened.extend(_event_rows(run.record, stored.record, logged, ticks, pauses))
         absent.extend(_absent_rows(run.record, {key[1] for key in records if key[0] == run.record.run_id}, broken))
     if not trials:
         why = f" ({absent[0]['why']})" if absent else ""
@@ -257,7 +258,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "offered": trial.offered,
             "sent": trial.sent,
             "received": trial.received,
-            "achieved_rate": trial.achieved_rate,
+            "achieved_rate": undisturbed.rate(trial),
             "backlog_growth": math.nan if trial.backlog_growth is None else trial.backlog_growth,
             "drained": trial.drained,
             "little_holds": None if trial.little is None else trial.little.holds,
@@ -334,11 +335,13 @@ def _timelines(records: Iterable[tuple[str, TrialRecord]], ticks: Sequence[pd.Da
     return pd.concat([keys.iloc[rows].reset_index(drop=True), frame], axis=1)
 
 
-def _event_rows(run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _event_rows(
+    run: RunRecord, trial: TrialRecord, logged: Logged, ticks: pd.DataFrame, pauses: pd.DataFrame
+) -> Iterator[dict[str, Any]]:
     restarted = any(line.restart_broker for line in run.plan if line.index == trial.index)
     drained_s = float(ticks["at_ns"].max()) / NS_PER_S if len(ticks) else float(trial.measure_to_s)
     backpressure = longest_ns(logged["backpressure"]) if "backpressure" in logged else {}
-    for event in events(trial, backpressure, restarted=restarted, drained_s=drained_s):
+    for event in events(trial, backpressure, restarted=restarted, drained_s=drained_s, pauses=pauses):
         yield _key(run, trial) | event
 
 

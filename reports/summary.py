@@ -40,7 +40,8 @@ class Cell(Model):
     offered_rate: float | None
     """Messages a second that were due; None in a closed loop."""
     achieved_rate: Spread
-    """Messages received a second of the measured part."""
+    """Messages received a second of the measured part; in a closed loop with a pause meter, a second in which the
+    host's CPUs were there."""
     latency_ns: dict[str, Spread]
     """By p50, p90, p99, p99.9, p99.99, max, mean; nanoseconds."""
     all_ns: dict[str, Spread]

@@ -31,6 +31,17 @@ def is_estimated(trial: TrialRecord, tag: str) -> bool:
     return pauses is not None and not pauses.lost and record.events is not None
 
 
+def rate(trial: TrialRecord) -> float:
+    """Return messages received a second; in a closed loop, a second in which the host's CPUs were there.
+
+    An open loop is paced by its schedule, and catches up after a pause.
+    """
+    pauses = trial.pauses
+    if pauses is None or pauses.lost or pauses.drain is not None or pauses.away_share >= 1:
+        return trial.achieved_rate
+    return trial.achieved_rate / (1 - pauses.away_share)
+
+
 def of_trial(trial: TrialRecord, tag: str, *, above: int) -> Distribution:
     """Return the estimate of a trial's latency, or all of its messages where there is none.
 

@@ -2,7 +2,7 @@
 
 Figures of two machines differ by more than any change that one looks for. Stored figures
 are therefore compared only with figures of the same class: processor, their number,
-memory, kernel and kind of machine, as `run.json` has them. Names of hosts do not matter,
+memory, kernel, kind of machine and clock source, as `run.json` has them. Names of hosts do not matter,
 so that the machines of a pool count as one.
 """
 
@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 
 UNKNOWN = "unknown"
+USUAL_CLOCK = "tsc"
+"""The clock source that goes without saying."""
 
 
 def host_class(host: Mapping[str, str]) -> str:
@@ -26,7 +28,8 @@ def host_class(host: Mapping[str, str]) -> str:
         _kernel(host.get("kernel", "")),
         host.get("virtualisation", UNKNOWN),
     )
-    return ", ".join(parts)
+    clock = host.get("clock source", USUAL_CLOCK)
+    return ", ".join([*parts, *([f"clock {clock}"] if clock not in {USUAL_CLOCK, UNKNOWN} else [])])
 
 
 def _memory(text: str) -> str:

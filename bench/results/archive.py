@@ -22,7 +22,7 @@ from bench.record import hlog
 from bench.record.histogram import Seconds
 from bench.results import durability, schema_versions
 from bench.results.durability import DurabilityRecord
-from bench.results.records import LATER_COLUMNS, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
+from bench.results.records import LATER_COLUMNS, PAUSE_COLUMNS, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
 from bench.results.schema_versions import NewerVersionError
 from bench.results.search import SearchRecord
 
@@ -308,6 +308,23 @@ def read_timeline(trial: Trial) -> pd.DataFrame:
         frame: pd.DataFrame = file.read(use_threads=False).to_pandas()
     later = {name: np.nan for name in LATER_COLUMNS if name not in frame.columns}
     return frame.assign(**later) if later else frame
+
+
+def read_pauses(trial: Trial) -> pd.DataFrame:
+    """Return the host's pauses in a trial, columns as in PAUSE_COLUMNS; none where no meter watched.
+
+    Raises:
+        OSError, ValueError: the file cannot be read, or holds something else.
+    """
+    file = trial.folder / PAUSES
+    if not file.exists():
+        return pd.DataFrame(columns=list(PAUSE_COLUMNS), dtype=np.int64)
+    with parquet.ParquetFile(file) as opened:
+        frame: pd.DataFrame = opened.read(use_threads=False).to_pandas()
+    if list(frame.columns) != list(PAUSE_COLUMNS) or (frame.dtypes != np.int64).any():
+        message = f"{file.name} does not have the whole numbers {', '.join(PAUSE_COLUMNS)}"
+        raise ValueError(message)
+    return frame
 
 
 def free_bytes(folder: Path) -> int:

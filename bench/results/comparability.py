@@ -116,9 +116,20 @@ def row(run: RunRecord, target: Target, workload: Workload, trials: Sequence[Tri
     settings["durability class"] = Setting(Sort.PROMISE, reported=promise)
     settings |= _reported(trials)
     settings["mode"] = Setting(Sort.HOST, asked=run.mode)
+    settings["percentiles"] = Setting(Sort.HOST, reported=estimator(trials))
     settings["host class"] = Setting(Sort.HOST, reported=host_class(run.host))
     settings[_DISK] = Setting(Sort.HOST, reported=run.host.get(_DISK))
     return settings | {f"tool {name}": Setting(Sort.VERSION, reported=its) for name, its in run.tools.items()}
+
+
+def estimator(trials: Sequence[TrialRecord]) -> str | None:
+    """Return what percentiles of a row are of; None where it has no trial."""
+    seen = {
+        "without the host's pauses" if one.pauses is not None and not one.pauses.lost else "of all messages"
+        for one in trials
+        if one.latency
+    }
+    return " and ".join(sorted(seen)) or None
 
 
 def differences(first: Row, second: Row, by: By) -> tuple[Difference, ...]:

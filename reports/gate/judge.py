@@ -7,7 +7,7 @@ decides passes does the gate pass.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from bench.host.hostclass import host_class
@@ -36,7 +36,8 @@ _WORST_FIRST: tuple[Verdict, ...] = ("regression", "invalid", "suspect", "undeci
 
 @dataclass(frozen=True)
 class _Open:
-    # A line before it is decided; `told` says why it decides nothing, `lacking` that it has no figures.
+    # A line before it is decided; `told` says why it decides nothing, `lacking` that it has no figures. `whole` has
+    # the figures of all messages, where its own leave the host's pauses out.
     cell: PairedCell
     limit: Limit
     metric: GateMetric
@@ -44,6 +45,7 @@ class _Open:
     candidate: Sequence[float]
     baseline: Sequence[float]
     told: str
+    whole: Pair | None = None
 
     @property
     def lacking(self) -> bool:
@@ -53,6 +55,11 @@ class _Open:
     def measure(self) -> Measure:
         pair = Pair(self.candidate, self.baseline, lower_is_better=self.metric.lower_is_better)
         return Measure(pair, self.threshold, counted=self.metric.counted)
+
+    @property
+    def whole_measure(self) -> Measure:
+        """Of all messages, where there is that; else as `measure`."""
+        return self.measure if self.whole is None else Measure(self.whole, self.threshold)
 
 
 def judge_paired(data: Dataset, budget: Budget, noise_floor: float | None, results: Sequence[str]) -> Gate:
@@ -147,7 +154,19 @@ def _opened(
             if lacking and not limit.required and cell.valid >= cell.needed:
                 told = told or "there is no figure, or too few messages for it"
             floor = floors.get(floor_name(limit.metric, closed_loop=closed), floors.get(EVERY))
-            yield _Open(cell, limit, metric, limit.threshold(floor), candidate, baseline, told)
+            whole = _whole(base, new, metric, cell, (len(candidate), len(baseline)), paired=paired)
+            yield _Open(cell, limit, metric, limit.threshold(floor), candidate, baseline, told, whole)
+
+
+def _whole(
+    base: Side, new: Side, metric: GateMetric, cell: PairedCell, counts: tuple[int, int], *, paired: bool
+) -> Pair | None:
+    """Return the figures of all messages; None where the metric's own are of all, or some trial has none."""
+    if not metric.of_latency:
+        return None
+    candidate, baseline = estimates(base, new, metric, cell, paired=paired, whole=True)
+    complete = (len(candidate), len(baseline)) == counts and all(map(math.isfinite, [*candidate, *baseline]))
+    return Pair(candidate, baseline) if complete and candidate and baseline else None
 
 
 def _floors(base: Side, new: Side) -> dict[str, float]:
@@ -167,7 +186,10 @@ def _few_cpus(base: Side, new: Side) -> str:
 def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[GateLine]:
     """Decide the lines that can be decided as one family; the others by themselves, to be shown."""
     deciding = [one for one in opened if _decides(one)]
-    found = dict(zip(map(id, deciding), decide([one.measure for one in deciding], paired=paired), strict=True))
+    decisions = decide([one.measure for one in deciding], paired=paired)
+    wholes = decide([one.whole_measure for one in deciding], paired=paired)
+    agreed = (_agreed(estimate, whole) for estimate, whole in zip(decisions, wholes, strict=True))
+    found = dict(zip(map(id, deciding), agreed, strict=True))
     for one in opened:
         if id(one) in found:
             decision = found[id(one)]
@@ -178,6 +200,12 @@ def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[GateLine]:
             yield _line(one, "told", None if one.lacking else decide([one.measure], paired=paired)[0], paired=paired)
         else:
             yield _line(one, "undecided", None, paired=paired)
+
+
+def _agreed(estimate: Decision, whole: Decision) -> Decision:
+    """Return what estimates decide, unless all messages decide otherwise: then nothing is decided."""
+    contradicted = whole.outcome not in {estimate.outcome, Judgement.UNDECIDED}
+    return replace(estimate, outcome=Judgement.UNDECIDED, needed=None) if contradicted else estimate
 
 
 def _decides(one: _Open) -> bool:

@@ -82,8 +82,10 @@ def floor_name(name: str, *, closed_loop: bool) -> str:
     return _FLOORS.get(name, "")
 
 
-def figures(data: Dataset, metric: GateMetric, target: str, workload: str) -> dict[int, float]:
+def figures(data: Dataset, metric: GateMetric, target: str, workload: str, *, whole: bool = False) -> dict[int, float]:
     """Return repetition -> figure of each valid trial of a row that has it.
+
+    With `whole` that of all messages, where the metric's own leaves the host's pauses out; else there is none.
 
     Returns:
         ns, messages a second, µs, bytes or a count; infinite where the message of that rank never
@@ -91,12 +93,12 @@ def figures(data: Dataset, metric: GateMetric, target: str, workload: str) -> di
         cannot be seen, is left out.
     """
     rows = rows_of(data.trials, target, workload)
-    keys = ["run_id", "index", "tag"]
+    keys, column = ["run_id", "index", "tag"], f"all_{metric.column}" if whole else metric.column
     if metric.of_latency:
-        rows = rows[[*keys, "repetition"]].merge(data.latency[[*keys, metric.column]], on=keys)
+        rows = rows[[*keys, "repetition"]].merge(data.latency[[*keys, column]], on=keys)
     found: dict[int, float] = {}
     for run_id, index, repetition, value in zip(
-        rows["run_id"], rows["index"], rows["repetition"], rows[metric.column], strict=True
+        rows["run_id"], rows["index"], rows["repetition"], rows[column], strict=True
     ):
         if value is not None and not math.isnan(value) and data.records[run_id, index].valid:
             found[int(repetition)] = float(value)

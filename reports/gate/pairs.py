@@ -175,10 +175,13 @@ def cells(base: Side, new: Side, *, paired: bool) -> Iterator[PairedCell]:
 
 
 def estimates(
-    base: Side, new: Side, metric: GateMetric, cell: PairedCell, *, paired: bool
+    base: Side, new: Side, metric: GateMetric, cell: PairedCell, *, paired: bool, whole: bool = False
 ) -> tuple[list[float], list[float]]:
-    """Return the figures of the candidate's and the baseline's trials, in the same order where they are paired."""
-    its, old = (figures(side.data, metric, side.names[cell.target], cell.workload) for side in (new, base))
+    """Return the figures of the candidate's and the baseline's trials, in the same order where they are paired.
+
+    With `whole` those of all messages, see `reports.gate.metrics.figures`.
+    """
+    its, old = (figures(side.data, metric, side.names[cell.target], cell.workload, whole=whole) for side in (new, base))
     if paired:
         shared = sorted(old.keys() & its.keys())
         return [its[k] for k in shared], [old[k] for k in shared]

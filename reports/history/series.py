@@ -43,7 +43,14 @@ class SeriesMetric:
 
 
 _LATENCY = SeriesMetric(lower_is_better=True, scale=1e-6, unit="ms")
-METRICS = {f"{percentile} {tag}": _LATENCY for tag in ("response", "service") for percentile in _PERCENTILES} | {
+_UNDISTURBED = " without pauses"
+"""How the name of a metric ends whose percentiles leave the host's pauses out: it is a series of its own."""
+METRICS = {
+    f"{percentile} {tag}{end}": _LATENCY
+    for end in ("", _UNDISTURBED)
+    for tag in ("response", "service")
+    for percentile in _PERCENTILES
+} | {
     "achieved rate": SeriesMetric(lower_is_better=False, scale=1.0, unit="msg/s"),
     "broker CPU": SeriesMetric(lower_is_better=True, scale=1.0, unit="µs/msg"),
 }
@@ -86,9 +93,13 @@ def load_digest(workload: Workload) -> str:
 
 def _figures(data: Dataset) -> pd.DataFrame:
     usable = data.trials[data.trials["usable"]]
-    timed = usable.merge(data.latency[["run_id", "index", "tag", *_PERCENTILES]], on=["run_id", "index", "tag"])
+    columns = ["run_id", "index", "tag", "entered", *(f"{way}{name}" for way in ("", "all_") for name in _PERCENTILES)]
+    timed = usable.merge(data.latency[columns], on=["run_id", "index", "tag"])
+    plain, metered = timed[timed["entered"].isna()], timed[timed["entered"].notna()]
     parts = [
-        *((timed, name + " " + timed["tag"], timed[name]) for name in _PERCENTILES),
+        *((plain, name + " " + plain["tag"], plain[name]) for name in _PERCENTILES),
+        *((metered, name + " " + metered["tag"], metered[f"all_{name}"]) for name in _PERCENTILES),
+        *((metered, name + " " + metered["tag"] + _UNDISTURBED, metered[name]) for name in _PERCENTILES),
         (usable, pd.Series("achieved rate", usable.index), usable["achieved_rate"]),
         (usable, pd.Series("broker CPU", usable.index), usable["broker_cpu_us_per_message"].astype(float)),
     ]

@@ -1,7 +1,8 @@
 """Comparisons: intervals that cover, alarms at the nominal rate, and twins in plain arithmetic."""
 
 import math
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from bench.stats.ratio import Pair, Verdict, compare, compare_family
+from bench.stats.ratio import Pair, Verdict, compare, compare_family, with_whole
 
 
 def simulated(rng: np.random.Generator, trials: int, samples: int = 50) -> np.ndarray:
@@ -159,3 +160,14 @@ def test_pairs_must_match() -> None:
     """Paired sides of unequal length are a mistake, not a truncation."""
     with pytest.raises(ValueError, match="equal length"):
         compare(Pair([1.0, 2.0], [1.0]))
+
+
+def test_no_verdict_stands_that_all_messages_contradict() -> None:
+    """Better against worse, and same against either, is undecided; where all messages are undecided it stands."""
+    made = compare(Pair([1.0, 1.01, 0.99], [1.0, 1.0, 1.0]))
+    for mine, theirs in product(Verdict, Verdict):
+        found = with_whole(replace(made, verdict=mine), replace(made, verdict=theirs))
+        expected = mine if theirs in {mine, Verdict.UNDECIDED} else Verdict.UNDECIDED
+        assert found.verdict is expected
+        assert found.whole is not None
+        assert found.whole.verdict is theirs

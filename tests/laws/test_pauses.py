@@ -16,6 +16,7 @@ from bench.pauses.filter import Marks, Meter
 from bench.record.account import Account, ConsumerLog, account
 from bench.record.buckets import BUCKETS, highest_ns
 from bench.stats.crossing import crossing
+from bench.stats.ratio import Pair, Verdict, compare
 from bench.stats.survival import Survival, kaplan_meier
 from bench.units import NS_PER_MS, NS_PER_S
 from tests.laws.pauses_simulated import NONE, Float, Holes, delayed, every, metered, pauses, served
@@ -46,11 +47,11 @@ class Simulated:
     drain: float
 
 
-def simulate(kind: str, host: Holes, seed: int) -> Simulated:
+def simulate(kind: str, host: Holes, seed: int, length_s: float = LENGTH_S) -> Simulated:
     """Run a broker of that kind on a host with such pauses."""
     rng = np.random.default_rng(seed)
-    due = np.sort(rng.uniform(0, LENGTH_S * NS_PER_S, int(RATE * LENGTH_S)))
-    board = metered(host, LENGTH_S + 5, seed)
+    due = np.sort(rng.uniform(0, length_s * NS_PER_S, int(RATE * length_s)))
+    board = metered(host, length_s + 5, seed)
     if kind == "lognormal":
         latency = 5 * NS_PER_MS * np.exp(_SPREAD * rng.standard_normal(len(due)))
         return Simulated(due, delayed(due, latency, host), latency, host, board, 0.0)
@@ -63,12 +64,11 @@ def simulate(kind: str, host: Holes, seed: int) -> Simulated:
     return Simulated(due, served(due, SERVICE_NS, stalls, host), truth, host, board, DRAIN)
 
 
-def recorded(run: Simulated, drain: float | None = None) -> Account:
+def recorded(run: Simulated) -> Account:
     """Put a run through a consumer's log and its filter, in batches."""
     order = np.argsort(run.done, kind="stable")
     due, done = run.due[order].astype(np.int64), run.done[order].astype(np.int64)
-    meter = Meter(run.board, run.drain if drain is None else drain)
-    log = ConsumerLog(1, 1, 1, 0, closed=False, meter=meter)
+    log = ConsumerLog(1, 1, 1, 0, closed=False, meter=Meter(run.board, run.drain))
     none = np.zeros(len(due), np.int64)
     for begin in range(0, len(due), 1000):
         rows = slice(begin, begin + 1000)
@@ -236,3 +236,28 @@ def test_the_board_of_the_simulation_is_what_a_meter_writes() -> None:
     seen = entries[entries[:, 1] > entries[:, 0]]
     assert len(seen) > 0.9 * len(host.begin)
     assert (seen[:, 1] - seen[:, 0] >= NS_PER_MS).all()
+
+
+def _alarms(comparisons: int) -> int:
+    """Return how many comparisons of a broker with itself, ten pairs of 4 s each at 3 % of pauses, call it unlike."""
+    found = 0
+    for number in range(comparisons):
+        sides: list[list[float]] = [[], []]
+        for trial in range(20):
+            seed = 10_000 + 20 * number + trial
+            run = simulate("lognormal", pauses(0.03, 2, 30, 9.0, seed), seed, 4.0)
+            sides[trial % 2].append(pooled(iter([recorded(run)])).quantile(0.99))
+        verdict = compare(Pair(*sides), delta=0).verdict
+        found += verdict in {Verdict.BETTER, Verdict.WORSE}
+    return found
+
+
+def test_a_broker_beside_itself_raises_alarms_at_the_nominal_rate() -> None:
+    """Through the whole filter: about one comparison in twenty, as the interval promises."""
+    assert _alarms(40) <= 7
+
+
+@pytest.mark.soak
+def test_a_broker_beside_itself_in_three_hundred_comparisons() -> None:
+    """The same with a bound on either side: 15 are expected."""
+    assert 4 <= _alarms(300) <= 28

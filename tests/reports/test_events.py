@@ -1,8 +1,11 @@
 """What happened during trials stands on the axis of their latency."""
 
+import pandas as pd
+import pytest
+
 from bench.results.records import TrialRecord
 from reports.dataset import Dataset
-from reports.events import events
+from reports.events import HOST_AWAY, events
 
 
 def waits(ms: float) -> int:
@@ -36,3 +39,16 @@ def test_a_dataset_has_restarts_ends_and_findings(quick: Dataset) -> None:
     assert counts["finding lost"] == 1
     assert counts["finding saturated"] == 1
     assert counts["restart"] == quick.trials["repetition"].eq(0).sum()
+
+
+def test_long_pauses_of_the_host_are_moments(quick: Dataset) -> None:
+    """Those of 5 ms and more, at most the 40 longest of a trial; shorter ones are only counted."""
+    begin = [3_000_000_000 + 20_000_000 * row for row in range(60)]
+    length = [4_000_000, *(5_000_000 + 100_000 * row for row in range(59))]
+    pauses = pd.DataFrame({"cpu": 0, "begin_ns": begin, "end_ns": [a + b for a, b in zip(begin, length, strict=True)]})
+    found = [
+        e for e in events(first(quick), {}, restarted=False, drained_s=7, pauses=pauses) if e["event"] == HOST_AWAY
+    ]
+    assert len(found) == 40
+    assert found[0]["text"] == "a CPU of the host was away for 11 ms"
+    assert found[0]["from_s"] == found[0]["to_s"] == pytest.approx(begin[-1] / 1e9 - 2)

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from bench.record.histogram import encode, to_histogram
+from bench.results.comparability import estimator
 from bench.results.records import PauseRecord, TagRecord, TrialRecord
 from bench.units import NS_PER_MS, NS_PER_S
 from reports import undisturbed
 from reports.dataset import Dataset
+from reports.history.series import METRICS, rows
 from reports.summarise import summarise
 from tests.reports.in_memory import made_tables
 from tests.reports.synthetic import filled
@@ -107,3 +109,30 @@ def test_a_closed_loop_that_pauses_cut_up_has_no_latency() -> None:
     assert "times in the life of a message" in undisturbed.doubt(closed, name, 0.01 * NS_PER_S)
     assert undisturbed.doubt(closed, name, 0.0001 * NS_PER_S) == ""
     assert undisturbed.doubt(trial, name, NS_PER_S) == ""
+
+
+def test_a_history_keeps_both_as_series_of_their_own() -> None:
+    """What is of all messages goes on as before; what leaves pauses out is another metric."""
+    kept = rows(_data(), "c0ffee")
+    assert {"p99 response", "p99 response without pauses"} <= set(kept["metric"])
+    assert set(kept["metric"]) <= METRICS.keys()
+    plain = rows(made_tables(), "c0ffee")
+    assert not any("pauses" in metric for metric in plain["metric"])
+
+
+def test_rows_by_another_estimator_are_unlike() -> None:
+    """A row that leaves pauses out, and one of all messages, differ in what their percentiles are of."""
+    with_meter, without = (list(data.records.values()) for data in (_data(), made_tables()))
+    assert estimator(with_meter) == "without the host's pauses"
+    assert estimator(without) == "of all messages"
+    assert estimator([]) is None
+
+
+def test_a_closed_loop_is_rated_over_the_time_that_the_host_was_there() -> None:
+    """With CPUs away for a fifth of the time, what was received counts over the rest; an open loop is as it was."""
+    trial = next(iter(_data().records.values()))
+    away = PAUSES.model_copy(update={"drain": None, "away_share": 0.2})
+    assert undisturbed.rate(trial.model_copy(update={"pauses": away})) == pytest.approx(trial.achieved_rate / 0.8)
+    assert undisturbed.rate(trial) == trial.achieved_rate
+    lost = away.model_copy(update={"lost": "it fell behind"})
+    assert undisturbed.rate(trial.model_copy(update={"pauses": lost})) == trial.achieved_rate

@@ -40,3 +40,9 @@ def test_missing_facts_are_named() -> None:
     """A record without facts has a class too, which says so."""
     assert host_class({}) == "unknown × unknown, unknown memory, unknown kernel, unknown"
     assert host_class({"memory": "0 GiB", "kernel": "6.1"}) == "unknown × unknown, unknown memory, 6, unknown"
+
+
+def test_an_unusual_clock_makes_a_class() -> None:
+    """Figures by another clock are not comparable; the usual one goes without saying, so that old classes stay."""
+    assert host_class(FACTS | {"clock source": "tsc"}) == host_class(FACTS)
+    assert host_class(FACTS | {"clock source": "hpet"}) == f"{host_class(FACTS)}, clock hpet"

@@ -126,3 +126,19 @@ def test_a_timeline_of_an_older_version_reads_with_gaps(finished: Path) -> None:
     assert list(frame) == list(TIMELINE_COLUMNS)
     assert frame["broker_threads"].isna().all()
     assert frame["received"].notna().all()
+
+
+def test_pauses_of_the_host_are_read_back_and_checked(finished: Path) -> None:
+    """Without a meter there are none; a file that holds something else is a fault, and no traceback."""
+    trial = archive.read(finished).trials[0]
+    assert archive.read_pauses(trial).empty
+    held = pd.DataFrame({"cpu": [0], "begin_ns": [5], "end_ns": [9]})
+    held.to_parquet(trial.folder / archive.PAUSES, index=False)
+    pd.testing.assert_frame_equal(archive.read_pauses(trial), held)
+    for wrong in (held.rename(columns={"cpu": "core"}), held.astype(float), held.astype(str)):
+        wrong.to_parquet(trial.folder / archive.PAUSES, index=False)
+        with pytest.raises(ValueError, match="whole numbers cpu, begin_ns, end_ns"):
+            archive.read_pauses(trial)
+    (trial.folder / archive.PAUSES).write_bytes(b"no parquet")
+    with pytest.raises(ValueError, match="arquet"):
+        archive.read_pauses(trial)
