@@ -10,7 +10,7 @@ from reports.dataset import Dataset, overloads, rows_of
 from reports.durability import durability
 from reports.format import count, listed, milliseconds
 from reports.model import not_enough, spread
-from reports.quantiles import PERCENTILES
+from reports.quantiles import PERCENTILES, Distribution
 from reports.questions import in_flight, offered
 from reports.summary import Cell
 
@@ -69,7 +69,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
                 doubt or (not_enough(name, a_trial, seconds) if len(latency) else missing),
                 unbounded=overload or (_at_least(latency, name) if dropped else ""),
             )
-            if not (few := _untold(name, latency, tail))
+            if not (few := _untold(name, latency, tail, pooled))
             else spread((), few)
             for name in (*PERCENTILES, "max", "mean")
         },
@@ -86,11 +86,11 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     )
 
 
-def _untold(name: str, latency: pd.DataFrame, tail: str) -> str:
+def _untold(name: str, latency: pd.DataFrame, tail: str, row: Distribution) -> str:
     """Return why a percentile of a row with estimates is not printed; empty where it is, or where there are none."""
-    if name not in PERCENTILES or not len(latency) or latency["entered"].isna().any():
+    if name not in PERCENTILES or not latency[name].notna().any() or latency["entered"].isna().any():
         return ""
-    return (tail if name != "p50" else "") or undisturbed.too_few_episodes(name, latency[f"episodes_{name}"].tolist())
+    return (tail if name != "p50" else "") or undisturbed.too_few(name, latency[f"episodes_{name}"].tolist(), row)
 
 
 def _at_least(latency: pd.DataFrame, name: str) -> str:

@@ -20,17 +20,18 @@ Int64 = NDArray[np.int64]
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 99.99}
 """The percentiles that reports print, by name."""
 
-_SAMPLES_ABOVE = 10
+SAMPLES_ABOVE = 10
+"""Messages that must lie above a percentile of a trial."""
 
 
 def messages_needed(percent: float) -> int:
     """Return the least number of messages for a percentile: 10 of them must lie above it."""
-    return round(_SAMPLES_ABOVE / (1 - percent / 100))
+    return round(SAMPLES_ABOVE / (1 - percent / 100))
 
 
 def deepest_percent(messages: int) -> float:
     """Return the highest percentile that so many messages carry; 0 where there are fewer than 10."""
-    return max(0.0, 100 * (1 - _SAMPLES_ABOVE / messages)) if messages else 0.0
+    return max(0.0, 100 * (1 - SAMPLES_ABOVE / messages)) if messages else 0.0
 
 
 def ranks(percent: float, messages: Int64) -> Int64:
@@ -76,11 +77,14 @@ class Distribution:
         return cls(values, np.cumsum(held), below, above, mean)
 
     @classmethod
-    def of_survival(cls, found: Survival, *, below: int = 0) -> "Distribution":
-        """Read an estimate: as many messages as were at risk at first, dealt by the estimated shares."""
+    def of_survival(cls, found: Survival, *, below: int = 0, least: int = LEAST_AT_RISK) -> "Distribution":
+        """Read an estimate: as many messages as were at risk at first, dealt by the estimated shares.
+
+        It carries as far as at least `least` messages were at risk.
+        """
         total = int(found.at_risk[0]) if len(found.at_risk) else 0
         cumulative = np.rint((1 - found.share) * total).astype(np.int64)
-        known = found.at_risk >= LEAST_AT_RISK
+        known = found.at_risk >= least
         carried = below + (int(cumulative[known][-1]) if known.any() else 0)
         held = np.diff(cumulative, prepend=0)
         mean = float((found.value * held).sum()) / held.sum() if held.any() else math.nan
@@ -120,7 +124,9 @@ class Distribution:
 
     def reliable(self, percent: float) -> float:
         """Return `at(percent)`, or NaN where too few messages carry it."""
-        if self.messages < messages_needed(percent):
-            return math.nan
-        too_deep = self.carried is not None and int(ranks(percent, np.array(self.messages))) > self.carried
-        return math.nan if too_deep else self.at(percent)
+        enough = self.messages >= messages_needed(percent) if self.carried is None else self.carries(percent)
+        return self.at(percent) if enough else math.nan
+
+    def carries(self, percent: float) -> bool:
+        """Return whether the rank of a percentile is known of these messages."""
+        return self.carried is None or int(ranks(percent, np.array(self.messages))) <= self.carried

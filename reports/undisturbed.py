@@ -12,9 +12,10 @@ import numpy as np
 
 from bench.record.payload import buckets, estimated
 from bench.results.records import PauseRecord, TagRecord, TrialRecord
+from bench.stats.survival import LEAST_AT_RISK
 from bench.units import NS_PER_MS, percent
 from reports.format import number
-from reports.quantiles import PERCENTILES, Distribution
+from reports.quantiles import PERCENTILES, SAMPLES_ABOVE, Distribution
 
 LEAST_EPISODES = 10
 """Separate stalls of a broker that must lie above a percentile for it to be printed."""
@@ -52,7 +53,8 @@ def of_trial(trial: TrialRecord, tag: str, *, above: int) -> Distribution:
     """
     if not is_estimated(trial, tag):
         return of_all(trial.latency[tag], above=above)
-    return pooled([trial.latency[tag]], above=above)
+    # One trial of a row needs no more messages than it does without a meter: what is printed is of all of them.
+    return pooled([trial.latency[tag]], above=above, least=SAMPLES_ABOVE)
 
 
 def of_all(record: TagRecord, *, above: int) -> Distribution:
@@ -60,11 +62,11 @@ def of_all(record: TagRecord, *, above: int) -> Distribution:
     return Distribution.of_buckets(*buckets(record.histogram), below=record.negative, above=above)
 
 
-def pooled(records: Sequence[TagRecord], *, above: int) -> Distribution:
-    """Return one estimate over several trials, all of which can be estimated."""
+def pooled(records: Sequence[TagRecord], *, above: int, least: int = LEAST_AT_RISK) -> Distribution:
+    """Return one estimate over several trials, all of which can be estimated; see `Distribution.of_survival`."""
     events, censored = ([getattr(one, name) for one in records] for name in ("events", "censored"))
     return Distribution.of_survival(
-        estimated(events, censored, beyond=above), below=sum(one.negative for one in records)
+        estimated(events, censored, beyond=above), below=sum(one.negative for one in records), least=least
     )
 
 
@@ -106,11 +108,18 @@ def episodes(longest_ns: Mapping[int, int], values_ns: Mapping[str, float]) -> d
     return found
 
 
-def too_few_episodes(name: str, counts: Iterable[int]) -> str:
-    """Return why a percentile of a row is not printed, by the episodes of its trials; empty where it is."""
+def too_few(name: str, counts: Iterable[int], row: Distribution) -> str:
+    """Return why a percentile of a row is not printed; empty where it is.
+
+    Args:
+        name: of the percentile.
+        counts: in how many episodes each trial exceeded its own.
+        row: the estimate over all trials.
+    """
     total = sum(counts)
-    deep = name in PERCENTILES and PERCENTILES[name] > 50  # noqa: PLR2004  (a median is no tail)
-    return f"rests on {total} episode{'' if total == 1 else 's'}" if deep and total < LEAST_EPISODES else ""
+    if PERCENTILES[name] > 50 and total < LEAST_EPISODES:  # noqa: PLR2004  (a median is no tail)
+        return f"rests on {total} episode{'' if total == 1 else 's'}"
+    return "" if row.carries(PERCENTILES[name]) else f"fewer than {LEAST_AT_RISK} messages were seen to take that long"
 
 
 def dependence(records: Iterable[PauseRecord]) -> str:

@@ -99,7 +99,7 @@ def p99_ns(merged: Merged, tag: str) -> float | None:
     if record is None or not record.count:
         return None
     if record.events is not None and record.censored is not None:
-        found = estimated([record.events], [record.censored]).quantile(0.99)
+        found = estimated([record.events], [record.censored]).quantile(0.99, least=1)
         if math.isfinite(found):
             return found
     return float(decode(record.histogram).get_value_at_percentile(99))

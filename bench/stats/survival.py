@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Int64 = NDArray[np.int64]
 
 LEAST_AT_RISK = 30
-"""Messages that must be at risk where a quantile is printed."""
+"""Messages that must be at risk where a quantile is printed, of all trials of a row together."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Survival:
         at = int(np.searchsorted(self.value, value, side="right")) - 1
         return float(self.share[at]) if at >= 0 else 1.0
 
-    def quantile(self, quantile: float) -> float:
-        """Return the value that a share of messages does not exceed; NaN where too few were at risk there."""
+    def quantile(self, quantile: float, least: int = LEAST_AT_RISK) -> float:
+        """Return the value that a share of messages does not exceed; NaN where fewer than `least` were at risk."""
         at = int(np.argmax(self.share <= 1 - quantile + _ROUNDING)) if len(self.share) else 0
-        if not len(self.share) or self.share[at] > 1 - quantile + _ROUNDING or self.at_risk[at] < LEAST_AT_RISK:
+        if not len(self.share) or self.share[at] > 1 - quantile + _ROUNDING or self.at_risk[at] < least:
             return math.nan
         return float(self.value[at])
 

@@ -64,9 +64,12 @@ def test_episodes_are_stalls_and_not_messages() -> None:
     values = {name: value * NS_PER_MS for name, value in {"p99": 50, "p50": 0.5}.items()}
     found = undisturbed.episodes({second: ms * NS_PER_MS for second, ms in longest.items()}, values)
     assert found == {"p99": 3, "p50": 4}
-    assert undisturbed.too_few_episodes("p99", [3, 4]) == "rests on 7 episodes"
-    assert undisturbed.too_few_episodes("p99", [1]) == "rests on 1 episode"
-    assert undisturbed.too_few_episodes("p99", [5, 5]) == undisturbed.too_few_episodes("p50", [0]) == ""
+    row = undisturbed.pooled([tag([1.0] * 4000, [1.0] * 4000, [])], above=0)
+    assert undisturbed.too_few("p99", [3, 4], row) == "rests on 7 episodes"
+    assert undisturbed.too_few("p99", [1], row) == "rests on 1 episode"
+    assert undisturbed.too_few("p99", [5, 5], row) == undisturbed.too_few("p50", [0], row) == ""
+    thin = undisturbed.pooled([tag([1.0] * 1000, [1.0] * 900 + [9.0] * 20, [0.5] * 80)], above=0)
+    assert undisturbed.too_few("p99", [5, 5], thin) == "fewer than 30 messages were seen to take that long"
 
 
 def test_dependence_is_told_from_all_trials_together() -> None:
