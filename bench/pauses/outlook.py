@@ -11,6 +11,8 @@ _DRAIN = 0.25
 """Of a broker that is offered a fifth of what it can do."""
 _TOO_MUCH = 0.2
 """Share of time from which on little is left of a trial."""
+_LONGER = 1.05
+"""Times as long from which on it is said."""
 _PAUSES_A_SECOND = 20
 """From here on long lives are cut off too often for a tail."""
 
@@ -48,5 +50,9 @@ def outlook(watch: PauseWatch, begun_ns: int, ended_ns: int) -> str:
     if clean < 1 - _TOO_MUCH:
         return f"{said}: little can be measured here, choose another host or hour"
     often = len(pauses) * NS_PER_S / length_ns > _PAUSES_A_SECOND
-    tail = "no tail of slow messages" if often else f"p99 takes about {1 / clean:.2g} times as long"
+    tail = "p99 will be, too"
+    if often:
+        tail = "no tail of slow messages"
+    elif 1 / clean > _LONGER:
+        tail = f"p99 takes about {1 / clean:.2g} times as long"
     return f"{said}: p50 will be usable, {tail}, the maximum is the host's"

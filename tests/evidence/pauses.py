@@ -46,7 +46,7 @@ from tests.evidence.burner import burning
 from tests.evidence.detour import detour
 
 RATE = 2_000
-SECONDS = 8
+SECONDS = 6
 DRAIN = 0.1
 """For a capacity of 22,000 msg/s, which the broker exceeds by far."""
 STALL_MS, EVERY_S = 80, 1.0

@@ -52,6 +52,35 @@ def beside_itself(found: dict[str, Any]) -> Iterator[str]:
             )
 
 
+def _interval(one: dict[str, Any]) -> str:
+    return "–" if one["ratio"] is None else f"{one['ratio']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+
+
+def with_burners(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Return what estimates and all messages say of a broker whose host is away, over what they say of it without."""
+    yield "| RabbitMQ | every CPU taken | figure | estimate, 95 % interval | of all messages |"
+    yield "|---|---|---|---|---|"
+    for one in found:
+        what = "stopped for 80 ms each second" if one["stopped"] else "as it is"
+        figure = "share above 10 ms" if one["figure"] == "above" else one["figure"]
+        wrong = "" if one["met"] else " NOT AS IT MUST BE"
+        estimate, whole = _interval(one["estimate"]), _interval(one["all"])
+        yield f"| {what} | {100 * one['level']:g} % | {figure} | {estimate}{wrong} | {whole} |"
+
+
+def behind_a_proxy(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Return what is said of a broker that is slower by a known amount."""
+    yield "| behind a proxy that | every CPU taken | figure | estimate, 95 % interval | verdict | of all messages |"
+    yield "|---|---|---|---|---|---|"
+    for one in found:
+        what = "delays by a tenth of p50" if one["way"] == "slower" else "stalls for 300 ms every 10 s"
+        wrong = "" if one["met"] else " NOT AS IT MUST BE"
+        yield (
+            f"| {what} | {100 * one['level']:g} % | {one['figure']} | {_interval(one['estimate'])} |"
+            f" {one['estimate']['verdict']}{wrong} | {_interval(one['all'])} {one['all']['verdict']} |"
+        )
+
+
 STEPS = {
     "health": Step("What is said of trials that go wrong, on RabbitMQ", program("health"), pairs),
     "durability": Step("What brokers write for a confirmed message", program("durability"), stores),
@@ -62,6 +91,16 @@ STEPS = {
         "RabbitMQ beside itself with half its CPUs",
         program("aa", "--part", "half", "--pairs", "10", *_SHORT),
         beside_itself,
+    ),
+    "pauses": Step(
+        "RabbitMQ on a host that is away, over the same without pauses",
+        program("pauses", "--part", "burners"),
+        with_burners,
+    ),
+    "controls": Step(
+        "RabbitMQ slower by a known amount, over the same straight through",
+        program("pauses", "--part", "controls"),
+        behind_a_proxy,
     ),
 }
 
