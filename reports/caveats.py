@@ -85,9 +85,11 @@ def away(seen: Sequence[PauseRecord]) -> str:
     how = "" if all(one.fifo for one in seen) else ", as a normal task that also sees waits for a CPU that others use"
     used = sum(one.cpu_share for one in seen) / len(seen)
     lost = sum(bool(one.lost) for one in seen)
+    stolen = [one.steal_share for one in seen if one.steal_share is not None]
+    steal = f" (steal time {percent(sum(stolen) / len(stolen))})" if stolen else ""
     missing = f"; unknown in {count(lost)} of {count(len(seen))} trials" if lost else ""
     return (
-        f"away {percent(share)} of the time, longest {number(longest_ms)} ms, by sleepers on {seen[0].cpus} CPUs"
+        f"away {percent(share)} of the time{steal}, longest {number(longest_ms)} ms, by sleepers on {seen[0].cpus} CPUs"
         f"{how}, which took {percent(used)} of a CPU together{missing}"
     )
 

@@ -227,6 +227,9 @@ class PauseRecord(Record):
     loop."""
     cpu_share: float
     """CPU time that the meter itself used, as a share of one CPU."""
+    steal_share: float | None = None
+    """Share of CPU time that the hypervisor says it took; the rest of `away_share` is of other tasks on this host, or
+    not told by it. None where unknown."""
     crossing: float | None = None
     """Mean number of messages on their way as a pause began, over that at other times: 1 where pauses come without
     regard to the broker. None where there is too little to say."""

@@ -15,13 +15,16 @@ from bench.units import NS_PER_S
 LOST_SIGHT = "the pause meter fell behind or ended, so that nothing is known of the host's pauses"
 
 
-def pause_record(seen: PauseWatch, crossings: Sequence[Marks], span_ns: tuple[int, int]) -> PauseRecord:
+def pause_record(
+    seen: PauseWatch, crossings: Sequence[Marks], span_ns: tuple[int, int], steal_share: float | None
+) -> PauseRecord:
     """Describe the pauses of the measured part.
 
     Args:
         seen: what the conductor saw.
         crossings: what each consumer saw; empty where one lost sight of the meter.
         span_ns: begin and end of the measured part.
+        steal_share: of CPU time, as the hypervisor says; None where unknown.
     """
     pauses, (first_ns, last_ns) = seen.pauses(), span_ns
     begin = pauses[:, 1].clip(first_ns, last_ns)
@@ -39,6 +42,7 @@ def pause_record(seen: PauseWatch, crossings: Sequence[Marks], span_ns: tuple[in
         clean_s=seen.marks().clean_ns(first_ns, last_ns) / NS_PER_S,
         drain=seen.drain,
         cpu_share=seen.cpu_share,
+        steal_share=steal_share,
         crossing=None if found is None else found.ratio,
         crossing_low=None if found is None else found.low,
         crossing_high=None if found is None else found.high,

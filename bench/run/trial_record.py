@@ -12,10 +12,19 @@ import pandas as pd
 
 from bench.ceiling.stored import Ceiling
 from bench.drivers.base import Int64
+from bench.pauses.watch import PauseWatch
 from bench.record.histogram import Seconds
 from bench.results import archive
 from bench.results.comparability import settings_differ
-from bench.results.records import NO_RESULT, BrokerRecord, Canary, PlannedTrial, TrialOutcome, TrialRecord
+from bench.results.records import (
+    NO_RESULT,
+    BrokerRecord,
+    Canary,
+    PauseRecord,
+    PlannedTrial,
+    TrialOutcome,
+    TrialRecord,
+)
 from bench.run import findings, health, timeline
 from bench.run.cost import cost
 from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
@@ -170,12 +179,14 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
         health=(),
         findings=(),
         counters=merged.counters,
-        pauses=None if raw.pauses is None else pause_record(raw.pauses, merged.crossings, _span_ns(start_ns, measure)),
+        pauses=None if raw.pauses is None else _pauses(raw, raw.pauses, merged, measure),
     )
 
 
-def _span_ns(start_ns: int, measure: range) -> tuple[int, int]:
-    return start_ns + measure.start * NS_PER_S, start_ns + measure.stop * NS_PER_S
+def _pauses(raw: Raw, seen: PauseWatch, merged: Merged, measure: range) -> PauseRecord:
+    span_ns = raw.start_ns + measure.start * NS_PER_S, raw.start_ns + measure.stop * NS_PER_S
+    steal = timeline.steal_share(raw.samples, raw.start_ns, measure) if len(raw.samples) and len(measure) else None
+    return pause_record(seen, merged.crossings, span_ns, steal)
 
 
 def _judged(seen: health.Circumstances, reason: str) -> dict[str, object]:
