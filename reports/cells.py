@@ -1,5 +1,6 @@
 """One row of the summary table: a target under a workload. Pure: frames in, a Cell out."""
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
@@ -22,7 +23,12 @@ def latency_of(data: Dataset, target: str, workload: Workload) -> pd.DataFrame:
     """Return the latency that a row is about, one row a usable trial: response, or service in a closed loop."""
     rows = rows_of(data.latency, target, workload.name)
     usable = data.trials.loc[data.trials["usable"], TRIAL]
-    return rows[rows["tag"] == tag_of(workload)].merge(usable, on=TRIAL)
+    found = rows[rows["tag"] == tag_of(workload)].merge(usable, on=TRIAL)
+    unseen = found["entered"].isna()
+    if unseen.any() and not unseen.all():
+        # Percentiles of all messages and estimates do not mix: a trial that lost sight of the meter has none.
+        found.loc[unseen, list(PERCENTILES)] = math.nan
+    return found
 
 
 def tag_of(workload: Workload) -> str:
@@ -39,13 +45,16 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     a_trial = messages / len(latency) if len(latency) else 0.0
     seconds = float(trials["measured_s"].mean()) if len(trials) else 0.0
     missing = "no usable trial"
-    planned = sum(
-        line.target == target.name and line.workload == workload.name for run in data.runs for line in run.plan
-    )
+    lines = [
+        line for run in data.runs for line in run.plan if line.target == target.name and line.workload == workload.name
+    ]
+    # What others make up for counts once.
+    again = {line.makes_up_for for line in lines} - {None}
+    planned = len(lines) - int((~everything["usable"] & everything["repetition"].isin(again)).sum())
     closed = workload.closed
     pooled = data.distribution(target.name, workload.name, tag_of(workload))
     overload = overloads(trials)
-    metered = bool(len(latency) and latency["entered"].notna().all())
+    metered = bool(latency["entered"].notna().any())
     doubt = next((str(why) for why in latency["doubt"] if why), "")
     records = [data.records[key] for key in zip(latency["run_id"], latency["index"], strict=True)]
     tail = undisturbed.dependence(one.pauses for one in records if one.pauses is not None) if metered else ""
@@ -88,7 +97,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
 
 def _untold(name: str, latency: pd.DataFrame, tail: str, row: Distribution) -> str:
     """Return why a percentile of a row with estimates is not printed; empty where it is, or where there are none."""
-    if name not in PERCENTILES or not latency[name].notna().any() or latency["entered"].isna().any():
+    if name not in PERCENTILES or not latency[name].notna().any() or latency["entered"].isna().all():
         return ""
     return (tail if name != "p50" else "") or undisturbed.too_few(name, latency[f"episodes_{name}"].tolist(), row)
 

@@ -109,7 +109,9 @@ class Dataset:
         )
         trials = [self.records[key] for key in zip(rows["run_id"], rows["index"], strict=True)]
         if trials and bounded.all() and all(undisturbed.is_estimated(trial, tag) for trial in trials):
-            return undisturbed.pooled([trial.latency[tag] for trial in trials], above=above)
+            held = [trial.latency[tag] for trial in trials]
+            share = sum(one.count * undisturbed.entered(one) for one in held) / max(sum(one.count for one in held), 1)
+            return undisturbed.pooled(held, above=round(above * share))
         return Distribution.of(
             self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
         )
@@ -151,13 +153,13 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
             try:
                 logged = read_log(stored)
                 over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(stored)
-                pauses = read_pauses(stored)
+                pauses, held = read_pauses(stored), list(_latency_rows(run.record, stored.record, logged))
             except (OSError, ValueError, KeyError) as error:
                 broken[index] = f"unreadable: {error}"
                 continue
             records[run.record.run_id, index] = stored.record
             trials.append(_trial_row(run.record, stored.record))
-            latency.extend(_latency_rows(run.record, stored.record, logged))
+            latency.extend(held)
             notes.extend(_note_rows(run.record, stored.record))
             seconds.extend(over_time)
             timeline.append(ticks)
@@ -259,6 +261,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "sent": trial.sent,
             "received": trial.received,
             "achieved_rate": undisturbed.rate(trial),
+            "received_rate": trial.achieved_rate,
             "backlog_growth": math.nan if trial.backlog_growth is None else trial.backlog_growth,
             "drained": trial.drained,
             "little_holds": None if trial.little is None else trial.little.holds,

@@ -82,13 +82,14 @@ class Distribution:
 
         It carries as far as at least `least` messages were at risk.
         """
-        total = int(found.at_risk[0]) if len(found.at_risk) else 0
+        total = int(found.at_risk[0]) if len(found.at_risk) else found.beyond
         cumulative = np.rint((1 - found.share) * total).astype(np.int64)
         known = found.at_risk >= least
-        carried = below + (int(cumulative[known][-1]) if known.any() else 0)
+        # Where the last value is known, so is that all the others lie above it.
+        carried = None if known.all() else below + (int(cumulative[known][-1]) if known.any() else 0)
         held = np.diff(cumulative, prepend=0)
         mean = float((found.value * held).sum()) / held.sum() if held.any() else math.nan
-        above = total - int(cumulative[-1]) if total else 0
+        above = total - (int(cumulative[-1]) if len(cumulative) else 0)
         return cls(found.value, cumulative, below, above, mean, carried)
 
     @property

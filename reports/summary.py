@@ -130,7 +130,7 @@ class Compared(Model):
     whole_high: float | None = None
     """Upper end of it."""
     whole_verdict: Literal["better", "worse", "same", "undecided"] | None = None
-    """What all messages say: where it is another verdict than that of the estimates, `verdict` is undecided."""
+    """What all messages say. Where they decide otherwise than the estimates, `verdict` is undecided."""
 
 
 class Trust(Model):

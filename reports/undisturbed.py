@@ -19,8 +19,8 @@ from reports.quantiles import PERCENTILES, SAMPLES_ABOVE, Distribution
 
 LEAST_EPISODES = 10
 """Separate stalls of a broker that must lie above a percentile for it to be printed."""
-_ONE_STALL_NS = 100 * NS_PER_MS
-"""A second with a wait of this length may be one stall with the second after it."""
+_ONE_STALL_NS = 500 * NS_PER_MS
+"""A second with a wait of this length is likely to be one stall with the second after it."""
 _MOST_PAUSES_A_LIFE = 0.2
 """Pauses in the time that a message of a closed loop takes, from which on its latency tells of the host."""
 _NORMAL_95 = 1.96
@@ -38,7 +38,8 @@ def rate(trial: TrialRecord) -> float:
     An open loop is paced by its schedule, and catches up after a pause.
     """
     pauses = trial.pauses
-    if pauses is None or pauses.lost or pauses.drain is not None or pauses.away_share >= 1:
+    # Without priority the sleepers also see waits for a CPU that the load itself makes.
+    if pauses is None or pauses.lost or not pauses.fifo or pauses.drain is not None or pauses.away_share >= 1:
         return trial.achieved_rate
     return trial.achieved_rate / (1 - pauses.away_share)
 
@@ -54,7 +55,8 @@ def of_trial(trial: TrialRecord, tag: str, *, above: int) -> Distribution:
     if not is_estimated(trial, tag):
         return of_all(trial.latency[tag], above=above)
     # One trial of a row needs no more messages than it does without a meter: what is printed is of all of them.
-    return pooled([trial.latency[tag]], above=above, least=SAMPLES_ABOVE)
+    record = trial.latency[tag]
+    return pooled([record], above=entering(record, above), least=SAMPLES_ABOVE)
 
 
 def of_all(record: TagRecord, *, above: int) -> Distribution:
@@ -80,11 +82,17 @@ def doubt(trial: TrialRecord, tag: str, median_ns: float) -> str:
     return "" if a_life <= _MOST_PAUSES_A_LIFE else f"the host was away {number(a_life)} times in the life of a message"
 
 
+def entering(record: TagRecord, above: int) -> int:
+    """Return how many of the messages that never came enter an estimate: as large a share as of those that did."""
+    share = entered(record)
+    return round(above * share) if math.isfinite(share) else above
+
+
 def entered(record: TagRecord) -> float:
     """Return the share of messages that entered an estimate; NaN where there is none or no message."""
     if record.events is None or record.censored is None or not record.count:
         return math.nan
-    return sum(int(buckets(text)[1].sum()) for text in (record.events, record.censored)) / record.count
+    return min(1.0, sum(int(buckets(text)[1].sum()) for text in (record.events, record.censored)) / record.count)
 
 
 def episodes(longest_ns: Mapping[int, int], values_ns: Mapping[str, float]) -> dict[str, int]:
@@ -130,7 +138,7 @@ def dependence(records: Iterable[PauseRecord]) -> str:
     logs, weights = [], []
     for one in records:
         low, high, ratio = one.crossing_low, one.crossing_high, one.crossing
-        if low and high and ratio and high > low:
+        if low and high and ratio and 0 < low < high:
             logs.append(math.log(ratio))
             weights.append((2 * _NORMAL_95 / math.log(high / low)) ** 2)
     if not logs:

@@ -208,7 +208,8 @@ def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Sta
     if rest:
         effect += f"; the other{'s have' if len(rest) > 1 else ' has'} {_times(rest)[0]} times that"
     headline = f"{row.name.full} has the {word} {case.metric}"
-    return Statement("winner", headline, f"{effect}.", winner=row.name.target, brief=brief)
+    effect = f"{effect}.{_of_all([comparison for _, comparison in won])}"
+    return Statement("winner", headline, effect, winner=row.name.target, brief=brief)
 
 
 def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison]) -> Statement:
@@ -216,6 +217,7 @@ def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison
     others = listed(list(dict.fromkeys(row.name.who for row in theirs)))
     times, ends, interval = _times(won)
     effect = f"Rows of {others} have {times} times its {case.metric} ({interval}); its own rows are not all told apart."
+    effect += _of_all(won)
     brief = f"{who} {word}, the others have {times} times that ({ends})"
     return Statement("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect, brief=brief)
 
@@ -240,6 +242,16 @@ def _times(won: Sequence[Comparison]) -> tuple[str, str, str]:
     return low if low == high else f"{low} to {high}", ends, words
 
 
+def _of_all(judged: Sequence[Comparison]) -> str:
+    """Return in what all messages, pauses of the host included, differ from the estimates; empty where in nothing."""
+    against, alone = sum(one.contradicted for one in judged), sum(one.alone for one in judged)
+    if against:
+        return f" All messages, pauses of the host included, decide {against} of {len(judged)} comparisons otherwise."
+    if alone:
+        return f" All messages, pauses of the host included, leave {alone} of {len(judged)} comparisons undecided."
+    return ""
+
+
 def _no_winner(
     case: Case, open_pairs: Sequence[tuple[Row, Row, Comparison | None]], behind: Sequence[tuple[str, str]]
 ) -> Statement:
@@ -255,13 +267,15 @@ def _no_winner(
         rest, few = "", "the others not compared"
     elif not behind:
         who = "The rows" if len(judged) == len(open_pairs) else listed(names)
-        return Statement("open", "No winner: not told apart", f"{who} are not told apart in {case.metric}{more}.")
+        why = f"{who} are not told apart in {case.metric}{more}.{_of_all([c for _, _, c in judged])}"
+        return Statement("open", "No winner: not told apart", why)
     elif len({a.name.target for a, _, _ in judged}) == 1 < len(judged):
         rest, few = f"{names[0]} is not told apart from {listed(names[1:])}{more}.", "the others not told apart"
     else:
         rest, few = f"{listed(names)} are not told apart{more}.", "the others not told apart"
     headline = "No single winner" if behind else "No winner: not every row is compared"
     effect = " ".join(part for part in [*(sentence for sentence, _ in behind), rest] if part)
+    effect += _of_all([c for _, _, c in judged])
     return Statement("open", headline, effect, brief=", ".join([*(brief for _, brief in behind), few]))
 
 

@@ -48,7 +48,8 @@ def _pauses() -> None:
 
     with err.status(f"watching for pauses of the host, {LOOK_S:.0f} s"), PauseMeter(root_group()) as meter:
         found = look(meter)
-    out.print(Text.assemble(("ok     ", "green"), f"  pauses: {found}"))
+        mark = ("unknown", "red") if meter.trouble else ("ok     ", "green")
+    out.print(Text.assemble(mark, f"  pauses: {found}"))
 
 
 def _ceilings(names: list[str], seconds: float) -> None:

@@ -31,6 +31,7 @@ from bench.plan.plan import estimate_bytes, estimate_ns, make_plan, spare
 from bench.results import archive
 from bench.results.records import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
+from bench.run.health import AWAY
 from bench.run.host_record import host_facts, tool_versions
 from bench.run.preflight import lacking, unfit
 from bench.run.scratch_folder import scratch_root
@@ -208,7 +209,11 @@ def _exit_code(end: RunEnd, finished: archive.Run) -> int:
         return EXIT_FAILED
     again = {(one.workload, one.makes_up_for) for one in finished.record.plan}
     left_out = [trial.record for trial in finished.trials if not trial.record.valid]
-    return EXIT_INVALID if any((one.workload, one.repetition) not in again for one in left_out) else 0
+    settled = [
+        (one.workload, one.repetition) in again and {note.code for note in one.health if note.hard} == {AWAY}
+        for one in left_out
+    ]
+    return 0 if all(settled) else EXIT_INVALID
 
 
 def _image_record(found: image.Image, wanted: tuple[str, ...]) -> ImageRecord:

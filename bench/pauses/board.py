@@ -28,11 +28,6 @@ PERIOD_NS = NS_PER_MS
 PROBE_EVERY_NS = 50 * NS_PER_MS
 
 
-def seen_share(pause_ns: float) -> float:
-    """Return the probability with which a pause is seen: the meter's detection curve."""
-    return min(1.0, max(0.0, pause_ns / PERIOD_NS - 0.5))
-
-
 class PauseBoard:
     """The memory, seen as an array.
 

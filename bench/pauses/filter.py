@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench.drivers.base import Int64
 from bench.jit import kernel
-from bench.pauses.board import COUNT, ENTRIES, RING, WAKE
+from bench.pauses.board import COUNT, ENTRIES, PERIOD, RING, WAKE
 from bench.record.buckets import WIDTH, count, page_of
 from bench.record.histogram import SecondsRecorder
 
@@ -29,8 +29,8 @@ READ = 16
 """First of the cells that say how many entries of each CPU were read."""
 _CPUS = 1024
 _CELLS = READ + _CPUS
-MOST_MARKS = 1 << 17
-"""Marks of a trial: an hour of probes, or half an hour of the worst pauses."""
+MOST_MARKS = 1 << 19
+"""Marks of a trial: hours of probes and of the worst pauses on a few CPUs. Memory that is not used is not taken."""
 BEGIN, CLEAR, IS_PAUSE, CROSSED = (_CELLS + part * MOST_MARKS for part in range(4))
 """First cells of the marks: their beginning, when all before and this one are drained, 1 for a pause and 0 for a
 probe, messages that were on their way as it began."""
@@ -90,6 +90,8 @@ def look(pauses: Pauses) -> int:
     known_ns = board[1, WAKE]
     for cpu in range(1, board.shape[0]):
         known_ns = min(known_ns, board[cpu, WAKE])
+    # A period behind, as not every processor shows stores of another in their order at once.
+    known_ns -= board[0, PERIOD]
     while True:
         first, first_ns = 0, known_ns
         for cpu in range(1, board.shape[0]):

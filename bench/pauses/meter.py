@@ -7,8 +7,8 @@ have no budget of time in new ones (v1 with RT_GROUP_SCHED). For the same reason
 """
 
 import contextlib
-import ctypes
 import os
+import resource
 import select
 import subprocess
 import sys
@@ -23,6 +23,7 @@ import numpy as np
 
 from bench.drivers.base import Int64
 from bench.drivers.wire import libc
+from bench.host.realtime import be_realtime
 from bench.jit import kernel_entry
 from bench.pauses.board import (
     COUNT,
@@ -45,7 +46,8 @@ PRIORITY = 50
 """Of the sleepers, at SCHED_FIFO; workers run as normal tasks, and so do brokers."""
 _ANSWER_S = 20.0
 """Longest wait for an answer; a first start compiles the sleeper."""
-_PR_SET_TIMERSLACK = 29
+_ACCOUNT_EVERY = 32
+"""Wakes between two looks at the CPU time used."""
 
 
 class PauseMeter:
@@ -134,6 +136,9 @@ class PauseMeter:
             if select.select([process.stdout], [], [], _ANSWER_S)[0]:
                 answer = os.read(process.stdout.fileno(), 1024)
         if not answer:
+            # It may still read the command, and would then run on.
+            process.kill()
+            process.wait()
             self.board.cells[0, RUN] = 0
             self.trouble = f"the pause meter ended, or did not answer within {_ANSWER_S:.0f} s"
 
@@ -157,12 +162,16 @@ def watch(board: Int64, number: int, times: Int64) -> int:
             continue  # a signal came
         now_ns = _now_ns(libc.CLOCK_MONOTONIC, times)
         late = now_ns - next_ns > threshold
-        if late or now_ns - probe_ns >= every:
+        # One sleeper's probes are enough, and their time does not depend on when pauses come.
+        probes = not late and number == 1 and now_ns - probe_ns >= every
+        if probes:
+            probe_ns = now_ns
+        if late or probes:
             at = ENTRIES + 2 * (count & (RING - 1))
             row[at], row[at + 1] = woke_ns if late else now_ns, now_ns
             count += 1
             row[COUNT] = count
-            probe_ns = now_ns
+        if wakes % _ACCOUNT_EVERY == 0:
             row[USED] = _now_ns(libc.CLOCK_THREAD_CPUTIME_ID, times)
         wakes += 1
         row[WAKES] = wakes
@@ -183,11 +192,13 @@ def _sleep(board: PauseBoard, number: int) -> None:
     row = board.cells[number]
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {int(row[CPU])})
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
-        row[FIFO] = 1
+    be_realtime()
+    # Any priority lies above workers, which have none.
+    for priority in (PRIORITY, min(PRIORITY, resource.getrlimit(resource.RLIMIT_RTPRIO)[0]), 1):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+            row[FIFO] = 1
+            break
     watch(board.cells, number, np.zeros(2, np.int64))
 
 

@@ -123,13 +123,11 @@ def row(run: RunRecord, target: Target, workload: Workload, trials: Sequence[Tri
 
 
 def estimator(trials: Sequence[TrialRecord]) -> str | None:
-    """Return what percentiles of a row are of; None where it has no trial."""
-    seen = {
-        "without the host's pauses" if one.pauses is not None and not one.pauses.lost else "of all messages"
-        for one in trials
-        if one.latency
-    }
-    return " and ".join(sorted(seen)) or None
+    """Return what percentiles of a row are of; None where it has no valid trial."""
+    valid = [one for one in trials if one.valid and one.latency]
+    if any(one.pauses is not None and not one.pauses.lost for one in valid):
+        return "without the host's pauses"
+    return "of all messages" if valid else None
 
 
 def differences(first: Row, second: Row, by: By) -> tuple[Difference, ...]:

@@ -16,9 +16,9 @@ The models are here; `bench.results.archive` writes and reads the folder.
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench.results.base import Record
 from bench.results.cost import Cost, IdleCost
@@ -148,6 +148,13 @@ class TagRecord(Record):
     censored: str | None = None
     """As `histogram`, how long those were watched that entered and were cut off by a pause."""
 
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.events is None) != (self.censored is None):
+            message = "events and censored stand together"
+            raise ValueError(message)
+        return self
+
 
 class Usage(Record):
     """What one side used in the measured part; None where it cannot be known."""
@@ -207,34 +214,38 @@ class Canary(Record):
     """The largest of both relative distances from the reference and of both shares waited: 0.05 = 5 %."""
 
 
+Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class PauseRecord(Record):
     """What the pause meter saw in the measured part, see `bench.pauses`."""
 
     fifo: bool
     """Whether its sleepers ran above all normal tasks; else they also see waits for a CPU that others use."""
-    cpus: int
+    cpus: Annotated[int, Field(ge=1)]
     """CPUs that were watched."""
-    count: int
+    count: Annotated[int, Field(ge=0)]
     """Pauses, of all CPUs."""
-    away_share: float
+    away_share: Share
     """Share of CPU time in which a CPU was away."""
-    longest_ns: int
+    longest_ns: Annotated[int, Field(ge=0)]
     """0 without a pause."""
-    clean_s: float
+    clean_s: Positive
     """Seconds of intended time that lie in no pause and in no drain of one."""
-    drain: float | None
+    drain: Positive | None
     """Seconds of drain that follow a second of pause, u/(1-u) with u = offered rate over capacity; None in a closed
     loop."""
-    cpu_share: float
+    cpu_share: Positive
     """CPU time that the meter itself used, as a share of one CPU."""
     steal_share: float | None = None
     """Share of CPU time that the hypervisor says it took; the rest of `away_share` is of other tasks on this host, or
     not told by it. None where unknown."""
-    crossing: float | None = None
+    crossing: Positive | None = None
     """Mean number of messages on their way as a pause began, over that at other times: 1 where pauses come without
     regard to the broker. None where there is too little to say."""
-    crossing_low: float | None = None
-    crossing_high: float | None = None
+    crossing_low: Positive | None = None
+    crossing_high: Positive | None = None
     """The 95 % interval of it."""
     lost: str = ""
     """Why there is no estimate, though there was a meter; empty where there is one."""

@@ -140,6 +140,9 @@ class Conductor:
         """Do what is left of the plan."""
         kept = archive.read(self._folder)
         left = kept.left()
+        # What was begun by one rule goes on by it.
+        kept_drains = {one.record.workload: one.record.pauses.drain for one in kept.trials if one.record.pauses}
+        self._drains |= {name: drain for name, drain in kept_drains.items() if drain is not None}
         self._canaries = Canaries([trial.record.canary for trial in kept.trials if trial.record.canary is not None])
         try:
             if self._meter is not None and left:
@@ -178,7 +181,7 @@ class Conductor:
 
     def _next(self, planned: PlannedTrial, number: int, of: int) -> None:
         target = next(t for t in self._run.scenario.targets if t.name == planned.target)
-        if len(self._start_failures.get(target.broker, ())) >= _MOST_START_FAILURES:
+        if self._has_failed(target.broker):
             return
         self._watch.begin(planned, number, of)
         try:
@@ -191,6 +194,9 @@ class Conductor:
             self._watch.say(f"{target.broker} failed: {'its trials are left out' if last else 'trying once more'}")
             return
         self._watch.end(record)
+
+    def _has_failed(self, broker: str) -> bool:
+        return len(self._start_failures.get(broker, ())) >= _MOST_START_FAILURES
 
     def probe(self) -> None:
         """Look at what brokers write for a confirmed message, once nothing is timed any more.
@@ -255,11 +261,13 @@ class Conductor:
         return conclude(planned, workload, seed, raw, broker, external=True, subject=subject)
 
     def _on_broker(self, planned: PlannedTrial, target: Target, workload: Workload) -> tuple[Concluded, str]:
+        # Before the broker is asked for, as a pilot may start it anew.
+        metered = self._meter is not None and not self._meter.trouble
+        drain = self._drain(planned, workload) if metered else None
         instance = self._fleet.get(target.broker, planned.repetition)
         idle = self._idle_cost(target.broker, instance)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
-        drain = None if self._meter is None else self._drain(planned, workload)
         scratch = self._scratch / f"trial-{planned.index}"
         scratch.mkdir()
         before, log_before = self._canaries.read(), instance.broker.log()
@@ -307,15 +315,26 @@ class Conductor:
         if workload.name not in self._drains:
             capacities: list[float | None] = []
             if isinstance(workload.load, RateLoad) and self._run.purpose == "run":
-                scenario = self._run.scenario
-                targets = [target for target in scenario.targets if workload.is_for(target.name)]
+                targets = [target for target in self._run.scenario.targets if workload.is_for(target.name)]
                 given = workload.load.capacity
                 capacities = [given or self._pilot(planned, target, workload) for target in targets]
             self._drains[workload.name] = drain(workload, capacities)
         return self._drains[workload.name]
 
     def _pilot(self, planned: PlannedTrial, target: Target, workload: Workload) -> float | None:
-        """Return what a target does at most, roughly; None where it does not get so far."""
+        """Return what a target does at most, roughly; None where it does not get so far.
+
+        A broker that someone else runs is not driven to its limit for that.
+        """
+        settings = self._run.scenario.broker(target.broker)
+        if isinstance(settings, MemoryBroker) or not starts(settings) or self._has_failed(target.broker):
+            return None
+        try:
+            return self._carry_out_pilot(planned, target, workload)
+        except BrokerError:
+            return None  # its own trials will tell
+
+    def _carry_out_pilot(self, planned: PlannedTrial, target: Target, workload: Workload) -> float | None:
         self._watch.say(f"a pilot of {target.name} under {workload.name}")
         instance = self._fleet.get(target.broker, planned.repetition)
         self._pilots += 1

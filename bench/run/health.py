@@ -3,7 +3,7 @@
 What the broker did is the business of `bench.run.findings`, and kept apart: a hard verdict
 here makes the trial invalid. A bad broker's trials are kept: leaving them out would make it look better.
 Each note says what to do. Codes: ledger-unbalanced, foreign-messages, little, clock,
-client-bound, send-lag, warm-up-short, shared-cores, steal, host-away, throttled, canary-shifted,
+client-bound, send-lag, warm-up-short, shared-cores, steal, host-away, pauses-unknown, throttled, canary-shifted,
 settings-differ.
 """
 
@@ -203,7 +203,9 @@ def _host(seen: Circumstances) -> Iterator[Note]:
             text=f"The hypervisor took {percent(seen.steal_share)} of the CPU time: "
             + ("its pauses are known and left out of the estimates." if known else "run on a quieter host."),
         )
-    if seen.pauses is not None and seen.pauses.clean_s < LEAST_CLEAN * seen.measured_s:
+    if seen.pauses is not None and seen.pauses.lost:
+        yield _warning("pauses-unknown", f"There is no estimate without the host's pauses: {seen.pauses.lost}.")
+    elif seen.pauses is not None and seen.pauses.fifo and seen.pauses.clean_s < LEAST_CLEAN * seen.measured_s:
         yield _hard(
             AWAY,
             f"The host was away for so long that {seen.pauses.clean_s:.1f} of {seen.measured_s} s can be used:"

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from bench.pauses.meter import PauseMeter
 from bench.results import archive
 from bench.results.records import PlannedTrial, RunRecord, SearchStep, StepKind, TrialRecord
 from bench.results.search import CurvePoint, FailureRecord, SearchRecord, StepRecord, SustainedRate
@@ -28,6 +29,7 @@ from bench.stats.rate_search import NextTrial, Rules, Search, Taken
 from bench.stats.sustained import Criterion, Failure, by_far, failures
 from bench.units import NS_PER_S
 from brokers.base import BrokerError
+from brokers.places.limits import root_group
 
 CLIENT_BOUND_CODE = "client-bound"
 _BACKLOG_SHARE, _BACKLOG_S = 0.3, 3.0
@@ -120,9 +122,9 @@ def search(
         ArchiveError: results could not be written.
     """
     warm_up((target.driver for target in run.scenario.targets), watch.say)
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, PauseMeter(root_group()) as meter:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=wanted.consume_existing)
-        conductor = Conductor(run, folder, scratch, fleet, watch)
+        conductor = Conductor(run, folder, scratch, fleet, watch, meter)
         searcher = _Searcher(run, folder, wanted, fleet, conductor, watch)
         try:
             found, end = searcher.run()

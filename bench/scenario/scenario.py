@@ -89,7 +89,8 @@ class RateLoad(Frozen):
     """How long a message may wait for room before it is dropped, for `late = "drop"`."""
     capacity: Rate | None = None
     """Messages a second that each target does at least, which tells how long a queue takes to drain after the host was
-    away; by default a pilot of 2 s finds it before the first trial."""
+    away; by default a pilot of 2 s finds it before the first trial. Of a broker that someone else runs nine tenths are
+    taken to be in use."""
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
     """Messages due and not yet received at which the trial ends as overloaded."""
 

@@ -71,6 +71,18 @@ class Comparison:
     freedom: float = 0
     whole: "Comparison | None" = None
 
+    @property
+    def contradicted(self) -> bool:
+        """Whether nothing is decided as all messages decide, and the estimates otherwise or nothing."""
+        whole = self.whole
+        return whole is not None and self.verdict is Verdict.UNDECIDED and whole.verdict is not Verdict.UNDECIDED
+
+    @property
+    def alone(self) -> bool:
+        """Whether the estimates decide, and all messages leave it undecided."""
+        whole = self.whole
+        return whole is not None and self.verdict is not Verdict.UNDECIDED and whole.verdict is Verdict.UNDECIDED
+
 
 @dataclass(frozen=True)
 class _Effect:

@@ -26,11 +26,13 @@ class Survival:
         value: int64; the highest value that a bucket stands for.
         share: float64, the share that takes longer.
         at_risk: int64, messages seen to take at least so long.
+        beyond: messages that took longer than any value.
     """
 
     value: Int64
     share: NDArray[np.float64]
     at_risk: Int64
+    beyond: int = 0
 
     def above(self, value: float) -> float:
         """Return the estimated share that takes longer than a value; NaN where there is nothing."""
@@ -61,4 +63,4 @@ def kaplan_meier(value: Int64, events: Int64, censored: Int64, *, beyond: int = 
     """
     at_risk = np.cumsum((events + censored)[::-1])[::-1] + beyond
     ended = np.divide(events, at_risk, out=np.zeros(len(value)), where=at_risk > 0)
-    return Survival(value, np.cumprod(1 - ended), at_risk)
+    return Survival(value, np.cumprod(1 - ended), at_risk, beyond)

@@ -188,12 +188,13 @@ def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[GateLine]:
     deciding = [one for one in opened if _decides(one)]
     decisions = decide([one.measure for one in deciding], paired=paired)
     wholes = decide([one.whole_measure for one in deciding], paired=paired)
-    agreed = (_agreed(estimate, whole) for estimate, whole in zip(decisions, wholes, strict=True))
-    found = dict(zip(map(id, deciding), agreed, strict=True))
+    found = {id(one): pair for one, pair in zip(deciding, zip(decisions, wholes, strict=True), strict=True)}
     for one in opened:
         if id(one) in found:
-            decision = found[id(one)]
-            yield _line(one, _SHOWN[decision.outcome], decision, paired=paired)
+            estimate, whole = found[id(one)]
+            decision = _agreed(estimate, whole)
+            shown = whole if one.whole is not None else None
+            yield _line(one, _SHOWN[decision.outcome], decision, paired=paired, whole=shown)
         elif not one.told and one.cell.valid < one.cell.needed:
             yield _line(one, "invalid", None, paired=paired)
         elif one.told:
@@ -212,7 +213,9 @@ def _decides(one: _Open) -> bool:
     return not one.told and not one.lacking and one.cell.valid >= one.cell.needed
 
 
-def _line(one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool) -> GateLine:
+def _line(
+    one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool, whole: Decision | None = None
+) -> GateLine:
     found = decision or Decision(Judgement.UNDECIDED, min(len(one.candidate), len(one.baseline)), math.nan)
     line = GateLine(
         target=one.cell.target,
@@ -234,6 +237,9 @@ def _line(one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool
         detectable=_finite(found.detectable),
         needed=found.needed,
         text="",
+        whole_low=None if whole is None else _finite(whole.low),
+        whole_high=None if whole is None else _finite(whole.high),
+        whole_verdict=None if whole is None else _SHOWN[whole.outcome],
     )
     return line.model_copy(update={"text": words.line(line, one.cell, one.told, found.worse, paired=paired)})
 

@@ -190,7 +190,10 @@ def estimates(
 
 def _planned(side: Side, target: str, workload: str) -> int:
     name = side.names[target]
-    return sum(trial.target == name and trial.workload == workload for trial in side.data.runs[0].plan)
+    return sum(
+        trial.target == name and trial.workload == workload and trial.makes_up_for is None
+        for trial in side.data.runs[0].plan
+    )
 
 
 def _valid(side: Side, target: str, workload: str) -> set[int]:

@@ -49,6 +49,12 @@ class GateLine(Model):
     """Undecided only: pairs that would decide, if estimate and spread stay as they are."""
     text: str
     """The same in a sentence."""
+    whole_low: float | None = None
+    """Lower end of the interval of all messages' ratio, pauses of the host included; None where `ratio` is of all."""
+    whole_high: float | None = None
+    """Upper end of it."""
+    whole_verdict: Shown | None = None
+    """What all messages alone would say; where it decides otherwise, `verdict` is undecided."""
 
 
 class Gate(Model):

@@ -65,7 +65,15 @@ def line(found: GateLine, cell: PairedCell, told: str, worse: int | None, *, pai
         end = f"; decides nothing: {told}"
     elif found.verdict == "suspect":
         end = "; stored results prove nothing"
-    return f"{metric.words}: {said}{end}."
+    return f"{metric.words}: {said}{end}{_of_all(found)}."
+
+
+def _of_all(found: GateLine) -> str:
+    """Return what all messages say, pauses of the host included; empty where that is the same, or the figure is."""
+    if found.whole_low is None or found.whole_high is None or found.whole_verdict == found.verdict:
+        return ""
+    low, high = (percent(end - 1, signed=True) for end in (found.whole_low, found.whole_high))
+    return f"; of all messages, pauses of the host included, {found.whole_verdict} ({low} … {high})"
 
 
 def _more(found: GateLine) -> str:

@@ -100,7 +100,7 @@ def _figures(data: Dataset) -> pd.DataFrame:
         *((plain, name + " " + plain["tag"], plain[name]) for name in _PERCENTILES),
         *((metered, name + " " + metered["tag"], metered[f"all_{name}"]) for name in _PERCENTILES),
         *((metered, name + " " + metered["tag"] + _UNDISTURBED, metered[name]) for name in _PERCENTILES),
-        (usable, pd.Series("achieved rate", usable.index), usable["achieved_rate"]),
+        (usable, pd.Series("achieved rate", usable.index), usable["received_rate"]),
         (usable, pd.Series("broker CPU", usable.index), usable["broker_cpu_us_per_message"].astype(float)),
     ]
     return pd.concat(

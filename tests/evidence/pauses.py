@@ -247,7 +247,8 @@ def burners(found: Sequence[dict[str, dict[str, float]]]) -> tuple[list[dict[str
             for figure in ("p50", "p99", *(("above",) if stopped else ())):
                 pair = Condition(level, stopped), Condition(0.0, stopped)
                 estimate, whole = ratio(found, *pair, figure), ratio(found, *pair, f"all {figure}")
-                fine = holds(estimate)
+                # Half of all messages is no tail: it is shown, and judged by nothing.
+                fine = figure == "p50" or holds(estimate)
                 met = met and fine
                 rows.append(
                     {"stopped": stopped, "level": level, "figure": figure, "met": fine}

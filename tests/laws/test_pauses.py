@@ -6,6 +6,7 @@ are pooled, as those of a row are. See `tests/laws/pauses_simulated.py`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ LENGTH_S = 20.0
 RATE = 2000.0
 SERVICE_NS = NS_PER_S / 10_000
 DRAIN = 0.2 / 0.8
-RUNS = 20
+RUNS = 100
 AT_MS = (1, 10, 40, 70)
 KINDS = ("a stall of 80 ms each second", "one stall of 1 s", "lognormal")
 PAUSES = ((0.01, 2, 30), (0.03, 2, 30), (0.05, 2, 30))
@@ -90,37 +91,52 @@ def pooled(accounts: Iterator[Account]) -> Survival:
     return kaplan_meier(highest_ns(np.arange(BUCKETS)), counts[0], counts[1])
 
 
-def errors(found: Survival, truth: Float) -> dict[str, float]:
-    """Return estimate over truth of shares above some values, and of p50 and p99."""
-    ratios = {f"S({at} ms)": found.above(at * NS_PER_MS) / float((truth > at * NS_PER_MS).mean()) for at in AT_MS}
-    for name, at in (("p50", 0.5), ("p99", 0.99)):
-        ratios[name] = found.quantile(at) / float(np.quantile(truth, at))
-    return ratios
+def misses(above: Callable[[float], float], quantile: Callable[[float], float], truth: Float) -> dict[str, float]:
+    """Return the shares above some values, and p50 and p99, over the truth: those that are more than 5 % off."""
+    ratios = {f"S({at} ms)": above(at * NS_PER_MS) / float((truth > at * NS_PER_MS).mean()) for at in AT_MS}
+    ratios |= {name: quantile(at) / float(np.quantile(truth, at)) for name, at in (("p50", 0.5), ("p99", 0.99))}
+    return {name: ratio for name, ratio in ratios.items() if not abs(ratio - 1) < 0.05}
 
 
+def misses_of(values: Float, truth: Float) -> dict[str, float]:
+    """Return what plain values miss, as `misses` does; all of it where there are none."""
+    if not len(values):
+        return misses(lambda _: np.nan, lambda _: np.nan, truth)
+    return misses(lambda at: float((values > at).mean()), lambda at: float(np.quantile(values, at)), truth)
+
+
+@cache
 def runs(kind: str, share: float, shortest_ms: float, longest_ms: float, count: int = RUNS) -> list[Simulated]:
     """Return runs of one kind under pauses of one kind."""
     made = (pauses(share, shortest_ms, longest_ms, LENGTH_S + 5, seed + 100) for seed in range(count))
     return [simulate(kind, host, seed) for seed, host in enumerate(made)]
 
 
+@cache
+def estimate_of(kind: str, share: float, shortest_ms: float, longest_ms: float) -> dict[str, float]:
+    """Return what the estimate of these runs misses."""
+    made = runs(kind, share, shortest_ms, longest_ms)
+    found = pooled(recorded(run) for run in made)
+    return misses(found.above, found.quantile, np.concatenate([run.truth for run in made]))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("share", "shortest_ms", "longest_ms"), PAUSES)
 def test_estimates_find_the_undisturbed_truth(kind: str, share: float, shortest_ms: float, longest_ms: float) -> None:
-    """Shares and quantiles lie within 5 % of the truth, though all messages are up to 90 % off."""
-    made = runs(kind, share, shortest_ms, longest_ms, 100)
-    found = errors(pooled(recorded(run) for run in made), np.concatenate([run.truth for run in made]))
-    assert {name: ratio for name, ratio in found.items() if not abs(ratio - 1) < 0.05} == {}
-    every_message = np.concatenate([run.done - run.due for run in made])
+    """Shares and quantiles lie within 5 % of the truth; those of all messages do not."""
+    assert estimate_of(kind, share, shortest_ms, longest_ms) == {}
+    made = runs(kind, share, shortest_ms, longest_ms)
     truth = np.concatenate([run.truth for run in made])
-    assert (every_message > 10 * NS_PER_MS).mean() > 1.01 * (truth > 10 * NS_PER_MS).mean()
+    if share > 0.01:
+        assert misses_of(np.concatenate([run.done - run.due for run in made]), truth)
 
 
 def test_gaps_too_short_to_be_seen_leave_a_known_rest() -> None:
-    """Of gaps of 1 ms half are not seen: quantiles stay within 5 %, shares within a share of such gaps in a life."""
-    made = runs("lognormal", 0.03, 1, 1.0001, 100)
-    found = errors(pooled(recorded(run) for run in made), np.concatenate([run.truth for run in made]))
-    assert {name: ratio for name, ratio in found.items() if not abs(ratio - 1) < 0.05} == {}
+    """Of gaps of 1 ms half are not seen: quantiles stay within 5 %, and shares near the end of a stall are 12 % off."""
+    assert estimate_of("lognormal", 0.03, 1, 1.0001) == {}
+    left = estimate_of("a stall of 80 ms each second", 0.03, 1, 1.0001)
+    assert set(left) <= {"S(1 ms)", "S(70 ms)"}
+    assert all(0.95 < ratio < 1.2 for ratio in left.values())
 
 
 def _untouched(run: Simulated) -> Float:
@@ -141,7 +157,9 @@ def _idle_drain(run: Simulated) -> Float:
         after = run.due[run.due > end]
         idle = after[np.flatnonzero(waiting[:-1] == 0)[0]] if (waiting[:-1] == 0).any() else np.inf
         kept &= ~((run.due >= begin) & (run.due < idle))
-    return (run.done - run.due)[kept & np.isin(run.due, run.due)]
+    before = np.searchsorted(run.host.end, run.due)
+    begins = np.append(run.host.begin, np.inf)
+    return (run.done - run.due)[kept & (begins[before] > run.done)]
 
 
 def _own_lateness(run: Simulated) -> Float:
@@ -167,13 +185,10 @@ def _whole_seconds(run: Simulated) -> Float:
     ],
 )
 def test_the_obvious_ways_fail_where_the_estimate_holds(other: Callable[[Simulated], Float], kind: str) -> None:
-    """Under 3 % of pauses each of them misses a share or a quantile by more than 5 %, or has nothing left."""
+    """On the same runs, by the same test, each of them misses a share or a quantile, or has nothing left."""
+    assert estimate_of(kind, 0.03, 2, 30) == {}
     made = runs(kind, 0.03, 2, 30)
-    truth = np.concatenate([run.truth for run in made])
-    left = np.concatenate([other(run) for run in made])
-    ratios = [float((left > at * NS_PER_MS).mean() / (truth > at * NS_PER_MS).mean()) for at in AT_MS]
-    ratios += [float(np.quantile(left, at) / np.quantile(truth, at)) for at in (0.5, 0.99)]
-    assert max(abs(ratio - 1) for ratio in ratios) > 0.05
+    assert misses_of(np.concatenate([other(run) for run in made]), np.concatenate([run.truth for run in made]))
 
 
 def _on_way(run: Simulated, seed: int) -> tuple[Int64, np.ndarray, Int64]:
@@ -195,7 +210,7 @@ def _crossing(made: list[Simulated]) -> tuple[float, bool]:
 def test_pauses_that_come_when_the_broker_stalls_are_noticed() -> None:
     """Pauses three times likelier within stalls: the ratio lies far above 1, and its interval excludes it."""
     made = []
-    for seed in range(RUNS):
+    for seed in range(20):
         often, seldom = (pauses(share, 2, 30, LENGTH_S + 5, seed + at) for share, at in ((0.09, 100), (0.03, 200)))
         within = every(1000, 200, LENGTH_S + 5, 300)
         in_stall, in_rest = (
@@ -221,7 +236,7 @@ def test_pauses_that_come_when_the_broker_stalls_are_noticed() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_pauses_without_regard_to_the_broker_pass(kind: str) -> None:
     """The ratio is near 1, and its interval holds it."""
-    ratio, independent = _crossing(runs(kind, 0.03, 2, 30))
+    ratio, independent = _crossing(runs(kind, 0.03, 2, 30)[:20])
     assert independent
     assert 0.7 < ratio < 1.4
 

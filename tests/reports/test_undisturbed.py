@@ -51,19 +51,27 @@ def test_few_at_risk_carry_no_percentile() -> None:
 
 
 def test_messages_that_never_came_rank_above() -> None:
-    """Of 1,100, a hundred never came: p90 is known, p99 has no bound."""
+    """Of 1,100, a hundred never came: p90 is known, p99 has no bound; of none that came no percentile has."""
     record = tag([1.0] * 1000, [1.0] * 1000, [])
     found = undisturbed.pooled([record], above=100)
     assert found.reliable(90.0) == pytest.approx(1 * NS_PER_MS, rel=0.001)
-    assert found.at(99.0) == math.inf
+    assert found.reliable(99.0) == math.inf
+    nothing = undisturbed.pooled([tag([], [], [])], above=1000)
+    assert nothing.reliable(50.0) == nothing.reliable(99.0) == math.inf
+
+
+def test_of_messages_that_never_came_as_many_enter_as_of_the_others() -> None:
+    """Where half of the messages entered, half of the lost ones count."""
+    record = tag([1.0] * 1000, [1.0] * 500, [])
+    assert undisturbed.entering(record, 100) == 50
 
 
 def test_episodes_are_stalls_and_not_messages() -> None:
     """Seconds with a longer wait, of which two in a row are one stall where the first reached into the second."""
-    longest = {0: 1, 1: 80, 2: 80, 5: 400, 6: 300, 7: 1}
+    longest = {0: 1, 1: 80, 2: 80, 5: 700, 6: 300, 7: 1}
     values = {name: value * NS_PER_MS for name, value in {"p99": 50, "p50": 0.5}.items()}
     found = undisturbed.episodes({second: ms * NS_PER_MS for second, ms in longest.items()}, values)
-    assert found == {"p99": 3, "p50": 4}
+    assert found == {"p99": 3, "p50": 5}
     row = undisturbed.pooled([tag([1.0] * 4000, [1.0] * 4000, [])], above=0)
     assert undisturbed.too_few("p99", [3, 4], row) == "rests on 7 episodes"
     assert undisturbed.too_few("p99", [1], row) == "rests on 1 episode"
@@ -139,3 +147,35 @@ def test_a_closed_loop_is_rated_over_the_time_that_the_host_was_there() -> None:
     assert undisturbed.rate(trial) == trial.achieved_rate
     lost = away.model_copy(update={"lost": "it fell behind"})
     assert undisturbed.rate(trial.model_copy(update={"pauses": lost})) == trial.achieved_rate
+
+
+def test_a_trial_that_lost_sight_of_the_meter_has_no_percentile_among_others() -> None:
+    """Its row goes on without it: figures of all messages and estimates do not mix."""
+    seen: list[str] = []
+
+    def some(trial: dict[str, object]) -> dict[str, object]:
+        seen.append(str(trial["target"]))
+        lost = PAUSES.model_copy(update={"lost": "it fell behind"}).model_dump()
+        return metered(trial) | ({"pauses": lost} if len(seen) == 1 else {})
+
+    data = made_tables(change=some)
+    cell = next(one for one in summarise(data).cells if one.target == seen[0] and one.n)
+    rows_ = data.latency[(data.latency["target"] == seen[0]) & (data.latency["workload"] == cell.workload)]
+    assert rows_["entered"].isna().any()
+    assert cell.latency_ns["p50"].n == cell.n - 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"events": "x"},
+        {"censored": "x"},
+    ],
+)
+def test_a_latency_with_half_of_an_estimate_is_refused(wrong: dict[str, str]) -> None:
+    """Events and censored stand together."""
+    plain = {"count": 0, "histogram": "", "negative": 0, "out_of_range": 0}
+    with pytest.raises(ValueError, match="stand together"):
+        TagRecord.model_validate(plain | wrong)
+    with pytest.raises(ValueError, match="greater than or equal"):
+        PauseRecord.model_validate(PAUSES.model_dump() | {"crossing_low": -1.0})

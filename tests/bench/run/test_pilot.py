@@ -5,7 +5,7 @@ import pytest
 
 from bench.record.account import Account
 from bench.run.phases import Control, WarmRule
-from bench.run.pilot import BUSIEST, PLAN, capacity, drain, pilot
+from bench.run.pilot import BUSIEST, PLAN, UNKNOWN, capacity, drain, pilot
 from bench.scenario.scenario import InFlightLoad, Workload
 from bench.units import NS_PER_S
 
@@ -21,11 +21,15 @@ def test_the_slowest_target_counts_for_all() -> None:
 
 
 def test_near_or_unknown_capacities_drain_for_long() -> None:
-    """From nine tenths on, and where a pilot failed or there was none, it is nine seconds a second."""
-    longest = pytest.approx(BUSIEST / (1 - BUSIEST))
-    assert drain(workload(), [2000.0]) == longest
-    assert drain(workload(), [20_000.0, None]) == longest
-    assert drain(workload(), []) == longest
+    """At most 19 seconds a second; where a pilot failed or there was none, nine."""
+    assert drain(workload(), [2000.0]) == pytest.approx(BUSIEST / (1 - BUSIEST)) == pytest.approx(19)
+    assert drain(workload(), [20_000.0, None]) == pytest.approx(UNKNOWN / (1 - UNKNOWN)) == pytest.approx(9)
+    assert drain(workload(), []) == pytest.approx(9)
+
+
+def test_slow_consumers_bound_the_capacity() -> None:
+    """A consumer that takes 2,500 messages a second, of a broker that does 20,000: four fifths are used."""
+    assert drain(workload(consumer_rate=2500, prefetch=100), [20_000.0]) == pytest.approx(4)
 
 
 def test_a_closed_loop_never_drains() -> None:
