@@ -154,7 +154,8 @@ def watch(board: Int64, number: int, times: Int64) -> int:
     """
     control, row = board[0], board[number]
     period, threshold, every = control[PERIOD], control[THRESHOLD], control[PROBE_EVERY]
-    wakes, count, woke_ns = 0, 0, _now_ns(libc.CLOCK_MONOTONIC, times)
+    wakes, count, used_ns = 0, 0, _now_ns(libc.CLOCK_THREAD_CPUTIME_ID, times)
+    woke_ns = _now_ns(libc.CLOCK_MONOTONIC, times)
     next_ns, probe_ns = woke_ns + period, woke_ns
     while control[RUN] != 0:
         times[0], times[1] = next_ns // NS_PER_S, next_ns % NS_PER_S
@@ -172,7 +173,7 @@ def watch(board: Int64, number: int, times: Int64) -> int:
             count += 1
             row[COUNT] = count
         if wakes % _ACCOUNT_EVERY == 0:
-            row[USED] = _now_ns(libc.CLOCK_THREAD_CPUTIME_ID, times)
+            row[USED] = _now_ns(libc.CLOCK_THREAD_CPUTIME_ID, times) - used_ns
         wakes += 1
         row[WAKES] = wakes
         row[WAKE] = now_ns
