@@ -22,7 +22,7 @@ from typing import Self
 import numpy as np
 
 from bench.drivers.base import Int64
-from bench.drivers.wire import libc
+from bench.host import libc
 from bench.host.realtime import be_realtime
 from bench.jit import kernel_entry
 from bench.pauses.board import (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from bench.drivers.wire import libc
+from bench.host import libc
 from bench.jit import kernel_aside
 from bench.wire.cursor import OUT, TAKEN, Scanned
 from bench.wire.octets import Int64, Octets
