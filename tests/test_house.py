@@ -191,6 +191,7 @@ def fault(found: Import) -> str | None:
         "bench.wire knows the contract of drivers, and none of them": within(importer, "bench.wire")
         and within(name, "bench.drivers")
         and not within(name, "bench.drivers.base"),
+        "bench.wire makes no system call": within(importer, "bench.wire") and within(name, "bench.host.libc"),
         "what bench.wire compiles is compiled by bench.jit": within(importer, "bench.wire") and within(name, "numba"),
         "drivers never import bench.run": within(importer, "bench.drivers") and within(name, "bench.run"),
         "bench.ceiling imports nothing of bench.run": within(importer, "bench.ceiling") and within(name, "bench.run"),
