@@ -26,6 +26,8 @@ class PauseWatch:
 
     def look(self) -> None:
         """Take what is new."""
+        # First: what is known by then stands on the board.
+        self.known_ns = look(Pauses(self._board.cells, self._filter.cells))
         for number, row in enumerate(self._board.cells[1:]):
             count = int(row[COUNT])
             at = np.arange(self._read[number], count) & (RING - 1)
@@ -33,7 +35,6 @@ class PauseWatch:
                 self._read[number] = count
                 begin, end = row[ENTRIES + 2 * at], row[ENTRIES + 2 * at + 1]
                 self._parts.append(np.stack([np.full(len(at), row[CPU]), begin, end], axis=1)[end > begin])
-        self.known_ns = look(Pauses(self._board.cells, self._filter.cells))
 
     @property
     def lost(self) -> bool:
