@@ -23,7 +23,7 @@ _ONE_STALL_NS = 500 * NS_PER_MS
 """A second with a wait of this length is likely to be one stall with the second after it."""
 _MOST_PAUSES_A_LIFE = 0.2
 """Pauses in the time that a message of a closed loop takes, from which on its latency tells of the host."""
-_NORMAL_95 = 1.96
+_NORMAL_95, _NORMAL_99 = 1.960, 2.576
 
 
 def is_estimated(trial: TrialRecord, tag: str) -> bool:
@@ -133,7 +133,8 @@ def too_few(name: str, counts: Iterable[int], row: Distribution) -> str:
 def dependence(records: Iterable[PauseRecord]) -> str:
     """Return why a row has no tail, as pauses came when messages waited; empty where nothing speaks for that.
 
-    The trials' ratios are brought together on logarithms, each by the weight of its interval.
+    The trials' ratios are brought together on logarithms, each by the weight of its interval. A report has many rows,
+    so that one in a hundred may lose its tail by chance, and not one in twenty.
     """
     logs, weights = [], []
     for one in records:
@@ -144,10 +145,10 @@ def dependence(records: Iterable[PauseRecord]) -> str:
     if not logs:
         return ""
     mean, error = float(np.average(logs, weights=weights)), 1 / math.sqrt(sum(weights))
-    low, high = math.exp(mean - _NORMAL_95 * error), math.exp(mean + _NORMAL_95 * error)
+    low, high = math.exp(mean - _NORMAL_99 * error), math.exp(mean + _NORMAL_99 * error)
     if low <= 1 <= high:
         return ""
     return (
         f"as the host went away {number(math.exp(mean))} times as many messages were on their way as at other times"
-        f" ({percent(0.95)} interval {number(low)} to {number(high)}): its pauses and the broker's are not independent"
+        f" ({percent(0.99)} interval {number(low)} to {number(high)}): its pauses and the broker's are not independent"
     )

@@ -16,7 +16,7 @@ Float = NDArray[np.float64]
 
 _RESAMPLES = 2000
 _LEAST = 10
-"""Pauses, and probes, below which nothing is said."""
+"""Blocks with a pause, and probes, below which nothing is said: a burst of pauses in one second is one observation."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def crossing(block: Int64, is_pause: NDArray[np.bool_], on_way: Int64, seed: int
         on_way: int64 (n,), messages on their way at it.
         seed: of the resampling.
     """
-    if min(is_pause.sum(), (~is_pause).sum()) < _LEAST or not on_way[~is_pause].any():
+    if min(len(np.unique(block[is_pause])), (~is_pause).sum()) < _LEAST or not on_way[~is_pause].any():
         return None
     place = np.unique(block, return_inverse=True)[1]
     blocks = int(place.max()) + 1

@@ -34,9 +34,11 @@ def test_the_interval_keeps_its_level() -> None:
 
 
 def test_little_says_nothing() -> None:
-    """Fewer than ten pauses or probes, or an empty broker."""
+    """Pauses in fewer than ten seconds, few probes, or an empty broker."""
     few = np.array([True] * 9 + [False] * 50)
     ones = np.ones(59, np.int64)
     assert crossing(np.arange(59), few, ones) is None
     assert crossing(np.arange(59), ~few, ones) is None
+    burst = np.repeat([True, False], [30, 100])
+    assert crossing(np.where(burst, 3, np.arange(130)), burst, np.ones(130, np.int64)) is None
     assert crossing(np.arange(100), np.arange(100) % 2 == 0, np.zeros(100, np.int64)) is None
