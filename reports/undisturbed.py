@@ -127,7 +127,7 @@ def too_few(name: str, counts: Iterable[int], row: Distribution) -> str:
     total = sum(counts)
     if PERCENTILES[name] > 50 and total < LEAST_EPISODES:  # noqa: PLR2004  (a median is no tail)
         return f"rests on {total} episode{'' if total == 1 else 's'}"
-    return "" if row.carries(PERCENTILES[name]) else f"fewer than {LEAST_AT_RISK} messages were seen to take that long"
+    return "" if row.carries(PERCENTILES[name]) else f"too few seen: fewer than {LEAST_AT_RISK} messages took that long"
 
 
 def dependence(records: Iterable[PauseRecord]) -> str:
@@ -149,6 +149,6 @@ def dependence(records: Iterable[PauseRecord]) -> str:
     if low <= 1 <= high:
         return ""
     return (
-        f"as the host went away {number(math.exp(mean))} times as many messages were on their way as at other times"
-        f" ({percent(0.99)} interval {number(low)} to {number(high)}): its pauses and the broker's are not independent"
+        f"pauses not independent: as the host went away {number(math.exp(mean))} times as many messages were on their"
+        f" way as at other times ({percent(0.99)} interval {number(low)} to {number(high)})"
     )

@@ -77,7 +77,7 @@ def test_episodes_are_stalls_and_not_messages() -> None:
     assert undisturbed.too_few("p99", [1], row) == "rests on 1 episode"
     assert undisturbed.too_few("p99", [5, 5], row) == undisturbed.too_few("p50", [0], row) == ""
     thin = undisturbed.pooled([tag([1.0] * 1000, [1.0] * 900 + [9.0] * 20, [0.5] * 80)], above=0)
-    assert undisturbed.too_few("p99", [5, 5], thin) == "fewer than 30 messages were seen to take that long"
+    assert undisturbed.too_few("p99", [5, 5], thin) == "too few seen: fewer than 30 messages took that long"
 
 
 def test_dependence_is_told_from_all_trials_together() -> None:
