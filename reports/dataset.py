@@ -110,8 +110,7 @@ class Dataset:
         trials = [self.records[key] for key in zip(rows["run_id"], rows["index"], strict=True)]
         if trials and bounded.all() and all(undisturbed.is_estimated(trial, tag) for trial in trials):
             held = [trial.latency[tag] for trial in trials]
-            share = sum(one.count * undisturbed.entered(one) for one in held) / max(sum(one.count for one in held), 1)
-            return undisturbed.pooled(held, above=round(above * share))
+            return undisturbed.pooled(held, above=undisturbed.entering(held, above))
         return Distribution.of(
             self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
         )
@@ -288,7 +287,7 @@ def _latency_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> Iterato
         whole = undisturbed.of_all(stored, above=above)
         unbounded = bool(overload(trial)) and held > 0
         metered = not unbounded and undisturbed.is_estimated(trial, tag)
-        values = undisturbed.of_trial(trial, tag, above=above) if metered else whole
+        values = undisturbed.of_trial(stored, above=above) if metered else whole
         doubt = undisturbed.doubt(trial, tag, values.at(PERCENTILES["p50"])) if metered else ""
         found = {name: math.nan if doubt else values.reliable(percent) for name, percent in PERCENTILES.items()}
         events = logged.get(f"{tag}_events") if metered else None

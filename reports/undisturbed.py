@@ -44,19 +44,12 @@ def rate(trial: TrialRecord) -> float:
     return trial.achieved_rate / (1 - pauses.away_share)
 
 
-def of_trial(trial: TrialRecord, tag: str, *, above: int) -> Distribution:
-    """Return the estimate of a trial's latency, or all of its messages where there is none.
+def of_trial(record: TagRecord, *, above: int) -> Distribution:
+    """Return the estimate of one trial; `above` messages never came, or took longer than a histogram holds.
 
-    Args:
-        trial: its record.
-        tag: which latency.
-        above: messages that never came, or took longer than a histogram holds.
+    One trial of a row needs no more messages than it does without a meter: what is printed is of all of them.
     """
-    if not is_estimated(trial, tag):
-        return of_all(trial.latency[tag], above=above)
-    # One trial of a row needs no more messages than it does without a meter: what is printed is of all of them.
-    record = trial.latency[tag]
-    return pooled([record], above=entering(record, above), least=SAMPLES_ABOVE)
+    return pooled([record], above=entering([record], above), least=SAMPLES_ABOVE)
 
 
 def of_all(record: TagRecord, *, above: int) -> Distribution:
@@ -82,10 +75,13 @@ def doubt(trial: TrialRecord, tag: str, median_ns: float) -> str:
     return "" if a_life <= _MOST_PAUSES_A_LIFE else f"the host was away {number(a_life)} times in the life of a message"
 
 
-def entering(record: TagRecord, above: int) -> int:
+def entering(records: Sequence[TagRecord], above: int) -> int:
     """Return how many of the messages that never came enter an estimate: as large a share as of those that did."""
-    share = entered(record)
-    return round(above * share) if math.isfinite(share) else above
+    came = sum(one.count for one in records)
+    # Without one that never came there is nothing to share, and no histogram need be read for that.
+    return (
+        round(above * sum(one.count * entered(one) for one in records if one.count) / came) if above and came else above
+    )
 
 
 def entered(record: TagRecord) -> float:

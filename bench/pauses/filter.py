@@ -128,7 +128,7 @@ def _mark(cells: Int64, begin_ns: int, end_ns: int) -> None:
         clear_ns = end_ns + more_ns + (left_ns if left_ns > 0 else cells[SLACK])
         cells[END_OF_ALL] = end_ns
     cells[BEGIN + at] = begin_ns
-    cells[CLEAR + at] = max(clear_ns, begin_ns) if end_ns > begin_ns else clear_ns
+    cells[CLEAR + at] = clear_ns
     cells[IS_PAUSE + at] = end_ns > begin_ns
     cells[CROSSED + at] = 0
     cells[MARKS] = at + 1

@@ -96,8 +96,7 @@ def made_up(run: RunRecord, workload: str, repetition: int) -> tuple[RunRecord, 
 
 def spare(scenario: Scenario, planned: int) -> int:
     """Return how many trials may make up for others, of a plan of so many."""
-    real = any(not isinstance(broker, MemoryBroker) for broker in scenario.brokers)
-    return math.ceil(scenario.plan.spare * planned) if real else 0
+    return math.ceil(scenario.plan.spare * planned) if scenario.has_brokers else 0
 
 
 def block(scenario: Scenario, repetition: int, order: list[tuple[str, str]], first: int) -> list[PlannedTrial]:

@@ -97,16 +97,12 @@ def conduct(
     warm_up((target.driver for target in run.scenario.targets), watch.say)
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=consume_existing)
-        meter = stack.enter_context(PauseMeter(root_group())) if _has_brokers(run) else None
+        meter = stack.enter_context(PauseMeter(root_group())) if run.scenario.has_brokers else None
         conductor = Conductor(run, folder, scratch, fleet, watch, meter)
         try:
             return conductor.run_all()
         finally:
             fleet.stop_all()
-
-
-def _has_brokers(run: RunRecord) -> bool:
-    return any(not isinstance(broker, MemoryBroker) for broker in run.scenario.brokers)
 
 
 class Conductor:

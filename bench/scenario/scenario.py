@@ -359,6 +359,11 @@ class Scenario(Frozen):
     quick: Quick = Quick()
     """What `--quick` changes."""
 
+    @property
+    def has_brokers(self) -> bool:
+        """Whether a program is measured, on a host; a scripted memory broker is none."""
+        return any(not isinstance(broker, MemoryBroker) for broker in self.brokers)
+
     def broker(self, name: str) -> BrokerSettings | MemoryBroker:
         """Return the broker of that name; raise KeyError where there is none."""
         for broker in self.brokers:

@@ -63,7 +63,7 @@ def test_messages_that_never_came_rank_above() -> None:
 def test_of_messages_that_never_came_as_many_enter_as_of_the_others() -> None:
     """Where half of the messages entered, half of the lost ones count."""
     record = tag([1.0] * 1000, [1.0] * 500, [])
-    assert undisturbed.entering(record, 100) == 50
+    assert undisturbed.entering([record], 100) == 50
 
 
 def test_episodes_are_stalls_and_not_messages() -> None:

@@ -80,7 +80,10 @@ class WireTables(ABC, Generic[_State]):
         """
 
     def window_room(self) -> int:
-        """Return the messages that the fullest of the producing lanes may still send: window, credit."""
+        """Return the messages that the fullest of the producing lanes may still send: window, credit.
+
+        A null peer's tables have no such lanes, and are not asked.
+        """
         raise NotImplementedError
 
     @abstractmethod
