@@ -14,7 +14,7 @@ from bench.ceiling.stored import Side, Way
 from bench.drivers.base import ConsumerLane, Port, PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
 from bench.host.clock import RealClock
-from bench.host.realtime import be_realtime
+from bench.host.realtime import be_patient, be_punctual
 from bench.host.rlimit import allow_most
 from bench.loadgen.pump import Pump, PumpCounters
 from bench.loadgen.source import ClosedLoop
@@ -86,10 +86,14 @@ def run(driver: str, side: Side, port: int, *, settled: bool, size: int, seconds
         confirm_window=WINDOW if settled else 0,
         prefetch=WINDOW,
         ack_batch=ACK_BATCH if settled else 0,
+        kernel_times=described.kernel_times,
     )
     warm_kernels()
     with closing(open_port(driver, spec, RealClock())) as opened:
-        be_realtime()
+        if described.kernel_times:
+            be_patient()
+        else:
+            be_punctual()
         cells, start_ns = _Cells(seconds), time.monotonic_ns()
         progress = _drive(opened, spec, cells, start_ns, plans=described.plans)
         rate, cpu_us = cells.result(progress.sent + progress.received)

@@ -99,9 +99,9 @@ class PeerConnection(WireConnection):
                 more = consumer.send() or more
         return more
 
-    def _owe_acks(self, now_ns: int) -> None:
+    def _owe_acks(self) -> None:
         """Acknowledge all that came: a broker of no work keeps nobody waiting."""
-        self.acknowledge_before(now_ns)
+        self.acknowledge_before(self._read_ns)
 
 
 class Delivering:

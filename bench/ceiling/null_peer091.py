@@ -53,7 +53,7 @@ class Peer091(Frames091, PeerConnection):
         }
         tables.enter(index, self.lanes)
 
-    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
+    def _scan(self, start: int, end: int) -> tuple[int, int, int]:
         """Take the protocol header off, then scan as ever."""
         if self._greeted < _PROTOCOL_HEADER:
             header = min(_PROTOCOL_HEADER - self._greeted, end - start)
@@ -62,7 +62,7 @@ class Peer091(Frames091, PeerConnection):
             if self._greeted == _PROTOCOL_HEADER:
                 properties = {"product": "busbench null peer", "capabilities": _CAPABILITIES}
                 self.say(0, amqp.Connection.Start(server_properties=properties, mechanisms="PLAIN", locales="en_US"))
-        return super()._scan(start, end, now_ns)
+        return super()._scan(start, end)
 
     def _pass_over(self, _channel: int, _method: Any) -> None:
         """Nothing follows from it."""

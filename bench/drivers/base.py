@@ -80,6 +80,7 @@ class PortSpec:
         ack_batch: messages acknowledged at once; 0 = automatic (1.0: pre-settled).
         lanes_per_connection: lanes that share a connection, where the driver can (0-9-1: a
             channel each, 1.0: a link each).
+        kernel_times: whether to take the kernel's time of what comes, where that can be had.
         gather_ns: how long `poll` may gather settlements and deliveries before it returns
             them, where nobody waits for them and there is room to send; each is stamped
             when it arrives all the same.
@@ -96,6 +97,7 @@ class PortSpec:
     prefetch: int = 1_000
     ack_batch: int = 64
     lanes_per_connection: int = 1
+    kernel_times: bool = False
     gather_ns: int = 0
     wake_fd: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
@@ -130,7 +132,7 @@ class Settlements(NamedTuple):
         lane: producing lane of this worker.
         seq: the lane's message number.
         outcome: an `Outcome`.
-        at_ns: when the word arrived, monotonic ns.
+        at_ns: when the word came, monotonic ns; as `Deliveries.received_ns`.
     """
 
     lane: Int64
@@ -148,8 +150,10 @@ class Deliveries(NamedTuple):
         seq: the sender's message number, from the stamp.
         intended_ns: when it was due, from the stamp.
         sent_ns: when it was sent, from the stamp.
-        received_ns: when it arrived here, monotonic ns.
+        received_ns: when it came, monotonic ns: when the kernel had its last segment, where that is known, or else
+            when it was read.
         redelivered: 1 where the broker marked it so (1.0: delivery-count > 0).
+        read_ns: when it was read, monotonic ns: after `received_ns` only where that is the kernel's time.
         foreign: bodies without our stamp that came in this poll (they are in no row).
     """
 
@@ -160,6 +164,7 @@ class Deliveries(NamedTuple):
     sent_ns: Int64
     received_ns: Int64
     redelivered: Int64
+    read_ns: Int64
     foreign: int = 0
 
 
@@ -267,7 +272,7 @@ def empty_settlements() -> Settlements:
 def empty_deliveries() -> Deliveries:
     """Return no rows."""
     none = np.empty(0, np.int64)
-    return Deliveries(none, none, none, none, none, none, none)
+    return Deliveries(none, none, none, none, none, none, none, none)
 
 
 def copied(settlements: Settlements, deliveries: Deliveries) -> tuple[Settlements, Deliveries]:

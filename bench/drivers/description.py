@@ -31,6 +31,7 @@ class Driver:
         multiplexes: lanes may share a connection (`PortSpec.lanes_per_connection`).
         mixes: sends bodies of several sizes, as `PortSpec.mix` says.
         plans: its port is a `bench.drivers.base.PlanningPort`: it can be handed messages ahead of their times.
+        kernel_times: takes the kernel's time of what comes (`PortSpec.kernel_times`), over plain TCP.
         holds: its port is a `bench.drivers.base.HoldingPort`: its consumers can be kept waiting while the rest goes on.
         options: names and meanings of the options it understands (`PortSpec.options`).
         inline: it runs in the conductor's process, on virtual time, and opens no port.
@@ -47,6 +48,7 @@ class Driver:
     multiplexes: bool = False
     mixes: bool = False
     plans: bool = False
+    kernel_times: bool = False
     holds: bool = False
     options: tuple[tuple[str, str], ...] = ()
     inline: bool = False

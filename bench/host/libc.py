@@ -17,6 +17,9 @@ ppoll: Any = types.ExternalFunction("ppoll", types.int32(_ADDRESS, types.uint64,
 recv: Any = types.ExternalFunction("recv", types.int64(types.int32, _ADDRESS, types.uint64, types.int32))
 """recv(2): descriptor, buffer, its length, flags."""
 
+recvmsg: Any = types.ExternalFunction("recvmsg", types.int64(types.int32, _ADDRESS, types.int32))
+"""recvmsg(2): descriptor, struct msghdr, flags."""
+
 send: Any = types.ExternalFunction("send", types.int64(types.int32, _ADDRESS, types.uint64, types.int32))
 """send(2): descriptor, octets, how many, flags."""
 
@@ -28,7 +31,7 @@ clock_nanosleep: Any = types.ExternalFunction(
 )
 """clock_nanosleep(2): clock, flags, struct timespec, where to write what was left (0 = nowhere)."""
 
-CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID = 1, 3
+CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID = 0, 1, 3
 TIMER_ABSTIME = 1
 MSG_DONTWAIT, MSG_NOSIGNAL = 0x40, 0x4000
 POLLIN = 1

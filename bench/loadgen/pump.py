@@ -21,8 +21,8 @@ from bench.record.account import ConsumerLog, ProducerLog
 from bench.units import NS_PER_S
 
 _MAX_BATCH = 4096
-PLAN_NS = BEAT_NS // 2
-"""How far ahead messages are handed to a port that sends each at its time."""
+PLAN_NS = BEAT_NS
+"""How far ahead messages are handed to a port that sends each at its time: the longer, the fewer turns of the pump."""
 
 
 class Cells(Protocol):

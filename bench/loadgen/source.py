@@ -11,7 +11,7 @@ from bench.units import NS_PER_MS
 
 Int64 = NDArray[np.int64]
 
-BEAT_NS = 20 * NS_PER_MS
+BEAT_NS = 40 * NS_PER_MS
 """Longest time between two looks at what the conductor wrote."""
 
 

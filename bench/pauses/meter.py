@@ -23,7 +23,7 @@ import numpy as np
 
 from bench.drivers.base import Int64
 from bench.host import libc
-from bench.host.realtime import be_realtime
+from bench.host.realtime import be_punctual
 from bench.jit import kernel_entry
 from bench.pauses.board import (
     COUNT,
@@ -193,7 +193,7 @@ def _sleep(board: PauseBoard, number: int) -> None:
     row = board.cells[number]
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {int(row[CPU])})
-    be_realtime()
+    be_punctual()
     # Any priority lies above workers, which have none.
     for priority in (PRIORITY, min(PRIORITY, resource.getrlimit(resource.RLIMIT_RTPRIO)[0]), 1):
         with contextlib.suppress(OSError):

@@ -217,7 +217,7 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
         ticks |= {name: producer.drops.finish(row) for name, row in (("dropped_due", DUE), ("dropped", DROPPED))}
     if consumer is not None:
         marks = consumer.filter.finish(consumer.seconds) or marks
-        latencies |= _latencies(consumer.seconds, ("service", "response"), ("service", "response"))
+        latencies |= _latencies(consumer.seconds, ("service", "response", "receive_lag"), ("service", "response"))
         ticks["received"] = consumer.ticks.finish(0)
     return Account(
         latencies={tag: part for tag, part in latencies.items() if len(part.totals)},
@@ -247,5 +247,5 @@ def warm_kernels() -> None:
     producer, consumer = ProducerLog((0,), 0, 1, closed=False), ConsumerLog(1, 1, 1, 0, closed=False)
     producer.sent(one - 1, one - 1, one, one, Backpressure())
     producer.settled(Settlements(one - 1, one - 1, one * int(Outcome.CONFIRMED), one))
-    consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1))
+    consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1, one))
     account(producer, consumer, {})

@@ -21,13 +21,13 @@ from bench.record.ticks import tick_of
 SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
 """Tags of a producer's pages."""
 
-SERVICE, RESPONSE = range(2)
+SERVICE, RESPONSE, RECEIVE_LAG = range(3)
 """Tags of a consumer's pages."""
 
 SEND_LAG_SLOT, CONFIRM_SLOT = range(2)
-"""What the filter of pauses sees of a producer; of a consumer it sees both tags."""
+"""What the filter of pauses sees of a producer; of a consumer it sees the first two tags."""
 
-FURTHER_OF_PRODUCER, FURTHER_OF_CONSUMER = 3, 2
+FURTHER_OF_PRODUCER, FURTHER_OF_CONSUMER = 3, 3
 """The first of the tags that the filter of pauses counts into."""
 
 OFFERED, SENT, CONFIRMED = range(3)
@@ -219,6 +219,9 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
         count(cells, page + SERVICE * WIDTH, at_ns - sent_ns)
         if not closed:
             count(cells, page + RESPONSE * WIDTH, at_ns - due_ns)
+        read_ns = int(rows.read_ns[i])
+        if read_ns > at_ns:
+            count(cells, page + RECEIVE_LAG * WIDTH, read_ns - at_ns)
         row = hold(pauses, row, rows_end, due_ns, sent_ns, at_ns, slot)
         ticks[0, tick] += 1
         state.producers[new] = sender

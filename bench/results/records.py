@@ -32,11 +32,13 @@ one is. 1 and 2 are still read."""
 Side = Literal["baseline", "candidate"]
 StepKind = Literal["guess", "short", "hold", "curve"]
 
-TAGS = ("response", "service", "send_lag", "backpressure", "confirm")
+TAGS = ("response", "service", "send_lag", "backpressure", "confirm", "receive_lag")
 """Tags of latency.hlog. response = received - intended; service = received - sent; send_lag =
 our own lateness at sending (sent - intended less backpressure); backpressure = the part of
-sent - intended in which the driver had no room; confirm = confirmed - intended. With a pause meter the log also
-has of each but backpressure `<tag>_events` and `<tag>_censored`, see `TagRecord`."""
+sent - intended in which the driver had no room; confirm = confirmed - intended; receive_lag = our own lateness at
+receiving (read - received), of messages whose time of receipt the kernel told: the others were received
+when they were read. With a pause meter the log also has of response, service, send_lag and confirm `<tag>_events` and
+`<tag>_censored`, see `TagRecord`."""
 
 TIMELINE_COLUMNS = {
     "at_ns": "int64",  # start of the tick, after the trial's start
@@ -288,7 +290,7 @@ class TrialRecord(Record):
     """Messages a second by which the backlog grew through the measured part (negative: shrank), the median slope of
     Theil and Sen; None for a closed loop, for a measured part under a second, and in older results."""
     latency: dict[str, TagRecord]
-    """By tag; response and send_lag are absent for a closed loop."""
+    """By tag; response and send_lag are absent for a closed loop, receive_lag where the kernel told no times."""
     ledger: Ledger
     little: Little | None
     broker: BrokerRecord
@@ -308,6 +310,12 @@ class TrialRecord(Record):
     findings: tuple[Note, ...]
     counters: dict[str, int]
     """What the drivers counted, summed over workers."""
+
+    @property
+    def kernel_received(self) -> float:
+        """Share of the messages of the measured part that were received when the kernel said so: 1 or 0, or between."""
+        lag, service = self.latency.get("receive_lag"), self.latency.get("service")
+        return 0.0 if lag is None or service is None or not service.count else lag.count / service.count
 
     @property
     def valid(self) -> bool:

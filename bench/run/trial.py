@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from bench.loadgen.source import BEAT_NS
 from bench.pauses.meter import PauseMeter
 from bench.pauses.watch import PauseWatch
 from bench.record.account import Account
@@ -27,6 +26,7 @@ from brokers.endpoint import Protocol
 _READY_TIMEOUT_S = 60
 _STUCK_NS = 10 * NS_PER_S
 _LEAVE_TIMEOUT_S = 10.0
+_LOOK_NS = 20 * NS_PER_MS
 _START_DELAY_NS = 200 * NS_PER_MS
 
 
@@ -297,7 +297,7 @@ class _Course:
                 self._board.measure(control.measured_ns)
             if control.end_ns is not None:
                 self._board.end(control.end_ns)
-            time.sleep(BEAT_NS / NS_PER_S)
+            time.sleep(_LOOK_NS / NS_PER_S)
 
     def _with_clean_time(self, seen: Seen, control: Control) -> Seen:
         pauses, begun_ns = self._pauses, control.measured_ns

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.drivers.base import DriverError, Int64, Port
 from bench.drivers.registry import driver_named, open_port
 from bench.host.clock import Clock, RealClock
-from bench.host.realtime import be_realtime
+from bench.host.realtime import be_patient, be_punctual
 from bench.host.rlimit import allow_most
 from bench.loadgen.pump import Pump
 from bench.record.account import Account, ConsumerLog, ProducerLog, account, warm_kernels
@@ -90,7 +90,10 @@ def main() -> int:
         port = open_port(task.driver, task.port_spec(), clock)
     except DriverError as error:
         return _fail(task.account, error)
-    be_realtime()
+    if task.patient:
+        be_patient()
+    else:
+        be_punctual()
     cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds)
     try:
         result, ended = work(task, port, clock, cells)

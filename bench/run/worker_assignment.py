@@ -7,7 +7,8 @@ from pydantic import Field
 
 from bench.arrivals.schedule import Constant, Poisson, Profiled, Schedule, Stripe
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane
-from bench.loadgen.source import Anchor, ClosedLoop, OpenLoop, ProfiledLoop, Source, Tokens
+from bench.drivers.registry import driver_named
+from bench.loadgen.source import BEAT_NS, Anchor, ClosedLoop, OpenLoop, ProfiledLoop, Source, Tokens
 from bench.loadgen.waiting import Intake, Pacer
 from bench.pauses.board import PauseBoard
 from bench.pauses.filter import Meter
@@ -18,7 +19,7 @@ from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint
 
 GATHER_NS = 5 * NS_PER_MS
-"""How long a worker of an open loop lets its port gather news: half of what an acknowledgement may linger."""
+"""How long a worker lets its port gather news where acknowledgements may be owed: half of what one may linger."""
 
 
 class WorkerSees(Tokens, Anchor, Protocol):
@@ -76,6 +77,27 @@ class Assignment(Record):
         window = work.confirm_window * work.producers
         return isinstance(work.load, InFlightLoad) and (window == 0 or window >= work.load.in_flight[0])
 
+    @property
+    def kernel_times(self) -> bool:
+        """Whether messages are received when the kernel has them, so that nothing is lost by reading them later.
+
+        Not those of a slow consumer: what waits for it has not come as far as it goes.
+        """
+        plain = self.endpoint is not None and self.endpoint.tls is None
+        asked = self.workload.received_at == "kernel" and self.workload.consumer_rate is None
+        return plain and asked and driver_named(self.driver).kernel_times
+
+    @property
+    def patient(self) -> bool:
+        """Whether this worker need not run at once when something comes: no schedule is kept, and no time lost."""
+        return self.kernel_times and (self.role == "consumer" or self.workload.closed)
+
+    def _gather_ns(self) -> int:
+        work = self.workload
+        if self._tokens_bind or (self.role != "producer" and work.consumer_rate is not None):
+            return 0
+        return GATHER_NS if work.ack_batch > 1 else BEAT_NS
+
     def port_spec(self) -> PortSpec:
         """Return what the driver opens."""
         work = self.workload
@@ -92,7 +114,8 @@ class Assignment(Record):
             prefetch=work.prefetch,
             ack_batch=work.ack_batch,
             lanes_per_connection=work.lanes_per_connection,
-            gather_ns=0 if self._tokens_bind or (consuming and work.consumer_rate is not None) else GATHER_NS,
+            kernel_times=self.kernel_times,
+            gather_ns=self._gather_ns(),
             wake_fd=self.wake_fd,
             options=self.options,
             mix=work.mix(self.seed),

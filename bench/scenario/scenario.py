@@ -170,6 +170,10 @@ class Workload(Frozen):
     consumer_rate: Annotated[float, Field(ge=0.001, le=HIGHEST_RATE)] | None = None
     """Messages a second that a consumer takes at most, to see what slow consumers do to a broker; by default as many
     as come. It takes what it may hold at once, then rests as long as that takes: keep `prefetch` small."""
+    received_at: Literal["kernel", "read"] = "kernel"
+    """When a message counts as received: `kernel`, when the kernel had its last segment, where that can be known
+    (compiled drivers, over plain TCP; else as `read`); `read`, when the consumer read it, as client libraries tell it.
+    A slow consumer (`consumer_rate`) always counts what it took."""
     duration: WholeSeconds = 30 * NS_PER_S
     """Length of the measured part, in whole seconds."""
     spin: Annotated[Duration, AfterValidator(_at_most(1 * NS_PER_MS))] = 0

@@ -23,7 +23,7 @@ from bench.wire.amqp091_layout import (
     ChannelState,
     ChannelTables,
 )
-from bench.wire.cursor import DELIVERED, OUT, OWES, SETTLED_ROWS, Scanned
+from bench.wire.cursor import DELIVERED, OUT, OWES, READ_NS, SETTLED_ROWS, Scanned
 from bench.wire.octets import STAMP, Octets, get16, get32, get63, octet, put32, put64, read_stamp
 
 FRAME_HEADER = 7
@@ -100,6 +100,7 @@ def delivered(tables: ChannelTables, lane: int, found: Scanned, tag: int, redeli
     rows[SETTLED_ROWS, row] = tables.lanes[lane, OWN]
     rows[SETTLED_ROWS + 5, row] = now_ns
     rows[SETTLED_ROWS + 6, row] = redelivered
+    rows[SETTLED_ROWS + 7, row] = cursor[READ_NS]
     cursor[DELIVERED] = row + 1
     owe_ack(tables, lane, found, tag, now_ns)
 

@@ -192,7 +192,7 @@ def scan(buf: Octets, start: int, end: int, now_ns: int, tables: ChannelTables, 
         buf: uint8, what was received.
         start: first octet to use.
         end: offset behind the last octet.
-        now_ns: when the octets were read, monotonic ns.
+        now_ns: when the octets came, monotonic ns.
         tables: the state of all connections.
         conn: row of the connection.
         found: where rows and acknowledgements go; of these, 21 octets each.

@@ -62,7 +62,7 @@ from bench.wire.amqp10_settle import (
     lane_of,
 )
 from bench.wire.amqp10_types import BINARY, BOOLEAN, NULL, STATE, UBYTE, UINT, list_at, read_fields
-from bench.wire.cursor import SETTLED_ROWS, Scanned
+from bench.wire.cursor import READ_NS, SETTLED_ROWS, Scanned
 from bench.wire.octets import Int64, Octets, get16
 
 TRANSFER_SCHEMA = np.array(
@@ -115,6 +115,7 @@ def _delivered(now_ns: int, tables: LinkTables, conn: int, lane: int, found: Sca
             rows[SETTLED_ROWS + 4, row] = lanes[lane, L_SENT]
             rows[SETTLED_ROWS + 5, row] = now_ns
             rows[SETTLED_ROWS + 6, row] = lanes[lane, L_REDELIVERED]
+            rows[SETTLED_ROWS + 7, row] = tally[READ_NS]
             tally[T_DELIVERIES] = row + 1
         else:
             tally[T_FOREIGN] += 1

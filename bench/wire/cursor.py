@@ -22,12 +22,14 @@ OUT = 5
 """Octets of acknowledgements written."""
 OWES = 6
 """1 where messages came that no acknowledgement was written for at once."""
-CURSOR_WIDTH = 7
+READ_NS = 7
+"""When the octets were read, monotonic ns; written by the caller, and kept with each delivery."""
+CURSOR_WIDTH = 8
 
 SETTLED_ROWS = 4
 """Rows 0 to 3: lane, seq, outcome, at_ns of settlements."""
-ROWS_WIDTH = 11
-"""Rows 4 to 10: lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered of deliveries."""
+ROWS_WIDTH = 12
+"""Rows 4 to 11: lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered, read_ns of deliveries."""
 
 
 class Scanned(NamedTuple):

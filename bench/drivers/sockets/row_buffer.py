@@ -76,4 +76,6 @@ class DeliveryRows(Rows):
         if not len(self) and not foreign:
             return _NO_DELIVERIES
         lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered = self.take()
-        return Deliveries(lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered, foreign)
+        return Deliveries(
+            lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered, read_ns=received_ns, foreign=foreign
+        )

@@ -13,6 +13,9 @@ from brokers.tls import TlsError, words
 _RECORD_BYTES = 16 * 1024
 """Most bytes of one TLS record (RFC 8446, section 5.1)."""
 
+SO_TIMESTAMPNS = 35
+"""socket(7): have recvmsg(2) tell when the kernel received something. Python's `socket` does not name it."""
+
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -43,6 +46,16 @@ class Stream:
         if self._tls is None:
             return False
         return self._ended or self._error is not None or self._tls.pending() > 0
+
+    def tell_times(self) -> bool:
+        """Have recvmsg(2) tell when the kernel received something; return whether it will. TLS reads records: never."""
+        if self._tls is not None:
+            return False
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        except OSError:
+            return False
+        return True
 
     def recv_into(self, buffer: memoryview) -> int | None:
         """Fill a buffer of bytes with what has come; return how many, None = would block, 0 = closed.

@@ -12,7 +12,7 @@ import numpy as np
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane, Sends
 from bench.drivers.sockets.connection import FLUSH_BYTES
 from bench.drivers.wire.context import WireContext
-from bench.drivers.wire.receive_loop import COMPILED, DESCRIPTOR, STEP, WAKE, Loop
+from bench.drivers.wire.receive_loop import COMPILED, DESCRIPTOR, STEP, WAKE, Loop, read_once
 from bench.jit import packed
 from bench.wire.cursor import OUT, Scanned
 from bench.wire.octets import STAMP, Octets
@@ -62,6 +62,10 @@ class WireTables(ABC, Generic[_State]):
     def scan(self, index: int, start: int, end: int, now_ns: int) -> int:
         """Use up octets of the inbox for a connection; return a status of its `connection`."""
         return self._kernels.scan(self.context.loop.inbox, start, end, now_ns, self._state, index, self._received)
+
+    def read_once(self, start: int, room: int) -> int:
+        """Read on the connection of the loop's descriptor; see `bench.drivers.wire.receive_loop.read_once`."""
+        return read_once(self._loop, start, room)
 
     def receive(self, index: int) -> int:
         """Receive on a connection in compiled code; return a `bench.drivers.wire.receive_loop.Stop`."""
@@ -114,6 +118,7 @@ class WireTables(ABC, Generic[_State]):
         self.encode(packed(sends), 0, 0, 0)
         if COMPILED:
             marks[DESCRIPTOR] = marks[WAKE] = -1
+            self.read_once(0, 1)
             self.receive(0)
             self.pace(0, sends)
         self.cursor[OUT] = 0

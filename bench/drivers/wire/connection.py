@@ -14,10 +14,12 @@ from bench.drivers.sockets.connection import ACK_LINGER_NS, FLUSH_BYTES
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.codec_tables import WireTables
 from bench.drivers.wire.context import IO_WIDTH, LAST_IN, READ_BYTES
+from bench.drivers.wire.kernel_timestamps import LAST_READ_NS, LAST_RECEIVED_NS, WANTED
 from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.receive_loop import (
     AT,
     COALESCE,
+    COMPILED,
     COUNT,
     DESCRIPTOR,
     END,
@@ -33,7 +35,7 @@ from bench.drivers.wire.receive_loop import (
 )
 from bench.drivers.wire.socket import WireSocket
 from bench.jit import packed
-from bench.wire.cursor import FRAME_END, OUT, OWES, TAKEN
+from bench.wire.cursor import FRAME_END, OUT, OWES, READ_NS, TAKEN
 
 UNSENT, WOKEN, SOCKET = int(Stop.UNSENT), int(Stop.WOKEN), int(Stop.SOCKET)
 
@@ -61,6 +63,8 @@ class WireConnection(WireSocket):
         self.tables = tables
         self.handlers: dict[type, Callable[..., None]] = {}
         self.closing = False
+        self._times = tables.context.spec.kernel_times and COMPILED and stream.tell_times()
+        self._received_ns = self._read_ns = 0
         self._carry = b""
         self._lingers = False
 
@@ -97,27 +101,43 @@ class WireConnection(WireSocket):
         That is what TLS holds, and what a scan left for lack of rows.
         """
         context = self.context
-        kept, room = len(self._carry), context.inbox_head
+        kept = len(self._carry)
         if kept:
             context.inbox_view[:kept] = self._carry
             if kept >= READ_BYTES:
-                return self._use(kept, context.clock.now_ns())
-            room = context.inbox_view[kept : kept + READ_BYTES]
+                return self._use(kept)
         try:
-            got = self._stream.recv_into(room)
+            got = self._read(kept)
         except OSError as error:
             self._depart(error)
             return False
         if got is None:
-            return bool(kept) and self._use(kept, context.clock.now_ns())
+            return bool(kept) and self._use(kept)
         if not got:
             self._depart()
             return False
-        now_ns = context.clock.now_ns()
         if self._watched:
-            context.io_marks[self.index * IO_WIDTH + LAST_IN] = now_ns
+            context.io_marks[self.index * IO_WIDTH + LAST_IN] = self._read_ns
         context.bytes_in += got
-        return self._use(kept + got, now_ns) or self._stream.pending()
+        return self._use(kept + got) or self._stream.pending()
+
+    def _read(self, start: int) -> int | None:
+        """Read into the inbox from `start` on, and note when; as `Stream.recv_into`."""
+        context = self.context
+        if self._times:
+            context.state_marks[DESCRIPTOR], context.received_marks[WANTED] = self._descriptor, 1
+            got = self.tables.read_once(start, READ_BYTES)
+            if got > 0:
+                self._note_read()
+                return got
+        read = self._stream.recv_into(context.inbox_view[start : start + READ_BYTES])
+        self._received_ns = self._read_ns = context.clock.now_ns()
+        return read
+
+    def _note_read(self) -> None:
+        """Keep when compiled code read, and when that came."""
+        received = self.context.received_marks
+        self._received_ns, self._read_ns = received[LAST_RECEIVED_NS], received[LAST_READ_NS]
 
     def receive(self, until_ns: int, gather_ns: int, wake_fd: int) -> tuple[bool, bool]:
         """Receive in compiled code, at the latest until a time; see `bench.drivers.wire.receive_loop`.
@@ -144,6 +164,7 @@ class WireConnection(WireSocket):
         """Say what is asked for, and put the unfinished rest where compiled code expects it."""
         context, marks = self.context, self.context.state_marks
         marks[DESCRIPTOR], marks[WAKE], marks[UNTIL], marks[GATHER] = self._descriptor, wake_fd, until_ns, gather_ns
+        context.received_marks[WANTED] = self._times
         kept = len(self._carry)
         if kept:
             context.inbox_view[:kept] = self._carry
@@ -157,11 +178,12 @@ class WireConnection(WireSocket):
         if stop == UNSENT:
             self._keep(bytes(unsent[marks[UNSENT_FROM] : marks[UNSENT_TO]]))
         if marks[RECEIVED]:
-            self._after_scan(context.clock.now_ns())
+            self._note_read()
+            self._after_scan()
         if status == MORE or not marks[RECEIVED]:
             self._carry = bytes(context.inbox_view[at:end]) if at < end else b""
             return stop == SOCKET and self.fill()
-        return self._go_on((status, at, context.marks[FRAME_END]), end, context.clock.now_ns())
+        return self._go_on((status, at, context.marks[FRAME_END]), end)
 
     def publish(self, sends: Sends, octets: int, first: int, end: int) -> None:
         """Make and send messages first <= i < end of `octets` each, some 64 KiB at a time.
@@ -177,9 +199,9 @@ class WireConnection(WireSocket):
             sends.sent_ns[start:stop] = now_ns
             self.write(self.context.outbox_view[:length])
 
-    def _owe_acks(self, now_ns: int) -> None:
+    def _owe_acks(self) -> None:
         """Wait for more messages of a batch, but not for long."""
-        self.linger(now_ns)
+        self.linger(self._read_ns)
 
     def linger(self, now_ns: int) -> None:
         """Acknowledge, 10 ms after the last message, what fills no batch."""
@@ -187,40 +209,41 @@ class WireConnection(WireSocket):
             self._lingers = True
             self.context.timers.call_at(now_ns + ACK_LINGER_NS, self._on_linger)
 
-    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
+    def _scan(self, start: int, end: int) -> tuple[int, int, int]:
         """Use up octets of the inbox; write acknowledgements.
 
         Returns a status, where the scan stopped, and where the control frame ends that
         stopped it, if one did.
         """
         marks = self.context.marks
-        status = self.tables.scan(self.index, start, end, now_ns)
+        marks[READ_NS] = self._read_ns
+        status = self.tables.scan(self.index, start, end, self._received_ns)
         if out := marks[OUT]:
             marks[OUT] = 0
             if not self.closing:
                 self.write(self.tables.acks_view[:out])
-        self._after_scan(now_ns)
+        self._after_scan()
         return status, marks[TAKEN], marks[FRAME_END]
 
-    def _after_scan(self, now_ns: int) -> None:
+    def _after_scan(self) -> None:
         """See to acknowledgements that are owed and were not written."""
         marks = self.context.marks
         if marks[OWES]:
             marks[OWES] = 0
-            self._owe_acks(now_ns)
+            self._owe_acks()
 
-    def _use(self, end: int, now_ns: int) -> bool:
+    def _use(self, end: int) -> bool:
         """Scan the inbox up to `end`; return whether there was no room for all rows."""
-        return self._go_on(self._scan(0, end, now_ns), end, now_ns)
+        return self._go_on(self._scan(0, end), end)
 
-    def _go_on(self, scanned: tuple[int, int, int], end: int, now_ns: int) -> bool:
+    def _go_on(self, scanned: tuple[int, int, int], end: int) -> bool:
         """Act on what stopped a scan, and scan on up to `end`; as `_use`."""
         status, taken, frame_end = scanned
         while status == CONTROL:
             self._on_control(bytes(self.context.inbox_view[taken:frame_end]))
             if self.closed:
                 return False
-            status, taken, frame_end = self._scan(frame_end, end, now_ns)
+            status, taken, frame_end = self._scan(frame_end, end)
         if status < 0:
             self.lose(f"it sent {self.fault(status)}")
             return False

@@ -12,8 +12,10 @@ import numpy as np
 
 from bench.drivers.base import DriverError, Int64, PortSpec
 from bench.drivers.sockets.timers import Timers
+from bench.drivers.wire.kernel_timestamps import make_timestamps
 from bench.drivers.wire.receive_loop import STATE_WIDTH, WINDOW, Loop
 from bench.host.clock import Clock
+from bench.wire.cursor import ROWS_WIDTH
 from brokers.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -43,12 +45,12 @@ class WireContext:
         endpoint: where the broker is.
         clock: time.
         io: int64 (connections, IO_WIDTH), when they last heard and spoke.
-        rows: int64 (11, ROWS), columns of settlements (0-3) and deliveries (4-10).
+        rows: int64 (ROWS_WIDTH, ROWS), columns of settlements and deliveries, see `bench.wire.cursor`.
         cursor: int64, how many of them are filled; its layout is the codec's, which begins
             with settlements, deliveries, foreign bodies. `marks` is it, and `io_marks` is `io`,
             for Python, to which a number in an array costs ten times that in a memoryview.
-        loop: what compiled loops work with; `state_marks` is its state, for Python. `inbox_view` and
-            `inbox_head` are its inbox, uint8, and the front of that, to read into.
+        loop: what compiled loops work with; `state_marks` is its state and `received_marks` when octets came, for
+            Python; `inbox_view` is its inbox, uint8.
         outbox: uint8, where messages are made; `grow_outbox` makes room for large ones.
         timers: callbacks that `poll` makes when they are due.
         failures: why connections broke, oldest first.
@@ -66,7 +68,7 @@ class WireContext:
     clock: Clock
     io: Int64
     cursor: Int64
-    rows: Int64 = field(default_factory=lambda: np.zeros((11, ROWS), np.int64))
+    rows: Int64 = field(default_factory=lambda: np.zeros((ROWS_WIDTH, ROWS), np.int64))
     timers: Timers = field(default_factory=Timers)
     failures: list[DriverError] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
@@ -78,17 +80,20 @@ class WireContext:
 
     def __post_init__(self) -> None:
         """Make the buffers."""
+        times = make_timestamps()
         self.loop = Loop(
             inbox=np.zeros(_CARRY_BYTES + READ_BYTES, np.uint8),
             state=np.zeros(STATE_WIDTH, np.int64),
-            times=np.zeros(2, np.int64),
+            times=times.clock,
             polls=np.zeros(2, np.int64),
+            received=times.cells,
+            message=times.message,
         )
         self.loop.state[WINDOW] = self.spec.confirm_window
         self.inbox_view = self.loop.inbox.data
-        self.inbox_head = self.inbox_view[:READ_BYTES]
         self.marks = self.cursor.data
         self.state_marks = self.loop.state.data
+        self.received_marks = self.loop.received.data
         self.io_marks = self.io.reshape(-1).data
         self.grow_outbox(1 << 16)
 

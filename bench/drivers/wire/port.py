@@ -33,6 +33,7 @@ from bench.drivers.wire.context import LAST_IN, LAST_OUT, ROWS, SAY_EVERY, SILEN
 from bench.drivers.wire.lanes import Lane, deal
 from bench.drivers.wire.receive_loop import COMPILED, ROWS_KEPT_FREE
 from bench.units import NS_PER_S
+from bench.wire.cursor import SETTLED_ROWS
 
 _WATCH_NS = NS_PER_S // 2
 _NO_SETTLEMENTS = empty_settlements()
@@ -191,8 +192,7 @@ class WirePort(LoopPort[WireConnection]):
         if settled:
             settlements = Settlements(rows[0][:settled], rows[1][:settled], rows[2][:settled], rows[3][:settled])
         if delivered or foreign:
-            lane, producer, seq, intended, sent, received, redelivered = (row[:delivered] for row in rows[4:])
-            deliveries = Deliveries(lane, producer, seq, intended, sent, received, redelivered, foreign)
+            deliveries = Deliveries._make((*(row[:delivered] for row in rows[SETTLED_ROWS:]), foreign))
         return settlements, deliveries
 
     def _open(self, connections: Iterable[WireConnection]) -> None:

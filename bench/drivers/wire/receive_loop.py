@@ -2,7 +2,7 @@
 
 One connection over plain TCP is served so, by a loop that each protocol makes of the two parts
 here, as its own scan stands between them. A message costs its share of two system calls
-and of a scan; when it was received is read from the clock right after each read, so that
+and of a scan; when it came is noted with each read (`kernel_timestamps`), so that
 rows may be gathered for milliseconds before anyone looks at them, and are none the worse.
 """
 
@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from bench.drivers.wire.kernel_timestamps import LAST_READ_NS, Timestamps, clock_ns, read_octets
 from bench.host import libc
-from bench.jit import kernel_aside
-from bench.wire.cursor import OUT, TAKEN, Scanned
+from bench.jit import kernel_aside, kernel_entry
+from bench.wire.cursor import OUT, READ_NS, TAKEN, Scanned
 from bench.wire.octets import Int64, Octets
 
 COMPILED = not getattr(numba.config, "DISABLE_JIT", 0)
@@ -31,10 +32,9 @@ descriptor that ends the wait, or -1; when to return, monotonic ns; how long to 
 octets, 0 = return at the first news. For pacing: the shortest time between two writes, ns, unless messages
 are left over, or below 0, which is as 0, and where there is no room waits for it instead of returning; the
 messages that go out in one write at most; those that a lane may have unconfirmed, 0 = none is awaited."""
-RECEIVED, SENT, AT, END, STATUS, UNSENT_FROM, UNSENT_TO, NOW, COUNT = range(7, STATE_WIDTH)
+RECEIVED, SENT, AT, END, STATUS, UNSENT_FROM, UNSENT_TO, COUNT = range(7, STATE_WIDTH - 1)
 """Cells that say what came of it: octets received and sent; where the unfinished rest lies in the inbox; the
-scan's status; which octets that were written the socket did not take; when the last read was; messages
-that were sent."""
+scan's status; which octets that were written the socket did not take; messages that were sent."""
 
 GO_ON = -1
 """What the parts of a loop return where it goes on; else a `Stop`."""
@@ -71,12 +71,16 @@ class Loop(NamedTuple):
         state: int64 (STATE_WIDTH,), the cells named above.
         times: int64 (2,), scratch: a struct timespec.
         polls: int64 (2,), scratch: two struct pollfd.
+        received: int64, when octets were read and came; see `kernel_timestamps`.
+        message: int64, scratch; see `kernel_timestamps.Timestamps`.
     """
 
     inbox: Octets
     state: Int64
     times: Int64
     polls: Int64
+    received: Int64
+    message: Int64
 
 
 @kernel_aside
@@ -90,9 +94,9 @@ def begin(loop: Loop) -> None:
 
 
 @kernel_aside
-def read_more(loop: Loop) -> int:
+def read_more(loop: Loop, found: Scanned) -> int:
     """Wait, and read behind state[END]; return GO_ON or a `Stop`."""
-    inbox, state, times, polls = loop.inbox, loop.state, loop.times, loop.polls
+    state, times, polls = loop.state, loop.times, loop.polls
     wake, end = state[WAKE], state[END]
     left_ns = max(0, state[UNTIL] - now_ns(times))
     times[0], times[1] = left_ns // _NS_PER_S, left_ns % _NS_PER_S
@@ -103,16 +107,48 @@ def read_more(loop: Loop) -> int:
         return _TIME
     if wake >= 0 and polls[1] >> 48:
         return _WOKEN
-    front, room = inbox.ctypes.data + np.uint64(end), np.uint64(len(inbox) - end)
-    got = libc.recv(state[DESCRIPTOR], front, room, libc.MSG_DONTWAIT)
-    if got <= 0:
-        return _SOCKET
-    state[NOW] = now_ns(times)
+    got = _read(loop, end, len(loop.inbox) - end)
+    return _came(loop, found, got) if got > 0 else _SOCKET
+
+
+@kernel_aside
+def _came(loop: Loop, found: Scanned, got: int) -> int:
+    """Note that so many octets were read; return GO_ON."""
+    state = loop.state
+    found.cursor[READ_NS] = loop.received[LAST_READ_NS]
     if state[RECEIVED] == 0:
-        state[UNTIL] = min(state[UNTIL], state[NOW] + state[GATHER])
+        state[UNTIL] = min(state[UNTIL], loop.received[LAST_READ_NS] + state[GATHER])
     state[RECEIVED] += got
-    state[END] = end + got
+    state[END] += got
     return GO_ON
+
+
+@kernel_aside
+def sleep_then_read(loop: Loop, found: Scanned) -> int:
+    """As `read_more`, but sleep until state[UNTIL] whatever comes, and only then look.
+
+    For who waits for one message at most, and has something to do then: it comes alone, so that the kernel's time of
+    it is exact however late it is read, and need not wake anybody.
+    """
+    times, left_ns = loop.times, loop.state[UNTIL] - now_ns(loop.times)
+    if left_ns > 0:
+        times[0], times[1] = left_ns // _NS_PER_S, left_ns % _NS_PER_S
+        libc.ppoll(loop.polls.ctypes.data, np.uint64(0), times.ctypes.data, np.uint64(0))
+    got = _read(loop, loop.state[END], len(loop.inbox) - loop.state[END])
+    return _came(loop, found, got) if got > 0 else _TIME
+
+
+@kernel_aside
+def _read(loop: Loop, start: int, room: int) -> int:
+    front = loop.inbox.ctypes.data + np.uint64(start)
+    stamps = Timestamps(loop.received, loop.message, loop.times)
+    return read_octets(front, loop.state[DESCRIPTOR], np.uint64(room), stamps)
+
+
+@kernel_entry
+def read_once(loop: Loop, start: int, room: int) -> int:
+    """Read at most `room` octets into the inbox from `start` on, without waiting; return as recv(2) does."""
+    return _read(Loop(*loop), start, room)
 
 
 @kernel_aside
@@ -152,5 +188,4 @@ def send_all(loop: Loop, out: Octets, length: int) -> int:
 @kernel_aside
 def now_ns(times: Int64) -> int:
     """Return the time of CLOCK_MONOTONIC."""
-    libc.clock_gettime(libc.CLOCK_MONOTONIC, times.ctypes.data)
-    return int(times[0] * _NS_PER_S + times[1])
+    return clock_ns(libc.CLOCK_MONOTONIC, times)

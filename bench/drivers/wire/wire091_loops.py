@@ -5,13 +5,13 @@ for the parts, and `bench.drivers.wire.send_loop`.
 """
 
 from bench.drivers.base import Sends
+from bench.drivers.wire.kernel_timestamps import LAST_RECEIVED_NS, WANTED
 from bench.drivers.wire.receive_loop import (
     AT,
     COALESCE,
     COUNT,
     END,
     GO_ON,
-    NOW,
     STEP,
     UNTIL,
     WINDOW,
@@ -22,11 +22,12 @@ from bench.drivers.wire.receive_loop import (
     read_more,
     send_all,
     settle_up,
+    sleep_then_read,
 )
 from bench.drivers.wire.send_loop import due_end, note_sent
 from bench.jit import kernel_entry
 from bench.wire.amqp091_encode import encode
-from bench.wire.amqp091_layout import ChannelTables
+from bench.wire.amqp091_layout import IN_FLIGHT, ChannelTables
 from bench.wire.amqp091_scan import scan
 from bench.wire.amqp091_settle import room
 from bench.wire.cursor import Scanned
@@ -49,9 +50,9 @@ def receive(loop: Loop, tables: ChannelTables, conn: int, found: Scanned) -> int
     state, stop = loop.state, GO_ON
     begin(loop)
     while stop == GO_ON:
-        stop = read_more(loop)
+        stop = read_more(loop, found)
         if stop == GO_ON:
-            status = scan(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+            status = scan(loop.inbox, state[AT], state[END], loop.received[LAST_RECEIVED_NS], tables, conn, found)
             stop = settle_up(loop, found, status)
     return stop
 
@@ -96,9 +97,10 @@ def pace(loop: Loop, templates: Templates, tables: ChannelTables, conn: int, fou
             stop = _TIME
         else:
             state[UNTIL] = until_ns if full else min(until_ns, next_ns)
-            stop = read_more(loop)
+            alone = state[COALESCE] >= 0 and loop.received[WANTED] == 1 and tables.lanes[lane, IN_FLIGHT] <= 1
+            stop = sleep_then_read(loop, found) if alone else read_more(loop, found)
             if stop == GO_ON:
-                status = scan(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+                status = scan(loop.inbox, state[AT], state[END], loop.received[LAST_RECEIVED_NS], tables, conn, found)
                 stop = settle_up(loop, found, status)
             elif stop == _TIME:
                 stop = GO_ON

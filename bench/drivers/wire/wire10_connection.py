@@ -86,7 +86,7 @@ class Connection10(Frames10):
         else:
             super().lose(detail)
 
-    def _scan(self, start: int, end: int, now_ns: int) -> tuple[int, int, int]:
+    def _scan(self, start: int, end: int) -> tuple[int, int, int]:
         """Take SASL off, then scan as ever."""
         if not self._sasl.done:
             try:
@@ -99,9 +99,9 @@ class Connection10(Frames10):
                 return MORE, end, end
             self._open()
             start = end - len(rest)
-        return super()._scan(start, end, now_ns)
+        return super()._scan(start, end)
 
-    def _after_scan(self, now_ns: int) -> None:
+    def _after_scan(self) -> None:
         """See whether the lanes are open, then as ever."""
         if not self.ready:
             rows = self.tables.lanes[self.first : self.first + len(self.lanes)]
@@ -109,7 +109,7 @@ class Connection10(Frames10):
             if self.producing:
                 usable &= rows[:, layout.L_CREDIT] > 0
             self.ready = bool(usable.all())
-        super()._after_scan(now_ns)
+        super()._after_scan()
         self._leave()
 
     def _say_sasl(self) -> None:

@@ -43,9 +43,9 @@ class Frames10(WireConnection):
         handles = self.tables.lanes[self.first : self.first + len(self.lanes), layout.L_HANDLE]
         return next((lane for lane, its in zip(self.lanes, handles.tolist(), strict=True) if its == handle), None)
 
-    def _after_scan(self, now_ns: int) -> None:
+    def _after_scan(self) -> None:
         """See to acknowledgements that are owed, and go on with messages that waited for the session's window."""
-        super()._after_scan(now_ns)
+        super()._after_scan()
         if self.tables.conn_marks[self._parked_at]:
             while end := self.tables.resume(self.index):
                 self.write(self.context.outbox_view[:end])

@@ -5,13 +5,13 @@ for the parts, and `bench.drivers.wire.send_loop`.
 """
 
 from bench.drivers.base import Sends
+from bench.drivers.wire.kernel_timestamps import LAST_RECEIVED_NS, WANTED
 from bench.drivers.wire.receive_loop import (
     AT,
     COALESCE,
     COUNT,
     END,
     GO_ON,
-    NOW,
     STEP,
     UNTIL,
     Loop,
@@ -21,11 +21,12 @@ from bench.drivers.wire.receive_loop import (
     read_more,
     send_all,
     settle_up,
+    sleep_then_read,
 )
 from bench.drivers.wire.send_loop import due_end, note_sent
 from bench.jit import kernel_entry
 from bench.wire.amqp10_encode import encode
-from bench.wire.amqp10_layout import LinkTables
+from bench.wire.amqp10_layout import L_INFLIGHT, LinkTables
 from bench.wire.amqp10_outgoing import room
 from bench.wire.amqp10_scan_answer import take
 from bench.wire.cursor import Scanned
@@ -41,9 +42,9 @@ def receive(loop: Loop, tables: LinkTables, conn: int, found: Scanned) -> int:
     state, stop = loop.state, GO_ON
     begin(loop)
     while stop == GO_ON:
-        stop = read_more(loop)
+        stop = read_more(loop, found)
         if stop == GO_ON:
-            status = take(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+            status = take(loop.inbox, state[AT], state[END], loop.received[LAST_RECEIVED_NS], tables, conn, found)
             stop = settle_up(loop, found, status)
     return stop
 
@@ -75,9 +76,10 @@ def pace(loop: Loop, templates: Templates, tables: LinkTables, conn: int, found:
             stop = _TIME
         else:
             state[UNTIL] = until_ns if full else min(until_ns, next_ns)
-            stop = read_more(loop)
+            alone = state[COALESCE] >= 0 and loop.received[WANTED] == 1 and tables.lanes[lane, L_INFLIGHT] <= 1
+            stop = sleep_then_read(loop, found) if alone else read_more(loop, found)
             if stop == GO_ON:
-                status = take(loop.inbox, state[AT], state[END], state[NOW], tables, conn, found)
+                status = take(loop.inbox, state[AT], state[END], loop.received[LAST_RECEIVED_NS], tables, conn, found)
                 stop = settle_up(loop, found, status)
             elif stop == _TIME:
                 stop = GO_ON

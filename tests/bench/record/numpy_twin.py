@@ -123,7 +123,7 @@ class Consumers:
     def __init__(self, producers: int, queues: int, start_ns: int, *, closed: bool) -> None:
         """Record a trial of so many producers and queues."""
         self._closed, self._start_ns, self._producers, self._queues = closed, start_ns, producers, queues
-        self.latencies = {name: Latency(start_ns) for name in ("service", "response")}
+        self.latencies = {name: Latency(start_ns) for name in ("service", "response", "receive_lag")}
         self.ticks: dict[str, Counter[int]] = {"received": Counter()}
         self.seen: set[tuple[int, int]] = set()
         self.counts: Counter[str] = Counter()
@@ -142,6 +142,9 @@ class Consumers:
         self.latencies["service"].record(intended_ns, received_ns - sent_ns)
         if not self._closed:
             self.latencies["response"].record(intended_ns, received_ns - intended_ns)
+        read_ns = rows.read_ns[fresh]
+        told = read_ns > received_ns
+        self.latencies["receive_lag"].record(intended_ns[told], read_ns[told] - received_ns[told])
         self.ticks["received"].update(ticks(received_ns, self._start_ns))
         found: list[int] = rows.producer[fresh].tolist()
         return found

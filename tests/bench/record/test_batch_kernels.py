@@ -36,7 +36,8 @@ settlements = st.lists(st.tuples(lanes, numbers, st.integers(1, 3), due), max_si
 rooms = st.lists(st.tuples(st.integers(0, NS_PER_S), st.booleans()), max_size=6)
 senders = st.integers(-1, 4)
 stamps = st.one_of(numbers, st.sampled_from([-1, (1 << 36), 1 << 60]))
-deliveries = st.lists(st.tuples(lanes, senders, stamps, due, late, late, st.integers(0, 1)), max_size=30)
+lags = st.one_of(st.just(0), st.integers(1, 5_000), st.just(HIGHEST_NS + 1))
+deliveries = st.lists(st.tuples(lanes, senders, stamps, due, late, late, st.integers(0, 1), lags), max_size=30)
 
 
 def columns(rows: Table, width: int) -> Int64:
@@ -126,11 +127,12 @@ def test_consumers_are_recorded_as_by_the_twin(
     log = ConsumerLog(LANES, producers, queues, START_NS, closed=closed)
     twin = Consumers(producers, queues, START_NS, closed=closed)
     for batch, foreign in batches:
-        lane, producer, seq, intended, send_lag, way, redelivered = columns(batch, 7)
+        lane, producer, seq, intended, send_lag, way, redelivered, lag = columns(batch, 8)
         # What one queue's consumer sees comes from that queue's producers alone.
         producer = np.where((producer >= 0) & (producer < producers), producer - producer % queues, producer)
         sent_ns = intended + send_lag
-        rows = Deliveries(lane, producer, seq, intended, sent_ns, sent_ns + way, redelivered, foreign)
+        received_ns = sent_ns + way
+        rows = Deliveries(lane, producer, seq, intended, sent_ns, received_ns, redelivered, received_ns + lag, foreign)
         assert log.received(rows).tolist() == twin.received(rows)
     found = account(None, log, {})
     check_latencies(found, twin.latencies)
@@ -163,7 +165,7 @@ def test_rows_out_of_range_are_refused(lane: int, outcome: int) -> None:
         with pytest.raises(IndexError):
             log.sent(one * lane, one, one, one, Backpressure())
         with pytest.raises(IndexError):
-            consumer.received(Deliveries(one * lane, one - 1, one, one, one, one, one))
+            consumer.received(Deliveries(one * lane, one - 1, one, one, one, one, one, one))
 
 
 def test_the_ledger_takes_an_eighth_of_a_byte_a_message() -> None:
@@ -171,7 +173,7 @@ def test_the_ledger_takes_an_eighth_of_a_byte_a_message() -> None:
     producer, consumer = ProducerLog((0,), 0, 1, closed=True), ConsumerLog(1, 1, 1, 0, closed=True)
     last, zero = np.array([(1 << 21) - 1]), np.zeros(1, np.int64)
     producer.settled(Settlements(zero, last, zero + 1, zero))
-    consumer.received(Deliveries(zero, zero, last, zero, zero, zero, zero))
+    consumer.received(Deliveries(zero, zero, last, zero, zero, zero, zero, zero))
     found = account(producer, consumer, {})
     assert found.sent is not None
     assert found.received is not None

@@ -20,7 +20,8 @@ def accounts(late_ns: int = 0, missing: int = 0) -> list[Account]:
     def cut(row: Int64) -> Int64:
         return row[: 400 - missing]
 
-    rows = (zero, zero, seq, intended, intended + late_ns, intended + late_ns + 2 * NS_PER_MS, zero)
+    received = intended + late_ns + 2 * NS_PER_MS
+    rows = (zero, zero, seq, intended, intended + late_ns, received, zero, received)
     consumer.received(Deliveries(*map(cut, rows)))
     return [account(producer, None, {"bytes_out": 3}), account(None, consumer, {"bytes_out": 4, "bytes_in": 1})]
 

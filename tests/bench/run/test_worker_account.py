@@ -18,7 +18,7 @@ def make_account() -> Account:
     producer.sent(lane, seq, intended, intended + 500, Backpressure())
     told = Settlements(lane[3:], seq[3:], np.full(97, int(Outcome.CONFIRMED)), intended[3:] + 900)
     producer.settled(told)
-    consumer.received(Deliveries(lane, lane + 4, seq, intended, intended + 500, intended + 800, lane))
+    consumer.received(Deliveries(lane, lane + 4, seq, intended, intended + 500, intended + 800, lane, intended + 850))
     return account(producer, consumer, {"flow_frames": 2})
 
 
@@ -30,7 +30,7 @@ def test_an_account_survives(tmp_path: Path) -> None:
     assert (
         before.latencies.keys()
         == after.latencies.keys()
-        == {"send_lag", "backpressure", "confirm", "response", "service"}
+        == {"send_lag", "backpressure", "confirm", "response", "service", "receive_lag"}
     )
     for tag, part in before.latencies.items():
         for name in ("second", "index", "count", "totals"):

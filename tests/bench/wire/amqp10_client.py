@@ -17,13 +17,15 @@ from bench.wire.amqp10_encode import encode, resume
 from bench.wire.amqp10_outgoing import Template, make_template, room
 from bench.wire.amqp10_scan import scan
 from bench.wire.amqp10_table_rows import attached, begun, new_connection, new_receiver, new_sender, opened
-from bench.wire.cursor import ROWS_WIDTH, SETTLED_ROWS, Scanned
+from bench.wire.cursor import READ_NS, ROWS_WIDTH, SETTLED_ROWS, Scanned
 from bench.wire.octets import Int64
 from bench.wire.templates import Templates, make_templates
 
 _EVER = 1 << 62
 CONN, GUARDS, _GUARD_VALUE = 1, 3, -7
 """Its row, rows of others around its lanes, and what those hold."""
+_READ = 77
+"""When octets were read: kept with each delivery."""
 
 
 class ProtocolError(Exception):
@@ -80,6 +82,7 @@ class Client:
                 number = lane - senders
                 new_receiver(self.tables, row, number=number, handle=lane, prefetch=prefetch, ack_batch=ack_batch)
         self.tally = np.zeros(x.TALLIES, np.int64)
+        self.tally[READ_NS] = _READ
         self._found = Scanned(rows=np.zeros((ROWS_WIDTH, rows), np.int64), cursor=self.tally, out=np.zeros(0, np.uint8))
         self.deliveries: list[tuple[int, ...]] = []
         self.settlements: list[tuple[int, ...]] = []
@@ -213,8 +216,9 @@ class Client:
                 return
 
     def _take_rows(self) -> None:
+        assert (self._found.rows[-1, : self.tally[x.T_DELIVERIES]] == _READ).all()
         for table, column, rows in (
-            (self._found.rows[SETTLED_ROWS:], x.T_DELIVERIES, self.deliveries),
+            (self._found.rows[SETTLED_ROWS:-1], x.T_DELIVERIES, self.deliveries),
             (self._found.rows[:SETTLED_ROWS], x.T_SETTLEMENTS, self.settlements),
         ):
             rows.extend(map(tuple, table[:, : self.tally[column]].T.tolist()))
