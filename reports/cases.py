@@ -10,7 +10,7 @@ from bench.results.records import NoiseFloor
 from bench.scenario.scenario import Target, Workload
 from bench.stats.noise_floor import relevant
 from reports.cells import cell, latency_of
-from reports.comparability import unequal, unlike_rows
+from reports.comparability import otherwise_received, unequal, unlike_rows
 from reports.dataset import Dataset
 from reports.durability import Durability, durability
 from reports.format import Name
@@ -130,7 +130,7 @@ def _case(data: Dataset, question: Question, found: Mapping[str, Name], cells: C
     }
     cpus = [run.host.get("cpus", "") for run in data.runs]
     known = min(int(text) for text in cpus) if all(text.isdigit() for text in cpus) else None
-    barred = unequal(data, question) if question.closed_loop else {}
+    barred = unequal(data, question) if question.closed_loop else otherwise_received(data, question)
     if not allow:
         barred = unlike_rows(data, question) | barred
     floors = tuple(run.noise_floor for run in data.runs)

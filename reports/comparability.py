@@ -53,6 +53,18 @@ def unequal(data: Dataset, question: Question) -> Barred:
     return _pairs(data, question, compare)
 
 
+def otherwise_received(data: Dataset, question: Question) -> Barred:
+    """Return the pairs of targets whose latencies are not compared, as one counts messages as received later."""
+    rows = {workload.name: _rows_under(data, workload) for workload in question.workloads}
+
+    def compare(workload: Workload, first: Target, second: Target) -> tuple[str, ...]:
+        under = rows[workload.name]
+        why = comparability.unlike_receipt(under[first.name], under[second.name])
+        return (why,) if why else ()
+
+    return _pairs(data, question, compare)
+
+
 def differing(data: Dataset) -> tuple[Differing, ...]:
     """Return each setting in which rows of one workload differ; those that are not meant to differ come first."""
     found: dict[tuple[str, tuple[tuple[str, str], ...], bool], list[str]] = {}

@@ -161,7 +161,7 @@ def by_run(first: Dataset, second: Dataset, *, allow: bool = False) -> Compariso
     order = list(one)
     pairs.sort(key=lambda pair: order.index(_cell(pair[0])))
     refused.sort(key=lambda each: order.index((each.first, each.workload)))
-    ready = [(a, b) for a, b, _ in pairs if not a.why_not and not b.why_not]
+    ready = [(a, b) for a, b, _ in pairs if not _why_not_stored(a, b)]
     deltas = [max(a.case.delta[0], b.case.delta[0]) for a, b in ready]
     family = compare_family([_pair(a, b, paired=False) for a, b in ready], paired=False, delta=deltas)
     judged = {_cell(a): found for (a, _), found in zip(ready, family, strict=True)}
@@ -235,11 +235,15 @@ def _undecidable(a: _Side, b: _Side) -> str:
             return f"{side.name}: {side.why_not}"
     if shared < MIN_TRIALS:
         return f"{shared} usable pairs of {MIN_TRIALS} needed"
-    return _cost(a, b) if a.case.by_throughput else ""
+    return _cost(a, b) if a.case.by_throughput else _receipt(a, b)
 
 
 def _cost(a: _Side, b: _Side) -> str:
     return comparability.unequal_cost(*(client_of(side.data, side.target, side.workload) for side in (a, b))) or ""
+
+
+def _receipt(a: _Side, b: _Side) -> str:
+    return comparability.unlike_receipt(a.settings, b.settings) or ""
 
 
 def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs: tuple[str, ...]) -> ComparedRows:
@@ -254,9 +258,15 @@ def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs:
     return _row(workload, a, b, found, verdict=verdict.value, trials_needed=needed, why=why, unlike=differs)
 
 
+def _why_not_stored(a: _Side, b: _Side) -> str:
+    """Return why nothing is said of two stored rows; empty where something is."""
+    own = next((side.why_not for side in (a, b) if side.why_not), "")
+    return own or ("" if a.case.by_throughput else _receipt(a, b))
+
+
 def _stored(a: _Side, b: _Side, found: Comparison | None, differs: tuple[str, ...]) -> ComparedRows:
     """Return what two stored rows say: at most a suspicion."""
-    why = next((f"{side.why_not}" for side in (a, b) if side.why_not), "")
+    why = _why_not_stored(a, b)
     suspect = found is not None and found.verdict in {Verdict.BETTER, Verdict.WORSE}
     low, high = (found.low, found.high) if found is not None and found.n > 1 else (None, None)
     down_to = None if low is None or high is None or suspect else max(high - 1, 1 - low)

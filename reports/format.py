@@ -97,6 +97,7 @@ class Name:
 
 _PLAIN = {
     "send-lag": "our client was late",
+    "receive-lag": "our client read late",
     "client-bound": "our client was the limit",
     "steal": "the hypervisor took CPU time",
     "throttled": "a quota held processes back",

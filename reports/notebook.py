@@ -83,7 +83,7 @@ class Results:
 
         Args:
             trial: place in the run's order, the column `index` of `trials`.
-            tag: response, service, send_lag, backpressure or confirm.
+            tag: response, service, send_lag, backpressure, confirm or receive_lag.
             run_id: of which run; needed only where several are open.
 
         Raises:

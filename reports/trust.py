@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.results.comparability import receipt
 from bench.stats.noise_floor import relevant
 from bench.units import percent
 from reports.cases import Cells, metric_of
 from reports.caveats import away
 from reports.dataset import Dataset
-from reports.format import count, listed, plain
+from reports.format import count, listed, milliseconds, plain
 from reports.questions import Question
 from reports.summary import Cell, SettingRow, Trust
 
@@ -41,7 +42,7 @@ def trust(data: Dataset, question: Question, cells: Cells, settings: Sequence[Se
         relevant_from=source,
         lines=(),
     )
-    return found.model_copy(update={"lines": (*_lines(found), *_host(data, names, rows))})
+    return found.model_copy(update={"lines": (*_lines(found), *_host(data, names, rows), *_received(data, names))})
 
 
 def _host(data: Dataset, names: set[str], rows: Sequence[Cell]) -> list[str]:
@@ -57,6 +58,20 @@ def _host(data: Dataset, names: set[str], rows: Sequence[Cell]) -> list[str]:
         f" {count(len(seen))} trials pauses were enough to test that they come without regard to the broker."
     )
     return [said]
+
+
+def _received(data: Dataset, names: set[str]) -> list[str]:
+    """Return when messages counted as received, and how much later they were read; nothing without a result."""
+    valid = [one for one in data.records.values() if one.workload in names and one.valid and one.latency]
+    how = receipt(valid)
+    if how is None:
+        return []
+    lags = data.latency[(data.latency["tag"] == "receive_lag") & data.latency["workload"].isin(names)]["p99"].dropna()
+    later = ""
+    if len(lags):
+        ends = dict.fromkeys(milliseconds(value) for value in (lags.min(), lags.max()))
+        later = f"; p99 of the time from then to our reading is {' to '.join(ends)} ms"
+    return [f"Messages count as received {how}{later}."]
 
 
 def _plans(plan: Sequence[object], names: set[str]) -> bool:

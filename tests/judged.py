@@ -20,10 +20,12 @@ CLEAN = Ledger(
 )  # fmt: skip
 
 
-def merged(send_lag_ns: int = 10_000, response_ns: int = 1_000_000, **changes: object) -> Merged:
+def merged(
+    send_lag_ns: int = 10_000, response_ns: int = 1_000_000, receive_lag_ns: int = 20_000, **changes: object
+) -> Merged:
     """Return the numbers of a trial of 1,000 equal messages."""
     measured = {}
-    for tag, value in (("send_lag", send_lag_ns), ("response", response_ns)):
+    for tag, value in (("send_lag", send_lag_ns), ("response", response_ns), ("receive_lag", receive_lag_ns)):
         recorder = SecondsRecorder(0)
         recorder.record(np.zeros(1000, np.int64), np.full(1000, value))
         measured[tag] = tag_record(recorder.finish())

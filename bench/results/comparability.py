@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from bench.host.hostclass import host_class
-from bench.results.records import RunRecord, TrialRecord
+from bench.results.records import ReceivedAt, RunRecord, TrialRecord
 from bench.scenario.scenario import Target, Workload
 
 By = Literal["target", "workload", "run"]
@@ -26,6 +26,14 @@ BROKERS_OWN = "broker's "
 """What the names of settings begin with that a broker was asked for or reports itself."""
 _NOT_DONE = {"name", "part_of", "description", "durable", "only"}
 """Fields of a workload that say nothing of its load."""
+RECEIVED = "received"
+"""The setting that says when messages count as received. Compiled drivers know it from the kernel and client libraries
+do not, so it belongs to the way; latencies of rows that differ in it are not compared."""
+_RECEIPTS: Mapping[ReceivedAt, str] = {
+    "kernel": "when the kernel had them",
+    "read": "when they were read",
+    "both": "in part when the kernel had them, else when they were read",
+}
 _DISK = "file system of broker data"
 
 
@@ -117,6 +125,7 @@ def row(run: RunRecord, target: Target, workload: Workload, trials: Sequence[Tri
     settings |= _reported(trials)
     settings["mode"] = Setting(Sort.HOST, asked=run.mode)
     settings["percentiles"] = Setting(Sort.HOST, reported=estimator(trials))
+    settings[RECEIVED] = Setting(Sort.WAY, reported=receipt(trials))
     settings["host class"] = Setting(Sort.HOST, reported=host_class(run.host))
     settings[_DISK] = Setting(Sort.HOST, reported=run.host.get(_DISK))
     return settings | {f"tool {name}": Setting(Sort.VERSION, reported=its) for name, its in run.tools.items()}
@@ -128,6 +137,22 @@ def estimator(trials: Sequence[TrialRecord]) -> str | None:
     if any(one.pauses is not None and not one.pauses.lost for one in valid):
         return "without the host's pauses"
     return "of all messages" if valid else None
+
+
+def receipt(trials: Sequence[TrialRecord]) -> str | None:
+    """Return when the messages of a row counted as received; None where it has no valid trial."""
+    found = {one.received_at for one in trials if one.valid and one.latency}
+    if len(found) == 1:
+        return _RECEIPTS[found.pop()]
+    return _RECEIPTS["both"] if found else None
+
+
+def unlike_receipt(first: Row, second: Row) -> str | None:
+    """Return why the latencies of two rows are not compared, if they count messages as received at other instants."""
+    a, b = (row[RECEIVED].reported for row in (first, second))
+    if a is None or b is None or a == b:
+        return None
+    return f"latencies are not compared: messages of one count as received {a}, of the other {b}"
 
 
 def differences(first: Row, second: Row, by: By) -> tuple[Difference, ...]:
@@ -206,7 +231,7 @@ def _intended(sort: Sort, name: str, first: Row, second: Row, by: By) -> bool:
     if by == "workload":
         asks_durability = not alike("durable")
         return sort is Sort.LOAD or (asks_durability and (sort is Sort.PROMISE or name == "queue"))
-    return sort in {Sort.VERSION, Sort.IMAGE}
+    return sort in {Sort.VERSION, Sort.IMAGE} or name == RECEIVED
 
 
 def _way(run: RunRecord, target: Target) -> Iterator[tuple[str, Setting]]:

@@ -30,6 +30,7 @@ SCHEMA_VERSION = 3
 one is. 1 and 2 are still read."""
 
 Side = Literal["baseline", "candidate"]
+ReceivedAt = Literal["kernel", "read", "both"]
 StepKind = Literal["guess", "short", "hold", "curve"]
 
 TAGS = ("response", "service", "send_lag", "backpressure", "confirm", "receive_lag")
@@ -70,6 +71,8 @@ LATER_COLUMNS = tuple(TIMELINE_COLUMNS)[list(TIMELINE_COLUMNS).index("broker_thr
 """Those that a timeline of busbench 0.1 lacks."""
 
 
+_NEARLY_ALL = 0.99
+"""The first messages of a connection may have no time of the kernel's."""
 PAUSE_COLUMNS = ("cpu", "begin_ns", "end_ns")
 """int64; times after the trial's start. A pause lies between two wakes, of which the second came late."""
 
@@ -312,10 +315,11 @@ class TrialRecord(Record):
     """What the drivers counted, summed over workers."""
 
     @property
-    def kernel_received(self) -> float:
-        """Share of the messages of the measured part that were received when the kernel said so: 1 or 0, or between."""
+    def received_at(self) -> ReceivedAt:
+        """When messages of the measured part counted as received: `kernel`, when it had them, or when `read`."""
         lag, service = self.latency.get("receive_lag"), self.latency.get("service")
-        return 0.0 if lag is None or service is None or not service.count else lag.count / service.count
+        share = 0.0 if lag is None or service is None or not service.count else lag.count / service.count
+        return "kernel" if share >= _NEARLY_ALL else "read" if share <= 1 - _NEARLY_ALL else "both"
 
     @property
     def valid(self) -> bool:

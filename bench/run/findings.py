@@ -7,7 +7,7 @@ restarted, drifting, credit-leak, lost, duplicated, reordered, refused, not-drai
 from collections.abc import Iterator
 
 from bench.results.records import NO_RESULT, Ledger, Note, TrialOutcome
-from bench.run.health import SEND_LAG_SHARE, Circumstances, p99_ns
+from bench.run.health import LAG_SHARE, Circumstances, p99_ns
 from bench.run.merge import Merged
 from bench.stats.steady import GROWTH
 from bench.units import NS_PER_MS, percent, short_of_whole
@@ -86,7 +86,7 @@ def _flow(seen: Circumstances) -> Iterator[Note]:
             " was no room for them within load.late_after: percentiles that reach them are lower bounds.",
         )
     backpressure_ns, response_ns = p99_ns(seen.merged, "backpressure"), p99_ns(seen.merged, "response")
-    if backpressure_ns and response_ns and backpressure_ns > max(SEND_LAG_SHARE * response_ns, NS_PER_MS):
+    if backpressure_ns and response_ns and backpressure_ns > max(LAG_SHARE * response_ns, NS_PER_MS):
         yield _finding(
             "backpressure",
             f"1 % of the messages waited {backpressure_ns / NS_PER_MS:.2f} ms or longer before there was room to send"

@@ -3,8 +3,8 @@
 What the broker did is the business of `bench.run.findings`, and kept apart: a hard verdict
 here makes the trial invalid. A bad broker's trials are kept: leaving them out would make it look better.
 Each note says what to do. Codes: ledger-unbalanced, foreign-messages, little, clock,
-client-bound, send-lag, warm-up-short, shared-cores, steal, host-away, pauses-unknown, throttled, canary-shifted,
-settings-differ.
+client-bound, send-lag, receive-lag, warm-up-short, shared-cores, steal, host-away, pauses-unknown, throttled,
+canary-shifted, settings-differ.
 """
 
 import math
@@ -24,8 +24,8 @@ CEILING_SHARE = 0.5
 """From here on a driver's own limit is near, see `bench.ceiling`. Ceilings are measured with small bodies
 over plain TCP, so they are upper bounds for larger ones and for TLS: a trial above this share is bounded
 for certain, but one below it may be bounded too."""
-SEND_LAG_SHARE = 0.10
-"""Share of the p99 response from which on the part of it that is ours (or the broker's blocking) is reported."""
+LAG_SHARE = 0.10
+"""Share of the p99 response from which on our own lateness, in sending or in receiving, is reported."""
 TAKEN = 0.01
 """Share of CPU time that a hypervisor or a quota may take."""
 AWAY = "host-away"
@@ -124,6 +124,13 @@ def _accounting(seen: Circumstances) -> Iterator[Note]:
         )
     negative = sum(record.negative for record in seen.merged.measured.values())
     outside = sum(record.out_of_range for record in seen.merged.measured.values())
+    times_set = seen.merged.counters.get("clock_set", 0)
+    if times_set:
+        yield _warning(
+            "clock",
+            f"The real clock was set while the trial ran ({times_set} times seen by workers): what they read just then"
+            " counts as received when it was read; keep the clock steady.",
+        )
     if negative or outside:
         yield Note(
             code="clock",
@@ -144,16 +151,35 @@ def _client(seen: Circumstances) -> Iterator[Note]:
             "client-bound",
             f"{signs}: the figures show our limit, not the broker's; use more workers or a compiled driver.",
         )
-    send_lag_ns, response_ns = p99_ns(seen.merged, "send_lag"), p99_ns(seen.merged, "response")
-    if send_lag_ns is not None and response_ns is not None and send_lag_ns > SEND_LAG_SHARE * response_ns:
+    response_ns = p99_ns(seen.merged, "response")
+    if response_ns is not None:
+        yield from _late("send-lag", "at sending", p99_ns(seen.merged, "send_lag"), response_ns)
+        yield from _late("receive-lag", "at reading what had come", _receive_lag_ns(seen), response_ns)
+
+
+def _late(code: str, where: str, lag_ns: float | None, response_ns: float) -> Iterator[Note]:
+    if lag_ns is not None and lag_ns > LAG_SHARE * response_ns:
         yield Note(
-            code="send-lag",
-            hard=send_lag_ns > NS_PER_MS,
+            code=code,
+            hard=lag_ns > NS_PER_MS,
             text=(
-                f"p99 of our own lateness is {send_lag_ns / NS_PER_MS:.2f} ms, of a p99 response of"
+                f"p99 of our own lateness {where} is {lag_ns / NS_PER_MS:.2f} ms, of a p99 response of"
                 f" {response_ns / NS_PER_MS:.2f} ms: stop other work on the host, or lower the rate."
             ),
         )
+
+
+def _receive_lag_ns(seen: Circumstances) -> float | None:
+    """Return p99 of the receive lag without what a pause of the host may have caused; None where none is known.
+
+    It is in no response, but messages that wait together all count as received when the last of them came. Pauses
+    are not left out of it message by message: at most their share of the messages, from the top, is.
+    """
+    record, pauses = seen.merged.measured.get("receive_lag"), seen.pauses
+    if record is None or not record.count:
+        return None
+    away = 0.0 if pauses is None else min(1.0, pauses.away_share * pauses.cpus)
+    return float(decode(record.histogram).get_value_at_percentile(99 * (1 - away)))
 
 
 def _client_bound(seen: Circumstances) -> Iterator[str]:

@@ -40,7 +40,7 @@ def invalid(record: TrialRecord, *, latency_counts: bool) -> tuple[str, ...]:
 
     A broker that failed or hung up under the load did not sustain it: that is a verdict, no fault
     of ours. Near the limit of a host that broker and clients share, clients are late by some ms;
-    that spoils a latency, but moves neither the rate nor the backlog by what is asked, unless it is
+    that spoils a latency, but moves neither the rate nor the backlog by what is asked, unless sending is late by
     1 % of the measured part or more.
 
     Args:
@@ -49,7 +49,9 @@ def invalid(record: TrialRecord, *, latency_counts: bool) -> tuple[str, ...]:
     """
     if record.outcome in _BROKERS_DOING:
         return ()
-    tolerated = _TOLERATED if latency_counts or not _late_by_little(record) else _TOLERATED | {"send-lag"}
+    tolerated = _TOLERATED
+    if not latency_counts:
+        tolerated |= {"receive-lag", "send-lag"} if _late_by_little(record) else {"receive-lag"}
     faults = [f"{note.code}: {note.text}" for note in record.health if note.hard and note.code not in tolerated]
     if record.outcome is TrialOutcome.WORKER_FAILED:
         faults.append(record.reason)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bench.results import records
+from bench.results.comparability import receipt
 from bench.results.durability import Probe
 from bench.results.records import ProductRecord
 from bench.scenario.scenario import Scenario, Workload
@@ -79,6 +80,20 @@ class Side:
     def survives(self, target: str, workload: str) -> str:
         """Return what a confirmed message of a row survives, by what the run counted where it did."""
         return _survives(self.scenario, self.data.products, self.names[target], workload, self.data.durability)
+
+    def receipt(self, target: str, workload: str) -> str | None:
+        """Return when the messages of a row counted as received; None in a closed loop, or without a result."""
+        named = self.names[target]
+        trials = [one for one in self.data.records.values() if (one.target, one.workload) == (named, workload)]
+        return None if self.workload(workload).closed else receipt(trials)
+
+
+def _otherwise_received(target: str, workload: str, old: str | None, new: str | None) -> Iterator[str]:
+    if old and new and old != new:
+        yield (
+            f"{target}, {workload}: messages count as received {old} in the baseline and {new} in the candidate, so"
+            ' their latencies would differ: measure both with one version and one driver, or with received_at = "read"'
+        )
 
 
 @dataclass(frozen=True)
@@ -151,6 +166,7 @@ def check(base: Side, new: Side) -> tuple[str, ...]:
             faults.append(f"workload {name}: {', '.join(differ)} differ, so the figures would: give both the same load")
     for target, workload in shared:
         faults += _unlike(target, workload, base.survives(target, workload), new.survives(target, workload))
+        faults += _otherwise_received(target, workload, base.receipt(target, workload), new.receipt(target, workload))
     if faults:
         raise GateError(*faults)
     return tuple(

@@ -45,9 +45,12 @@ class SeriesMetric:
 _LATENCY = SeriesMetric(lower_is_better=True, scale=1e-6, unit="ms")
 _UNDISTURBED = " without pauses"
 """How the name of a metric ends whose percentiles leave the host's pauses out: it is a series of its own."""
+_BY_KERNEL = " by the kernel"
+"""What the name of a latency has where messages are received when the kernel has them, again a series of its own."""
 METRICS = {
-    f"{percentile} {tag}{end}": _LATENCY
+    f"{percentile} {tag}{by}{end}": _LATENCY
     for end in ("", _UNDISTURBED)
+    for by in ("", _BY_KERNEL)
     for tag in ("response", "service")
     for percentile in _PERCENTILES
 } | {
@@ -95,6 +98,7 @@ def _figures(data: Dataset) -> pd.DataFrame:
     usable = data.trials[data.trials["usable"]]
     columns = ["run_id", "index", "tag", "entered", *(f"{way}{name}" for way in ("", "all_") for name in _PERCENTILES)]
     timed = usable.merge(data.latency[columns], on=["run_id", "index", "tag"])
+    timed["tag"] = timed["tag"] + np.where(timed["received_at"] == "kernel", _BY_KERNEL, "")
     plain, metered = timed[timed["entered"].isna()], timed[timed["entered"].notna()]
     parts = [
         *((plain, name + " " + plain["tag"], plain[name]) for name in _PERCENTILES),

@@ -30,6 +30,7 @@ from bench.drivers.sockets.timers import NEVER_NS
 from bench.drivers.wire.codec_tables import WireTables
 from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.context import LAST_IN, LAST_OUT, ROWS, SAY_EVERY, SILENT_AFTER
+from bench.drivers.wire.kernel_timestamps import CLOCK_SET
 from bench.drivers.wire.lanes import Lane, deal
 from bench.drivers.wire.receive_loop import COMPILED, ROWS_KEPT_FREE
 from bench.units import NS_PER_S
@@ -152,9 +153,11 @@ class WirePort(LoopPort[WireConnection]):
     def counters(self) -> dict[str, int]:
         """See `bench.drivers.base.Port`: `bytes_in`, `bytes_out`, and what the connections count."""
         context = self._context
+        times_set = context.received_marks[CLOCK_SET]
         return {
             "bytes_in": context.bytes_in,
             "bytes_out": context.bytes_out,
+            **({"clock_set": times_set} if times_set else {}),
             **context.counters,
             **self._tables.counters(),
         }

@@ -96,6 +96,8 @@ class Amqp091Server:
 
     def _serve(self) -> None:
         self._client, _ = self._listener.accept()
+        # Else a second small segment waits until the first is acknowledged, which a client that sleeps puts off.
+        self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         start = spec.Connection.Start(
             server_properties={"capabilities": self._capabilities}, mechanisms="PLAIN", locales="en_US"
         )

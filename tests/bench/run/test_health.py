@@ -1,10 +1,15 @@
 """Health: each code is tripped, and a neighbour just inside the limit is not."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from bench.results.records import Little, TrialOutcome
+from bench.record.histogram import SecondsRecorder
+from bench.results.records import Little, PauseRecord, TrialOutcome
 from bench.run.findings import findings
 from bench.run.health import Circumstances, health
+from bench.run.merge import tag_record
 from bench.stats.steady import Steadiness
 from tests.judged import CLEAN, around, merged
 
@@ -25,6 +30,35 @@ def test_send_lag_is_hard_when_large_and_a_warning_when_small() -> None:
     assert codes(around(merged(send_lag_ns=164_000, response_ns=607_000))) == {"send-lag": False}
     assert codes(around(merged(send_lag_ns=5_000_000, response_ns=20_000_000))) == {"send-lag": True}
     assert codes(around(merged(send_lag_ns=5_000_000, response_ns=900_000_000))) == {}
+
+
+def test_receive_lag_counts_as_send_lag_does() -> None:
+    """Also what is ours at the other end; of a driver that knows no kernel's time nothing can be said."""
+    assert codes(around(merged(receive_lag_ns=164_000, response_ns=607_000))) == {"receive-lag": False}
+    late = merged(receive_lag_ns=5_000_000, response_ns=20_000_000)
+    assert codes(around(late)) == {"receive-lag": True}
+    assert codes(around(merged(receive_lag_ns=5_000_000, response_ns=900_000_000))) == {}
+    assert codes(around(replace(late, measured={tag: late.measured[tag] for tag in ("response", "send_lag")}))) == {}
+
+
+def test_receive_lag_in_pauses_is_the_hosts() -> None:
+    """Of messages that the host's pauses may have held, at most as many are left out as fell into them."""
+    recorder = SecondsRecorder(0)
+    recorder.record(np.zeros(1000, np.int64), np.where(np.arange(1000) < 25, 30_000_000, 20_000))
+    numbers = merged(response_ns=20_000_000)
+    numbers = replace(numbers, measured=numbers.measured | {"receive_lag": tag_record(recorder.finish())})
+    assert codes(around(numbers)) == {"receive-lag": True}
+    away = PauseRecord(
+        fifo=True, cpus=2, count=9, away_share=0.012, longest_ns=30_000_000, clean_s=0.9, drain=0.1, cpu_share=0.01
+    )
+    assert codes(around(numbers, pauses=away)) == {}
+    assert codes(around(numbers, pauses=away.model_copy(update={"away_share": 0.001}))) == {"receive-lag": True}
+
+
+def test_a_clock_that_was_set_is_told() -> None:
+    """Some times of receipt are those of the read then."""
+    assert codes(around(merged(counters={"clock_set": 2}))) == {"clock": False}
+    assert codes(around(merged(counters={"clock_set": 0}))) == {}
 
 
 def test_our_own_errors_invalidate() -> None:
