@@ -20,6 +20,13 @@ METHOD = (
         link="https://github.com/giltene/wrk2",
     ),
     MethodLine(
+        text="A message is received when the kernel had it, where that is known: what our consumer took to read it is"
+        " receive lag, and not in the response. Else it is received when it was read. Latencies of rows that differ in"
+        " this are not compared.",
+        source="socket(7), SO_TIMESTAMPNS",
+        link="https://man7.org/linux/man-pages/man7/socket.7.html",
+    ),
+    MethodLine(
         text="Latencies are whole nanoseconds of one monotonic clock, in HDR histograms with three significant digits."
         " Histograms are added; percentiles are never averaged.",
         source="HdrHistogram",
