@@ -45,7 +45,7 @@ class Dataset:
         scenario: of all runs; where they stand side by side, with a target for each value of the dimension.
         rows: what each of its targets is, by its name.
         trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, overload
-            (words that stand in place of its latencies; empty where they count), received_at (kernel, read
+            (words that stand in place of its latencies; empty where they count), receipt (kernel, read
             or both), counters,
             ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
         latency: one row a trial and tag: count, negative, out_of_range, never (due and never
@@ -263,7 +263,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "achieved_rate": undisturbed.rate(trial),
             "received_rate": trial.achieved_rate,
             "backlog_growth": math.nan if trial.backlog_growth is None else trial.backlog_growth,
-            "received_at": trial.received_at,
+            "receipt": trial.receipt,
             "drained": trial.drained,
             "little_holds": None if trial.little is None else trial.little.holds,
             "broker": trial.broker.name,

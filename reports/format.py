@@ -104,6 +104,7 @@ _PLAIN = {
     "canary-shifted": "the host's speed changed",
     "settings-differ": "the broker ran otherwise than asked",
     "clock": "latencies came out negative",
+    "clock-set": "the real clock was set",
     "ledger-unbalanced": "our ledger does not add up",
     "little": "our counting contradicts itself",
     "foreign-messages": "something else used the queues",

@@ -66,7 +66,8 @@ def _received(data: Dataset, names: set[str]) -> list[str]:
     how = receipt(valid)
     if how is None:
         return []
-    lags = data.latency[(data.latency["tag"] == "receive_lag") & data.latency["workload"].isin(names)]["p99"].dropna()
+    usable = data.trials.loc[data.trials["usable"] & data.trials["workload"].isin(names), ["run_id", "index"]]
+    lags = data.latency[data.latency["tag"] == "receive_lag"].merge(usable, on=["run_id", "index"])["p99"].dropna()
     later = ""
     if len(lags):
         ends = dict.fromkeys(milliseconds(value) for value in (lags.min(), lags.max()))

@@ -14,7 +14,7 @@ from bench.ceiling.stored import Side, Way
 from bench.drivers.base import ConsumerLane, Port, PortSpec, ProducerLane
 from bench.drivers.registry import driver_named, open_port
 from bench.host.clock import RealClock
-from bench.host.realtime import be_patient, be_punctual
+from bench.host.realtime import be_punctual, be_unhurried
 from bench.host.rlimit import allow_most
 from bench.loadgen.pump import Pump, PumpCounters
 from bench.loadgen.source import ClosedLoop
@@ -91,7 +91,7 @@ def run(driver: str, side: Side, port: int, *, settled: bool, size: int, seconds
     warm_kernels()
     with closing(open_port(driver, spec, RealClock())) as opened:
         if described.kernel_times:
-            be_patient()
+            be_unhurried()
         else:
             be_punctual()
         cells, start_ns = _Cells(seconds), time.monotonic_ns()

@@ -153,8 +153,9 @@ class Deliveries(NamedTuple):
         received_ns: when it came, monotonic ns: when the kernel had its last segment, where that is known, or else
             when it was read.
         redelivered: 1 where the broker marked it so (1.0: delivery-count > 0).
-        read_ns: when it was read, monotonic ns: after `received_ns` only where that is the kernel's time.
         foreign: bodies without our stamp that came in this poll (they are in no row).
+        read_ns: when it was read, monotonic ns: after `received_ns` only where that is the kernel's time; None where
+            messages are received when they are read.
     """
 
     lane: Int64
@@ -164,8 +165,8 @@ class Deliveries(NamedTuple):
     sent_ns: Int64
     received_ns: Int64
     redelivered: Int64
-    read_ns: Int64
     foreign: int = 0
+    read_ns: Int64 | None = None
 
 
 class Port(Protocol):
@@ -242,6 +243,16 @@ class PlanningPort(Port, Protocol):
         """
 
 
+class TimedPort(Port, Protocol):
+    """A port that may know from the kernel when octets came.
+
+    Its driver says so: `bench.drivers.description.Driver.kernel_times`.
+    """
+
+    def tells_times(self) -> bool:
+        """Return whether it does, on all of its connections: where `PortSpec.kernel_times` asks for it, and it can."""
+
+
 class HoldingPort(Port, Protocol):
     """A port that owns the broker too, and can let the rest go on while its consumers take nothing.
 
@@ -272,10 +283,10 @@ def empty_settlements() -> Settlements:
 def empty_deliveries() -> Deliveries:
     """Return no rows."""
     none = np.empty(0, np.int64)
-    return Deliveries(none, none, none, none, none, none, none, none)
+    return Deliveries(none, none, none, none, none, none, none)
 
 
 def copied(settlements: Settlements, deliveries: Deliveries) -> tuple[Settlements, Deliveries]:
     """Return rows that stay valid after the next `poll`."""
-    delivered = (row.copy() for row in deliveries[:-1] if not isinstance(row, int))
-    return Settlements(*(row.copy() for row in settlements)), Deliveries._make((*delivered, deliveries.foreign))
+    delivered = Deliveries._make(row.copy() if isinstance(row, np.ndarray) else row for row in deliveries)
+    return Settlements(*(row.copy() for row in settlements)), delivered

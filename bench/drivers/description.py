@@ -31,7 +31,8 @@ class Driver:
         multiplexes: lanes may share a connection (`PortSpec.lanes_per_connection`).
         mixes: sends bodies of several sizes, as `PortSpec.mix` says.
         plans: its port is a `bench.drivers.base.PlanningPort`: it can be handed messages ahead of their times.
-        kernel_times: takes the kernel's time of what comes (`PortSpec.kernel_times`), over plain TCP.
+        kernel_times: its port is a `bench.drivers.base.TimedPort`: over plain TCP it takes the kernel's time of what
+            comes.
         holds: its port is a `bench.drivers.base.HoldingPort`: its consumers can be kept waiting while the rest goes on.
         options: names and meanings of the options it understands (`PortSpec.options`).
         inline: it runs in the conductor's process, on virtual time, and opens no port.

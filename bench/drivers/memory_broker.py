@@ -159,4 +159,4 @@ class MemoryPort:
     def _row(self, message: _Message, received_ns: int) -> tuple[int, ...]:
         lanes = self._consumer_of[message.queue]
         lane = lanes[message.number % len(lanes)]
-        return lane, message.producer, message.seq, message.intended_ns, message.sent_ns, received_ns, 0, received_ns
+        return lane, message.producer, message.seq, message.intended_ns, message.sent_ns, received_ns, 0

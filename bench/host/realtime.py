@@ -5,13 +5,14 @@ garbage. `be_punctual` asks for what helps.
 
 Who keeps no schedule, and knows from the kernel when octets came, loses nothing by being run a little later, and
 costs less: a worker that is woken for each message takes the CPU from the broker that was about to write the next
-one, and pays for a wake-up each. `be_patient` lets the broker finish. It is no lower priority: a patient worker gets
+one, and pays for a wake-up each. `be_unhurried` lets the broker finish. It is no lower priority: it gets
 its full share of a busy CPU, only not at once, and of an idle one it gets all, at once. (SCHED_BATCH, sched(7):
 its wake-ups never preempt.)
 
 A real-time priority was tried as well, and is not used; docs/performance.md says why.
 """
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -43,9 +44,10 @@ def be_punctual() -> None:
     _freeze()
 
 
-def be_patient() -> None:
+def be_unhurried() -> None:
     """Ask not to be run before others have finished, and for short collections; see sched_setscheduler(2)."""
-    if hasattr(os, "SCHED_BATCH"):
+    # Some sandboxes allow no change of policy, and it is only a matter of cost.
+    with contextlib.suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     _freeze()
 

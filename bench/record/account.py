@@ -137,6 +137,8 @@ class ConsumerLog:
 
     def received(self, rows: Deliveries) -> Int64:
         """Record a batch of deliveries; return the producers of those that are new."""
+        if rows.read_ns is None:
+            rows = rows._replace(read_ns=rows.received_ns)
         length, done, new, deliveries = len(rows.seq), 0, 0, packed(rows)
         self.ledger.foreign += rows.foreign
         if length > len(self._producers):
@@ -247,5 +249,5 @@ def warm_kernels() -> None:
     producer, consumer = ProducerLog((0,), 0, 1, closed=False), ConsumerLog(1, 1, 1, 0, closed=False)
     producer.sent(one - 1, one - 1, one, one, Backpressure())
     producer.settled(Settlements(one - 1, one - 1, one * int(Outcome.CONFIRMED), one))
-    consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1, one))
+    consumer.received(Deliveries(one - 1, one - 1, one - 1, one, one, one, one - 1))
     account(producer, consumer, {})

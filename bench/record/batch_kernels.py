@@ -219,7 +219,7 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
         count(cells, page + SERVICE * WIDTH, at_ns - sent_ns)
         if not closed:
             count(cells, page + RESPONSE * WIDTH, at_ns - due_ns)
-        read_ns = int(rows.read_ns[i])
+        read_ns = int(rows.read_ns[i])  # type: ignore[index]
         if read_ns > at_ns:
             count(cells, page + RECEIVE_LAG * WIDTH, read_ns - at_ns)
         row = hold(pauses, row, rows_end, due_ns, sent_ns, at_ns, slot)

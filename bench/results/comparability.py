@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from bench.host.hostclass import host_class
-from bench.results.records import ReceivedAt, RunRecord, TrialRecord
+from bench.results.records import Receipt, RunRecord, TrialRecord
 from bench.scenario.scenario import Target, Workload
 
 By = Literal["target", "workload", "run"]
@@ -24,12 +24,12 @@ SHARED_CPUS = "shared-cores"
 """Code of the health note that broker and client ran on the same CPUs."""
 BROKERS_OWN = "broker's "
 """What the names of settings begin with that a broker was asked for or reports itself."""
-_NOT_DONE = {"name", "part_of", "description", "durable", "only"}
-"""Fields of a workload that say nothing of its load."""
+_NOT_DONE = {"name", "part_of", "description", "durable", "only", "received_at"}
+"""Fields of a workload that say nothing of its load; when messages count as received is told by trials."""
 RECEIVED = "received"
-"""The setting that says when messages count as received. Compiled drivers know it from the kernel and client libraries
-do not, so it belongs to the way; latencies of rows that differ in it are not compared."""
-_RECEIPTS: Mapping[ReceivedAt, str] = {
+"""The setting that says when messages counted as received. Rows may differ in it, but for their latencies: see
+`unlike_receipt`."""
+_RECEIPTS: Mapping[Receipt, str] = {
     "kernel": "when the kernel had them",
     "read": "when they were read",
     "both": "in part when the kernel had them, else when they were read",
@@ -141,7 +141,7 @@ def estimator(trials: Sequence[TrialRecord]) -> str | None:
 
 def receipt(trials: Sequence[TrialRecord]) -> str | None:
     """Return when the messages of a row counted as received; None where it has no valid trial."""
-    found = {one.received_at for one in trials if one.valid and one.latency}
+    found = {one.receipt for one in trials if one.valid and one.latency}
     if len(found) == 1:
         return _RECEIPTS[found.pop()]
     return _RECEIPTS["both"] if found else None
@@ -215,6 +215,9 @@ def unequal_cost(first: Client, second: Client) -> str | None:
 
 
 def _intended(sort: Sort, name: str, first: Row, second: Row, by: By) -> bool:
+    if name == RECEIVED:
+        return True
+
     def alike(setting: str) -> bool:
         return first[setting].value == second[setting].value
 
@@ -231,7 +234,7 @@ def _intended(sort: Sort, name: str, first: Row, second: Row, by: By) -> bool:
     if by == "workload":
         asks_durability = not alike("durable")
         return sort is Sort.LOAD or (asks_durability and (sort is Sort.PROMISE or name == "queue"))
-    return sort in {Sort.VERSION, Sort.IMAGE} or name == RECEIVED
+    return sort in {Sort.VERSION, Sort.IMAGE}
 
 
 def _way(run: RunRecord, target: Target) -> Iterator[tuple[str, Setting]]:

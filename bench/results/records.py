@@ -30,9 +30,11 @@ SCHEMA_VERSION = 3
 one is. 1 and 2 are still read."""
 
 Side = Literal["baseline", "candidate"]
-ReceivedAt = Literal["kernel", "read", "both"]
+Receipt = Literal["kernel", "read", "both"]
 StepKind = Literal["guess", "short", "hold", "curve"]
 
+_FEW_MESSAGES, _FEW_SHARE = 5, 0.01
+"""Messages of a trial, and their share of it, that may lack a time of the kernel's: the first on a connection may."""
 TAGS = ("response", "service", "send_lag", "backpressure", "confirm", "receive_lag")
 """Tags of latency.hlog. response = received - intended; service = received - sent; send_lag =
 our own lateness at sending (sent - intended less backpressure); backpressure = the part of
@@ -71,8 +73,6 @@ LATER_COLUMNS = tuple(TIMELINE_COLUMNS)[list(TIMELINE_COLUMNS).index("broker_thr
 """Those that a timeline of busbench 0.1 lacks."""
 
 
-_NEARLY_ALL = 0.99
-"""The first messages of a connection may have no time of the kernel's."""
 PAUSE_COLUMNS = ("cpu", "begin_ns", "end_ns")
 """int64; times after the trial's start. A pause lies between two wakes, of which the second came late."""
 
@@ -315,11 +315,13 @@ class TrialRecord(Record):
     """What the drivers counted, summed over workers."""
 
     @property
-    def received_at(self) -> ReceivedAt:
+    def receipt(self) -> Receipt:
         """When messages of the measured part counted as received: `kernel`, when it had them, or when `read`."""
         lag, service = self.latency.get("receive_lag"), self.latency.get("service")
-        share = 0.0 if lag is None or service is None or not service.count else lag.count / service.count
-        return "kernel" if share >= _NEARLY_ALL else "read" if share <= 1 - _NEARLY_ALL else "both"
+        told, count = (0 if one is None else one.count for one in (lag, service))
+        if not told:
+            return "read"
+        return "kernel" if count - told <= max(_FEW_MESSAGES, _FEW_SHARE * count) else "both"
 
     @property
     def valid(self) -> bool:

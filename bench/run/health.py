@@ -2,7 +2,7 @@
 
 What the broker did is the business of `bench.run.findings`, and kept apart: a hard verdict
 here makes the trial invalid. A bad broker's trials are kept: leaving them out would make it look better.
-Each note says what to do. Codes: ledger-unbalanced, foreign-messages, little, clock,
+Each note says what to do. Codes: ledger-unbalanced, foreign-messages, little, clock, clock-set,
 client-bound, send-lag, receive-lag, warm-up-short, shared-cores, steal, host-away, pauses-unknown, throttled,
 canary-shifted, settings-differ.
 """
@@ -127,9 +127,9 @@ def _accounting(seen: Circumstances) -> Iterator[Note]:
     times_set = seen.merged.counters.get("clock_set", 0)
     if times_set:
         yield _warning(
-            "clock",
-            f"The real clock was set while the trial ran ({times_set} times seen by workers): what they read just then"
-            " counts as received when it was read; keep the clock steady.",
+            "clock-set",
+            f"The real clock was set while workers ran, as they saw {times_set} times: what they read just then counts"
+            " as received when it was read; keep the clock steady.",
         )
     if negative or outside:
         yield Note(
@@ -173,12 +173,13 @@ def _receive_lag_ns(seen: Circumstances) -> float | None:
     """Return p99 of the receive lag without what a pause of the host may have caused; None where none is known.
 
     It is in no response, but messages that wait together all count as received when the last of them came. Pauses
-    are not left out of it message by message: at most their share of the messages, from the top, is.
+    are not left out of it message by message: their share of the messages, from the top, is, as a worker runs on one
+    CPU at a time, and that is away for such a share of the time.
     """
     record, pauses = seen.merged.measured.get("receive_lag"), seen.pauses
     if record is None or not record.count:
         return None
-    away = 0.0 if pauses is None else min(1.0, pauses.away_share * pauses.cpus)
+    away = 0.0 if pauses is None else pauses.away_share
     return float(decode(record.histogram).get_value_at_percentile(99 * (1 - away)))
 
 

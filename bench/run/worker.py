@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import cast
 
-from bench.drivers.base import DriverError, Int64, Port
+from bench.drivers.base import DriverError, Int64, Port, TimedPort
 from bench.drivers.registry import driver_named, open_port
 from bench.host.clock import Clock, RealClock
-from bench.host.realtime import be_patient, be_punctual
+from bench.host.realtime import be_punctual, be_unhurried
 from bench.host.rlimit import allow_most
 from bench.loadgen.pump import Pump
 from bench.record.account import Account, ConsumerLog, ProducerLog, account, warm_kernels
@@ -90,8 +91,8 @@ def main() -> int:
         port = open_port(task.driver, task.port_spec(), clock)
     except DriverError as error:
         return _fail(task.account, error)
-    if task.patient:
-        be_patient()
+    if task.unhurried and cast("TimedPort", port).tells_times():
+        be_unhurried()
     else:
         be_punctual()
     cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds)

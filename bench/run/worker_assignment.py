@@ -71,13 +71,6 @@ class Assignment(Record):
         return f"{self.role}-{self.worker}"
 
     @property
-    def _tokens_bind(self) -> bool:
-        """Whether a producer may wait for the receipt of a message, rather than for its confirm or its time."""
-        work = self.workload
-        window = work.confirm_window * work.producers
-        return isinstance(work.load, InFlightLoad) and (window == 0 or window >= work.load.in_flight[0])
-
-    @property
     def kernel_times(self) -> bool:
         """Whether messages are received when the kernel has them, so that nothing is lost by reading them later.
 
@@ -88,15 +81,16 @@ class Assignment(Record):
         return plain and asked and driver_named(self.driver).kernel_times
 
     @property
-    def patient(self) -> bool:
+    def unhurried(self) -> bool:
         """Whether this worker need not run at once when something comes: no schedule is kept, and no time lost."""
         return self.kernel_times and (self.role == "consumer" or self.workload.closed)
 
     def _gather_ns(self) -> int:
-        work = self.workload
-        if self._tokens_bind or (self.role != "producer" and work.consumer_rate is not None):
+        work, consuming = self.workload, self.role != "producer"
+        # In a closed loop somebody may wait for a token of each message.
+        if work.closed or (consuming and work.consumer_rate is not None):
             return 0
-        return GATHER_NS if work.ack_batch > 1 else BEAT_NS
+        return GATHER_NS if consuming and work.ack_batch > 1 else BEAT_NS
 
     def port_spec(self) -> PortSpec:
         """Return what the driver opens."""

@@ -148,6 +148,8 @@ def _opened(
             told = "the budget only shows it" if not limit.decides else ""
             if metric.throughput and few:
                 told = few
+            if metric.of_latency and _otherwise_received(base, new, cell):
+                told = "messages of the two sides count as received at different instants"
             if unlike:
                 told = "the hosts are unlike"
             lacking = min(len(candidate), len(baseline)) < MIN_PAIRS
@@ -156,6 +158,12 @@ def _opened(
             floor = floors.get(floor_name(limit.metric, closed_loop=closed), floors.get(EVERY))
             whole = _whole(base, new, metric, cell, (len(candidate), len(baseline)), paired=paired)
             yield _Open(cell, limit, metric, limit.threshold(floor), candidate, baseline, told, whole)
+
+
+def _otherwise_received(base: Side, new: Side, cell: PairedCell) -> bool:
+    """Return whether the two sides of a row count messages as received at different instants."""
+    old, its = (side.receipt(cell.target, cell.workload) for side in (base, new))
+    return None not in {old, its} and old != its
 
 
 def _whole(

@@ -90,7 +90,7 @@ def _common(run: RunRecord, commit: str) -> dict[str, Any]:
 
 def load_digest(workload: Workload) -> str:
     """Return eight digits that change with anything a workload does; fields left at their default do not matter."""
-    text = workload.model_dump_json(exclude_defaults=True, exclude={"description", "part_of"})
+    text = workload.model_dump_json(exclude_defaults=True, exclude={"description", "part_of", "received_at"})
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -98,7 +98,8 @@ def _figures(data: Dataset) -> pd.DataFrame:
     usable = data.trials[data.trials["usable"]]
     columns = ["run_id", "index", "tag", "entered", *(f"{way}{name}" for way in ("", "all_") for name in _PERCENTILES)]
     timed = usable.merge(data.latency[columns], on=["run_id", "index", "tag"])
-    timed["tag"] = timed["tag"] + np.where(timed["received_at"] == "kernel", _BY_KERNEL, "")
+    timed = timed[timed["receipt"] != "both"].copy()
+    timed["tag"] = timed["tag"] + np.where(timed["receipt"] == "kernel", _BY_KERNEL, "")
     plain, metered = timed[timed["entered"].isna()], timed[timed["entered"].notna()]
     parts = [
         *((plain, name + " " + plain["tag"], plain[name]) for name in _PERCENTILES),

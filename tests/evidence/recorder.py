@@ -68,7 +68,7 @@ def recording(batch: int) -> dict[str, float]:
         spent = dict.fromkeys(found, 0.0)
         rows = [times.next() for _ in range(batches)]
         settled = [Settlements(r[0], r[1], r[1] * 0 + int(Outcome.CONFIRMED), r[4]) for r in rows]
-        received = [Deliveries(r[0], r[0], r[1], r[2], r[3], r[5], r[0], r[5] + _RECEIVE_LAG_NS) for r in rows]
+        received = [Deliveries(r[0], r[0], r[1], r[2], r[3], r[5], r[0], read_ns=r[5] + _RECEIVE_LAG_NS) for r in rows]
         for (lane, seq, intended, sent, _, _), confirms, deliveries in zip(rows, settled, received, strict=True):
             at = [time.perf_counter_ns()]
             producer.sent(lane, seq, intended, sent, backpressure)

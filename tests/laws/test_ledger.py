@@ -36,7 +36,7 @@ def deliveries(producer: Int64, seq: Int64, foreign: int = 0) -> Deliveries:
     """Return messages that one consumer received, all at once."""
     none, at = row(0, len(seq)), row(5, len(seq))
     return Deliveries(
-        none, producer, seq, intended_ns=at, sent_ns=at, received_ns=at, redelivered=none, read_ns=at, foreign=foreign
+        none, producer, seq, intended_ns=at, sent_ns=at, received_ns=at, redelivered=none, foreign=foreign
     )
 
 

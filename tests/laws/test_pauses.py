@@ -75,14 +75,7 @@ def recorded(run: Simulated) -> Account:
         rows = slice(begin, begin + 1000)
         log.received(
             Deliveries(
-                none[rows],
-                none[rows],
-                order[rows].astype(np.int64),
-                due[rows],
-                due[rows],
-                done[rows],
-                none[rows],
-                done[rows],
+                none[rows], none[rows], order[rows].astype(np.int64), due[rows], due[rows], done[rows], none[rows]
             )
         )
     return account(None, log, {})

@@ -1,14 +1,15 @@
 """When messages count as received: told in the report, and latencies are not compared where it differs."""
 
+from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from bench.results.comparability import receipt
 from reports.comparison import by_run, by_target
 from reports.dataset import Dataset
-from reports.gate.pairs import GateError, Side, check
-from reports.history.series import METRICS, rows
+from reports.gate.budget import read_budget
+from reports.gate.judge import judge_stored
+from reports.gate.pairs import Side, check
+from reports.history.series import METRICS, load_digest, rows
 from reports.summarise import summarise
 from tests.reports.in_memory import made_tables
 
@@ -74,9 +75,29 @@ def test_an_older_run_is_not_compared_in_latency_with_one_that_knows_more() -> N
     latencies = [line for line in by_run(old, new).lines if line.metric == "p99 response"]
     assert latencies
     assert all(line.verdict == "undecided" and "latencies are not compared" in line.why for line in latencies)
-    with pytest.raises(GateError, match='measure both with one version and one driver, or with received_at = "read"'):
-        check(Side(old), Side(new))
-    check(Side(new), Side(made_tables(mode="full", change=by_kernel)))
+
+
+def test_a_gate_shows_such_latencies_and_decides_by_the_rest() -> None:
+    """One row that knows more now is no reason to judge nothing."""
+    old, new = (made_tables(mode="full", repetitions=10, change=change) for change in (dict, of_rabbitmq))
+    found = judge_stored(old, new, read_budget(None), None, ("old", "new"))
+    why = "messages of the two sides count as received at different instants"
+    assert any(why in remark for remark in found.remarks)
+    latencies = [line for line in found.lines if line.metric == "p50"]
+    assert {line.target.split("-")[0] for line in latencies if line.verdict == "told"} == {"rabbitmq"}
+    assert {line.target.split("-")[0] for line in latencies if line.verdict != "told"} == {"broker"}
+
+
+def test_how_it_was_asked_for_is_no_difference_of_load() -> None:
+    """A run by the read is as one by an older version, to a gate, a comparison and a history."""
+    by_read = made_tables(mode="full", change=dict)
+    workloads = tuple(one.model_copy(update={"received_at": "read"}) for one in by_read.scenario.workloads)
+    asked = by_read.scenario.model_copy(update={"workloads": workloads})
+    assert [load_digest(one) for one in asked.workloads] == [load_digest(one) for one in by_read.scenario.workloads]
+    run = by_read.runs[0].model_copy(update={"scenario": asked})
+    later = replace(by_read, runs=(run,), scenario=asked)
+    assert check(Side(by_read), Side(later)) == ()
+    assert not by_run(by_read, later).refused
 
 
 def test_a_history_keeps_them_as_series_of_their_own() -> None:

@@ -76,6 +76,4 @@ class DeliveryRows(Rows):
         if not len(self) and not foreign:
             return _NO_DELIVERIES
         lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered = self.take()
-        return Deliveries(
-            lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered, read_ns=received_ns, foreign=foreign
-        )
+        return Deliveries(lane, producer, seq, intended_ns, sent_ns, received_ns, redelivered, foreign)

@@ -52,6 +52,7 @@ class WireConnection(WireSocket):
         handlers: what acts on what is not about messages, by the class of it.
         empty_frame: what says that we are there, and nothing else.
         closing: the closing handshake has begun: nothing that comes is acknowledged any more.
+        times: the kernel tells when octets came.
     """
 
     tables: WireTables[Any]
@@ -63,8 +64,9 @@ class WireConnection(WireSocket):
         self.tables = tables
         self.handlers: dict[type, Callable[..., None]] = {}
         self.closing = False
-        self._times = tables.context.spec.kernel_times and COMPILED and stream.tell_times()
+        self.times = tables.context.spec.kernel_times and COMPILED and stream.tell_times()
         self._received_ns = self._read_ns = 0
+        self._is_full = False
         self._carry = b""
         self._lingers = False
 
@@ -104,15 +106,16 @@ class WireConnection(WireSocket):
         kept = len(self._carry)
         if kept:
             context.inbox_view[:kept] = self._carry
-            if kept >= READ_BYTES:
-                return self._use(kept)
+            if self._is_full or kept >= READ_BYTES:
+                # They came earlier than what a read would bring, and keep their time.
+                return self._use(kept) or self._stream.pending()
         try:
             got = self._read(kept)
         except OSError as error:
             self._depart(error)
             return False
         if got is None:
-            return bool(kept) and self._use(kept)
+            return False
         if not got:
             self._depart()
             return False
@@ -124,14 +127,15 @@ class WireConnection(WireSocket):
     def _read(self, start: int) -> int | None:
         """Read into the inbox from `start` on, and note when; as `Stream.recv_into`."""
         context = self.context
-        if self._times:
+        if self.times:
             context.state_marks[DESCRIPTOR], context.received_marks[WANTED] = self._descriptor, 1
             got = self.tables.read_once(start, READ_BYTES)
             if got > 0:
                 self._note_read()
                 return got
         read = self._stream.recv_into(context.inbox_view[start : start + READ_BYTES])
-        self._received_ns = self._read_ns = context.clock.now_ns()
+        if read:
+            self._received_ns = self._read_ns = context.clock.now_ns()
         return read
 
     def _note_read(self) -> None:
@@ -164,7 +168,7 @@ class WireConnection(WireSocket):
         """Say what is asked for, and put the unfinished rest where compiled code expects it."""
         context, marks = self.context, self.context.state_marks
         marks[DESCRIPTOR], marks[WAKE], marks[UNTIL], marks[GATHER] = self._descriptor, wake_fd, until_ns, gather_ns
-        context.received_marks[WANTED] = self._times
+        context.received_marks[WANTED] = self.times
         kept = len(self._carry)
         if kept:
             context.inbox_view[:kept] = self._carry
@@ -248,7 +252,8 @@ class WireConnection(WireSocket):
             self.lose(f"it sent {self.fault(status)}")
             return False
         self._carry = bytes(self.context.inbox_view[taken:end]) if taken < end else b""
-        return status == FULL
+        self._is_full = status == FULL
+        return self._is_full
 
     def _on_linger(self) -> None:
         self._lingers = False

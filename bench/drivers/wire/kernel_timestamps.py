@@ -6,6 +6,11 @@ unread in a socket is put together, and keeps the time of the last of it (Linux:
 for what came alone, an upper bound for what waited together, and never later than the read. Read less that
 time is the *receive lag*: lateness of ours, not of the broker.
 
+Two limits. Of messages that waited together the lag is that of the last, so that it is a lower bound there, and their
+response an upper one. And a peer may have only so many segments unacknowledged (some ten on a new connection): our
+kernel puts off acknowledging what nobody reads, by up to 40 ms, so that beyond those a reader that is late by
+milliseconds keeps the peer from sending at all, and the response holds that.
+
 The kernel tells CLOCK_REALTIME; everything else here is CLOCK_MONOTONIC. The two run alike, and their difference
 stays the same to the nanosecond until somebody sets the clock. So it is measured at each read: a reading of the real
 clock between two of the monotonic one says that the difference lies within so much. Where that agrees with all that

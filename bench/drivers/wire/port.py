@@ -150,6 +150,10 @@ class WirePort(LoopPort[WireConnection]):
         self._turns(timeout_ns, had_no_room=self.room() == 0)
         return self._taken()
 
+    def tells_times(self) -> bool:
+        """See `bench.drivers.base.TimedPort`."""
+        return all(connection.times for connection in self._connections.values())
+
     def counters(self) -> dict[str, int]:
         """See `bench.drivers.base.Port`: `bytes_in`, `bytes_out`, and what the connections count."""
         context = self._context
@@ -195,7 +199,9 @@ class WirePort(LoopPort[WireConnection]):
         if settled:
             settlements = Settlements(rows[0][:settled], rows[1][:settled], rows[2][:settled], rows[3][:settled])
         if delivered or foreign:
-            deliveries = Deliveries._make((*(row[:delivered] for row in rows[SETTLED_ROWS:]), foreign))
+            deliveries = Deliveries._make(
+                (*(row[:delivered] for row in rows[SETTLED_ROWS:-1]), foreign, rows[-1][:delivered])
+            )
         return settlements, deliveries
 
     def _open(self, connections: Iterable[WireConnection]) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from bench.drivers.wire.kernel_timestamps import LAST_READ_NS, Timestamps, clock_ns, read_octets
+from bench.drivers.wire.kernel_timestamps import LAST_READ_NS, WANTED, Timestamps, clock_ns, read_octets
 from bench.host import libc
 from bench.jit import kernel_aside, kernel_entry
 from bench.wire.cursor import OUT, READ_NS, TAKEN, Scanned
@@ -25,14 +25,14 @@ _NS_PER_S = 1_000_000_000
 ROWS_KEPT_FREE = 2_048
 """With fewer free rows than this no more is read."""
 
-STATE_WIDTH = 16
+STATE_WIDTH = 15
 DESCRIPTOR, WAKE, UNTIL, GATHER, COALESCE, STEP, WINDOW = range(7)
 """Cells of a loop's state that say what is asked for: the connected socket, which does not block; a
 descriptor that ends the wait, or -1; when to return, monotonic ns; how long to go on after the first
 octets, 0 = return at the first news. For pacing: the shortest time between two writes, ns, unless messages
 are left over, or below 0, which is as 0, and where there is no room waits for it instead of returning; the
 messages that go out in one write at most; those that a lane may have unconfirmed, 0 = none is awaited."""
-RECEIVED, SENT, AT, END, STATUS, UNSENT_FROM, UNSENT_TO, COUNT = range(7, STATE_WIDTH - 1)
+RECEIVED, SENT, AT, END, STATUS, UNSENT_FROM, UNSENT_TO, COUNT = range(7, STATE_WIDTH)
 """Cells that say what came of it: octets received and sent; where the unfinished rest lies in the inbox; the
 scan's status; which octets that were written the socket did not take; messages that were sent."""
 
@@ -124,18 +124,24 @@ def _came(loop: Loop, found: Scanned, got: int) -> int:
 
 
 @kernel_aside
-def sleep_then_read(loop: Loop, found: Scanned) -> int:
-    """As `read_more`, but sleep until state[UNTIL] whatever comes, and only then look.
+def await_confirms(loop: Loop, found: Scanned, awaited: int) -> int:
+    """As `read_more`, for a producer that awaits so many confirms: at most one need not wake it.
 
-    For who waits for one message at most, and has something to do then: it comes alone, so that the kernel's time of
-    it is exact however late it is read, and need not wake anybody.
+    One that comes alone has its exact time from the kernel, however late it is read. (Should a heartbeat or credit
+    follow it before that, it has the time of those.) So a producer that keeps a schedule sleeps until its next
+    message is due, and only then looks.
     """
+    if awaited > 1 or loop.state[COALESCE] < 0 or not loop.received[WANTED]:
+        return read_more(loop, found)
     times, left_ns = loop.times, loop.state[UNTIL] - now_ns(loop.times)
     if left_ns > 0:
         times[0], times[1] = left_ns // _NS_PER_S, left_ns % _NS_PER_S
         libc.ppoll(loop.polls.ctypes.data, np.uint64(0), times.ctypes.data, np.uint64(0))
     got = _read(loop, loop.state[END], len(loop.inbox) - loop.state[END])
-    return _came(loop, found, got) if got > 0 else _TIME
+    if got > 0:
+        return _came(loop, found, got)
+    # 0 is the end of the stream; an error is told by the send that follows.
+    return _SOCKET if got == 0 else _TIME
 
 
 @kernel_aside

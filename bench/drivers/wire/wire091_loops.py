@@ -5,7 +5,7 @@ for the parts, and `bench.drivers.wire.send_loop`.
 """
 
 from bench.drivers.base import Sends
-from bench.drivers.wire.kernel_timestamps import LAST_RECEIVED_NS, WANTED
+from bench.drivers.wire.kernel_timestamps import LAST_RECEIVED_NS
 from bench.drivers.wire.receive_loop import (
     AT,
     COALESCE,
@@ -17,12 +17,12 @@ from bench.drivers.wire.receive_loop import (
     WINDOW,
     Loop,
     Stop,
+    await_confirms,
     begin,
     now_ns,
     read_more,
     send_all,
     settle_up,
-    sleep_then_read,
 )
 from bench.drivers.wire.send_loop import due_end, note_sent
 from bench.jit import kernel_entry
@@ -97,8 +97,7 @@ def pace(loop: Loop, templates: Templates, tables: ChannelTables, conn: int, fou
             stop = _TIME
         else:
             state[UNTIL] = until_ns if full else min(until_ns, next_ns)
-            alone = state[COALESCE] >= 0 and loop.received[WANTED] == 1 and tables.lanes[lane, IN_FLIGHT] <= 1
-            stop = sleep_then_read(loop, found) if alone else read_more(loop, found)
+            stop = await_confirms(loop, found, tables.lanes[lane, IN_FLIGHT])
             if stop == GO_ON:
                 status = scan(loop.inbox, state[AT], state[END], loop.received[LAST_RECEIVED_NS], tables, conn, found)
                 stop = settle_up(loop, found, status)

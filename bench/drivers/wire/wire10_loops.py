@@ -5,7 +5,7 @@ for the parts, and `bench.drivers.wire.send_loop`.
 """
 
 from bench.drivers.base import Sends
-from bench.drivers.wire.kernel_timestamps import LAST_RECEIVED_NS, WANTED
+from bench.drivers.wire.kernel_timestamps import LAST_RECEIVED_NS
 from bench.drivers.wire.receive_loop import (
     AT,
     COALESCE,
@@ -16,12 +16,12 @@ from bench.drivers.wire.receive_loop import (
     UNTIL,
     Loop,
     Stop,
+    await_confirms,
     begin,
     now_ns,
     read_more,
     send_all,
     settle_up,
-    sleep_then_read,
 )
 from bench.drivers.wire.send_loop import due_end, note_sent
 from bench.jit import kernel_entry
@@ -76,8 +76,7 @@ def pace(loop: Loop, templates: Templates, tables: LinkTables, conn: int, found:
             stop = _TIME
         else:
             state[UNTIL] = until_ns if full else min(until_ns, next_ns)
-            alone = state[COALESCE] >= 0 and loop.received[WANTED] == 1 and tables.lanes[lane, L_INFLIGHT] <= 1
-            stop = sleep_then_read(loop, found) if alone else read_more(loop, found)
+            stop = await_confirms(loop, found, tables.lanes[lane, L_INFLIGHT])
             if stop == GO_ON:
                 status = take(loop.inbox, state[AT], state[END], loop.received[LAST_RECEIVED_NS], tables, conn, found)
                 stop = settle_up(loop, found, status)

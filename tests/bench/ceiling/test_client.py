@@ -27,7 +27,7 @@ def ports() -> Iterator[dict[str, int]]:
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warm up for a moment, and leave this process as it is."""
     monkeypatch.setattr(client, "_WARM_NS", 60 * NS_PER_MS)
-    for how in ("be_patient", "be_punctual"):
+    for how in ("be_unhurried", "be_punctual"):
         monkeypatch.setattr(client, how, lambda: None)
     monkeypatch.setattr(client, "allow_most", lambda: 0)
 

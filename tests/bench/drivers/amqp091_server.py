@@ -60,12 +60,16 @@ class Amqp091Server:
         assert self._client is not None
         self._client.sendall(frame.Method(channel, method).marshal())
 
+    def delivery(self, tag: int, body: bytes, *, redelivered: bool = False) -> bytes:
+        """Return the octets of a message to the consumer."""
+        method = frame.Method(1, spec.Basic.Deliver(self._consumer, tag, redelivered, "", "q")).marshal()
+        header = frame.Header(1, len(body), spec.BasicProperties()).marshal()
+        return method + header + (frame.Body(1, body).marshal() if body else b"")
+
     def deliver(self, tag: int, body: bytes, *, redelivered: bool = False) -> None:
         """Send a message to the consumer."""
         assert self._client is not None
-        self.say(spec.Basic.Deliver(self._consumer, tag, redelivered, "", "q"))
-        header = frame.Header(1, len(body), spec.BasicProperties()).marshal()
-        self._client.sendall(header + (frame.Body(1, body).marshal() if body else b""))
+        self._client.sendall(self.delivery(tag, body, redelivered=redelivered))
 
     def hear(self, kind: type) -> Any:
         """Return the next unanswered method of that kind, passing over others; wait at most 5 s."""

@@ -135,7 +135,7 @@ class BoundedPort:
         seq = np.arange(self._next, self._next + self._prefetch)
         self._next += self._prefetch
         at = np.full(self._prefetch, now_ns)
-        return empty_settlements(), Deliveries(seq * 0, seq * 0, seq, at, at, at, seq * 0, at)
+        return empty_settlements(), Deliveries(seq * 0, seq * 0, seq, at, at, at, seq * 0)
 
 
 class Watched:

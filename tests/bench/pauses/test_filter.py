@@ -52,7 +52,7 @@ def receive(log: ConsumerLog, lives: list[Span], first: int = 0) -> None:
     """Record messages: when each was due, and when it came; it was sent a microsecond after it was due."""
     none = np.zeros(len(lives), np.int64)
     due, done = (np.array([life[which] for life in lives], np.int64) for which in (0, 1))
-    log.received(Deliveries(none, none, np.arange(first, first + len(lives)), due, due + 1000, done, none, done))
+    log.received(Deliveries(none, none, np.arange(first, first + len(lives)), due, due + 1000, done, none))
 
 
 def counts(log: ConsumerLog, tag: str = "response") -> tuple[int, int, int]:

@@ -142,7 +142,7 @@ class Consumers:
         self.latencies["service"].record(intended_ns, received_ns - sent_ns)
         if not self._closed:
             self.latencies["response"].record(intended_ns, received_ns - intended_ns)
-        read_ns = rows.read_ns[fresh]
+        read_ns = received_ns if rows.read_ns is None else rows.read_ns[fresh]
         told = read_ns > received_ns
         self.latencies["receive_lag"].record(intended_ns[told], read_ns[told] - received_ns[told])
         self.ticks["received"].update(ticks(received_ns, self._start_ns))

@@ -25,7 +25,7 @@ def test_duplicates_have_no_latency() -> None:
     """The second copy of a message is counted in the ledger and nowhere else."""
     log = ConsumerLog(1, 1, 1, 0, closed=False)
     zero, seq = np.zeros(3, np.int64), np.array([0, 1, 1])
-    fresh = log.received(Deliveries(zero, zero, seq, zero, zero, zero + 700, zero, zero + 700))
+    fresh = log.received(Deliveries(zero, zero, seq, zero, zero, zero + 700, zero))
     found = account(None, log, {})
     assert len(fresh) == 2
     assert found.latencies["response"].count.sum() == 2
@@ -40,7 +40,7 @@ def test_a_closed_loop_has_neither_response_nor_send_lag() -> None:
     one = np.array([0])
     producer.sent(one, one, one, one + 30, Backpressure())
     producer.settled(Settlements(one, one, one + int(Outcome.CONFIRMED), one + 130))
-    consumer.received(Deliveries(one, one, one, one, one + 30, one + 530, one, one + 540))
+    consumer.received(Deliveries(one, one, one, one, one + 30, one + 530, one, read_ns=one + 540))
     found = account(producer, consumer, {})
     assert set(found.latencies) == {"service", "confirm", "receive_lag"}
     assert found.latencies["confirm"].sum_ns == 100

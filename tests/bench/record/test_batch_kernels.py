@@ -132,7 +132,7 @@ def test_consumers_are_recorded_as_by_the_twin(
         producer = np.where((producer >= 0) & (producer < producers), producer - producer % queues, producer)
         sent_ns = intended + send_lag
         received_ns = sent_ns + way
-        rows = Deliveries(lane, producer, seq, intended, sent_ns, received_ns, redelivered, received_ns + lag, foreign)
+        rows = Deliveries(lane, producer, seq, intended, sent_ns, received_ns, redelivered, foreign, received_ns + lag)
         assert log.received(rows).tolist() == twin.received(rows)
     found = account(None, log, {})
     check_latencies(found, twin.latencies)
@@ -165,7 +165,7 @@ def test_rows_out_of_range_are_refused(lane: int, outcome: int) -> None:
         with pytest.raises(IndexError):
             log.sent(one * lane, one, one, one, Backpressure())
         with pytest.raises(IndexError):
-            consumer.received(Deliveries(one * lane, one - 1, one, one, one, one, one, one))
+            consumer.received(Deliveries(one * lane, one - 1, one, one, one, one, one))
 
 
 def test_the_ledger_takes_an_eighth_of_a_byte_a_message() -> None:
@@ -173,7 +173,7 @@ def test_the_ledger_takes_an_eighth_of_a_byte_a_message() -> None:
     producer, consumer = ProducerLog((0,), 0, 1, closed=True), ConsumerLog(1, 1, 1, 0, closed=True)
     last, zero = np.array([(1 << 21) - 1]), np.zeros(1, np.int64)
     producer.settled(Settlements(zero, last, zero + 1, zero))
-    consumer.received(Deliveries(zero, zero, last, zero, zero, zero, zero, zero))
+    consumer.received(Deliveries(zero, zero, last, zero, zero, zero, zero))
     found = account(producer, consumer, {})
     assert found.sent is not None
     assert found.received is not None

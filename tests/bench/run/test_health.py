@@ -49,7 +49,7 @@ def test_receive_lag_in_pauses_is_the_hosts() -> None:
     numbers = replace(numbers, measured=numbers.measured | {"receive_lag": tag_record(recorder.finish())})
     assert codes(around(numbers)) == {"receive-lag": True}
     away = PauseRecord(
-        fifo=True, cpus=2, count=9, away_share=0.012, longest_ns=30_000_000, clean_s=0.9, drain=0.1, cpu_share=0.01
+        fifo=True, cpus=2, count=9, away_share=0.03, longest_ns=30_000_000, clean_s=0.9, drain=0.1, cpu_share=0.01
     )
     assert codes(around(numbers, pauses=away)) == {}
     assert codes(around(numbers, pauses=away.model_copy(update={"away_share": 0.001}))) == {"receive-lag": True}
@@ -57,7 +57,7 @@ def test_receive_lag_in_pauses_is_the_hosts() -> None:
 
 def test_a_clock_that_was_set_is_told() -> None:
     """Some times of receipt are those of the read then."""
-    assert codes(around(merged(counters={"clock_set": 2}))) == {"clock": False}
+    assert codes(around(merged(counters={"clock_set": 2}))) == {"clock-set": False}
     assert codes(around(merged(counters={"clock_set": 0}))) == {}
 
 

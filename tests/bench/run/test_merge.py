@@ -21,7 +21,7 @@ def accounts(late_ns: int = 0, missing: int = 0) -> list[Account]:
         return row[: 400 - missing]
 
     received = intended + late_ns + 2 * NS_PER_MS
-    rows = (zero, zero, seq, intended, intended + late_ns, received, zero, received)
+    rows = (zero, zero, seq, intended, intended + late_ns, received, zero)
     consumer.received(Deliveries(*map(cut, rows)))
     return [account(producer, None, {"bytes_out": 3}), account(None, consumer, {"bytes_out": 4, "bytes_in": 1})]
 

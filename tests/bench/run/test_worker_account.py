@@ -18,7 +18,9 @@ def make_account() -> Account:
     producer.sent(lane, seq, intended, intended + 500, Backpressure())
     told = Settlements(lane[3:], seq[3:], np.full(97, int(Outcome.CONFIRMED)), intended[3:] + 900)
     producer.settled(told)
-    consumer.received(Deliveries(lane, lane + 4, seq, intended, intended + 500, intended + 800, lane, intended + 850))
+    consumer.received(
+        Deliveries(lane, lane + 4, seq, intended, intended + 500, intended + 800, lane, 0, intended + 850)
+    )
     return account(producer, consumer, {"flow_frames": 2})
 
 
