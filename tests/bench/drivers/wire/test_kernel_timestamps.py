@@ -178,7 +178,7 @@ def test_a_socket_that_refuses_is_noticed() -> None:
 
 
 def confirm_delays(server: Amqp091Server, messages: int, acks_ms: dict[int, int]) -> list[float]:
-    """Send messages at once and one 12 ms later, acknowledge tags after so many ms; return how late each was seen, ms."""
+    """Send messages at once and one 12 ms later, acknowledge tags after so many ms; return how late each was seen."""
     lane = ProducerLane(0, "q")
     port = open_port(PortSpec(server.endpoint, (lane,), (), 40, confirm_window=8, kernel_times=True), CLOCK)
     begin_ns, said_ns = CLOCK.now_ns() + 2 * NS_PER_MS, []
