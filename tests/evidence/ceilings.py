@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench.ceiling.measure import measure
+from bench.ceiling.measure import PeerFailed, measure
 from bench.drivers.registry import registry
 
 
@@ -22,7 +22,12 @@ def main() -> None:
         if one.member.inline or one.member.lacks():
             continue
         sys.stderr.write(f"  {one.member.name}\n")
-        for way in measure(one, 3.0).ways:
+        try:
+            ways = measure(one, 3.0).ways
+        except PeerFailed as error:
+            sys.stderr.write(f"  not measured: {error}\n")
+            continue
+        for way in ways:
             settled = {"send": ", confirmed", "receive": ", acknowledged"}[way.side] if way.settled else ""
             name = f"{one.member.name}: {way.side}{settled}"
             rows += [

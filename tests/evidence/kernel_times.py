@@ -27,7 +27,7 @@ from bench.crosscheck.tcpdump import Sniffer
 from bench.drivers.base import ConsumerLane, Int64, PortSpec, ProducerLane
 from bench.drivers.wire.wire091 import open_port
 from bench.host.clock import RealClock
-from bench.host.realtime import be_patient, be_punctual
+from bench.host.realtime import be_unhurried, be_punctual
 from bench.pauses.meter import PauseMeter
 from bench.pauses.watch import PauseWatch
 from bench.run.running_brokers import Fleet
@@ -40,6 +40,7 @@ QUEUE = "busbench-kernel-times"
 CLOCK = RealClock()
 _STAMP = struct.Struct("<IIqqq")
 _PLAN_NS = 40 * NS_PER_MS
+_PATIENCE_S = 10
 _AROUND_NS = 5 * NS_PER_MS
 """Messages within this time of a pause are left out: the queue that it left is the host's too."""
 
@@ -68,11 +69,13 @@ def consume(endpoint: Endpoint, messages: int, pipe: Connection) -> None:
     """Receive so many messages; hand over sequence number, sent, received and read of each."""
     lane = (ConsumerLane(0, QUEUE),)
     port = open_port(PortSpec(endpoint, (), lane, 100, ack_batch=0, kernel_times=True, gather_ns=_PLAN_NS), CLOCK)
-    be_patient()
+    be_unhurried()
     pipe.send(None)
     parts, count = [], 0
     while count < messages:
         _, rows = port.poll(_PLAN_NS)
+        if rows.read_ns is None:  # nothing came
+            continue
         parts.append(np.stack([rows.seq, rows.sent_ns, rows.received_ns, rows.read_ns]))
         count += len(rows.seq)
     port.close()
@@ -139,8 +142,12 @@ def measure(endpoint: Endpoint, folder: Path, rate: float, seconds: float) -> di
             meter.run()
             with child(produce, endpoint, rate, seconds) as producer:
                 producer.recv()
+                until = time.monotonic() + seconds + _PATIENCE_S
                 while not consumer.poll(0.2):
                     watch.look()
+                    if time.monotonic() > until:
+                        message = "the consumer did not get all messages"
+                        raise TimeoutError(message)
                 rows = consumer.recv()
             watch.look()
             meter.rest()
