@@ -16,6 +16,9 @@ S_PER_MINUTE = 60
 TICK_NS = 100 * NS_PER_MS
 """The step of telemetry and of the time line."""
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S, "min": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
+_UNITS_BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmg]i?b|b)?\s*$", re.IGNORECASE)
+_SHOWN = 40
 _NEARLY = 0.9
 _TINY = 1e-6
 _LONGEST_NS = 366 * 24 * 3600 * NS_PER_S
@@ -41,6 +44,22 @@ def format_duration(ns: int) -> str:
         if ns and ns % _UNITS_NS[unit] == 0:
             return f"{ns // _UNITS_NS[unit]}{unit}"
     return f"{ns}ns" if ns else "0s"
+
+
+def parse_size(given: object) -> object:
+    """Return bytes for text such as `1KiB` or `64 kB`; anything that is no text as it is.
+
+    Raises:
+        ValueError: text that is no size.
+    """
+    if not isinstance(given, str):
+        return given
+    match = _SIZE.match(given)
+    if match is None:
+        shown = given[:_SHOWN]
+        message = f"{shown!r} is no size: write bytes, such as 1024, or a number and a unit, such as '1KiB' or '64kB'"
+        raise ValueError(message)
+    return round(Decimal(match[1]) * _UNITS_BYTES[(match[2] or "b").lower()])
 
 
 Duration = Annotated[

@@ -3,6 +3,7 @@
 `pictures` draws them, for the page and for files alike.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,12 +61,18 @@ def pictures(data: Dataset, summary: Summary) -> Iterator[Picture]:
     asked = {question.name: question for question in questions(data.scenario)}
     for caption in summary.captions:
         with mpl.rc_context(theme.RC):
-            if caption.kind == "sustained":
-                figure = _sustained(source)
-            else:
-                figure = _DRAW[caption.kind](source, asked[caption.question])
-            theme.make_room(figure)
+            try:
+                figure = _drawn(source, caption, asked)
+            except Exception as error:  # noqa: BLE001  (one figure that fails must not cost the page)
+                warnings.warn(f"a figure ({caption.kind}) could not be drawn: {error}", stacklevel=2)
+                figure = theme.notice(f"This figure could not be drawn ({type(error).__name__}): please report it.")
         yield Picture(caption, figure)
+
+
+def _drawn(source: FigureData, caption: Caption, asked: Mapping[str, Question]) -> Figure:
+    figure = _sustained(source) if caption.kind == "sustained" else _DRAW[caption.kind](source, asked[caption.question])
+    theme.make_room(figure)
+    return figure
 
 
 def _decision(source: FigureData, question: Question) -> Figure:

@@ -1,7 +1,9 @@
 """Where words for people go: standard error for progress and faults, standard output for answers."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
 import typer
@@ -22,8 +24,11 @@ ConsumeExisting = Annotated[
 ]
 """An option of every verb that runs trials."""
 
+_PIPED_WIDTH = 1_000
+"""Columns of what is no terminal: nothing is cut there."""
+
 # No markup: names and versions may hold brackets.
-out = Console(highlight=False, soft_wrap=True, markup=False)
+out = Console(highlight=False, soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -48,6 +53,16 @@ def warn_of_former(drivers: Iterable[str]) -> None:
         found = registry().installed.get(name)
         if found and found.member.now:
             tell(f"driver {name!r} is called {found.member.now!r} now; the old name still works", kind="warning")
+
+
+@contextmanager
+def silent(wanted: bool) -> Iterator[None]:
+    """Print nothing on standard error meanwhile, if that is wanted."""
+    before, err.quiet = err.quiet, wanted or err.quiet
+    try:
+        yield
+    finally:
+        err.quiet = before
 
 
 def as_typed(*words: str, options: Mapping[str, object]) -> str:

@@ -9,13 +9,15 @@ neither help nor completion waits for Numba, pandas, SciPy and the like.
 import importlib
 import signal
 import sys
+from importlib import metadata
 from types import FrameType
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 VERBS = {
+    "load": ("bench.cli.load:load", "Put one load on a broker that you run: a quick look."),
     "run": ("bench.cli.run:run", "Run a scenario, then draw its report."),
     "report": ("bench.cli.report:report", "Write the report of results folders."),
     "gate": ("bench.cli.gate:gate", "Tell whether a candidate is worse than its baseline."),
@@ -78,8 +80,18 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"busbench {metadata.version('busbench')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _verbs() -> None:
+def _verbs(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     pass
 
 

@@ -8,6 +8,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 from bench.cli.console import err
+from bench.results.quantile import quantile_ns
 from bench.results.records import PlannedTrial, TrialRecord
 from bench.run.trial import Live
 from bench.units import NS_PER_MS, S_PER_MINUTE
@@ -62,7 +63,7 @@ class Progress:
         if record.reason:
             state += f"  {record.outcome.value}: {record.reason}"
         hard = "; ".join(note.text for note in record.health if note.hard)
-        line = f"{self._head}  {record.achieved_rate:,.0f} msg/s{state}{'  ' + hard if hard else ''}"
+        line = f"{self._head}  {_figures(record)}{state}{'  ' + hard if hard else ''}"
         err.print(Text(line, style="" if record.valid else "red"))
 
     def _left(self) -> str:
@@ -70,6 +71,14 @@ class Progress:
             self._total_s, self._began - self._started, time.monotonic() - self._began, self._number, self._of
         )
         return in_words(left)
+
+
+def _figures(record: TrialRecord) -> str:
+    """Return what a trial measured: rate, p50 and p99 of its main latency."""
+    latency = record.latency.get("response") or record.latency.get("service")
+    found = ((name, quantile_ns(latency, share)) for name, share in (("p50", 0.50), ("p99", 0.99)))
+    shown = "".join(f"  {name} {ns / NS_PER_MS:.3g} ms" for name, ns in found if ns is not None)
+    return f"{record.achieved_rate:,.0f} msg/s{shown}"
 
 
 def in_words(seconds: float) -> str:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
-from bench.cli.console import EXIT_USAGE, err, fail, out, tell
+from bench.cli.console import EXIT_USAGE, err, fail, out, print_table, tell
 
 if TYPE_CHECKING:
     import reports
+    from reports.summary import Summary
 
 
 class By(StrEnum):
@@ -52,18 +54,27 @@ def report(
         out.print(str(place))
 
 
-def write_reports(folder: Path) -> bool:
-    """Write page, Markdown and JSON of a run into its folder; say so and return False where that fails."""
+def write_reports(folder: Path) -> "Summary | None":
+    """Write page, Markdown and JSON of a run into its folder; return what they say, or say why there are none."""
     import reports  # noqa: PLC0415  (as above)
     from bench.results.archive import ArchiveError  # noqa: PLC0415  (as above)
 
     err.print("drawing the report")
     try:
-        reports.render([folder], _inside(folder))
+        return reports.render([folder], _inside(folder))
     except (ArchiveError, reports.ReportError) as error:
         tell(f"{error} The results are whole: bench report {folder}")
-        return False
-    return True
+        return None
+
+
+def print_answer(summary: "Summary") -> None:
+    """Print the rows of each question, and what was found."""
+    from reports.export.terminal import to_terminal  # noqa: PLC0415  (as above)
+
+    for block in to_terminal(summary):
+        out.print(Text(f"\n{block.head}", style="bold"))
+        print_table(block.rows)
+        out.print(block.sentence)
 
 
 def _inside(folder: Path) -> "reports.Outputs":

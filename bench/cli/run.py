@@ -27,9 +27,14 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Finish the run in this results folder.", metavar="FOLDER")
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the answer alone, and faults.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the report's summary as JSON instead; docs/summary.md explains it.")
+    ] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report, and give no answer.")] = False,
     consume_existing: ConsumeExisting = False,
 ) -> None:
-    """Run a scenario: every trial of its plan, then the report.
+    """Run a scenario: every trial of its plan, then the report, and the answer on the terminal.
 
     Exit codes: 0 all trials valid · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
     """
@@ -37,12 +42,13 @@ def run(
 
     if (scenario is None) == (resume is None):
         fail(EXIT_USAGE, "name one scenario to run, or one folder to finish with --resume")
+    shown = run_work.shown(quiet=quiet, json=json, no_report=no_report)
     if resume is not None:
         given = {"--out": out_folder, "--quick": quick, "--set": overrides, "--seed": seed, "--driver": driver}
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
             fail(EXIT_USAGE, f"{', '.join(extra)}: cannot be used with --resume, which keeps the run as it was begun")
-        run_work.finish(resume, plan_only=plan, consume_existing=consume_existing)
+        run_work.finish(resume, shown, plan_only=plan, consume_existing=consume_existing)
         return
     run_work.start(
         scenario or "",
@@ -50,6 +56,7 @@ def run(
         seed,
         driver,
         out_folder,
+        shown,
         quick=quick,
         plan_only=plan,
         consume_existing=consume_existing,

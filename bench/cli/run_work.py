@@ -3,6 +3,7 @@
 import os
 import secrets
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -18,12 +19,13 @@ from bench.cli.console import (
     err,
     fail,
     out,
+    silent,
     tell,
     warn_of_former,
 )
 from bench.cli.image import check_recipes, ensure_images
 from bench.cli.progress import Progress, in_words
-from bench.cli.report import write_reports
+from bench.cli.report import print_answer, write_reports
 from bench.drivers.registry import registry
 from bench.host.hostclass import host_class
 from bench.host.noise_floors import floor_of, keep
@@ -45,12 +47,35 @@ from brokers import image
 from brokers.base import BrokerError
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a run prints and writes.
+
+    Attributes:
+        quiet: whether the answer and faults alone are printed.
+        json: whether the answer is the summary as JSON.
+        report: whether a report is written, and an answer given.
+    """
+
+    quiet: bool = False
+    json: bool = False
+    report: bool = True
+
+
+def shown(*, quiet: bool, json: bool, no_report: bool) -> Shown:
+    """Return what is to be printed and written; leave where that is contradictory."""
+    if json and no_report:
+        fail(EXIT_USAGE, "--json prints what the report says: leave out --no-report")
+    return Shown(quiet, json, not no_report)
+
+
 def start(
     scenario: str,
     overrides: list[str],
     seed: int | None,
     driver: str | None,
     folder: Path | None,
+    shown: Shown,
     *,
     quick: bool,
     plan_only: bool,
@@ -78,7 +103,7 @@ def start(
     place, record, roots = begin(
         loaded, planned, chosen, folder, loaded.scenario.name, command, consume_existing=consume_existing
     )
-    _carry_out(record, place, roots, consume_existing=consume_existing)
+    carry_out(record, place, roots, shown, consume_existing=consume_existing)
 
 
 def begin(
@@ -134,7 +159,7 @@ def refuse_unfit(scenario: Scenario, *, consume_existing: bool) -> None:
         fail(EXIT_USAGE, *faults)
 
 
-def finish(folder: Path, *, plan_only: bool, consume_existing: bool) -> None:
+def finish(folder: Path, shown: Shown, *, plan_only: bool, consume_existing: bool) -> None:
     """Run what is left of a run, or print it."""
     try:
         begun = archive.read(folder)
@@ -164,25 +189,33 @@ def finish(folder: Path, *, plan_only: bool, consume_existing: bool) -> None:
             ),
         )
     roots = {name: found.root for name, found in images.items()}
-    _carry_out(begun.record, folder, roots, consume_existing=consume_existing)
+    carry_out(begun.record, folder, roots, shown, consume_existing=consume_existing)
 
 
-def _carry_out(record: RunRecord, folder: Path, roots: dict[str, Path], *, consume_existing: bool) -> None:
+def carry_out(record: RunRecord, folder: Path, roots: dict[str, Path], shown: Shown, *, consume_existing: bool) -> None:
+    """Carry a run out, report, answer, and leave with the exit code; see `bench.cli.run`."""
     started = time.monotonic()
-    end = conduct_all(record, folder, roots, consume_existing=consume_existing)
-    finished = archive.read(folder)
-    drawn = not finished.trials or write_reports(folder)
+    with silent(shown.quiet):
+        end = conduct_all(record, folder, roots, consume_existing=consume_existing)
+        finished = archive.read(folder)
+        summary = write_reports(folder) if finished.trials and shown.report else None
+    drawn = summary is not None or not finished.trials or not shown.report
     if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
         keep_floor(folder, record)
     took = in_words(time.monotonic() - started)
+    if summary is not None and not shown.json:
+        print_answer(summary)
     tell(*invalid_words(finished), kind="invalid")
-    err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {took}")
+    with silent(shown.quiet):
+        err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {took}")
     code = _exit_code(end, finished)
     if code:
         tell(*end.failed)
         err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: bench run --resume {folder}")
-    if finished.trials and drawn:
-        out.print(str(folder / "report.html"))
+    if summary is not None:
+        out.print(summary.to_json() if shown.json else str(folder / "report.html"))
+    elif finished.trials and not shown.report:
+        out.print(str(folder))
     raise typer.Exit(code if drawn else EXIT_FAILED)
 
 
@@ -236,7 +269,7 @@ def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
     out.print(f"{scenario.title}\n")
     for trial in planned:
         fresh = "  (broker started anew)" if trial.restart_broker else ""
-        out.print(f"{trial.index:4d}  repetition {trial.repetition + 1}  {trial.target}  {trial.workload}{fresh}")
+        out.print(f"{trial.index + 1:4d}  repetition {trial.repetition + 1}  {trial.target}  {trial.workload}{fresh}")
     minutes = estimate_ns(scenario, planned) / NS_PER_S / S_PER_MINUTE
     megabytes = estimate_bytes(scenario, planned) / 1e6
     out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")
@@ -266,7 +299,7 @@ def invalid_words(finished: archive.Run) -> list[str]:
 
 
 def _reason(code: str, found: list[tuple[int, str]]) -> str:
-    trials = ", ".join(str(index) for index, _ in found[:_NAMED])
+    trials = ", ".join(str(index + 1) for index, _ in found[:_NAMED])
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return f"{code} (trial{'s' if len(found) > 1 else ''} {trials}{more}): {found[0][1]}"
 

@@ -7,13 +7,12 @@ client-bound, send-lag, receive-lag, warm-up-short, shared-cores, steal, host-aw
 canary-shifted, settings-differ.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from bench.record.histogram import decode
-from bench.record.payload import estimated
+from bench.results.quantile import quantile_ns
 from bench.results.records import Note, PauseRecord, TrialOutcome
 from bench.run.merge import Merged
 from bench.stats.steady import Growth, Steadiness
@@ -95,14 +94,7 @@ def health(seen: Circumstances) -> tuple[Note, ...]:
 
 def p99_ns(merged: Merged, tag: str) -> float | None:
     """Return p99 of a latency of the measured part, pauses of the host left out; None where nothing is recorded."""
-    record = merged.measured.get(tag)
-    if record is None or not record.count:
-        return None
-    if record.events is not None and record.censored is not None:
-        found = estimated([record.events], [record.censored]).quantile(0.99, least=1)
-        if math.isfinite(found):
-            return found
-    return float(decode(record.histogram).get_value_at_percentile(99))
+    return quantile_ns(merged.measured.get(tag), 0.99)
 
 
 def _accounting(seen: Circumstances) -> Iterator[Note]:

@@ -19,7 +19,7 @@ from bench.drivers.registry import driver_named, registry
 from bench.scenario.checks import inconsistencies
 from bench.scenario.errors import Fault, ScenarioError, from_pydantic
 from bench.scenario.overrides import apply_overrides
-from bench.scenario.scenario import MemoryBroker, Quick, Scenario
+from bench.scenario.scenario import MemoryBroker, Plan, Quick, Scenario
 
 SHIPPED = Path(__file__).parents[1] / "scenarios"
 
@@ -55,8 +55,14 @@ def load_scenario(
     Raises:
         ScenarioError: with every fault found.
     """
-    text = _read(_find(name_or_path))
-    document = _parse(name_or_path, text)
+    return load_text(_read(_find(name_or_path)), name_or_path, overrides, quick=quick, driver=driver)
+
+
+def load_text(
+    text: str, name: str, overrides: Sequence[str] = (), *, quick: bool = False, driver: str | None = None
+) -> Loaded:
+    """Check and resolve a scenario that was read; as `load_scenario`, with what to call it in faults."""
+    document = _parse(name, text)
     faults = list(apply_overrides(document, overrides))
     try:
         scenario = Scenario.model_validate(document)
@@ -123,9 +129,11 @@ def _parse(name: str, text: str) -> dict[str, Any]:
 
 def _salvage(document: dict[str, Any]) -> Scenario:
     """Return the sound parts of a faulty scenario, so that what is wrong between them is told at once too."""
-    parts: dict[str, Any] = {"name": "faulty", "quick": Quick()}
-    with contextlib.suppress(ValidationError):
-        parts["quick"] = Quick.model_validate(document.get("quick", {}))
+    # A faulty plan is told by itself: one that suits every broker stands for it.
+    parts: dict[str, Any] = {"name": "faulty", "quick": Quick(), "plan": Plan(restart="run")}
+    for name, model in (("quick", Quick), ("plan", Plan)):
+        with contextlib.suppress(ValidationError):
+            parts[name] = model.model_validate(document.get(name, {}))
     for field in ("brokers", "targets", "workloads"):
         entries = TypeAdapter[Any](Scenario.model_fields[field].annotation or Any)
         parts[field] = _sound(entries, document.get(field))

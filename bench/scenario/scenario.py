@@ -7,17 +7,18 @@ faults is the business of `bench.scenario.loading`.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import numpy as np
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bench.arrivals.sizes import Sizes
 from bench.arrivals.stamp import SIZE as STAMP_SIZE
 from bench.scenario.memory_broker import MemoryBroker as MemoryBroker  # noqa: PLC0414  (a scenario is read from here)
 from bench.scenario.profile import HIGHEST_RATE, Profile, Rate, Steps, cumulative
 from bench.scenario.warmup import WarmUp as WarmUp  # noqa: PLC0414
-from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration
+from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration, parse_size
 from brokers.registry import settings_models
 from brokers.settings import BrokerName, BrokerSettings, Frozen
 
@@ -39,8 +40,16 @@ def _at_most(most_ns: int) -> Callable[[int], int]:
     return check
 
 
+def _bytes(given: object) -> object:
+    with suppress(ValueError):
+        return parse_size(given)
+    return None
+
+
 MOST_BYTES = 64 * 1024**2
-BodySize = Annotated[int, Field(ge=STAMP_SIZE, le=MOST_BYTES)]
+BodySize = Annotated[
+    int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=STAMP_SIZE, le=MOST_BYTES)
+]
 WholeSeconds = Annotated[PositiveDuration, AfterValidator(_whole_seconds)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -145,7 +154,7 @@ class Workload(Frozen):
     load: Annotated[RateLoad | InFlightLoad, Field(discriminator="kind")]
     """When messages are sent."""
     size: BodySize = 100
-    """Bytes of a message body; the first 32 are the stamp. A list mixes several, such as
+    """Bytes of a message body, such as `100` or `"1KiB"`; the first 32 are the stamp. A list mixes several, such as
     `[{ size = 100, weight = 9 }, { size = 4096, weight = 1 }]`, drawn by the trial's seed; the largest is kept here."""
     sizes: Annotated[tuple[SizeShare, ...], Field(max_length=64)] = ()
     """The sizes that are mixed, as a list given to `size` is kept."""
@@ -193,7 +202,8 @@ class Workload(Frozen):
         if not sizes:
             message = "size = []: name one size, or a list of sizes with weights"
             raise ValueError(message)
-        known = [one.get("size") for one in sizes if isinstance(one, dict)]
+        # What is no size is told of its own entry.
+        known = [_bytes(one.get("size")) for one in sizes if isinstance(one, dict)]
         largest = max((size for size in known if type(size) is int), default=STAMP_SIZE)
         return given | {"size": min(max(largest, STAMP_SIZE), MOST_BYTES), "sizes": sizes}
 

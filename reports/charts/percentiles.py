@@ -56,7 +56,8 @@ def draw(axes: Axes, curves: Mapping[str, Distribution], styles: Mapping[str, St
     if ends:
         # The fastest quarter of messages would take half the axis and tell nothing.
         lowest = min(values.at(_LOWEST_PERCENT) for values in curves.values() if values.count)
-        axes.set_ylim(bottom=max(lowest, 1.0) / NS_PER_MS / 1.5)
+        if np.isfinite(lowest):  # else even that quarter never came
+            axes.set_ylim(bottom=max(lowest, 1.0) / NS_PER_MS / 1.5)
     millisecond_axis(axes)
     label_ends(axes, ends)
     return axes

@@ -31,6 +31,7 @@ RC: dict[Any, Any] = {
     "font.family": "sans-serif",
     "svg.fonttype": "none",
     "svg.hashsalt": "busbench",
+    "text.parse_math": False,  # a dollar in a label is a dollar
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
@@ -97,6 +98,14 @@ def figure(height: float, *heights: float) -> tuple[Figure, list[Axes]]:
     shares = list(heights) or [1.0]
     axes = made.subplots(len(shares), 1, sharex=True, squeeze=False, height_ratios=shares)[:, 0]
     return made, list(axes)
+
+
+def notice(words: str) -> Figure:
+    """Return a figure that only says something."""
+    made, (axes,) = figure(0.8)
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, textwrap.fill(words, 60), ha="center", va="center", transform=axes.transAxes)
+    return made
 
 
 def make_room(figure: Figure) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.units import percent
+from bench.units import parse_size, percent
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,19 @@ def test_what_is_not_the_whole_does_not_read_as_it(share: float) -> None:
     """A confidence of 99.9996 % is printed as that."""
     assert percent(share) != "100 %"
     assert float(percent(share).removesuffix(" %")) / 100 == pytest.approx(share, abs=0.06 * (1 - share))
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [(100, 100), ("100", 100), ("1KiB", 1024), ("1.5 KiB", 1536), ("64kB", 64_000), ("2 mib", 2 * 1024**2), ("7B", 7)],
+)
+def test_sizes_may_have_a_unit(given: object, size: int) -> None:
+    """Of a thousand or of 1,024; a number is bytes."""
+    assert parse_size(given) == size
+
+
+@pytest.mark.parametrize("given", ["", "KiB", "1 TiB", "-1", "1e3", "ten"])
+def test_text_that_is_no_size_is_refused(given: str) -> None:
+    """With what would be one."""
+    with pytest.raises(ValueError, match="no size: write bytes, such as 1024"):
+        parse_size(given)

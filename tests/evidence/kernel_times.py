@@ -27,7 +27,7 @@ from bench.crosscheck.tcpdump import Sniffer
 from bench.drivers.base import ConsumerLane, Int64, PortSpec, ProducerLane
 from bench.drivers.wire.wire091 import open_port
 from bench.host.clock import RealClock
-from bench.host.realtime import be_unhurried, be_punctual
+from bench.host.realtime import be_punctual, be_unhurried
 from bench.pauses.meter import PauseMeter
 from bench.pauses.watch import PauseWatch
 from bench.run.running_brokers import Fleet

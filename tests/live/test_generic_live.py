@@ -3,6 +3,7 @@
 Whole runs by the command, in its own process: what is judged is that they are measured, not how fast they are.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,25 @@ def test_a_broker_of_no_work_is_measured(kind: str, relayed: int, tmp_path: Path
     assert broker.reported["max message"].startswith("not known")
     assert broker.labels == ("store not fresh",)
     assert found.record.products["mine"].durable.promises is None
+
+
+@pytest.mark.parametrize("uris", [1, 2])
+def test_one_line_gives_an_answer(uris: int, relayed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the port speaks is found out; the answer stands on the terminal, or is the summary."""
+    monkeypatch.chdir(tmp_path)
+    where = [f"amqp://{host}:{relayed}" for host in ("127.0.0.1", "localhost")[:uris]]
+    words = ("--rate", "500", "--duration", "2s", "--warm-up", "2s")
+    if uris == 1:
+        result = bench("load", *where, *words)
+        assert result.exit_code in {0, 3}, result.output
+        assert "quick look" in result.stdout or "none" in result.stdout
+        assert result.stdout.rstrip().endswith("report.html")
+        return
+    result = bench("load", *where, *words, "--protocol", "amqp10", "--json", "--quiet")
+    assert result.exit_code in {0, 3}, result.output
+    found = json.loads(result.stdout)
+    assert [target["protocol"] for target in found["targets"]] == ["AMQP 1.0"] * 2
+    assert found["trials_finished"] == 2
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ import reports
 from reports.dataset import Dataset
 from reports.export.csv import to_csv
 from reports.export.hgrm import to_hgrm
+from reports.export.terminal import to_terminal, trust_in
+from reports.format import milliseconds
 from reports.summary import Summary
 
 
@@ -67,3 +69,26 @@ def test_a_folder_that_cannot_be_made_is_named(quick_folder: Path, tmp_path: Pat
     (tmp_path / "taken").write_text("")
     with pytest.raises(reports.ReportError, match=r"taken cannot be written"):
         reports.render([quick_folder], reports.Outputs(csv=tmp_path / "taken"))
+
+
+def test_a_terminal_shows_what_the_page_does(quick_summary: Summary) -> None:
+    """A block for each question: its rows with the summary's numbers, a word of trust, and the verdict."""
+    blocks = list(to_terminal(quick_summary))
+    assert [block.sentence for block in blocks] == [answer.sentence for answer in quick_summary.answers]
+    cells = [cell for cell in quick_summary.cells if cell.workload in quick_summary.answers[0].workloads]
+    head, *rows = blocks[0].rows
+    assert len(rows) == len(cells)
+    at = head.index("p99 ms")
+    assert [row[at] for row in rows] == [milliseconds(cell.latency_ns["p99"].centre) for cell in cells]
+    assert {row[-1] for row in rows} <= {"quick look", "none", "overloaded"}
+    assert all(len(row) == len(head) for block in blocks for row in block.rows)
+
+
+def test_a_word_of_trust(full_summary: Summary) -> None:
+    """How far a row's figures go: none usable, fewer than ten trials, all that a verdict needs."""
+    cell = next(one for one in full_summary.cells if one.n >= 10 and not one.saturated)
+    assert trust_in(cell, "full") == "full"
+    assert trust_in(cell.model_copy(update={"n": 9}), "full") == "few trials"
+    assert trust_in(cell.model_copy(update={"n": 0}), "full") == "none"
+    assert trust_in(cell, "quick") == "quick look"
+    assert trust_in(cell.model_copy(update={"overloaded": 1, "offered_rate": 5.0}), "full") == "overloaded"

@@ -53,6 +53,9 @@ def test_smoke_from_file_to_report(bench: Bench) -> None:
     result = bench("run", "smoke", "--seed", "5")
     assert result.exit_code == 0, result.output
     page = Path(result.stdout.strip().splitlines()[-1])
+    summary = json.loads(page.with_name("summary.json").read_text())
+    assert [answer["sentence"] in result.stdout for answer in summary["answers"]] == [True] * len(summary["answers"])
+    assert "p99.9 ms" in result.stdout
     assert page.name == "report.html"
     assert page.read_text().startswith("<!DOCTYPE html>")
     run = read(Path("results/latest"))
@@ -80,7 +83,7 @@ def test_invalid_trials_are_said_first(bench: Bench, monkeypatch: pytest.MonkeyP
     run = read(Path("results/latest"))
     invalid = [trial.record.index for trial in run.trials if not trial.record.valid]
     assert f"invalid: {len(invalid)} of 4 trials are invalid and left out of every comparison" in words
-    listed = ", ".join(map(str, invalid))
+    listed = ", ".join(str(index + 1) for index in invalid)
     assert f"invalid: send-lag (trial{'s' if len(invalid) > 1 else ''} {listed}): p99 of our own lateness" in words
     assert words.index("invalid: ") < words.index("4 of 4 trials in")
     assert "to repeat them: bench run --resume" in words

@@ -295,3 +295,10 @@ def test_a_faulty_part_is_told_of_once() -> None:
     """What only names a faulty or nameless part is not told of as well."""
     assert [text.split(": ")[0] for text in faults("rabbitmq-vs-qpid", "brokers.0.cpus=0")] == ["brokers.0.cpus"]
     assert [text.split(": ")[0] for text in faults("rabbitmq-vs-qpid", "workloads.0.name=3")] == ["workloads.0.name"]
+
+
+def test_one_mistake_has_one_message() -> None:
+    """A sound plan is known where something else is faulty, so that no false fault of it stands beside."""
+    [told] = faults("own-broker", "workloads.0.size=10")
+    assert "workloads.0.size" in told
+    assert len(faults("own-broker", "workloads.0.size=10", "plan.repetitions=0")) == 2
