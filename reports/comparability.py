@@ -32,6 +32,11 @@ def client_of(data: Dataset, target: Target, workload: Workload) -> comparabilit
     return comparability.Client(target.protocol, target.driver, float(known.median()) if len(known) else None, shared)
 
 
+def receipt_of(data: Dataset, target: Target, workload: Workload) -> str | None:
+    """Return when the messages of a row counted as received; None where it has no valid trial."""
+    return comparability.receipt(_trials(data, target, workload))
+
+
 def unlike_rows(data: Dataset, question: Question) -> Barred:
     """Return the pairs of targets that differ in settings which should be alike, with those settings."""
     rows = {workload.name: _rows_under(data, workload) for workload in question.workloads}
@@ -55,11 +60,9 @@ def unequal(data: Dataset, question: Question) -> Barred:
 
 def otherwise_received(data: Dataset, question: Question) -> Barred:
     """Return the pairs of targets whose latencies are not compared, as one counts messages as received later."""
-    rows = {workload.name: _rows_under(data, workload) for workload in question.workloads}
 
     def compare(workload: Workload, first: Target, second: Target) -> tuple[str, ...]:
-        under = rows[workload.name]
-        why = comparability.unlike_receipt(under[first.name], under[second.name])
+        why = comparability.unlike_receipt(*(receipt_of(data, target, workload) for target in (first, second)))
         return (why,) if why else ()
 
     return _pairs(data, question, compare)

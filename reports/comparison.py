@@ -16,7 +16,7 @@ from bench.results import comparability
 from bench.scenario.scenario import Target, Workload
 from bench.stats.ratio import Comparison, Pair, Verdict, compare, compare_family
 from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Cells, Row, cases_of, cells_of
-from reports.comparability import client_of, settings_of
+from reports.comparability import client_of, receipt_of, settings_of
 from reports.dataset import Dataset
 from reports.exclusions import usable_pairs, why_not
 from reports.model import Model
@@ -243,7 +243,7 @@ def _cost(a: _Side, b: _Side) -> str:
 
 
 def _receipt(a: _Side, b: _Side) -> str:
-    return comparability.unlike_receipt(a.settings, b.settings) or ""
+    return comparability.unlike_receipt(*(receipt_of(side.data, side.target, side.workload) for side in (a, b))) or ""
 
 
 def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs: tuple[str, ...]) -> ComparedRows:

@@ -381,6 +381,11 @@ class Summary(Model):
         """Return it as `summary.json` has it; what has no number is null, never NaN."""
         return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
+    def row_label(self, cell: Cell, answer: Answer) -> str:
+        """Return what a table of an answer calls a row: its target's label and, in a sweep, its workload."""
+        label = next(target.label for target in self.targets if target.name == cell.target)
+        return f"{label}, {cell.workload}" if len(answer.workloads) > 1 else label
+
     def cell(self, target: str, workload: str) -> Cell:
         """Return a row; raise KeyError where there is none."""
         for cell in self.cells:

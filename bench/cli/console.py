@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -23,6 +24,14 @@ ConsumeExisting = Annotated[
     ),
 ]
 """An option of every verb that runs trials."""
+OutFolder = Annotated[Path | None, typer.Option("--out", help="Results folder to make; by default results/<run id>.")]
+"""As `ConsumeExisting`."""
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the answer alone, and faults.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the report's summary as JSON instead; docs/summary.md explains it.")
+]
+NoReport = Annotated[bool, typer.Option("--no-report", help="Write no report, and give no answer.")]
+"""With `Quiet` and `AsJson`: options of verbs that end with an answer."""
 
 _PIPED_WIDTH = 1_000
 """Columns of what is no terminal: nothing is cut there."""

@@ -1,20 +1,11 @@
 """`bench load`: one load on one broker, or on several, from one line and no file."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import ConsumeExisting
-
-
-class Speak(StrEnum):
-    """What is spoken to a broker."""
-
-    AUTO = "auto"
-    AMQP091 = "amqp091"
-    AMQP10 = "amqp10"
+from bench.cli.console import AsJson, ConsumeExisting, NoReport, OutFolder, Quiet
 
 
 def load(
@@ -48,21 +39,20 @@ def load(
         str | None,
         typer.Option(help="Product of the brokers, see `bench broker list`; by default any, by its protocol."),
     ] = None,
-    protocol: Annotated[Speak, typer.Option(help="What is spoken; by default what the port answers to.")] = Speak.AUTO,
+    protocol: Annotated[
+        Literal["auto", "amqp091", "amqp10"],
+        typer.Option(help="What is spoken; by default what the port answers to."),
+    ] = "auto",
     driver: Annotated[str | None, typer.Option(help="Driver to use; by default our compiled one.")] = None,
     repetitions: Annotated[int, typer.Option(help="Trials of each broker; below ten nobody wins.")] = 1,
     save: Annotated[
         Path | None, typer.Option(help="Write the scenario that this stands for here, and run nothing.", metavar="FILE")
     ] = None,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Results folder to make; by default results/<run id>.")
-    ] = None,
+    out_folder: OutFolder = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the schedule; by default a fresh one.", min=0)] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the answer alone, and faults.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the report's summary as JSON instead; docs/summary.md explains it.")
-    ] = False,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report, and give no answer.")] = False,
+    quiet: Quiet = False,
+    json: AsJson = False,
+    no_report: NoReport = False,
     consume_existing: ConsumeExisting = False,
 ) -> None:
     """Put a load on a broker that you run, and print what latency it gives: a quick look.
@@ -88,7 +78,7 @@ def load(
         queues=tuple(queue or ()),
         queue_type=queue_type,
         kind=kind,
-        protocol=None if protocol is Speak.AUTO else protocol.value,
+        protocol=None if protocol == "auto" else protocol,
         driver=driver,
         repetitions=repetitions,
     )

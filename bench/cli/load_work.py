@@ -5,9 +5,9 @@ import re
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tomlkit
 import typer
@@ -22,10 +22,10 @@ from bench.scenario.errors import Fault, ScenarioError
 from bench.scenario.loading import Loaded, load_text
 from bench.units import NS_PER_S
 from brokers.admin.handshake import answers
+from brokers.endpoint import Protocol
 from brokers.places.external import address
 from brokers.settings import External
 
-Protocol = Literal["amqp091", "amqp10"]
 _DRIVERS: dict[Protocol, str] = {"amqp091": "wire091", "amqp10": "wire10"}
 _DEFAULT_RATE = 1_000.0
 _LONGEST_NAME = 24
@@ -61,19 +61,17 @@ class Line:
     queues: tuple[str, ...] = ()
     queue_type: str | None = None
     kind: str | None = None
-    protocol: str | None = None
+    protocol: Protocol | None = None
     driver: str | None = None
     repetitions: int = 1
 
     def options(self) -> dict[str, object]:
         """Return what was given, as it is typed."""
-        plain = Line(self.uris)
         given = {
-            name: getattr(self, name)
-            for name in ("rate", "in_flight", "search", "size", "duration", "warm_up", "producers", "consumers",
-                         "durable", "queue_type", "kind", "protocol", "driver", "repetitions")
-            if getattr(self, name) != getattr(plain, name)
-        }  # fmt: skip
+            field.name: value
+            for field in fields(self)
+            if field.name not in {"uris", "queues"} and (value := getattr(self, field.name)) != field.default
+        }
         return {f"--{name.replace('_', '-')}": value for name, value in given.items()} | {"--queue": self.queues}
 
 
@@ -99,9 +97,11 @@ def start(
         return
     _ask_for_passwords(loaded)
     chosen = secrets.randbelow(1 << 31) if seed is None else seed
-    command = as_typed("load", *asked.uris, options=asked.options() | {"--seed": chosen})
+    options = asked.options() | {"--consume-existing": consume_existing, "--seed": chosen}
+    command = as_typed("load", *asked.uris, options=options)
     if asked.search:
         _search(loaded, chosen, folder, command, consume_existing=consume_existing)
+        return
     planned = make_plan(loaded.scenario, chosen)
     place, record, roots = run_work.begin(
         loaded, planned, chosen, folder, "load", command, consume_existing=consume_existing
@@ -202,7 +202,7 @@ def _names(uris: Sequence[str]) -> Iterator[str]:
 def _protocols(asked: Line) -> list[Protocol]:
     """Return what is spoken to each broker: as asked, or what its port answers to."""
     if asked.protocol is not None:
-        return ["amqp10" if asked.protocol == "amqp10" else "amqp091"] * len(asked.uris)
+        return [asked.protocol] * len(asked.uris)
     return [_spoken(uri) for uri in asked.uris]
 
 

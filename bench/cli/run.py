@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import EXIT_USAGE, ConsumeExisting, fail
+from bench.cli.console import EXIT_USAGE, AsJson, ConsumeExisting, NoReport, OutFolder, Quiet, fail
 
 
 def run(
     scenario: Annotated[
         str | None, typer.Argument(help="Name of a shipped scenario (see `bench scenarios`) or path of a TOML file.")
     ] = None,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Results folder to make; by default results/<run id>.")
-    ] = None,
+    out_folder: OutFolder = None,
     quick: Annotated[bool, typer.Option("--quick", help="A short run: shows the shape, names no winner.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print trials, minutes and disk; run nothing.")] = False,
     overrides: Annotated[
@@ -27,11 +25,9 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Finish the run in this results folder.", metavar="FOLDER")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the answer alone, and faults.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the report's summary as JSON instead; docs/summary.md explains it.")
-    ] = False,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report, and give no answer.")] = False,
+    quiet: Quiet = False,
+    json: AsJson = False,
+    no_report: NoReport = False,
     consume_existing: ConsumeExisting = False,
 ) -> None:
     """Run a scenario: every trial of its plan, then the report, and the answer on the terminal.

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import EXIT_USAGE, ConsumeExisting, as_typed, fail
+from bench.cli.console import EXIT_USAGE, ConsumeExisting, OutFolder, as_typed, fail
 
 
 def search(
     scenario: Annotated[str, typer.Argument(help="Name of a shipped scenario or path of a TOML file.")],
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Results folder to make; by default results/<run id>.")
-    ] = None,
+    out_folder: OutFolder = None,
     quick: Annotated[bool, typer.Option("--quick", help="Trials of 2 s and holds of 10 s: minutes a target.")] = False,
     target: Annotated[list[str] | None, typer.Option(help="Search this target only; may be repeated.")] = None,
     workload: Annotated[

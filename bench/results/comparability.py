@@ -147,12 +147,14 @@ def receipt(trials: Sequence[TrialRecord]) -> str | None:
     return _RECEIPTS["both"] if found else None
 
 
-def unlike_receipt(first: Row, second: Row) -> str | None:
-    """Return why the latencies of two rows are not compared, if they count messages as received at other instants."""
-    a, b = (row[RECEIVED].reported for row in (first, second))
-    if a is None or b is None or a == b:
+def unlike_receipt(first: str | None, second: str | None) -> str | None:
+    """Return why the latencies of two rows are not compared, if they count messages as received at other instants.
+
+    Both are as of `receipt`.
+    """
+    if first is None or second is None or first == second:
         return None
-    return f"latencies are not compared: messages of one count as received {a}, of the other {b}"
+    return f"latencies are not compared: messages of one count as received {first}, of the other {second}"
 
 
 def differences(first: Row, second: Row, by: By) -> tuple[Difference, ...]:

@@ -66,10 +66,9 @@ def _table(summary: Summary, answer: Answer) -> Iterator[str]:
     yield ""
     yield "| " + " | ".join(_COLUMNS) + " |"
     yield "|---|" + "---:|" * (len(_COLUMNS) - 2) + "---|"
-    labels = {target.name: target.label for target in summary.targets}
     for cell in summary.cells:
         if cell.workload in answer.workloads:
-            label = labels[cell.target] + (f", {cell.workload}" if len(answer.workloads) > 1 else "")
+            label = summary.row_label(cell, answer)
             yield ("| " + " | ".join([escaped(label), *_values(cell), escaped("; ".join(cell.remarks)) or "–"]) + " |")
 
 

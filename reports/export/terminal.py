@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reports.cases import MIN_TRIALS
 from reports.format import brief, count, milliseconds, number, rate
-from reports.summary import Answer, Cell, Summary
+from reports.summary import Cell, Summary
 
 _HEAD = (
     "", "msg/s", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "broker µs/msg", "client µs/msg", "trials", "trust",
@@ -29,11 +29,10 @@ class Block:
 
 def to_terminal(summary: Summary) -> Iterator[Block]:
     """Return a block for each question that has a planned row, in order."""
-    labels = {target.name: target.label for target in summary.targets}
     for answer in summary.answers:
         cells = [cell for cell in summary.cells if cell.workload in answer.workloads]
         if cells:
-            rows = (_row(cell, _label(cell, labels, answer), summary.mode) for cell in cells)
+            rows = (_row(cell, summary.row_label(cell, answer), summary.mode) for cell in cells)
             yield Block(f"{answer.question}: {answer.load}", (_HEAD, *rows), answer.sentence)
 
 
@@ -46,10 +45,6 @@ def trust_in(cell: Cell, mode: str) -> str:
     if mode == "quick":
         return "quick look"
     return "few trials" if cell.n < MIN_TRIALS else "full"
-
-
-def _label(cell: Cell, labels: dict[str, str], answer: Answer) -> str:
-    return labels[cell.target] + (f", {cell.workload}" if len(answer.workloads) > 1 else "")
 
 
 def _row(cell: Cell, label: str, mode: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from bench.host.hostclass import host_class
+from bench.results.comparability import unlike_receipt
 from bench.scenario.scenario import InFlightLoad
 from bench.stats.noninferiority import ALARM, MIN_PAIRS, MISS, POWER, Decision, Judgement, Measure, decide
 from bench.stats.ratio import Pair
@@ -162,8 +163,7 @@ def _opened(
 
 def _otherwise_received(base: Side, new: Side, cell: PairedCell) -> bool:
     """Return whether the two sides of a row count messages as received at different instants."""
-    old, its = (side.receipt(cell.target, cell.workload) for side in (base, new))
-    return None not in {old, its} and old != its
+    return unlike_receipt(*(side.receipt(cell.target, cell.workload) for side in (base, new))) is not None
 
 
 def _whole(
