@@ -31,10 +31,13 @@ def captions(
     for question in asked:
         names = {workload.name for workload in question.workloads}
         rows = [cell for cell in cells if cell.workload in names]
-        if not any(cell.n for cell in rows):
-            continue
         crossed = any(row.workload in names and (question.closed_loop or row.p99_ns is not None) for row in left_out)
+        usable = any(cell.n for cell in rows)
+        if not usable and (question.many or not crossed):
+            continue
         for kind, title, sentence in _of(data, question, rows, labels, knees):
+            if kind != "decision" and not usable:
+                break
             key = "; × = left out" if crossed and kind == "decision" and not question.many else ""
             yield Caption(
                 name=f"{question.name}-{kind}",
@@ -87,9 +90,11 @@ def _of(
 
 
 def interval(spread: Spread, text: Callable[[float | None], str]) -> str:
-    """Return `1.20 (1.10–1.31)`; the number alone where there is no interval."""
+    """Return `1.20 (1.10–1.31)`, or `1.20 (1.12, 1.29)` of two or three trials; one trial's number alone."""
     if spread.never:
         return f"{text(spread.centre)} ({text(spread.low)}–never)"
+    if spread.few and len(set(map(text, spread.few))) > 1:
+        return f"{text(spread.centre)} ({', '.join(map(text, spread.few))})"
     if spread.interval_low is None or text(spread.interval_low) == text(spread.interval_high):
         return text(spread.centre)
     return f"{text(spread.centre)} ({text(spread.interval_low)}–{text(spread.interval_high)})"
@@ -151,9 +156,9 @@ def _percentiles_sentence(rows: Sequence[Cell]) -> str:
     tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds)
     over = " Overloaded rows are left out." if any(cell.overloaded for cell in rows) else ""
     return (
-        f"Over all targets p50 of {shown[0].latency_tag} {middle} ms, and p99 {tail} ms. A curve is made of all"
-        " messages of the usable trials together, so it may differ a little from the mean over trials in the table. It"
-        " ends where fewer than ten messages lie beyond, or where the rest never came." + over
+        f"Over all targets p50 of {shown[0].latency_tag} {middle} ms, and p99 {tail} ms. A line is the geometric"
+        " mean over usable trials, as in the table, and ends where some trial has fewer than ten messages beyond, or"
+        " where the rest never came." + over
     )
 
 
@@ -170,8 +175,8 @@ def _time_sentence(data: Dataset, question: Question) -> str:
     ]
     events = f"Marked above: {listed(marked)}." if marked else "There was no restart, stall or other event."
     return (
-        f"p99 and p50 of {each} of intended time: the line is the median over trials, the band their range."
-        f" The warm-up is shaded and may leave the frame. {events}"
+        f"p99 and p50 of {each} of intended time: the line is the geometric mean over trials, the band"
+        f" their range. The end of the warm-up is shaded and may leave the frame. {events}"
         + (" Overloaded trials are left out: their latency grows with their length." if over else "")
     )
 

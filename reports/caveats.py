@@ -55,8 +55,7 @@ def _missing(data: Dataset) -> Iterator[str]:
     """Yield which trials have a result that does not count, and which have none."""
     left_out = data.trials[~data.trials["usable"]]
     if len(left_out):
-        reasons = "; ".join(f"{times} as {why}" for why, times in left_out["why_not"].value_counts().items())
-        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials, {reasons}."
+        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials; the reasons stand with each answer."
     if len(data.absent):
         planned = sum(len(run.plan) for run in data.runs)
         yield f"No result: {len(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."

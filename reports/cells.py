@@ -9,11 +9,12 @@ from bench.scenario.scenario import Target, Workload
 from reports import undisturbed
 from reports.dataset import Dataset, overloads, rows_of
 from reports.durability import durability
-from reports.format import count, listed, milliseconds
+from reports.format import count, listed, milliseconds, number
+from reports.left_out import over_used
 from reports.model import not_enough, spread
 from reports.quantiles import PERCENTILES, Distribution
 from reports.questions import in_flight, offered
-from reports.summary import Cell
+from reports.summary import Cell, Uncounted
 
 TRIAL = ["run_id", "index"]
 """What names a trial in every frame."""
@@ -21,9 +22,12 @@ TRIAL = ["run_id", "index"]
 
 def latency_of(data: Dataset, target: str, workload: Workload) -> pd.DataFrame:
     """Return the latency that a row is about, one row a usable trial: response, or service in a closed loop."""
+    return _latency(data, target, workload, data.trials.loc[data.trials["usable"], TRIAL])
+
+
+def _latency(data: Dataset, target: str, workload: Workload, trials: pd.DataFrame) -> pd.DataFrame:
     rows = rows_of(data.latency, target, workload.name)
-    usable = data.trials.loc[data.trials["usable"], TRIAL]
-    found = rows[rows["tag"] == tag_of(workload)].merge(usable, on=TRIAL)
+    found = rows[rows["tag"] == tag_of(workload)].merge(trials[TRIAL], on=TRIAL)
     unseen = found["entered"].isna()
     if unseen.any() and not unseen.all():
         # Percentiles of all messages and estimates do not mix: a trial that lost sight of the meter has none.
@@ -60,6 +64,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     tail = undisturbed.dependence(one.pauses for one in records if one.pauses is not None) if metered else ""
     # Asked once for all percentiles: each question to a frame costs the same, however few rows it has.
     dropped = bool(latency["dropped"].any())
+    ratio = _left_out_over_used(data, target.name, workload, everything, latency)
     return Cell(
         target=target.name,
         workload=workload.name,
@@ -84,15 +89,40 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         },
         all_ns={name: spread(latency[f"all_{name}"]) for name in PERCENTILES} if metered else {},
         entered=_finite(float(latency["entered"].mean())) if metered else None,
-        pooled_ns={name: _finite(pooled.reliable(percent)) for name, percent in PERCENTILES.items()},
         broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
         client_cpu_us=spread(trials["client_cpu_us_per_message"]),
         client_cores=spread(trials["client_cpu_cores_busiest"]),
         broker_rss=spread(trials["broker_rss_peak"]),
+        uncounted=_uncounted(data, target.name, workload, everything) if len(everything) and not len(trials) else None,
+        left_out_over_used=ratio,
         client_bound=bool(trials["client_bound"].any()),
         durability=durability(data.products, target.broker, workload, data.durability),
-        remarks=tuple(_remarks(target, planned, everything, trials, latency)),
+        remarks=tuple(_remarks(target, workload, planned, everything, trials, latency, ratio)),
     )
+
+
+def _uncounted(data: Dataset, target: str, workload: Workload, trials: pd.DataFrame) -> Uncounted:
+    latency = _latency(data, target, workload, trials)
+    return Uncounted(
+        trials=len(trials),
+        achieved_rate=spread(trials["achieved_rate"]),
+        latency_ns={name: spread(latency[name]) for name in (*PERCENTILES, "max", "mean")},
+        broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
+        client_cpu_us=spread(trials["client_cpu_us_per_message"]),
+        broker_rss=spread(trials["broker_rss_peak"]),
+    )
+
+
+def _left_out_over_used(
+    data: Dataset, target: str, workload: Workload, everything: pd.DataFrame, used: pd.DataFrame
+) -> float | None:
+    if bool(everything["usable"].all()) or not bool(everything["usable"].any()):
+        return None
+    if workload.closed:
+        rates = everything["achieved_rate"]
+        return over_used(rates[everything["usable"]], rates[~everything["usable"]])
+    out = _latency(data, target, workload, everything[~everything["usable"]])
+    return over_used(used["p99"], out["p99"])
 
 
 def _untold(name: str, latency: pd.DataFrame, tail: str, row: Distribution) -> str:
@@ -115,7 +145,13 @@ def _finite(value: float) -> float | None:
 
 
 def _remarks(
-    target: Target, planned: int, everything: pd.DataFrame, trials: pd.DataFrame, latency: pd.DataFrame
+    target: Target,
+    workload: Workload,
+    planned: int,
+    everything: pd.DataFrame,
+    trials: pd.DataFrame,
+    latency: pd.DataFrame,
+    ratio: float | None,
 ) -> Iterator[str]:
     if target.options:
         options = listed([f"{name} = {value}" for name, value in target.options.items()])
@@ -127,8 +163,10 @@ def _remarks(
         yield "client-bound: a lower bound"
     for outcome, group in trials[trials["outcome"] != "completed"].groupby("outcome"):
         yield f"{overloads(group) or str(outcome)} in {len(group)} of {total} trials"
-    for why, group in everything[~everything["usable"]].groupby("why_not"):
-        yield f"{len(group)} of {total} trial{'s' if total > 1 else ''} left out: {why}"
+    if out := total - int(everything["usable"].sum()):
+        figure = "rate" if workload.closed else "p99"
+        beside = f"; their {figure} is {number(ratio)} times that of those used" if ratio is not None else ""
+        yield f"{out} of {total} trial{'s' if total > 1 else ''} left out{beside}"
     lost = int(everything["ledger_lost"].sum())
     if lost:
         yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from bench.results import comparability
 from bench.scenario.scenario import Target, Workload
+from bench.stats.estimate import LEAST_FOR_INTERVAL
 from bench.stats.ratio import Comparison, Pair, Verdict, compare, compare_family
 from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Cells, Row, cases_of, cells_of
 from reports.comparability import client_of, receipt_of, settings_of
@@ -42,7 +43,7 @@ class ComparedRows(Model):
     ratio: float | None
     """First over second, geometric mean; None where there is nothing to compare."""
     low: float | None
-    """Interval of the ratio at level 1 - alpha."""
+    """Interval of the ratio at level 1 - alpha; None of fewer than four pairs."""
     high: float | None
     alpha: float | None
     """Level after Holm's correction, over all lines with a verdict; 0.05 where there is none."""
@@ -287,8 +288,8 @@ def _row(workload: str, a: _Side, b: _Side, found: Comparison | None, **said: An
         metric=a.case.metric,
         n=found.n if found else 0,
         ratio=found.ratio if found else None,
-        low=_finite(found.low) if found and found.n > 1 else None,
-        high=_finite(found.high) if found and found.n > 1 else None,
+        low=_finite(found.low) if found and found.n >= LEAST_FOR_INTERVAL else None,
+        high=_finite(found.high) if found and found.n >= LEAST_FOR_INTERVAL else None,
         alpha=found.alpha if found else None,
         delta=a.case.delta[0],
         delta_from=a.case.delta[1],

@@ -116,6 +116,24 @@ class Dataset:
             self.histogram(target, workload, tag), below=int(rows.loc[bounded, "negative"].sum()), above=above
         )
 
+    def distributions(self, target: str, workload: str, tag: str) -> list[Distribution]:
+        """Return the latencies of each usable trial of a row, in order: estimates where a pause meter watched.
+
+        Where some trials have an estimate, the others are left out, as the two do not mix. So are overloaded trials.
+        """
+        usable = self.usable(workload, target)
+        keys = usable.loc[usable["overload"] == "", ["run_id", "index"]]
+        rows = self.latency[self.latency["tag"] == tag].merge(keys, on=["run_id", "index"])
+        above = rows[["never", "dropped", "out_of_range"]].sum(axis=1)
+        trials = [self.records[key] for key in zip(rows["run_id"], rows["index"], strict=True)]
+        metered = [undisturbed.is_estimated(trial, tag) for trial in trials]
+        read = undisturbed.of_trial if any(metered) else undisturbed.of_all
+        return [
+            read(trial.latency[tag], above=int(beyond))
+            for trial, beyond, seen in zip(trials, above, metered, strict=True)
+            if seen or not any(metered)
+        ]
+
     def usable(self, workload: str, target: str | None = None) -> pd.DataFrame:
         """Return the rows of `trials` of a workload that count, of one target or of all."""
         rows = self.trials if target is None else self.trials[self.trials["target"] == target]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from bench.results.archive import write_whole
 from bench.units import NS_PER_MS
 from reports.captions import interval
-from reports.cells import TRIAL, latency_of, tag_of
+from reports.cells import latency_of, tag_of
 from reports.charts import cost, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
 from reports.charts.estimates import Bar
 from reports.charts.svg import standalone
@@ -22,7 +22,7 @@ from reports.charts.theme import RC, Style
 from reports.dataset import Dataset
 from reports.format import milliseconds, rate
 from reports.questions import Question, questions
-from reports.summary import Caption, Cell, Summary
+from reports.summary import Caption, Cell, Summary, Trace
 
 _LABELS_IN, _TITLE_IN = 0.55, 0.25  # inches for the x axis' words, and for a line above the axes
 
@@ -49,6 +49,11 @@ class FigureData:
         found = {(cell.target, cell.workload): cell for cell in self.summary.cells}
         rows = {target: [found[target, name] for name in names if (target, name) in found] for target in self.styles}
         return {target: cells for target, cells in rows.items() if cells}
+
+    def traces(self, question: Question, kind: str, column: str) -> dict[str, Trace]:
+        """Return the lines of one panel by target."""
+        wanted = (question.name, kind, column)
+        return {line.target: line for line in self.summary.traces if (line.question, line.kind, line.column) == wanted}
 
     def among(self, question: Question) -> dict[str, Style]:
         """Return the styles of the targets that have a row in a question."""
@@ -116,30 +121,26 @@ def _bar(source: FigureData, question: Question, target: str) -> Bar:
 
 def _percentiles(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
-    workload = question.workloads[0]
     figure, (axes,) = theme.figure(3.5)
     figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
-    tag = tag_of(workload)
-    shown = [name for name in styles if not source.summary.cell(name, workload.name).overloaded]
-    curves = {name: source.data.distribution(name, workload.name, tag) for name in shown}
-    percentiles.draw(axes, curves, styles, tag)
+    tag = tag_of(question.workloads[0])
+    rows = {target: cells[0] for target, cells in source.cells(question).items()}
+    percentiles.draw(axes, source.traces(question, "percentiles", tag), rows, styles, tag)
     return figure
 
 
 def _over_time(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
-    trials = source.data.usable(question.workloads[0].name)
-    rows = trials.loc[trials["overload"] == "", TRIAL].merge(source.data.seconds, on=TRIAL)
-    events = trials[TRIAL].merge(source.data.events, on=TRIAL)
-    lanes = len(over_time.marked(events))
+    marks = [mark for mark in source.summary.marks if mark.question == question.name]
+    lanes = len({mark.event for mark in marks})
     height = 4.3 + 0.3 * lanes
     figure, axes = theme.figure(height, *([0.3 * lanes] if lanes else []), 1.8, 1.8)
     figure.subplots_adjust(0.22, 0.53 / height, 0.725, 1 - 0.26 / height, hspace=0.14)
     upper, lower = axes[-2:]
-    over_time.draw(upper, rows, styles, "p99")
-    over_time.draw(lower, rows, styles, "p50", labels=False)
+    over_time.draw(upper, source.traces(question, "time", "p99"), styles, "p99")
+    over_time.draw(lower, source.traces(question, "time", "p50"), styles, "p50", labels=False)
     if lanes:
-        over_time.draw_events(axes[0], events, styles)
+        over_time.draw_marks(axes[0], marks, styles)
         axes[0].set_xlim(upper.get_xlim())
     upper.tick_params(labelbottom=False)
     upper.set_xlabel("")

@@ -1,6 +1,7 @@
 """How numbers and names are printed, the same in every format. Pure."""
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
@@ -11,6 +12,9 @@ PROTOCOLS = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0", "memory": "memory"}
 Printer = Callable[[float | None], str]
 """Any of the functions below: a number to its text, without a unit."""
 _SIGNIFICANT = 3
+_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
+_QUANTITY = re.compile(rf"({_NUMBER.pattern})( (?:%|ms|µs|s)(?!\w))")
+"""A number with a unit."""
 
 
 def number(value: float | None) -> str:
@@ -64,6 +68,33 @@ def mebibytes(size: float | None) -> str:
 def listed(words: list[str]) -> str:
     """Return `a, b and c`."""
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def merged(texts: Iterable[str]) -> str:
+    """Return texts that differ in numbers alone as one, with ranges such as `1.2 to 6.8`; else the first of them."""
+    distinct = list(dict.fromkeys(texts))
+    numbers = [_NUMBER.findall(text) for text in distinct]
+    if len({_NUMBER.sub("#", text) for text in distinct}) > 1:
+        return distinct[0]
+    ranges = iter([_range(column) for column in zip(*numbers, strict=True)])
+    return _NUMBER.sub(lambda _: next(ranges), distinct[0])
+
+
+def quantities(texts: Iterable[str]) -> str:
+    """Return the range of the first number with a unit of each text, such as `1.2 to 6.8 %`; empty where one has none.
+
+    It is empty, too, where units differ.
+    """
+    found = [_QUANTITY.search(text) for text in texts]
+    known = [match for match in found if match]
+    if len(known) < len(found) or len({match[2] for match in known}) != 1:
+        return ""
+    return _range([match[1] for match in known]) + known[0][2]
+
+
+def _range(numbers: Iterable[str]) -> str:
+    rising = sorted(set(numbers), key=lambda text: float(text.replace(",", "")))
+    return rising[0] if len(rising) == 1 else f"{rising[0]} to {rising[-1]}"
 
 
 @dataclass(frozen=True)

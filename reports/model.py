@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from bench.stats.estimate import estimate
+from bench.stats.estimate import LEAST_FOR_INTERVAL, estimate
 from reports.format import count
 from reports.quantiles import PERCENTILES, messages_needed
 
@@ -23,11 +23,11 @@ class Spread(Model):
     estimate: float | None = None
     """Geometric mean of the trials' estimates; None where a trial has no bound or is 0."""
     interval_low: float | None = None
-    """Lower end of the 95 % interval of `estimate` (Student's t on logarithms); None where n < 2."""
+    """Lower end of the 95 % interval of `estimate` (Student's t on logarithms); None where n < 4."""
     interval_high: float | None = None
     """Upper end of that interval."""
     noise: float | None = None
-    """Standard deviation of the logarithms, so about the relative one from trial to trial; None where n < 2."""
+    """Standard deviation of the logarithms, so about the relative one from trial to trial; None where n < 4."""
     median: float | None
     """Median of the trials' estimates."""
     low: float | None
@@ -36,6 +36,8 @@ class Spread(Model):
     """Largest over trials; None where a trial has no bound, see `never`."""
     n: int
     """Trials that have the number."""
+    few: tuple[float, ...] = ()
+    """What each trial measured, in rising order, where they are too few for an interval; empty elsewhere."""
     never: int = 0
     """Trials in which the message of this rank never came, or that were overloaded, so that no bound is known."""
     why: str = ""
@@ -61,15 +63,17 @@ def spread(values: Iterable[float | None], unknown: str = "not known", *, unboun
     never = sum(math.isinf(value) for value in known)
     median = float(np.median(known)) if math.isfinite(known[len(known) // 2]) else math.inf
     centre = estimate(known) if not never and known[0] > 0 else None
+    enough = centre if len(known) >= LEAST_FOR_INTERVAL else None
     return Spread(
         estimate=centre.value if centre else None,
-        interval_low=centre.low if centre else None,
-        interval_high=centre.high if centre else None,
-        noise=centre.spread if centre else None,
+        interval_low=enough.low if enough else None,
+        interval_high=enough.high if enough else None,
+        noise=enough.spread if enough else None,
         median=median if math.isfinite(median) else None,
         low=known[0] if math.isfinite(known[0]) else None,
         high=known[-1] if math.isfinite(known[-1]) else None,
         n=len(known),
+        few=tuple(known) if 1 < len(known) < LEAST_FOR_INTERVAL and not never else (),
         never=never,
         why="" if math.isfinite(median) else unbounded or f"never came in {never} of {len(known)} trials",
     )

@@ -18,12 +18,13 @@ from bench.record import hlog
 from bench.record.histogram import new_histogram
 from bench.results.archive import read
 from reports import sustained
-from reports.cells import TRIAL, tag_of
+from reports.cells import tag_of
 from reports.charts import over_time, percentiles, theme, throughput
 from reports.charts.theme import Style
 from reports.dataset import Dataset
 from reports.dataset import load as load_frames
 from reports.errors import ReportError
+from reports.figures import FigureData
 from reports.format import milliseconds, rate
 from reports.pooling import Dimension
 from reports.questions import Question, questions
@@ -108,7 +109,7 @@ class Results:
         return total
 
     def plot_percentiles(self, axes: Axes, workload: str | None = None) -> Axes:
-        """Draw latency against percentile, all usable trials of a target together; return the axes.
+        """Draw latency against percentile, the mean over usable trials of each target; return the axes.
 
         Args:
             axes: where to draw.
@@ -118,18 +119,19 @@ class Results:
             ReportError: there is no such workload.
         """
         question = self._question(workload)
-        name, tag = question.workloads[0].name, tag_of(question.workloads[0])
-        styles = self._styles(question)
-        curves = {target: self.frames.distribution(target, name, tag) for target in styles}
+        source, tag = self._drawn(), tag_of(question.workloads[0])
+        rows = {target: cells[0] for target, cells in source.cells(question).items()}
         with mpl.rc_context(theme.RC):
-            return percentiles.draw(axes, curves, styles, tag)
+            return percentiles.draw(
+                axes, source.traces(question, "percentiles", tag), rows, self._styles(question), tag
+            )
 
     def plot_over_time(self, axes: Axes, workload: str | None = None, column: str = "p99") -> Axes:
-        """Draw `p50`, `p99` or `max` by the second of the trial, warm-up shaded; see `plot_percentiles`."""
+        """Draw `p50` or `p99` by the second of the trial, end of the warm-up shaded; see `plot_percentiles`."""
         question = self._question(workload)
-        rows = self.frames.usable(question.workloads[0].name)[TRIAL].merge(self.frames.seconds, on=TRIAL)
+        lines = self._drawn().traces(question, "time", column)
         with mpl.rc_context(theme.RC):
-            return over_time.draw(axes, rows, self._styles(question), column)
+            return over_time.draw(axes, lines, self._styles(question), column)
 
     def plot_throughput(self, axes: Axes, workload: str | None = None) -> Axes:
         """Draw messages received a second, a dot a trial; see `plot_percentiles`."""
@@ -138,6 +140,9 @@ class Results:
         cell = next(cell for cell in self.summary.cells if cell.workload == question.workloads[0].name)
         with mpl.rc_context(theme.RC):
             return throughput.draw(axes, trials, self._styles(question), cell.offered_rate)
+
+    def _drawn(self) -> FigureData:
+        return FigureData(self.frames, self.summary, theme.styles(self.summary.targets))
 
     def _question(self, workload: str | None) -> Question:
         asked = questions(self.frames.scenario)
@@ -167,9 +172,9 @@ class Results:
                 "target": labels[cell.target],
                 "workload": cell.workload,
                 "usable trials": cell.n,
-                "messages a second": rate(cell.achieved_rate.median),
-                f"p50 {cell.latency_tag}, ms": milliseconds(cell.latency_ns["p50"].median),
-                f"p99 {cell.latency_tag}, ms": milliseconds(cell.latency_ns["p99"].median),
+                "messages a second": rate(cell.achieved_rate.centre),
+                f"p50 {cell.latency_tag}, ms": milliseconds(cell.latency_ns["p50"].centre),
+                f"p99 {cell.latency_tag}, ms": milliseconds(cell.latency_ns["p99"].centre),
             }
             for cell in self.summary.cells
         ]

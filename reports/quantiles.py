@@ -114,14 +114,23 @@ class Distribution:
             ns; 0 where the rank falls on a negative value, infinity where it falls on a
             message that never came, NaN where there is no message.
         """
+        return float(self.along(np.array([percent]))[0])
+
+    def along(self, percents: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `at` of many percentiles."""
         if not self.messages:
-            return math.nan
-        rank = int(ranks(percent, np.array(self.messages))) - self.below
-        if rank <= 0:
-            return 0.0
-        if rank > self.count:
-            return math.inf
-        return float(self.values_ns[np.searchsorted(self.cumulative, rank)])
+            return np.full(len(percents), math.nan)
+        rank = np.maximum((percents * self.messages / 100 + 0.5).astype(np.int64), 1) - self.below
+        held = np.append(self.values_ns.astype(np.float64), math.inf)
+        found: NDArray[np.float64] = np.where(rank <= 0, 0.0, held[np.searchsorted(self.cumulative, rank)])
+        return found
+
+    @property
+    def deepest(self) -> float:
+        """The highest percentile that the data carry; 0 where they carry none."""
+        if self.carried is None or not self.messages:
+            return deepest_percent(self.messages)
+        return 100 * self.carried / self.messages
 
     def reliable(self, percent: float) -> float:
         """Return `at(percent)`, or NaN where too few messages carry it."""

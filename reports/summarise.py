@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.results.records import RunRecord
@@ -15,12 +16,14 @@ from reports.curves import knees
 from reports.dataset import Dataset
 from reports.durability import evidence
 from reports.format import Name, listed
+from reports.left_out import left_out, nothing_usable
 from reports.method import METHOD
 from reports.naming import names
 from reports.questions import Question, questions
 from reports.summary import Absent, Answer, Compared, RunSummary, SettingRow, Summary
 from reports.sustained import Sustained
-from reports.tables import ledger, left_out, notes, settings, targets
+from reports.tables import ledger, notes, settings, targets
+from reports.traces import marks, traces
 from reports.trust import trust
 from reports.verdict import answer, comparisons
 
@@ -41,6 +44,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
     bends = [knee for question in asked for knee in knees(question, list(found), cells)]
     asked_settings = tuple(settings(data))
     out = tuple(left_out(data))
+    lines = tuple(traces(data, asked, cells))
     return Summary(
         title=scenario.title,
         question=scenario.question,
@@ -67,6 +71,8 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         idles=tuple(idles(data)),
         knees=tuple(bends),
         sustained=tuple(sustained),
+        traces=lines,
+        marks=tuple(marks(data, asked, lines)),
         captions=(
             *captions(data, asked, found, [each for each in cells.values() if each.planned], bends, out),
             *sustained_caption(sustained, {target: name.label for target, name in found.items()}),
@@ -87,6 +93,8 @@ def _answer(
     asked_settings: Sequence[SettingRow],
 ) -> Answer:
     said, question = answer(case, judged), case.question
+    if said.kind == "no result":
+        said = replace(said, effect=nothing_usable(data, [workload.name for workload in question.workloads]))
     return Answer(
         question=question.name,
         workloads=tuple(workload.name for workload in question.workloads),

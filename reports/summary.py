@@ -13,12 +13,35 @@ from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.sustained import Sustained
 
-SUMMARY_SCHEMA_VERSION = 2
+SUMMARY_SCHEMA_VERSION = 3
 SATURATED = 0.99
 """Share of the offered messages that must arrive within the measured part."""
 
 
-class Cell(Model):
+class RowFigures(Model):
+    """What some trials of one row measured."""
+
+    achieved_rate: Spread
+    """Messages received a second of the measured part; in a closed loop with a pause meter, a second in which the
+    host's CPUs were there."""
+    latency_ns: dict[str, Spread]
+    """By p50, p90, p99, p99.9, p99.99, max, mean; nanoseconds."""
+    broker_cpu_us: Spread
+    """CPU time of the broker's process tree, microseconds a message."""
+    client_cpu_us: Spread
+    """CPU time of all our workers, microseconds a message."""
+    broker_rss: Spread
+    """Peak resident memory of the broker's process tree, bytes."""
+
+
+class Uncounted(RowFigures):
+    """What a row's trials measured where none of them could be used: shown, and the ground of no verdict."""
+
+    trials: int
+    """Finished trials, all of them left out."""
+
+
+class Cell(RowFigures):
     """One row of the summary table: a target under a workload."""
 
     target: str
@@ -39,26 +62,18 @@ class Cell(Model):
     """Bound of messages in flight; None in an open loop."""
     offered_rate: float | None
     """Messages a second that were due; None in a closed loop."""
-    achieved_rate: Spread
-    """Messages received a second of the measured part; in a closed loop with a pause meter, a second in which the
-    host's CPUs were there."""
-    latency_ns: dict[str, Spread]
-    """By p50, p90, p99, p99.9, p99.99, max, mean; nanoseconds."""
     all_ns: dict[str, Spread]
     """Percentiles of all messages, those that a pause of the host touched included; empty where no pause meter
     watched, as `latency_ns` is of all messages then."""
     entered: float | None
     """Share of the messages that entered the estimates of `latency_ns`; None where they are of all messages."""
-    pooled_ns: dict[str, float | None]
-    """Percentiles of all usable trials' messages together, as the curves by percentile show them; nanoseconds."""
-    broker_cpu_us: Spread
-    """CPU time of the broker's process tree, microseconds a message."""
-    client_cpu_us: Spread
-    """CPU time of all our workers, microseconds a message."""
     client_cores: Spread
     """Share of one core that the busiest worker used."""
-    broker_rss: Spread
-    """Peak resident memory of the broker's process tree, bytes."""
+    uncounted: Uncounted | None
+    """What trials left out measured, where there are no others."""
+    left_out_over_used: float | None
+    """The figure that decides (p99, in a closed loop the achieved rate) of the trials left out, over that of those
+    used, geometric means; None where one of them has none."""
     client_bound: bool
     """Our client was the limit in some trial of an older result, where that did not yet make a trial invalid: the row
     is a lower bound and cannot win."""
@@ -73,6 +88,11 @@ class Cell(Model):
         if self.offered_rate is None or self.achieved_rate.centre is None:
             return False
         return self.overloaded > 0 or self.achieved_rate.centre < SATURATED * self.offered_rate
+
+    @property
+    def shown(self) -> RowFigures:
+        """What a table shows of the row: its own figures, or those of trials that do not count."""
+        return self.uncounted or self
 
 
 class TargetSummary(Model):
@@ -306,6 +326,39 @@ class Knee(Model):
     """What happens at `next_rate`."""
 
 
+class Trace(Model):
+    """One target's line in a figure: the geometric mean over its usable trials, and their range."""
+
+    question: str
+    kind: Literal["percentiles", "time"]
+    target: str
+    column: str
+    """What is drawn: by percentile `response` or `service`, over time `p99` or `p50`."""
+    x: tuple[float, ...]
+    """Percent of the messages; over time the middle of a bin, seconds after the measured part began (negative: in the
+    warm-up)."""
+    y_ns: tuple[float, ...]
+    """As long as `x`; nanoseconds."""
+    low_ns: tuple[float, ...]
+    """Smallest of a trial."""
+    high_ns: tuple[float, ...]
+    """Largest of a trial."""
+
+
+class Mark(Model):
+    """Something that happened in a trial, drawn above latency over time."""
+
+    question: str
+    event: str
+    """Its kind, such as `restart` or `host away`."""
+    target: str
+    from_s: float
+    """Seconds after the measured part began."""
+    to_s: float
+    """When it ended; the same where it is a moment."""
+    text: str
+
+
 class Caption(Model):
     """The words of a figure: what it is, and the finding that it shows."""
 
@@ -371,6 +424,8 @@ class Summary(Model):
     knees: tuple[Knee, ...]
     sustained: tuple[Sustained, ...]
     """Highest sustainable rates, where a search was made."""
+    traces: tuple[Trace, ...]
+    marks: tuple[Mark, ...]
     captions: tuple[Caption, ...]
     method: tuple[MethodLine, ...]
     trials_finished: int

@@ -1,4 +1,4 @@
-"""The tables of a summary: ledger, notes, settings, targets, trials left out or without a result. Pure."""
+"""The tables of a summary: ledger, notes, settings, targets, trials without a result. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from itertools import pairwise
 import pandas as pd
 
 from reports.dataset import Dataset
-from reports.format import PROTOCOLS, Name
+from reports.format import PROTOCOLS, Name, merged
 from reports.naming import brokers
-from reports.summary import Absent, LedgerRow, LeftOut, NoteRow, SettingRow, SettingValue, TargetSummary
+from reports.summary import Absent, LedgerRow, NoteRow, SettingRow, SettingValue, TargetSummary
 
 _KEY = ["target", "workload"]
 _LEDGER = [name for name in LedgerRow.model_fields if name not in {*_KEY, "trials", "little_checked", "little_holds"}]
@@ -55,26 +55,6 @@ def ledger(data: Dataset) -> Iterator[LedgerRow]:
         )
 
 
-def left_out(data: Dataset) -> Iterator[LeftOut]:
-    """Yield the finished trials that are not counted, with the reason and what they would have shown."""
-    invalid = data.trials[~data.trials["usable"]]
-    for row in invalid.itertuples():
-        held = data.latency[
-            (data.latency["run_id"] == row.run_id)
-            & (data.latency["index"] == row.index)
-            & (data.latency["tag"] == row.tag)
-        ]
-        p99 = float(held["p99"].iloc[0]) if len(held) else float("nan")
-        yield LeftOut(
-            target=str(row.target),
-            workload=str(row.workload),
-            repetition=int(row.repetition),  # type: ignore[arg-type]
-            why=str(row.why_not),
-            p99_ns=p99 if 0 <= p99 < float("inf") else None,
-            achieved_rate=float(row.achieved_rate),  # type: ignore[arg-type]
-        )
-
-
 def notes(data: Dataset) -> Iterator[NoteRow]:
     """Yield the notes of health and findings; one that several rows share is listed once."""
     word = ["kind", "code", "hard", "text"]
@@ -96,7 +76,7 @@ def _note(group: pd.DataFrame, *, target: str | None, workload: str | None) -> N
         workload=workload,
         trials=tuple(int(index) for index in group["index"]),
         count=len(group),
-        text=first["text"],
+        text=merged(group["text"]),
     )
 
 

@@ -10,7 +10,8 @@ from bench.units import percent
 from reports.cases import Cells, metric_of
 from reports.caveats import away
 from reports.dataset import Dataset
-from reports.format import count, listed, milliseconds, plain
+from reports.format import count, listed, milliseconds
+from reports.left_out import Reason, reasons
 from reports.questions import Question
 from reports.summary import Cell, SettingRow, Trust
 
@@ -42,7 +43,8 @@ def trust(data: Dataset, question: Question, cells: Cells, settings: Sequence[Se
         relevant_from=source,
         lines=(),
     )
-    return found.model_copy(update={"lines": (*_lines(found), *_host(data, names, rows), *_received(data, names))})
+    out = reasons(data, trials)
+    return found.model_copy(update={"lines": (*_lines(found, out), *_host(data, names, rows), *_received(data, names))})
 
 
 def _host(data: Dataset, names: set[str], rows: Sequence[Cell]) -> list[str]:
@@ -83,15 +85,16 @@ def _codes(notes: pd.DataFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(code) for code in notes["code"]))
 
 
-def _lines(found: Trust) -> list[str]:
+def _lines(found: Trust, out: Sequence[Reason]) -> list[str]:
     few, many = count(found.trials_low), count(found.trials_high)
     n = few if few == many else f"{few} to {many}"
     lines = [f"n = {n} usable trials a row, of {count(found.planned)} planned."]
     if found.left_out:
-        why = f" ({listed([plain(code) for code in found.hard])})" if found.hard else ""
-        lines.append(f"Left out: {count(found.left_out)} invalid or failed{why}.")
-    health = f"Health: warned of {listed(list(found.warnings))}." if found.warnings else "Health: no warning."
-    lines.append(health)
+        lines.append(f"Left out: {'; '.join(map(str, out))}.")
+    if found.warnings:
+        lines.append(f"Health: warned of {listed(list(found.warnings))}.")
+    elif found.trials_high:
+        lines.append("Health: no warning of the trials that count.")
     lines.append(f"Findings: {listed(list(found.findings))}." if found.findings else "Findings: none.")
     if found.unlike:
         lines.append(f"Settings: brokers differ in {listed(list(found.unlike))}.")

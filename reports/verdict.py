@@ -6,7 +6,7 @@ held back, or that did not carry the load, never wins. "Not told apart" is an an
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from typing import Literal
@@ -14,7 +14,7 @@ from typing import Literal
 from bench.stats.ratio import Comparison, Pair, Verdict, compare_family, with_whole
 from bench.units import percent
 from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Key, Row, Trials
-from reports.exclusions import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs
+from reports.exclusions import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs, why_not
 from reports.format import Name, listed, milliseconds, number, rate
 
 Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
@@ -86,11 +86,13 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
         return Statement("no result", "No result", "No trial could be used.")
     figures = f"{_opening(case)} {figures}."
     if case.mode == "quick":
-        why = f"It shows the shape of the result; a verdict needs {MIN_TRIALS} trials a row, which a full run makes."
-        return Statement("not ranked", "Not ranked: a quick look names no winner", why, figures=figures)
+        why = f"A verdict needs {MIN_TRIALS} trials a row, which a full run makes."
+        seen = " ".join([*_seen(case), why])
+        return Statement("not ranked", "Not ranked: a quick look names no winner", seen, figures=figures)
     refusal = _refusal(case)
     if refusal:
-        return Statement("not ranked", refusal[0], refusal[1], figures=figures)
+        seen = " ".join([*_seen(case), refusal[1]])
+        return Statement("not ranked", refusal[0], seen, figures=figures)
     told = {**judged, **{(w, b, a): _mirror(c) for (w, a, b), c in judged.items()}}
     each = [_standing(case, workload, told) for workload in case.rows]
     said = each[0]
@@ -104,6 +106,27 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
             words = [f"{name}: {one.brief or one.headline}" for name, one in zip(case.rows, each, strict=True)]
             said = Statement("open", f"No single winner over every {where}", f"{'; '.join(words)}.")
     return Statement(said.kind, said.headline, said.effect, not_compared(case), figures, said.winner)
+
+
+def _seen(case: Case) -> Iterator[str]:
+    """Yield how far apart the outermost rows that are alike were, trial by trial, where that is no verdict.
+
+    Nothing is said of curves, nor of throughput where that is not ranked.
+    """
+    if case.question.many or (case.by_throughput and (case.cpus or 0) < MIN_CPUS):
+        return
+    [(workload, rows)] = case.rows.items()
+    known = sorted((row.centre, place) for place, row in enumerate(rows) if row.centre and not why_not(row))
+    if len(known) < 2:  # noqa: PLR2004  (two ends)
+        return
+    low, high = rows[known[0][1]], rows[known[-1][1]]
+    names = low.name.target, high.name.target
+    barred = any((workload, *pair) in case.barred for pair in (names, names[::-1]))
+    ratios = sorted(high.estimates[one] / low.estimates[one] for one in usable_pairs(low, high))
+    if ratios and not barred and low.durability == high.durability:
+        pairs = f"{len(ratios)} pairs" if len(ratios) > 1 else "one pair"
+        times = _between(ratios[0], ratios[-1])
+        yield f"In {pairs} of trials {high.name.full} had {times} times the {case.metric} of {low.name.full}."
 
 
 def _refusal(case: Case) -> tuple[str, str] | None:
@@ -201,8 +224,8 @@ def _unpaired(case: Case, workload: str) -> Statement | None:
 def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Statement:
     word = "highest" if case.by_throughput else "lowest"
     nearest, closest = (max if case.by_throughput else min)(won, key=lambda each: 1 / each[1].ratio)
-    times, ends, interval = _times([closest])
-    brief = f"{row.name.label} {word}, the next has {times} times that ({ends})"
+    times, interval = _times([closest])
+    brief = f"{row.name.label} {word}, the next has {times} times that"
     effect = f"Next is {nearest.name.full} with {times} times that ({interval})"
     rest = [comparison for other, comparison in won if other is not nearest]
     if rest:
@@ -215,31 +238,36 @@ def _victory(case: Case, row: Row, won: Sequence[tuple[Row, Comparison]]) -> Sta
 def _ahead(case: Case, who: str, theirs: Sequence[Row], won: Sequence[Comparison]) -> Statement:
     word = "higher" if case.by_throughput else "lower"
     others = listed(list(dict.fromkeys(row.name.who for row in theirs)))
-    times, ends, interval = _times(won)
+    times, interval = _times(won)
     effect = f"Rows of {others} have {times} times its {case.metric} ({interval}); its own rows are not all told apart."
     effect += _of_all(won)
-    brief = f"{who} {word}, the others have {times} times that ({ends})"
+    brief = f"{who} {word}, the others have {times} times that"
     return Statement("ahead", f"{who} has the {word} {case.metric}, over every protocol", effect, brief=brief)
 
 
 def _behind(case: Case, row: Row, of: int, by: Sequence[tuple[Row, Comparison]]) -> tuple[str, str]:
     """Return how far a row is behind those that beat it, of `of` rows compared: in a sentence, and in brief."""
     whom = "every other row compared" if len(by) == of - 1 else listed([other.name.label for other, _ in by])
-    times, ends, interval = _times([comparison for _, comparison in by])
+    times, interval = _times([comparison for _, comparison in by])
     return (
         f"{row.name.label} has {times} times the {case.metric} of {whom} ({interval}).",
-        f"{row.name.label} has {times} times that of {whom} ({ends})",
+        f"{row.name.label} has {times} times that of {whom}",
     )
 
 
-def _times(won: Sequence[Comparison]) -> tuple[str, str, str]:
-    """Return the losers' figures as multiples of the winner's, the ends of the interval, and the interval in words."""
-    low, high = (number(pick(1 / c.ratio for c in won)) for pick in (min, max))
-    ends = f"{number(min(1 / c.high for c in won))} to {number(max(1 / c.low for c in won))}"
+def _times(won: Sequence[Comparison]) -> tuple[str, str]:
+    """Return the losers' figures as multiples of the winner's: the ends of the intervals, and what these are."""
+    ends = _between(min(1 / c.high for c in won), max(1 / c.low for c in won))
+    estimates = _between(min(1 / c.ratio for c in won), max(1 / c.ratio for c in won))
     if len(won) == 1:
-        return low, ends, f"{percent(1 - won[0].alpha)} interval {ends}, n = {won[0].n} pairs"
-    words = f"outermost ends of the intervals {ends}, n = {min(c.n for c in won)} pairs or more"
-    return low if low == high else f"{low} to {high}", ends, words
+        return ends, f"{percent(1 - won[0].alpha)} interval, estimate {estimates}, n = {won[0].n} pairs"
+    fewest = min(c.n for c in won)
+    return ends, f"outermost ends of the intervals, estimates {estimates}, n = {fewest} pairs or more"
+
+
+def _between(low: float, high: float) -> str:
+    shown = list(dict.fromkeys((number(low), number(high))))
+    return " to ".join(shown)
 
 
 def _of_all(judged: Sequence[Comparison]) -> str:
@@ -267,7 +295,11 @@ def _no_winner(
         rest, few = "", "the others not compared"
     elif not behind:
         who = "The rows" if len(judged) == len(open_pairs) else listed(names)
-        why = f"{who} are not told apart in {case.metric}{more}.{_of_all([c for _, _, c in judged])}"
+        apart = _between(min(c.low for _, _, c in judged), max(c.high for _, _, c in judged))
+        of = f"{names[0]}'s over {names[1]}'s may be" if len(judged) == 1 else "one row's over another's may be"
+        why = (
+            f"{who} are not told apart in {case.metric}: {of} {apart} times{more}.{_of_all([c for _, _, c in judged])}"
+        )
         return Statement("open", "No winner: not told apart", why)
     elif len({a.name.target for a, _, _ in judged}) == 1 < len(judged):
         rest, few = f"{names[0]} is not told apart from {listed(names[1:])}{more}.", "the others not told apart"

@@ -1,5 +1,6 @@
 """The figure that decides: each row's trials as dots, its estimate, and the 95 % interval of that."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from reports.charts.theme import INK, TRIAL_DOT, Style, belongs, log_axis, one_b
 from reports.model import Spread
 
 _LONGEST = 15
+_SEPARATOR = re.compile(r"(–|,(?= )) ?(?=\d)")
+"""Between the ends of an interval, or between figures of trials."""
 _WIDE = 12.0
 """Ratio of the largest value to the smallest from which the axis is logarithmic."""
 
@@ -92,7 +95,7 @@ def draw(axes: Axes, bars: Mapping[str, Bar], styles: Mapping[str, Style], label
 def _broken(text: str) -> str:
     """Put an interval on a line of its own, and a long one on two."""
     lines = text.replace(" (", "\n(").split("\n")
-    return "\n".join(line.replace("–", "–\n") if len(line) > _LONGEST else line for line in lines)
+    return "\n".join(_SEPARATOR.sub(r"\1\n", line) if len(line) > _LONGEST else line for line in lines)
 
 
 def _leaving(axes: Axes, place: int, each: Bar, style: Style) -> None:

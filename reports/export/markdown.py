@@ -34,7 +34,10 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield ""
     yield "## Summary"
     yield ""
-    yield "Geometric mean over a row's usable trials (95 % interval of that mean)."
+    yield (
+        "Geometric mean over a row's usable trials (95 % interval of that mean, or of fewer than four trials the figure"
+        " of each)."
+    )
     for answer in summary.answers:
         yield from _table(summary, answer)
     yield from _sustained(summary)
@@ -85,15 +88,16 @@ def _sustained(summary: Summary) -> Iterator[str]:
 
 
 def _values(cell: Cell) -> Iterator[str]:
-    yield f"{count(cell.n)} of {count(cell.planned)}"
-    yield _value(cell.achieved_rate, rate)
+    row = cell.shown
+    yield f"{count(cell.n)} of {count(cell.planned)}{', left out' if cell.uncounted else ''}"
+    yield _value(row.achieved_rate, rate)
     for name in ("p50", "p99", "p99.9", "max"):
         over = cell.overloaded and cell.offered_rate is not None
         whole = cell.all_ns.get(name)
         beside = f" (all {milliseconds(whole.centre)})" if whole is not None and whole.centre is not None else ""
-        yield "overloaded" if over else _value(cell.latency_ns[name], milliseconds) + beside
-    yield _value(cell.broker_cpu_us, number)
-    yield _value(cell.client_cpu_us, number)
+        yield "overloaded" if over else _value(row.latency_ns[name], milliseconds) + beside
+    yield _value(row.broker_cpu_us, number)
+    yield _value(row.client_cpu_us, number)
 
 
 def _value(spread: Spread, text: Printer) -> str:

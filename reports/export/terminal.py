@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reports.cases import MIN_TRIALS
 from reports.format import brief, count, milliseconds, number, rate
-from reports.summary import Cell, Summary
+from reports.summary import Cell, RowFigures, Summary
 
 _HEAD = (
     "", "msg/s", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "broker µs/msg", "client µs/msg", "trials", "trust",
@@ -39,7 +39,7 @@ def to_terminal(summary: Summary) -> Iterator[Block]:
 def trust_in(cell: Cell, mode: str) -> str:
     """Return a word or two for how far a row's figures go."""
     if not cell.n:
-        return "none"
+        return "left out" if cell.uncounted else "none"
     if cell.saturated:
         return "overloaded"
     if mode == "quick":
@@ -50,16 +50,16 @@ def trust_in(cell: Cell, mode: str) -> str:
 def _row(cell: Cell, label: str, mode: str) -> tuple[str, ...]:
     return (
         label,
-        rate(cell.achieved_rate.centre),
-        *_latencies(cell, ("p50", "p99", "p99.9", "max")),
-        number(cell.broker_cpu_us.centre),
-        number(cell.client_cpu_us.centre),
+        rate(cell.shown.achieved_rate.centre),
+        *_latencies(cell.shown, ("p50", "p99", "p99.9", "max")),
+        number(cell.shown.broker_cpu_us.centre),
+        number(cell.shown.client_cpu_us.centre),
         f"{count(cell.n)} of {count(cell.planned)}",
         trust_in(cell, mode),
     )
 
 
-def _latencies(cell: Cell, names: Sequence[str]) -> Iterator[str]:
+def _latencies(row: RowFigures, names: Sequence[str]) -> Iterator[str]:
     for name in names:
-        found = cell.latency_ns[name]
+        found = row.latency_ns[name]
         yield milliseconds(found.centre) if found.centre is not None else brief(found.why) or "–"

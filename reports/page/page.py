@@ -1,5 +1,6 @@
 """Fills the templates: one self-contained HTML text, readable from a file, without any network."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +11,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.results.comparability import BROKERS_OWN
+from bench.units import NS_PER_MS
 from reports import format as printed
 from reports.charts.svg import to_svg
+from reports.charts.theme import styles
+from reports.events import spoken
 from reports.figures import Picture
 from reports.model import Spread
 from reports.summary import Differing, Summary
 from reports.tables import missing_trials
+from reports.traces import nines
 
 _HERE = Path(__file__).parent
 _LEDGER = {
@@ -37,6 +42,7 @@ _LEDGER = {
 _ALWAYS = ("sent", "confirmed", "received", "lost", "duplicated", "reordered", "unknown")
 _PERCENTILES = ("p50", "p99", "p99.9", "max")
 _FIRST_LIMITS = 4
+_LIVE = ("percentiles", "time")
 _PARTED = re.compile(r"(?<=\d) (?=%)|(?<=\bn) (?== \d)|(?<=\bn =) (?=\d)")
 
 
@@ -47,6 +53,11 @@ class _Panel:
     svg: Markup
     question: str
     kind: str
+
+    @property
+    def live(self) -> bool:
+        """Whether a script can draw it anew, to be pointed at."""
+        return self.kind in _LIVE
 
 
 def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
@@ -70,6 +81,10 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
             percentiles=_PERCENTILES,
             style=_own("style.css"),
             script=_own("script.js"),
+            live=_live(summary),
+            live_script=_own("live.js"),
+            uplot_style=_own("uplot/uPlot.min.css"),
+            uplot_script=_own("uplot/uPlot.iife.min.js"),
             labels={target.name: target.label for target in summary.targets},
             places={target.name: place for place, target in enumerate(summary.targets)},
             whos=list(dict.fromkeys(target.full.rpartition(" over ")[0] for target in summary.targets)),
@@ -103,6 +118,41 @@ def _with_filters() -> Environment:
     }
     made.filters |= filters
     return made
+
+
+def _live(summary: Summary) -> Markup:
+    """Return the lines of figures as JSON for the page's script, in ms and as exact as a reader can use.
+
+    Empty where there is none, so that such a page carries no script for them.
+    """
+    places = {target.name: place for place, target in enumerate(summary.targets)}
+    lines = [
+        {
+            "question": line.question,
+            "kind": line.kind,
+            "column": line.column,
+            "target": places[line.target],
+            "x": [nines(x) if line.kind == "percentiles" else x for x in line.x],
+            **{
+                name: _in_ms(values)
+                for name, values in (("y", line.y_ns), ("low", line.low_ns), ("high", line.high_ns))
+            },
+        }
+        for line in summary.traces
+    ]
+    marks = [
+        [one.question, spoken(one.event), places[one.target], round(one.from_s, 3), round(one.to_s, 3), one.text]
+        for one in summary.marks
+    ]
+    dashed = [style.dash != "-" for style in styles(summary.targets).values()]
+    labels = [target.label for target in summary.targets]
+    text = json.dumps({"lines": lines, "marks": marks, "labels": labels, "dashed": dashed}, ensure_ascii=False)
+    # Within a script no markup is read but that which ends it.
+    return Markup(text.replace("<", "\\u003c") if lines else "")  # noqa: S704  (no tag is left)
+
+
+def _in_ms(values: Sequence[float]) -> list[float]:
+    return [float(f"{value / NS_PER_MS:.4g}") for value in values]
 
 
 def _own(name: str) -> Markup:
@@ -141,6 +191,9 @@ def _value(spread: Spread, text: printed.Printer) -> Markup:
     shown = _data(centre, text)
     if spread.never:
         return shown + Markup("<small>{}–never</small>").format(_data(spread.low, text))
+    if spread.few and len(set(map(text, spread.few))) > 1:
+        each = Markup(" · ").join(_data(one, text) for one in spread.few)
+        return shown + Markup('<small class="few">{}</small>').format(each)
     if spread.interval_low is None or text(spread.interval_low) == text(spread.interval_high):
         return shown
     return shown + Markup("<small>{}–{}</small>").format(

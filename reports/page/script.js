@@ -51,6 +51,7 @@
         for (const part of document.querySelectorAll(`.s${place}, .t${place}`)) {
           part.classList.toggle("off", !input.checked);
         }
+        document.dispatchEvent(new CustomEvent("target-shown", { detail: { place: Number(place), on: input.checked } }));
       });
       label.append(input, name.cloneNode(true));
       box.append(label);

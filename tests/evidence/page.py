@@ -1,6 +1,7 @@
 """The report as its readers get it: `python -m tests.evidence.page` looks at pages in headless Chromium.
 
-For a quick and a full synthetic run, and for results folders that are named: a validator (the Nu
+For a quick, a full and a wholly left-out synthetic run, for a history, and for results folders that are named, with
+scripts and without: a validator (the Nu
 HTML checker) and an accessibility check (axe-core, in both colour schemes and on a phone) must
 report nothing, no request may leave the page, no window may scroll sideways, paper may cut nothing
 off, and the file must be under 3 MB. Screenshots and a print are left in `results/page/` to be
@@ -20,12 +21,19 @@ import reports
 from bench.host.cache import cache_root
 from tests.evidence.chromium import Browser, chromium
 from tests.reports.synthetic import build, quirks
+from tests.reports.test_left_out import stolen
 
 OUT = Path("results/page")
 AXE = "4.14.1"
 NU = "26.5.2"
 MOST_BYTES = 3_000_000
-WINDOWS = {"wide": (1440, 900, False), "dark": (1440, 900, True), "phone": (390, 844, False)}
+WINDOWS = {
+    "wide": (1440, 900, False, True),
+    "dark": (1440, 900, True, True),
+    "phone": (390, 844, False, True),
+    "plain": (1440, 900, False, False),
+}
+"""Width, height, whether dark, whether with scripts."""
 PAPER = (688, 974)
 """What the style sheet's margins leave of A4, in CSS pixels of 1/96 inch."""
 # What overflows visibly makes the browser print smaller; what scrolls is lost.
@@ -47,15 +55,30 @@ def main(folders: list[Path]) -> int:
         runs = {
             "quick": build(Path(scratch) / "quick", change=quirks),
             "full": build(Path(scratch) / "full", mode="full", repetitions=10),
+            "left-out": build(Path(scratch) / "left-out", change=stolen),
         }
+        pages = {name: OUT / f"{name}.html" for name in (*runs, *(folder.name for folder in folders))}
         for name, folder in (runs | {folder.name: folder for folder in folders}).items():
-            page = OUT / f"{name}.html"
-            reports.render([folder], reports.Outputs(html=page))
+            reports.render([folder], reports.Outputs(html=pages[name]))
+        pages["history"] = _history(Path(scratch), runs)
+        for name, page in pages.items():
             found = [*_size(page), *_valid(page), *_seen(browser, page), *_cut(browser, page)]
             faults += [f"{name}: {fault}" for fault in found]
             browser.print(OUT / f"{name}.pdf")
     print(*(faults or ["nothing to report"]), sep="\n")
     return len(faults)
+
+
+def _history(scratch: Path, runs: dict[str, Path]) -> Path:
+    """Return the page of a history of two runs."""
+    page, store = OUT / "history.html", scratch / "store"
+    for command in (
+        ("add", str(runs["quick"]), "--store", str(store)),
+        ("add", str(runs["full"]), "--store", str(store)),
+        ("report", "--store", str(store), "--html", str(page)),
+    ):
+        subprocess.run([Path(sys.executable).with_name("bench"), "history", *command], check=False)
+    return page
 
 
 def _size(page: Path) -> Iterator[str]:
@@ -85,8 +108,8 @@ def _valid(page: Path) -> Iterator[str]:
 def _seen(browser: Browser, page: Path) -> Iterator[str]:
     """Yield what a browser objects to, window by window."""
     axe = _axe()
-    for window, (width, height, dark) in WINDOWS.items():
-        browser.open(page.resolve().as_uri(), width=width, height=height, dark=dark)
+    for window, (width, height, dark, scripts) in WINDOWS.items():
+        browser.open(page.resolve().as_uri(), width=width, height=height, dark=dark, scripts=scripts)
         browser.photograph(OUT / f"{page.stem}-{window}.png")
         browser.photograph(OUT / f"{page.stem}-{window}-whole.png", whole=True)
         yield from (f"{window}: asked for {url}" for url in browser.requests if url != page.resolve().as_uri())

@@ -55,21 +55,37 @@ def all_named(axes: Axes, styles: dict[str, Style]) -> bool:
     return all(style.label in words(axes) for style in styles.values())
 
 
-def test_latency_by_percentile_ends_where_the_data_do(axes: Axes, quick: Dataset, styles: dict[str, Style]) -> None:
-    """30,000 messages reach 3.48 nines; the point at p99 is that of the added histograms."""
-    curves = {target: quick.distribution(target, "steady", "response") for target in styles}
-    assert percentiles.draw(axes, curves, styles, "response") is axes
+def drawn_by_percentile(axes: Axes, summary: Summary, styles: dict[str, Style], same: str = "") -> Axes:
+    """Draw the steady rows by percentile, or one of them for each target."""
+    lines = {line.target: line for line in summary.traces if (line.question, line.kind) == ("steady", "percentiles")}
+    cells = {cell.target: cell for cell in summary.cells if cell.workload == "steady"}
+    of = {target: same or target for target in styles}
+    return percentiles.draw(
+        axes, {t: lines[one] for t, one in of.items()}, {t: cells[one] for t, one in of.items()}, styles, "response"
+    )
+
+
+def test_latency_by_percentile_ends_where_the_data_do(
+    axes: Axes, quick_summary: Summary, styles: dict[str, Style]
+) -> None:
+    """10,000 messages a trial reach three nines; where the table prints a percentile, the line has its figure."""
+    assert drawn_by_percentile(axes, quick_summary, styles) is axes
     assert all_named(axes, styles)
     line = axes.lines[0]
     places, latency = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
-    assert places[-1] == pytest.approx(np.log10(3_000), abs=0.01)
-    expected = quick.histogram(TARGETS[0], "steady", "response").get_value_at_percentile(99) / 1e6
-    assert np.interp(2.0, places, latency) == pytest.approx(expected, rel=0.02)
+    assert places[-1] == pytest.approx(3.0, abs=0.01)
+    printed = quick_summary.cell(TARGETS[0], "steady").latency_ns["p99"].centre
+    assert printed is not None
+    assert np.interp(2.0, places, latency) == pytest.approx(printed / 1e6, rel=1e-9)
 
 
-def test_latency_over_time_shades_the_warm_up(axes: Axes, quick: Dataset, styles: dict[str, Style]) -> None:
-    """Warm-up seconds are drawn, to the left of 0, and named."""
-    rows = quick.seconds[quick.seconds["workload"] == "steady"]
+def test_latency_over_time_shades_the_warm_up(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
+    """Seconds of the warm-up are drawn, to the left of 0, and named."""
+    rows = {
+        line.target: line
+        for line in quick_summary.traces
+        if (line.question, line.kind, line.column) == ("steady", "time", "p99")
+    }
     assert over_time.draw(axes, rows, styles, "p99") is axes
     assert all_named(axes, styles)
     assert "warm-up" in words(axes)
@@ -87,7 +103,10 @@ def test_throughput_has_a_dot_a_trial(axes: Axes, usable: pd.DataFrame, styles: 
 
 def test_cost_names_both_sides(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
     """Two labelled bars a target, the estimates over trials, and a line for each interval."""
-    spent = costs_of(quick_summary)
+    spent = {
+        target: {side: spread([one.centre, one.centre * 1.1] * 2) for side, one in sides.items() if one.centre}
+        for target, sides in costs_of(quick_summary).items()
+    }
     assert cost.draw(axes, spent, styles) is axes
     assert all_named(axes, styles)
     assert len(axes.patches) == 2 * len(styles)
@@ -176,9 +195,10 @@ def test_a_wide_spread_is_drawn_on_a_logarithmic_axis(axes: Axes, styles: dict[s
 
 
 def test_an_interval_that_leaves_the_frame_has_an_arrow(axes: Axes, styles: dict[str, Style]) -> None:
-    """Two trials give an interval of decades: trials set the frame, and an arrow says that the bar goes on."""
+    """Trials set the frame, and an arrow says that the bar goes on."""
     bars = {target: estimates.bar(spread([1e6, 1.1e6]), [1e6, 1.1e6], [], "", 1e-6) for target in styles}
-    bars[TARGETS[1]] = estimates.bar(spread([1e6, 2e6]), [1e6, 2e6], [], "", 1e-6)
+    trials = [1e6, 1e6, 8e6, 8e6]
+    bars[TARGETS[1]] = estimates.bar(spread(trials), trials, [], "", 1e-6)
     estimates.draw(axes, bars, styles, "p99 response, ms")
     arrows = [
         (line.get_marker(), list(np.asarray(line.get_ydata()))) for line in axes.lines if line.get_marker() == ">"
@@ -187,7 +207,7 @@ def test_an_interval_that_leaves_the_frame_has_an_arrow(axes: Axes, styles: dict
 
 
 def test_a_long_interval_is_written_on_two_lines(axes: Axes, styles: dict[str, Style]) -> None:
-    """What two trials know spans decades: its ends are both read, inside the figure."""
+    """An interval may span decades: its ends are both read, inside the figure."""
     bars = {
         target: estimates.bar(spread([1e6, 2e6]), [1e6, 2e6], [], "7.65 (0.000111–525,630)", 1e-6) for target in styles
     }
@@ -207,18 +227,17 @@ def test_sustained_rates_are_bars_from_held_to_failed(axes: Axes, styles: dict[s
     assert "9,000 to 9,450 (lower bound)" in words(axes)
 
 
-def test_events_have_a_lane_each(axes: Axes, quick: Dataset, styles: dict[str, Style]) -> None:
+def test_events_have_a_lane_each(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
     """Restarts, early ends and findings of a workload are drawn above its latency; phases are not."""
-    rows = quick.events[quick.events["workload"] == "durable"]
-    assert set(over_time.marked(rows)) == {"restart", "overloaded", "finding saturated"}
-    assert over_time.draw_events(axes, rows, styles) is axes
+    rows = [mark for mark in quick_summary.marks if mark.question == "durable"]
+    assert {mark.event for mark in rows} == {"restart", "overloaded", "finding saturated"}
+    assert over_time.draw_marks(axes, rows, styles) is axes
     assert [text.get_text() for text in axes.get_yticklabels()] == ["planned restart", "overloaded", "saturated"]
 
 
-def test_labels_never_overlap(axes: Axes, quick: Dataset, styles: dict[str, Style]) -> None:
+def test_labels_never_overlap(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
     """Labels of lines that end at one point are drawn apart."""
-    same = quick.distribution(TARGETS[0], "steady", "response")
-    percentiles.draw(axes, dict.fromkeys(styles, same), styles, "response")
+    drawn_by_percentile(axes, quick_summary, styles, same=TARGETS[0])
     axes.figure.draw_without_rendering()  # type: ignore[union-attr]
     boxes = sorted(
         (Text.get_window_extent(text) for text in axes.texts if text.get_text().strip()), key=lambda box: float(box.y0)
@@ -256,13 +275,13 @@ def test_a_target_has_one_colour_and_neighbours_differ(styles: dict[str, Style])
     assert styles["rabbitmq-091"].dash == styles["broker-j-091"].dash != styles["broker-j-10"].dash
 
 
-def test_svg_is_deterministic_prefixed_and_themed(quick: Dataset, styles: dict[str, Style]) -> None:
+def test_svg_is_deterministic_prefixed_and_themed(quick_summary: Summary, styles: dict[str, Style]) -> None:
     """Twice the same text; every identifier and reference carries the prefix; no colour of the palette is left."""
 
     def drawn() -> str:
         with mpl.rc_context(theme.RC):
             made, (only,) = theme.figure(3.4)
-            percentiles.draw(only, {t: quick.distribution(t, "steady", "response") for t in styles}, styles, "response")
+            drawn_by_percentile(only, quick_summary, styles)
             return to_svg(made, "fig1", 'latency "by" percentile')
 
     text = drawn()

@@ -31,7 +31,7 @@ def test_every_table_is_there_with_its_rows(quick: Dataset, quick_summary: Summa
     assert len(table(files["trials.csv"])) == len(quick.trials)
     first, cell = table(files["cells.csv"])[0], quick_summary.cells[0]
     assert float(first["latency_ns.p99.estimate"]) == cell.latency_ns["p99"].estimate
-    assert float(first["latency_ns.p99.interval_high"]) == cell.latency_ns["p99"].interval_high
+    assert float(first["latency_ns.p99.high"]) == cell.latency_ns["p99"].high
 
 
 def test_a_percentile_file_is_that_of_the_row(quick: Dataset) -> None:

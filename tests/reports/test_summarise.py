@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reports.export.markdown import to_markdown
-from reports.format import milliseconds
+from reports.format import milliseconds, number
 from reports.model import not_enough, spread
 from reports.summarise import summarise
 from reports.summary import Summary
@@ -63,8 +63,13 @@ def test_a_row_of_overloaded_trials_has_words_in_place_of_latencies() -> None:
 
 
 def test_invalid_trials_are_the_first_caveat(quick_summary: Summary) -> None:
-    """With their reasons, before anything else."""
-    assert quick_summary.caveats[0] == "Left out: 1 of 59 finished trials, 1 as our client was late (send-lag)."
+    """Before anything else; the reason stands with the answer, once, and the row says how far off the trial was."""
+    assert quick_summary.caveats[0] == "Left out: 1 of 59 finished trials; the reasons stand with each answer."
+    [answer] = [one for one in quick_summary.answers if any("Left out" in line for line in one.trust.lines)]
+    [line] = [line for line in answer.trust.lines if "Left out" in line]
+    assert line == "Left out: our client was late (send-lag, 2.4 ms) in 1 trial."
+    [cell] = [cell for cell in quick_summary.cells if cell.left_out_over_used is not None]
+    assert any(f"is {number(cell.left_out_over_used)} times that of those used" in remark for remark in cell.remarks)
 
 
 def test_quantiles_beyond_what_was_dropped_print_as_lower_bounds() -> None:

@@ -88,7 +88,7 @@ def test_invalid_trials_are_said_first(bench: Bench, monkeypatch: pytest.MonkeyP
     assert words.index("invalid: ") < words.index("4 of 4 trials in")
     assert "to repeat them: bench run --resume" in words
     summary = json.loads(Path("results/latest/summary.json").read_text())
-    assert summary["caveats"][0].startswith(f"Left out: {len(invalid)} of 4 finished trials, ")
+    assert summary["caveats"][0].startswith(f"Left out: {len(invalid)} of 4 finished trials; ")
 
 
 def test_former_names_of_drivers_are_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

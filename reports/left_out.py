@@ -1,0 +1,97 @@
+"""Trials that have a result and are not counted: which, why, and what they would have shown. Pure."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.stats.estimate import estimate
+from reports.dataset import Dataset
+from reports.format import count, merged, plain, quantities
+from reports.summary import LeftOut
+
+_TRIAL = ["run_id", "index"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why some trials are not counted.
+
+    Attributes:
+        why: in a few words, such as `the hypervisor took CPU time (steal)`.
+        trials: how many.
+        extent: the range of what was seen, such as `1.2 to 6.8 %`; empty where that has no number.
+        text: what their notes say together, with advice at the end; of an outcome the same as `why`.
+    """
+
+    why: str
+    trials: int
+    extent: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return it as a part of a sentence."""
+        trials = f"{count(self.trials)} trial{'' if self.trials == 1 else 's'}"
+        seen = f"{self.why.removesuffix(')')}, {self.extent})" if self.extent else self.why
+        return f"{seen} in {trials}"
+
+
+def left_out(data: Dataset) -> Iterator[LeftOut]:
+    """Yield the finished trials that are not counted, with the reason and what they would have shown."""
+    invalid = data.trials[~data.trials["usable"]]
+    for row in invalid.itertuples():
+        held = data.latency[
+            (data.latency["run_id"] == row.run_id)
+            & (data.latency["index"] == row.index)
+            & (data.latency["tag"] == row.tag)
+        ]
+        p99 = float(held["p99"].iloc[0]) if len(held) else float("nan")
+        yield LeftOut(
+            target=str(row.target),
+            workload=str(row.workload),
+            repetition=int(row.repetition),  # type: ignore[arg-type]
+            why=str(row.why_not),
+            p99_ns=p99 if 0 <= p99 < float("inf") else None,
+            achieved_rate=float(row.achieved_rate),  # type: ignore[arg-type]
+        )
+
+
+def reasons(data: Dataset, trials: pd.DataFrame) -> list[Reason]:
+    """Return why some of these rows of `Dataset.trials` are not counted, the most frequent reason first.
+
+    A trial with two reasons is counted under both.
+    """
+    out = trials[~trials["usable"]]
+    hard = data.notes[data.notes["hard"].astype(bool)].merge(out[_TRIAL], on=_TRIAL)
+    texts: dict[str, list[str]] = defaultdict(list)
+    for code, text in zip(hard["code"], hard["text"], strict=True):
+        texts[plain(code)].append(text)
+    noted = set(zip(hard["run_id"], hard["index"], strict=True))
+    for run_id, index, why in out[[*_TRIAL, "why_not"]].itertuples(index=False):
+        if (run_id, index) not in noted:
+            texts[str(why).partition(":")[0]].append(str(why))
+    found = [Reason(why, len(said), quantities(said), merged(said)) for why, said in texts.items()]
+    return sorted(found, key=lambda reason: -reason.trials)
+
+
+def nothing_usable(data: Dataset, workloads: Collection[str]) -> str:
+    """Return what is said of a question without a figure: why, where the figures are, the next step."""
+    trials = data.trials[data.trials["workload"].isin(workloads)]
+    if trials.empty:
+        return "No trial was finished: `bench run --resume FOLDER` does the rest."
+    if bool(trials["usable"].any()):
+        return "Trials count, and none of them carries the figure that decides: the table below says why."
+    [first, *others] = reasons(data, trials)
+    also = f" Also {'; '.join(map(str, others))}." if others else ""
+    many = f"None of {count(len(trials))} finished trials" if len(trials) > 1 else "The one finished trial"
+    return (
+        f"{many} {'can' if len(trials) > 1 else 'cannot'} be used. {first.text.rstrip('.')}.{also} What they measured"
+        " is shown in grey and decides nothing. Next: mend that, then `bench run --resume FOLDER` repeats them."
+    )
+
+
+def over_used(used: pd.Series, out: pd.Series) -> float | None:
+    """Return the geometric mean of what left-out trials measured over that of those used; None where one is unknown."""
+    sides = [[float(value) for value in side if 0 < value < float("inf")] for side in (out, used)]
+    return estimate(sides[0]).value / estimate(sides[1]).value if all(sides) else None
