@@ -79,7 +79,7 @@ def nothing_usable(data: Dataset, workloads: Collection[str]) -> str:
     """Return what is said of a question without a figure: why, where the figures are, the next step."""
     trials = data.trials[data.trials["workload"].isin(workloads)]
     if trials.empty:
-        return "No trial was finished: `bench run --resume FOLDER` does the rest."
+        return "No trial was finished: bench run --resume FOLDER does the rest."
     if bool(trials["usable"].any()):
         return "Trials count, and none of them carries the figure that decides: the table below says why."
     [first, *others] = reasons(data, trials)
@@ -87,7 +87,7 @@ def nothing_usable(data: Dataset, workloads: Collection[str]) -> str:
     many = f"None of {count(len(trials))} finished trials" if len(trials) > 1 else "The one finished trial"
     return (
         f"{many} {'can' if len(trials) > 1 else 'cannot'} be used. {first.text.rstrip('.')}.{also} What they measured"
-        " is shown in grey and decides nothing. Next: mend that, then `bench run --resume FOLDER` repeats them."
+        " is shown in grey and decides nothing. Next: mend that, then repeat them by bench run --resume FOLDER."
     )
 
 

@@ -16,7 +16,7 @@ from scipy import stats
 LEVEL = 0.95
 """The interval covers the true value with this probability."""
 LEAST_FOR_INTERVAL = 4
-"""Trials from which on reports print an interval: of two it would span decades and tell less than the two themselves."""
+"""Trials from which on reports print an interval: of two it would span decades, and tell less than the two do."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports.charts.theme import FAINT, INK, PALETTE
+from reports.charts.theme import FAINT, INK, PALETTE, plain_tick
+from reports.format import count
 from reports.history.changes import Judged, State
 
 _DASH = {State.PROPOSED: (0, (4, 2)), State.CONFIRMED: "-", State.DISMISSED: (0, (1, 2))}
@@ -45,6 +47,9 @@ def draw(axes: Axes, one: Judged) -> Axes:
     low, high = float(values.min()), float(values.max())
     room = 0.08 * (high - low) or 0.05 * high
     axes.set_ylim(low - room, high + room)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda run, _: count(run + 1)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_tick(value)))
     axes.set_xlabel(f"runs, {one.series.times[0]:%Y-%m-%d} to {one.series.times[-1]:%Y-%m-%d}")
     axes.set_ylabel(f"{one.series.key['metric']}, {one.series.metric.unit}")
     return axes

@@ -23,6 +23,12 @@
     const lanes = [...new Set(happened.map((mark) => mark[1]))];
     const font = () => `12px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: () => css("--ink"), grid: { stroke: () => css("--faint"), width: 1 }, ticks: { show: false }, font: font() };
+    // The fastest quarter of messages would take half the axis and tell nothing.
+    const lowest = (u, low) => {
+      if (kind === "time" || u.scales.x.min > 0.01) return low;
+      const slower = own.flatMap((line) => line.y.filter((_, k) => line.x[k] >= nines(25)));
+      return slower.length ? Math.min(...slower) : low;
+    };
     const marked = (u) => {
       const { ctx, bbox } = u, scale = devicePixelRatio;
       ctx.save();
@@ -76,12 +82,12 @@
     const options = {
       width: box.clientWidth,
       height: (kind === "time" ? 190 : 270) + lanes.length * LANE,
-      padding: [6 + lanes.length * LANE, 10, 0, 0],
+      padding: [6 + lanes.length * LANE, 22, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: sync, setSeries: false }, drag: { x: true, y: false }, y: false, points: { size: 7 } },
       scales: {
         x: { time: false, range: (u, low, high) => kind === "time" && low === u.data[0][0] ? [edge(u.data[0], low), high] : [low, high] },
-        y: { distr: 3, range: (u, low, high) => low === null ? [0.1, 1] : [low / 1.15, high * 1.15] },
+        y: { distr: 3, range: (u, low, high) => low === null ? [0.1, 1] : [lowest(u, low) / 1.15, high * 1.15] },
       },
       axes: [
         {

@@ -44,11 +44,8 @@ class Browser:
         """Call a method of the tab and return its result."""
         return self._call(method, parameters, self._session)
 
-    def open(
-        self, address: str, *, width: int, height: int, dark: bool = False, paper: bool = False, scripts: bool = True
-    ) -> None:
+    def open(self, address: str, *, width: int, height: int, dark: bool = False, paper: bool = False) -> None:
         """Open an address in a window of this size, or laid out for paper, and wait until it has loaded."""
-        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media="print" if paper else "", features=[scheme])
         self.call(

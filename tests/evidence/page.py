@@ -11,6 +11,7 @@ Needs `chromium`, `npm`, `mvn` and `java` (apt-get install chromium npm maven de
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -73,11 +74,13 @@ def _history(scratch: Path, runs: dict[str, Path]) -> Path:
     """Return the page of a history of two runs."""
     page, store = OUT / "history.html", scratch / "store"
     for command in (
-        ("add", str(runs["quick"]), "--store", str(store)),
-        ("add", str(runs["full"]), "--store", str(store)),
-        ("report", "--store", str(store), "--html", str(page)),
+        ("add", str(runs["quick"]), "--commit", "a1", "--store", str(store)),
+        ("add", str(runs["full"]), "--commit", "a2", "--store", str(store)),
+        ("show", "--store", str(store), "--html", str(page)),
     ):
-        subprocess.run([Path(sys.executable).with_name("bench"), "history", *command], check=False)
+        subprocess.run(
+            [Path(sys.executable).with_name("bench"), "history", *command], stdout=subprocess.DEVNULL, check=True
+        )
     return page
 
 
@@ -109,16 +112,24 @@ def _seen(browser: Browser, page: Path) -> Iterator[str]:
     """Yield what a browser objects to, window by window."""
     axe = _axe()
     for window, (width, height, dark, scripts) in WINDOWS.items():
-        browser.open(page.resolve().as_uri(), width=width, height=height, dark=dark, scripts=scripts)
+        shown = page if scripts else _without_scripts(page)
+        browser.open(shown.resolve().as_uri(), width=width, height=height, dark=dark)
         browser.photograph(OUT / f"{page.stem}-{window}.png")
         browser.photograph(OUT / f"{page.stem}-{window}-whole.png", whole=True)
-        yield from (f"{window}: asked for {url}" for url in browser.requests if url != page.resolve().as_uri())
+        yield from (f"{window}: asked for {url}" for url in browser.requests if url != shown.resolve().as_uri())
         yield from (f"{window}: {error}" for error in browser.errors)
         if browser.evaluate("document.documentElement.scrollWidth > innerWidth"):
             yield f"{window}: scrolls sideways"
         browser.evaluate(f"{axe};0")
         script = "axe.run().then(r => r.violations.map(v => `${v.id}: ${v.help} (${v.nodes[0].html})`))"
         yield from (f"{window}: axe: {violation}" for violation in browser.evaluate(script))
+
+
+def _without_scripts(page: Path) -> Path:
+    """Return a copy in which no script stands, as one without them sees it; the accessibility check is a script."""
+    copy = page.with_name(f"{page.stem}-plain.html")
+    copy.write_text(re.sub(r"<script.*?</script>", "", page.read_text("utf-8"), flags=re.DOTALL), encoding="utf-8")
+    return copy
 
 
 def _cut(browser: Browser, page: Path) -> Iterator[str]:

@@ -40,7 +40,7 @@ def test_a_run_with_nothing_usable_says_why_and_what_to_do_next(nothing_usable: 
         assert answer.effect.startswith("None of 8 finished trials can be used. The hypervisor took 1.2 to 5.2 % of")
         assert "run on a quieter host" in answer.effect
         assert "shown in grey and decides nothing" in answer.effect
-        assert "`bench run --resume FOLDER` repeats them" in answer.effect
+        assert "repeat them by bench run --resume FOLDER" in answer.effect
         assert answer.winner is None
 
 
