@@ -164,7 +164,13 @@ class Exporter(Collector):
 
     def _gauges(self) -> Iterator[Metric]:
         yield _gauge("trial_number", "", "Number of the trial under way, from 1.", {(): self._number}, ())
-        yield _gauge("planned_trials", "trials", "Trials that this run does.", {(): self._of}, ())
+        yield _gauge(
+            "planned_trials",
+            "trials",
+            "Trials that this run does; a search learns them as it goes.",
+            {(): self._of},
+            (),
+        )
         live = self._before
         if live is None:
             return

@@ -64,7 +64,8 @@ class Progress:
         self._show(live)
 
     def end(self, record: TrialRecord) -> None:
-        """Print the trial's line."""
+        """Print the trial's line in place of what was drawn."""
+        self._screen.update(Text(""))
         state = "" if record.valid else "  INVALID"
         if record.reason:
             state += f"  {record.outcome.value}: {record.reason}"
