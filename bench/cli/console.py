@@ -32,6 +32,19 @@ AsJson = Annotated[
 ]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Write no report, and give no answer.")]
 """With `Quiet` and `AsJson`: options of verbs that end with an answer."""
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Draw the running trial on the terminal: the last minute, second by second.")
+]
+MetricsAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="ADDRESS",
+        help="Serve what is seen as OpenMetrics while the run lasts: PORT on 127.0.0.1, or HOST:PORT, which others can"
+        " reach if HOST is not loopback. Needs the extra `metrics`.",
+    ),
+]
+"""With `WatchOption`: how a run may be watched, see `bench.cli.watching`."""
 
 _PIPED_WIDTH = 1_000
 """Columns of what is no terminal: nothing is cut there."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.cli.console import AsJson, ConsumeExisting, NoReport, OutFolder, Quiet
+from bench.cli.console import AsJson, ConsumeExisting, MetricsAddress, NoReport, OutFolder, Quiet, WatchOption
 
 
 def load(
@@ -50,6 +50,8 @@ def load(
     ] = None,
     out_folder: OutFolder = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the schedule; by default a fresh one.", min=0)] = None,
+    watch: WatchOption = False,
+    metrics: MetricsAddress = None,
     quiet: Quiet = False,
     json: AsJson = False,
     no_report: NoReport = False,
@@ -63,6 +65,7 @@ def load(
     Exit codes: 0 done · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
     """
     from bench.cli import load_work, run_work  # noqa: PLC0415  (a second of Numba, pandas and matplotlib)
+    from bench.cli.watching import watching  # noqa: PLC0415  (as above)
 
     asked = load_work.Line(
         uris=tuple(uris),
@@ -82,5 +85,6 @@ def load(
         driver=driver,
         repetitions=repetitions,
     )
-    shown = run_work.shown(quiet=quiet, json=json, no_report=no_report)
-    load_work.start(asked, save, out_folder, seed, shown, consume_existing=consume_existing)
+    shown = run_work.shown(quiet=quiet, json=json, no_report=no_report, watch=watch)
+    with watching(watch=watch, metrics=metrics, quiet=quiet) as watched:
+        load_work.start(asked, save, out_folder, seed, shown, watched, consume_existing=consume_existing)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from bench.cli import run_work, search_work
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, as_typed, err, fail
+from bench.cli.watching import Watching
 from bench.plan.plan import make_plan
 from bench.results.archive import write_whole
 from bench.run.search import SearchOptions
@@ -81,6 +82,7 @@ def start(
     folder: Path | None,
     seed: int | None,
     shown: run_work.Shown,
+    watched: Watching,
     *,
     consume_existing: bool,
 ) -> None:
@@ -100,13 +102,13 @@ def start(
     options = asked.options() | {"--consume-existing": consume_existing, "--seed": chosen}
     command = as_typed("load", *asked.uris, options=options)
     if asked.search:
-        _search(loaded, chosen, folder, command, consume_existing=consume_existing)
+        _search(loaded, chosen, folder, command, watched, consume_existing=consume_existing)
         return
     planned = make_plan(loaded.scenario, chosen)
     place, record, roots = run_work.begin(
         loaded, planned, chosen, folder, "load", command, consume_existing=consume_existing
     )
-    run_work.carry_out(record, place, roots, shown, consume_existing=consume_existing)
+    run_work.carry_out(record, place, roots, shown, watched, consume_existing=consume_existing)
 
 
 def document(asked: Line, protocols: Sequence[Protocol]) -> dict[str, Any]:
@@ -232,7 +234,9 @@ def _ask_for_passwords(loaded: Loaded) -> None:
         os.environ[external.password_env] = said
 
 
-def _search(loaded: Loaded, seed: int, folder: Path | None, command: str, *, consume_existing: bool) -> None:
+def _search(
+    loaded: Loaded, seed: int, folder: Path | None, command: str, watched: Watching, *, consume_existing: bool
+) -> None:
     wanted = SearchOptions(
         base=search_work.base(loaded.scenario, None),
         rules=search_work.QUICK_RULES,
@@ -243,7 +247,7 @@ def _search(loaded: Loaded, seed: int, folder: Path | None, command: str, *, con
         curve=False,
         consume_existing=consume_existing,
     )
-    search_work.carry_out(search_work.narrowed(loaded, wanted, []), wanted, seed, folder, command, None)
+    search_work.carry_out(search_work.narrowed(loaded, wanted, []), wanted, seed, folder, command, None, watched)
 
 
 def _save(place: Path, text: str) -> None:

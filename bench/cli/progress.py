@@ -1,25 +1,32 @@
-"""Live progress of a run: trial k of n, phase, rate and p99 now, time left."""
+"""Live progress of a run: on a terminal what changes, and one line a trial anywhere."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from rich.console import RenderableType
 from rich.live import Live as Screen
 from rich.text import Text
 
 from bench.cli.console import err
+from bench.cli.live_view import Moment, line
+from bench.cli.recent import Recent
 from bench.results.quantile import quantile_ns
 from bench.results.records import PlannedTrial, TrialRecord
+from bench.run.conductor import Watch
 from bench.run.trial import Live
 from bench.units import NS_PER_MS, S_PER_MINUTE
 
 
 class Progress:
-    """Shows one changing line on a terminal, and one line a trial anywhere."""
+    """Shows one changing line on a terminal, or what else a moment is drawn as, and one line a trial anywhere."""
 
-    def __init__(self, total_s: float) -> None:
+    def __init__(self, total_s: float, draw: Callable[[Moment], RenderableType] = line) -> None:
         """Expect the whole run to take about `total_s`."""
         self._total_s = total_s
+        self._draw = draw
+        self._recent = Recent()
         self._started = time.monotonic()
         self._screen = Screen(Text(""), console=err, refresh_per_second=4, transient=True)
         self._head = ""
@@ -47,18 +54,18 @@ class Progress:
         """Note that a trial begins."""
         self._number, self._of = number, of
         self._began = time.monotonic()
-        self._head = f"trial {number} of {of}  {planned.target} · {planned.workload}"
-        self._screen.update(Text(f"{self._head}  preparing"))
+        self._head = self._heading(planned)
+        self._recent = Recent()
+        self._show(None)
 
     def live(self, live: Live) -> None:
         """Show how the trial goes."""
-        p99 = f"p99 {live.p99_ns / NS_PER_MS:.2f} ms" if live.p99_ns else "p99 …"
-        self._screen.update(
-            Text(f"{self._head}  {live.phase.value}  {live.rate:,.0f} msg/s  {p99}  about {self._left()} left")
-        )
+        self._recent.take(live)
+        self._show(live)
 
     def end(self, record: TrialRecord) -> None:
-        """Print the trial's line."""
+        """Print the trial's line in place of what was drawn."""
+        self._screen.update(Text(""))
         state = "" if record.valid else "  INVALID"
         if record.reason:
             state += f"  {record.outcome.value}: {record.reason}"
@@ -66,11 +73,46 @@ class Progress:
         line = f"{self._head}  {_figures(record)}{state}{'  ' + hard if hard else ''}"
         err.print(Text(line, style="" if record.valid else "red"))
 
+    def _heading(self, planned: PlannedTrial) -> str:
+        return f"trial {self._number} of {self._of}  {planned.target} · {planned.workload}"
+
+    def _show(self, live: Live | None) -> None:
+        moment = Moment(self._head, self._left(), live, self._recent.seconds, self._recent.taken)
+        self._screen.update(self._draw(moment))
+
     def _left(self) -> str:
         left = time_left(
             self._total_s, self._began - self._started, time.monotonic() - self._began, self._number, self._of
         )
         return in_words(left)
+
+
+class Audience:
+    """Several who watch a run, told one after the other."""
+
+    def __init__(self, *watches: Watch) -> None:
+        """Tell these."""
+        self._watches = watches
+
+    def say(self, text: str) -> None:
+        """See `bench.run.conductor.Watch`."""
+        for one in self._watches:
+            one.say(text)
+
+    def begin(self, planned: PlannedTrial, number: int, of: int) -> None:
+        """See `bench.run.conductor.Watch`."""
+        for one in self._watches:
+            one.begin(planned, number, of)
+
+    def live(self, live: Live) -> None:
+        """See `bench.run.conductor.Watch`."""
+        for one in self._watches:
+            one.live(live)
+
+    def end(self, record: TrialRecord) -> None:
+        """See `bench.run.conductor.Watch`."""
+        for one in self._watches:
+            one.end(record)
 
 
 def _figures(record: TrialRecord) -> str:

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import EXIT_USAGE, AsJson, ConsumeExisting, NoReport, OutFolder, Quiet, fail
+from bench.cli.console import (
+    EXIT_USAGE,
+    AsJson,
+    ConsumeExisting,
+    MetricsAddress,
+    NoReport,
+    OutFolder,
+    Quiet,
+    WatchOption,
+    fail,
+)
 
 
 def run(
@@ -25,6 +35,8 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Finish the run in this results folder.", metavar="FOLDER")
     ] = None,
+    watch: WatchOption = False,
+    metrics: MetricsAddress = None,
     quiet: Quiet = False,
     json: AsJson = False,
     no_report: NoReport = False,
@@ -35,25 +47,29 @@ def run(
     Exit codes: 0 all trials valid · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
     """
     from bench.cli import run_work  # noqa: PLC0415  (a second of Numba, pandas and matplotlib)
+    from bench.cli.watching import watching  # noqa: PLC0415  (as above)
 
     if (scenario is None) == (resume is None):
         fail(EXIT_USAGE, "name one scenario to run, or one folder to finish with --resume")
-    shown = run_work.shown(quiet=quiet, json=json, no_report=no_report)
+    shown = run_work.shown(quiet=quiet, json=json, no_report=no_report, watch=watch)
     if resume is not None:
         given = {"--out": out_folder, "--quick": quick, "--set": overrides, "--seed": seed, "--driver": driver}
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
             fail(EXIT_USAGE, f"{', '.join(extra)}: cannot be used with --resume, which keeps the run as it was begun")
-        run_work.finish(resume, shown, plan_only=plan, consume_existing=consume_existing)
+        with watching(watch=watch, metrics=metrics, quiet=quiet) as watched:
+            run_work.finish(resume, shown, watched, plan_only=plan, consume_existing=consume_existing)
         return
-    run_work.start(
-        scenario or "",
-        overrides or [],
-        seed,
-        driver,
-        out_folder,
-        shown,
-        quick=quick,
-        plan_only=plan,
-        consume_existing=consume_existing,
-    )
+    with watching(watch=watch, metrics=metrics, quiet=quiet) as watched:
+        run_work.start(
+            scenario or "",
+            overrides or [],
+            seed,
+            driver,
+            out_folder,
+            shown,
+            watched,
+            quick=quick,
+            plan_only=plan,
+            consume_existing=consume_existing,
+        )

@@ -24,8 +24,9 @@ from bench.cli.console import (
     warn_of_former,
 )
 from bench.cli.image import check_recipes, ensure_images
-from bench.cli.progress import Progress, in_words
+from bench.cli.progress import Audience, Progress, in_words
 from bench.cli.report import print_answer, write_reports
+from bench.cli.watching import Watching
 from bench.drivers.registry import registry
 from bench.host.hostclass import host_class
 from bench.host.noise_floors import floor_of, keep
@@ -62,10 +63,12 @@ class Shown:
     report: bool = True
 
 
-def shown(*, quiet: bool, json: bool, no_report: bool) -> Shown:
+def shown(*, quiet: bool, json: bool, no_report: bool, watch: bool) -> Shown:
     """Return what is to be printed and written; leave where that is contradictory."""
-    if json and no_report:
-        fail(EXIT_USAGE, "--json prints what the report says: leave out --no-report")
+    faults = ["--json prints what the report says: leave out --no-report"] if json and no_report else []
+    faults += ["--quiet prints the answer alone: leave out --watch"] if quiet and watch else []
+    if faults:
+        fail(EXIT_USAGE, *faults)
     return Shown(quiet, json, not no_report)
 
 
@@ -76,6 +79,7 @@ def start(
     driver: str | None,
     folder: Path | None,
     shown: Shown,
+    watched: Watching,
     *,
     quick: bool,
     plan_only: bool,
@@ -103,7 +107,7 @@ def start(
     place, record, roots = begin(
         loaded, planned, chosen, folder, loaded.scenario.name, command, consume_existing=consume_existing
     )
-    carry_out(record, place, roots, shown, consume_existing=consume_existing)
+    carry_out(record, place, roots, shown, watched, consume_existing=consume_existing)
 
 
 def begin(
@@ -159,7 +163,7 @@ def refuse_unfit(scenario: Scenario, *, consume_existing: bool) -> None:
         fail(EXIT_USAGE, *faults)
 
 
-def finish(folder: Path, shown: Shown, *, plan_only: bool, consume_existing: bool) -> None:
+def finish(folder: Path, shown: Shown, watched: Watching, *, plan_only: bool, consume_existing: bool) -> None:
     """Run what is left of a run, or print it."""
     try:
         begun = archive.read(folder)
@@ -189,14 +193,22 @@ def finish(folder: Path, shown: Shown, *, plan_only: bool, consume_existing: boo
             ),
         )
     roots = {name: found.root for name, found in images.items()}
-    carry_out(begun.record, folder, roots, shown, consume_existing=consume_existing)
+    carry_out(begun.record, folder, roots, shown, watched, consume_existing=consume_existing)
 
 
-def carry_out(record: RunRecord, folder: Path, roots: dict[str, Path], shown: Shown, *, consume_existing: bool) -> None:
+def carry_out(
+    record: RunRecord,
+    folder: Path,
+    roots: dict[str, Path],
+    shown: Shown,
+    watched: Watching,
+    *,
+    consume_existing: bool,
+) -> None:
     """Carry a run out, report, answer, and leave with the exit code; see `bench.cli.run`."""
     started = time.monotonic()
     with silent(shown.quiet):
-        end = conduct_all(record, folder, roots, consume_existing=consume_existing)
+        end = conduct_all(record, folder, roots, watched, consume_existing=consume_existing)
         finished = archive.read(folder)
         summary = write_reports(folder) if finished.trials and shown.report else None
     drawn = summary is not None or not finished.trials or not shown.report
@@ -219,12 +231,20 @@ def carry_out(record: RunRecord, folder: Path, roots: dict[str, Path], shown: Sh
     raise typer.Exit(code if drawn else EXIT_FAILED)
 
 
-def conduct_all(record: RunRecord, folder: Path, roots: dict[str, Path], *, consume_existing: bool = False) -> RunEnd:
+def conduct_all(
+    record: RunRecord,
+    folder: Path,
+    roots: dict[str, Path],
+    watched: Watching = Watching(),  # noqa: B008  (it is frozen)
+    *,
+    consume_existing: bool = False,
+) -> RunEnd:
     """Run what is left of a run, with live progress; leave with 4 where the host refuses."""
     left = archive.read(folder).left()
     try:
-        with Progress(estimate_ns(record.scenario, left) / NS_PER_S) as progress:
-            return conduct(record, folder, roots, progress, consume_existing=consume_existing)
+        with Progress(estimate_ns(record.scenario, left) / NS_PER_S, watched.draw) as progress:
+            audience = Audience(progress, *watched.others)
+            return conduct(record, folder, roots, audience, consume_existing=consume_existing)
     except BrokerError as error:
         return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
     except archive.ArchiveError as error:

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import EXIT_USAGE, ConsumeExisting, OutFolder, as_typed, fail
+from bench.cli.console import (
+    EXIT_USAGE,
+    ConsumeExisting,
+    MetricsAddress,
+    OutFolder,
+    WatchOption,
+    as_typed,
+    fail,
+)
 
 
 def search(
@@ -35,6 +43,8 @@ def search(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of schedules; by default a fresh one.", min=0)] = None,
     json: Annotated[Path | None, typer.Option(help="Write what was found here too.", metavar="FILE")] = None,
+    watch: WatchOption = False,
+    metrics: MetricsAddress = None,
     consume_existing: ConsumeExisting = False,
 ) -> None:
     """Find the highest rate that each target sustains: an interval, both ends of which were tried by long trials.
@@ -43,6 +53,7 @@ def search(
     130 interrupted.
     """
     from bench.cli import search_work as work  # noqa: PLC0415  (a second of Numba and pandas)
+    from bench.cli.watching import watching  # noqa: PLC0415  (as above)
     from bench.run.search import SearchOptions  # noqa: PLC0415  (as above)
 
     loaded = work.load(scenario, overrides or [], quick=quick)
@@ -72,4 +83,5 @@ def search(
         "--seed": chosen,
     }
     command = as_typed("search", scenario, options=options)
-    work.carry_out(work.narrowed(loaded, wanted, target or []), wanted, chosen, out_folder, command, json)
+    with watching(watch=watch, metrics=metrics) as watched:
+        work.carry_out(work.narrowed(loaded, wanted, target or []), wanted, chosen, out_folder, command, json, watched)

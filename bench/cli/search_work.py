@@ -1,9 +1,11 @@
 """The work of `bench search`: what is searched, its progress and its answer on the terminal."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
+from rich.console import RenderableType
 from rich.text import Text
 
 from bench.cli.console import (
@@ -17,12 +19,14 @@ from bench.cli.console import (
     tell,
 )
 from bench.cli.image import check_recipes
-from bench.cli.progress import Progress, in_words
+from bench.cli.live_view import Moment, line
+from bench.cli.progress import Audience, Progress, in_words
 from bench.cli.run_work import begin
+from bench.cli.watching import Watching
 from bench.results import archive
 from bench.results.records import PlannedTrial, TrialRecord
 from bench.results.search import SearchRecord, SustainedRate
-from bench.run.conductor import RunEnd
+from bench.run.conductor import RunEnd, Watch
 from bench.run.search import SearchOptions
 from bench.run.search import search as conduct_search
 from bench.scenario.errors import ScenarioError
@@ -53,15 +57,21 @@ def load(scenario: str, overrides: list[str], *, quick: bool) -> Loaded:
 
 
 def carry_out(
-    loaded: Loaded, wanted: SearchOptions, seed: int, folder: Path | None, command: str, json: Path | None
+    loaded: Loaded,
+    wanted: SearchOptions,
+    seed: int,
+    folder: Path | None,
+    command: str,
+    json: Path | None,
+    watched: Watching,
 ) -> None:
     """Search, print what was found, and leave with the exit code; see `bench.cli.search`."""
     check_recipes(loaded.scenario)
     name, consume = f"{loaded.scenario.name}-search", wanted.consume_existing
     place, record, roots = begin(loaded, (), seed, folder, name, command, purpose="search", consume_existing=consume)
     try:
-        with SearchProgress() as progress:
-            found, end = conduct_search(record, place, wanted, roots, progress)
+        with SearchProgress(watched.draw) as progress:
+            found, end = conduct_search(record, place, wanted, roots, SearchAudience(progress, *watched.others))
     except archive.ArchiveError as error:
         fail(EXIT_FAILED, str(error))
     except BrokerError as error:
@@ -156,15 +166,10 @@ def seconds(option: str, text: str) -> int:
 class SearchProgress(Progress):
     """One changing line, and one line a step with its rate and verdict."""
 
-    def __init__(self) -> None:
+    def __init__(self, draw: Callable[[Moment], RenderableType] = line) -> None:
         """Know nothing of the time yet."""
-        super().__init__(0.0)
+        super().__init__(0.0, draw)
         self._left_s = math.nan
-
-    def begin(self, planned: PlannedTrial, number: int, of: int) -> None:
-        """Note that a trial begins."""
-        super().begin(planned, number, of)
-        self._head = f"trial {number}  {planned.target} · {planned.workload}"
 
     def end(self, record: TrialRecord) -> None:
         """Say nothing: the verdict comes by itself."""
@@ -178,8 +183,24 @@ class SearchProgress(Progress):
         style = {"pass": "green", "fail": "", "invalid": "red"}[taken.verdict]
         err.print(Text(f"{line}  (about {self._left()} left)", style=style))
 
+    def _heading(self, planned: PlannedTrial) -> str:
+        return f"trial {self._number}  {planned.target} · {planned.workload}"
+
     def _left(self) -> str:
         return "?" if math.isnan(self._left_s) else in_words(self._left_s)
+
+
+class SearchAudience(Audience):
+    """Several who watch a search; its verdicts are printed by the first alone."""
+
+    def __init__(self, progress: SearchProgress, *others: Watch) -> None:
+        """Tell these."""
+        super().__init__(progress, *others)
+        self._progress = progress
+
+    def judged(self, target: str, taken: Taken, left_s: float) -> None:
+        """See `bench.run.search.SearchWatch`."""
+        self._progress.judged(target, taken, left_s)
 
 
 def _print(scenario: Scenario, found: SearchRecord) -> None:

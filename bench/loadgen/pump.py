@@ -51,8 +51,10 @@ class PumpCounters:
     received: int = 0
     done: bool = False
     """Everything that will ever be due was sent."""
+    p50_ns: int = 0
+    """p50 of the latency received in the last full second; 0 where none was."""
     p99_ns: int = 0
-    """p99 of the latency received in the last full second; 0 where none was."""
+    """As `p50_ns`."""
 
 
 class _Lanes:
@@ -147,7 +149,7 @@ class Pump:
         self._progress = PumpCounters(done=source is None)
         self._news = False
         self._beat_ns = 0
-        self._p99_second = 0
+        self._quantiles_second = 0
 
     @property
     def progress(self) -> PumpCounters:
@@ -293,7 +295,7 @@ class Pump:
     def _beat(self, now_ns: int) -> None:
         self._beat_ns = now_ns
         second = now_ns // NS_PER_S
-        if self._consumer and second != self._p99_second:
-            self._p99_second = second
-            self._progress.p99_ns = self._consumer.p99_ns(now_ns)
+        if self._consumer and second != self._quantiles_second:
+            self._quantiles_second = second
+            self._progress.p50_ns, self._progress.p99_ns = self._consumer.quantiles_ns(now_ns)
         self._cells.beat(self._progress, now_ns)

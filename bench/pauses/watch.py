@@ -22,6 +22,7 @@ class PauseWatch:
         self._filter = PauseFilter(Meter(board.cells, drain), 0, 0)
         self._read = [0] * (len(board.cells) - 1)
         self._parts: list[Int64] = [np.empty((0, 3), np.int64)]
+        self._told = 1
         self.known_ns = 0
 
     def look(self) -> None:
@@ -59,6 +60,11 @@ class PauseWatch:
     def marks(self) -> Marks:
         """Return pauses and probes of all CPUs so far."""
         return Marks.of(self._filter.cells)
+
+    def news(self) -> Int64:
+        """Return what was seen since this was asked last, as `pauses` does, in the order in which it was seen."""
+        parts, self._told = self._parts[self._told :], len(self._parts)
+        return np.concatenate(parts) if parts else self._parts[0]
 
     def pauses(self) -> Int64:
         """Return each pause so far: CPU, begin and end in monotonic ns; int64 (n, 3), by their beginnings."""

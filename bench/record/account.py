@@ -150,10 +150,11 @@ class ConsumerLog:
                 return rows.producer if new == length else self._producers[:new].copy()
             self._make_room(rows, done)
 
-    def p99_ns(self, now_ns: int) -> int:
-        """Return the p99 of the last full second, for people to watch; 0 where it is empty."""
+    def quantiles_ns(self, now_ns: int) -> tuple[int, int]:
+        """Return p50 and p99 of the last full second, for people to watch; 0 where it is empty."""
         second = (now_ns - self._start_ns) // NS_PER_S - 1
-        return self.seconds.quantile_ns(second, 0.99, SERVICE if self._closed else RESPONSE)
+        p50_ns, p99_ns = self.seconds.quantiles_ns(second, (0.5, 0.99), SERVICE if self._closed else RESPONSE)
+        return p50_ns, p99_ns
 
     def _make_room(self, rows: Deliveries, row: int) -> None:
         self.seconds.open(int((rows.sent_ns if self._closed else rows.intended_ns)[row]))

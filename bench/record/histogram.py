@@ -8,7 +8,7 @@ touched here.
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -157,13 +157,13 @@ class SecondsRecorder:
         marks[page, FROM] = self._start_ns + second * NS_PER_S
         marks[page, USED] = intended_ns
 
-    def quantile_ns(self, second: int, quantile: float, tag: int = 0) -> int:
-        """Return a quantile of an open second to bucket precision; 0 where it is empty or closed."""
+    def quantiles_ns(self, second: int, quantiles: Sequence[float], tag: int = 0) -> list[int]:
+        """Return quantiles of an open second to bucket precision; 0 where it is empty or closed."""
         page = self._page(second)
-        if page is None:
-            return 0
-        heap = np.cumsum(self._pages[page, tag, :BUCKETS])
-        return value_at(int(np.searchsorted(heap, quantile * heap[-1]))) if heap[-1] else 0
+        heap = None if page is None else np.cumsum(self._pages[page, tag, :BUCKETS])
+        if heap is None or not heap[-1]:
+            return [0] * len(quantiles)
+        return [value_at(int(np.searchsorted(heap, quantile * heap[-1]))) for quantile in quantiles]
 
     def finish(self, tag: int = 0) -> Seconds:
         """Close every second and return all those of a tag."""

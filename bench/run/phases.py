@@ -72,6 +72,11 @@ class WarmRule:
         self._costs: list[float] = []
         self.too_short = False
 
+    @property
+    def latest_ns(self) -> int:
+        """When the measured part may begin at the latest."""
+        return self._start_ns + (self._rule.settle if self._known_warm else self._rule.at_most)
+
     def warm(self, seen: Seen) -> bool:
         """Return whether the measured part may begin."""
         elapsed = seen.now_ns - self._start_ns
@@ -147,6 +152,12 @@ class Control:
     def measured_ns(self) -> int | None:
         """When the measured part began or will begin; None where that was never decided."""
         return self.start_ns + self.measure_from_s * NS_PER_S if self.warmed else None
+
+    def left_ns(self, now_ns: int) -> int | None:
+        """Return how long the phase still takes, a warm-up at most; None where nobody knows."""
+        if self.phase is Phase.WARM_UP:
+            return max(0, self._rule.latest_ns - now_ns)
+        return max(0, self.end_ns - now_ns) if self.phase is Phase.MEASURE and self.end_ns is not None else None
 
     def ends_soon(self, now_ns: int) -> bool:
         """Return whether it must be decided now if the measured part goes on; a profile has its own length."""

@@ -14,7 +14,7 @@ from bench.drivers.base import Int64
 from bench.loadgen.pump import PumpCounters
 
 _START_NS, _END_NS, _STOP, _MEASURED_NS = range(4)
-(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P99_NS, _HUNGRY) = range(9)
+(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P50_NS, _P99_NS, _HUNGRY) = range(10)
 _TOKENS = 16
 
 NEVER_NS = (1 << 62) - 1
@@ -68,7 +68,7 @@ class Board:
         return int(self._rows[:, _READY].sum())
 
     def totals(self) -> PumpCounters:
-        """Return the sum of what workers show; done where every worker is."""
+        """Return the sum of what workers show; done where every worker is, and the slowest worker's p50 and p99."""
         sums = self._rows.sum(axis=0)
         return PumpCounters(
             due=int(sums[_DUE]),
@@ -76,6 +76,7 @@ class Board:
             settled=int(sums[_SETTLED]),
             received=int(sums[_RECEIVED]),
             done=bool(self._rows[:, _DONE].all()),
+            p50_ns=int(self._rows[:, _P50_NS].max()),
             p99_ns=int(self._rows[:, _P99_NS].max()),
         )
 
@@ -142,5 +143,6 @@ class WorkerCells:
         """Show progress."""
         mine = self._mine
         mine[_DUE], mine[_SENT], mine[_SETTLED] = progress.due, progress.sent, progress.settled
-        mine[_RECEIVED], mine[_DONE], mine[_P99_NS] = progress.received, progress.done, progress.p99_ns
+        mine[_RECEIVED], mine[_DONE] = progress.received, progress.done
+        mine[_P50_NS], mine[_P99_NS] = progress.p50_ns, progress.p99_ns
         mine[_BEAT_NS] = now_ns

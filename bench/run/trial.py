@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import numpy as np
+
+from bench.drivers.base import Int64
+from bench.loadgen.pump import PumpCounters
 from bench.pauses.meter import PauseMeter
 from bench.pauses.watch import PauseWatch
 from bench.record.account import Account
@@ -28,16 +32,34 @@ _STUCK_NS = 10 * NS_PER_S
 _LEAVE_TIMEOUT_S = 10.0
 _LOOK_NS = 20 * NS_PER_MS
 _START_DELAY_NS = 200 * NS_PER_MS
+_NO_PAUSES: Int64 = np.empty((0, 3), np.int64)
 
 
 @dataclass(frozen=True)
 class Live:
-    """What a person watching may see of a running trial."""
+    """What someone who watches may see of a running trial: what was read anyway, mostly sums since the trial began.
 
+    Attributes:
+        at_ns: monotonic time.
+        phase: where the trial is.
+        left_ns: how long the phase still takes, a warm-up at most; None where nobody knows.
+        totals: what workers show.
+        produced_ns, consumed_ns: when they showed it, monotonic time: producers and consumers, each on average; 0 where
+            one has not yet.
+        sample: the last of telemetry.
+        pauses: of the host, that were seen since the last time: CPU, begin and end in monotonic ns; int64 (n, 3).
+        metered_cpus: CPUs whose pauses are seen; 0 without a meter.
+    """
+
+    at_ns: int
     phase: Phase
-    elapsed_s: float
-    rate: float
-    p99_ns: int
+    left_ns: int | None
+    totals: PumpCounters
+    produced_ns: int
+    consumed_ns: int
+    sample: Sample
+    pauses: Int64
+    metered_cpus: int
 
 
 @dataclass(frozen=True)
@@ -166,6 +188,10 @@ def _metered(given: Conditions) -> dict[str, Any]:
     return {"pauses_fd": meter.fd, "metered_cpus": len(meter.cpus), "drain": given.drain}
 
 
+def _mean_ns(beats_ns: Int64) -> int:
+    return int(beats_ns.mean()) if beats_ns.all() else 0
+
+
 class _Course:
     """The course of a trial once its workers are started."""
 
@@ -177,8 +203,6 @@ class _Course:
         self._sampler = Sampler()
         self._slow_telemetry = SlowTelemetry(broker, lambda: pool.pids, self._depth)
         self._pauses: PauseWatch | None = None
-        self._shown = (0, 0)
-        self._rate = 0.0
         self._started = False
 
     def run(self) -> Raw:
@@ -298,6 +322,7 @@ class _Course:
             if control.end_ns is not None:
                 self._board.end(control.end_ns)
             time.sleep(_LOOK_NS / NS_PER_S)
+        self._show(control, time.monotonic_ns())
 
     def _with_clean_time(self, seen: Seen, control: Control) -> Seen:
         pauses, begun_ns = self._pauses, control.measured_ns
@@ -318,15 +343,22 @@ class _Course:
         if now_ns - start_ns > _STUCK_NS and idle_ns > _STUCK_NS:
             message = f"a worker has shown no sign of life for {idle_ns / NS_PER_S:.0f} s"
             raise WorkerEnded(message, broker=False)
-        self._show(control, start_ns, now_ns)
+        self._show(control, now_ns)
 
-    def _show(self, control: Control, start_ns: int, now_ns: int) -> None:
-        totals = self._board.totals()
-        shown_ns, received = self._shown
-        if now_ns - shown_ns >= NS_PER_S // 2:
-            self._rate = (totals.received - received) / ((now_ns - shown_ns) / NS_PER_S) if shown_ns else 0.0
-            self._shown = (now_ns, totals.received)
-        self._given.watch(Live(control.phase, max(0.0, (now_ns - start_ns) / NS_PER_S), self._rate, totals.p99_ns))
+    def _show(self, control: Control, now_ns: int) -> None:
+        pauses, workers, beats_ns = self._pauses, self._given.workload.workers, self._board.beats_ns()
+        live = Live(
+            at_ns=now_ns,
+            phase=control.phase,
+            left_ns=control.left_ns(now_ns),
+            totals=self._board.totals(),
+            produced_ns=_mean_ns(beats_ns[:workers]),
+            consumed_ns=_mean_ns(beats_ns[workers:]),
+            sample=self._sampler.samples[-1],
+            pauses=_NO_PAUSES if pauses is None else pauses.news(),
+            metered_cpus=0 if pauses is None or pauses.lost else pauses.cpus,
+        )
+        self._given.watch(live)
 
     def _end_early(self, control: Control, ended: WorkerEnded) -> None:
         """Note why the trial ended; a connection that broke because the broker died is the broker's."""

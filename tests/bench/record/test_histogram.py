@@ -39,3 +39,13 @@ def test_no_seconds_have_no_medians() -> None:
     """An empty range, and a recorder that saw nothing."""
     assert len(recorded([(0, 5)]).finish().medians_ns(3, 3)) == 0
     assert np.isnan(merge([]).medians_ns(0, 2)).all()
+
+
+def test_quantiles_of_a_second_while_it_is_open() -> None:
+    """Those of its own values, for people who watch; 0 where there is none, or the second is closed."""
+    recorder = recorded([(2, value) for value in range(1, 101)] + [(3, 5)])
+    assert recorder.quantiles_ns(2, (0.5, 0.99)) == [50, 99]
+    assert recorder.quantiles_ns(3, (0.5, 0.99)) == [5, 5]
+    assert recorder.quantiles_ns(4, (0.5, 0.99)) == [0, 0]
+    recorder.finish()
+    assert recorder.quantiles_ns(2, (0.5,)) == [0]

@@ -188,3 +188,15 @@ def test_a_trifle_is_not_made_up_for() -> None:
         trial.step(seen(1.0))
         trial.step(_metered(2.9, clean_s))
         assert trial.measure_to_s == 3
+
+
+def test_how_long_a_phase_still_takes() -> None:
+    """A warm-up at most as long as it may last, the measured part until its end; a drain has no known end."""
+    cold, warm = control(RATE, known_warm=False), control(RATE)
+    assert cold.left_ns(START + 3 * NS_PER_S) == 17 * NS_PER_S
+    assert warm.left_ns(START) == NS_PER_S
+    assert warm.left_ns(START + 2 * NS_PER_S) == 0
+    assert warm.step(seen(1.05)) is Phase.MEASURE
+    assert warm.left_ns(START + 2 * NS_PER_S) == NS_PER_S
+    assert warm.step(seen(3.0, sent=200, received=100)) is Phase.DRAIN
+    assert warm.left_ns(START + 4 * NS_PER_S) is None

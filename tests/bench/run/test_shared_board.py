@@ -21,12 +21,13 @@ def test_a_worker_in_another_process_is_seen() -> None:
         "from bench.run.shared_board import Board; from bench.loadgen.pump import PumpCounters\n"
         "cells = Board(2, int(sys.argv[1])).view(1)\n"
         "assert cells.start_ns() == 123\n"
-        "cells.ready(); cells.beat(PumpCounters(due=5, sent=4, settled=3, received=2, done=True, p99_ns=9), 77)\n"
+        "cells.ready()\n"
+        "cells.beat(PumpCounters(due=5, sent=4, settled=3, received=2, done=True, p50_ns=8, p99_ns=9), 77)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(fd)], check=True, pass_fds=[fd])
     os.close(fd)
     assert board.ready() == 1
-    assert board.totals() == PumpCounters(due=5, sent=4, settled=3, received=2, done=False, p99_ns=9)
+    assert board.totals() == PumpCounters(due=5, sent=4, settled=3, received=2, done=False, p50_ns=8, p99_ns=9)
     assert board.beats_ns().tolist() == [0, 77]
 
 
