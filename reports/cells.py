@@ -170,8 +170,11 @@ def _remarks(
     lost = int(everything["ledger_lost"].sum())
     if lost:
         yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
+    gone = int((everything["ledger_refused"] + everything["ledger_returned"]).sum())
+    if gone:
+        yield f"{count(gone)} refused by the broker: they rank above the maximum"
     if dropped := int(latency["dropped"].sum()):
         yield f"{count(dropped)} dropped, as there was no room to send them: they rank above the maximum"
     never = int(latency["never"].sum())
-    if never > lost:
+    if never > lost + gone:
         yield f"{count(never)} due and never received: they rank above the maximum"

@@ -23,6 +23,8 @@ def number(value: float | None) -> str:
         return "–"
     if value == 0:
         return "0"
+    if math.isinf(value):
+        return "∞"
     decimals = max(0, _SIGNIFICANT - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{decimals}f}"
 

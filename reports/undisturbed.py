@@ -68,7 +68,7 @@ def pooled(records: Sequence[TagRecord], *, above: int, least: int = LEAST_AT_RI
 def doubt(trial: TrialRecord, tag: str, median_ns: float) -> str:
     """Return why a closed loop has no latency; empty where it has: it never goes idle, so that nothing is drained."""
     pauses = trial.pauses
-    if pauses is None or pauses.drain is not None or not is_estimated(trial, tag):
+    if pauses is None or pauses.drain is not None or not is_estimated(trial, tag) or math.isinf(median_ns):
         return ""
     length_s = max(trial.measure_to_s - trial.measure_from_s, 1)
     a_life = median_ns / 1e9 * pauses.count / length_s

@@ -35,7 +35,7 @@ class Cells(Protocol):
         """Return whether to leave the loop now."""
 
     def tokens(self) -> int:
-        """Return how many messages of this worker's producers were received by anyone."""
+        """Return how many messages of this worker's producers were received by anyone, or will never be."""
 
     def beat(self, progress: "PumpCounters", now_ns: int) -> None:
         """Show progress; called at least every `BEAT_NS`."""
@@ -49,6 +49,8 @@ class PumpCounters:
     sent: int = 0
     settled: int = 0
     received: int = 0
+    gone: int = 0
+    """Of those settled, the ones that were refused or returned: nobody will receive them."""
     done: bool = False
     """Everything that will ever be due was sent."""
     p50_ns: int = 0
@@ -294,6 +296,8 @@ class Pump:
 
     def _beat(self, now_ns: int) -> None:
         self._beat_ns = now_ns
+        if self._producer:
+            self._progress.gone = self._producer.ledger.gone
         second = now_ns // NS_PER_S
         if self._consumer and second != self._quantiles_second:
             self._quantiles_second = second

@@ -129,6 +129,11 @@ class SentLedger:
         self.confirmed = Bitmap(len(producers))
         self.outcomes = np.zeros(max(Outcome) + 1, np.int64)
 
+    @property
+    def gone(self) -> int:
+        """Messages that were refused or returned."""
+        return int(self.outcomes[Outcome.REFUSED] + self.outcomes[Outcome.RETURNED])
+
     def finish(self) -> Sent:
         """Return the account."""
         return Sent(

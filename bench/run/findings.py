@@ -113,7 +113,11 @@ def _starved(merged: Merged) -> Iterator[Note]:
 def _losses(ledger: Ledger) -> Iterator[Note]:
     if ledger.lost:
         promise = "confirmed" if ledger.confirmed else "sent (no confirms were asked for)"
-        yield _finding("lost", f"{ledger.lost} messages that were {promise} never arrived and are gone.")
+        yield _finding(
+            "lost",
+            f"{ledger.lost} messages that were {promise} never arrived and are gone: lost, or dropped by a rule of the"
+            " queue, such as a time to live or a greatest length.",
+        )
     if ledger.duplicated:
         yield _finding("duplicated", f"{ledger.duplicated} messages arrived more than once.")
     if ledger.reordered:
@@ -123,7 +127,8 @@ def _losses(ledger: Ledger) -> Iterator[Note]:
 
 
 def _held(seen: Circumstances) -> Iterator[Note]:
-    held = seen.merged.ledger.undelivered + seen.merged.ledger.unconfirmed_missing
+    ledger = seen.merged.ledger
+    held = max(0, ledger.undelivered + ledger.unconfirmed_missing - ledger.refused - ledger.returned)
     if held and not seen.drained and seen.outcome not in NO_RESULT:
         yield _finding("not-drained", f"{held} messages had not arrived when the drain ended.")
 

@@ -23,7 +23,8 @@ class _Directed(WorkerCells):
 
     def beat(self, progress: PumpCounters, now_ns: int) -> None:
         super().beat(progress, now_ns)
-        seen = Seen(now_ns, progress.due, progress.sent, progress.settled, progress.received, progress.done)
+        one = progress
+        seen = Seen(now_ns, one.due, one.sent, one.settled, one.received, one.done, gone=one.gone)
         phase = self._control_state.step(seen)
         if self._control_state.measured_ns is not None:
             self._board.measure(self._control_state.measured_ns)

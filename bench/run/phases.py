@@ -35,6 +35,7 @@ class Seen:
     Attributes:
         now_ns: monotonic time.
         due, sent, settled, received: totals over workers.
+        gone: messages refused or returned, which nobody will receive.
         done: whether every producer has sent all it ever will.
         broker_cpu_s: CPU time of the broker's processes so far; None where unknown.
         known_ns: every pause of the host that began before this is known.
@@ -50,6 +51,7 @@ class Seen:
     broker_cpu_s: float | None = None
     known_ns: int = 0
     clean_ns: int | None = None
+    gone: int = 0
 
 
 class WarmRule:
@@ -213,12 +215,12 @@ class Control:
         if isinstance(load, InFlightLoad):
             idle_ns = seen.now_ns - self._progress[0]
             if idle_ns >= load.stall_after:
-                held = seen.sent - seen.received
+                held = seen.sent - seen.received - seen.gone
                 reason = f"no message arrived for {idle_ns / NS_PER_S:.1f} s while {held} were on their way"
                 self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
-        elif seen.due - seen.received > load.max_backlog:
+        elif seen.due - seen.received - seen.gone > load.max_backlog:
             reason = (
-                f"{seen.due - seen.received} messages were due and not received,"
+                f"{seen.due - seen.received - seen.gone} messages were due and not received,"
                 f" more than max_backlog = {load.max_backlog}"
             )
             self._shorten(TrialOutcome.OVERLOADED, reason, seen.now_ns)
@@ -239,7 +241,7 @@ class Control:
 
     def _drain(self, seen: Seen) -> None:
         settled = not self._confirms or seen.settled >= seen.sent
-        if seen.done and settled and seen.received >= seen.sent:
+        if seen.done and settled and seen.received + seen.gone >= seen.sent:
             self._whole_ns = self._whole_ns or seen.now_ns
             if seen.now_ns - self._whole_ns >= _GRACE_NS:
                 self.drained = True

@@ -14,7 +14,7 @@ from bench.drivers.base import Int64
 from bench.loadgen.pump import PumpCounters
 
 _START_NS, _END_NS, _STOP, _MEASURED_NS = range(4)
-(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P50_NS, _P99_NS, _HUNGRY) = range(10)
+(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P50_NS, _P99_NS, _HUNGRY, _GONE) = range(11)
 _TOKENS = 16
 
 NEVER_NS = (1 << 62) - 1
@@ -75,6 +75,7 @@ class Board:
             sent=int(sums[_SENT]),
             settled=int(sums[_SETTLED]),
             received=int(sums[_RECEIVED]),
+            gone=int(sums[_GONE]),
             done=bool(self._rows[:, _DONE].all()),
             p50_ns=int(self._rows[:, _P50_NS].max()),
             p99_ns=int(self._rows[:, _P99_NS].max()),
@@ -122,8 +123,9 @@ class WorkerCells:
         return bool(self._control[_STOP])
 
     def tokens(self) -> int:
-        """Return how many messages of this worker's producers were received by anyone."""
-        return sum(self._tokens.tolist())  # few cells: a tenth of the time of their numpy sum
+        """Return how many messages of this worker's producers were received by anyone, or will never be."""
+        received: int = sum(self._tokens.tolist())  # few cells: a tenth of the time of their numpy sum
+        return received + int(self._mine[_GONE])
 
     def hunger(self, *, hungry: bool) -> None:
         """Say whether this worker waits for a token."""
@@ -143,6 +145,6 @@ class WorkerCells:
         """Show progress."""
         mine = self._mine
         mine[_DUE], mine[_SENT], mine[_SETTLED] = progress.due, progress.sent, progress.settled
-        mine[_RECEIVED], mine[_DONE] = progress.received, progress.done
+        mine[_RECEIVED], mine[_DONE], mine[_GONE] = progress.received, progress.done, progress.gone
         mine[_P50_NS], mine[_P99_NS] = progress.p50_ns, progress.p99_ns
         mine[_BEAT_NS] = now_ns

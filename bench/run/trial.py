@@ -315,7 +315,9 @@ class _Course:
                 if self._pauses is not None:
                     self._pauses.look()
             totals = self._board.totals()
-            seen = Seen(now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s)
+            seen = Seen(
+                now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s, gone=totals.gone
+            )
             control.step(self._with_clean_time(seen, control))
             if control.measured_ns is not None:
                 self._board.measure(control.measured_ns)

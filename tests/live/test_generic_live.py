@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pika
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -176,3 +177,27 @@ def test_what_a_workload_needs_and_a_broker_lacks_is_told_before_the_run(qpid_br
     assert any("2 queues are needed, and external.queues names 1" in line for line in lines)
     assert any("300 lanes a connection are more than its" in line and "connection.tune" in line for line in lines)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_full_queue_refuses_is_not_awaited(rabbitmq: Broker, tmp_path: Path) -> None:
+    """A queue that takes ten messages at most, and a slow consumer: refused is an end, and a page is drawn."""
+    port = rabbitmq.endpoint("amqp091").port
+    with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port)) as connection:
+        opened = connection.channel()
+        opened.queue_declare("narrow", arguments={"x-max-length": 10, "x-overflow": "reject-publish"})
+        more = ', queues = ["narrow"]'
+        file = Path(scenario(tmp_path, "amqp091", f"amqp://127.0.0.1:{port}", more))
+        slow = file.read_text().replace("[[workloads]]", "[[workloads]]\nconsumer_rate = 100\nprefetch = 1\nack_batch = 1")
+        file.write_text(slow)
+        result = bench("run", str(file), "--out", str(tmp_path / "run"))
+        opened.queue_delete("narrow")
+    assert result.exit_code in {0, 3}, result.output
+    found = read(tmp_path / "run")
+    assert any(trial.record.ledger.refused > 100 for trial in found.trials)
+    for trial in found.trials:
+        codes = {note.code for note in trial.record.findings}
+        assert trial.record.ledger.balanced
+        assert trial.record.drained
+        assert "not-drained" not in codes
+        assert "refused" in codes
+    assert (tmp_path / "run" / "report.html").exists()

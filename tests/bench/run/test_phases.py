@@ -48,6 +48,16 @@ def test_a_plain_trial() -> None:
     assert (trial.outcome, trial.drained) == (TrialOutcome.COMPLETED, True)
 
 
+def test_what_was_refused_is_not_awaited() -> None:
+    """Refused is an end: the drain is over as soon as all the others have come."""
+    trial = control(RATE)
+    trial.step(seen(1.0))
+    trial.step(seen(3.0, sent=300, received=200))
+    for at_s in (3.1, 3.4):
+        trial.step(replace(seen(at_s, sent=300, received=240, done=True), gone=60))
+    assert (trial.phase, trial.drained) == (Phase.OVER, True)
+
+
 def test_a_drain_without_progress_ends() -> None:
     """Messages that never come end the drain a second after the last progress, not drained."""
     trial = control(RATE)
