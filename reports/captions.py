@@ -11,7 +11,7 @@ from reports.format import Name, count, listed, milliseconds, number, rate
 from reports.model import Spread
 from reports.questions import Question
 from reports.seconds import widest
-from reports.summary import Caption, Cell, Knee, LeftOut
+from reports.summary import SATURATED, Caption, Cell, Knee, LeftOut
 from reports.sustained import Sustained
 
 Labels = Mapping[str, str]
@@ -188,9 +188,9 @@ def _throughput_sentence(rows: Sequence[Cell], labels: Labels) -> str:
     lowest, cell = min(known, key=lambda pair: pair[0])
     if cell.offered_rate is None:
         return f"One dot a trial; the lowest achieved {rate(lowest)} msg/s."
-    if lowest >= 0.99 * cell.offered_rate:
+    short = [labels[c.target] for low, c in known if low < SATURATED * (c.due_rate or 0.0)]
+    if not short:
         return f"One dot a trial; each achieved {rate(lowest)} msg/s or more of {rate(cell.offered_rate)} offered."
-    short = [labels[c.target] for low, c in known if low < 0.99 * (c.offered_rate or 0.0)]
     return (
         f"One dot a trial; the lowest achieved {rate(lowest)} of {rate(cell.offered_rate)} msg/s offered."
         f" Below 99 % of the offer in some trial: {listed(short)}."

@@ -76,6 +76,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         messages=messages,
         in_flight=in_flight(workload) if closed else None,
         offered_rate=None if closed else offered(workload),
+        due_rate=None if closed else _finite(float((trials["offered"] / trials["measured_s"]).mean())),
         achieved_rate=spread(trials["achieved_rate"], missing),
         latency_ns={
             name: spread(

@@ -61,7 +61,10 @@ class Cell(RowFigures):
     in_flight: int | None
     """Bound of messages in flight; None in an open loop."""
     offered_rate: float | None
-    """Messages a second that were due; None in a closed loop."""
+    """Messages a second that were asked for; None in a closed loop."""
+    due_rate: float | None
+    """Messages a second that were due in the measured parts, which random arrivals make differ from what was asked for;
+    None in a closed loop or without a usable trial."""
     all_ns: dict[str, Spread]
     """Percentiles of all messages, those that a pause of the host touched included; empty where no pause meter
     watched, as `latency_ns` is of all messages then."""
@@ -85,9 +88,9 @@ class Cell(RowFigures):
     @property
     def saturated(self) -> bool:
         """Whether it was overloaded, or less than 0.99 of what was offered arrived in time."""
-        if self.offered_rate is None or self.achieved_rate.centre is None:
+        if self.due_rate is None or self.achieved_rate.centre is None:
             return False
-        return self.overloaded > 0 or self.achieved_rate.centre < SATURATED * self.offered_rate
+        return self.overloaded > 0 or self.achieved_rate.centre < SATURATED * self.due_rate
 
     @property
     def shown(self) -> RowFigures:

@@ -187,7 +187,9 @@ def test_what_a_full_queue_refuses_is_not_awaited(rabbitmq: Broker, tmp_path: Pa
         opened.queue_declare("narrow", arguments={"x-max-length": 10, "x-overflow": "reject-publish"})
         more = ', queues = ["narrow"]'
         file = Path(scenario(tmp_path, "amqp091", f"amqp://127.0.0.1:{port}", more))
-        slow = file.read_text().replace("[[workloads]]", "[[workloads]]\nconsumer_rate = 100\nprefetch = 1\nack_batch = 1")
+        slow = file.read_text().replace(
+            "[[workloads]]", "[[workloads]]\nconsumer_rate = 100\nprefetch = 1\nack_batch = 1"
+        )
         file.write_text(slow)
         result = bench("run", str(file), "--out", str(tmp_path / "run"))
         opened.queue_delete("narrow")
