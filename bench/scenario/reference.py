@@ -21,6 +21,8 @@ SCHEMA_FILE = "busbench.schema.json"
 """What the schema is called where it lies beside a scenario."""
 SCHEMA_LINE = f"#:schema ./{SCHEMA_FILE}"
 """The first line of a scenario by which editors find it (https://taplo.tamasfe.dev/configuration/directives.html)."""
+NEVER_GIVEN = {("RateLoad", "rates"): "rate", ("Workload", "sizes"): "size", ("Workload", "part_of"): ""}
+"""Fields that a scenario file does not have, and the one whose list becomes them, where there is one."""
 _HEAD = """# Scenario files
 
 A scenario is a TOML file: a question, the brokers and targets it is about, what is done to
@@ -33,7 +35,15 @@ for one run: `bench run NAME --set workloads.steady.size=1024`.
 
 def scenario_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of scenario files."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Scenario.model_json_schema()
+    found = Scenario.model_json_schema()
+    for (model, name), instead in NEVER_GIVEN.items():
+        properties = found["$defs"][model]["properties"]
+        kept = properties.pop(name)
+        if instead:
+            shown = properties[instead]
+            single = {key: shown.pop(key) for key in [*shown] if key not in {"default", "description", "title"}}
+            shown["anyOf"] = [single, {"type": "array", "items": kept["items"], "minItems": 1}]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | found
 
 
 def schema_text(indent: int = 2) -> str:

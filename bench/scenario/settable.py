@@ -10,13 +10,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from bench.scenario.overrides import read_value
-from bench.scenario.reference import is_duration, is_size, models_within, type_words
+from bench.scenario.reference import NEVER_GIVEN, is_duration, is_size, models_within, type_words
 from bench.scenario.scenario import Scenario
 from bench.units import exact_size, format_duration
 
 _LONGEST = 60
-_NEVER_GIVEN = {("RateLoad", "rates"), ("Workload", "sizes"), ("Workload", "part_of")}
-"""Fields that a scenario file does not have: a list given to another field makes them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def _fields(path: str, model: BaseModel, given: object) -> Iterator[Settable]:
     """Yield the fields of a table and below it; `given` is what the file has there."""
     table = given if isinstance(given, dict) else {}
     for name, field in type(model).model_fields.items():
-        if (type(model).__name__, name) not in _NEVER_GIVEN:
+        if (type(model).__name__, name) not in NEVER_GIVEN:
             here = f"{path}.{name}" if path else name
             yield from _field(here, field, getattr(model, name), table.get(name), is_given=name in table)
 
