@@ -36,7 +36,7 @@ from bench.results.records import NO_RESULT, ImageRecord, PlannedTrial, RunRecor
 from bench.run.conductor import RunEnd, conduct
 from bench.run.health import AWAY
 from bench.run.host_record import host_facts, tool_versions
-from bench.run.preflight import lacking, unfit
+from bench.run.preflight import UnfitError, lacking, unfit
 from bench.run.scratch_folder import scratch_root
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import Loaded, load_scenario
@@ -249,6 +249,9 @@ def conduct_all(
             return conduct(record, folder, roots, audience, consume_existing=consume_existing)
     except BrokerError as error:
         return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
+    except UnfitError as error:
+        archive.remove_empty(folder)
+        fail(EXIT_USAGE, *error.faults)
     except archive.ArchiveError as error:
         fail(EXIT_FAILED, str(error))
     except OSError as error:

@@ -27,6 +27,7 @@ from bench.results import archive
 from bench.results.records import PlannedTrial, TrialRecord
 from bench.results.search import SearchRecord, SustainedRate
 from bench.run.conductor import RunEnd, Watch
+from bench.run.preflight import UnfitError
 from bench.run.search import SearchOptions
 from bench.run.search import search as conduct_search
 from bench.scenario.errors import ScenarioError
@@ -72,6 +73,9 @@ def carry_out(
     try:
         with SearchProgress(watched.draw) as progress:
             found, end = conduct_search(record, place, wanted, roots, SearchAudience(progress, *watched.others))
+    except UnfitError as error:
+        archive.remove_empty(place)
+        fail(EXIT_USAGE, *error.faults)
     except archive.ArchiveError as error:
         fail(EXIT_FAILED, str(error))
     except BrokerError as error:

@@ -6,7 +6,7 @@ link asks for it; products that are managed by messages derive an admin from thi
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from proton import Message
 
@@ -29,6 +29,8 @@ PURGE_TIMEOUT_S = 30.0
 
 class Amqp10Admin(ConnectedAdmin):
     """See `Admin`; over plain AMQP 1.0 a queue can be declared, at most, and neither counted nor deleted."""
+
+    deletes: ClassVar[bool] = False
 
     def __init__(self, address: Address, hostname: str | None = None) -> None:
         """Take what is needed to be let in; nothing is opened yet.

@@ -4,6 +4,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from brokers.endpoint import Sasl, Tls
 
@@ -17,7 +18,7 @@ class UnreachableError(AdminError):
 
 
 class TlsRefusedError(AdminError):
-    """TLS with the broker failed: its certificate, ours, or it speaks none at this port."""
+    """TLS with the broker failed: its certificate, ours, or one of us speaks none at this port."""
 
 
 class SilentError(AdminError):
@@ -90,7 +91,12 @@ class Admin(ABC):
 
     One call at a time: calls from several threads wait for each other. Every call ends:
     one that is not answered in time raises SilentError and closes the connection.
+
+    Attributes:
+        deletes: whether queues can be deleted at all.
     """
+
+    deletes: ClassVar[bool] = True
 
     @abstractmethod
     def open(self) -> None:
