@@ -19,6 +19,8 @@ from brokers.endpoint import PROTOCOL_NAMES, Protocol
 from brokers.opening import open_broker
 from brokers.registry import lacks, places
 
+_FIELD = "workloads."
+
 
 class UnfitError(Exception):
     """A broker that was started does not allow what a scenario asks.
@@ -63,8 +65,9 @@ def unfit(scenario: Scenario, environ: Mapping[str, str], *, consume_existing: b
         try:
             workloads = [one for one in scenario.workloads if any(one.is_for(target.name) for target in targets)]
             found = [text for workload in workloads for text in broker.lacks(_needs(workload))]
-            found += broker.unusable(max((one.queues for one in workloads), default=0))
-            found += [] if found else misfits(scenario, broker)
+            unusable = list(broker.unusable(max((one.queues for one in workloads), default=0)))
+            found += unusable
+            found += misfits(scenario, broker, permissions=not unusable)
             faults |= dict.fromkeys(f"brokers.{index} ({settings.name}): {text}" for text in found)
         finally:
             with contextlib.suppress(BrokerError):
@@ -72,12 +75,13 @@ def unfit(scenario: Scenario, environ: Mapping[str, str], *, consume_existing: b
     return tuple(faults)
 
 
-def misfits(scenario: Scenario, broker: Broker) -> Iterator[str]:
+def misfits(scenario: Scenario, broker: Broker, *, permissions: bool = True) -> Iterator[str]:
     """Yield what workloads ask that a running broker does not allow, by what it announces and by trying.
 
     Args:
         scenario: as resolved.
         broker: one of its brokers, running.
+        permissions: whether to tell what is refused on a queue; a queue that cannot be used tells of itself.
     """
     targets = [target for target in scenario.targets if target.broker == broker.name]
     told: set[str] = set()
@@ -86,10 +90,10 @@ def misfits(scenario: Scenario, broker: Broker) -> Iterator[str]:
         workloads = [one for one in scenario.workloads if one.durable is durable and any(map(one.is_for, names))]
         if not workloads:
             continue
-        for path, text in _not_allowed(broker, protocol, workloads, durable=durable):
-            if path not in told:  # by one protocol is enough
-                told.add(path)
-                yield f"{path} = {text}" if path.startswith("workloads") else text
+        for what, text in _not_allowed(broker, protocol, workloads, durable=durable):
+            if what not in told and (permissions or what.startswith(_FIELD)):  # by one protocol is enough
+                told.add(what)
+                yield f"{what} = {text}" if what.startswith(_FIELD) else text
 
 
 def _not_allowed(
