@@ -20,6 +20,8 @@ from brokers.opening import open_broker
 from brokers.registry import lacks, places
 
 _FIELD = "workloads."
+_DENIED = ("403", "unauthorized-access")
+_MAY_DECLARE = ": let its user declare queues named busbench-…, or name queues that are there in `external.queues`"
 
 
 class UnfitError(Exception):
@@ -104,7 +106,8 @@ def _not_allowed(
     except BrokerError as error:
         # One that cannot be reached, or is silent, is passed over: the run itself tells, and tries once more.
         if isinstance(error.__cause__, AdminError) and not isinstance(error.__cause__, (SilentError, UnreachableError)):
-            yield f"declare, durable = {durable}", str(error)
+            denied = any(word in str(error) for word in _DENIED)
+            yield f"declare, durable = {durable}", f"{error}{_MAY_DECLARE if denied else ''}"
         return
     for what, words in found.refused:
         refused = f"over {PROTOCOL_NAMES[protocol]} it does not let us {what} a queue that it let us declare"

@@ -6,7 +6,7 @@ link asks for it; products that are managed by messages derive an admin from thi
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from proton import Message
 
@@ -29,8 +29,6 @@ PURGE_TIMEOUT_S = 30.0
 
 class Amqp10Admin(ConnectedAdmin):
     """See `Admin`; over plain AMQP 1.0 a queue can be declared, at most, and neither counted nor deleted."""
-
-    deletes: ClassVar[bool] = False
 
     def __init__(self, address: Address, hostname: str | None = None) -> None:
         """Take what is needed to be let in; nothing is opened yet.
@@ -99,6 +97,11 @@ class Amqp10Admin(ConnectedAdmin):
         """Raise UnsupportedError: AMQP 1.0 cannot delete a node that it did not make for one link."""
         message = f"AMQP 1.0 cannot delete {queue!r}: it takes the product's own management"
         raise UnsupportedError(message)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether a product's own admin deletes queues."""
+        return type(self).delete is not Amqp10Admin.delete
 
     def request(self, address: str, message: Message, within_s: float | None = None) -> Message:
         """Send a message to a node that answers, and return the answer.

@@ -4,7 +4,6 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from brokers.endpoint import Sasl, Tls
 
@@ -91,12 +90,7 @@ class Admin(ABC):
 
     One call at a time: calls from several threads wait for each other. Every call ends:
     one that is not answered in time raises SilentError and closes the connection.
-
-    Attributes:
-        deletes: whether queues can be deleted at all.
     """
-
-    deletes: ClassVar[bool] = True
 
     @abstractmethod
     def open(self) -> None:
@@ -130,6 +124,11 @@ class Admin(ABC):
     @abstractmethod
     def delete(self, queue: str) -> None:
         """Delete a queue with its messages; nothing happens where there is none."""
+
+    @property
+    def deletes(self) -> bool:
+        """Whether queues can be deleted at all."""
+        return True
 
     @abstractmethod
     def check(self) -> None:

@@ -1,7 +1,7 @@
 """Finds out what a broker lets a driver do: over one connection a protocol, by what is announced and by trying.
 
-Over AMQP 0-9-1 a message of each size is sent to a queue of ours and one is taken back, as that
-protocol announces no largest message; over 1.0 links are attached, and nothing is sent.
+Over AMQP 0-9-1 a message of each size is sent to a queue of ours and consumed, as that protocol
+announces no largest message; over 1.0 links are attached, and nothing is sent.
 """
 
 import contextlib
@@ -48,8 +48,9 @@ def visit(endpoint: Endpoint, queue: str | None, bodies: Sequence[int], *, ours:
     visitor = _Visitor(at)
     visitor.open()
     try:
+        channels = visitor.channels()  # before a refusal that ends the connection
         size, words, refused = visitor.tried(queue, sorted(set(bodies))) if ours and queue else (None, "", ())
-        return Admission(endpoint.protocol, visitor.channels(), None, size, words, refused)
+        return Admission(endpoint.protocol, channels, None, size, words, refused)
     finally:
         visitor.close()
 
@@ -63,7 +64,7 @@ class _Visitor(Amqp091Admin):
         return int(agreed.channel_max) or None
 
     def tried(self, queue: str, bodies: Sequence[int]) -> tuple[int | None, str, tuple[tuple[str, str], ...]]:
-        """Send a message of each size and take one; return the size that is refused, why, and what else is."""
+        """Send a message of each size and consume; return the size that is refused, why, and what else is."""
         for number, size in enumerate(bodies):
             try:
                 self._send(queue, size)
@@ -74,8 +75,8 @@ class _Visitor(Amqp091Admin):
                     return None, "", (("publish to", str(error)),)
                 return size, str(error), ()
         try:
-            with self._asking("basic.get") as channel:
-                channel.basic_get(queue, auto_ack=True)
+            with self._asking("basic.consume") as channel:
+                channel.basic_consume(queue, lambda *_: None, auto_ack=True)
         except (SilentError, UnreachableError):
             raise
         except AdminError as error:

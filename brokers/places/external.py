@@ -150,7 +150,7 @@ class ExternalBroker(AdministeredBroker):
             self._facts = self._known(admin)
         except AdminError as error:
             admin.drop()
-            wants_tls = isinstance(error, (UnreachableError, SilentError)) and self._at.tls is None
+            wants_tls = isinstance(error, UnreachableError) and self._at.tls is None
             seen = TlsRefusedError("it answers a TLS handshake there") if wants_tls and speaks_tls(self._at) else error
             raise BrokerError(self._explain(seen)) from seen
         except BaseException:  # Ctrl-C included: nothing would close it

@@ -88,6 +88,10 @@ def test_a_declaration_that_is_refused_is_told_and_silence_is_not() -> None:
     assert list(misfits(own(), Guarded(amqp091=AdminError("541"), amqp10=AdminError("541")))) == [
         "broker 'mine' cannot declare the queue: 541"
     ]
+    [found] = misfits(own(), Guarded(amqp091=AdminError("403 ACCESS_REFUSED")))
+    assert found.endswith(
+        "let its user declare queues named busbench-…, or name queues that are there in `external.queues`"
+    )
     assert list(misfits(own(), Guarded(amqp091=SilentError("x"), amqp10=UnreachableError("y")))) == []
 
 

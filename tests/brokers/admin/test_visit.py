@@ -25,7 +25,6 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (amqp091, amqp10_connection):
         monkeypatch.setattr(module, "ANSWER_TIMEOUT_S", 0.5)
     monkeypatch.setattr("brokers.admin.visit.ANSWER_TIMEOUT_S", 0.5)
-    monkeypatch.setitem(ANSWERS, spec.Basic.Get, lambda _: spec.Basic.GetEmpty())
 
 
 class SmallServer(Amqp091Server):
@@ -84,7 +83,7 @@ def test_a_first_message_that_is_too_large_is_told_from_a_missing_permission() -
 
 
 def test_what_fits_is_all_right() -> None:
-    """Nothing is refused, and a message is taken back."""
+    """Nothing is refused; what was sent is consumed."""
     with small_server(MESSAGE) as server:
         found = visit(server.endpoint, "q", [MESSAGE], ours=True)
         assert server.hear(spec.Basic.Publish).routing_key == "q"
@@ -96,16 +95,35 @@ def test_a_queue_of_someone_else_is_left_alone() -> None:
     with small_server(0) as server:
         found = visit(server.endpoint, "orders", [100], ours=False)
         assert server.bodies == []
-        assert not [one for one in server.heard.queue if isinstance(one, (spec.Basic.Publish, spec.Basic.Get))]
+        assert not [one for one in server.heard.queue if isinstance(one, (spec.Basic.Publish, spec.Basic.Consume))]
     assert (found.channels, found.refused_size) == (CHANNELS, None)
 
 
 def test_consuming_may_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the broker's words."""
-    monkeypatch.setitem(ANSWERS, spec.Basic.Get, lambda _: spec.Channel.Close(403, "read access refused", 60, 70))
+    monkeypatch.setitem(ANSWERS, spec.Basic.Consume, lambda _: spec.Channel.Close(403, "read access refused", 60, 70))
     with small_server(MESSAGE) as server:
         found = visit(server.endpoint, "q", [100], ours=True)
     assert [(what, "read access refused" in words) for what, words in found.refused] == [("consume from", True)]
+
+
+class Unversed(SmallServer):
+    """Does not know basic.consume, and ends the connection that says it."""
+
+    def _act(self, came: Any) -> None:
+        if isinstance(getattr(came, "method", None), spec.Basic.Consume):
+            self.say(spec.Connection.Close(540, "no such method", 60, 20), 0)
+        else:
+            super()._act(came)
+
+
+def test_what_ends_the_connection_is_a_refusal_too() -> None:
+    """What was announced before stands."""
+    server = Unversed(MESSAGE)
+    found = visit(server.endpoint, "q", [100], ours=True)
+    server.stop()
+    assert found.channels == CHANNELS
+    assert [(what, "540 no such method" in words) for what, words in found.refused] == [("consume from", True)]
 
 
 def test_silence_ends(monkeypatch: pytest.MonkeyPatch) -> None:
