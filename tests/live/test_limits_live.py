@@ -15,7 +15,6 @@ from brokers.rabbitmq import config
 from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.bench.cli.test_cli import Bench
 
-pytestmark = pytest.mark.live
 CHANNELS, MESSAGE = 8, 2_000
 LIMITS = f"""
 channel_max = {CHANNELS}
