@@ -10,15 +10,19 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+# Brokers have sizes too, and know nothing of this package.
+from brokers.byte_sizes import exact_size as exact_size  # noqa: PLC0414
+from brokers.byte_sizes import parse_size as parse_size  # noqa: PLC0414
+from brokers.byte_sizes import size_words as size_words  # noqa: PLC0414
+
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 S_PER_MINUTE = 60
 TICK_NS = 100 * NS_PER_MS
 """The step of telemetry and of the time line."""
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S, "min": 60 * NS_PER_S, "h": 3600 * NS_PER_S}
-_UNITS_BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmg]i?b|b)?\s*$", re.IGNORECASE)
-_SHOWN = 40
+_S_PER_HOUR = 3600
+_TENTHS_BELOW_S = 10
 _NEARLY = 0.9
 _TINY = 1e-6
 _LONGEST_NS = 366 * 24 * 3600 * NS_PER_S
@@ -46,20 +50,21 @@ def format_duration(ns: int) -> str:
     return f"{ns}ns" if ns else "0s"
 
 
-def parse_size(given: object) -> object:
-    """Return bytes for text such as `1KiB` or `64 kB`; anything that is no text as it is.
-
-    Raises:
-        ValueError: text that is no size.
-    """
-    if not isinstance(given, str):
-        return given
-    match = _SIZE.match(given)
-    if match is None:
-        shown = given[:_SHOWN]
-        message = f"{shown!r} is no size: write bytes, such as 1024, or a number and a unit, such as '1KiB' or '64kB'"
-        raise ValueError(message)
-    return round(Decimal(match[1]) * _UNITS_BYTES[(match[2] or "b").lower()])
+def time_words(seconds: float) -> str:
+    """Return a time as people read it: `350 ms`, `2.5 s`, `12 s`, `7 min 18 s`, `2 h 05 min`."""
+    if seconds <= 0:
+        return "0 s"
+    if round(seconds * 1000) < 1000:  # noqa: PLR2004  (ms a second)
+        return f"{seconds * 1000:.3g} ms"
+    if round(seconds, 1) < _TENTHS_BELOW_S:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    minutes, rest = divmod(round(seconds), S_PER_MINUTE)
+    if not minutes:
+        return f"{rest} s"
+    if minutes < _S_PER_HOUR // S_PER_MINUTE:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / S_PER_MINUTE), _S_PER_HOUR // S_PER_MINUTE)
+    return f"{hours} h {minutes:02d} min"
 
 
 Duration = Annotated[

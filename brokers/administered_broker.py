@@ -3,14 +3,20 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
-from typing import Any
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
+from brokers.admin.admission import Admission
 from brokers.admin.base import Address, Admin, AdminError, UnsupportedError
 from brokers.base import Broker, BrokerError
-from brokers.endpoint import Endpoint, Protocol
+from brokers.endpoint import PROTOCOL_NAMES, Endpoint, Protocol
+from brokers.entry_points import function
 from brokers.product import Facts, Product
 from brokers.settings import BrokerSettings
+
+TRIED_PREFIX = "busbench-tried-"
+"""Of the names of queues on which it is tried what is allowed."""
 
 
 def with_security(facts: Facts, at: Address, admin: Admin) -> Facts:
@@ -65,6 +71,7 @@ class AdministeredBroker(Broker):
             spoken = ", ".join(self.protocols())
             message = f"broker {self.name!r} ({self._product.title}) does not speak {protocol}: it speaks {spoken}"
             raise BrokerError(message)
+        listener = self._product.dialect(listener, self.facts().version)
         return listener.endpoint(dataclasses.replace(at, port=self._port(listener.port)))
 
     def _port(self, name: str) -> int:  # noqa: ARG002
@@ -78,7 +85,12 @@ class AdministeredBroker(Broker):
             admin.delete(queue)
             admin.declare(queue, self._product.queue(self._settings, durable=durable).kind)
         except AdminError as error:
-            raise self._fault("declare", queue, error) from error
+            raise self._not_declared(queue, error, durable=durable) from error
+
+    def _not_declared(self, queue: str, error: AdminError, *, durable: bool) -> BrokerError:
+        fault = self._fault("declare", queue, error)
+        advice = self._product.advice(self._settings, str(error), durable=durable)
+        return BrokerError(f"{fault}: {advice}") if advice else fault
 
     def depth(self, queue: str) -> int | None:
         """See `Broker`."""
@@ -116,6 +128,26 @@ class AdministeredBroker(Broker):
         finally:
             for admin in opened:
                 admin.drop()
+
+    def admission(self, protocol: Protocol, bodies: Sequence[int], *, durable: bool) -> Admission:
+        """See `Broker`."""
+        queue = f"{TRIED_PREFIX}{uuid.uuid4()}"
+        self.declare(queue, durable=durable)
+        try:
+            return self._admission(protocol, queue, bodies, ours=True)
+        finally:
+            with contextlib.suppress(BrokerError):
+                self.delete(queue)
+
+    def _admission(self, protocol: Protocol, queue: str | None, bodies: Sequence[int], *, ours: bool) -> Admission:
+        """Return what it lets us do with a queue that is there; None = no queue is named."""
+        # A place that reaches no broker needs no client library.
+        found = function("brokers.admin.visit:visit")
+        try:
+            return cast("Admission", found(self.endpoint(protocol), queue, bodies, ours=ours))
+        except AdminError as error:
+            message = f"broker {self.name!r} cannot be tried over {PROTOCOL_NAMES[protocol]}: {self._reason(error)}"
+            raise BrokerError(message) from error
 
     def delete(self, queue: str) -> None:
         """See `Broker`."""

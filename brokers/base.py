@@ -6,11 +6,12 @@ are, its place (`brokers.places`).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from brokers.admin.admission import Admission
 from brokers.endpoint import Endpoint, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.places.sampling import ProcessUsage
@@ -27,15 +28,11 @@ class Needs:
 
     Attributes:
         queues: number of queues.
-        body: bytes of the largest message.
         confirms: whether publishers wait for confirms.
-        lanes: producers or consumers that share a connection.
     """
 
     queues: int
-    body: int
     confirms: bool
-    lanes: int
 
 
 class Broker(ABC):
@@ -75,6 +72,19 @@ class Broker(ABC):
     def lacks(self, needs: Needs) -> Iterator[str]:  # noqa: ARG002
         """Yield what it cannot do of what a workload needs, and how that is known: a sentence each."""
         yield from ()
+
+    def admission(self, protocol: Protocol, bodies: Sequence[int], *, durable: bool) -> Admission:  # noqa: ARG002
+        """Return what it announces and refuses over a protocol, tried on a queue of our name that is deleted at once.
+
+        Args:
+            protocol: what is spoken.
+            bodies: sizes of messages that are to be sent, bytes.
+            durable: of the queue.
+
+        Raises:
+            BrokerError: it does not let such a queue be declared, or lets nobody in; its cause is the AdminError.
+        """
+        return Admission(protocol)
 
     def unusable(self, queues: int) -> Iterator[str]:  # noqa: ARG002
         """Yield why so many of the queues that a user named must not be used, and what else of its own cannot be."""

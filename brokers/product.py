@@ -254,6 +254,10 @@ class Product(ABC, Generic[S]):
         """
         raise NotImplementedError(self.kind, settings, running)
 
+    def advice(self, settings: S, refusal: str, *, durable: bool) -> str:  # noqa: ARG002
+        """Return what to change where a queue of such workloads was refused in these words; nothing where not known."""
+        return ""
+
     def probe(self, settings: S, at: Address) -> Abilities | None:  # noqa: ARG002
         """Return what a broker that someone else runs can do, by trying; None where the product is known.
 
@@ -261,6 +265,10 @@ class Product(ABC, Generic[S]):
             AdminError: it does not answer.
         """
         return None
+
+    def dialect(self, listener: Listener, version: str) -> Listener:  # noqa: ARG002
+        """Return how a listener is spoken to by a broker that reports this version of itself."""
+        return listener
 
     def listener(self, settings: S, protocol: Protocol) -> Listener | None:
         """Return how a protocol is spoken; None where it is not."""

@@ -16,6 +16,7 @@ from brokers.admin.base import Address, Admin, AdminError, SilentError
 from brokers.admin.handshake import answers
 from brokers.administered_broker import AdministeredBroker, with_security
 from brokers.base import BrokerError
+from brokers.byte_sizes import size_words
 from brokers.endpoint import PROTOCOL_NAMES
 from brokers.places.base import Caps, Launch, Opening, Running, StartingPlace
 from brokers.places.sampling import ProcessUsage, allocated_bytes
@@ -251,8 +252,8 @@ class StartedBroker(AdministeredBroker):
             last: quote the last lines that tell a reason, else the first.
         """
         if self._running is not None and self._running.out_of_memory():
-            cap = int(self._settings.memory) // 1024**2
-            return f"; the kernel ended it at its memory cap of {cap} MiB: raise `memory` of broker {self.name!r}"
+            cap = size_words(self._settings.memory)
+            return f"; the kernel ended it at its memory cap of {cap}: raise `memory` of broker {self.name!r}"
         log = self.log()
         lines = self.patterns.why(log)
         if not lines:

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from bench.cli.main import VERBS
 from bench.results import records
 from bench.scenario import scenario
-from bench.scenario.loading import shipped_scenarios
-from bench.scenario.reference import models_below, scenario_markdown
+from bench.scenario.loading import SHIPPED, shipped_scenarios
+from bench.scenario.reference import SCHEMA_FILE, SCHEMA_LINE, models_below, scenario_markdown, schema_text
 from brokers import settings
 from reports.reference import summary_markdown
 from reports.summary import Summary
@@ -27,6 +27,13 @@ MODELS = [
 def test_the_scenario_reference_is_fresh() -> None:
     """docs/scenario.md is what the models say: `python -m bench.scenario.reference > docs/scenario.md`."""
     assert (ROOT / "docs/scenario.md").read_text() == scenario_markdown()
+
+
+def test_the_schema_beside_the_shipped_scenarios_is_what_the_models_say() -> None:
+    """Each of them names it at its head; made anew by `bench schema --out bench/scenarios/busbench.schema.json`."""
+    assert (SHIPPED / SCHEMA_FILE).read_text() == schema_text()
+    for path in SHIPPED.glob("*.toml"):
+        assert path.read_text().startswith(f"{SCHEMA_LINE}\n"), path.name
 
 
 def test_the_summary_reference_is_fresh() -> None:

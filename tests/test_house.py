@@ -48,6 +48,7 @@ BROKERS_ALLOWED = {
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
     "brokers.sasl": ("bench.drivers",),  # pika's credentials, for drivers as for the control connection
     "brokers.sasl10": ("bench.drivers",),  # SASL over 1.0, for drivers as for admins
+    "brokers.byte_sizes": ("bench.units",),  # sizes as people write and read them
     "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection
 }
 REPORTS_READ = (
@@ -64,6 +65,7 @@ PURE = (
     "bench.scenario.profile",
     "bench.scenario.memory_broker",
     "bench.scenario.warmup",
+    "bench.scenario.settable",
     "bench.plan",
     "bench.arrivals",
     "bench.loadgen.source",
@@ -97,6 +99,7 @@ PURE = (
     "bench.crosscheck.perftest",
     "bench.crosscheck.ratios",
     "bench.crosscheck.readings",
+    "brokers.byte_sizes",
     "brokers.settings",
     "brokers.endpoint",
     "brokers.durability",

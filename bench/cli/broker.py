@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from bench.cli.completion import recipe_names
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out, tell
 from brokers import image
 from brokers.base import Broker, BrokerError
 from brokers.opening import open_broker
 from brokers.registry import lacks, places, products
 
-broker_app = typer.Typer(help="Brokers, one by one.", no_args_is_help=True, rich_markup_mode=None)
+broker_app = typer.Typer(help="Brokers, one by one.", no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 @broker_app.command("list")
@@ -36,13 +37,22 @@ def list_() -> None:
     tell(*map(str, (*products().unusable, *places().unusable)), kind="warning")
 
 
+def _startable(incomplete: str) -> list[str]:  # noqa: ARG001  (what a completion is given)
+    """Offer the kinds that we can start."""
+    return [kind for kind, one in products().installed.items() if one.member.starts]
+
+
 @broker_app.command()
 def start(
-    name: Annotated[str, typer.Argument(help="Kind of the broker; `bench broker list` shows them.")],
-    recipe: Annotated[str, typer.Option("--image", help="Recipe of the image.")] = "stable",
+    name: Annotated[
+        str, typer.Argument(help="Kind of the broker; `bench broker list` shows them.", autocompletion=_startable)
+    ],
+    recipe: Annotated[
+        str, typer.Option("--image", help="Recipe of the image.", autocompletion=recipe_names)
+    ] = "stable",
 ) -> None:
     """Start a broker from the image, print its addresses, and stop it on Ctrl-C."""
-    startable = [kind for kind, one in products().installed.items() if one.member.starts]
+    startable = _startable("")
     if name not in startable:
         fail(EXIT_USAGE, f"{name!r} is no broker we can start: {', '.join(startable)}")
     try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.table import Table
 
+from bench.cli.completion import results_folders
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, fail, out, tell
 from bench.units import percent
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def compare(
-    results: Annotated[list[Path], typer.Argument(help="Results folders, or results/latest; --by run takes two.")],
+    results: Annotated[
+        list[Path],
+        typer.Argument(help="Results folders, or results/latest; --by run takes two.", autocompletion=results_folders),
+    ],
     by: Annotated[
         Literal["target", "workload", "run"], typer.Option(help="What the two sides of a line differ in.")
     ] = "target",

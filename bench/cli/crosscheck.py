@@ -5,13 +5,22 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.completion import driver_names, scenario_names
+
 
 def crosscheck(
-    scenario: Annotated[str, typer.Argument(help="Name of a shipped scenario, such as crosscheck, or path of a file.")],
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a shipped scenario, such as crosscheck, or path of a file.", autocompletion=scenario_names
+        ),
+    ],
     pairs: Annotated[int, typer.Option(help="Counted pairs of each; three and more give an interval.", min=1)] = 3,
     driver: Annotated[
         list[str] | None,
-        typer.Option(help="One more driver, for targets of its protocol; may be repeated."),
+        typer.Option(
+            help="One more driver, for targets of its protocol; may be repeated.", autocompletion=driver_names
+        ),
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: workloads.0.size=1024.")

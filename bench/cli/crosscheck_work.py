@@ -24,7 +24,7 @@ from bench.run.scratch_folder import scratch_root
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import load_scenario
 from bench.scenario.scenario import Scenario
-from bench.units import NS_PER_MS, NS_PER_S, S_PER_MINUTE
+from bench.units import NS_PER_MS, NS_PER_S, time_words
 from brokers.base import BrokerError
 
 _SMALL = 0.1
@@ -55,8 +55,8 @@ def start(
     if json is not None and not json.parent.is_dir():
         fail(EXIT_USAGE, f"--json {json}: there is no folder {json.parent}")
     settle_s = given.plan.warm_up.settle / NS_PER_S
-    minutes = estimate_s(checks, settle_s, pairs, warm_up, capture=capture) / S_PER_MINUTE
-    err.print(f"{len(checks)} pairings, about {minutes:.0f} minutes")
+    length = time_words(estimate_s(checks, settle_s, pairs, warm_up, capture=capture))
+    err.print(f"{len(checks)} pairings, about {length}")
     started = datetime.now(UTC)
     checked, brokers = _carry_out(given, checks, pairs, warm_up, capture=capture)
     found = Crosscheck(

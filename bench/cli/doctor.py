@@ -6,7 +6,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from bench.cli.completion import driver_names
 from bench.cli.console import EXIT_USAGE, err, fail, out, tell, warn_of_former
+from bench.units import time_words
 
 
 def doctor(
@@ -14,7 +16,8 @@ def doctor(
         bool, typer.Option("--ceiling", help="Measure each driver against a peer that does nothing: its own limit.")
     ] = False,
     driver: Annotated[
-        list[str] | None, typer.Option(help="With --ceiling: only this driver; may be given several times.")
+        list[str] | None,
+        typer.Option(help="With --ceiling: only this driver; may be given several times.", autocompletion=driver_names),
     ] = None,
     seconds: Annotated[
         float, typer.Option(help="With --ceiling: length of each of a driver's four measurements.", min=0.2, max=60)
@@ -46,7 +49,7 @@ def _pauses() -> None:
     from bench.pauses.outlook import LOOK_S, look  # noqa: PLC0415
     from brokers.places.limits import root_group  # noqa: PLC0415
 
-    with err.status(f"watching for pauses of the host, {LOOK_S:.0f} s"), PauseMeter(root_group()) as meter:
+    with err.status(f"watching for pauses of the host, {time_words(LOOK_S)}"), PauseMeter(root_group()) as meter:
         found = look(meter)
         mark = ("unknown", "red") if meter.trouble else ("ok     ", "green")
     out.print(Text.assemble(mark, f"  pauses: {found}"))
@@ -76,7 +79,7 @@ def _ceilings(names: list[str], seconds: float) -> None:
         table.add_column(head, justify="right")
     failed = 0
     for one in chosen:
-        with err.status(f"measuring {one.member.name}, about {4 * (seconds + 2):.0f} s"):
+        with err.status(f"measuring {one.member.name}, about {time_words(4 * (seconds + 2))}"):
             try:
                 measured = measure(one, seconds)
             except PeerFailed as error:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.completion import results_folders, scenario_names
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, ConsumeExisting, fail
 
 _FEWEST = 5
@@ -76,11 +77,21 @@ class GateFiles:
         ]
 
 
+def _sides(incomplete: str) -> list[str]:
+    """Offer what a side may be."""
+    return [*results_folders(incomplete), *scenario_names(incomplete)]
+
+
 def gate(
     baseline: Annotated[
-        str | None, typer.Argument(help="Results folder; with --paired, name of a shipped scenario or path of a file.")
+        str | None,
+        typer.Argument(
+            help="Results folder; with --paired, name of a shipped scenario or path of a file.", autocompletion=_sides
+        ),
     ] = None,
-    candidate: Annotated[str | None, typer.Argument(help="The same; with --paired it may be left out.")] = None,
+    candidate: Annotated[
+        str | None, typer.Argument(help="The same; with --paired it may be left out.", autocompletion=_sides)
+    ] = None,
     paired: Annotated[
         bool, typer.Option("--paired", "--rerun", help="Run both sides in turn; only this can find a regression.")
     ] = False,

@@ -20,7 +20,7 @@ from bench.results.records import PairedTarget
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import Loaded, load_scenario
 from bench.scenario.products import describe
-from bench.units import NS_PER_S, S_PER_MINUTE
+from bench.units import NS_PER_S, time_words
 from reports.dataset import load
 from reports.errors import ReportError
 from reports.gate.budget import DEFAULT, Budget, BudgetError, read_budget
@@ -94,8 +94,8 @@ def paired(asked: Asked, budget: Budget) -> Gate:
     if asked.plan:
         print_plan(loaded.scenario, planned)
         raise typer.Exit
-    minutes = estimate_ns(loaded.scenario, planned) / NS_PER_S / S_PER_MINUTE
-    err.print(f"{len(planned)} trials, about {minutes:.0f} minutes")
+    length = time_words(estimate_ns(loaded.scenario, planned) / NS_PER_S)
+    err.print(f"{len(planned)} trials, about {length}")
     options = {
         "--paired": True,
         "--set": asked.both,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.completion import results_folders
 from bench.cli.console import EXIT_USAGE, err, fail, out, tell
 
 EXIT_SUSPECT = 3
@@ -24,7 +25,7 @@ STORE = Path("history")
 
 @history_app.command()
 def add(
-    results: Annotated[list[Path], typer.Argument(help="Results folders.")],
+    results: Annotated[list[Path], typer.Argument(help="Results folders.", autocompletion=results_folders)],
     store: StoreOption = STORE,
     commit: Annotated[
         str | None, typer.Option(help="What was measured; by default the commit checked out in this folder.")
@@ -107,7 +108,9 @@ def check(store: StoreOption = STORE, only: OnlyOption = "", budget: BudgetOptio
 def confirm(
     series: Annotated[str, typer.Argument(help="The eight digits of the series.")],
     point: Annotated[str, typer.Argument(help="The run, or its commit, at which the new level begins.")],
-    by: Annotated[Path, typer.Option(help="Results of a run that interleaved old and new.")],
+    by: Annotated[
+        Path, typer.Option(help="Results of a run that interleaved old and new.", autocompletion=results_folders)
+    ],
     store: StoreOption = STORE,
     old: Annotated[str | None, typer.Option(help="Its target that is old; by default the first of two.")] = None,
     new: Annotated[str | None, typer.Option(help="Its target that is new; by default the second of two.")] = None,

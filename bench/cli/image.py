@@ -4,19 +4,22 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.completion import recipe_names
 from bench.cli.console import EXIT_FAILED, EXIT_USAGE, err, fail, out
 from bench.scenario.products import from_image
 from bench.scenario.scenario import MemoryBroker, Scenario
 from brokers import image
+from brokers.byte_sizes import size_words
 from brokers.registry import products
 
 image_app = typer.Typer(
     help="The cloud-services image: one root file system with every broker.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
 )
 
-_Name = Annotated[str, typer.Argument(help="Name of the recipe.")]
+_Name = Annotated[str, typer.Argument(help="Name of the recipe.", autocompletion=recipe_names)]
 
 
 @image_app.command()
@@ -39,7 +42,7 @@ def show(recipe: _Name = "stable", packages: Annotated[bool, typer.Option(help="
     if found is None:
         fail(EXIT_FAILED, f"image {recipe} is not built: run `bench image build {recipe}`")
     out.print(f"recipe          {found.recipe.name}\nroot            {found.root}")
-    out.print(f"content digest  {found.content_digest}\nsize            {found.size / 1e6:.0f} MB")
+    out.print(f"content digest  {found.content_digest}\nsize            {size_words(found.size)}")
     notable = [part for one in products().installed.values() for part in one.member.parts]
     for name, version in sorted(found.packages.items()):
         if packages or any(part in name for part in notable):

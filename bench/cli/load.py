@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.cli.completion import broker_kinds, driver_names
 from bench.cli.console import AsJson, ConsumeExisting, MetricsAddress, NoReport, OutFolder, Quiet, WatchOption
 
 
@@ -37,13 +38,18 @@ def load(
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="Product of the brokers, see `bench broker list`; by default any, by its protocol."),
+        typer.Option(
+            help="Product of the brokers, see `bench broker list`; by default any, by its protocol.",
+            autocompletion=broker_kinds,
+        ),
     ] = None,
     protocol: Annotated[
         Literal["auto", "amqp091", "amqp10"],
         typer.Option(help="What is spoken; by default what the port answers to."),
     ] = "auto",
-    driver: Annotated[str | None, typer.Option(help="Driver to use; by default our compiled one.")] = None,
+    driver: Annotated[
+        str | None, typer.Option(help="Driver to use; by default our compiled one.", autocompletion=driver_names)
+    ] = None,
     repetitions: Annotated[int, typer.Option(help="Trials of each broker; below ten nobody wins.")] = 1,
     save: Annotated[
         Path | None, typer.Option(help="Write the scenario that this stands for here, and run nothing.", metavar="FILE")

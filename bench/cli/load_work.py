@@ -21,6 +21,7 @@ from bench.results.archive import write_whole
 from bench.run.search import SearchOptions
 from bench.scenario.errors import Fault, ScenarioError
 from bench.scenario.loading import Loaded, load_text
+from bench.scenario.reference import SCHEMA_FILE, SCHEMA_LINE, schema_text
 from bench.units import NS_PER_S
 from brokers.admin.handshake import answers
 from brokers.endpoint import Protocol
@@ -254,7 +255,9 @@ def _save(place: Path, text: str) -> None:
     if place.exists():
         fail(EXIT_USAGE, f"--save {place} exists already: name a new file")
     try:
-        write_whole(place, text)
+        write_whole(place, f"{SCHEMA_LINE}\n{text}")
+        write_whole(place.with_name(SCHEMA_FILE), schema_text())
     except OSError as error:
         fail(EXIT_FAILED, f"--save {place} cannot be written ({error.strerror}): name a file in a folder with room")
+    err.print(f"beside it, for editors: {SCHEMA_FILE}")
     err.print(f"to run it: bench run {place}")

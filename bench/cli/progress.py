@@ -16,7 +16,7 @@ from bench.results.quantile import quantile_ns
 from bench.results.records import PlannedTrial, TrialRecord
 from bench.run.conductor import Watch
 from bench.run.trial import Live
-from bench.units import NS_PER_MS, S_PER_MINUTE
+from bench.units import NS_PER_MS, time_words
 
 
 class Progress:
@@ -84,7 +84,7 @@ class Progress:
         left = time_left(
             self._total_s, self._began - self._started, time.monotonic() - self._began, self._number, self._of
         )
-        return in_words(left)
+        return time_words(round(left))
 
 
 class Audience:
@@ -121,12 +121,6 @@ def _figures(record: TrialRecord) -> str:
     found = ((name, quantile_ns(latency, share)) for name, share in (("p50", 0.50), ("p99", 0.99)))
     shown = "".join(f"  {name} {ns / NS_PER_MS:.3g} ms" for name, ns in found if ns is not None)
     return f"{record.achieved_rate:,.0f} msg/s{shown}"
-
-
-def in_words(seconds: float) -> str:
-    """Return a time as minutes, where there are any, and seconds."""
-    minutes, rest = divmod(round(seconds), S_PER_MINUTE)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def time_left(estimate_s: float, before_s: float, within_s: float, number: int, of: int) -> float:

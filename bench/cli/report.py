@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from bench.cli.completion import results_folders
 from bench.cli.console import EXIT_USAGE, err, fail, out, print_table, tell
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ class By(StrEnum):
 
 
 def report(
-    results: Annotated[list[Path], typer.Argument(help="Results folders, or results/latest.")],
+    results: Annotated[
+        list[Path], typer.Argument(help="Results folders, or results/latest.", autocompletion=results_folders)
+    ],
     by: Annotated[
         By | None,
         typer.Option(help="Show runs side by side that differ in this alone; by default their trials are pooled."),

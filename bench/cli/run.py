@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.completion import driver_names, results_folders, scenario_names
 from bench.cli.console import (
     EXIT_USAGE,
     AsJson,
@@ -20,7 +21,11 @@ from bench.cli.console import (
 
 def run(
     scenario: Annotated[
-        str | None, typer.Argument(help="Name of a shipped scenario (see `bench scenarios`) or path of a TOML file.")
+        str | None,
+        typer.Argument(
+            help="Name of a shipped scenario (see `bench scenarios`) or path of a TOML file.",
+            autocompletion=scenario_names,
+        ),
     ] = None,
     out_folder: OutFolder = None,
     quick: Annotated[bool, typer.Option("--quick", help="A short run: shows the shape, names no winner.")] = False,
@@ -28,12 +33,19 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: workloads.0.size=1024.")
     ] = None,
+    list_set: Annotated[
+        bool, typer.Option("--list-set", help="Print what --set can change, with what it is now; run nothing.")
+    ] = False,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the trials' order and schedules; by default a fresh one.", min=0)
     ] = None,
-    driver: Annotated[str | None, typer.Option(help="Use this driver for every target it can serve.")] = None,
+    driver: Annotated[
+        str | None,
+        typer.Option(help="Use this driver for every target it can serve.", autocompletion=driver_names),
+    ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Finish the run in this results folder.", metavar="FOLDER")
+        Path | None,
+        typer.Option(help="Finish the run in this results folder.", metavar="FOLDER", autocompletion=results_folders),
     ] = None,
     watch: WatchOption = False,
     metrics: MetricsAddress = None,
@@ -46,6 +58,11 @@ def run(
 
     Exit codes: 0 all trials valid · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
     """
+    if list_set and scenario is not None and resume is None:
+        from bench.cli.lists import print_settable  # noqa: PLC0415  (the models of scenarios)
+
+        print_settable(scenario, overrides or [])
+        return
     from bench.cli import run_work  # noqa: PLC0415  (a second of Numba, pandas and matplotlib)
     from bench.cli.watching import watching  # noqa: PLC0415  (as above)
 
@@ -53,7 +70,14 @@ def run(
         fail(EXIT_USAGE, "name one scenario to run, or one folder to finish with --resume")
     shown = run_work.shown(quiet=quiet, json=json, no_report=no_report, watch=watch)
     if resume is not None:
-        given = {"--out": out_folder, "--quick": quick, "--set": overrides, "--seed": seed, "--driver": driver}
+        given = {
+            "--out": out_folder,
+            "--quick": quick,
+            "--set": overrides,
+            "--list-set": list_set,
+            "--seed": seed,
+            "--driver": driver,
+        }
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
             fail(EXIT_USAGE, f"{', '.join(extra)}: cannot be used with --resume, which keeps the run as it was begun")

@@ -24,7 +24,7 @@ from bench.cli.console import (
     warn_of_former,
 )
 from bench.cli.image import check_recipes, ensure_images
-from bench.cli.progress import Audience, Progress, in_words
+from bench.cli.progress import Audience, Progress
 from bench.cli.report import print_answer, write_reports
 from bench.cli.watching import Watching
 from bench.drivers.registry import registry
@@ -36,14 +36,15 @@ from bench.results.records import NO_RESULT, ImageRecord, PlannedTrial, RunRecor
 from bench.run.conductor import RunEnd, conduct
 from bench.run.health import AWAY
 from bench.run.host_record import host_facts, tool_versions
-from bench.run.preflight import lacking, unfit
+from bench.run.preflight import UnfitError, lacking, unfit
 from bench.run.scratch_folder import scratch_root
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import Loaded, load_scenario
 from bench.scenario.products import describe, parts
+from bench.scenario.reference import SCHEMA_LINE
 from bench.scenario.scenario import Scenario
 from bench.stats.noise_floor import sides
-from bench.units import NS_PER_S, S_PER_MINUTE, percent
+from bench.units import NS_PER_S, percent, size_words, time_words
 from brokers import image
 from brokers.base import BrokerError
 
@@ -149,7 +150,8 @@ def begin(
         purpose=purpose,
     )
     try:
-        archive.create(place, record, loaded.text)
+        # The schema lies beside the scenario that was given, not beside its copy.
+        archive.create(place, record, loaded.text.removeprefix(f"{SCHEMA_LINE}\n"))
     except archive.ArchiveError as error:
         fail(EXIT_USAGE, str(error))
     return place, record, {name: found.root for name, found in images.items()}
@@ -214,7 +216,7 @@ def carry_out(
     drawn = summary is not None or not finished.trials or not shown.report
     if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
         keep_floor(folder, record)
-    took = in_words(time.monotonic() - started)
+    took = time_words(time.monotonic() - started)
     if summary is not None and not shown.json:
         print_answer(summary)
     tell(*invalid_words(finished), kind="invalid")
@@ -247,6 +249,9 @@ def conduct_all(
             return conduct(record, folder, roots, audience, consume_existing=consume_existing)
     except BrokerError as error:
         return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
+    except UnfitError as error:
+        archive.remove_empty(folder)
+        fail(EXIT_USAGE, *error.faults)
     except archive.ArchiveError as error:
         fail(EXIT_FAILED, str(error))
     except OSError as error:
@@ -279,7 +284,7 @@ def _check_disk(scenario: Scenario, planned: tuple[PlannedTrial, ...], folder: P
     if free < needed:
         fail(
             EXIT_FAILED,
-            f"{folder}: the results take about {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free:"
+            f"{folder}: the results take about {size_words(needed)} and {size_words(free)} are free:"
             " make room, or name another place with --out",
         )
 
@@ -290,9 +295,8 @@ def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
     for trial in planned:
         fresh = "  (broker started anew)" if trial.restart_broker else ""
         out.print(f"{trial.index + 1:4d}  repetition {trial.repetition + 1}  {trial.target}  {trial.workload}{fresh}")
-    minutes = estimate_ns(scenario, planned) / NS_PER_S / S_PER_MINUTE
-    megabytes = estimate_bytes(scenario, planned) / 1e6
-    out.print(f"\n{len(planned)} trials, about {minutes:.1f} minutes and {megabytes:.0f} MB on disk")
+    length, size = estimate_ns(scenario, planned) / NS_PER_S, estimate_bytes(scenario, planned)
+    out.print(f"\n{len(planned)} trials, about {time_words(length)} and {size_words(size)} on disk")
     if more := spare(scenario, len(planned)):
         out.print(
             f"Where the host is away now and then, a trial lasts up to {scenario.plan.extend:g} times as long,"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.completion import scenario_names
 from bench.cli.console import (
     EXIT_USAGE,
     ConsumeExisting,
@@ -18,7 +19,9 @@ from bench.cli.console import (
 
 
 def search(
-    scenario: Annotated[str, typer.Argument(help="Name of a shipped scenario or path of a TOML file.")],
+    scenario: Annotated[
+        str, typer.Argument(help="Name of a shipped scenario or path of a TOML file.", autocompletion=scenario_names)
+    ],
     out_folder: OutFolder = None,
     quick: Annotated[bool, typer.Option("--quick", help="Trials of 2 s and holds of 10 s: minutes a target.")] = False,
     target: Annotated[list[str] | None, typer.Option(help="Search this target only; may be repeated.")] = None,

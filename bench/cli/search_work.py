@@ -20,20 +20,21 @@ from bench.cli.console import (
 )
 from bench.cli.image import check_recipes
 from bench.cli.live_view import Moment, line
-from bench.cli.progress import Audience, Progress, in_words
+from bench.cli.progress import Audience, Progress
 from bench.cli.run_work import begin
 from bench.cli.watching import Watching
 from bench.results import archive
 from bench.results.records import PlannedTrial, TrialRecord
 from bench.results.search import SearchRecord, SustainedRate
 from bench.run.conductor import RunEnd, Watch
+from bench.run.preflight import UnfitError
 from bench.run.search import SearchOptions
 from bench.run.search import search as conduct_search
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import Loaded, load_scenario
 from bench.scenario.scenario import RateLoad, Scenario, Workload
 from bench.stats.rate_search import Rules, Taken
-from bench.units import NS_PER_MS, NS_PER_S, parse_duration
+from bench.units import NS_PER_MS, NS_PER_S, parse_duration, time_words
 from brokers.base import BrokerError
 
 RULES, QUICK_RULES = Rules(), Rules(factor=1.25, precision=0.03)
@@ -72,6 +73,9 @@ def carry_out(
     try:
         with SearchProgress(watched.draw) as progress:
             found, end = conduct_search(record, place, wanted, roots, SearchAudience(progress, *watched.others))
+    except UnfitError as error:
+        archive.remove_empty(place)
+        fail(EXIT_USAGE, *error.faults)
     except archive.ArchiveError as error:
         fail(EXIT_FAILED, str(error))
     except BrokerError as error:
@@ -187,7 +191,7 @@ class SearchProgress(Progress):
         return f"trial {self._number}  {planned.target} · {planned.workload}"
 
     def _left(self) -> str:
-        return "?" if math.isnan(self._left_s) else in_words(self._left_s)
+        return "?" if math.isnan(self._left_s) else time_words(round(self._left_s))
 
 
 class SearchAudience(Audience):
@@ -233,4 +237,4 @@ def _print(scenario: Scenario, found: SearchRecord) -> None:
 def _row(label: str, one: SustainedRate) -> tuple[str, ...]:
     low, high = ("–" if rate is None else f"{rate:,.6g}" for rate in (one.low, one.high))
     p99 = "–" if one.p99_ns is None else f"{one.p99_ns / NS_PER_MS:.3g}"
-    return label, low, high, p99, str(one.short_trials), str(one.holds), in_words(one.seconds)
+    return label, low, high, p99, str(one.short_trials), str(one.holds), time_words(one.seconds)

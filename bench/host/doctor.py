@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.host.cache import cache_root
+from bench.units import size_words
 
 PYTHON_AT_LEAST = (3, 11)
-DISK_AT_LEAST = 2 * 1000**3
+DISK_AT_LEAST = 2 * 1024**3
 """Bytes: an image, what it is built from, and results."""
 FILES_AT_LEAST = 1024
 """Open files: a worker holds one a connection and raises its limit to the hard one; a broker gets the soft one."""
@@ -145,8 +146,8 @@ def check_disk(folder: Path) -> Check:
     return Check(
         "cache folder",
         ok=free >= DISK_AT_LEAST and writable,
-        found=f"{folder}: {free / 1e9:.1f} GB free" + ("" if writable else f", but {there} cannot be written"),
-        needed_for=f"images and compiled code ({DISK_AT_LEAST / 1e9:.0f} GB)",
+        found=f"{folder}: {size_words(free)} free" + ("" if writable else f", but {there} cannot be written"),
+        needed_for=f"images and compiled code ({size_words(DISK_AT_LEAST)})",
         how_to_get="make room, or set XDG_CACHE_HOME to a folder with room that you may write",
     )
 

@@ -4,7 +4,7 @@ import time
 
 from bench.pauses.meter import PauseMeter
 from bench.pauses.watch import PauseWatch
-from bench.units import NS_PER_MS, NS_PER_S, percent
+from bench.units import NS_PER_S, percent, time_words
 
 LOOK_S = 5.0
 _DRAIN = 0.25
@@ -39,13 +39,13 @@ def outlook(watch: PauseWatch, begun_ns: int, ended_ns: int) -> str:
     pauses, length_ns = watch.pauses(), max(ended_ns - begun_ns, 1)
     weaker = "" if watch.fifo else " (seen by a normal task, which also counts waits for a CPU that others use)"
     if not len(pauses):
-        return f"this host was not away in {length_ns / NS_PER_S:.0f} s{weaker}"
+        return f"this host was not away in {time_words(length_ns / NS_PER_S)}{weaker}"
     away = pauses[:, 2] - pauses[:, 1]
     share = float(away.sum()) / length_ns / watch.cpus
     clean = max(watch.marks().clean_ns(begun_ns, ended_ns) / length_ns, 1e-3)
     said = (
-        f"this host is away {percent(share)} of the time, longest {away.max() / NS_PER_MS:.0f} ms in"
-        f" {length_ns / NS_PER_S:.0f} s{weaker}"
+        f"this host is away {percent(share)} of the time, longest {time_words(away.max() / NS_PER_S)} in"
+        f" {time_words(length_ns / NS_PER_S)}{weaker}"
     )
     if clean < 1 - _TOO_MUCH:
         return f"{said}: little can be measured here, choose another host or hour"

@@ -87,11 +87,20 @@ def create(folder: Path, record: RunRecord, scenario_text: str) -> None:
         (folder / "trials").mkdir()
         (folder / "scenario.toml").write_text(scenario_text, encoding="utf-8")
         write_whole(folder / "run.json", record.model_dump_json(indent=1))
-        _point_latest(folder)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         message = f"--out {folder} cannot be written ({error.strerror}): make room, or name another place"
         raise ArchiveError(message) from error
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a results folder in which no trial was finished; one that holds any stays."""
+    if not _has_trial(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_trial(run: Path) -> bool:
+    return any(run.glob("trials/*/trial.json"))
 
 
 def _point_latest(folder: Path) -> None:
@@ -147,19 +156,23 @@ def finish_trial(
     broker_log: str,
     pauses: pd.DataFrame | None = None,
 ) -> None:
-    """Write everything of a trial; `trial.json` last, which makes it finished.
+    """Write everything of a trial; `trial.json` last, which makes it finished. The first of a run makes it the latest.
 
     Raises:
         ArchiveError: it cannot be written.
     """
+    run = folder.parents[1]
     frame = timeline.astype({name: kind for name, kind in TIMELINE_COLUMNS.items() if kind != "string"})
-    with writing(folder.parents[1]):
+    with writing(run):
+        first = not _has_trial(run)
         hlog.write(folder / "latency.hlog", start_epoch_s, latencies)
         frame[list(TIMELINE_COLUMNS)].to_parquet(folder / "timeline.parquet", index=False)
         if pauses is not None:
             pauses.to_parquet(folder / PAUSES, index=False)
         (folder / "broker.log").write_text(broker_log, encoding="utf-8", errors="replace")
         write_whole(folder / "trial.json", record.model_dump_json(indent=1))
+        if first:
+            _point_latest(run)
 
 
 def write_durability(run: Path, record: DurabilityRecord) -> None:

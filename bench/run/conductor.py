@@ -27,6 +27,7 @@ from bench.run.memory_trial import run_inline
 from bench.run.phases import WarmRule
 from bench.run.pilot import PLAN, capacity, drain, pilot
 from bench.run.precompile import warm_up
+from bench.run.preflight import UnfitError, misfits
 from bench.run.running_brokers import Fleet, Instance, broker_record
 from bench.run.scratch_folder import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
@@ -92,6 +93,7 @@ def conduct(
 
     Raises:
         BrokerError: a broker could not be stopped.
+        UnfitError: a broker does not allow what a workload asks of it.
         OSError: results could not be written; every finished trial is kept.
     """
     warm_up((target.driver for target in run.scenario.targets), watch.say)
@@ -130,6 +132,7 @@ class Conductor:
         self._canaries = Canaries()
         self._idle: dict[str, IdleCost | None] = {}
         self._drains: dict[str, float | None] = {}
+        self._tried: set[str] = set()
         self._pilots = 0
 
     def run_all(self) -> RunEnd:
@@ -260,7 +263,7 @@ class Conductor:
         # Before the broker is asked for, as a pilot may start it anew.
         metered = self._meter is not None and not self._meter.trouble
         drain = self._drain(planned, workload) if metered else None
-        instance = self._fleet.get(target.broker, planned.repetition)
+        instance = self._fit(target.broker, planned.repetition)
         idle = self._idle_cost(target.broker, instance)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
@@ -306,6 +309,21 @@ class Conductor:
         )
         return concluded, log
 
+    def _fit(self, name: str, repetition: int) -> Instance:
+        """Return a running broker; one of ours is tried first, once in a run.
+
+        Raises:
+            BrokerError: it could not be started or reached.
+            UnfitError: it does not allow what a workload asks of it.
+        """
+        instance = self._fleet.get(name, repetition)
+        settings = self._run.scenario.broker(name)
+        if name not in self._tried and not isinstance(settings, MemoryBroker) and starts(settings):
+            self._tried.add(name)
+            if faults := [f"broker {name}: {text}" for text in misfits(self._run.scenario, instance.broker)]:
+                raise UnfitError(faults)
+        return instance
+
     def _drain(self, planned: PlannedTrial, workload: Workload) -> float | None:
         """Return how long queues of a workload drain after a pause, the same for all targets and the whole run."""
         if workload.name not in self._drains:
@@ -332,7 +350,7 @@ class Conductor:
 
     def _carry_out_pilot(self, planned: PlannedTrial, target: Target, workload: Workload) -> float | None:
         self._watch.say(f"a pilot of {target.name} under {workload.name}")
-        instance = self._fleet.get(target.broker, planned.repetition)
+        instance = self._fit(target.broker, planned.repetition)
         self._pilots += 1
         with tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
             raw = run_trial(

@@ -1,18 +1,40 @@
-"""Finds out, before a run, what a scenario asks that brokers run by someone else cannot do.
+"""Finds out, before a trial, what a scenario asks that its brokers cannot do.
 
 Of a broker of a generic kind only the protocol is known: what it can do is probed when it is
-reached. Queues that the user named are looked at, and nothing is taken out of them.
+reached. Queues that the user named are looked at, and nothing is taken out of them. What a broker
+announces and allows is compared with the workloads: before the run where someone else runs it,
+before its first trial where we start it.
 """
 
 import contextlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.scenario.products import starts
 from bench.scenario.scenario import MemoryBroker, Scenario, Workload
-from brokers.base import BrokerError, Needs
+from brokers.admin.base import AdminError, SilentError, UnreachableError
+from brokers.base import Broker, BrokerError, Needs
+from brokers.endpoint import PROTOCOL_NAMES, Protocol
 from brokers.opening import open_broker
 from brokers.registry import lacks, places
+
+_FIELD = "workloads."
+_DENIED = ("403", "unauthorized-access")
+_MAY_DECLARE = ": let its user declare queues named busbench-…, or name queues that are there in `external.queues`"
+
+
+class UnfitError(Exception):
+    """A broker that was started does not allow what a scenario asks.
+
+    Attributes:
+        faults: a sentence each.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """Keep the faults."""
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
 
 
 def lacking(scenario: Scenario) -> tuple[str, ...]:
@@ -45,7 +67,9 @@ def unfit(scenario: Scenario, environ: Mapping[str, str], *, consume_existing: b
         try:
             workloads = [one for one in scenario.workloads if any(one.is_for(target.name) for target in targets)]
             found = [text for workload in workloads for text in broker.lacks(_needs(workload))]
-            found += broker.unusable(max((one.queues for one in workloads), default=0))
+            unusable = list(broker.unusable(max((one.queues for one in workloads), default=0)))
+            found += unusable
+            found += misfits(scenario, broker, permissions=not unusable)
             faults |= dict.fromkeys(f"brokers.{index} ({settings.name}): {text}" for text in found)
         finally:
             with contextlib.suppress(BrokerError):
@@ -53,10 +77,44 @@ def unfit(scenario: Scenario, environ: Mapping[str, str], *, consume_existing: b
     return tuple(faults)
 
 
+def misfits(scenario: Scenario, broker: Broker, *, permissions: bool = True) -> Iterator[str]:
+    """Yield what workloads ask that a running broker does not allow, by what it announces and by trying.
+
+    Args:
+        scenario: as resolved.
+        broker: one of its brokers, running.
+        permissions: whether to tell what is refused on a queue; a queue that cannot be used tells of itself.
+    """
+    targets = [target for target in scenario.targets if target.broker == broker.name]
+    told: set[str] = set()
+    for durable, protocol in itertools.product((False, True), broker.protocols()):
+        names = [target.name for target in targets if target.protocol == protocol]
+        workloads = [one for one in scenario.workloads if one.durable is durable and any(map(one.is_for, names))]
+        if not workloads:
+            continue
+        for what, text in _not_allowed(broker, protocol, workloads, durable=durable):
+            if what not in told and (permissions or what.startswith(_FIELD)):  # by one protocol is enough
+                told.add(what)
+                yield f"{what} = {text}" if what.startswith(_FIELD) else text
+
+
+def _not_allowed(
+    broker: Broker, protocol: Protocol, workloads: Sequence[Workload], *, durable: bool
+) -> Iterator[tuple[str, str]]:
+    try:
+        found = broker.admission(protocol, [one.size for one in workloads], durable=durable)
+    except BrokerError as error:
+        # One that cannot be reached, or is silent, is passed over: the run itself tells, and tries once more.
+        if isinstance(error.__cause__, AdminError) and not isinstance(error.__cause__, (SilentError, UnreachableError)):
+            denied = any(word in str(error) for word in _DENIED)
+            yield f"declare, durable = {durable}", f"{error}{_MAY_DECLARE if denied else ''}"
+        return
+    for what, words in found.refused:
+        refused = f"over {PROTOCOL_NAMES[protocol]} it does not let us {what} a queue that it let us declare"
+        yield what, f"{refused} ({words}): give the user that permission"
+    for one in workloads:
+        yield from found.faults(one.name, one.size, one.lanes_per_connection)
+
+
 def _needs(workload: Workload) -> Needs:
-    return Needs(
-        queues=workload.queues,
-        body=workload.size,
-        confirms=workload.confirm_window > 0,
-        lanes=workload.lanes_per_connection,
-    )
+    return Needs(queues=workload.queues, confirms=workload.confirm_window > 0)

@@ -20,6 +20,7 @@ from bench.scenario.checks import inconsistencies
 from bench.scenario.errors import Fault, ScenarioError, from_pydantic
 from bench.scenario.overrides import apply_overrides
 from bench.scenario.scenario import MemoryBroker, Plan, Quick, Scenario
+from bench.scenario.settable import Settable, settable
 
 SHIPPED = Path(__file__).parents[1] / "scenarios"
 
@@ -62,6 +63,21 @@ def load_text(
     text: str, name: str, overrides: Sequence[str] = (), *, quick: bool = False, driver: str | None = None
 ) -> Loaded:
     """Check and resolve a scenario that was read; as `load_scenario`, with what to call it in faults."""
+    _, scenario = _checked(text, name, overrides, driver)
+    return Loaded(resolve(scenario, quick=quick, driver=driver), text, tuple(overrides), quick)
+
+
+def what_can_be_set(name_or_path: str, overrides: Sequence[str] = ()) -> Iterator[Settable]:
+    """Return every path that an override may name, with what it is now.
+
+    Raises:
+        ScenarioError: with every fault found.
+    """
+    return settable(*_checked(_read(_find(name_or_path)), name_or_path, overrides, None))
+
+
+def _checked(text: str, name: str, overrides: Sequence[str], driver: str | None) -> tuple[dict[str, Any], Scenario]:
+    """Return a scenario as the file has it, overrides applied, and as a model that is sound."""
     document = _parse(name, text)
     faults = list(apply_overrides(document, overrides))
     try:
@@ -74,7 +90,7 @@ def load_text(
         faults += _driver_faults(scenario, driver)
     if faults:
         raise ScenarioError(faults)
-    return Loaded(resolve(scenario, quick=quick, driver=driver), text, tuple(overrides), quick)
+    return document, scenario
 
 
 def shipped_scenarios() -> Iterator[Scenario]:

@@ -18,10 +18,11 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> Itera
         if not equals or not path:
             yield Fault("--set", f"{override!r}: write PATH=VALUE, such as workloads.0.size=1024")
             continue
-        yield from _set(document, path.strip(), _value(value.strip()))
+        yield from _set(document, path.strip(), read_value(value.strip()))
 
 
-def _value(text: str) -> Any:
+def read_value(text: str) -> Any:
+    """Return what an override gives: a value in TOML, or else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):  # not TOML, a number of thousands of digits, or brackets without end

@@ -3,18 +3,26 @@
 `python -m bench.scenario.reference` prints the Markdown that `docs/scenario.md` holds.
 """
 
+import json
+import re
 import sys
 import types
 from collections.abc import Iterator
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ByteSize
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bench.scenario.scenario import Scenario
-from bench.units import format_duration
+from bench.units import format_duration, parse_size
 
+SCHEMA_FILE = "busbench.schema.json"
+"""What the schema is called where it lies beside a scenario."""
+SCHEMA_LINE = f"#:schema ./{SCHEMA_FILE}"
+"""The first line of a scenario by which editors find it (https://taplo.tamasfe.dev/configuration/directives.html)."""
+NEVER_GIVEN = {("RateLoad", "rates"): "rate", ("Workload", "sizes"): "size", ("Workload", "part_of"): ""}
+"""Fields that a scenario file does not have, and the one whose list becomes them, where there is one."""
 _HEAD = """# Scenario files
 
 A scenario is a TOML file: a question, the brokers and targets it is about, what is done to
@@ -27,7 +35,20 @@ for one run: `bench run NAME --set workloads.steady.size=1024`.
 
 def scenario_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of scenario files."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Scenario.model_json_schema()
+    found = Scenario.model_json_schema()
+    for (model, name), instead in NEVER_GIVEN.items():
+        properties = found["$defs"][model]["properties"]
+        kept = properties.pop(name)
+        if instead:
+            shown = properties[instead]
+            single = {key: shown.pop(key) for key in [*shown] if key not in {"default", "description", "title"}}
+            shown["anyOf"] = [single, {"type": "array", "items": kept["items"], "minItems": 1}]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | found
+
+
+def schema_text(indent: int = 2) -> str:
+    """Return the JSON Schema of scenario files as text."""
+    return json.dumps(scenario_schema(), indent=indent, ensure_ascii=False) + "\n"
 
 
 def scenario_markdown() -> str:
@@ -79,6 +100,11 @@ def _table(model: type[BaseModel]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def type_words(field: FieldInfo) -> str:
+    """Return the type of a field and its bounds in words, without Markdown."""
+    return re.sub(r"\[(\w+)\]\(#\w+\)", r"\1", _type(field)).replace("`", "")
+
+
 def _type(field: FieldInfo) -> str:
     bounds = [
         f"{sign} {getattr(limit, attribute):,}"
@@ -86,7 +112,7 @@ def _type(field: FieldInfo) -> str:
         for attribute, sign in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
         if hasattr(limit, attribute)
     ]
-    text = "duration" if _is_duration(field) else _name(field.annotation)
+    text = "duration" if is_duration(field) else "size" if is_size(field) else _name(field.annotation)
     return f"{text}, {', '.join(bounds)}" if bounds and text != "duration" else text
 
 
@@ -103,13 +129,19 @@ def _name(annotation: object) -> str:
         return f"{_name(arguments[1])} by name" if origin is dict and arguments[1] is not str else _name(arguments[0])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "ByteSize": "size"}
+    names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
     name = getattr(annotation, "__name__", str(annotation))
     return names.get(name, name)
 
 
-def _is_duration(field: FieldInfo) -> bool:
+def is_duration(field: FieldInfo) -> bool:
+    """Return whether a field is a time, written with its unit."""
     return any(type(part).__name__ == "WithJsonSchema" and "pattern" in part.json_schema for part in field.metadata)
+
+
+def is_size(field: FieldInfo) -> bool:
+    """Return whether a field is bytes, which may be written with a unit."""
+    return field.annotation is ByteSize or any(getattr(part, "func", None) is parse_size for part in field.metadata)
 
 
 def _default(field: FieldInfo) -> str:
@@ -118,7 +150,7 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is None or value is PydanticUndefined or value in ("", ()):
         return ""
-    if _is_duration(field):
+    if is_duration(field):
         return f"`{format_duration(value)}`"
     if isinstance(value, BaseModel):
         return "see there"

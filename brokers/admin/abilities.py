@@ -40,23 +40,14 @@ class Abilities:
             found[name.replace("_", " ")] = f"{_word(value)} ({self.how[name]})"
         return found
 
-    def lacks(self, confirms: bool, body: int, lanes: int) -> Iterator[str]:  # noqa: FBT001
-        """Yield what is missing for a workload.
+    def lacks(self, confirms: bool) -> Iterator[str]:  # noqa: FBT001
+        """Yield what is missing for workloads whose publishers wait for confirms, or do not.
 
-        Args:
-            confirms: whether publishers wait for confirms.
-            body: bytes of the largest message.
-            lanes: producers or consumers that share a connection.
+        Its limits are compared with a workload by `brokers.admin.admission`, whatever the product.
         """
         if confirms and self.confirms is False:
-            yield f"confirms are needed (confirm_window > 0), and it has none ({self._how('confirms')})"
-        if self.max_message is not None and body > self.max_message:
-            yield f"messages of {body} B are more than its {self.max_message} B ({self._how('max_message')})"
-        if self.max_channels is not None and lanes > self.max_channels:
-            yield f"{lanes} lanes a connection are more than its {self.max_channels} ({self._how('max_channels')})"
-
-    def _how(self, name: str) -> str:
-        return self.how.get(name, "as it says")
+            how = self.how.get("confirms", "as it says")
+            yield f"confirms are needed (confirm_window > 0), and it has none ({how})"
 
 
 def _word(value: object) -> str:

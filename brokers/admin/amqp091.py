@@ -30,6 +30,8 @@ from brokers.sasl import credentials
 HANDSHAKE_TIMEOUT_S = 6.0
 ANSWER_TIMEOUT_S = 5.0
 """How long any one method may stay unanswered; a frozen broker keeps its connections open for ever."""
+_HARD_ERROR = 500
+"""Reply codes from here on answer what was asked (AMQP 0-9-1 section 1.2)."""
 DELETE_TIMEOUT_S = 30.0
 """The same for queue.delete: Broker-J discards durable messages one by one, 100,000 in 4 s on two cores."""
 
@@ -130,6 +132,14 @@ class Amqp091Admin(ConnectedAdmin):
                 kind = _NotFoundError if error.reply_code == 404 else AdminError  # noqa: PLR2004
                 message = f"the broker refused: {error.reply_code} {error.reply_text}"
                 raise kind(message) from error
+            except pika.exceptions.ConnectionClosedByBroker as error:
+                self._drop()
+                if error.reply_code < _HARD_ERROR:  # it ends the connection for a reason of its own
+                    message = f"the connection was lost: {_words(error)}"
+                    raise UnreachableError(message) from error
+                words = " ".join(error.reply_text.split())
+                message = f"the broker refused, and closed the connection: {error.reply_code} {words}"
+                raise AdminError(message) from error
             except _UnansweredError as error:
                 self._drop()
                 message = f"it did not answer {error}"

@@ -98,6 +98,11 @@ class Amqp10Admin(ConnectedAdmin):
         message = f"AMQP 1.0 cannot delete {queue!r}: it takes the product's own management"
         raise UnsupportedError(message)
 
+    @property
+    def deletes(self) -> bool:
+        """Whether a product's own admin deletes queues."""
+        return type(self).delete is not Amqp10Admin.delete
+
     def request(self, address: str, message: Message, within_s: float | None = None) -> Message:
         """Send a message to a node that answers, and return the answer.
 

@@ -17,7 +17,7 @@ class UnreachableError(AdminError):
 
 
 class TlsRefusedError(AdminError):
-    """TLS with the broker failed: its certificate, ours, or it speaks none at this port."""
+    """TLS with the broker failed: its certificate, ours, or one of us speaks none at this port."""
 
 
 class SilentError(AdminError):
@@ -124,6 +124,11 @@ class Admin(ABC):
     @abstractmethod
     def delete(self, queue: str) -> None:
         """Delete a queue with its messages; nothing happens where there is none."""
+
+    @property
+    def deletes(self) -> bool:
+        """Whether queues can be deleted at all."""
+        return True
 
     @abstractmethod
     def check(self) -> None:

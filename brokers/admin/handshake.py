@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import ssl
 
 from brokers import tls
 from brokers.admin.base import Address, AdminError, TlsRefusedError, UnreachableError
@@ -29,6 +30,25 @@ def connected(address: Address) -> socket.socket:
         raise TlsRefusedError(str(error)) from error
     except OSError as error:
         raise UnreachableError(tls.words(error)) from error
+
+
+def speaks_tls(address: Address) -> bool:
+    """Return whether a port answers a TLS handshake, whatever certificates it shows or wants."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing is said there but that we are here
+    try:
+        plain = socket.create_connection((address.host, address.port), CONNECT_TIMEOUT_S)
+    except OSError:
+        return False
+    with plain:
+        try:
+            context.wrap_socket(plain).close()
+        except ssl.SSLError as error:
+            return "ALERT" in (error.reason or "")  # it refuses us, in TLS
+        except OSError:
+            return False
+    return True
 
 
 def answers(protocol: Protocol, address: Address) -> bool:

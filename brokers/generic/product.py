@@ -27,6 +27,9 @@ class Amqp091Settings(BrokerSettings):
     """`amqp091`."""
     place: str = "external"
     """`external`: it is never started by us."""
+    transient_queue: Literal["transient", "durable"] = "transient"
+    """The queue of workloads that are not durable; `durable` takes their transient messages where a broker permits no
+    transient queues."""
 
 
 class Amqp10Settings(BrokerSettings):
@@ -61,6 +64,16 @@ class Amqp091(GenericProduct[Amqp091Settings]):
     def listeners(self, settings: Amqp091Settings) -> tuple[Listener, ...]:  # noqa: ARG002
         """See `Product`; whether a broker has confirms is found by the probe, not by what it advertises."""
         return (Listener("amqp091", confirms_unadvertised=True),)
+
+    def queue(self, settings: Amqp091Settings, *, durable: bool) -> Queue:
+        """See `Product`."""
+        return super().queue(settings, durable=durable or settings.transient_queue == "durable")
+
+    def advice(self, settings: Amqp091Settings, refusal: str, *, durable: bool) -> str:
+        """See `Product`."""
+        if durable or settings.transient_queue == "durable" or "transient" not in refusal:
+            return ""
+        return "use transient_queue = 'durable' for this broker, a durable queue that takes transient messages"
 
     def admin(self, settings: Amqp091Settings, at: Address) -> Admin:  # noqa: ARG002
         """See `Product`."""

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from brokers.byte_sizes import size_words
 from brokers.image import content
 from brokers.image.build import Builder, Say, build
 from brokers.image.recipe import ImageError, Recipe, recipe
@@ -143,7 +144,7 @@ def show(name: str, cache: Path | None = None) -> str:
     lines += [
         f"  content  {image.content_digest}",
         f"  folder   {image.root.parent}",
-        f"  size     {image.size / 1e6:.0f} MB, {len(image.packages)} packages",
+        f"  size     {size_words(image.size)}, {len(image.packages)} packages",
         *(f"  holds    {package} {image.packages.get(package, '?')}" for package in named),
     ]
     return "\n".join(lines)

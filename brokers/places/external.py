@@ -6,11 +6,12 @@ store holds what others put there.
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from brokers.admin.abilities import Abilities
+from brokers.admin.admission import Admission
 from brokers.admin.base import (
     Address,
     Admin,
@@ -23,7 +24,7 @@ from brokers.admin.base import (
     UnsupportedError,
     VirtualHostRefusedError,
 )
-from brokers.admin.handshake import answers
+from brokers.admin.handshake import answers, speaks_tls
 from brokers.administered_broker import AdministeredBroker, with_security
 from brokers.base import Broker, BrokerError, Needs
 from brokers.endpoint import PROTOCOL_NAMES, Endpoint, Protocol, Tls
@@ -87,7 +88,7 @@ def explain(
                 f" correct `external.virtual_host`, or give the user permissions on it. It said: {error}"
             )
         case TlsRefusedError():
-            return f"{where} cannot be reached over TLS: correct `external.tls`, host or port. Reason: {error}"
+            return f"{where} {_tls_words(at)}. Reason: {error}"
         case UnreachableError():
             return (
                 f"{where} cannot be reached over {PROTOCOL_NAMES[protocol]}: start it, or correct `external.host` and"
@@ -100,6 +101,15 @@ def explain(
             )
         case _:
             return f"{where} refused what was asked: {error}"
+
+
+def _tls_words(at: Address) -> str:
+    if at.tls is None:
+        return (
+            "speaks TLS at this port, and we did not: add `tls = true` to `external`, write the host as amqps://…, or"
+            " correct `external.port`"
+        )
+    return "cannot be reached over TLS: correct `external.tls`, host or port"
 
 
 def _login_words(at: Address, variables: str) -> str:
@@ -140,7 +150,9 @@ class ExternalBroker(AdministeredBroker):
             self._facts = self._known(admin)
         except AdminError as error:
             admin.drop()
-            raise BrokerError(self._explain(error)) from error
+            wants_tls = isinstance(error, UnreachableError) and self._at.tls is None
+            seen = TlsRefusedError("it answers a TLS handshake there") if wants_tls and speaks_tls(self._at) else error
+            raise BrokerError(self._explain(seen)) from seen
         except BaseException:  # Ctrl-C included: nothing would close it
             admin.drop()
             raise
@@ -177,7 +189,15 @@ class ExternalBroker(AdministeredBroker):
         if named and len(named) < needs.queues:
             yield f"{needs.queues} queues are needed, and external.queues names {len(named)}"
         if self._abilities is not None:
-            yield from self._abilities.lacks(needs.confirms, needs.body, needs.lanes)
+            yield from self._abilities.lacks(needs.confirms)
+
+    def admission(self, protocol: Protocol, bodies: Sequence[int], *, durable: bool) -> Admission:
+        """See `Broker`; a queue that the user named is attached to, no more, and none is made that could not go."""
+        if self._external.queues:
+            return self._admission(protocol, self._external.queues[0], bodies, ours=False)
+        if not self._attached()[1].deletes:
+            return self._admission(protocol, None, bodies, ours=False)
+        return super().admission(protocol, bodies, durable=durable)
 
     def unusable(self, queues: int) -> Iterator[str]:
         """See `Broker`."""
@@ -265,7 +285,7 @@ class ExternalBroker(AdministeredBroker):
         except AdminError as error:
             if not isinstance(error, (SilentError, UnreachableError)):
                 self._queues.discard(queue)  # refused; without an answer it may have been made
-            raise self._fault("declare", queue, error) from error
+            raise self._not_declared(queue, error, durable=durable) from error
 
     def _left_alone(self, queue: str) -> Holding | None:
         """Return what a queue holds; of one that we used, once our own consumers have left it."""

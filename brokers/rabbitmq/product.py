@@ -1,5 +1,6 @@
 """RabbitMQ as a product. What is written and run: `brokers.rabbitmq.config`."""
 
+import dataclasses
 from typing import ClassVar, cast
 
 from brokers.admin.base import Address, Admin, QueueKind
@@ -11,8 +12,16 @@ from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.settings import BrokerSettings
 
 # Counted one message at a time: a quorum queue makes one fsync a message, a classic one one in a thousand.
-PROMISES = {"classic": DurabilityClass.PROCESS, "quorum": DurabilityClass.SYSTEM}
+PROMISES = {
+    "classic": DurabilityClass.PROCESS,
+    "durable-classic": DurabilityClass.PROCESS,
+    "quorum": DurabilityClass.SYSTEM,
+}
+DENIED = "transient_nonexcl_queues"
+"""The deprecated feature that is named where a server permits no transient queues."""
 
+V1_PREFIX = "/amq/queue/"
+"""Addresses of format v1 name a queue that is there so (https://www.rabbitmq.com/docs/3.13/amqp)."""
 BEFORE_4 = "RabbitMQ before 4.0: the plugin rabbitmq_amqp1_0"
 
 
@@ -41,11 +50,28 @@ class RabbitMQ(Product[RabbitMQSettings]):
         """See `Product`."""
         name = settings.durable_queue if durable else settings.transient_queue
         # A quorum queue is durable by nature; a transient workload on it is transient messages.
-        return Queue(name, PROMISES[name], QueueKind(durable or name == "quorum", {"x-queue-type": name}))
+        kind = QueueKind(durable or name != "classic", {"x-queue-type": name.removeprefix("durable-")})
+        return Queue(name, PROMISES[name], kind)
 
     def admin(self, settings: RabbitMQSettings, at: Address) -> Admin:  # noqa: ARG002
         """See `Product`."""
         return cast("Admin", function("brokers.admin.amqp091:Amqp091Admin")(at))
+
+    def advice(self, settings: RabbitMQSettings, refusal: str, *, durable: bool) -> str:  # noqa: ARG002
+        """See `Product`."""
+        if DENIED not in refusal:
+            return ""
+        return (
+            "use transient_queue = 'durable-classic' for this broker, which takes transient messages, or permit"
+            f" {DENIED} there"
+        )
+
+    def dialect(self, listener: Listener, version: str) -> Listener:
+        """See `Product`; before 4.0 the plugin rabbitmq_amqp1_0 knows addresses of format v1 alone."""
+        major = version.partition(".")[0]
+        if listener.protocol == "amqp10" and major.isdigit() and int(major) < 4:  # noqa: PLR2004
+            return dataclasses.replace(listener, address_prefix=V1_PREFIX)
+        return listener
 
     def asked(self, settings: RabbitMQSettings) -> dict[str, str]:
         """See `Product`."""

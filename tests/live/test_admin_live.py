@@ -1,6 +1,8 @@
 """Admins and probes against real brokers: what they find, and that they change nothing."""
 
 import contextlib
+import itertools
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -93,3 +95,17 @@ def test_a_probe_over_1_0_finds_credit(broker: Broker) -> None:
     assert found.credit
     assert found.max_message
     assert found.max_message >= 16 * 1024**2
+
+
+@pytest.mark.parametrize("name", ["rabbitmq", "qpid_broker_j", "artemis"])
+def test_a_broker_of_ours_lets_drivers_in(name: str, request: pytest.FixtureRequest) -> None:
+    """Over each protocol, on each kind of queue, with messages of a MiB; in little time."""
+    broker: Broker = request.getfixturevalue(name)
+    for protocol, durable in itertools.product(broker.protocols(), (False, True)):
+        begun = time.monotonic()
+        found = broker.admission(protocol, [100, 1024**2], durable=durable)
+        assert (found.refused, found.refused_size) == ((), None)
+        assert found.message is None or found.message > 1024**2
+        assert list(found.faults("w", 1024**2, 100)) == []
+        assert time.monotonic() - begun < 10
+    assert broker.failure() is None

@@ -101,6 +101,31 @@ def test_former_names_of_drivers_are_told(bench: Bench, monkeypatch: pytest.Monk
         assert bench.refused(4, *words).count(told) == 1, words
 
 
+def test_what_can_be_set_is_listed(bench: Bench) -> None:
+    """With overrides applied, running nothing; a faulty one is told."""
+    listed = bench("run", "smoke", "--list-set", "--set", "workloads.steady.size=1KiB")
+    assert listed.exit_code == 0
+    assert "workloads.steady.size=1KiB  (size, ≥ 32, ≤ 67,108,864)" in listed.stdout.splitlines()
+    assert "brokers.stalling.stalls.0.length=500ms  (duration)" in listed.stdout.splitlines()
+    assert "is no size" in bench.refused(2, "run", "smoke", "--list-set", "--set", "workloads.steady.size=x")
+    assert "name one scenario" in bench.refused(2, "run", "--list-set")
+    assert "--list-set: cannot be used with --resume" in bench.refused(2, "run", "--list-set", "--resume", "r")
+    assert not Path("results").exists()
+
+
+def test_the_schema_can_be_written_beside_a_scenario(bench: Bench) -> None:
+    """As it is printed; where it cannot be, that is said."""
+    assert bench("schema", "--out", "busbench.schema.json").exit_code == 0
+    assert Path("busbench.schema.json").read_text() == bench("schema").stdout
+    assert "cannot be written" in bench.refused(4, "schema", "--out", "none/s.json")
+
+
+def test_a_results_folder_has_no_line_for_editors(bench: Bench) -> None:
+    """The schema that it would name lies beside the scenario that was given."""
+    assert bench("run", "smoke", "--seed", "1", "--no-report", "--set", "workloads.0.duration=1s").exit_code == 0
+    assert "#:schema" not in Path("results/latest/scenario.toml").read_text()
+
+
 def test_usage_faults(bench: Bench, tmp_path: Path) -> None:
     """Whatever is wrong with the words or the file: exit code 2, the field, what is allowed."""
     assert "no such field: did you mean 'size'?" in bench.refused(2, "run", "smoke", "--set", "workloads.0.sise=1")

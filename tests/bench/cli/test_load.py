@@ -8,6 +8,7 @@ import pytest
 from bench.cli.load_work import Line, as_options, document
 from bench.scenario.errors import Fault
 from bench.scenario.loading import load_scenario
+from bench.scenario.reference import schema_text
 from tests.bench.cli.test_cli import Bench
 
 HERE = "amqp://127.0.0.1:1"
@@ -43,6 +44,8 @@ def test_a_line_stands_for_a_scenario(bench: Bench) -> None:
     )
     assert result.exit_code == 0, result.output
     assert "to run it: bench run my.toml" in result.output
+    assert Path("my.toml").read_text().startswith("#:schema ./busbench.schema.json\n")
+    assert Path("busbench.schema.json").read_text() == schema_text()
     found = load_scenario("my.toml").scenario
     [broker], [workload] = found.brokers, found.workloads
     assert (broker.name, broker.kind) == ("h.example-5673", "rabbitmq")

@@ -92,6 +92,29 @@ def test_damage_is_named(finished: Path, tmp_path: Path) -> None:
         archive.read(finished)
 
 
+def test_latest_is_a_run_with_a_trial(tmp_path: Path) -> None:
+    """One that was only begun is not; its first trial makes it so, and what is resumed later changes nothing."""
+    record, text = smoke_record()
+    archive.create(tmp_path / "old", record, text)
+    assert not (tmp_path / "latest").is_symlink()
+    assert conduct(record, tmp_path / "old", {}, Quiet()).failed == ()
+    archive.create(tmp_path / "new", record, text)
+    assert (tmp_path / "latest").readlink() == Path("old")
+    assert conduct(record, tmp_path / "new", {}, Quiet()).failed == ()
+    (min((tmp_path / "old" / "trials").iterdir()) / "trial.json").unlink()
+    assert conduct(record, tmp_path / "old", {}, Quiet()).failed == ()
+    assert (tmp_path / "latest").readlink() == Path("new")
+
+
+def test_only_a_folder_without_a_trial_is_removed(finished: Path, tmp_path: Path) -> None:
+    """What was measured stays."""
+    record, text = smoke_record()
+    archive.create(tmp_path / "begun", record, text)
+    for folder in (finished, tmp_path / "begun"):
+        archive.remove_empty(folder)
+    assert [(tmp_path / name).exists() for name in ("run", "begun")] == [True, False]
+
+
 def test_latest_follows_the_newest(tmp_path: Path) -> None:
     """`latest` is a relative link that moves, and never replaces a real folder."""
     for name in ("a", "b"):

@@ -25,6 +25,7 @@ from brokers.admin.base import (
     UnsupportedError,
     VirtualHostRefusedError,
 )
+from brokers.artemis.admin import ArtemisAdmin
 from brokers.endpoint import Sasl
 from tests.brokers.admin.amqp10_peer import Amqp10Peer, amqp10_peer
 from tests.tls_server import tls_server
@@ -42,6 +43,13 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _echo(request: Message) -> list[Message]:
     return [Message(body=f"re: {request.body}", correlation_id=request.correlation_id)]
+
+
+def test_whether_queues_can_be_deleted_is_known() -> None:
+    """By the protocol alone they cannot; a product's own admin may have its way."""
+    at = Address("127.0.0.1", 1, "/", "", "")
+    assert not Amqp10Admin(at).deletes
+    assert ArtemisAdmin(at).deletes
 
 
 def test_a_certificate_that_comes_too_late_is_a_fault_of_tls(certified: Path) -> None:

@@ -1,11 +1,16 @@
 """Addresses, credentials, messages and queues of external brokers."""
 
+import contextlib
+import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pika import spec
 
+from brokers import certificates
 from brokers.admin import amqp091
 from brokers.admin.amqp091 import Amqp091Admin
 from brokers.admin.base import (
@@ -18,6 +23,7 @@ from brokers.admin.base import (
     UnreachableError,
     VirtualHostRefusedError,
 )
+from brokers.admin.handshake import speaks_tls
 from brokers.base import BrokerError
 from brokers.endpoint import Tls
 from brokers.opening import open_broker
@@ -25,6 +31,7 @@ from brokers.places.base import Opening
 from brokers.places.external import ExternalBroker, address, explain
 from brokers.rabbitmq.product import PRODUCT
 from brokers.rabbitmq.settings import RabbitMQSettings
+from brokers.registry import products
 from brokers.settings import External
 from tests.bench.drivers.amqp091_server import ANSWERS, Amqp091Server
 
@@ -102,6 +109,63 @@ def test_refusals_of_tls_and_certificates_name_the_setting(error: AdminError, sa
     assert says in text
     assert str(error) in text
     assert "BUSBENCH" not in text
+
+
+def test_a_port_that_speaks_tls_is_recognised(tmp_path: Path) -> None:
+    """Also where its certificate is nobody's, or it wants one of ours; what to write is said."""
+    certificates.make(tmp_path)
+    for asks in (False, True):
+        with tls_port(tmp_path, asks=asks) as port:
+            for kind in ("amqp091", "amqp10"):
+                given = {"name": "r", "kind": kind, "place": "external", "external": {"host": f"127.0.0.1:{port}"}}
+                broker = open_broker(
+                    products().installed[kind].member.settings.model_validate(given), tmp_path, None, {}
+                )
+                with pytest.raises(BrokerError, match=r"speaks TLS at this port, and we did not: add `tls = true`"):
+                    broker.start()
+
+
+def test_a_port_that_speaks_nothing_is_not_taken_for_tls() -> None:
+    """Nor one where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        at = Address("127.0.0.1", listener.getsockname()[1], "/", "", "")
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        assert not speaks_tls(at)
+        thread.join(5)
+    assert not speaks_tls(at)
+
+
+@contextlib.contextmanager
+def tls_port(folder: Path, *, asks: bool) -> Iterator[int]:
+    """Yield a port that shakes hands with all who come, until it is left."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / certificates.SERVER, folder / certificates.SERVER_KEY)
+    context.load_verify_locations(folder / certificates.CA)
+    context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):  # the listener was shut
+            while True:
+                came, _ = listener.accept()
+                came.settimeout(5)
+                with contextlib.suppress(OSError), context.wrap_socket(came, server_side=True) as shaken:
+                    shaken.recv(1)
+                came.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
 
 
 def test_a_refused_login_says_which_variables_are_not_set() -> None:

@@ -143,3 +143,30 @@ def test_reasons_are_quoted_once_without_time_stamps() -> None:
         "2026-01-01 00:00:00.000001+00:00 [error] <0.1.0> ERROR: could not bind: eaddrinuse\n"
     )
     assert rabbitmq_config.LOG.why(log) == ["[error] ERROR: could not bind: eaddrinuse"]
+
+
+@pytest.mark.parametrize(
+    ("version", "prefix"),
+    [("3.10.8", "/amq/queue/"), ("3.13.7", "/amq/queue/"), ("4.0.5", "/queues/"), ("", "/queues/")],
+)
+def test_addresses_are_those_of_the_reported_version(version: str, prefix: str) -> None:
+    """Format v2 came with 4.0; a server that does not say what it is counts as a new one."""
+    first, second = (PRODUCT.dialect(one, version) for one in PRODUCT.listeners(SETTINGS))
+    assert first == PRODUCT.listeners(SETTINGS)[0]
+    assert second.address_prefix == prefix
+    assert second.endpoint(Address("h", 1, "/", "", "")).address("a b") == f"{prefix}a%20b"
+
+
+def test_transient_messages_may_be_put_on_a_durable_queue() -> None:
+    """Where a server permits no transient queues; its refusal says how to ask for that."""
+    asked = SETTINGS.model_copy(update={"transient_queue": "durable-classic"})
+    queue = PRODUCT.queue(asked, durable=False)
+    assert (queue.name, queue.kind.durable, queue.kind.arguments) == (
+        "durable-classic",
+        True,
+        {"x-queue-type": "classic"},
+    )
+    assert not PRODUCT.queue(SETTINGS, durable=False).kind.durable
+    denied = "541 INTERNAL_ERROR - Feature `transient_nonexcl_queues` is deprecated."
+    assert "use transient_queue = 'durable-classic'" in PRODUCT.advice(SETTINGS, denied, durable=False)
+    assert PRODUCT.advice(SETTINGS, "403 ACCESS_REFUSED", durable=False) == ""
