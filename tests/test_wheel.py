@@ -80,12 +80,14 @@ def test_no_extra_names_another_of_ours() -> None:
     assert named == []
 
 
-def test_drivers_ask_for_what_extras_bring() -> None:
-    """A driver whose library is missing names the library as our extra has it: that is found on an index."""
+def test_messages_ask_for_what_extras_bring() -> None:
+    """Where a library is missing it is named as our extra has it: that is found on an index."""
     extras = PROJECT["optional-dependencies"]
     asked = {name: one.member.install for name, one in registry().installed.items() if one.member.install}
     assert asked == {name: extras[name][0] for name in asked}
     assert "kombu" in asked
+    (told,) = re.findall(r"--metrics needs [\w-]+: pip install '(.+?)'", (ROOT / "bench/cli/watching.py").read_text())
+    assert [told] == extras["metrics"]
 
 
 def test_readme_names_the_wheel(built: Path) -> None:

@@ -94,7 +94,7 @@ def system(request: pytest.FixtureRequest) -> Iterator[System]:
         found = System(root, dist, SYSTEMS[request.param])
         file = wheel(dist).name
         found.run("python3", "-m", "venv", PREFIX)
-        told = found.run(f"{PREFIX}/bin/pip", "install", f"/dist/{file}[kombu,notebooks]", timeout=1200)
+        told = found.run(f"{PREFIX}/bin/pip", "install", f"/dist/{file}[kombu,metrics,notebooks]", timeout=1200)
         assert "Successfully installed" in told
         yield found
 
