@@ -66,9 +66,14 @@ sys.exit(not (pathlib.Path(sysconfig.get_paths()["include"]) / "Python.h").exist
 has() { command -v "$1" >/dev/null 2>&1; }
 library() { has pkg-config && pkg-config --exists "$1"; }
 
-list_missing() { # sets sandbox (an image and its brokers), build (Proton, .venv), capture (packets), trace (syncs)
+has_plain() { # a plug-in of Cyrus SASL, wherever the distribution has its libraries
+  compgen -G "/usr/lib*/sasl2/libplain.so*" >/dev/null || compgen -G "/usr/lib/*/sasl2/libplain.so*" >/dev/null
+}
+
+# Sets sandbox (an image and its brokers), build (Proton, .venv), login (Proton), capture (packets), trace (syncs).
+list_missing() {
   python=$(find_python)
-  sandbox=() build=() capture=() trace=()
+  sandbox=() build=() login=() capture=() trace=()
   has mmdebstrap || sandbox+=(mmdebstrap)
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || sandbox+=(debian-archive-keyring)
   has newuidmap || sandbox+=(uidmap)
@@ -81,6 +86,7 @@ list_missing() { # sets sandbox (an image and its brokers), build (Proton, .venv
   has pkg-config || build+=(pkg-config)
   library openssl || build+=(libssl-dev)
   library libsasl2 || build+=(libsasl2-dev)
+  has_plain || login+=(libsasl2-modules)
   [ -n "$python" ] || build+=(python3 python3-venv)
   case $python in # an interpreter of another origin brings its own headers
     /usr/bin/*) has_python_headers || build+=("$("$python" -c 'import sys; print("python3.%d-dev" % sys.version_info[1])')") ;;
@@ -89,7 +95,7 @@ list_missing() { # sets sandbox (an image and its brokers), build (Proton, .venv
 }
 
 install_packages() {
-  local as=() packages=("${build[@]}" "${sandbox[@]}" "${capture[@]}" "${trace[@]}")
+  local as=() packages=("${build[@]}" "${login[@]}" "${sandbox[@]}" "${capture[@]}" "${trace[@]}")
   if [ "$(id -u)" -ne 0 ]; then
     has sudo || return 1
     as=(sudo)
@@ -98,6 +104,7 @@ install_packages() {
     "${as[@]}" true || return 1
   fi
   [ ${#build[@]} -eq 0 ] || say "missing, to build Proton and .venv: ${build[*]}"
+  [ ${#login[@]} -eq 0 ] || say "missing, for Proton to log in by password: ${login[*]}"
   [ ${#sandbox[@]} -eq 0 ] || say "missing, to build the image and run brokers in it: ${sandbox[*]}"
   [ ${#capture[@]} -eq 0 ] || say "missing, for bench crosscheck --capture: ${capture[*]}"
   [ ${#trace[@]} -eq 0 ] || say "missing, for durability classes by evidence: ${trace[*]}"
@@ -114,20 +121,24 @@ say_what_works() { # reason
   }
   [ ${#capture[@]} -eq 0 ] || say "  does not work here: bench crosscheck --capture (missing: ${capture[*]})"
   [ ${#trace[@]} -eq 0 ] || say "  does not work here: durability classes by evidence (missing: ${trace[*]})"
-  [ ${#build[@]} -eq 0 ] || say "  Proton is built from source and wants: ${build[*]} (Debian's names)"
+  [ ${#login[@]} -eq 0 ] || say "  does not work here: logins of the Proton drivers by password (missing: ${login[*]})"
+  [ ${#build[@]} -eq 0 ] || {
+    say "  Proton is built from source and wants: ${build[*]} (Debian's names)"
+    say "  on Fedora: dnf install gcc python3-devel pkgconf-pkg-config openssl-devel cyrus-sasl-devel cyrus-sasl-plain"
+  }
 }
 
 system_part() {
   list_missing
-  [ $((${#sandbox[@]} + ${#build[@]} + ${#capture[@]} + ${#trace[@]})) -gt 0 ] || return 0
+  [ $((${#sandbox[@]} + ${#build[@]} + ${#login[@]} + ${#capture[@]} + ${#trace[@]})) -gt 0 ] || return 0
   if ! has apt-get; then
     say_what_works "this system has no apt-get, so nothing is installed by us"
   elif install_packages; then
     list_missing
-    [ $((${#sandbox[@]} + ${#build[@]} + ${#capture[@]} + ${#trace[@]})) -eq 0 ] ||
-      say_what_works "still missing after the installation: ${build[*]} ${sandbox[*]} ${capture[*]} ${trace[*]}"
+    [ $((${#sandbox[@]} + ${#build[@]} + ${#login[@]} + ${#capture[@]} + ${#trace[@]})) -eq 0 ] ||
+      say_what_works "still missing after the installation: ${build[*]} ${login[*]} ${sandbox[*]} ${capture[*]} ${trace[*]}"
   else
-    say_what_works "not root, and sudo is missing or refused: as root, run: apt-get install ${build[*]} ${sandbox[*]} ${capture[*]} ${trace[*]}"
+    say_what_works "not root, and sudo is missing or refused: as root, run: apt-get install ${build[*]} ${login[*]} ${sandbox[*]} ${capture[*]} ${trace[*]}"
     [ ${#build[@]} -eq 0 ] || fail 3 "the virtual environment cannot be built without: ${build[*]}"
   fi
 }

@@ -114,7 +114,7 @@ def test_a_shipped_scenario_names_the_extra_it_needs(monkeypatch: pytest.MonkeyP
     with pytest.raises(ScenarioError) as caught:
         load_scenario("python-clients")
     assert [str(fault) for fault in caught.value.faults] == [
-        "targets.5.driver: 'kombu' cannot be used: no-kombu is not installed: pip install 'busbench[kombu]'"
+        "targets.5.driver: 'kombu' cannot be used: no-kombu is not installed: pip install 'kombu>=5.5'"
     ]
     assert load_scenario("rabbitmq-vs-qpid")
 

@@ -55,7 +55,7 @@ def _exporter(address: str) -> "Exporter":
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "prometheus_client":
             raise
-        fail(EXIT_USAGE, "--metrics needs prometheus-client: pip install 'busbench[metrics]'")
+        fail(EXIT_USAGE, "--metrics needs prometheus-client: pip install 'prometheus-client>=0.20'")
     try:
         return Exporter(address)
     except AddressError as error:

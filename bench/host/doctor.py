@@ -28,6 +28,11 @@ RANKING_CPUS = 4
 """Fewer CPUs than this are shared by broker and client: a report then ranks nothing by throughput."""
 TIMEOUT_S = 20
 
+PROTON_PACKAGES = "gcc libc6-dev pkg-config python3-dev libssl-dev libsasl2-dev libsasl2-modules"
+"""What pip builds Qpid Proton with, as there are no wheels of it, and its logins by password; Debian's names."""
+_OFFER = b"AMQP\3\1\0\0\0\0\0\x15\2\1\0\0\0\x53\x40\xc0\x08\1\xa3\5PLAIN"
+"""A server's header of SASL and its list of mechanisms, PLAIN (AMQP 1.0, part 5, 5.3.1 to 5.3.3.1)."""
+
 _IMAGE = "building the image"
 _SANDBOX = "brokers that the suite starts itself (not for `external` ones)"
 
@@ -82,12 +87,16 @@ def check_python(version: tuple[int, ...]) -> Check:
         ok=version >= PYTHON_AT_LEAST,
         found=f"{'.'.join(map(str, version))} ({platform.python_implementation()})",
         needed_for="everything",
-        how_to_get=f"install Python {least} or newer, then: make setup PYTHON=/path/to/it",
+        how_to_get=f"install Python {least} or newer; in a checkout then: make setup PYTHON=/path/to/it",
     )
 
 
 def check_proton(load: Callable[[str], Any]) -> Check:
-    """Check that Proton is there with TLS and extended SASL; `load` imports a module by name."""
+    """Check that Proton is there with TLS, extended SASL and logins by password; `load` imports a module by name."""
+    rebuild = (
+        "; then, in a checkout, remove .venv and run make setup, elsewhere:"
+        " pip install --force-reinstall --no-deps --no-cache-dir python-qpid-proton"
+    )
     lacking = []
     try:
         proton = load("proton")
@@ -97,14 +106,31 @@ def check_proton(load: Callable[[str], Any]) -> Check:
     except (ImportError, AttributeError) as error:
         lacking, found = ["everything"], f"cannot be imported: {error}"
     else:
-        found = f"built without {' and '.join(lacking)}" if lacking else found
+        if lacking:
+            found = f"built without {' and '.join(lacking)}"
+        elif not answers_plain(proton):
+            # Mechanisms are plug-ins of Cyrus SASL, looked for at run time.
+            lacking, found, rebuild = ["PLAIN"], f"{found}, but without the SASL mechanism PLAIN", ""
     return Check(
         "Qpid Proton",
         ok=not lacking,
         found=found,
         needed_for="AMQP 1.0 (drivers proton-engine, proton-blocking)",
-        how_to_get="apt-get install libssl-dev libsasl2-dev, remove .venv, then: make setup",
+        how_to_get=f"it is built from source: apt-get install {PROTON_PACKAGES}{rebuild}"
+        if rebuild
+        else "apt-get install libsasl2-modules",
     )
+
+
+def answers_plain(proton: Any) -> bool:
+    """Return whether Proton logs in where a server offers PLAIN; nothing is connected."""
+    connection, transport = proton.Connection(), proton.Transport()
+    connection.user, connection.password = "user", "password"
+    transport.sasl().allow_insecure_mechs = True
+    transport.bind(connection)
+    transport.push(_OFFER)
+    waiting = transport.pending()
+    return waiting > 0 and b"PLAIN" in transport.peek(waiting)
 
 
 def check_java() -> Check:
@@ -233,7 +259,7 @@ def _tool(name: str, needed_for: str, packages: str) -> Check:
 
 
 def _apt(packages: str) -> str:
-    return f"make setup, or: apt-get install {packages}"
+    return f"apt-get install {packages}, or, in a checkout: make setup"
 
 
 def _try(command: list[str]) -> tuple[bool, str]:

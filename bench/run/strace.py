@@ -34,7 +34,7 @@ def traced(pids: Sequence[int], output: Path) -> Iterator[None]:
         NotTraced: strace is missing or may not attach.
     """
     if shutil.which("strace") is None:
-        message = "strace is not installed (make setup, or: apt-get install strace)"
+        message = "strace is not installed (apt-get install strace, or, in a checkout: make setup)"
         raise NotTraced(message)
     words = output.with_name(f"{output.name}.words")
     with words.open("wb") as said:

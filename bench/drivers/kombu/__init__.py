@@ -1,6 +1,6 @@
 """Driver `kombu`: AMQP 0-9-1 by kombu, through which oslo.messaging and Celery speak. What it says of itself.
 
-Needs the extra `busbench[kombu]`. Its lanes are in `lane`; docs/drivers.md shows them
+Needs the extra `kombu`. Its lanes are in `lane`; docs/drivers.md shows them
 as the example of a driver.
 """
 
@@ -12,6 +12,6 @@ DRIVER = Driver(
     description="kombu over py-amqp, no TLS; waits for each confirm (confirm_publish), so its window is 1",
     open_port="bench.drivers.kombu.lane:open_port",
     distribution="kombu",
-    install="busbench[kombu]",
+    install="kombu>=5.5",
     mixes=True,
 )

@@ -214,7 +214,7 @@ def test_without_the_extra(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delitem(sys.modules, "bench.cli.exporter", raising=False)
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     told = bench.refused(2, "run", "smoke", "--metrics", "9464")
-    assert told == "error: --metrics needs prometheus-client: pip install 'busbench[metrics]'"
+    assert told == "error: --metrics needs prometheus-client: pip install 'prometheus-client>=0.20'"
 
 
 def test_without_a_terminal(bench: Bench) -> None:

@@ -3,6 +3,8 @@
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,12 +102,35 @@ def test_python_from_3_11_on(version: tuple[int, int, int], ok: bool) -> None:  
     ("tls", "sasl", "lacks"),
     [(True, True, None), (False, True, "TLS"), (True, False, "extended SASL"), (False, False, "TLS and extended SASL")],
 )
-def test_proton_must_have_tls_and_sasl(tls: bool, sasl: bool, lacks: str | None) -> None:  # noqa: FBT001
+def test_proton_must_have_tls_and_sasl(
+    tls: bool,  # noqa: FBT001
+    sasl: bool,  # noqa: FBT001
+    lacks: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A Proton built without the headers works, but without TLS or SASL: each is named."""
+    monkeypatch.setattr(doctor, "answers_plain", lambda _: True)
     proton = SimpleNamespace(SSL=SimpleNamespace(present=lambda: tls), SASL=SimpleNamespace(extended=lambda: sasl))
     check = doctor.check_proton(lambda _: proton)
     assert check.ok is (lacks is None)
     assert lacks is None or check.found == f"built without {lacks}"
+    assert lacks is None or "libsasl2-dev" in check.how_to_get
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_proton_must_log_in_by_password(there: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    """PLAIN is a plug-in of Cyrus SASL (which looks below SASL_PATH); its package is named, and nothing is built."""
+    code = (
+        "import importlib; from bench.host.doctor import check_proton;"
+        "found = check_proton(importlib.import_module); print(found.ok, found.found, found.how_to_get, sep='|')"
+    )
+    elsewhere = {} if there else {"SASL_PATH": str(tmp_path)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])} | elsewhere
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    ok, found, remedy = told.stdout.strip().split("|")
+    assert ok == str(there)
+    assert found == "with TLS and extended SASL" + ("" if there else ", but without the SASL mechanism PLAIN")
+    assert there or remedy == "apt-get install libsasl2-modules"
 
 
 def test_a_proton_that_cannot_be_imported_is_a_fault() -> None:
