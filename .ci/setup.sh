@@ -196,6 +196,8 @@ python_part() {
 seem to be there (libssl-dev, libsasl2-dev); see $log for what its build found"
   fi
   digest >"$stamp"
+  # The first run would do it otherwise, and say so.
+  step 4 "compiling the data plane" "$venv/bin/bench" prepare
   say "ready"
 }
 

@@ -27,6 +27,7 @@ VERBS = {
     "scenarios": ("bench.cli.lists:scenarios", "List the shipped scenarios with their questions."),
     "drivers": ("bench.cli.lists:drivers", "List the drivers and their client libraries."),
     "doctor": ("bench.cli.doctor:doctor", "Say what is missing on this machine."),
+    "prepare": ("bench.cli.prepare:prepare", "Compile now what the first run would compile."),
     "schema": ("bench.cli.lists:schema", "Print the JSON Schema of scenario files."),
     "history": ("bench.cli.history:history_app", "Keep the figures of many runs, and find changes."),
     "image": ("bench.cli.image:image_app", "Build, show and remove the cloud-services image."),
