@@ -1,15 +1,15 @@
 """Trials that have a result and are not counted: which, why, and what they would have shown. Pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from bench.stats.estimate import estimate
 from reports.dataset import Dataset
-from reports.format import count, merged, plain, quantities
-from reports.summary import LeftOut
+from reports.format import count, listed, merged, milliseconds, plain, quantities
+from reports.summary import Cell, LeftOut
 
 _TRIAL = ["run_id", "index"]
 
@@ -75,13 +75,23 @@ def reasons(data: Dataset, trials: pd.DataFrame) -> list[Reason]:
     return sorted(found, key=lambda reason: -reason.trials)
 
 
-def nothing_usable(data: Dataset, workloads: Collection[str]) -> str:
-    """Return what is said of a question without a figure: why, where the figures are, the next step."""
+def nothing_usable(data: Dataset, rows: Mapping[str, Cell], workloads: Collection[str]) -> str:
+    """Return what is said of a question without a figure: why, where the figures are, the next step.
+
+    Args:
+        data: the runs.
+        rows: the question's rows by what they are called.
+        workloads: names of its workloads.
+    """
     trials = data.trials[data.trials["workload"].isin(workloads)]
     if trials.empty:
         return "No trial was finished: bench run --resume FOLDER does the rest."
     if bool(trials["usable"].any()):
-        return "Trials count, and none of them carries the figure that decides: the table below says why."
+        whole = {name: one.all_ns["p99"].centre for name, one in rows.items() if "p99" in one.all_ns}
+        told = [f"{name} {milliseconds(value)} ms" for name, value in whole.items() if value is not None]
+        why = next((one.latency_ns["p99"].why for one in rows.values() if one.latency_ns["p99"].why), "not known")
+        seen = f" Of all messages, pauses of the host included, p99 is {listed(told)}." if told else ""
+        return f"Trials count, and none of them carries the figure that decides: {why}.{seen}"
     [first, *others] = reasons(data, trials)
     also = f" Also {'; '.join(map(str, others))}." if others else ""
     many = f"None of {count(len(trials))} finished trials" if len(trials) > 1 else "The one finished trial"

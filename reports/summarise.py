@@ -94,7 +94,10 @@ def _answer(
 ) -> Answer:
     said, question = answer(case, judged), case.question
     if said.kind == "no result":
-        said = replace(said, effect=nothing_usable(data, [workload.name for workload in question.workloads]))
+        names = [workload.name for workload in question.workloads]
+        rows = {name.label: cells[target, names[0]] for target, name in found.items()}
+        headline = "No figure but of all messages" if any(row.n for row in rows.values()) else said.headline
+        said = replace(said, headline=headline, effect=nothing_usable(data, rows, names))
     return Answer(
         question=question.name,
         workloads=tuple(workload.name for workload in question.workloads),

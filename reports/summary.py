@@ -198,8 +198,9 @@ class Answer(Model):
     load: str
     metric: str
     """What decides: `p99 response`, or `achieved rate` in a closed loop."""
-    kind: Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
-    """`ahead`: every row of one product and version is better than every row of the others."""
+    kind: Literal["winner", "ahead", "same", "open", "measured", "not ranked", "no result"]
+    """`ahead`: every row of one product and version is better than every row of the others. `measured`: there is one
+    row only, and nothing to compare."""
     headline: str
     """The verdict in a few words."""
     effect: str

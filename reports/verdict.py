@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from typing import Literal
 
+from bench.stats.estimate import LEAST_FOR_INTERVAL, estimate
 from bench.stats.ratio import Comparison, Pair, Verdict, compare_family, with_whole
 from bench.units import percent
 from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Key, Row, Trials
 from reports.exclusions import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs, why_not
 from reports.format import Name, listed, milliseconds, number, rate
 
-Kind = Literal["winner", "ahead", "same", "open", "not ranked", "no result"]
+Kind = Literal["winner", "ahead", "same", "open", "measured", "not ranked", "no result"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
     if not figures:
         return Statement("no result", "No result", "No trial could be used.")
     figures = f"{_opening(case)} {figures}."
+    if alone := _alone(case):
+        return replace(alone, figures=figures)
     if case.mode == "quick":
         why = f"A verdict needs {MIN_TRIALS} trials a row, which a full run makes."
         seen = " ".join([*_seen(case), why])
@@ -106,6 +109,25 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
             words = [f"{name}: {one.brief or one.headline}" for name, one in zip(case.rows, each, strict=True)]
             said = Statement("open", f"No single winner over every {where}", f"{'; '.join(words)}.")
     return Statement(said.kind, said.headline, said.effect, not_compared(case), figures, said.winner)
+
+
+def _alone(case: Case) -> Statement | None:
+    """Return what is said where there is but one row and so nothing to compare; None elsewhere."""
+    rows = [row for group in case.rows.values() for row in group]
+    if len(rows) > 1 or rows[0].overload or not rows[0].estimates:
+        return None
+    [row] = rows
+    n = len(row.estimates)
+    unit = "msg/s" if case.by_throughput else "ms"
+    known = n >= LEAST_FOR_INTERVAL and row.finite
+    found = estimate(list(row.estimates.values())) if known else None
+    if found is not None and found.low is not None and found.high is not None:
+        text = rate if case.by_throughput else milliseconds
+        why = f"95 % interval {text(found.low)} to {text(found.high)} {unit}, of {n} trials."
+    else:
+        trials = "One trial shows" if n == 1 else f"{n} trials show"
+        why = f"{trials} no interval: {LEAST_FOR_INTERVAL} or more do."
+    return Statement("measured", f"{case.metric} {_figure(case, rows)}", why)
 
 
 def _seen(case: Case) -> Iterator[str]:

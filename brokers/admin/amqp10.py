@@ -62,7 +62,10 @@ class Amqp10Admin(ConnectedAdmin):
             with self._attached(lambda session: sender(session, queue, "queue")):
                 pass
         except RefusedError as error:
-            message = f"AMQP 1.0 cannot declare a queue, and this broker does not create {queue!r} on demand: {error}"
+            message = (
+                f"AMQP 1.0 cannot declare a queue, and this broker does not create {queue!r} on demand; name one that"
+                f" is there (`external.queues`, or --queue of `bench load`): {error}"
+            )
             raise UnsupportedError(message) from error
 
     def depth(self, queue: str) -> int | None:

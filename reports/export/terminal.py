@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reports.cases import MIN_TRIALS
 from reports.format import brief, count, milliseconds, number, rate
-from reports.summary import Cell, RowFigures, Summary
+from reports.summary import Cell, Summary
 
 _HEAD = (
     "", "msg/s", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "broker µs/msg", "client µs/msg", "trials", "trust",
@@ -19,7 +19,7 @@ class Block:
     Attributes:
         head: the load.
         rows: of a table, its head first.
-        sentence: the verdict.
+        sentence: the verdict; before it, on a line of its own, what a star in the table means.
     """
 
     head: str
@@ -32,8 +32,11 @@ def to_terminal(summary: Summary) -> Iterator[Block]:
     for answer in summary.answers:
         cells = [cell for cell in summary.cells if cell.workload in answer.workloads]
         if cells:
-            rows = (_row(cell, summary.row_label(cell, answer), summary.mode) for cell in cells)
-            yield Block(f"{answer.question}: {answer.load}", (_HEAD, *rows), answer.sentence)
+            rows = tuple(_row(cell, summary.row_label(cell, answer), summary.mode) for cell in cells)
+            starred = any(value.endswith("*") for row in rows for value in row[1:])
+            note = "* of all messages, pauses of the host included: what it would be without them cannot be told."
+            said = f"{note}\n{answer.sentence}" if starred else answer.sentence
+            yield Block(f"{answer.question}: {answer.load}", (_HEAD, *rows), said)
 
 
 def trust_in(cell: Cell, mode: str) -> str:
@@ -51,7 +54,7 @@ def _row(cell: Cell, label: str, mode: str) -> tuple[str, ...]:
     return (
         label,
         rate(cell.shown.achieved_rate.centre),
-        *_latencies(cell.shown, ("p50", "p99", "p99.9", "max")),
+        *_latencies(cell, ("p50", "p99", "p99.9", "max")),
         number(cell.shown.broker_cpu_us.centre),
         number(cell.shown.client_cpu_us.centre),
         f"{count(cell.n)} of {count(cell.planned)}",
@@ -59,7 +62,10 @@ def _row(cell: Cell, label: str, mode: str) -> tuple[str, ...]:
     )
 
 
-def _latencies(row: RowFigures, names: Sequence[str]) -> Iterator[str]:
+def _latencies(cell: Cell, names: Sequence[str]) -> Iterator[str]:
     for name in names:
-        found = row.latency_ns[name]
-        yield milliseconds(found.centre) if found.centre is not None else brief(found.why) or "–"
+        found, whole = cell.shown.latency_ns[name], cell.all_ns.get(name)
+        if found.centre is None and whole is not None and whole.centre is not None:
+            yield f"{milliseconds(whole.centre)}*"
+        else:
+            yield milliseconds(found.centre) if found.centre is not None else brief(found.why) or "–"

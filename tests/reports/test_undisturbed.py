@@ -11,6 +11,8 @@ from bench.results.records import PauseRecord, TagRecord, TrialRecord
 from bench.units import NS_PER_MS, NS_PER_S
 from reports import undisturbed
 from reports.dataset import Dataset
+from reports.export.terminal import to_terminal
+from reports.format import milliseconds
 from reports.history.series import METRICS, rows
 from reports.summarise import summarise
 from tests.reports.in_memory import made_tables
@@ -179,3 +181,18 @@ def test_a_latency_with_half_of_an_estimate_is_refused(wrong: dict[str, str]) ->
         TagRecord.model_validate(plain | wrong)
     with pytest.raises(ValueError, match="greater than or equal"):
         PauseRecord.model_validate(PAUSES.model_dump() | {"crossing_low": -1.0})
+
+
+def test_a_row_whose_estimate_is_withheld_shows_all_messages_instead() -> None:
+    """On the terminal with a star and what it means; the sentence says why, and the figure of all messages."""
+    dependent = PAUSES.model_copy(update={"crossing": 2.8, "crossing_low": 1.9, "crossing_high": 4.0}).model_dump()
+    summary = summarise(made_tables(closed_loop=False, change=lambda trial: metered(trial) | {"pauses": dependent}))
+    cell = summary.cells[0]
+    assert cell.latency_ns["p99"].centre is None
+    block = next(to_terminal(summary))
+    assert f"{milliseconds(cell.all_ns['p99'].centre)}*" in block.rows[1]
+    assert block.sentence.startswith("* of all messages, pauses of the host included")
+    answer = summary.answers[0]
+    assert (answer.kind, answer.headline) == ("no result", "No figure but of all messages")
+    assert "pauses not independent" in answer.effect
+    assert f"p99 is RabbitMQ AMQP 0-9-1 {milliseconds(cell.all_ns['p99'].centre)} ms" in answer.effect

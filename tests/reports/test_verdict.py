@@ -257,3 +257,13 @@ def test_a_sweep_without_one_winner_tells_each_load_briefly_with_its_effect() ->
     behind = r"c has 0\.\d+ to 0\.\d+ times that of every other row compared"
     assert re.fullmatch(rf"{second}: {behind}, the others alike", two)
     assert three == f"{third}: no relevant difference"
+
+
+def test_one_row_alone_is_told_and_not_ranked() -> None:
+    """Nothing to compare: the figure with its interval; of one trial the figure, and that it shows no interval."""
+    found = said([row("a", 1e6)])
+    assert (found.kind, found.winner) == ("measured", None)
+    assert found.headline.startswith("p99 response 1.00 ms")
+    assert re.fullmatch(r"95 % interval 0\.9\d+ to 1\.0\d ms, of 10 trials\.", found.effect)
+    once = Row(**{**vars(row("a", 1e6)), "estimates": {("run", 0): 1e6}})
+    assert said([once], mode="quick").effect == "One trial shows no interval: 4 or more do."
