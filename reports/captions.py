@@ -11,7 +11,7 @@ from reports.format import Name, count, listed, milliseconds, number, rate
 from reports.model import Spread
 from reports.questions import Question
 from reports.seconds import widest
-from reports.summary import SATURATED, Caption, Cell, Knee, LeftOut
+from reports.summary import Caption, Cell, Knee, LeftOut, Mark
 from reports.sustained import Sustained
 
 Labels = Mapping[str, str]
@@ -25,6 +25,7 @@ def captions(
     cells: Sequence[Cell],
     knees: Sequence[Knee],
     left_out: Sequence[LeftOut],
+    marks: Sequence[Mark],
 ) -> Iterator[Caption]:
     """Yield the captions of every question's figures; the figure that decides comes first."""
     labels = {target: name.label for target, name in found.items()}
@@ -35,7 +36,7 @@ def captions(
         usable = any(cell.n for cell in rows)
         if not usable and (question.many or not crossed):
             continue
-        for kind, title, sentence in _of(data, question, rows, labels, knees):
+        for kind, title, sentence in _of(data, question, rows, labels, knees, marks):
             if kind != "decision" and not usable:
                 break
             key = "; × = left out" if crossed and kind == "decision" and not question.many else ""
@@ -68,25 +69,37 @@ def _held(row: Sustained) -> str:
 
 
 def _of(
-    data: Dataset, question: Question, rows: Sequence[Cell], labels: Labels, knees: Sequence[Knee]
+    data: Dataset,
+    question: Question,
+    rows: Sequence[Cell],
+    labels: Labels,
+    knees: Sequence[Knee],
+    marks: Sequence[Mark],
 ) -> Iterator[tuple[str, str, str]]:
     if question.many and question.closed_loop:
         yield "decision", "achieved rate against messages in flight", _sweep_sentence(rows, labels)
         both = "In a closed loop throughput is the number in flight divided by latency: read both panels together."
-        sweep = f"{both} {_sweep_sentence(rows, labels)} Bars are 95 % intervals."
+        bars = " Bars are 95 % intervals." if _has_intervals(question, rows) else ""
+        sweep = f"{both} {_sweep_sentence(rows, labels)}{bars}"
         yield "sweep", "throughput and latency against messages in flight", sweep
         yield "cost", "CPU time a message", _cost_sentence(rows[-len(labels) :])
         return
     if question.many:
-        yield "decision", "p99 response against offered rate", _curve_sentence(question, labels, knees)
+        yield "decision", "p99 response against offered rate", _curve_sentence(question, rows, labels, knees)
         return
     metric = "achieved rate" if question.closed_loop else "p99 response"
-    yield "decision", f"{metric}, each trial and the 95 % interval", _decision_sentence(question, rows, labels)
+    bars = " and the 95 % interval" if _has_intervals(question, rows) else ""
+    yield "decision", f"{metric}, each trial{bars}", _decision_sentence(question, rows, labels)
     if any(cell.n and not cell.overloaded for cell in rows):
         yield "percentiles", "latency by percentile", _percentiles_sentence(rows)
-    yield "time", "latency over time", _time_sentence(data, question)
+    yield "time", "latency over time", _time_sentence(data, question, marks)
     yield "rate", "throughput", _throughput_sentence(rows, labels)
     yield "cost", "CPU time a message", _cost_sentence(rows)
+
+
+def _has_intervals(question: Question, rows: Sequence[Cell]) -> bool:
+    spreads = [row.achieved_rate if question.closed_loop else row.latency_ns["p99"] for row in rows]
+    return any(spread.interval_low is not None for spread in spreads)
 
 
 def interval(spread: Spread, text: Callable[[float | None], str]) -> str:
@@ -127,7 +140,7 @@ def _sweep_sentence(rows: Sequence[Cell], labels: Labels) -> str:
     return f"The highest rate that each achieved, messages a second: {'; '.join(each)}."
 
 
-def _curve_sentence(question: Question, labels: Labels, knees: Sequence[Knee]) -> str:
+def _curve_sentence(question: Question, rows: Sequence[Cell], labels: Labels, knees: Sequence[Knee]) -> str:
     each = []
     for knee in (knee for knee in knees if knee.question == question.name):
         label = labels[knee.target]
@@ -137,7 +150,8 @@ def _curve_sentence(question: Question, labels: Labels, knees: Sequence[Knee]) -
             each.append(f"{label} bends at or below {rate(knee.next_rate)} ({knee.why})")
         else:
             each.append(f"{label} at {rate(knee.rate)}, at {rate(knee.next_rate)} {knee.why}")
-    marks = "Bars are 95 % intervals; a cross marks a row that did not carry the rate."
+    bars = "Bars are 95 % intervals; a" if _has_intervals(question, rows) else "A"
+    marks = f"{bars} cross marks a row that did not carry the rate."
     return f"The knee, messages a second: {'; '.join(each)}. {marks}"
 
 
@@ -162,21 +176,17 @@ def _percentiles_sentence(rows: Sequence[Cell]) -> str:
     )
 
 
-def _time_sentence(data: Dataset, question: Question) -> str:
+def _time_sentence(data: Dataset, question: Question, marks: Sequence[Mark]) -> str:
     name = question.workloads[0].name
     width = widest(data.seconds[data.seconds["workload"] == name])
     each = "each second" if width == 1 else f"each {count(width)} s"
-    trials = int((data.trials["workload"] == name).sum())
     over = bool((data.trials.loc[data.trials["workload"] == name, "overload"] != "").any())
-    happened = data.events[(data.events["workload"] == name) & (data.events["event"] != "warm-up")]
-    marked = [
-        f"{spoken(str(event))} in {count(len(rows[['run_id', 'index']].drop_duplicates()))} of {count(trials)} trials"
-        for event, rows in happened[~happened["event"].isin(["measure", "drain"])].groupby("event", sort=False)
-    ]
+    kinds = [mark.event for mark in marks if mark.question == question.name]
+    marked = [f"{spoken(kind)} ({count(kinds.count(kind))})" for kind in dict.fromkeys(kinds)]
     events = f"Marked above: {listed(marked)}." if marked else "There was no restart, stall or other event."
     return (
         f"p99 and p50 of {each} of intended time: the line is the geometric mean over trials, the band"
-        f" their range. The end of the warm-up is shaded and may leave the frame. {events}"
+        f" their range. The warm-up is shaded, of a long one its end, and may leave the frame. {events}"
         + (" Overloaded trials are left out: their latency grows with their length." if over else "")
     )
 
@@ -188,12 +198,12 @@ def _throughput_sentence(rows: Sequence[Cell], labels: Labels) -> str:
     lowest, cell = min(known, key=lambda pair: pair[0])
     if cell.offered_rate is None:
         return f"One dot a trial; the lowest achieved {rate(lowest)} msg/s."
-    short = [labels[c.target] for low, c in known if low < SATURATED * (c.due_rate or 0.0)]
+    short = [labels[each.target] for _, each in known if each.saturated]
     if not short:
         return f"One dot a trial; each achieved {rate(lowest)} msg/s or more of {rate(cell.offered_rate)} offered."
     return (
         f"One dot a trial; the lowest achieved {rate(lowest)} of {rate(cell.offered_rate)} msg/s offered."
-        f" Below 99 % of the offer in some trial: {listed(short)}."
+        f" Less than 99 % of what was due arrived in time: {listed(short)}."
     )
 
 
@@ -201,7 +211,8 @@ def _cost_sentence(rows: Sequence[Cell]) -> str:
     shown = [cell for cell in rows if cell.n]
     broker = _span([cell.broker_cpu_us for cell in shown], number)
     client = _span([cell.client_cpu_us for cell in shown], number)
+    lines = " Lines are 95 % intervals." if any(cell.client_cpu_us.interval_low is not None for cell in shown) else ""
     return (
         f"CPU seconds a million messages (µs a message), whole process trees: the broker's {broker}, our client's"
-        f" {client}. Lines are 95 % intervals."
+        f" {client}.{lines}"
     )

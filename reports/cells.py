@@ -122,8 +122,10 @@ def _left_out_over_used(
     if workload.closed:
         rates = everything["achieved_rate"]
         return over_used(rates[everything["usable"]], rates[~everything["usable"]])
-    out = _latency(data, target, workload, everything[~everything["usable"]])
-    return over_used(used["p99"], out["p99"])
+    if not used["p99"].notna().any():
+        return None
+    both = _latency(data, target, workload, everything).merge(everything[[*TRIAL, "usable"]], on=TRIAL)
+    return over_used(both.loc[both["usable"], "p99"], both.loc[~both["usable"], "p99"])
 
 
 def _untold(name: str, latency: pd.DataFrame, tail: str, row: Distribution) -> str:

@@ -12,7 +12,7 @@ PROTOCOLS = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0", "memory": "memory"}
 Printer = Callable[[float | None], str]
 """Any of the functions below: a number to its text, without a unit."""
 _SIGNIFICANT = 3
-_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
 _QUANTITY = re.compile(rf"({_NUMBER.pattern})( (?:%|ms|µs|s)(?!\w))")
 """A number with a unit."""
 
@@ -133,6 +133,7 @@ _PLAIN = {
     "receive-lag": "our client read late",
     "client-bound": "our client was the limit",
     "steal": "the hypervisor took CPU time",
+    "host-away": "the host was away for too long",
     "throttled": "a quota held processes back",
     "canary-shifted": "the host's speed changed",
     "settings-differ": "the broker ran otherwise than asked",

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.results.records import NO_RESULT
 from bench.stats.estimate import estimate
 from reports.dataset import Dataset
 from reports.format import count, listed, merged, milliseconds, plain, quantities
 from reports.summary import Cell, LeftOut
 
 _TRIAL = ["run_id", "index"]
+_FIRST_IS_SEEN = {"steal", "throttled", "canary-shifted", "send-lag", "receive-lag", "client-bound"}
+"""Codes whose notes begin with how much of it was seen."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Reason:
     def __str__(self) -> str:
         """Return it as a part of a sentence."""
         trials = f"{count(self.trials)} trial{'' if self.trials == 1 else 's'}"
-        seen = f"{self.why.removesuffix(')')}, {self.extent})" if self.extent else self.why
-        return f"{seen} in {trials}"
+        inside = f"{self.why[:-1]}, {self.extent})" if self.why.endswith(")") else f"{self.why} ({self.extent})"
+        return f"{inside if self.extent else self.why} in {trials}"
 
 
 def left_out(data: Dataset) -> Iterator[LeftOut]:
@@ -60,18 +63,22 @@ def left_out(data: Dataset) -> Iterator[LeftOut]:
 def reasons(data: Dataset, trials: pd.DataFrame) -> list[Reason]:
     """Return why some of these rows of `Dataset.trials` are not counted, the most frequent reason first.
 
-    A trial with two reasons is counted under both.
+    A trial with two reasons is counted under both. How a trial ended outweighs what its host did meanwhile.
     """
     out = trials[~trials["usable"]]
-    hard = data.notes[data.notes["hard"].astype(bool)].merge(out[_TRIAL], on=_TRIAL)
+    ended = out["outcome"].isin({str(outcome) for outcome in NO_RESULT})
+    hard = data.notes[data.notes["hard"].astype(bool)].merge(out.loc[~ended, _TRIAL], on=_TRIAL)
     texts: dict[str, list[str]] = defaultdict(list)
-    for code, text in zip(hard["code"], hard["text"], strict=True):
-        texts[plain(code)].append(text)
+    measured = {plain(code) for code in _FIRST_IS_SEEN}
     noted = set(zip(hard["run_id"], hard["index"], strict=True))
     for run_id, index, why in out[[*_TRIAL, "why_not"]].itertuples(index=False):
         if (run_id, index) not in noted:
             texts[str(why).partition(":")[0]].append(str(why))
-    found = [Reason(why, len(said), quantities(said), merged(said)) for why, said in texts.items()]
+    for code, text in zip(hard["code"], hard["text"], strict=True):
+        texts[plain(code)].append(text)
+    found = [
+        Reason(why, len(said), quantities(said) if why in measured else "", merged(said)) for why, said in texts.items()
+    ]
     return sorted(found, key=lambda reason: -reason.trials)
 
 
@@ -87,18 +94,39 @@ def nothing_usable(data: Dataset, rows: Mapping[str, Cell], workloads: Collectio
     if trials.empty:
         return "No trial was finished: bench run --resume FOLDER does the rest."
     if bool(trials["usable"].any()):
-        whole = {name: one.all_ns["p99"].centre for name, one in rows.items() if "p99" in one.all_ns}
-        told = [f"{name} {milliseconds(value)} ms" for name, value in whole.items() if value is not None]
         why = next((one.latency_ns["p99"].why for one in rows.values() if one.latency_ns["p99"].why), "not known")
+        told = _of_all(rows)
         seen = f" Of all messages, pauses of the host included, p99 is {listed(told)}." if told else ""
-        return f"Trials count, and none of them carries the figure that decides: {why}.{seen}"
+        middle = [
+            f"{name} {milliseconds(value)} ms"
+            for name, one in rows.items()
+            if (value := one.latency_ns["p50"].centre) is not None
+        ]
+        half = f" p50 is {listed(middle)}." if middle else ""
+        return f"Its p99 cannot be told: {why}.{seen}{half}"
     [first, *others] = reasons(data, trials)
     also = f" Also {'; '.join(map(str, others))}." if others else ""
+    again = " Next: mend that, then repeat them by bench run --resume FOLDER." if not _would_count(data, trials) else ""
     many = f"None of {count(len(trials))} finished trials" if len(trials) > 1 else "The one finished trial"
     return (
         f"{many} {'can' if len(trials) > 1 else 'cannot'} be used. {first.text.rstrip('.')}.{also} What they measured"
-        " is shown in grey and decides nothing. Next: mend that, then repeat them by bench run --resume FOLDER."
+        f" is shown in grey and decides nothing.{again}"
     )
+
+
+def has_all_messages(rows: Mapping[str, Cell]) -> bool:
+    """Return whether a p99 of all messages is known where that of the estimates is not."""
+    return bool(_of_all(rows))
+
+
+def _of_all(rows: Mapping[str, Cell]) -> list[str]:
+    whole = {name: one.all_ns["p99"].centre for name, one in rows.items() if "p99" in one.all_ns}
+    return [f"{name} {milliseconds(value)} ms" for name, value in whole.items() if value is not None]
+
+
+def _would_count(data: Dataset, trials: pd.DataFrame) -> bool:
+    """Return whether every trial is sound and yet unusable, as when nothing was received: none is repeated then."""
+    return all(data.records[key].valid for key in zip(trials["run_id"], trials["index"], strict=True))
 
 
 def over_used(used: pd.Series, out: pd.Series) -> float | None:

@@ -30,6 +30,7 @@ from reports.pooling import Dimension
 from reports.questions import Question, questions
 from reports.summarise import summarise
 from reports.summary import Summary
+from reports.traces import TIME_COLUMNS
 
 
 class Results:
@@ -127,8 +128,11 @@ class Results:
             )
 
     def plot_over_time(self, axes: Axes, workload: str | None = None, column: str = "p99") -> Axes:
-        """Draw `p50` or `p99` by the second of the trial, end of the warm-up shaded; see `plot_percentiles`."""
+        """Draw `p50` or `p99` by the second of the trial, the warm-up shaded; see `plot_percentiles`."""
         question = self._question(workload)
+        if column not in TIME_COLUMNS:
+            message = f"column {column!r}: there are {' and '.join(TIME_COLUMNS)}"
+            raise ReportError(message)
         lines = self._drawn().traces(question, "time", column)
         with mpl.rc_context(theme.RC):
             return over_time.draw(axes, lines, self._styles(question), column)

@@ -16,7 +16,7 @@ from reports.curves import knees
 from reports.dataset import Dataset
 from reports.durability import evidence
 from reports.format import Name, listed
-from reports.left_out import left_out, nothing_usable
+from reports.left_out import has_all_messages, left_out, nothing_usable
 from reports.method import METHOD
 from reports.naming import names
 from reports.questions import Question, questions
@@ -45,6 +45,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
     asked_settings = tuple(settings(data))
     out = tuple(left_out(data))
     lines = tuple(traces(data, asked, cells))
+    happened = tuple(marks(data, asked, lines))
     return Summary(
         title=scenario.title,
         question=scenario.question,
@@ -72,9 +73,9 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         knees=tuple(bends),
         sustained=tuple(sustained),
         traces=lines,
-        marks=tuple(marks(data, asked, lines)),
+        marks=happened,
         captions=(
-            *captions(data, asked, found, [each for each in cells.values() if each.planned], bends, out),
+            *captions(data, asked, found, [each for each in cells.values() if each.planned], bends, out, happened),
             *sustained_caption(sustained, {target: name.label for target, name in found.items()}),
         ),
         method=METHOD,
@@ -96,8 +97,10 @@ def _answer(
     if said.kind == "no result":
         names = [workload.name for workload in question.workloads]
         rows = {name.label: cells[target, names[0]] for target, name in found.items()}
-        headline = "No figure but of all messages" if any(row.n for row in rows.values()) else said.headline
-        said = replace(said, headline=headline, effect=nothing_usable(data, rows, names))
+        if any(row.n for row in rows.values()):
+            few = "No p99 without the host's pauses" if has_all_messages(rows) else "Too few messages for a p99"
+            said = replace(said, headline=few)
+        said = replace(said, effect=nothing_usable(data, rows, names))
     return Answer(
         question=question.name,
         workloads=tuple(workload.name for workload in question.workloads),

@@ -9,7 +9,7 @@ import pandas as pd
 from reports.dataset import Dataset
 from reports.format import PROTOCOLS, Name, merged
 from reports.naming import brokers
-from reports.summary import Absent, LedgerRow, NoteRow, SettingRow, SettingValue, TargetSummary
+from reports.summary import Absent, LedgerRow, LeftOut, NoteRow, SettingRow, SettingValue, TargetSummary
 
 _KEY = ["target", "workload"]
 _LEDGER = [name for name in LedgerRow.model_fields if name not in {*_KEY, "trials", "little_checked", "little_holds"}]
@@ -124,6 +124,16 @@ def missing_trials(absent: Sequence[Absent]) -> Iterator[MissingTrials]:
         found.setdefault((each.run_id, each.target, each.workload, each.why), []).append(each.repetition + 1)
     for (run_id, target, workload, why), numbers in found.items():
         yield MissingTrials(run_id, target, workload, _spans(numbers), why)
+
+
+def trials_left_out(rows: Sequence[LeftOut]) -> Iterator[MissingTrials]:
+    """Yield the trials that are not counted, as `missing_trials`; the reason without its figures."""
+    yield from missing_trials(
+        [
+            Absent(run_id="", target=row.target, workload=row.workload, repetition=row.repetition, why=row.why)
+            for row in rows
+        ]
+    )
 
 
 def _spans(numbers: Sequence[int]) -> str:

@@ -50,19 +50,20 @@ def edges(middles: Sequence[float]) -> tuple[float, float]:
 def marks(data: Dataset, asked: Sequence[Question], drawn: Sequence[Trace]) -> Iterator[Mark]:
     """Yield what happened in the trials of questions whose lines are drawn, phases aside: where and how long, once.
 
-    What ended before the figure begins is left out, but a restart stands at its edge. Of one kind and target the
+    What lies before the figure or after it is left out, but a restart stands at its edge. Of one kind and target the
     longest are kept.
     """
     for question in asked:
         trials = data.usable(question.workloads[0].name)
-        begins = [edges(line.x)[0] for line in drawn if (line.question, line.kind) == (question.name, "time")]
-        if not begins:
+        shown = [edges(line.x) for line in drawn if (line.question, line.kind) == (question.name, "time")]
+        if not shown:
             continue
-        start = min(begins)
+        start, end = min(first for first, _ in shown), max(last for _, last in shown)
         rows = trials[TRIAL].merge(data.events, on=TRIAL)
         rows = rows[~rows["event"].isin(PHASES) & ((rows["to_s"] >= start) | (rows["event"] == "restart"))]
+        rows = rows[rows["from_s"] <= end]
         rows = rows.assign(length=rows["to_s"] - rows["from_s"], from_s=rows["from_s"].clip(lower=start))
-        rows = rows.assign(to_s=rows["to_s"].clip(lower=start))
+        rows = rows.assign(to_s=rows["to_s"].clip(lower=start, upper=end))
         rows = rows.drop_duplicates(["event", "target", "from_s", "to_s", "text"])
         for (event, target), group in rows.groupby(["event", "target"], sort=False):
             longest = group.sort_values("length", ascending=False).head(MOST_MARKS).sort_values("from_s")
@@ -81,7 +82,9 @@ def _percentiles(data: Dataset, question: Question, row: Cell) -> Iterator[Trace
     if limit <= 0:
         return
     printed = [place for place in map(nines, PERCENTILES.values()) if place <= limit]
-    places = np.unique(np.append(np.linspace(0, limit, int(limit * POINTS_A_NINE) + 2), printed))
+    # The same places for every line, but for its end, so that one can point at all of them at once.
+    grid = np.arange(int(limit * POINTS_A_NINE) + 1) / POINTS_A_NINE
+    places = np.unique(np.round([*grid, *printed, limit], 9))
     percents = 100 * (1 - 10**-places)
     values = np.array([one.along(percents) for one in trials])
     known = np.isfinite(values).all(axis=0) & (values > 0).all(axis=0)

@@ -125,8 +125,8 @@ def _alone(case: Case) -> Statement | None:
         text = rate if case.by_throughput else milliseconds
         why = f"95 % interval {text(found.low)} to {text(found.high)} {unit}, of {n} trials."
     else:
-        trials = "One trial shows" if n == 1 else f"{n} trials show"
-        why = f"{trials} no interval: {LEAST_FOR_INTERVAL} or more do."
+        trials = "One trial has" if n == 1 else f"{n} trials have"
+        why = f"{trials} no interval; {LEAST_FOR_INTERVAL} or more give one."
     return Statement("measured", f"{case.metric} {_figure(case, rows)}", why)
 
 
@@ -318,7 +318,11 @@ def _no_winner(
     elif not behind:
         who = "The rows" if len(judged) == len(open_pairs) else listed(names)
         apart = _between(min(c.low for _, _, c in judged), max(c.high for _, _, c in judged))
-        of = f"{names[0]}'s over {names[1]}'s may be" if len(judged) == 1 else "one row's over another's may be"
+        of = (
+            f"{names[0]}'s over {names[1]}'s may be"
+            if len(judged) == 1
+            else "ratios of one row to another, as listed below, may be"
+        )
         why = (
             f"{who} are not told apart in {case.metric}: {of} {apart} times{more}.{_of_all([c for _, _, c in judged])}"
         )

@@ -29,6 +29,8 @@ def scenario_names(incomplete: str) -> list[str]:
 def _has_targets(path: Path) -> bool:
     """Return whether a TOML file may be a scenario."""
     try:
+        if not path.is_file():
+            return False  # a FIFO would wait for a writer
         with path.open("rb") as file:
             return b"targets" in file.read(_LOOKED_AT)
     except OSError:

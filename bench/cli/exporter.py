@@ -9,6 +9,7 @@ It answers any path, in the format that a client asks for (OpenMetrics, or the o
 """
 
 import re
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -79,6 +80,9 @@ class Exporter(Collector):
         registry.register(self)
         try:
             self._server, self._thread = start_http_server(port, host, registry)
+        except (socket.gaierror, UnicodeError) as error:
+            message = f"{address}: {host!r} is no host that is known here: write an address such as 127.0.0.1:9464"
+            raise AddressError(message) from error
         except OSError as error:
             message = f"{address}: {error.strerror or error}: name another port, or 0 for a free one"
             raise AddressError(message) from error
@@ -121,9 +125,10 @@ class Exporter(Collector):
             self._planned = self._before = None
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every family, as the server is asked."""
+        """Yield every family, as the server is asked; a slow reader holds nobody up."""
         with self._lock:
-            yield from [*self._counters(), *self._gauges()]
+            found = [*self._counters(), *self._gauges()]
+        yield from found
 
     def _cell(self, live: Live) -> Cell:
         assert self._planned is not None  # noqa: S101  (for the type checker: asked while a trial is under way)

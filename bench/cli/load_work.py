@@ -107,7 +107,7 @@ def start(
         return
     planned = make_plan(loaded.scenario, chosen)
     place, record, roots = run_work.begin(
-        loaded, planned, chosen, folder, "load", command, consume_existing=consume_existing
+        loaded, planned, chosen, folder, "load", command, consume_existing=consume_existing, said=_as_typed
     )
     run_work.carry_out(record, place, roots, shown, watched, consume_existing=consume_existing)
 
@@ -174,6 +174,11 @@ def as_options(faults: Sequence[Fault]) -> Iterator[Fault]:
         if named not in seen:
             seen.add(named)
             yield named
+
+
+def _as_typed(fault: str) -> str:
+    """Return a fault of a broker in the words of the command line."""
+    return re.sub(r"\bworkloads\.load\.(\w+)", r"--\1", re.sub(r"^brokers\.\d+ \((.*?)\): ", r"\1: ", fault))
 
 
 def _contradictions(asked: Line, shown: run_work.Shown) -> Iterator[str]:
@@ -254,9 +259,12 @@ def _search(
 def _save(place: Path, text: str) -> None:
     if place.exists():
         fail(EXIT_USAGE, f"--save {place} exists already: name a new file")
+    schema = place.with_name(SCHEMA_FILE)
+    if place.name == SCHEMA_FILE or (schema.exists() and schema.read_text(encoding="utf-8") != schema_text()):
+        fail(EXIT_USAGE, f"--save {place}: {SCHEMA_FILE} is written beside it, and is taken: name another folder")
     try:
         write_whole(place, f"{SCHEMA_LINE}\n{text}")
-        write_whole(place.with_name(SCHEMA_FILE), schema_text())
+        write_whole(schema, schema_text())
     except OSError as error:
         fail(EXIT_FAILED, f"--save {place} cannot be written ({error.strerror}): name a file in a folder with room")
     err.print(f"beside it, for editors: {SCHEMA_FILE}")

@@ -70,8 +70,8 @@ class Progress:
         if record.reason:
             state += f"  {record.outcome.value}: {record.reason}"
         hard = "; ".join(note.text for note in record.health if note.hard)
-        line = f"{self._head}  {_figures(record)}{state}{'  ' + hard if hard else ''}"
-        err.print(Text(line, style="" if record.valid else "red"))
+        said = f"{self._head}  {_figures(record)}{state}{'  ' + hard if hard else ''}"
+        err.print(Text(said, style="" if record.valid else "red"))
 
     def _heading(self, planned: PlannedTrial) -> str:
         return f"trial {self._number} of {self._of}  {planned.target} · {planned.workload}"

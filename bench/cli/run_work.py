@@ -3,6 +3,7 @@
 import os
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +122,7 @@ def begin(
     purpose: Literal["run", "search"] = "run",
     *,
     consume_existing: bool = False,
+    said: Callable[[str], str] = str,
 ) -> tuple[Path, RunRecord, dict[str, Path]]:
     """Make the results folder of a run; return it, its record, and the root of each image. Leave where that fails."""
     run_id = f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -130,7 +132,7 @@ def begin(
     if place.exists():
         finish = f", or finish that run with --resume {place}" if purpose == "run" else ""
         fail(EXIT_USAGE, f"--out {place} exists already: name a new folder{finish}")
-    refuse_unfit(loaded.scenario, consume_existing=consume_existing)
+    refuse_unfit(loaded.scenario, consume_existing=consume_existing, said=said)
     images = ensure_images(loaded.scenario)
     host = host_facts(place, scratch_root())
     record = RunRecord(
@@ -157,12 +159,12 @@ def begin(
     return place, record, {name: found.root for name, found in images.items()}
 
 
-def refuse_unfit(scenario: Scenario, *, consume_existing: bool) -> None:
-    """Leave where this machine, or a broker that someone else runs, cannot do what is asked."""
+def refuse_unfit(scenario: Scenario, *, consume_existing: bool, said: Callable[[str], str] = str) -> None:
+    """Leave where this machine, or a broker that someone else runs, cannot do what is asked; `said` words faults."""
     if missing := lacking(scenario):
         fail(EXIT_FAILED, *missing)
     if faults := unfit(scenario, os.environ, consume_existing=consume_existing):
-        fail(EXIT_USAGE, *faults)
+        fail(EXIT_USAGE, *map(said, faults))
 
 
 def finish(folder: Path, shown: Shown, watched: Watching, *, plan_only: bool, consume_existing: bool) -> None:
@@ -195,7 +197,7 @@ def finish(folder: Path, shown: Shown, watched: Watching, *, plan_only: bool, co
             ),
         )
     roots = {name: found.root for name, found in images.items()}
-    carry_out(begun.record, folder, roots, shown, watched, consume_existing=consume_existing)
+    carry_out(begun.record, folder, roots, shown, watched, consume_existing=consume_existing, made_here=False)
 
 
 def carry_out(
@@ -206,11 +208,12 @@ def carry_out(
     watched: Watching,
     *,
     consume_existing: bool,
+    made_here: bool = True,
 ) -> None:
     """Carry a run out, report, answer, and leave with the exit code; see `bench.cli.run`."""
     started = time.monotonic()
     with silent(shown.quiet):
-        end = conduct_all(record, folder, roots, watched, consume_existing=consume_existing)
+        end = conduct_all(record, folder, roots, watched, consume_existing=consume_existing, made_here=made_here)
         finished = archive.read(folder)
         summary = write_reports(folder) if finished.trials and shown.report else None
     drawn = summary is not None or not finished.trials or not shown.report
@@ -240,8 +243,12 @@ def conduct_all(
     watched: Watching = Watching(),  # noqa: B008  (it is frozen)
     *,
     consume_existing: bool = False,
+    made_here: bool = True,
 ) -> RunEnd:
-    """Run what is left of a run, with live progress; leave with 4 where the host refuses."""
+    """Run what is left of a run, with live progress; leave with 4 where the host refuses.
+
+    A folder that was `made_here` goes with a run that turns out to be impossible before its first trial.
+    """
     left = archive.read(folder).left()
     try:
         with Progress(estimate_ns(record.scenario, left) / NS_PER_S, watched.draw) as progress:
@@ -250,7 +257,8 @@ def conduct_all(
     except BrokerError as error:
         return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
     except UnfitError as error:
-        archive.remove_empty(folder)
+        if made_here:  # the folder of an earlier run stays, whatever is in it
+            archive.remove_empty(folder)
         fail(EXIT_USAGE, *error.faults)
     except archive.ArchiveError as error:
         fail(EXIT_FAILED, str(error))
@@ -325,7 +333,9 @@ def invalid_words(finished: archive.Run) -> list[str]:
 def _reason(code: str, found: list[tuple[int, str]]) -> str:
     trials = ", ".join(str(index + 1) for index, _ in found[:_NAMED])
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    return f"{code} (trial{'s' if len(found) > 1 else ''} {trials}{more}): {found[0][1]}"
+    from reports.format import merged  # noqa: PLC0415  (a second of pandas that a run without fault does not need)
+
+    return f"{code} (trial{'s' if len(found) > 1 else ''} {trials}{more}): {merged(text for _, text in found)}"
 
 
 def keep_floor(folder: Path, record: RunRecord) -> None:

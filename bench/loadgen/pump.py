@@ -50,7 +50,8 @@ class PumpCounters:
     settled: int = 0
     received: int = 0
     gone: int = 0
-    """Of those settled, the ones that were refused or returned: nobody will receive them."""
+    """Of those settled, the ones that were refused or returned. Nobody receives them, but for a broker that delivers
+    what it refused: such a message counts twice here, and the ledger tells."""
     done: bool = False
     """Everything that will ever be due was sent."""
     p50_ns: int = 0
@@ -177,6 +178,8 @@ class Pump:
                 self._news = True
                 self._producer.settled(settlements)
                 self._progress.settled += len(settlements.seq)
+                if self._producer.ledger.gone != self._progress.gone:
+                    self._beat_ns = 0  # a closed loop waits for the places of what was refused: shown at once
             if self._consumer and (len(deliveries.seq) or deliveries.foreign):
                 self._news = True
                 producers = self._consumer.received(deliveries)

@@ -8,6 +8,7 @@ before its first trial where we start it.
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from brokers.opening import open_broker
 from brokers.registry import lacks, places
 
 _FIELD = "workloads."
-_DENIED = ("403", "unauthorized-access")
+_DENIED = re.compile(r"\(403\)|\b403 |ACCESS_REFUSED|unauthorized-access")
 _MAY_DECLARE = ": let its user declare queues named busbench-…, or name queues that are there in `external.queues`"
 
 
@@ -106,7 +107,7 @@ def _not_allowed(
     except BrokerError as error:
         # One that cannot be reached, or is silent, is passed over: the run itself tells, and tries once more.
         if isinstance(error.__cause__, AdminError) and not isinstance(error.__cause__, (SilentError, UnreachableError)):
-            denied = any(word in str(error) for word in _DENIED)
+            denied = _DENIED.search(str(error.__cause__))
             yield f"declare, durable = {durable}", f"{error}{_MAY_DECLARE if denied else ''}"
         return
     for what, words in found.refused:

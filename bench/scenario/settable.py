@@ -1,6 +1,7 @@
 """What `--set` takes for a scenario: every path with its present value, as it would be typed. Pure."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -112,5 +113,7 @@ def _inline(value: object) -> str:
         return "{" + ", ".join(f"{json.dumps(name)} = {_inline(one)}" for name, one in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_inline, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     # TOML writes text, numbers and truth as JSON does.
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool | int | float) else str(value)

@@ -42,12 +42,12 @@ def draw(
     times = [at for line in lines.values() for at in edges(line.x)]
     start, end = min([0.0, *times]), max([1.0, *times])
     axes.set_xlim(start, end)
-    axes.set_ylim(*_limits(list(lines.values())))
+    axes.set_ylim(*limits(list(lines.values())))
     millisecond_axis(axes)
     if start < 0:
         axes.axvspan(start, 0, color=SHADE, zorder=0, linewidth=0)
         if labels:
-            axes.text(start, 1.01, "end of the warm-up", transform=axes.get_xaxis_transform(), fontsize=10, va="bottom")
+            axes.text(start, 1.01, "warm-up", transform=axes.get_xaxis_transform(), fontsize=10, va="bottom")
     axes.set_xlabel("seconds of the measured part")
     axes.set_ylabel(f"{column}, ms")
     if labels:
@@ -55,7 +55,7 @@ def draw(
     return axes
 
 
-def _limits(lines: Sequence[Trace]) -> tuple[float, float]:
+def limits(lines: Sequence[Trace]) -> tuple[float, float]:
     """Return limits in ms that the measured part sets, and a wild warm-up does not."""
     every = [(at, low, high) for line in lines for at, low, high in zip(line.x, line.low_ns, line.high_ns, strict=True)]
     shown = [point for point in every if point[0] >= 0] or every

@@ -6,7 +6,7 @@ from reports.captions import interval
 from reports.format import Printer, brief, count, escaped, milliseconds, number, rate
 from reports.model import Spread
 from reports.summary import Answer, Cell, Summary
-from reports.tables import missing_trials
+from reports.tables import missing_trials, trials_left_out
 
 _COLUMNS = (
     "target", "trials", "achieved, msg/s", "p50, ms", "p99, ms", "p99.9, ms", "max, ms",
@@ -46,9 +46,9 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield ""
     yield from (f"- {escaped(line)}" for line in summary.not_shown)
     labels = {target.name: target.label for target in summary.targets}
-    for row in summary.left_out:
-        where = f"{escaped(labels[row.target])}, {row.workload}, repetition {row.repetition + 1}"
-        yield f"- Left out: {where} ({escaped(row.why)})."
+    for one in trials_left_out(summary.left_out):
+        where = f"{escaped(labels[one.target])}, {one.workload}, repetition {one.repetitions}"
+        yield f"- Left out: {where} ({escaped(one.why)})."
     for missing in missing_trials(summary.absent):
         of = f"run {missing.run_id}, " if len(summary.runs) > 1 else ""
         where = f"{of}{escaped(labels[missing.target])}, {missing.workload}, repetition {missing.repetitions}"

@@ -4,30 +4,34 @@
   "use strict";
   const held = document.getElementById("traces");
   if (!held) return;
-  const { lines, marks, labels, dashed } = JSON.parse(held.textContent);
+  const { lines, marks, labels, dashed, limits } = JSON.parse(held.textContent);
   const TICKS = [0, 50, 90, 99, 99.9, 99.99, 99.999];
   const LANE = 14;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const color = (place) => css(`--c${place % 6}`);
   const nines = (percent) => -Math.log10(1 - percent / 100);
   const plain = (value) => value === null || value === undefined ? "–" : String(Number(value.toPrecision(3)));
-  const charts = [];
+  const charts = [], rests = [];
   const shown = new Set(labels.keys());
 
   const words = (kind, x) => kind === "time"
     ? `${x.toFixed(1)} s`
     : `${(100 * (1 - 10 ** -x)).toFixed(Math.max(0, Math.ceil(x)))} % of messages`;
 
-  const draw = (box, kind, column, own, happened, tell, sync) => {
+  const draw = (box, kind, column, own, happened, tell, { sync, wide, limits }) => {
     const data = uPlot.join(own.flatMap((line) => [[line.x, line.y]]));
     const lanes = [...new Set(happened.map((mark) => mark[1]))];
     const font = () => `12px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: () => css("--ink"), grid: { stroke: () => css("--faint"), width: 1 }, ticks: { show: false }, font: font() };
-    // The fastest quarter of messages would take half the axis and tell nothing.
-    const lowest = (u, low) => {
-      if (kind === "time" || u.scales.x.min > 0.01) return low;
+    // What is shown before one zooms: as the picture has it, set by the measured part, or by all but the fastest
+    // quarter of messages, which would take half the axis and tell nothing.
+    const whole = (u) => {
+      const { min, max } = u.scales.x, first = u.data[0][0], last = u.data[0].at(-1);
+      if (min > first + 1e-9 || max < last - 1e-9) return null;
+      if (kind === "time") return limits;
       const slower = own.flatMap((line) => line.y.filter((_, k) => line.x[k] >= nines(25)));
-      return slower.length ? Math.min(...slower) : low;
+      const top = Math.max(...own.map((line) => line.y.at(-1)));
+      return slower.length ? [Math.min(...slower) / 1.3, top * 1.15] : null;
     };
     const marked = (u) => {
       const { ctx, bbox } = u, scale = devicePixelRatio;
@@ -87,7 +91,7 @@
       cursor: { sync: { key: sync, setSeries: false }, drag: { x: true, y: false }, y: false, points: { size: 7 } },
       scales: {
         x: { time: false, range: (u, low, high) => kind === "time" && low === u.data[0][0] ? [edge(u.data[0], low), high] : [low, high] },
-        y: { distr: 3, range: (u, low, high) => low === null ? [0.1, 1] : [lowest(u, low) / 1.15, high * 1.15] },
+        y: { distr: 3, range: (u, low, high) => whole(u) ?? (low === null ? [0.1, 1] : [low / 1.15, high * 1.15]) },
       },
       axes: [
         {
@@ -101,7 +105,7 @@
         },
         {
           ...axis,
-          label: `${column}, ms`, labelFont: font(), labelSize: 20, size: lanes.length ? 84 : kind === "time" && sync.lanes ? 84 : 48,
+          label: `${column}, ms`, labelFont: font(), labelSize: 20, size: wide ? 84 : 48,
           splits: (u) => steps(u.scales.y.min, u.scales.y.max),
           filter: (u, splits) => splits,
           values: (u, splits) => splits.map(plain),
@@ -153,11 +157,11 @@
       mark.className = `key k${place % 6}`;
       return mark;
     };
-    const legend = () => mine.filter((line) => line.column === mine[0].column).map((line) => line.target);
+    const legend = () => mine.filter((line) => line.column === mine[0].column && shown.has(line.target)).map((line) => line.target);
     const rest = () => {
       readout.replaceChildren(...legend().map((place) => {
         const entry = document.createElement("span");
-        entry.className = `entry s s${place}`;
+        entry.className = "entry";
         entry.append(key(place), labels[place]);
         return entry;
       }), Object.assign(document.createElement("span"), { className: "hint", textContent: hint }));
@@ -167,12 +171,12 @@
       if (at === null || at === undefined || u.cursor.left < 0) { rest(); return; }
       const x = u.data[0][at];
       const head = Object.assign(document.createElement("b"), { textContent: words(kind, x) });
-      const entries = own.map((line, row) => {
+      const entries = own.filter((line) => shown.has(line.target)).map((line) => {
         const entry = document.createElement("span");
-        entry.className = `entry s s${line.target}`;
+        entry.className = "entry";
         const place = line.x.indexOf(x);
-        const range = place >= 0 ? ` (${plain(line.low[place])}–${plain(line.high[place])})` : "";
-        entry.append(key(line.target), `${labels[line.target]} ${line.column} ${plain(u.data[row + 1][at])} ms${range}`);
+        const value = place < 0 ? "–" : `${plain(line.y[place])} ms (${plain(line.low[place])}–${plain(line.high[place])})`;
+        entry.append(key(line.target), `${labels[line.target]} ${line.column} ${value}`);
         return entry;
       });
       const near = (u.scales.x.max - u.scales.x.min) / 100;
@@ -189,18 +193,20 @@
     live.append(readout);
     figure.classList.add("has-live");
     rest();
-    const sync = Object.assign(new String(`figure-${number}`), { lanes: happened.length > 0 });
+    rests.push(rest);
+    const sync = `figure-${number}`, wide = happened.length > 0;
     [...new Set(mine.map((line) => line.column))].forEach((column, row) => {
       const box = document.createElement("div");
       box.setAttribute("aria-hidden", "true");
       live.insertBefore(box, readout);
-      draw(box, kind, column, mine.filter((line) => line.column === column), row ? [] : happened, tell, sync);
+      draw(box, kind, column, mine.filter((line) => line.column === column), row ? [] : happened, tell, { sync, wide, limits: limits[`${question} ${column}`] });
     });
   });
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(({ chart }) => chart.redraw()));
   document.addEventListener("target-shown", ({ detail: { place, on } }) => {
     on ? shown.add(place) : shown.delete(place);
+    rests.forEach((rest) => rest());
     for (const { chart, own } of charts) {
       own.forEach((line, row) => { if (line.target === place) chart.setSeries(row + 1, { show: on }); });
       chart.redraw();

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from bench.results.comparability import BROKERS_OWN
 from bench.units import NS_PER_MS
 from reports import format as printed
+from reports.charts import over_time
 from reports.charts.svg import to_svg
 from reports.charts.theme import styles
 from reports.events import spoken
@@ -32,7 +33,7 @@ _LEDGER = {
     "reordered": "reordered",
     "unknown": "unknown",
     "undelivered": "left on the broker",
-    "unconfirmed_missing": "unconfirmed and missing",
+    "unconfirmed_missing": "unconfirmed and missing, refused ones among them",
     "redelivered": "redelivered",
     "refused": "refused",
     "returned": "returned",
@@ -123,7 +124,7 @@ def _with_filters() -> Environment:
 def _live(summary: Summary) -> Markup:
     """Return the lines of figures as JSON for the page's script, in ms and as exact as a reader can use.
 
-    Empty where there is none, so that such a page carries no script for them.
+    Empty where there is none; such a page does not carry the library that draws them.
     """
     places = {target.name: place for place, target in enumerate(summary.targets)}
     lines = [
@@ -146,7 +147,15 @@ def _live(summary: Summary) -> Markup:
     ]
     dashed = [style.dash != "-" for style in styles(summary.targets).values()]
     labels = [target.label for target in summary.targets]
-    text = json.dumps({"lines": lines, "marks": marks, "labels": labels, "dashed": dashed}, ensure_ascii=False)
+    panels = {(line.question, line.column) for line in summary.traces if line.kind == "time"}
+    limits = {
+        f"{question} {column}": over_time.limits(
+            [one for one in summary.traces if (one.question, one.kind, one.column) == (question, "time", column)]
+        )
+        for question, column in sorted(panels)
+    }
+    held = {"lines": lines, "marks": marks, "labels": labels, "dashed": dashed, "limits": limits}
+    text = json.dumps(held, ensure_ascii=False)
     # Within a script no markup is read but that which ends it.
     return Markup(text.replace("<", "\\u003c") if lines else "")  # noqa: S704  (no tag is left)
 

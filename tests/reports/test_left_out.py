@@ -77,3 +77,23 @@ def test_texts_that_differ_in_numbers_become_one() -> None:
     assert quantities(["p99 of lateness is 2.4 ms", "p99 of lateness is 1.1 ms"]) == "1.1 to 2.4 ms"
     assert quantities(["took 2.4 ms", "took 5 %"]) == ""
     assert quantities(["it failed"]) == ""
+
+
+def reasons_of(**changes: Any) -> list[str]:
+    """Return what the first answer says of a run all of whose trials are changed so."""
+    summary = made_summary(repetitions=2, closed_loop=False, change=lambda trial: trial | changes)
+    return [line for line in summary.answers[0].trust.lines if line.startswith("Left out")]
+
+
+def test_how_a_trial_ended_outweighs_its_host() -> None:
+    """A dead broker is told, whatever the hypervisor took; no number of its words is taken for an amount."""
+    steal = {"code": "steal", "hard": True, "text": "The hypervisor took 1.5 % of the CPU time: run on a quieter host."}
+    ended = {"outcome": "broker-failed", "reason": "it was ended by SIGKILL after 11 s"}
+    assert reasons_of(**ended, health=[steal]) == ["Left out: broker-failed in 8 trials."]
+
+
+def test_the_length_of_a_trial_is_no_amount() -> None:
+    """A note whose first number is something else gives no range."""
+    text = "The host was away for so long that 6.5 of 20 s can be used: choose a quieter host or hour."
+    away = {"code": "host-away", "hard": True, "text": text}
+    assert reasons_of(health=[away]) == ["Left out: the host was away for too long (host-away) in 8 trials."]

@@ -193,6 +193,6 @@ def test_a_row_whose_estimate_is_withheld_shows_all_messages_instead() -> None:
     assert f"{milliseconds(cell.all_ns['p99'].centre)}*" in block.rows[1]
     assert block.sentence.startswith("* of all messages, pauses of the host included")
     answer = summary.answers[0]
-    assert (answer.kind, answer.headline) == ("no result", "No figure but of all messages")
+    assert (answer.kind, answer.headline) == ("no result", "No p99 without the host's pauses")
     assert "pauses not independent" in answer.effect
     assert f"p99 is RabbitMQ AMQP 0-9-1 {milliseconds(cell.all_ns['p99'].centre)} ms" in answer.effect

@@ -266,4 +266,4 @@ def test_one_row_alone_is_told_and_not_ranked() -> None:
     assert found.headline.startswith("p99 response 1.00 ms")
     assert re.fullmatch(r"95 % interval 0\.9\d+ to 1\.0\d ms, of 10 trials\.", found.effect)
     once = Row(**{**vars(row("a", 1e6)), "estimates": {("run", 0): 1e6}})
-    assert said([once], mode="quick").effect == "One trial shows no interval: 4 or more do."
+    assert said([once], mode="quick").effect == "One trial has no interval; 4 or more give one."

@@ -68,7 +68,7 @@ def test_what_is_not_known_is_not_a_number() -> None:
 
 def test_pauses_are_summed_over_the_last_seconds() -> None:
     """One of 40 ms on one of two CPUs is 0.2 % of ten seconds, and none of them afterwards."""
-    found = Recent()
+    found, looked = Recent(), False
     for tick in range(301):
         begin_ns = live(tick / 10).at_ns - AWAY_NS
         pauses = np.array([[1, begin_ns, begin_ns + AWAY_NS]] if tick == 155 else np.empty((0, 3)), np.int64)
@@ -76,6 +76,8 @@ def test_pauses_are_summed_over_the_last_seconds() -> None:
         if found.taken == 16 + AWAY_S - 1:
             share, longest_ns = away(found.seconds)
             assert (share, longest_ns) == (pytest.approx(AWAY_NS / 1e9 / 2 / AWAY_S, rel=1e-3), AWAY_NS)
+            looked = True
+    assert looked
     assert away(found.seconds) == (0, 0)
     share, longest_ns = away(())
     assert (math.isnan(share), longest_ns) == (True, 0)

@@ -57,3 +57,13 @@ def test_tokens_return_to_the_worker_that_owns_the_producer() -> None:
         os.eventfd_read(bells[0])
     for bell in bells:
         os.close(bell)
+
+
+def test_what_was_refused_gives_its_place_back() -> None:
+    """To the worker that sent it, and to no other; the conductor sees the sum."""
+    board = Board(2)
+    mine, other = board.view(0), board.view(1)
+    mine.beat(PumpCounters(sent=9, settled=7, gone=3), 1)
+    assert (mine.tokens(), other.tokens()) == (3, 0)
+    other.beat(PumpCounters(gone=2), 1)
+    assert board.totals().gone == 5
