@@ -20,7 +20,8 @@ from reports.charts.estimates import Bar
 from reports.charts.svg import standalone
 from reports.charts.theme import RC, Style
 from reports.dataset import Dataset
-from reports.format import milliseconds, rate
+from reports.format import Printer, milliseconds, rate
+from reports.model import Spread
 from reports.questions import Question, questions
 from reports.summary import Caption, Cell, Summary, Trace
 
@@ -107,7 +108,7 @@ def _bar(source: FigureData, question: Question, target: str) -> Bar:
     bound = "\nlower bound" if cell.client_bound else ""
     if question.closed_loop:
         values = source.data.usable(workload.name, target)["achieved_rate"].tolist()
-        text = interval(cell.achieved_rate, rate) + bound
+        text = _beside(cell.achieved_rate, rate) + bound
         return estimates.bar(cell.achieved_rate, values, ruled_out, text)
     if cell.overloaded:
         return Bar([], ruled_out, None, None, None, f"overloaded in\n{cell.overloaded} of {cell.n} trials")
@@ -116,7 +117,12 @@ def _bar(source: FigureData, question: Question, target: str) -> Bar:
         return Bar([], ruled_out, None, None, None, spread.why.partition(":")[0].replace(" in ", "\nin "))
     rows = latency_of(source.data, target, workload)["p99"]
     values = rows[rows.notna() & (rows < float("inf"))].tolist()
-    return estimates.bar(spread, values, ruled_out, interval(spread, milliseconds) + bound, 1 / NS_PER_MS)
+    return estimates.bar(spread, values, ruled_out, _beside(spread, milliseconds) + bound, 1 / NS_PER_MS)
+
+
+def _beside(spread: Spread, text: Printer) -> str:
+    """Return what stands beside a row: its interval, or how many dots there are where they stand for themselves."""
+    return f"{text(spread.centre)}\n{len(spread.few)} trials" if spread.few else interval(spread, text)
 
 
 def _percentiles(source: FigureData, question: Question) -> Figure:

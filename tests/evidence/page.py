@@ -1,7 +1,7 @@
 """The report as its readers get it: `python -m tests.evidence.page` looks at pages in headless Chromium.
 
-For a quick, a full and a wholly left-out synthetic run, for a history, and for results folders that are named, with
-scripts and without: a validator (the Nu
+For synthetic runs (quick, full, a search, one wholly left out), for a history, and for results folders that are named,
+with scripts and without: a validator (the Nu
 HTML checker) and an accessibility check (axe-core, in both colour schemes and on a phone) must
 report nothing, no request may leave the page, no window may scroll sideways, paper may cut nothing
 off, and the file must be under 3 MB. Screenshots and a print are left in `results/page/` to be
@@ -21,7 +21,7 @@ from pathlib import Path
 import reports
 from bench.host.cache import cache_root
 from tests.evidence.chromium import Browser, chromium
-from tests.reports.synthetic import build, quirks
+from tests.reports.synthetic import TARGETS, build, quirks, search_text
 from tests.reports.test_left_out import stolen
 
 OUT = Path("results/page")
@@ -57,7 +57,14 @@ def main(folders: list[Path]) -> int:
             "quick": build(Path(scratch) / "quick", change=quirks),
             "full": build(Path(scratch) / "full", mode="full", repetitions=10),
             "left-out": build(Path(scratch) / "left-out", change=stolen),
+            "search": build(Path(scratch) / "search", change=quirks),
         }
+        why = "less than 99 % arrived in time"
+        held = search_text(
+            *({"target": name, "low": 9_000.0, "high": 9_450.0, "why": why} for name in TARGETS[:2]),
+            {"target": TARGETS[2], "low": 21_000.0, "client_bound": True},
+        )
+        (runs["search"] / "search.json").write_text(held, encoding="utf-8")
         pages = {name: OUT / f"{name}.html" for name in (*runs, *(folder.name for folder in folders))}
         for name, folder in (runs | {folder.name: folder for folder in folders}).items():
             reports.render([folder], reports.Outputs(html=pages[name]))
@@ -74,7 +81,7 @@ def _history(scratch: Path, runs: dict[str, Path]) -> Path:
     """Return the page of a history of two runs."""
     page, store = OUT / "history.html", scratch / "store"
     for command in (
-        ("add", str(runs["quick"]), "--commit", "a1", "--store", str(store)),
+        ("add", str(runs["quick"]), "--commit", "a1", "--unfinished", "--store", str(store)),
         ("add", str(runs["full"]), "--commit", "a2", "--store", str(store)),
         ("show", "--store", str(store), "--html", str(page)),
     ):
