@@ -126,14 +126,17 @@ class _At:
     """Does something once, when a trial has been measured for a while."""
 
     def __init__(self, after_s: float, action: Callable[[], None]) -> None:
-        """Wait for `after_s` seconds of the schedule."""
+        """Wait for `after_s` seconds since the trial was seen first."""
+        self._begun_ns = 0
         self._after_s = after_s
         self._action = action
         self.done = False
 
     def __call__(self, live: Live) -> None:
         """Look at a running trial."""
-        if not self.done and live.phase is Phase.MEASURE and live.elapsed_s >= self._after_s:
+        self._begun_ns = self._begun_ns or live.at_ns
+        elapsed_s = (live.at_ns - self._begun_ns) / NS_PER_S
+        if not self.done and live.phase is Phase.MEASURE and elapsed_s >= self._after_s:
             self.done = True
             self._action()
 
