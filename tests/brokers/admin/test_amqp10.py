@@ -172,7 +172,9 @@ def test_a_queue_that_is_not_created_on_demand_cannot_be_declared() -> None:
     with amqp10_peer(links={"q": NOT_FOUND}) as peer:
         admin = Amqp10Admin(peer.address)
         admin.open()
-        with pytest.raises(UnsupportedError, match=r"does not create 'q' on demand; name one .*amqp:not-found: no node 'q'$"):
+        with pytest.raises(
+            UnsupportedError, match=r"does not create 'q' on demand; name one .*amqp:not-found: no node 'q'$"
+        ):
             admin.declare("q", QueueKind(durable=True))
         with pytest.raises(UnsupportedError, match="with arguments \\(x-queue-type\\)"):
             admin.declare("q", QueueKind(durable=True, arguments={"x-queue-type": "quorum"}))
