@@ -134,6 +134,10 @@ class Program:
     main: str
 
 
+USER = "guest"
+"""The one account of a broker that we start."""
+
+
 @dataclass(frozen=True)
 class Site:
     """Where a program is to run, as its product needs to know it.
@@ -144,12 +148,14 @@ class Site:
         ports: its ports by name, see `Product.ports`.
         newest: returns the last of the files that match a pattern such as `opt/x/*/lib`, as the
             program sees it; raises FileNotFoundError where there is none.
+        password: of its one user, `USER`; another at each start. It stands in files of its folder alone.
     """
 
     home: PurePosixPath
     host: str
     ports: Mapping[str, int]
     newest: Callable[[str], PurePosixPath]
+    password: str
 
 
 @dataclass(frozen=True)

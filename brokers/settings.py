@@ -8,11 +8,22 @@ import ipaddress
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from brokers.endpoint import Sasl
+from brokers.plain_text import is_plain, printable
 
 BrokerName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}$")]
+_SHOWN = 40
 Memory = Annotated[ByteSize, Field(ge=256 * 1024**2)]
 
 
@@ -20,6 +31,20 @@ class Frozen(BaseModel):
     """Base of every model that is read from outside: immutable, unknown fields are faults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _on_one_line(cls, given: Any) -> Any:
+        """Join lines, and refuse what would move a cursor or end a line where it is shown."""
+        if isinstance(given, tuple):
+            return tuple(map(cls._on_one_line, given))
+        if type(given) is not str:
+            return given
+        joined = " ".join(given.split()) if "\n" in given or "\t" in given else given
+        if not is_plain(joined):
+            message = f"{printable(given)[:_SHOWN]!r} holds control characters: write plain text"
+            raise ValueError(message)
+        return joined
 
 
 class ClientTls(Frozen):

@@ -5,6 +5,7 @@ and sampled, that of its place.
 """
 
 import dataclasses
+import secrets
 import shutil
 import signal
 import time
@@ -20,7 +21,7 @@ from brokers.byte_sizes import size_words
 from brokers.endpoint import PROTOCOL_NAMES
 from brokers.places.base import Caps, Launch, Opening, Running, StartingPlace
 from brokers.places.sampling import ProcessUsage, allocated_bytes
-from brokers.product import Facts, Inquiry, Program, Site
+from brokers.product import USER, Facts, Inquiry, Program, Site
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 8.0
@@ -48,6 +49,7 @@ class StartedBroker(AdministeredBroker):
         self._ports: Mapping[str, int] = {}
         self._running: Running | None = None
         self._facts: Facts | None = None
+        self._password = ""
         self._silence = ""
         """What it did not answer, from then on: it is not asked again, since each question would wait as long."""
 
@@ -61,7 +63,9 @@ class StartedBroker(AdministeredBroker):
         self._release()
         try:
             self._ports = self._fixed_ports or self._place.free_ports(self._product.ports)
-            site = Site(self._place.home(self.folder), self._place.host, self._ports, self._place.newest)
+            self._password = secrets.token_hex(16)
+            home = self._place.home(self.folder)
+            site = Site(home, self._place.host, self._ports, self._place.newest, self._password)
             program = self._wanted(site)
             self._write(program)
             launch = Launch(program.argv, program.environment, self.folder, self._output, program.main)
@@ -170,9 +174,8 @@ class StartedBroker(AdministeredBroker):
             host=self._place.host,
             port=self._ports[port or first.port],
             virtual_host=first.virtual_host,
-            # The account that every broker is given; it is reachable from this host alone.
-            username="guest" if sasl == "plain" else "",
-            password="guest" if sasl == "plain" else "",
+            username=USER if sasl == "plain" else "",
+            password=self._password if sasl == "plain" else "",
             tls=certificates.towards(self.folder, sasl) if self._settings.transport == "tls" else None,
             sasl=sasl,
         )

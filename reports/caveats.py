@@ -44,7 +44,7 @@ def _caveats(data: Dataset, compared: int) -> Iterator[str]:
     lost = int(data.trials["ledger_lost"].sum())
     if lost:
         yield f"Confirmed messages lost: {count(lost)}; see the ledger."
-    unbalanced = int((~data.trials["ledger_balanced"]).sum())
+    unbalanced = int((~data.trials["ledger_balanced"] & (data.trials["ledger_missing"] == 0)).sum())
     if unbalanced:
         yield f"The ledger of {unbalanced} trials does not balance: our own counting is wrong there."
     if len({tuple(sorted(run.host.items())) for run in data.runs}) > 1:

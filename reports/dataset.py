@@ -20,6 +20,7 @@ from bench.results.durability import Probe
 from bench.results.records import TAGS, TIMELINE_COLUMNS, ProductRecord, RunRecord, TrialOutcome, TrialRecord
 from bench.scenario.scenario import Scenario
 from bench.units import NS_PER_S
+from brokers.plain_text import printable
 from reports import undisturbed
 from reports.durability import joined
 from reports.errors import ReportError
@@ -173,7 +174,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
                 over_time, ticks = _seconds_rows(run.record, stored.record, logged), _read_timeline(stored)
                 pauses, held = read_pauses(stored), list(_latency_rows(run.record, stored.record, logged))
             except (OSError, ValueError, KeyError) as error:
-                broken[index] = f"unreadable: {error}"
+                broken[index] = f"unreadable: {printable(' '.join(str(error).split()))}"
                 continue
             records[run.record.run_id, index] = stored.record
             trials.append(_trial_row(run.record, stored.record))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.units import NS_PER_MS
+from brokers.plain_text import printable
 
 PROTOCOLS = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0", "memory": "memory"}
 Printer = Callable[[float | None], str]
@@ -57,9 +58,10 @@ def brief(why: str) -> str:
 
 def escaped(words: str) -> str:
     """Return words for Markdown: escape what it would read as a table border or as markup, and keep it on one line."""
+    words = printable(words.replace("\n", " "))
     for mark in ("\\", "|", "*", "_", "<", "`"):
         words = words.replace(mark, f"\\{mark}")
-    return words.replace("\n", " ")
+    return words
 
 
 def mebibytes(size: float | None) -> str:

@@ -237,6 +237,10 @@ class LedgerRow(Model):
     unknown: int
     foreign: int
     stray: int
+    missing: int
+    """Workers that handed over no account."""
+    unknown_trials: int
+    """Trials with such a worker: their sums are not whole, and they are not among those that balance."""
     balanced: int
     """Trials whose sums hold."""
     little_checked: int

@@ -12,7 +12,11 @@ from reports.naming import brokers
 from reports.summary import Absent, LedgerRow, LeftOut, NoteRow, SettingRow, SettingValue, TargetSummary
 
 _KEY = ["target", "workload"]
-_LEDGER = [name for name in LedgerRow.model_fields if name not in {*_KEY, "trials", "little_checked", "little_holds"}]
+_LEDGER = [
+    name
+    for name in LedgerRow.model_fields
+    if name not in {*_KEY, "trials", "unknown_trials", "little_checked", "little_holds"}
+]
 
 
 def targets(data: Dataset, found: Mapping[str, Name]) -> Iterator[TargetSummary]:
@@ -49,6 +53,7 @@ def ledger(data: Dataset) -> Iterator[LedgerRow]:
             target=target,
             workload=workload,
             trials=len(group),
+            unknown_trials=int((group["ledger_missing"] > 0).sum()),
             little_checked=len(checked),
             little_holds=int(checked.astype(bool).sum()),
             **{name: int(group[f"ledger_{name}"].sum()) for name in _LEDGER},

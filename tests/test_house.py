@@ -48,6 +48,10 @@ BROKERS_ALLOWED = {
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
     "brokers.sasl": ("bench.drivers",),  # pika's credentials, for drivers as for the control connection
     "brokers.sasl10": ("bench.drivers",),  # SASL over 1.0, for drivers as for admins
+    "brokers.plain_text": (
+        "bench.untrusted",
+        "bench.results.archive",
+    ),  # text of others, escaped in records as it is in settings
     "brokers.byte_sizes": ("bench.units",),  # sizes as people write and read them
     "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection
 }
@@ -59,6 +63,7 @@ REPORTS_READ = (
     "bench.scenario.reference",  # writes models down, those of a summary too
     "bench.stats",
     "bench.units",
+    "brokers.plain_text",  # what brokers and strangers wrote, escaped
 )
 PURE = (
     "bench.scenario.scenario",
@@ -100,6 +105,8 @@ PURE = (
     "bench.crosscheck.ratios",
     "bench.crosscheck.readings",
     "brokers.byte_sizes",
+    "brokers.credentials",
+    "brokers.plain_text",
     "brokers.settings",
     "brokers.endpoint",
     "brokers.durability",

@@ -1,5 +1,6 @@
 """Where words for people go: standard error for progress and faults, standard output for answers."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +11,9 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.text import Text
+
+from brokers.credentials import ALLOWED
+from brokers.plain_text import printable
 
 EXIT_USAGE = 2
 EXIT_INVALID = 3
@@ -24,6 +28,25 @@ ConsumeExisting = Annotated[
     ),
 ]
 """An option of every verb that runs trials."""
+
+
+def _allow(names: list[str] | None) -> list[str] | None:
+    """Let credentials be read from these variables too, in this process and those that it starts."""
+    if names:
+        os.environ[ALLOWED] = " ".join([*os.environ.get(ALLOWED, "").split(), *names])
+    return names
+
+
+CredentialsFrom = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--credentials-from",
+        metavar="NAME",
+        callback=_allow,
+        help="Let a scenario's username_env or password_env name this variable, which is not called BUSBENCH_….",
+    ),
+]
+"""As `ConsumeExisting`."""
 OutFolder = Annotated[Path | None, typer.Option("--out", help="Results folder to make; by default results/<run id>.")]
 """As `ConsumeExisting`."""
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the answer alone, and faults.")]
@@ -64,7 +87,7 @@ def tell(*faults: str, kind: str = "error") -> None:
     """Print faults, or words of another kind, one a line."""
     style = "bold red" if kind == "error" else "bold yellow"
     for fault in faults:
-        err.print(Text.assemble((f"{kind}: ", style), fault))
+        err.print(Text.assemble((f"{kind}: ", style), printable(fault)))
 
 
 def warn_of_former(drivers: Iterable[str]) -> None:

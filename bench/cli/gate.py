@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.completion import results_folders, scenario_names
-from bench.cli.console import EXIT_FAILED, EXIT_USAGE, ConsumeExisting, fail
+from bench.cli.console import EXIT_FAILED, EXIT_USAGE, ConsumeExisting, CredentialsFrom, fail
 
 _FEWEST = 5
 """`bench.stats.noninferiority.MIN_PAIRS`, which would bring SciPy along; a test holds the two together."""
@@ -132,6 +132,7 @@ def gate(
     plan: Annotated[bool, typer.Option("--plan", help="Print the paired run's trials, minutes and disk.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the paired run; by default a fresh one.", min=0)] = None,
     consume_existing: ConsumeExisting = False,
+    credentials_from: CredentialsFrom = None,  # noqa: ARG001  (its callback does it)
 ) -> None:
     """Tell whether the candidate is worse than the baseline.
 

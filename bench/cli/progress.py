@@ -17,6 +17,7 @@ from bench.results.records import PlannedTrial, TrialRecord
 from bench.run.conductor import Watch
 from bench.run.trial import Live
 from bench.units import NS_PER_MS, time_words
+from brokers.plain_text import printable
 
 
 class Progress:
@@ -48,7 +49,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a word on what is being done."""
-        err.print(Text(f"  {text}", style="dim"))
+        err.print(Text(f"  {printable(text)}", style="dim"))
 
     def begin(self, planned: PlannedTrial, number: int, of: int) -> None:
         """Note that a trial begins."""
@@ -71,7 +72,7 @@ class Progress:
             state += f"  {record.outcome.value}: {record.reason}"
         hard = "; ".join(note.text for note in record.health if note.hard)
         said = f"{self._head}  {_figures(record)}{state}{'  ' + hard if hard else ''}"
-        err.print(Text(said, style="" if record.valid else "red"))
+        err.print(Text(printable(said), style="" if record.valid else "red"))
 
     def _heading(self, planned: PlannedTrial) -> str:
         return f"trial {self._number} of {self._of}  {planned.target} · {planned.workload}"

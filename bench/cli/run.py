@@ -10,6 +10,7 @@ from bench.cli.console import (
     EXIT_USAGE,
     AsJson,
     ConsumeExisting,
+    CredentialsFrom,
     MetricsAddress,
     NoReport,
     OutFolder,
@@ -53,6 +54,7 @@ def run(
     json: AsJson = False,
     no_report: NoReport = False,
     consume_existing: ConsumeExisting = False,
+    credentials_from: CredentialsFrom = None,  # noqa: ARG001  (its callback does it)
 ) -> None:
     """Run a scenario: every trial of its plan, then the report, and the answer on the terminal.
 

@@ -33,11 +33,11 @@ from bench.host.hostclass import host_class
 from bench.host.noise_floors import floor_of, keep
 from bench.plan.plan import estimate_bytes, estimate_ns, make_plan, spare
 from bench.results import archive
-from bench.results.records import NO_RESULT, ImageRecord, PlannedTrial, RunRecord
+from bench.results.records import BROKE_OFF, ImageRecord, PlannedTrial, RunRecord
 from bench.run.conductor import RunEnd, conduct
 from bench.run.health import AWAY
 from bench.run.host_record import host_facts, tool_versions
-from bench.run.preflight import UnfitError, lacking, unfit
+from bench.run.preflight import UnfitError, exposures, lacking, unfit
 from bench.run.scratch_folder import scratch_root
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import Loaded, load_scenario
@@ -163,6 +163,7 @@ def refuse_unfit(scenario: Scenario, *, consume_existing: bool, said: Callable[[
     """Leave where this machine, or a broker that someone else runs, cannot do what is asked; `said` words faults."""
     if missing := lacking(scenario):
         fail(EXIT_FAILED, *missing)
+    tell(*exposures(scenario), kind="warning")
     if faults := unfit(scenario, os.environ, consume_existing=consume_existing):
         fail(EXIT_USAGE, *map(said, faults))
 
@@ -269,7 +270,7 @@ def conduct_all(
 def _exit_code(end: RunEnd, finished: archive.Run) -> int:
     if end.interrupted:
         return EXIT_INTERRUPTED
-    if end.failed or any(trial.record.outcome in NO_RESULT for trial in finished.trials):
+    if end.failed or any(trial.record.outcome in BROKE_OFF for trial in finished.trials):
         return EXIT_FAILED
     if len(finished.trials) < len(finished.record.plan):
         return EXIT_FAILED

@@ -10,6 +10,7 @@ from bench.cli.completion import scenario_names
 from bench.cli.console import (
     EXIT_USAGE,
     ConsumeExisting,
+    CredentialsFrom,
     MetricsAddress,
     OutFolder,
     WatchOption,
@@ -49,6 +50,7 @@ def search(
     watch: WatchOption = False,
     metrics: MetricsAddress = None,
     consume_existing: ConsumeExisting = False,
+    credentials_from: CredentialsFrom = None,  # noqa: ARG001  (its callback does it)
 ) -> None:
     """Find the highest rate that each target sustains: an interval, both ends of which were tried by long trials.
 

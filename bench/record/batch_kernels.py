@@ -15,7 +15,7 @@ from bench.jit import kernel, kernel_entry
 from bench.loadgen.backpressure import backpressure_between
 from bench.pauses.filter import BOTH, TAIL, OpenSeconds, Pauses, decide, hold, room_for
 from bench.record.buckets import WIDTH, count, page_of
-from bench.record.ledger import MAX_SEQ, STRAY, Bits, is_marked, judge_again, judge_first, mark
+from bench.record.ledger import STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
 from bench.record.ticks import tick_of
 
 SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
@@ -190,13 +190,13 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
     slot = SERVICE if closed else BOTH
     pauses, row, rows_end = state.pauses, state.pauses[TAIL], room_for(state.pauses)
     length, page, sum_ns, column, column_of = len(rows.seq), -1, 0, 0, -1
-    done = length
+    done, most = length, beyond(bits)
     for i in range(first, length):
         which, sender = int(rows.lane[i]), int(rows.producer[i])
         number, again = int(rows.seq[i]), int(rows.redelivered[i])
         if not 0 <= which < len(last):
             raise IndexError("a delivery on a lane that does not exist")
-        if not (0 <= sender < len(bits) and 0 <= number < MAX_SEQ):
+        if not (0 <= sender < len(bits) and 0 <= number < most):
             counts[STRAY] += 1
             continue
         if number >> 3 >= bits.shape[1]:

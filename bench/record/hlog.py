@@ -17,9 +17,13 @@ from hdrh.histogram import HdrHistogram
 from bench.record.histogram import Int64, Seconds, decode, encode, to_histogram
 from bench.record.payload import buckets
 from bench.units import NS_PER_MS
+from bench.untrusted import read_text
 
 _Decoded = TypeVar("_Decoded")
 _LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
+MOST_BYTES = 2**30
+"""Of a log; an hour of eight tags takes some 40 MB."""
+_MOST_S = 10**9
 FORMER_TAGS = {"slip": "send_lag", "blocked": "backpressure"}
 """What older logs call some tags; they are read under their names of today."""
 
@@ -83,10 +87,18 @@ def read_seconds(path: Path, tags: Collection[str] | None = None) -> dict[str, S
     }
 
 
+def _second(text: str) -> int:
+    start = float(text)
+    if not abs(start) <= _MOST_S:  # a comparison with NaN is false
+        message = f"{text[:24]!r} is no second of a trial"
+        raise ValueError(message)
+    return round(start)
+
+
 def _lines(
     path: Path, decoded: Callable[[str], _Decoded], tags: Collection[str] | None = None
 ) -> Iterator[tuple[str, int, _Decoded]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path, MOST_BYTES).splitlines(), start=1):
         if not line.startswith("Tag="):
             continue
         fields = line[len("Tag=") :].split(",")
@@ -94,7 +106,7 @@ def _lines(
             tag, start, _length, _maximum, payload = fields
             tag = FORMER_TAGS.get(tag, tag)
             if tags is None or tag in tags:
-                yield tag, round(float(start)), decoded(payload)
+                yield tag, _second(start), decoded(payload)
         except ValueError as error:
             message = f"{path}:{number}: no line of a histogram log ({error})"
             raise ValueError(message) from error

@@ -18,13 +18,22 @@ from bench.results.records import Ledger
 
 Bits = NDArray[np.uint8]
 
-MAX_SEQ = 1 << 36
-"""Numbers of messages lie below; a stamp with another is a stray."""
+_ROW_JUMP, _ALL_JUMP = 1 << 20, 1 << 27
+"""How far a number may lie beyond twice the highest seen: of each producer at least, and of all together."""
 
 DUPLICATED, REDELIVERED, REORDERED, STRAY = range(4)
 """Cells of what a consuming worker counts."""
 
 _FIRST_CAPACITY = 1 << 12
+
+
+@kernel
+def beyond(bits: Bits) -> int:
+    """Return the number from which on a stamp is a stray: one that would make the bitmap grow by more than a jump.
+
+    Numbers of a producer come nearly in order. A single wrong stamp, such as 2³³, must not cost gigabytes.
+    """
+    return int(16 * bits.shape[1] + max(_ROW_JUMP, _ALL_JUMP // len(bits)))
 
 
 @kernel
@@ -172,9 +181,18 @@ class ReceivedLedger:
         return Received(self.bitmap.bits, duplicated, redelivered, reordered, self.foreign, stray)
 
 
-def _row(bits: Bits, row: int, length: int) -> NDArray[np.bool_]:
-    found = np.unpackbits(bits[row], count=min(length, bits.shape[1] << 3), bitorder="little")
-    return np.pad(found, (0, length - len(found))).astype(bool)
+def _first(bits: Bits, length: int) -> Bits:
+    """Return the first bits of a row, as bytes of which the last is filled up with zeros."""
+    found = np.zeros((length + 7) >> 3, np.uint8)
+    part = bits[: len(found)]
+    found[: len(part)] = part
+    if length & 7:
+        found[-1] &= (1 << (length & 7)) - 1
+    return found
+
+
+def _set(bits: Bits) -> int:
+    return int(np.bitwise_count(bits).sum(dtype=np.int64))
 
 
 def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: bool, left: int | None = 0) -> Ledger:
@@ -194,19 +212,25 @@ def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: boo
     counts = dict.fromkeys(("confirmed", "unique", "lost", "missing", "again", "stray"), 0)
     for part in sent:
         for i, producer in enumerate(part.producer.tolist()):
+            # Bits are compared as bits: a hundred million messages are 12.5 MB a side.
             total = int(part.sent[i])
-            length = max([total] + [_highest(other.bits[producer]) for other in received])
-            seen = np.zeros(length, np.int64)
+            arrived, everywhere = np.zeros((total + 7) >> 3, np.uint8), 0
+            strays = np.zeros(max((other.bits.shape[1] for other in received), default=0), np.uint8)
             for other in received:
-                seen += _row(other.bits, producer, length)
-            arrived = seen[:total] > 0
-            confirmed = _row(part.confirmed, i, total) if confirms else np.ones(total, bool)
-            counts["confirmed"] += int(confirmed.sum()) if confirms else 0
-            counts["unique"] += int(arrived.sum())
-            counts["missing"] += int((~arrived).sum())
-            counts["lost"] += int((confirmed & ~arrived).sum())
-            counts["again"] += int(np.maximum(seen[:total] - 1, 0).sum())
-            counts["stray"] += int((seen[total:] > 0).sum())
+                row = other.bits[producer]
+                own = _first(row, total)
+                everywhere += _set(own)
+                arrived |= own
+                strays[: len(row)] |= row
+            strays[: len(arrived)] &= ~_first(np.full(len(arrived), 255, np.uint8), total)[: len(strays)]
+            confirmed = _first(part.confirmed[i], total)
+            unique = _set(arrived)
+            counts["confirmed"] += _set(confirmed) if confirms else 0
+            counts["unique"] += unique
+            counts["missing"] += total - unique
+            counts["lost"] += _set(confirmed & ~arrived) if confirms else total - unique
+            counts["again"] += everywhere - unique
+            counts["stray"] += _set(strays)
     promised = counts["lost"]
     undelivered = promised if left is None else min(promised, left)
     total_sent = sum(int(part.sent.sum()) for part in sent)
@@ -228,11 +252,6 @@ def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: boo
         stray=counts["stray"] + sum(part.stray for part in received),
         balanced=_balanced(sent, counts, total_sent, settled, confirms=confirms),
     )
-
-
-def _highest(row: Bits) -> int:
-    used = np.flatnonzero(row)
-    return 0 if not len(used) else (int(used[-1]) << 3) + int(row[used[-1]]).bit_length()
 
 
 def _balanced(sent: Sequence[Sent], counts: dict[str, int], total_sent: int, settled: int, *, confirms: bool) -> bool:

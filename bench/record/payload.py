@@ -22,6 +22,10 @@ from bench.stats.survival import Survival, kaplan_meier
 _OUTER = struct.Struct(">ii")
 _HEADER = struct.Struct(">iiiiqqd")
 _COMPRESSED, _PLAIN = 0x1C849304, 0x1C849303
+_MOST_BYTES = _HEADER.size + 9 * BUCKETS
+"""Of a histogram in which each count takes its longest form."""
+_MOST_MESSAGES = 2**53
+"""In one histogram: sums of so many stay exact."""
 _NIBBLE = ~0xF0  # where a cookie keeps the size of a word
 
 
@@ -34,7 +38,7 @@ def buckets(text: str) -> tuple[Int64, Int64]:
     try:
         data = base64.b64decode(text, validate=True)
         cookie, length = _OUTER.unpack_from(data)
-        inner = zlib.decompress(data[_OUTER.size : _OUTER.size + length])
+        inner = _inflated(data[_OUTER.size : _OUTER.size + length])
         plain, size, offset, digits, lowest, highest, ratio = _HEADER.unpack_from(inner)
     except (ValueError, struct.error, zlib.error) as error:
         message = f"not an HdrHistogram V2 payload: {text[:24]!r}… ({error})"
@@ -50,6 +54,16 @@ def buckets(text: str) -> tuple[Int64, Int64]:
         message = f"a histogram's counts are cut short or beyond its range: {text[:24]!r}…"
         raise ValueError(message)
     return found[0, :used], found[1, :used]
+
+
+def _inflated(data: bytes) -> bytes:
+    """Inflate; raise ValueError where more comes out than a histogram of our range can take."""
+    inflater = zlib.decompressobj()
+    inner = inflater.decompress(data, _MOST_BYTES)
+    if not inflater.eof:
+        message = f"cut short, or more than {_MOST_BYTES:,} bytes"
+        raise ValueError(message)
+    return inner
 
 
 def estimated(events: Sequence[str], censored: Sequence[str], *, beyond: int = 0) -> Survival:
@@ -72,7 +86,7 @@ def estimated(events: Sequence[str], censored: Sequence[str], *, beyond: int = 0
 @kernel
 def _expand(data: NDArray[np.uint8], found: Int64) -> int:  # pragma: no cover
     at = used = 0
-    bucket = np.int64(0)
+    bucket = messages = np.int64(0)
     while at < len(data):
         value, shift = np.int64(0), 0
         while True:
@@ -89,11 +103,14 @@ def _expand(data: NDArray[np.uint8], found: Int64) -> int:  # pragma: no cover
             shift += 7
         number = ((value >> 1) & 0x7FFFFFFFFFFFFFFF) ^ -(value & 1)
         if number < 0:
+            if number < bucket - BUCKETS:  # not its negative: that of the least integer is itself
+                return -1
             bucket -= number
             continue
-        if bucket >= BUCKETS:
+        if bucket >= BUCKETS or number > _MOST_MESSAGES - messages:
             return -1
         if number > 0:
+            messages += number
             found[0, used], found[1, used] = bucket, number
             used += 1
         bucket += 1

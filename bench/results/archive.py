@@ -6,7 +6,7 @@ with a finished one.
 """
 
 import contextlib
-import json
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,18 +15,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pyarrow import parquet
 from pydantic import ValidationError
 
 from bench.record import hlog
 from bench.record.histogram import Seconds
 from bench.results import durability, schema_versions
 from bench.results.durability import DurabilityRecord
+from bench.results.parquet_table import read_table
 from bench.results.records import LATER_COLUMNS, PAUSE_COLUMNS, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
 from bench.results.schema_versions import NewerVersionError
 from bench.results.search import SearchRecord
+from bench.untrusted import parse_json, read_text
+from brokers.plain_text import printable
 
 _SEARCH = "search.json"
+_SHOWN = 200
+"""Of texts that strangers made up."""
 PAUSES = "pauses.parquet"
 """Pauses of the host, in a trial's folder."""
 
@@ -186,10 +190,13 @@ def write_durability(run: Path, record: DurabilityRecord) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file so that it is there whole or not at all, a crash of the host included."""
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # else a crash of the host may leave the name without what it names
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
@@ -216,11 +223,11 @@ def _read(folder: Path) -> Run:
         place = place_of(folder, planned.index, planned.target, planned.workload)
         file = place / "trial.json"
         try:
-            trials.append(Trial(schema_versions.TRIAL.parse(file, file.read_text(encoding="utf-8")), place))
+            trials.append(Trial(_own(planned, schema_versions.TRIAL.parse(file, _inside(place, file))), place))
         except FileNotFoundError:  # it is not finished
             continue
         except (ValueError, OSError) as error:
-            unreadable[planned.index] = f"{place.name}: {str(error).splitlines()[0]}"
+            unreadable[planned.index] = f"{place.name}: {_fault(error)}"
     attempts = tuple(sorted(path.name for path in (folder / "attempts").glob("*")))
     # A damaged search matters only where it is asked for. A newer one refuses the folder: if part of a newer
     # folder could be read, that part would be taken for the whole.
@@ -229,21 +236,45 @@ def _read(folder: Path) -> Run:
     return Run(folder, record, tuple(trials), unreadable, attempts, _read_durability(folder))
 
 
+def _inside(place: Path, file: Path) -> str:
+    if place.is_symlink():
+        raise OSError(errno.EINVAL, "it is a symbolic link, which is not followed")
+    return read_text(file)
+
+
+def _own(planned: PlannedTrial, record: TrialRecord) -> TrialRecord:
+    """Return a record; raise ValueError where it is not that of the planned trial."""
+    names = ("index", "repetition", "target", "workload")
+    if any(getattr(planned, name) != getattr(record, name) for name in names):
+        message = "it is the record of another trial"
+        raise ValueError(message)
+    return record
+
+
 def _read_run(folder: Path) -> RunRecord:
     file = folder / "run.json"
     try:
-        return schema_versions.RUN.parse(file, file.read_text(encoding="utf-8"))
+        return schema_versions.RUN.parse(file, read_text(file))
     except OSError as error:
         message = f"{folder} is no results folder ({file.name}: {error.strerror}): name one that `bench run` made"
         raise ArchiveError(message) from error
     except ValidationError as error:
         message = _not_installed(file, error)
         if not message:
-            message = f"{file} is damaged ({error.error_count()} faults, first: {error.errors()[0]['msg']})"
+            message = f"{file} is damaged ({_fault(error)})"
         raise ArchiveError(message) from error
     except ValueError as error:
-        message = f"{file} is damaged ({error}): the run cannot be read"
+        message = f"{file} is damaged ({_fault(error)}): the run cannot be read"
         raise ArchiveError(message) from error
+
+
+def _fault(error: Exception) -> str:
+    """Return what is wrong with a record, on one line."""
+    if not isinstance(error, ValidationError):
+        return printable(" ".join(str(error).split()))
+    first = error.errors()[0]
+    where = "".join(f"{part}." for part in first["loc"])[:-1]
+    return printable(f"{error.error_count()} faults, first: {where[:_SHOWN]}: {first['msg']}")
 
 
 def _not_installed(file: Path, error: ValidationError) -> str:
@@ -253,20 +284,23 @@ def _not_installed(file: Path, error: ValidationError) -> str:
     }
     if not kinds:
         return ""
-    run = json.loads(file.read_text(encoding="utf-8"))
-    names = {broker.get("name") for broker in run["scenario"]["brokers"] if broker.get("kind") in kinds}
-    packages = sorted({str(one.get("package")) for name, one in run.get("products", {}).items() if name in names})
-    brought = f"install {', '.join(packages)}" if packages else "install the package that brings it"
-    return (
-        f"{file}: it was made with brokers of kind {', '.join(sorted(kinds))}, which are not installed here: {brought}"
-    )
+    run = parse_json(read_text(file))
+    with contextlib.suppress(AttributeError, TypeError):  # what else is wrong with it is not known
+        names = {broker.get("name") for broker in run["scenario"]["brokers"] if broker.get("kind") in kinds}
+        packages = sorted({str(one.get("package")) for name, one in run.get("products", {}).items() if name in names})
+        brought = f"install {', '.join(packages)}" if packages else "install the package that brings it"
+        named = ", ".join(sorted(kinds))[:_SHOWN]
+        return printable(
+            f"{file}: it was made with brokers of kind {named}, which are not installed here: {brought[:_SHOWN]}"
+        )
+    return ""
 
 
 def _read_durability(folder: Path) -> DurabilityRecord | None:
     """Return what was seen of synchronous writes; a damaged file is as if nobody had looked."""
     file = folder / durability.FILE
     try:
-        return schema_versions.DURABILITY.parse(file, file.read_text(encoding="utf-8"))
+        return schema_versions.DURABILITY.parse(file, read_text(file))
     except (OSError, ValueError):
         return None
 
@@ -308,19 +342,30 @@ def _parse_search(file: Path) -> SearchRecord | None:
     if not file.exists():
         return None
     try:
-        return schema_versions.SEARCH.parse(file, file.read_text(encoding="utf-8"))
+        return schema_versions.SEARCH.parse(file, read_text(file))
     except (ValueError, OSError) as error:
-        message = f"{file} is damaged ({str(error).splitlines()[0]}): search again"
+        message = f"{file} is damaged ({_fault(error)}): search again"
         raise ArchiveError(message) from error
 
 
 def read_timeline(trial: Trial) -> pd.DataFrame:
-    """Return the timeline of a trial, columns as in TIMELINE_COLUMNS; later ones NaN in older results."""
-    # Read in one piece: pandas' own way looks for data sets and starts threads, too slow for thousands of small files.
-    with parquet.ParquetFile(trial.folder / "timeline.parquet") as file:
-        frame: pd.DataFrame = file.read(use_threads=False).to_pandas()
+    """Return the timeline of a trial, columns as in TIMELINE_COLUMNS; later ones NaN in older results.
+
+    Raises:
+        OSError, ValueError: the file cannot be read, or holds something else.
+    """
+    frame = read_table(trial.folder / "timeline.parquet")
     later = {name: np.nan for name in LATER_COLUMNS if name not in frame.columns}
-    return frame.assign(**later) if later else frame
+    frame = frame.assign(**later) if later else frame
+    wrong = [
+        name
+        for name, kind in TIMELINE_COLUMNS.items()
+        if name in frame.columns and kind != "string" and not pd.api.types.is_numeric_dtype(frame[name])
+    ]
+    if wrong:
+        message = f"timeline.parquet has no numbers in {', '.join(wrong)}"
+        raise ValueError(message)
+    return frame
 
 
 def read_pauses(trial: Trial) -> pd.DataFrame:
@@ -330,10 +375,9 @@ def read_pauses(trial: Trial) -> pd.DataFrame:
         OSError, ValueError: the file cannot be read, or holds something else.
     """
     file = trial.folder / PAUSES
-    if not file.exists():
+    if not os.path.lexists(file):
         return pd.DataFrame(columns=list(PAUSE_COLUMNS), dtype=np.int64)
-    with parquet.ParquetFile(file) as opened:
-        frame: pd.DataFrame = opened.read(use_threads=False).to_pandas()
+    frame = read_table(file)
     if list(frame.columns) != list(PAUSE_COLUMNS) or (frame.dtypes != np.int64).any():
         message = f"{file.name} does not have the whole numbers {', '.join(PAUSE_COLUMNS)}"
         raise ValueError(message)

@@ -43,6 +43,10 @@ receiving (read - received), of messages whose time of receipt the kernel told: 
 when they were read. With a pause meter the log also has of response, service, send_lag and confirm `<tag>_events` and
 `<tag>_censored`, see `TagRecord`."""
 
+MOST_TRIALS = 100_000
+"""Of a run."""
+FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
+"""A part of the name of a trial's folder: it leads nowhere else."""
 TIMELINE_COLUMNS = {
     "at_ns": "int64",  # start of the tick, after the trial's start
     "phase": "string",  # warm-up, measure, drain
@@ -135,6 +139,9 @@ class Ledger(Record):
     stray: int
     """Deliveries of numbers that were never sent."""
     balanced: bool
+    missing: int = 0
+    """Workers that handed over no account, as they were killed or hung: what they sent and received is not known, so
+    that the sums above are of the others, and nothing is balanced."""
 
 
 class TagRecord(Record):
@@ -326,7 +333,7 @@ class TrialRecord(Record):
     @property
     def valid(self) -> bool:
         """Whether the measurement can be trusted; findings never make it invalid."""
-        return self.outcome not in NO_RESULT and not any(note.hard for note in self.health)
+        return self.outcome not in BROKE_OFF and not any(note.hard for note in self.health)
 
 
 NO_RESULT = {
@@ -334,6 +341,8 @@ NO_RESULT = {
     TrialOutcome.BROKER_FAILED,
     TrialOutcome.DISCONNECTED,
 }
+BROKE_OFF = NO_RESULT | {TrialOutcome.STALLED}
+"""As NO_RESULT, and where the broker did not answer any more, though its connections stood."""
 
 
 class PairedTarget(Record):
@@ -361,11 +370,11 @@ class SearchStep(Record):
 class PlannedTrial(Record):
     """One line of the plan: which trial it is, whatever its target and workload are called."""
 
-    index: int
-    repetition: int
-    target: str
+    index: Annotated[int, Field(ge=0)]
+    repetition: Annotated[int, Field(ge=0)]
+    target: FolderName
     """Name in the run's scenario, as is the workload's."""
-    workload: str
+    workload: FolderName
     restart_broker: bool
     """Whether its broker is restarted for it."""
     paired: PairedTarget | None = None
@@ -463,7 +472,7 @@ class RunRecord(Record):
     overrides: tuple[str, ...]
     command: str
     """The command that repeats this run."""
-    plan: tuple[PlannedTrial, ...]
+    plan: Annotated[tuple[PlannedTrial, ...], Field(max_length=MOST_TRIALS)]
     tools: dict[str, str]
     """Versions of Python, busbench and the libraries that matter."""
     host: dict[str, str]
@@ -477,3 +486,15 @@ class RunRecord(Record):
     scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""
     purpose: Literal["run", "search"] = "run"
     """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""
+
+    @model_validator(mode="after")
+    def _the_plan_is_of_the_scenario(self) -> Self:
+        names = {one.name for one in self.scenario.targets}, {one.name for one in self.scenario.workloads}
+        for planned in self.plan:
+            if planned.target not in names[0] or planned.workload not in names[1]:
+                message = f"trial {planned.index} is of {planned.target} and {planned.workload}, not of the scenario"
+                raise ValueError(message)
+        if len({planned.index for planned in self.plan}) < len(self.plan):
+            message = "two planned trials have one index"
+            raise ValueError(message)
+        return self

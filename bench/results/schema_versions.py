@@ -22,6 +22,7 @@ from bench.results.records import SCHEMA_VERSION, RunRecord, TrialRecord
 from bench.results.search import SEARCH_SCHEMA_VERSION, SearchRecord
 from bench.scenario.products import describe
 from bench.scenario.scenario import Scenario
+from bench.untrusted import parse_json
 
 Document = dict[str, Any]
 Upgrade = Callable[[Document], Document]
@@ -72,7 +73,7 @@ class Schema(Generic[M]):
             NewerVersionError: it is of a newer version.
             ValueError: it is damaged; pydantic's ValidationError is one.
         """
-        document = json.loads(text)
+        document = parse_json(text)
         version = self.admit(file, document)
         if version == self.newest:
             return self.model.model_validate_json(text)

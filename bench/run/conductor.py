@@ -192,6 +192,11 @@ class Conductor:
             last = len(failures) >= _MOST_START_FAILURES
             self._watch.say(f"{target.broker} failed: {'its trials are left out' if last else 'trying once more'}")
             return
+        except MemoryError:
+            self._start_failures.setdefault(target.broker, []).append(
+                f"memory ran out in trial {planned.index + 1}: fewer messages, or a host with more"
+            )
+            return
         self._watch.end(record)
 
     def _has_failed(self, broker: str) -> bool:

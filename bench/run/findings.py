@@ -6,7 +6,7 @@ restarted, drifting, credit-leak, lost, duplicated, reordered, refused, not-drai
 
 from collections.abc import Iterator
 
-from bench.results.records import NO_RESULT, Ledger, Note, TrialOutcome
+from bench.results.records import BROKE_OFF, NO_RESULT, Ledger, Note, TrialOutcome
 from bench.run.health import LAG_SHARE, Circumstances, p99_ns
 from bench.run.merge import Merged
 from bench.stats.steady import GROWTH
@@ -51,6 +51,10 @@ def _course(seen: Circumstances, reason: str) -> Iterator[Note]:
         TrialOutcome.DISCONNECTED,
     ):
         yield _finding(str(seen.outcome), f"{reason}.")
+    if seen.restarts:
+        yield _finding("restarted", f"It started anew while the trial ran ({seen.restarts} times, by its log).")
+    if seen.outcome in BROKE_OFF:
+        return  # how it grew or drifted until then says nothing of what it can carry
     growing = overload(seen)
     if growing:
         yield _finding(
@@ -61,8 +65,6 @@ def _course(seen: Circumstances, reason: str) -> Iterator[Note]:
             "saturated",
             f"It delivered {short_of_whole(_achieved(seen))} of the messages due in the measured time.",
         )
-    if seen.restarts:
-        yield _finding("restarted", f"It started anew while the trial ran ({seen.restarts} times, by its log).")
     if seen.steady is not None and seen.steady.drift > 0 and not growing:
         yield _finding(
             "drifting",

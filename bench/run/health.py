@@ -99,7 +99,12 @@ def p99_ns(merged: Merged, tag: str) -> float | None:
 
 def _accounting(seen: Circumstances) -> Iterator[Note]:
     ledger, little = seen.merged.ledger, seen.merged.little
-    if not ledger.balanced:
+    if ledger.missing:
+        yield _warning(
+            "ledger-unknown",
+            f"{ledger.missing} of our workers handed over no account: what became of their messages is not known.",
+        )
+    elif not ledger.balanced:
         yield _hard(
             "ledger-unbalanced", f"The ledger does not add up ({ledger}): our own counting is wrong; please report it."
         )

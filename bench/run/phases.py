@@ -206,18 +206,31 @@ class Control:
             self.end_ns = self.start_ns + whole_s * NS_PER_S
 
     def _note_progress(self, seen: Seen) -> None:
+        """Note when something was received or settled last; while nothing is outstanding there is nothing to wait for.
+
+        A closed loop is never without work: where nothing is on its way, it may not send.
+        """
         _, received, settled = self._progress
-        if (seen.received, seen.settled) != (received, settled):
+        idle = seen.due <= seen.received + seen.gone and not isinstance(self._workload.load, InFlightLoad)
+        if idle or (seen.received, seen.settled) != (received, settled):
             self._progress = (seen.now_ns, seen.received, seen.settled)
+
+    @property
+    def _stall_ns(self) -> int:
+        """The time without progress that is a stall; where messages come seldom, that of two messages at least."""
+        load = self._workload.load
+        rates = [self._workload.consumer_rate, load.rate if isinstance(load, RateLoad) else None]
+        return max([load.stall_after, *(round(2 * NS_PER_S / rate) for rate in rates if rate)])
 
     def _watch(self, seen: Seen) -> None:
         load = self._workload.load
-        if isinstance(load, InFlightLoad):
-            idle_ns = seen.now_ns - self._progress[0]
-            if idle_ns >= load.stall_after:
-                held = seen.sent - seen.received - seen.gone
-                reason = f"no message arrived for {idle_ns / NS_PER_S:.1f} s while {held} were on their way"
-                self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
+        idle_ns = seen.now_ns - self._progress[0]
+        held = seen.sent - seen.received - seen.gone
+        if idle_ns >= self._stall_ns:
+            reason = f"nothing was received or confirmed for {idle_ns / NS_PER_S:.1f} s while {held} were on their way"
+            self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
+        elif isinstance(load, InFlightLoad):
+            return
         elif seen.due - seen.received - seen.gone > load.max_backlog:
             reason = (
                 f"{seen.due - seen.received - seen.gone} messages were due and not received,"
@@ -248,5 +261,7 @@ class Control:
                 self.phase = Phase.OVER
             return
         waited_ns = seen.now_ns - self._progress[0]
-        if waited_ns >= self._drain_ns or seen.now_ns - self._drain_from_ns >= _DRAIN_LIMIT * self._drain_ns:
+        # What was silent for that long before is not awaited once more.
+        patience_ns = min(self._drain_ns, NS_PER_S) if self.outcome is TrialOutcome.STALLED else self._drain_ns
+        if waited_ns >= patience_ns or seen.now_ns - self._drain_from_ns >= _DRAIN_LIMIT * self._drain_ns:
             self.phase = Phase.OVER

@@ -18,6 +18,7 @@ from brokers.admin.base import AdminError, SilentError, UnreachableError
 from brokers.base import Broker, BrokerError, Needs
 from brokers.endpoint import PROTOCOL_NAMES, Protocol
 from brokers.opening import open_broker
+from brokers.places.external import exposed, forbidden
 from brokers.registry import lacks, places
 
 _FIELD = "workloads."
@@ -60,6 +61,9 @@ def unfit(scenario: Scenario, environ: Mapping[str, str], *, consume_existing: b
         targets = [target for target in scenario.targets if target.broker == settings.name]
         if isinstance(settings, MemoryBroker) or starts(settings) or not targets:
             continue
+        if secrets := list(forbidden(settings.external, environ)) if settings.external else []:
+            faults |= dict.fromkeys(f"brokers.{index}.{text}" for text in secrets)
+            continue
         broker = open_broker(settings, Path(), None, environ, consume_existing=consume_existing)
         try:
             broker.start()
@@ -76,6 +80,16 @@ def unfit(scenario: Scenario, environ: Mapping[str, str], *, consume_existing: b
             with contextlib.suppress(BrokerError):
                 broker.stop()
     return tuple(faults)
+
+
+def exposures(scenario: Scenario) -> tuple[str, ...]:
+    """Return a sentence for each broker to which our password goes in clear text over a network."""
+    return tuple(
+        f"the password for broker {settings.name!r} goes to {settings.external.host} in clear text: add `tls = true` to"
+        " `external`, or write amqps://, where that network is not yours alone"
+        for settings in scenario.brokers
+        if not isinstance(settings, MemoryBroker) and settings.external is not None and exposed(settings.external)
+    )
 
 
 def misfits(scenario: Scenario, broker: Broker, *, permissions: bool = True) -> Iterator[str]:

@@ -103,6 +103,7 @@ class Raw:
         left: messages left on the broker; None = unknown.
         slow_samples: telemetry, each second.
         pauses: of the host; None without a meter.
+        missing: workers that left no account.
     """
 
     accounts: list[Account]
@@ -113,6 +114,7 @@ class Raw:
     left: int | None
     slow_samples: Sequence[SlowSample] = ()
     pauses: PauseWatch | None = None
+    missing: int = 0
 
 
 def run_trial(given: Conditions, broker: Broker) -> Raw:
@@ -224,8 +226,9 @@ class _Course:
         self._dismiss(control)
         if self._pauses is not None:
             self._pauses.look()
+        accounts = self._pool.accounts()
         return Raw(
-            self._pool.accounts(),
+            accounts,
             start_ns,
             control,
             rule,
@@ -233,6 +236,7 @@ class _Course:
             self._left(),
             self._slow_telemetry.seen,
             self._pauses,
+            missing=len(self._pool.pids) - len(accounts),
         )
 
     def close(self) -> None:

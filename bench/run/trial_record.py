@@ -118,6 +118,10 @@ def conclude(
         due=due_times(workload, seed, raw),
         left=None if control.outcome in NO_RESULT else raw.left,
     )
+    if raw.missing:
+        merged = replace(
+            merged, ledger=merged.ledger.model_copy(update={"balanced": False, "missing": raw.missing}), little=None
+        )
     offset_ns = time.time_ns() - time.monotonic_ns() if clock_offset_ns is None else clock_offset_ns
     start_epoch_s = (raw.start_ns + offset_ns) / NS_PER_S
     record = _record(planned, raw, merged, broker, start_epoch_s)

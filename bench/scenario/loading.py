@@ -22,6 +22,7 @@ from bench.scenario.overrides import apply_overrides
 from bench.scenario.scenario import MemoryBroker, Plan, Quick, Scenario
 from bench.scenario.settable import Settable, settable
 
+_MOST_BYTES = 2**20
 SHIPPED = Path(__file__).parents[1] / "scenarios"
 
 
@@ -123,7 +124,7 @@ def _find(name_or_path: str) -> Path:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return _bounded(path)
     except OSError as error:
         fault = Fault(
             "scenario", f"{path} cannot be read ({error.strerror}): name a TOML file, or see `bench scenarios`"
@@ -131,6 +132,15 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         fault = Fault("scenario", f"{path} is no UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8")
     raise ScenarioError([fault])
+
+
+def _bounded(path: Path) -> str:
+    # A shell's `<(…)` is a pipe, and a link may be what the user named: both are read, so far and no further.
+    with path.open("rb") as file:
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ScenarioError([Fault("scenario", f"{path} is larger than {_MOST_BYTES:,} bytes: name a scenario")])
+    return text.decode("utf-8")
 
 
 def _parse(name: str, text: str) -> dict[str, Any]:

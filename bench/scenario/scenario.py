@@ -65,7 +65,7 @@ class Target(Frozen):
 
     name: BrokerName
     """How reports and folders call it."""
-    label: str | None = None
+    label: Annotated[str, Field(max_length=80)] | None = None
     """Name for people, as reports print it; by default made of broker and protocol."""
     broker: str
     """Name of an entry of `brokers`."""
@@ -102,6 +102,9 @@ class RateLoad(Frozen):
     taken to be in use."""
     max_backlog: Annotated[int, Field(ge=1)] = 100_000
     """Messages due and not yet received at which the trial ends as overloaded."""
+    stall_after: PositiveDuration = 5 * NS_PER_S
+    """Time in which messages are outstanding and none is received or confirmed, after which the trial ends as
+    stalled."""
 
     @model_validator(mode="before")
     @classmethod
@@ -127,7 +130,7 @@ class InFlightLoad(Frozen):
     in_flight: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(min_length=1)]
     """The bounds to try, over all producers; each makes a workload of its own."""
     stall_after: PositiveDuration = 5 * NS_PER_S
-    """Time without any message received after which the trial ends as stalled."""
+    """As of a rate."""
 
 
 class SizeShare(Frozen):
@@ -144,7 +147,7 @@ class Workload(Frozen):
 
     name: BrokerName
     """How reports and folders call it."""
-    description: str = ""
+    description: Annotated[str, Field(max_length=1000)] = ""
     """A sentence for the report."""
     only: tuple[str, ...] = ()
     """Names of the targets it is for; all where empty."""
@@ -352,9 +355,9 @@ class Scenario(Frozen):
 
     name: BrokerName
     """Short name; the run's folder begins with it."""
-    title: str
+    title: Annotated[str, Field(min_length=1, max_length=200)]
     """Title of the report."""
-    question: str
+    question: Annotated[str, Field(min_length=1, max_length=500)]
     """What the run is to answer, as one sentence."""
     subject: Literal["broker", "client"] = "broker"
     """What is measured: a client that runs at its own limit makes a trial of brokers invalid, and is a result where

@@ -10,12 +10,11 @@ from brokers import certificates
 from brokers.artemis.settings import ArtemisSettings
 from brokers.durability import DurabilityClass
 from brokers.endpoint import Sasl
-from brokers.product import Site
+from brokers.product import USER, Site
 
 PRODUCT = "Apache ActiveMQ Artemis"
 ANNOUNCED = "apache-activemq-artemis"
 """`product` among the properties of its open frame."""
-USER = PASSWORD = "guest"  # noqa: S105  (of a broker that lives for a trial, on loopback)
 ROLE = "bench"
 DOMAIN = "bench"
 """Name of the login configuration."""
@@ -65,7 +64,7 @@ def files(settings: ArtemisSettings, site: Site) -> dict[str, str]:
         "etc/login.config": _login(settings.sasl),
         "etc/log4j2.properties": _LOGGING,
         "etc/roles.properties": f"{ROLE} = {USER}\n",
-        "etc/users.properties": f"{USER} = {PASSWORD}\n",
+        "etc/users.properties": f"{USER} = {site.password}\n",
     }
     if settings.sasl == "external":
         found["etc/users.properties"] = f"{USER} = {certificates.CLIENT_SUBJECT}\n"

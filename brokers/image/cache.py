@@ -4,6 +4,7 @@
 $XDG_CACHE_HOME/busbench/images/
   <recipe digest>/root/         the root file system
   <recipe digest>/image.json    Manifest; a folder without it is not an image
+  <recipe digest>/index.json    what its root holds, with stamps; by it a changed image is found
   <recipe digest>.lock          held by whoever builds or removes it
   <recipe digest>.building-*/   an image in the making; renamed into place when finished
 ```
@@ -11,6 +12,7 @@ $XDG_CACHE_HOME/busbench/images/
 
 import contextlib
 import fcntl
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +28,9 @@ from brokers.image.recipe import ImageError, Recipe, recipe
 from brokers.settings import Frozen
 
 MANIFEST = "image.json"
+INDEX = "index.json"
+_NAMED = 3
+"""Changed files that are named."""
 
 
 class Manifest(Frozen):
@@ -75,9 +80,10 @@ def find(name: str, cache: Path | None = None) -> Image | None:
 
 
 def ensure(name: str, say: Say, cache: Path | None = None, builder: Builder = build) -> Image:
-    """Return the image of a recipe, building it where it is missing.
+    """Return the image of a recipe, building it where it is missing, or no longer what its digest says.
 
-    Of several callers at once one builds, the others wait for it.
+    Of several callers at once one builds, the others wait for it. What was built is looked through once a call: files
+    whose inode, size and times are as they were, are; others are read again.
 
     Args:
         name: of a shipped recipe.
@@ -89,16 +95,60 @@ def ensure(name: str, say: Say, cache: Path | None = None, builder: Builder = bu
         ImageError: no such recipe, or it cannot be built.
     """
     found = find(name, cache)
-    if found is not None:
+    if found is not None and not changed(found):
         return found
     wanted = recipe(name)
     place = (cache or folder()) / wanted.digest()
     try:
         with _locked(place, say) as lock:
-            return _load(wanted, place) or _make(wanted, place, lock, say, builder)
+            found = _load(wanted, place)
+            differs = changed(found) if found is not None else []
+            if found is not None and not differs:
+                return found
+            if differs:
+                more = f" and {len(differs) - _NAMED} more" if len(differs) > _NAMED else ""
+                say(f"the image {name!r} was changed ({', '.join(differs[:_NAMED])}{more}): it is built anew")
+            return _make(wanted, place, lock, say, builder)
     except OSError as error:
         message = f"the image {name!r} cannot be built in {place.parent}: {error}"
         raise ImageError(message) from error
+
+
+def changed(image: Image) -> list[str]:
+    """Return the paths in which a built image is not what it was when it was built; empty where it is.
+
+    An image without an index, of an older busbench, is read whole once.
+    """
+    file = image.root.parent / INDEX
+    known = _index(file)
+    if known is not None and content.digest(known) != image.content_digest:
+        known = None  # it is of something else
+    try:
+        now = content.survey(image.root, known or {})
+    except OSError as error:
+        return [str(error.filename or image.root)]
+    if known is None:
+        differs = [] if content.digest(now) == image.content_digest else [str(image.root)]
+    else:
+        differs = content.changes(known, now)
+    if not differs and now != known:
+        with contextlib.suppress(OSError):  # a cache that cannot be written is read whole each time
+            _keep(file, now)
+    return differs
+
+
+def _index(file: Path) -> content.Index | None:
+    try:
+        held = json.loads(file.read_text())
+        return {path: content.Entry(what, tuple(stamp)) for path, (what, stamp) in held.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _keep(file: Path, index: content.Index) -> None:
+    part = file.with_suffix(f".{os.getpid()}.part")
+    part.write_text(json.dumps(index))
+    part.replace(file)
 
 
 def remove(name: str, cache: Path | None = None) -> bool:
@@ -170,9 +220,11 @@ def _make(wanted: Recipe, place: Path, lock: int, say: Say, builder: Builder) ->
         say("taking the content digest")
         content.normalise(root, wanted.unstable)
         packages = {**content.packages(root), **{one.identity: one.version for one in wanted.maven}}
+        index = content.survey(root)
         manifest = Manifest(
-            recipe=wanted, content_digest=content.digest(root), packages=packages, size=content.size(root)
+            recipe=wanted, content_digest=content.digest(index), packages=packages, size=content.size(root)
         )
+        _keep(building / INDEX, index)
         (building / MANIFEST).write_text(manifest.model_dump_json(indent=1))
         building.rename(place)
     except BaseException:

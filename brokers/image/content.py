@@ -4,8 +4,10 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 # What differs from build to build, or comes from the building machine. No broker
 # here trusts a certificate of the system's; names are not resolved.
@@ -43,25 +45,59 @@ def normalise(root: Path, unstable: Iterable[str] = ()) -> None:
             path.chmod(mode)
 
 
-def digest(root: Path) -> str:
+class Entry(NamedTuple):
+    """One file, folder or link of a tree.
+
+    Attributes:
+        what: its type and mode, and the digest of its bytes or the target of a link.
+        stamp: inode, size, and times of content and status in ns: while they stay, so does what it is.
+    """
+
+    what: str
+    stamp: tuple[int, int, int, int]
+
+
+Index = dict[str, Entry]
+"""Everything below a root by its path, parents first, in byte order of the names."""
+
+
+def survey(root: Path, known: Mapping[str, Entry] = MappingProxyType({})) -> Index:
+    """Return what a tree holds; a file whose stamp is as `known` is not read again."""
+    found = {}
+    for path in _walk(root):
+        name, status = str(path.relative_to(root)), path.lstat()
+        stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        before = known.get(name)
+        found[name] = before if before is not None and before.stamp == stamp else Entry(_what(path, status), stamp)
+    return found
+
+
+def changes(before: Mapping[str, Entry], now: Mapping[str, Entry]) -> list[str]:
+    """Return the paths that were changed, added or removed, in order."""
+    paths = sorted(before.keys() | now.keys())
+    return [path for path in paths if path not in before or path not in now or before[path].what != now[path].what]
+
+
+def digest(index: Mapping[str, Entry]) -> str:
     """Return the content digest: over path, type, mode, link target and bytes of everything.
 
     Times and owners do not count.
     """
     whole = hashlib.sha256()
-    for path in _walk(root):
-        status = path.lstat()
-        kind = stat.S_IFMT(status.st_mode)
-        if kind == stat.S_IFLNK:
-            # The mode of a link means nothing and differs between systems.
-            entry = f"l 0 {path.readlink()}"
-        elif kind == stat.S_IFREG:
-            with path.open("rb") as file:
-                entry = f"f {stat.S_IMODE(status.st_mode):o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
-        else:
-            entry = f"{'d' if kind == stat.S_IFDIR else 'o'} {stat.S_IMODE(status.st_mode):o}"
-        whole.update(os.fsencode(path.relative_to(root)) + b"\0" + os.fsencode(entry) + b"\0")
+    for name, entry in index.items():
+        whole.update(os.fsencode(name) + b"\0" + os.fsencode(entry.what) + b"\0")
     return f"sha256:{whole.hexdigest()}"
+
+
+def _what(path: Path, status: os.stat_result) -> str:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFLNK:
+        # The mode of a link means nothing and differs between systems.
+        return f"l 0 {path.readlink()}"
+    if kind == stat.S_IFREG:
+        with path.open("rb") as file:
+            return f"f {stat.S_IMODE(status.st_mode):o} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    return f"{'d' if kind == stat.S_IFDIR else 'o'} {stat.S_IMODE(status.st_mode):o}"
 
 
 def size(root: Path) -> int:

@@ -5,6 +5,7 @@ store holds what others put there.
 """
 
 import contextlib
+import ipaddress
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from brokers.admin.base import (
 from brokers.admin.handshake import answers, speaks_tls
 from brokers.administered_broker import AdministeredBroker, with_security
 from brokers.base import Broker, BrokerError, Needs
+from brokers.credentials import OURS, may_be_read
 from brokers.endpoint import PROTOCOL_NAMES, Endpoint, Protocol, Tls
 from brokers.places.base import Opening, Place
 from brokers.places.sampling import ProcessUsage, Sampled, descendants
@@ -43,14 +45,39 @@ QUEUE_PREFIX = "busbench-"
 """How the names of our queues start, where a user meets them among others."""
 
 
+def forbidden(external: External, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each environment variable that a scenario names and that must not be read."""
+    named = {"password_env": external.password_env} | (
+        {} if external.username else {"username_env": external.username_env}
+    )
+    for field, name in named.items():
+        if not may_be_read(name, environ):
+            yield (
+                f"external.{field} = {name!r}: credentials are read from variables named {OURS}… only, as a scenario"
+                f" could send any other secret to its broker: rename it, or allow it by --credentials-from {name}"
+            )
+
+
+def _read(environ: Mapping[str, str], name: str) -> str:
+    return (environ.get(name) if may_be_read(name, environ) else None) or GUEST
+
+
+def exposed(external: External) -> bool:
+    """Return whether the password crosses a network in clear text."""
+    host = external.host.strip("[]")
+    with contextlib.suppress(ValueError):
+        return external.tls is None and external.sasl == "plain" and not ipaddress.ip_address(host).is_loopback
+    return external.tls is None and external.sasl == "plain" and host != "localhost"
+
+
 def address(external: External, virtual_host: str, environ: Mapping[str, str]) -> Address:
     """Return the address and credentials of an external broker."""
     return Address(
         host=external.host,
         port=external.port,
         virtual_host=virtual_host if external.virtual_host is None else external.virtual_host,
-        username=external.username or environ.get(external.username_env) or GUEST,
-        password=environ.get(external.password_env) or GUEST,
+        username=external.username or _read(environ, external.username_env),
+        password=_read(environ, external.password_env),
         tls=None if external.tls is None else _tls(external.tls),
         sasl=external.sasl,
     )

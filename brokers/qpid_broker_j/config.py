@@ -12,7 +12,7 @@ from typing import Any
 
 from brokers import certificates
 from brokers.log_patterns import LogPatterns
-from brokers.product import Site
+from brokers.product import USER, Site
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 
 MODEL_VERSION = "9.1"
@@ -66,7 +66,7 @@ def initial(settings: QpidBrokerJSettings, site: Site) -> str:
     configuration: dict[str, Any] = {
         "name": "bench",
         "modelVersion": MODEL_VERSION,
-        "authenticationproviders": _logins(settings),
+        "authenticationproviders": _logins(settings, site.password),
         "brokerloggers": [_logger()],
         "ports": [
             _port("AMQP", site.host, ["AMQP_0_9_1", "AMQP_1_0"], settings.sasl),
@@ -86,14 +86,14 @@ def initial(settings: QpidBrokerJSettings, site: Site) -> str:
     return json.dumps(configuration, indent=1)
 
 
-def _logins(settings: QpidBrokerJSettings) -> list[dict[str, Any]]:
+def _logins(settings: QpidBrokerJSettings, password: str) -> list[dict[str, Any]]:
     """Return the authentication providers: PLAIN for management, and what else is asked for AMQP."""
     plain = {
         "name": "plain",
         "type": "Plain",
         # Otherwise PLAIN is not offered on a connection without TLS.
         "secureOnlyMechanisms": [],
-        "users": [{"name": "guest", "type": "managed", "password": "guest"}],
+        "users": [{"name": USER, "type": "managed", "password": password}],
     }
     if settings.sasl == "plain":
         return [plain]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 from brokers.admin.base import Address, Admin, AdminError, QueueKind
 from brokers.durability import DurabilityClass
 from brokers.entry_points import function
-from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site, nothing_kept
+from brokers.product import USER, Facts, Inquiry, Listener, Product, Program, Queue, Site, nothing_kept
 from brokers.qpid_broker_j import config
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.settings import BrokerSettings
@@ -98,7 +98,7 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
 
 def _get(site: Site, path: str) -> dict[str, Any]:
     """Return one object of its management interface."""
-    token = base64.b64encode(b"guest:guest").decode()
+    token = base64.b64encode(f"{USER}:{site.password}".encode()).decode()
     request = urllib.request.Request(
         f"http://{site.host}:{site.ports['http']}/api/latest/{path}", headers={"Authorization": f"Basic {token}"}
     )

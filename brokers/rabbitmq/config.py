@@ -8,7 +8,7 @@ import re
 
 from brokers import certificates
 from brokers.log_patterns import LogPatterns
-from brokers.product import Site
+from brokers.product import USER, Site
 from brokers.rabbitmq.settings import RabbitMQSettings
 
 WATERMARK_SHARE = 0.6
@@ -31,7 +31,7 @@ def config(settings: RabbitMQSettings, site: Site) -> str:
     return "\n".join(
         [
             *_listener(settings, site),
-            *_login(settings),
+            *_login(settings, site),
             # Clients may come from another network namespace, which is not loopback to it.
             "loopback_users = none",
             f"vm_memory_high_watermark.absolute = {watermark(settings)}",
@@ -63,14 +63,18 @@ def _listener(settings: RabbitMQSettings, site: Site) -> list[str]:
     ]
 
 
-def _login(settings: RabbitMQSettings) -> list[str]:
+def _login(settings: RabbitMQSettings, site: Site) -> list[str]:
     """Return the one SASL mechanism and whom it logs in (https://www.rabbitmq.com/docs/access-control)."""
     user = {
-        "plain": [],
+        "plain": [f"default_user = {USER}"],
         "external": ["ssl_cert_login_from = common_name", f"default_user = {certificates.CLIENT_NAME}"],
-        "anonymous": ["anonymous_login_user = guest", "anonymous_login_pass = guest"],
+        "anonymous": [
+            f"default_user = {USER}",
+            f"anonymous_login_user = {USER}",
+            f"anonymous_login_pass = {site.password}",
+        ],
     }
-    return [f"auth_mechanisms.1 = {settings.sasl.upper()}", *user[settings.sasl]]
+    return [f"auth_mechanisms.1 = {settings.sasl.upper()}", f"default_pass = {site.password}", *user[settings.sasl]]
 
 
 def environment(settings: RabbitMQSettings, site: Site) -> dict[str, str]:

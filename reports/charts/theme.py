@@ -16,6 +16,7 @@ from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from brokers.plain_text import printable
 from reports.format import count, number
 from reports.summary import TargetSummary
 
@@ -117,7 +118,7 @@ def make_room(figure: Figure) -> None:
 
 def belongs(artist: Artist, style: Style, tip: str = "") -> None:
     """Mark what is drawn of a target, so that a page can hide it, and tell a value where one points at it."""
-    artist.set_gid(f"@{style.place}|{tip}")
+    artist.set_gid(f"@{style.place}|{printable(tip)}")
 
 
 def one_below_the_other(axes: Axes, labels: Sequence[str], edge: float = 0.5) -> None:

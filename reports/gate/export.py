@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
+from brokers.plain_text import printable
 from reports.format import escaped, listed
 from reports.gate.result import Gate, GateLine
 from reports.gate.words import allowed, change, figure, name, percent
@@ -28,7 +29,8 @@ def annotations(gate: Gate) -> Iterator[str]:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    # Lines of ours stay lines; what else moves a cursor is shown as what it is.
+    return "%0A".join(printable(line).replace("%", "%25") for line in text.split("\n"))
 
 
 def _property(text: str) -> str:
@@ -56,7 +58,7 @@ def to_junit(gate: Gate, host: str = "localhost", took_s: float = 0.0) -> str:
             "testsuite",
             {
                 "id": str(number),
-                "name": f"{target}.{workload}",
+                "name": _clean(f"{target}.{workload}"),
                 "package": "busbench.gate",
                 "timestamp": gate.started_utc[:19],
                 "hostname": host,
@@ -78,7 +80,7 @@ def to_junit(gate: Gate, host: str = "localhost", took_s: float = 0.0) -> str:
 
 
 def _case(suite: ET.Element, line: GateLine) -> None:
-    names = {"name": line.metric, "classname": f"{line.target}.{line.workload}", "time": "0"}
+    names = {"name": _clean(line.metric), "classname": _clean(f"{line.target}.{line.workload}"), "time": "0"}
     case = ET.SubElement(suite, "testcase", names)
     kind = _KINDS.get(line.verdict)
     if kind is not None:

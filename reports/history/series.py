@@ -153,7 +153,9 @@ def series_of(rows: pd.DataFrame) -> list[Series]:
     """Return the series of a store, those of a scenario together; metrics that are not known are left out."""
     known = rows[rows["metric"].isin(METRICS.keys())]
     points = (
-        known.assign(logarithm=np.log(known["value"]), time=pd.to_datetime(known["time_utc"], utc=True))
+        known.assign(
+            logarithm=np.log(known["value"]), time=pd.to_datetime(known["time_utc"], utc=True, format="ISO8601")
+        )
         .groupby([*KEY, "run_id", "seed"], sort=True, observed=True)
         .agg(
             value=("logarithm", "mean"),

@@ -9,22 +9,43 @@ history/
 Files are written once and whole, and never changed.
 """
 
+import math
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from pyarrow import parquet
 
+from bench.results.parquet_table import read_table
 from bench.results.schema_versions import newer_words
+from brokers.plain_text import printable
 from reports.errors import ReportError
 from reports.history.series import COLUMNS, STORE_VERSION
 
 CONFIRMED = ("series", "run_id", "by", "verdict", "ratio", "low", "high", "n")
 """One row a confirmation: the series, the first run of the new level, the run that compared old and new, and what
 that comparison said of the new side."""
+
+_NUMBERED = {"store_version", "seed", "trial", "repetition", "n"}
+_MEASURED = {"value", "ratio", "low", "high"}
+
+
+@dataclass(frozen=True)
+class _Column:
+    words: str
+    holds: Callable[["pd.Series[Any]"], bool]
+
+
+_WHOLE = _Column("whole numbers", pd.api.types.is_integer_dtype)
+_POSITIVE = _Column(
+    "positive numbers",
+    lambda held: pd.api.types.is_numeric_dtype(held) and bool(((held > 0) & (held < math.inf)).all()),
+)
+_TEXT = _Column("text", lambda held: bool(held.map(lambda one: isinstance(one, str)).all()))
 
 
 @dataclass(frozen=True)
@@ -58,7 +79,6 @@ class Store:
         Raises:
             ReportError: the store is empty, or a file in it is none of ours or of a newer version.
         """
-        self._refuse_newer()
         frame = self._read("runs", COLUMNS)
         if frame.empty:
             message = f"--store {self.folder} holds no run: add one with `bench history add results/latest`."
@@ -73,29 +93,22 @@ class Store:
         """
         return self._read("confirmed", CONFIRMED)
 
-    def _refuse_newer(self) -> None:
-        """Refuse a store in which a newer version wrote; its columns may be others, so that this comes first."""
-        versions = self._read("runs", ("store_version",))["store_version"]
-        if versions.empty or int(versions.max()) <= STORE_VERSION:
-            return
-        for file in sorted((self.folder / "runs").glob("*.parquet")):
-            newest = int(parquet.read_table(file, columns=["store_version"]).to_pandas()["store_version"].max())
-            if newest > STORE_VERSION:
-                raise ReportError(newer_words(file, "store_version", newest, STORE_VERSION))
-
     def _read(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-        files = sorted((self.folder / name).glob("*.parquet"))
-        if not files:
-            return pd.DataFrame(columns=list(columns))
-        try:
-            frame: pd.DataFrame = parquet.read_table(files, columns=list(columns)).to_pandas()
-        except (OSError, ValueError) as error:
-            said = str(error).splitlines()[0]
-            message = (
-                f"--store {self.folder}: a file of {name}/ cannot be read ({said}): move it away, or name another."
-            )
-            raise ReportError(message) from None
-        return frame
+        """Return the rows of all files; a store may come from anybody, so that each file is checked."""
+        parts = [pd.DataFrame(columns=list(columns))]
+        for file in sorted((self.folder / name).glob("*.parquet")):
+            try:
+                frame = read_table(file)
+                _refuse_newer(file, frame)
+                parts.append(_sound(frame, columns))
+            except (OSError, ValueError) as error:
+                said = str(error).splitlines()[0]
+                message = (
+                    f"--store {self.folder}: {name}/{file.name} cannot be read ({said}): move it away, or name another."
+                )
+                raise ReportError(message) from None
+        whole = [part for part in parts if len(part)]
+        return pd.concat(whole, ignore_index=True) if whole else parts[0]
 
     def _write(self, file: Path, frame: pd.DataFrame) -> bool:
         if file.exists():
@@ -111,6 +124,35 @@ class Store:
             message = f"--store {self.folder} cannot be written ({error.strerror}): name another folder."
             raise ReportError(message) from None
         return True
+
+
+def _refuse_newer(file: Path, frame: pd.DataFrame) -> None:
+    """Refuse what a newer version wrote; its columns may be others, so that this comes first."""
+    versions = frame.get("store_version")
+    if versions is None or not len(versions) or not pd.api.types.is_integer_dtype(versions):
+        return
+    if (newest := int(versions.max())) > STORE_VERSION:
+        raise ReportError(newer_words(file, "store_version", newest, STORE_VERSION))
+
+
+def _sound(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return the columns of a file, their texts escaped; raise ValueError where they hold something else."""
+    if missing := [name for name in columns if name not in frame.columns]:
+        message = f"it has no column {', '.join(missing)}"
+        raise ValueError(message)
+    frame = frame[list(columns)].copy()
+    for name in columns:
+        kind = _WHOLE if name in _NUMBERED else _POSITIVE if name in _MEASURED else _TEXT
+        if not len(frame):
+            continue
+        if not kind.holds(frame[name]):
+            message = f"its column {name} holds something else than {kind.words}"
+            raise ValueError(message)
+        if kind is _TEXT:
+            frame[name] = frame[name].map(printable)
+    if "time_utc" in columns:
+        pd.to_datetime(frame["time_utc"], utc=True, format="ISO8601")
+    return frame
 
 
 def _safe(name: str) -> str:

@@ -1,9 +1,15 @@
 """The ledger: exactly the messages that were scripted to go wrong, and no others."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from bench.drivers.base import Deliveries, Int64, Outcome, Settlements
 from bench.loadgen.backpressure import Backpressure
@@ -102,6 +108,108 @@ def test_foreign_producers_are_strays_not_errors() -> None:
     found = log.ledger.finish()
     assert new.tolist() == [0]
     assert (found.stray, found.foreign) == (2, 4)
+
+
+@pytest.mark.parametrize("seq", [2**33, 2**36 - 1, 2**62, -1])
+def test_a_wrong_number_is_a_stray_and_costs_nothing(seq: int) -> None:
+    """A stamp far beyond all others would want a gigabyte of bits; it is counted, and the rest is recorded."""
+    log = ConsumerLog(1, 4, 1, 0, closed=False)
+    numbers = np.array([0, seq, 1])
+    assert log.received(deliveries(row(0, 3), numbers)).tolist() == [0, 0]
+    found = log.ledger.finish()
+    assert found.stray == 1
+    assert found.bits.nbytes < 10_000
+
+
+def test_a_few_numbers_ahead_of_the_others_are_no_strays() -> None:
+    """As where a consumer begins in the middle, or a producer is far ahead of the other."""
+    log = ConsumerLog(1, 2, 1, 0, closed=False)
+    log.received(deliveries(np.array([0, 1, 0]), np.array([0, 900_000, 5_000_000])))
+    assert log.ledger.finish().stray == 0
+
+
+def unpacked(sent: list[Sent], received: list[Received], *, confirms: bool) -> dict[str, int]:
+    """Return what a ledger counts of bitmaps, one byte a message: the slow and obvious way."""
+
+    def bits(held: NDArray[np.uint8], length: int) -> NDArray[np.bool_]:
+        found = np.unpackbits(held, bitorder="little")[:length]
+        return np.pad(found, (0, length - len(found))).astype(bool)
+
+    found = dict.fromkeys(("confirmed", "received", "lost", "unconfirmed_missing", "duplicated", "stray"), 0)
+    for part in sent:
+        for i, producer in enumerate(part.producer.tolist()):
+            total = int(part.sent[i])
+            length = max([total, *(other.bits.shape[1] * 8 for other in received)])
+            seen = sum((bits(other.bits[producer], length).astype(int) for other in received), np.zeros(length, int))
+            arrived = seen[:total] > 0
+            told = bits(part.confirmed[i], total) if confirms else np.ones(total, bool)
+            found["confirmed"] += int(told.sum()) if confirms else 0
+            found["received"] += int(arrived.sum())
+            found["lost"] += int((told & ~arrived).sum())
+            found["unconfirmed_missing"] += int((~told & ~arrived).sum())
+            found["duplicated"] += int(np.maximum(seen[:total] - 1, 0).sum())
+            found["stray"] += int((seen[total:] > 0).sum())
+    return found
+
+
+@st.composite
+def bitmaps(draw: st.DrawFn, rows: int) -> NDArray[np.uint8]:
+    """Return rows of bits, of any length."""
+    width = draw(st.integers(0, 6))
+    held = draw(st.lists(st.integers(0, 255), min_size=rows * width, max_size=rows * width))
+    return np.array(held, np.uint8).reshape(rows, width)
+
+
+@given(st.data(), st.booleans())
+def test_bits_compared_as_bits_give_what_bytes_give(data: st.DataObject, confirms: object) -> None:
+    """Any bitmaps of two senders and up to three receivers, whatever their lengths and however they disagree."""
+    sent = [
+        Sent(
+            np.array(producers, np.int64),
+            np.array([data.draw(st.integers(0, 45)) for _ in producers], np.int64),
+            data.draw(bitmaps(len(producers))),
+            *(0, 0, 0),
+        )
+        for producers in ([0, 2], [1])
+    ]
+    received = [Received(data.draw(bitmaps(3)), *(0, 0, 0, 0, 0)) for _ in range(data.draw(st.integers(0, 3)))]
+    ledger = balance(sent, received, confirms=bool(confirms))
+    assert {name: getattr(ledger, name) for name in unpacked(sent, received, confirms=bool(confirms))} == unpacked(
+        sent, received, confirms=bool(confirms)
+    )
+
+
+MANY = """
+import resource
+import numpy as np
+from bench.record.ledger import Bitmap, Received, Sent, balance
+from bench.record.account import ConsumerLog
+from tests.laws.test_ledger import deliveries, row
+
+TOTAL, BATCH = 100_000_000, 100_000
+log = ConsumerLog(1, 1, 1, 0, closed=False)
+log.received(deliveries(row(0, 1), np.array([0])))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for first in range(0, TOTAL, BATCH):
+    seqs = np.arange(max(first, 1), first + BATCH)
+    log.received(deliveries(row(0, len(seqs)), seqs))
+confirmed = np.full((1, TOTAL >> 3), 255, np.uint8)
+sent = Sent(np.array([0]), np.array([TOTAL]), confirmed, 0, 0, TOTAL)
+ledger = balance([sent], [log.ledger.finish()], confirms=True)
+assert ledger.balanced and ledger.received == ledger.confirmed == TOTAL and ledger.lost == 0, ledger
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.soak
+def test_a_hundred_million_messages_fit(tmp_path: Path) -> None:
+    """Recorded and balanced in less than 200 MB beside what the process held before."""
+    script = tmp_path / "many.py"
+    script.write_text(MANY)
+    variables = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, script], env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 200_000
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20_000)), max_size=80))

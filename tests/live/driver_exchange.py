@@ -53,6 +53,11 @@ def queue(broker: Broker, *, durable: bool = False) -> Iterator[str]:
         broker.delete(name)
 
 
+def credentials(broker: Broker) -> dict[str, str]:
+    """Return the variables by which a broker that we started lets somebody in who says that it is another's."""
+    return {"BUSBENCH_PASSWORD": broker.endpoint(broker.protocols()[0]).password}
+
+
 @contextmanager
 def channel(broker: Broker) -> Iterator[Any]:
     """Yield a plain blocking pika channel, to do what no driver does."""

@@ -16,6 +16,7 @@ from brokers.opening import open_broker
 from brokers.places.ports import LOOPBACK, free_ports
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
+from tests.live.driver_exchange import credentials
 
 Starter = Callable[[RabbitMQSettings | QpidBrokerJSettings], Broker]
 
@@ -33,7 +34,7 @@ def _kind(broker: Broker) -> str:
 @pytest.fixture
 def far(broker: Broker) -> Iterator[Broker]:
     """An external broker, connected."""
-    found = _external(_kind(broker), port=broker.endpoint("amqp091").port)
+    found = _external(_kind(broker), credentials(broker), port=broker.endpoint("amqp091").port)
     found.start()
     yield found
     found.stop()
@@ -86,7 +87,8 @@ def test_a_wrong_password_names_the_variables(broker: Broker) -> None:
 
 def test_a_wrong_virtual_host_names_it(broker: Broker) -> None:
     """With the setting to correct."""
-    far = _external(_kind(broker), port=broker.endpoint("amqp091").port, virtual_host="nowhere")
+    port = broker.endpoint("amqp091").port
+    far = _external(_kind(broker), credentials(broker), port=port, virtual_host="nowhere")
     with pytest.raises(BrokerError, match=r"refuses the virtual host 'nowhere'.*external\.virtual_host"):
         far.start()
 
@@ -125,14 +127,16 @@ def test_a_server_that_speaks_something_else_is_told(qpid_broker_j: Broker) -> N
 def test_another_kind_of_broker_is_told(rabbitmq: Broker) -> None:
     """By what it announces."""
     with pytest.raises(BrokerError, match="is 'RabbitMQ', not Apache Qpid Broker-J: correct its `kind`"):
-        _external("qpid-broker-j", port=rabbitmq.endpoint("amqp091").port, virtual_host="/").start()
+        _external(
+            "qpid-broker-j", credentials(rabbitmq), port=rabbitmq.endpoint("amqp091").port, virtual_host="/"
+        ).start()
 
 
 def test_a_broker_that_went_away_is_a_failure(start_broker: Starter) -> None:
     """Seen on the control connection, and told with the address."""
     near = start_broker(QpidBrokerJSettings(name="q", kind="qpid-broker-j", store="memory"))
     port = near.endpoint("amqp091").port
-    far = _external("qpid-broker-j", port=port)
+    far = _external("qpid-broker-j", credentials(near), port=port)
     assert far.failure() == "it is not connected"
     far.start()
     assert far.failure() is None

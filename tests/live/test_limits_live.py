@@ -14,6 +14,7 @@ from brokers.opening import open_broker
 from brokers.rabbitmq import config
 from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.bench.cli.test_cli import Bench
+from tests.live.driver_exchange import credentials
 
 CHANNELS, MESSAGE = 8, 2_000
 LIMITS = f"""
@@ -47,7 +48,7 @@ def own(broker: Broker, *changes: str) -> Scenario:
 
 def faults(broker: Broker, *changes: str) -> list[str]:
     """Return what is refused before the run; each fault is one sentence."""
-    return list(unfit(own(broker, *changes), {}, consume_existing=False))
+    return list(unfit(own(broker, *changes), credentials(broker), consume_existing=False))
 
 
 DURABLE = "brokers.mine.transient_queue=durable-classic"
@@ -94,6 +95,8 @@ def test_denied_transient_queues_are_hinted_at(limited: Broker) -> None:
 def test_a_run_is_refused_before_it_begins(limited: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 2, one message, no folder."""
     monkeypatch.chdir(tmp_path)
+    for name, value in credentials(limited).items():
+        monkeypatch.setenv(name, value)
     port = limited.endpoint("amqp091").port
     said = Bench().refused(
         2, "run", "own-broker", "--set", f"brokers.mine.external.port={port}", "--set", DURABLE,

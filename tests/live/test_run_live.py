@@ -1,6 +1,7 @@
 """A whole run by the command, ended with violence at every stage, and finished all the same."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from bench.results.archive import read
 from bench.run.scratch_folder import scratch_root
 
+OTHERS = ("qpid-broker-j", "artemis")
 SCENARIO = """
 name = "violence"
 title = "Violence"
@@ -126,3 +128,46 @@ def test_a_run_survives_kill_and_interrupt(folder: Path) -> None:
     assert len(run.attempts) == 2
     assert out.strip().splitlines()[-1].endswith("report.html")
     assert not [folder for folder in folders if folder.exists()]
+
+
+def keep(folder: Path, target: str, kind: str = "rabbitmq") -> None:
+    """Leave one target in the scenario, on a broker of that kind."""
+    head, *targets, rest = re.split(r"(?=\[\[(?:targets|workloads)\]\])", SCENARIO)
+    kept = [one for one in targets if f'name = "{target}"' in one]
+    (folder / "violence.toml").write_text("".join([head, *kept, rest]).replace('kind = "rabbitmq"', f'kind = "{kind}"'))
+
+
+PASSWORDS = re.compile(rb"(?:default_pass = |guest = |\"password\": \")([0-9a-f]{32})")
+"""As they stand in the files that a broker of ours reads."""
+
+
+@pytest.mark.parametrize("kind", ["rabbitmq", *(pytest.param(k, marks=pytest.mark.soak) for k in OTHERS)])
+def test_the_password_of_a_broker_is_nowhere_else(folder: Path, kind: str) -> None:
+    """Not on a command line, in an environment, on the terminal, nor in the results and their report."""
+    keep(folder, "r-10", kind)
+    command = start(folder, "run", "violence.toml", "--out", "run")
+    family = in_mid_trial(command)
+    written = [path.read_bytes() for place in scratch_of(family) for path in place.rglob("*") if _is_config(path)]
+    passwords = {found for content in written for found in PASSWORDS.findall(content)}
+    assert len(passwords) == 1
+    (password,) = passwords
+    shown = [_proc(process.pid, name) for process in psutil.process_iter() for name in ("cmdline", "environ")]
+    assert len(shown) > 10
+    assert not [one for one in shown if password in one]
+    out, said = command.communicate(timeout=120)
+    assert command.returncode in {0, 3}, said
+    assert password.decode() not in out + said
+    kept = [path for path in (folder / "run").rglob("*") if path.is_file()]
+    assert {"report.html", "broker.log", "trial.json", "run.json"} <= {path.name for path in kept}
+    assert not [path for path in kept if password in path.read_bytes()]
+
+
+def _is_config(path: Path) -> bool:
+    return path.suffix in {".conf", ".json", ".properties"} and path.is_file()
+
+
+def _proc(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""

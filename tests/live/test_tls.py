@@ -15,7 +15,7 @@ from brokers.opening import open_broker
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 from tests.live.conftest import Starter
-from tests.live.driver_exchange import CLOCK, TLS_DRIVERS, endpoint, exchange, port, queue, spec
+from tests.live.driver_exchange import CLOCK, TLS_DRIVERS, credentials, endpoint, exchange, port, queue, spec
 
 KINDS: dict[str, type[RabbitMQSettings] | type[QpidBrokerJSettings]] = {
     "rabbitmq": RabbitMQSettings,
@@ -35,7 +35,7 @@ def _far(kind: str, near: Broker, sasl: str, **tls: Any) -> Broker:
         _settings(kind, place="external", external={"port": at.port, "sasl": sasl, "tls": tls}),
         Path("unused"),
         None,
-        {},
+        {} if sasl != "plain" else credentials(near),
     )
 
 

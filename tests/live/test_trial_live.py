@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,33 @@ def test_a_stopped_broker_shows_its_whole_stall(start_broker: Callable[[RabbitMQ
     assert "send-lag" not in [note.code for note in done.record.health if note.hard]
 
 
+def test_a_broker_that_freezes_is_stalled(start_broker: Callable[[RabbitMQSettings], Broker]) -> None:
+    """RabbitMQ under SIGSTOP for 6 s at 500 msg/s: stalled, though a backlog grew, and nothing is said of overload."""
+    broker = start_broker(RabbitMQSettings(name="frozen", kind="rabbitmq"))
+    frozen = [psutil.Process(pid) for pid in broker.pids()]
+
+    def thaw() -> None:
+        for process in frozen:
+            process.resume()
+
+    timer = threading.Timer(6, thaw)
+
+    def freeze() -> None:
+        for process in frozen:
+            process.suspend()
+        timer.start()
+
+    work = {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}
+    done, _, _ = trial(broker, RABBITMQ_091, work, _At(2, freeze))
+    timer.join()
+    assert done.record.outcome is TrialOutcome.STALLED
+    assert "nothing was received or confirmed for 5." in done.record.reason
+    codes = {note.code for note in done.record.findings}
+    assert "stalled" in codes
+    assert not {"overloaded", "saturated", "growing"} & codes
+    assert not done.record.valid
+
+
 def test_a_killed_broker_ends_the_trial_by_name(start_broker: Callable[[RabbitMQSettings], Broker]) -> None:
     """A broker that dies in mid-trial: outcome broker-failed, what was recorded is kept, nothing strays."""
     broker = start_broker(RabbitMQSettings(name="killed", kind="rabbitmq"))
@@ -192,15 +220,21 @@ def test_a_killed_broker_ends_the_trial_by_name(start_broker: Callable[[RabbitMQ
     assert not _workers()
 
 
-def test_a_killed_worker_ends_the_trial_by_name(rabbitmq: Broker) -> None:
-    """A worker killed in mid-trial: outcome worker-failed, naming worker and signal."""
+@pytest.mark.parametrize(("number", "says"), [(signal.SIGKILL, "was killed by SIGKILL"), (signal.SIGSTOP, "")])
+def test_a_lost_worker_ends_the_trial_by_name(rabbitmq: Broker, number: signal.Signals, says: str) -> None:
+    """Killed or stopped in mid-trial: worker-failed, naming it, and what became of its messages is not known."""
 
-    def kill() -> None:
-        _workers()[0].kill()
+    def lose() -> None:
+        _workers()[0].send_signal(number)
 
-    done, _, _ = trial(rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(2, kill))
+    done, _, _ = trial(rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(2, lose))
     assert done.record.outcome is TrialOutcome.WORKER_FAILED
-    assert "was killed by SIGKILL" in done.record.reason
+    assert says in done.record.reason
+    assert (done.record.ledger.missing, done.record.ledger.balanced) == (1, False)
+    assert "ledger-unknown" in [note.code for note in done.record.health]
+    assert "ledger-unbalanced" not in [note.code for note in done.record.health]
+    assert done.record.ledger.lost == 0
+    assert not done.record.valid
     assert not _workers()
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import numpy as np
@@ -11,16 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from reports.charts import cost, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
-from reports.charts.svg import to_svg
+from reports.charts.svg import standalone, to_svg
 from reports.charts.theme import Style
 from reports.dataset import Dataset
 from reports.figures import pictures
 from reports.model import Spread, spread
 from reports.summary import Summary
 from reports.sustained import Sustained
+from tests.brokers.test_plain_text import EVIL, SHOWN
 from tests.reports.synthetic import IN_FLIGHT, TARGETS
 
 
@@ -311,3 +314,15 @@ def test_numbers_of_a_logarithmic_axis_do_not_touch(low: float, high: float) -> 
     boxes = [label.get_window_extent() for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
     assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
     assert boxes
+
+
+def test_a_title_in_a_figure_holds_no_control_characters(axes: Axes, styles: dict[str, Style]) -> None:
+    """What is said where one points at a mark: in the page and in a file of its own the SVG stays well-formed."""
+    (line,) = axes.plot([1, 2], [1, 2])
+    theme.belongs(line, next(iter(styles.values())), f"<&{EVIL}")
+    axes.set_title("$a_b$")  # a dollar is a dollar
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    for written in (to_svg(figure, "f0", "x"), standalone(figure, "x")):
+        titles = [one.text for one in ET.fromstring(written).iter() if one.tag.endswith("title")]  # noqa: S314
+        assert f"<&{SHOWN}" in titles

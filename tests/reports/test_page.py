@@ -4,13 +4,17 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import reports
 from bench.results.comparability import BROKERS_OWN
+from brokers.plain_text import is_plain
 from reports.method import METHOD
 from reports.summary import Summary
+from tests.brokers.test_plain_text import EVIL
+from tests.reports.synthetic import build
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "path", "use", "rect", "col"}
 
@@ -198,6 +202,26 @@ def test_text_from_a_scenario_is_escaped(quick_summary: Summary) -> None:
     hostile = quick_summary.model_copy(update={"title": "<script>alert(1)</script> a|b"})
     assert "<script>" not in render_page(hostile, []).replace("<script>\n", "")
     assert "\\<script>alert(1)\\</script> a\\|b" in to_markdown(hostile)
+
+
+def test_what_a_broker_wrote_is_shown_escaped(tmp_path: Path) -> None:
+    """In the page, its figures, Markdown and JSON: the reason of a broken trial, and what was found."""
+
+    def hostile(trial: dict[str, Any]) -> dict[str, Any]:
+        if trial["repetition"] == 0 and trial["workload"] == "steady":
+            trial |= {"outcome": "disconnected", "reason": EVIL}
+        trial["findings"] = [{"code": "returned", "hard": False, "text": f"<b>{EVIL}"}]
+        return trial
+
+    folder = build(tmp_path / "run", repetitions=2, seconds=1, closed_loop=False, change=hostile)
+    places = [tmp_path / f"report.{kind}" for kind in ("html", "md", "json")]
+    reports.render([folder], reports.Outputs(*places))
+    for place in places:
+        written = place.read_text(encoding="utf-8")
+        assert "gone\\x1b[2J" in written.replace("\\\\", "\\")
+        assert not [one for one in written.split("\n") if not is_plain(one)]
+        assert not [one for one in written.split("\n") if one.startswith("::")]
+    assert "<b>gone" not in places[0].read_text(encoding="utf-8")
 
 
 def test_a_folder_that_cannot_be_written_is_named(quick_folder: Path, tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """Which planned trials have no result: every one is said, none twice, in few lines."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports.caveats import caveats
 from reports.summary import Absent
-from reports.tables import missing_trials
+from reports.tables import ledger, missing_trials
+from tests.reports.in_memory import made_tables
 
 
 def absent(target: str, repetition: int, why: str = "not run", run: str = "one") -> Absent:
@@ -37,3 +41,17 @@ def test_spans_say_each_repetition_once(repetitions: set[int]) -> None:
         first, _, last = part.partition("–")
         said += range(int(first), int(last or first) + 1)
     assert said == sorted(k + 1 for k in repetitions)
+
+
+def test_a_ledger_that_is_not_whole_is_unknown() -> None:
+    """A worker that handed over nothing: the trial neither balances nor is our counting called wrong."""
+
+    def lose(trial: dict[str, Any]) -> dict[str, Any]:
+        if trial["repetition"] == 0:
+            trial["ledger"] |= {"missing": 1, "balanced": False}
+        return trial
+
+    data = made_tables(repetitions=3, seconds=1, closed_loop=False, change=lose)
+    for row in ledger(data):
+        assert (row.trials, row.missing, row.unknown_trials, row.balanced) == (3, 1, 1, 2)
+    assert not [line for line in caveats(data, 4) if "does not balance" in line]

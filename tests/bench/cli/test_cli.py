@@ -18,9 +18,13 @@ from bench.record import hlog
 from bench.results import archive
 from bench.results.archive import read
 from bench.run import memory_trial
+from bench.run.conductor import RunEnd
+from brokers.credentials import ALLOWED
+from brokers.places.ports import free_ports
 from reports import compose
 from tests.bench.drivers.fake_package import install, on_path
 from tests.judged import BusyPort
+from tests.reports.synthetic import build
 
 
 @pytest.fixture
@@ -195,6 +199,44 @@ def test_an_external_broker_that_is_not_there(bench: Bench) -> None:
     text = bench.refused(4, "run", "own-broker", "--set", f"brokers.mine.external.port={port}")
     assert f"127.0.0.1:{port}" in text
     assert "--resume" in text
+
+
+def test_a_secret_is_read_where_the_command_line_allows_it_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scenario that names another variable is refused before anything is sent, with the option that allows it."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "aws-secret")
+    monkeypatch.setenv(ALLOWED, "")  # what the option sets is taken back after the test
+    [port] = free_ports(("amqp",)).values()
+    words = ["run", "own-broker", "--set", f"brokers.mine.external.port={port}"]
+    words += ["--set", "brokers.mine.external.password_env=AWS_SECRET_ACCESS_KEY"]
+    said = bench.refused(2, *words)
+    assert said.count("brokers.0.external.password_env = 'AWS_SECRET_ACCESS_KEY'") == 1
+    assert said.endswith("or allow it by --credentials-from AWS_SECRET_ACCESS_KEY")
+    assert "aws-secret" not in said
+    # Allowed, the next thing that is wrong is told: nobody listens there.
+    assert "cannot be reached" in bench.refused(4, *words, "--credentials-from", "AWS_SECRET_ACCESS_KEY")
+
+
+def test_a_password_in_clear_text_is_warned_of(bench: Bench) -> None:
+    """To another host than this one, once a broker, before anything is sent."""
+    words = ("run", "own-broker", "--set", "brokers.mine.external.host=broker.invalid")
+    said = bench.refused(4, *words)
+    assert said.count("the password for broker 'mine' goes to broker.invalid in clear text: add `tls = true`") == 1
+    assert "clear text" not in bench.refused(4, *words, "--set", "brokers.mine.external.tls=true")
+
+
+@pytest.mark.parametrize("outcome", ["stalled", "broker-failed", "completed"])
+def test_a_broker_that_stopped_answering_ends_a_run_in_4(outcome: str, tmp_path: Path) -> None:
+    """As one that died: its trial has no result that counts, and the run can be finished."""
+    folder = build(
+        tmp_path / "run",
+        repetitions=1,
+        seconds=1,
+        closed_loop=False,
+        change=lambda trial: trial | {"outcome": outcome} if trial["index"] == 1 else trial,
+    )
+    finished = read(folder)
+    assert run_work._exit_code(RunEnd((), interrupted=False), finished) == (0 if outcome == "completed" else 4)
+    assert [left.index for left in finished.left()] == ([] if outcome == "completed" else [1])
 
 
 def test_a_results_folder_that_cannot_be_written(bench: Bench, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from bench.drivers.base import Deliveries, Int64, Outcome, Settlements
 from bench.record.histogram import HIGHEST_NS, new_histogram
 from bench.units import NS_PER_S, TICK_NS
 
-MAX_SEQ = 1 << 36
+ROW_JUMP, ALL_JUMP = 1 << 20, 1 << 27
 HISTOGRAM = new_histogram()
 
 
@@ -128,6 +128,7 @@ class Consumers:
         self.seen: set[tuple[int, int]] = set()
         self.counts: Counter[str] = Counter()
         self._last: dict[tuple[int, int], int] = {}
+        self._room = 1 << 12
         self.received_sum_ns = 0
 
     def received(self, rows: Deliveries) -> list[int]:
@@ -150,9 +151,12 @@ class Consumers:
         return found
 
     def _is_new(self, lane: int, producer: int, seq: int, redelivered: int) -> bool:
-        if not (0 <= producer < self._producers and 0 <= seq < MAX_SEQ):
+        beyond = 2 * self._room + max(ROW_JUMP, ALL_JUMP // self._producers)
+        if not (0 <= producer < self._producers and 0 <= seq < beyond):
             self.counts["stray"] += 1
             return False
+        while self._room <= seq:
+            self._room *= 2
         self.counts["redelivered"] += redelivered
         if (producer, seq) in self.seen:
             self.counts["duplicated"] += 1

@@ -1,6 +1,7 @@
 """The results folder: finished means finished, damage is named, nothing is overwritten."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from bench.plan.plan import make_plan
 from bench.results import archive
-from bench.results.records import LATER_COLUMNS, TIMELINE_COLUMNS, RunRecord
-from bench.run.conductor import conduct
+from bench.results.records import LATER_COLUMNS, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
+from bench.run.conductor import Conductor, conduct
 from bench.scenario.loading import load_scenario
+from bench.scenario.scenario import Target
 from tests.quiet import Quiet
 
 
@@ -138,6 +140,42 @@ def test_an_interrupt_keeps_finished_trials(tmp_path: Path) -> None:
     assert len(archive.read(folder).trials) == 2
     assert not conduct(record, folder, {}, Quiet()).interrupted
     assert len(archive.read(folder).trials) == 4
+
+
+def test_memory_that_runs_out_ends_a_trial_and_not_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other trials are done, the reason is told at the end, and the run can be finished."""
+    record, text = smoke_record()
+    folder = tmp_path / "run"
+    archive.create(folder, record, text)
+    done = Conductor.one
+
+    def one(self: Conductor, planned: PlannedTrial, target: Target) -> TrialRecord:
+        if planned.index == 1:
+            raise MemoryError
+        return done(self, planned, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Conductor, "one", one)
+        end = conduct(record, folder, {}, Quiet())
+    assert [text.partition(":")[0] for text in end.failed] == ["memory ran out in trial 2"]
+    assert [trial.record.index for trial in archive.read(folder).trials] == [0, 2, 3]
+    assert conduct(record, folder, {}, Quiet()).failed == ()
+    assert len(archive.read(folder).trials) == 4
+
+
+def test_what_is_renamed_into_place_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Synchronised before its name is there: a crash of the host leaves it whole or not at all."""
+    file, seen = tmp_path / "trial.json", list[bool]()
+    synchronise = os.fsync
+
+    def watched(descriptor: int) -> None:
+        seen.append(file.exists())
+        synchronise(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    archive.write_whole(file, "{}")
+    assert seen == [False]
+    assert file.read_text() == "{}"
 
 
 def test_a_timeline_of_an_older_version_reads_with_gaps(finished: Path) -> None:

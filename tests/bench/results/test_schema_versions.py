@@ -149,7 +149,9 @@ def test_older_paired_runs_say_whom_targets_stand_for() -> None:
     assert schema_versions.RUN.parse("run.json", json.dumps(as_before(record))) == record
     assert schema_versions.RUN.parse("run.json", json.dumps(as_before(record) | {"schema_version": 1})) == record
     alone = both.model_copy(update={"targets": both.targets[:-1]})
-    read = schema_versions.RUN.parse("run.json", json.dumps(as_before(record.model_copy(update={"scenario": alone}))))
+    named = tuple(line for line in plan if line.target != both.targets[-1].name)
+    single = record.model_copy(update={"scenario": alone, "plan": named})
+    read = schema_versions.RUN.parse("run.json", json.dumps(as_before(single)))
     assert not any(line.paired for line in read.plan)
 
 

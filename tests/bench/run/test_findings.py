@@ -37,6 +37,20 @@ def test_an_end_that_the_broker_is_to_blame_for_is_a_finding(outcome: TrialOutco
     assert codes(around(merged(), outcome=outcome), "why") == code
 
 
+@pytest.mark.parametrize(
+    ("outcome", "alone"),
+    [
+        (TrialOutcome.STALLED, {"stalled"}),
+        (TrialOutcome.DISCONNECTED, {"disconnected"}),
+        (TrialOutcome.WORKER_FAILED, set()),
+    ],
+)
+def test_after_a_cut_nothing_is_said_of_growth(outcome: TrialOutcome, alone: set[str]) -> None:
+    """What a broker that stopped answering left due is no backlog, and no sign of what it carries."""
+    assert codes(around(merged(achieved_rate=500.0), outcome=outcome, growth=GROWING), "why") == alone
+    assert overload(around(merged(achieved_rate=500.0), growth=GROWING))
+
+
 def test_saturated_begins_below_99_percent() -> None:
     """Of the messages due by a schedule; a closed loop has none."""
     assert codes(around(merged(achieved_rate=989.0))) == {"saturated"}

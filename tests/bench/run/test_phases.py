@@ -110,6 +110,27 @@ def test_a_token_that_never_returns_is_a_stall() -> None:
     assert "4 were on their way" in trial.reason
 
 
+def test_a_broker_that_answers_no_more_is_a_stall_and_no_overload() -> None:
+    """An open loop: nothing received or confirmed for stall_after, with work outstanding."""
+    trial = control(RATE | {"stall_after": "500ms", "max_backlog": 10_000})
+    trial.step(seen(0.9, sent=90, received=90))
+    for at_s in (1.2, 1.39):
+        assert trial.step(seen(at_s, sent=round(100 * at_s), received=100, settled=100)) is Phase.MEASURE
+    assert trial.step(seen(1.75, sent=175, received=100, settled=100)) is Phase.DRAIN
+    assert trial.outcome is TrialOutcome.STALLED
+    assert "nothing was received or confirmed for 0.6 s while 75 were on their way" in trial.reason
+
+
+def test_a_seldom_message_is_no_stall() -> None:
+    """Nothing is outstanding for longer than stall_after; then one message, answered at once."""
+    trial = control({"kind": "rate", "rate": 0.5, "stall_after": "500ms"})
+    for at_s in (1.0, 1.2, 1.9):
+        trial.step(seen(at_s))
+    trial.step(seen(2.0, due=1, sent=1, settled=0))
+    assert trial.step(seen(2.1, sent=1, received=1)) is Phase.MEASURE
+    assert trial.outcome is TrialOutcome.COMPLETED
+
+
 def test_a_closed_loop_that_may_not_send_is_a_stall_too() -> None:
     """Nothing on its way and nothing arriving, as when the broker blocks the producer."""
     trial = control({"kind": "in_flight", "in_flight": [4], "stall_after": "500ms"})

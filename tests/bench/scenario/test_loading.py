@@ -123,7 +123,7 @@ def test_every_shipped_scenario_loads() -> None:
         ("plan.kind=kind", "plan.kind", "Plan has no such field, it belongs to"),
         ("brokers.0.rabbitmq=1", "brokers.0.rabbitmq", "no such field: the fields are"),
         ("workloads.0.load.rat=1", "workloads.0.load.rat", "did you mean 'rate'?"),
-        ("workloads.0.load.stall_after=1s", "workloads.0.load.stall_after", "RateLoad has no such field"),
+        ("workloads.0.load.in_flight=4", "workloads.0.load.in_flight", "RateLoad has no such field"),
         ("nonsense", "--set", "write PATH=VALUE"),
     ],
 )

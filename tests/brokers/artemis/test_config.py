@@ -11,7 +11,7 @@ from brokers.artemis.settings import ArtemisSettings
 from brokers.product import Site
 
 SETTINGS = ArtemisSettings(name="a", kind="artemis", memory=ByteSize(1024**3), cpus=2)
-SITE = Site(PurePosixPath("/run/bench"), "10.0.2.15", {"amqp": 11111}, PurePosixPath)
+SITE = Site(PurePosixPath("/run/bench"), "10.0.2.15", {"amqp": 11111}, PurePosixPath, "secret")
 INSTALLATION = PurePosixPath("/opt/apache-artemis/2.44.0")
 NAMESPACE = {"c": "urn:activemq:core"}
 
@@ -81,8 +81,8 @@ def test_tls_is_spoken_with_our_pem_files(sasl: str, asks: str) -> None:
 @pytest.mark.parametrize(
     ("sasl", "module", "users"),
     [
-        ("plain", "PropertiesLoginModule", "guest = guest"),
-        ("anonymous", "GuestLoginModule", "guest = guest"),
+        ("plain", "PropertiesLoginModule", "guest = secret"),
+        ("anonymous", "GuestLoginModule", "guest = secret"),
         ("external", "TextFileCertificateLoginModule", "guest = CN=busbench, OU=busbench, O=busbench"),
     ],
 )

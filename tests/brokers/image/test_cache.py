@@ -1,5 +1,6 @@
 """The cache of images: found, built once, cleaned after interruptions, removed. The builder is a small fake."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.image import cache
+from brokers.image import cache, content
 from brokers.image.build import Say
 from brokers.image.recipe import ImageError, Recipe, recipe
 
@@ -147,3 +148,65 @@ def test_the_cache_follows_the_users_settings() -> None:
     assert cache.folder({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c/busbench/images")
     assert cache.folder({"HOME": "/h"}) == Path("/h/.cache/busbench/images")
     assert recipe("stable").digest() != recipe("current").digest()
+
+
+def _tampered(root: Path, how: str) -> str:
+    """Change a built image; return the path that was changed."""
+    status = root / "var/lib/dpkg/status"
+    if how == "content":
+        status.write_text(status.read_text().replace("Version: 1", "Version: 2"))
+    elif how == "content, times kept":
+        before = status.stat()
+        status.write_text(status.read_text().replace("Version: 1", "Version: 2"))
+        os.utime(status, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif how == "added":
+        (root / "var/lib/dpkg/new").write_text("x")
+        return "var/lib/dpkg/new"
+    elif how == "mode":
+        status.chmod(0o755)
+    else:
+        status.unlink()
+    return "var/lib/dpkg/status"
+
+
+@pytest.mark.parametrize("how", ["content", "content, times kept", "added", "mode", "removed"])
+def test_a_changed_image_is_named_and_built_anew(how: str, tmp_path: Path) -> None:
+    """It is never used under its old digest."""
+    built = cache.ensure("stable", _quiet, tmp_path, _fill)
+    assert cache.changed(built) == []
+    path = _tampered(built.root, how)
+    assert cache.changed(built) == [path]
+    words: list[str] = []
+    again = cache.ensure("stable", words.append, tmp_path, _fill)
+    assert words[0] == f"the image 'stable' was changed ({path}): it is built anew"
+    assert again.content_digest == built.content_digest
+    assert cache.changed(again) == []
+
+
+def test_an_image_whose_files_were_only_touched_is_used(tmp_path: Path) -> None:
+    """Its files are read again, once, and found to be what they were."""
+    built = cache.ensure("stable", _quiet, tmp_path, _fill)
+    file = built.root.parent / cache.INDEX
+    before = file.read_text()
+    os.utime(built.root / "var/lib/dpkg/status")
+    assert cache.changed(built) == []
+    assert file.read_text() != before
+
+
+def test_an_image_without_an_index_is_held_to_its_digest(tmp_path: Path) -> None:
+    """One of an older busbench: sound, it gets an index; changed, it is named."""
+    built = cache.ensure("stable", _quiet, tmp_path, _fill)
+    file = built.root.parent / cache.INDEX
+    file.unlink()
+    assert cache.changed(built) == []
+    file.write_text("no index")
+    _tampered(built.root, "content")
+    assert cache.changed(built) == [str(built.root)]
+
+
+def test_an_index_that_was_made_to_fit_is_not_believed(tmp_path: Path) -> None:
+    """What it says must have the digest of the image."""
+    built = cache.ensure("stable", _quiet, tmp_path, _fill)
+    _tampered(built.root, "content")
+    cache._keep(built.root.parent / cache.INDEX, content.survey(built.root))
+    assert cache.changed(built) == [str(built.root)]

@@ -43,15 +43,15 @@ def test_builds_that_differ_only_where_they_may_have_one_digest(root: Path, tmp_
     os.utime(twin / "usr/bin/tool", (1, 1))
     content.normalise(root, COOKIE)
     content.normalise(twin, COOKIE)
-    assert content.digest(root) == content.digest(twin)
+    assert content.digest(content.survey(root)) == content.digest(content.survey(twin))
 
 
 def test_normalising_twice_changes_nothing(root: Path) -> None:
     """It can be taken up again after an interruption."""
     content.normalise(root)
-    once = content.digest(root)
+    once = content.digest(content.survey(root))
     content.normalise(root)
-    assert content.digest(root) == once
+    assert content.digest(content.survey(root)) == once
 
 
 def test_normalising_names_localhost_and_drops_set_id_bits(root: Path) -> None:
@@ -88,9 +88,9 @@ def _kind(root: Path) -> None:
 def test_every_change_of_content_changes_the_digest(root: Path, change: Callable[[Path], None]) -> None:
     """Bytes, mode, link target, name and type all count."""
     content.normalise(root)
-    before = content.digest(root)
+    before = content.digest(content.survey(root))
     change(root)
-    assert content.digest(root) != before
+    assert content.digest(content.survey(root)) != before
 
 
 def test_packages_are_those_installed(root: Path) -> None:

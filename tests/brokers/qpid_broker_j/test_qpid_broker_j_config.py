@@ -15,7 +15,7 @@ from brokers.qpid_broker_j.product import PRODUCT
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 
 SETTINGS = QpidBrokerJSettings(name="q", kind="qpid-broker-j", memory=ByteSize(1024**3), cpus=2)
-SITE = Site(PurePosixPath("/run/bench"), "127.0.0.1", {"amqp": 11111, "http": 11112}, PurePosixPath)
+SITE = Site(PurePosixPath("/run/bench"), "127.0.0.1", {"amqp": 11111, "http": 11112}, PurePosixPath, "secret")
 
 
 def _host(settings: QpidBrokerJSettings) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from brokers.rabbitmq.product import PRODUCT
 from brokers.rabbitmq.settings import RabbitMQSettings
 
 SETTINGS = RabbitMQSettings(name="r", kind="rabbitmq", memory=ByteSize(1024**3), cpus=3)
-SITE = Site(PurePosixPath("/run/bench"), "127.0.0.1", {"amqp": 11111, "epmd": 11113, "dist": 11114}, PurePosixPath)
+SITE = Site(
+    PurePosixPath("/run/bench"), "127.0.0.1", {"amqp": 11111, "epmd": 11113, "dist": 11114}, PurePosixPath, "secret"
+)
 
 
 def test_config_listens_on_loopback_with_an_absolute_watermark() -> None:
@@ -55,7 +57,7 @@ def test_one_mechanism_is_offered_with_its_user() -> None:
     for sasl, line, plugins in (
         ("plain", "auth_mechanisms.1 = PLAIN", "[].\n"),
         ("external", "default_user = busbench", "[rabbitmq_auth_mechanism_ssl].\n"),
-        ("anonymous", "anonymous_login_user = guest", "[].\n"),
+        ("anonymous", "anonymous_login_pass = secret", "[].\n"),
     ):
         lines, enabled = secured("tls", sasl)
         assert line in lines

@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from reports.gate.export import annotations, to_junit, to_markdown
+from tests.brokers.test_plain_text import EVIL
 from tests.reports.gate.made import made_gate, made_line
 
 
@@ -20,6 +21,20 @@ def test_text_is_escaped() -> None:
     line = made_line("regression", target="a,b", text="50 %\nmore")
     [_, told] = annotations(made_gate("regression", line))
     assert told == "::error title=regression%3A p99 of a%2Cb%2C steady::50 %25%0Amore"
+
+
+def test_text_of_others_begins_no_command_and_moves_no_cursor() -> None:
+    """In annotations, Markdown and JUnit XML alike."""
+    line = made_line("regression", target=EVIL, text=EVIL)
+    gate = made_gate("regression", line, sentence=EVIL, remarks=(EVIL,))
+    for told in annotations(gate):
+        assert told.startswith("::error title=")
+        assert told.isprintable()
+    written = to_markdown(gate)
+    assert all(one.isprintable() for one in written.split("\n"))
+    assert not [one for one in written.split("\n") if one.startswith("::")]
+    ET.fromstring(to_junit(gate))  # noqa: S314  (we wrote it)
+    assert not set("\x1b\x07\ud800") & set(to_junit(gate))
 
 
 # Element -> (required attributes, optional ones, children in their order: name, least, most).
