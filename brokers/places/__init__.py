@@ -7,6 +7,7 @@ is; what its processes use. It knows nothing of AMQP or of any product.
     base       the contract
     sandbox    the image's root file system under bubblewrap
     external   an address that someone else runs: nothing is started there
+    identity   whom a broker runs as that root starts
     limits     memory cap and CPU quota by control group, for places on this kernel
     ports      free ports on loopback
     sampling   what processes use, by /proc

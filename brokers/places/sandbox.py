@@ -2,7 +2,8 @@
 
 The broker sees the image at `/`, its own folder at `/run/bench` and the host's network;
 it has process ids of its own, so ending the namespace ends everything in it, and the
-namespace ends with the process that started it, even when that one is killed.
+namespace ends with the process that started it, even when that one is killed. Of root's
+rights it has none: see `brokers.places.identity`.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from typing import IO, ClassVar
 
 import psutil
 
-from brokers.places import ports
+from brokers.places import identity, ports
 from brokers.places.base import Caps, Launch, Running, StartingPlace
 from brokers.places.process import END_TIMEOUT_S, HostProcess, below, newest_below
 
@@ -24,19 +25,30 @@ INFO_FD = "{info_fd}"
 """Stands for the number of the pipe on which bubblewrap tells the id of its first process."""
 
 
-def command(root: Path, launch: Launch, bwrap: str = "bwrap") -> tuple[str, ...]:
-    """Return the bubblewrap command line of a launch. Pure."""
+def command(root: Path, launch: Launch, bwrap: str = "bwrap", own_id: int | None = None) -> tuple[str, ...]:
+    """Return the bubblewrap command line of a launch. Pure.
+
+    Args:
+        root: root file system of the image.
+        launch: what is started.
+        bwrap: bubblewrap.
+        own_id: user and group that the program runs under; None = the caller's.
+    """
+    # Bubblewrap changes the id only together with a user namespace, in which ours is still root's for this host.
+    capabilities = ("--cap-drop", "ALL", *(() if own_id is None else identity.ADDED))
+    become = () if own_id is None else identity.become(own_id)
     variables = [part for name, value in launch.environment.items() for part in ("--setenv", name, value)]
     # fmt: off
     return (
         bwrap,
         "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--info-fd", INFO_FD,
+        *capabilities,
         "--ro-bind", str(root), "/",
         "--tmpfs", "/run", "--bind", str(launch.folder), str(HOME),
-        "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",  # noqa: S108  (the sandbox's own)
+        "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp",  # noqa: S108  (the sandbox's own)
         "--chdir", str(HOME),
         "--clearenv", *variables,
-        "--", *launch.argv,
+        "--", *become, *launch.argv,
     )
     # fmt: on
 
@@ -127,4 +139,7 @@ class Sandbox(StartingPlace):
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise FileNotFoundError(self.lacks())
-        return SandboxProcess(command(self._root, launch, bwrap), launch, caps)
+        own_id = identity.unprivileged()
+        if own_id is not None:
+            identity.give(launch, own_id)
+        return SandboxProcess(command(self._root, launch, bwrap, own_id), launch, caps)

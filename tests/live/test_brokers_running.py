@@ -2,9 +2,11 @@
 
 import contextlib
 import ipaddress
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pika
 import proton
@@ -13,6 +15,7 @@ import pytest
 from proton.utils import BlockingConnection
 
 from brokers.base import Broker, BrokerError
+from brokers.places import identity
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 
@@ -206,3 +209,34 @@ def test_idle_connections_are_held_and_let_go(broker: Broker) -> None:
     with broker.idle_connections(5, 10.0) as count:
         assert (count, standing() - before) == (5, 5)
     assert standing() == before
+
+
+@pytest.mark.parametrize("name", ["rabbitmq", "qpid_broker_j", "artemis"])
+def test_as_root_a_broker_has_no_right_of_root(name: str, request: pytest.FixtureRequest) -> None:
+    """Each of its processes under an id of nobody's, without a group or capability; its use and data are still seen."""
+    broker: Broker = request.getfixturevalue(name)
+    own_id = identity.unprivileged()
+    wanted = os.geteuid() if own_id is None else own_id
+    deadline = time.monotonic() + 5
+    while not (pids := broker.pids()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    looked = 0
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a helper of a moment
+            status = Path(f"/proc/{pid}/status").read_text()
+            fields = dict(line.split(":", 1) for line in status.splitlines())
+            assert {int(one) for one in fields["Uid"].split()} == {wanted}
+            assert [fields[name].strip() for name in ("CapPrm", "CapEff", "CapAmb")] == ["0" * 16] * 3
+            assert fields["NoNewPrivs"].strip() == "1"
+            if own_id is not None:
+                assert fields["Groups"].split() == []
+                assert int(fields["CapBnd"], 16) == 0
+            looked += 1
+    assert looked
+    used, data = broker.usage(), broker.data_bytes()
+    assert used is not None
+    assert used.cpu_s > 0
+    if own_id is not None:
+        assert used.disk_written is not None
+    assert data

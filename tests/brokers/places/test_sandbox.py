@@ -29,6 +29,18 @@ def test_the_namespace_ends_with_its_starter() -> None:
     assert {"--unshare-pid", "--die-with-parent"} <= set(line)
 
 
+def test_a_broker_keeps_no_capability() -> None:
+    """Whoever starts it; under an id of its own it passes through setpriv, which drops what that took."""
+    line = command(Path("/image"), _launch(Path("/x")))
+    assert line[line.index("--cap-drop") + 1] == "ALL"
+    assert "--cap-add" not in line
+    line = command(Path("/image"), _launch(Path("/x")), own_id=7)
+    inside = line[line.index("--") + 1 :]
+    assert inside[:5] == ("/usr/bin/setpriv", "--reuid", "7", "--regid", "7")
+    assert inside[inside.index("--bounding-set") + 1] == "-all"
+    assert inside[-2:] == ("/bin/x", "--y")
+
+
 def test_home_is_the_same_for_every_folder() -> None:
     """So an image's content and a broker's config do not depend on where results lie."""
     assert Sandbox(Path("/image"), {}).home(Path("/a")) == PurePosixPath("/run/bench")
