@@ -72,9 +72,21 @@ MetricsAddress = Annotated[
 _PIPED_WIDTH = 1_000
 """Columns of what is no terminal: nothing is cut there."""
 
+
+class LastingConsole(Console):
+    """A console that falls silent once nobody reads it: the work goes on, and its results stand in files."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing from now on, at the exit of the interpreter neither."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 # No markup: names and versions may hold brackets.
-out = Console(highlight=False, soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+out = LastingConsole(highlight=False, soft_wrap=True, markup=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+err = LastingConsole(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def fail(code: int, *faults: str) -> NoReturn:

@@ -6,12 +6,14 @@ and options and is light as well: what does the work is imported by its function
 neither help nor completion waits for Numba, pandas, SciPy and the like.
 """
 
+import contextlib
 import importlib
+import resource
 import signal
 import sys
 from importlib import metadata
 from types import FrameType
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -96,19 +98,48 @@ def _verbs(
     pass
 
 
+_EXIT_FAILED, _EXIT_INTERRUPTED = 4, 130
+_signals: list[int] = []
+"""Those that asked us to end."""
+
+
 def main() -> None:
-    """Run the command; Ctrl-C and a polite kill both end in exit code 130 after cleaning up."""
+    """Run the command; Ctrl-C and a polite kill both end in exit code 130 after cleaning up.
+
+    What this machine refuses us, memory among it, is told in a line and ends in exit code 4.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # else it is under nohup(1)
+            signal.signal(number, _interrupt)
     try:
         app()
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted\n")
-        sys.exit(130)
+        _leave(_EXIT_INTERRUPTED, "interrupted")
+    except SystemExit as leaving:
+        # Typer makes an exit of an interrupt, and says nothing.
+        if _signals and leaving.code == _EXIT_INTERRUPTED:
+            _leave(_EXIT_INTERRUPTED, "interrupted")
+        raise
+    except MemoryError:
+        _leave(_EXIT_FAILED, "error: memory ran out: raise the limit (`ulimit -v`), or free some")
+    except OSError as error:
+        about = f" ({error.filename})" if error.filename else ""
+        # Libraries that find no room do not say so.
+        little = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+        hint = "; memory is limited here (`ulimit -v`)" if little else ""
+        _leave(_EXIT_FAILED, f"error: the host refused: {error.strerror or error}{about}{hint}")
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def _leave(code: int, words: str) -> NoReturn:
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        sys.stderr.write(f"\n{words}\n" if sys.stderr.isatty() else f"{words}\n")
+        sys.stderr.flush()
+    sys.exit(code)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
     # Once is enough: a second signal must not cut the cleaning up short.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    _signals.append(number)
     raise KeyboardInterrupt

@@ -216,7 +216,11 @@ def carry_out(
     with silent(shown.quiet):
         end = conduct_all(record, folder, roots, watched, consume_existing=consume_existing, made_here=made_here)
         finished = archive.read(folder)
-        summary = write_reports(folder) if finished.trials and shown.report else None
+        try:
+            summary = write_reports(folder) if finished.trials and shown.report else None
+        except KeyboardInterrupt:
+            err.print(f"the results are kept; to write the report: bench report {folder}")
+            raise
     drawn = summary is not None or not finished.trials or not shown.report
     if drawn and sides(record.scenario) and len(finished.trials) == len(record.plan):
         keep_floor(folder, record)
