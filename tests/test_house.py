@@ -53,6 +53,8 @@ BROKERS_ALLOWED = {
         "bench.results.archive",
     ),  # text of others, escaped in records as it is in settings
     "brokers.byte_sizes": ("bench.units",),  # sizes as people write and read them
+    "brokers.user_cache": ("bench.host.cache",),  # where the user's cache is
+    "brokers.places.sandbox": ("bench.host.doctor",),  # why no sandbox can be started
     "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection
 }
 REPORTS_READ = (

@@ -1,11 +1,12 @@
 """Where the suite keeps what it can make or measure again: compiled kernels, the data of runs under way, ceilings."""
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from brokers.user_cache import user_cache
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -14,8 +15,8 @@ Kept = TypeVar("Kept", bound="BaseModel")
 
 
 def cache_root() -> Path:
-    """Return our folder in the user's cache, by the XDG base directory specification; it may not exist yet."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "busbench"
+    """Return our folder in the user's cache; it may not exist yet. Raise OSError where nothing says where that is."""
+    return user_cache()
 
 
 def kept_models(file: Path, kind: type[Kept]) -> dict[str, Kept]:

@@ -26,6 +26,7 @@ from brokers.image import content
 from brokers.image.build import Builder, Say, build
 from brokers.image.recipe import ImageError, Recipe, recipe
 from brokers.settings import Frozen
+from brokers.user_cache import user_cache
 
 MANIFEST = "image.json"
 INDEX = "index.json"
@@ -65,8 +66,7 @@ class Image:
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the cache folder of images."""
-    home = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
-    return Path(home) / "busbench" / "images"
+    return user_cache(environ) / "images"
 
 
 def find(name: str, cache: Path | None = None) -> Image | None:
