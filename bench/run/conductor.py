@@ -5,9 +5,11 @@ keeps every finished trial, and `conduct` on the same folder does the rest.
 """
 
 import contextlib
+import fcntl
+import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -94,9 +96,36 @@ def conduct(
     Raises:
         BrokerError: a broker could not be stopped.
         UnfitError: a broker does not allow what a workload asks of it.
-        OSError: results could not be written; every finished trial is kept.
+        ArchiveError, OSError: results could not be written; every finished trial is kept.
     """
-    warm_up((target.driver for target in run.scenario.targets), watch.say)
+    with held(folder):
+        warm_up((target.driver for target in run.scenario.targets), watch.say)
+        return _conduct(run, folder, image_roots, watch, consume_existing=consume_existing)
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a results folder, so that no other process writes into it at the same time.
+
+    Raises:
+        ArchiveError: another one does.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                message = f"{folder} is being written by another run: wait until that one has ended"
+                raise archive.ArchiveError(message) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _conduct(
+    run: RunRecord, folder: Path, image_roots: Mapping[str, Path], watch: Watch, *, consume_existing: bool
+) -> RunEnd:
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=consume_existing)
         meter = stack.enter_context(PauseMeter(root_group())) if run.scenario.has_brokers else None

@@ -31,7 +31,8 @@ def scratch_folder(root: Path | None = None) -> Iterator[Path]:
     with contextlib.ExitStack() as held:
         with _locked(root):
             for left in root.iterdir():
-                _remove_unless_held(left)
+                if left.is_dir() and not left.is_symlink():  # anything else is not of a run
+                    _remove_unless_held(left)
             folder = Path(tempfile.mkdtemp(prefix="run-", dir=root))
             lock = held.enter_context((folder / _LOCK).open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)

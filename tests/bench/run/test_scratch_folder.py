@@ -24,3 +24,13 @@ def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
             assert first.exists()
             assert first != second
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_folder_of_a_run_stays(tmp_path: Path) -> None:
+    """A file, or a link to somebody's folder, among scratch folders holds up no run and is not removed."""
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "file").write_text("x")
+    (tmp_path / "runs" / "link").symlink_to(tmp_path)
+    with scratch_folder(tmp_path / "runs") as folder:
+        assert folder.is_dir()
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["file", "link"]
