@@ -18,6 +18,7 @@ from typing import Any
 
 from bench.host.cache import cache_root
 from bench.units import size_words
+from brokers.places import sandbox
 
 PYTHON_AT_LEAST = (3, 11)
 DISK_AT_LEAST = 2 * 1024**3
@@ -152,14 +153,13 @@ def check_sandbox() -> Check:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return Check("bubblewrap", ok=False, found="not on PATH", needed_for=_SANDBOX, how_to_get=_apt("bubblewrap"))
-    worked, said = _try([bwrap, "--ro-bind", "/", "/", "--unshare-pid", "true"])
+    reason = sandbox.refusal(bwrap)
     return Check(
         "bubblewrap",
-        ok=worked,
-        found="a sandbox was started" if worked else f"no sandbox starts: {said or 'it says nothing'}",
+        ok=reason is None,
+        found="a sandbox was started" if reason is None else f"no sandbox starts: {reason}",
         needed_for=_SANDBOX,
-        how_to_get="allow user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu also"
-        " kernel.apparmor_restrict_unprivileged_userns=0), or run as root",
+        how_to_get=sandbox.ALLOW,
     )
 
 

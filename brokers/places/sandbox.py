@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path, PurePosixPath
 from typing import IO, ClassVar
@@ -21,6 +22,12 @@ from brokers.places.base import Caps, Launch, Running, StartingPlace
 from brokers.places.process import END_TIMEOUT_S, HostProcess, below, newest_below
 
 HOME = PurePosixPath("/run/bench")
+ALLOW = (
+    "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu also"
+    " kernel.apparmor_restrict_unprivileged_userns=0), or run as root"
+)
+"""What to do where `refusal` gives a reason."""
+_TRIAL_TIMEOUT_S = 10.0
 INFO_FD = "{info_fd}"
 """Stands for the number of the pipe on which bubblewrap tells the id of its first process."""
 
@@ -53,6 +60,18 @@ def command(root: Path, launch: Launch, bwrap: str = "bwrap", own_id: int | None
     # fmt: on
 
 
+def refusal(bwrap: str) -> str | None:
+    """Return why bubblewrap starts no sandbox with process ids of its own here; None where it does."""
+    trial = (bwrap, "--ro-bind", "/", "/", "--unshare-pid", "true")
+    try:
+        done = subprocess.run(
+            trial, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TRIAL_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else done.stderr.decode(errors="replace").strip() or "it says nothing"
+
+
 class SandboxProcess(HostProcess):
     """A bubblewrap and the broker in it."""
 
@@ -76,6 +95,18 @@ class SandboxProcess(HostProcess):
         """Return every process of the namespace but its first, which is bubblewrap's and ignores signals."""
         return [] if self._first is None else below(self._first)
 
+    def signal(self, signum: int) -> None:
+        """See `Running`; what goes on takes bubblewrap with it, which would not take note of an end while stopped."""
+        super().signal(signum)
+        if signum == signal.SIGCONT:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        for process in (self._first, self._popen):
+            if process is not None:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGCONT)
+
     def _kill(self) -> None:
         """End the namespace.
 
@@ -85,6 +116,7 @@ class SandboxProcess(HostProcess):
         if self._first is not None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 self._first.kill()
+            self._go_on()
             if self._popen is not None:
                 self._ended.wait(END_TIMEOUT_S)
             psutil.wait_procs([self._first], timeout=END_TIMEOUT_S)
@@ -111,9 +143,11 @@ class Sandbox(StartingPlace):
     @classmethod
     def lacks(cls) -> str | None:
         """See `Place`."""
-        if shutil.which("bwrap") is None:
+        bwrap = shutil.which("bwrap")
+        if bwrap is None:
             return "bwrap is not installed; it comes with the package bubblewrap (`bench doctor` tells more)"
-        return None
+        reason = refusal(bwrap)
+        return None if reason is None else f"no sandbox starts ({reason}): {ALLOW}"
 
     @property
     def _root(self) -> Path:

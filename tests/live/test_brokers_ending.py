@@ -146,6 +146,20 @@ def test_a_frozen_broker_is_told_and_ended(
     assert broker.failure() == "it was stopped"
 
 
+def test_a_stopped_sandbox_holds_up_no_end(start_broker: Starter) -> None:
+    """Bubblewrap, outside and in, is stopped itself: an end lets it go on, so that it takes note."""
+    broker = start_broker(RABBITMQ)
+    pids, groups = broker.pids(), _groups(broker)
+    running = broker._running  # type: ignore[attr-defined]
+    bubblewraps = (running._popen.pid, running._first.pid)
+    _freeze(bubblewraps)
+    assert broker.failure() is None
+    begun = time.monotonic()
+    broker.stop()
+    assert time.monotonic() - begun < 8
+    assert _nothing_left((*pids, *bubblewraps), set(), groups)
+
+
 def test_starting_a_running_broker_is_refused(rabbitmq: Broker) -> None:
     """And does it no harm."""
     with pytest.raises(BrokerError, match="runs already"):

@@ -51,3 +51,16 @@ def test_a_missing_bubblewrap_is_named_with_its_package(tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(OSError, match="package bubblewrap"):
         Sandbox(tmp_path, {}).start(_launch(tmp_path), None)
+
+
+def test_a_bubblewrap_that_starts_no_sandbox_is_told_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a run begins; it says what to allow."""
+    (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2; exit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lacking = Sandbox.lacks()
+    assert lacking is not None
+    assert "No permissions to create new namespace" in lacking
+    assert "user namespaces" in lacking
