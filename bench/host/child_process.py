@@ -42,12 +42,20 @@ def start(
     )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Become the command, or return an exit code where the parent is gone or there is no such command."""
-    parent, *command = arguments
+def die_with_parent() -> None:
+    """Have the kernel end this process when the thread that started it ends, even if this one is stopped then.
+
+    It may have ended before: that is for the caller to see.
+    """
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Become the command, or return an exit code where the parent is gone or there is no such command."""
+    parent, *command = arguments
+    die_with_parent()
     if os.getppid() != int(parent):
         return 1  # it died before the kernel was asked to tell us
     try:

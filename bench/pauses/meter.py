@@ -23,6 +23,7 @@ import numpy as np
 
 from bench.drivers.base import Int64
 from bench.host import libc
+from bench.host.child_process import die_with_parent
 from bench.host.realtime import be_punctual
 from bench.jit import kernel_entry
 from bench.pauses.board import (
@@ -205,6 +206,7 @@ def _sleep(board: PauseBoard, number: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Do what standard input says, until it ends."""
+    die_with_parent()  # its input would not end it while it is stopped
     fd, cpus, group = int(arguments[0]), int(arguments[1]), Path(arguments[2])
     board = PauseBoard(cpus, fd)
     with contextlib.suppress(OSError):

@@ -4,7 +4,6 @@ Exit codes: 0 done · 20 the broker refused or ended the work, reason in `<accou
 anything else is a fault of ours, traceback in the worker's log.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import cast
 
 from bench.drivers.base import DriverError, Int64, Port, TimedPort
 from bench.drivers.registry import driver_named, open_port
+from bench.host.child_process import die_with_parent
 from bench.host.clock import Clock, RealClock
 from bench.host.realtime import be_punctual, be_unhurried
 from bench.host.rlimit import allow_most
@@ -24,7 +24,6 @@ from bench.run.worker_assignment import Assignment
 from bench.units import NS_PER_MS
 
 EXIT_BROKER = 20
-_PR_SET_PDEATHSIG = 1
 
 
 def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tuple[Account, DriverError | None]:
@@ -78,7 +77,7 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
 
 def main() -> int:
     """Run one worker process: assignment on standard input, account in a file."""
-    _die_with_conductor()
+    die_with_parent()  # a conductor that is killed outright cannot end its workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the conductor decides what Ctrl-C means
     task = Assignment.model_validate_json(sys.stdin.buffer.read())
     if os.getppid() != task.conductor:
@@ -115,13 +114,6 @@ def error_file(account_file: Path) -> Path:
 def _fail(account_file: Path, error: DriverError) -> int:
     error_file(account_file).write_text(f"{type(error).__name__}\n{error}\n", encoding="utf-8")
     return EXIT_BROKER
-
-
-def _die_with_conductor() -> None:
-    # A conductor that is killed outright cannot end its workers; the kernel does (prctl(2)).
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -113,3 +115,25 @@ def test_it_ends_with_who_started_it() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(meter.fd)
     meter.close()
+
+
+STARTER = """
+import os, signal, sys
+from pathlib import Path
+from bench.pauses.meter import PauseMeter
+meter = PauseMeter(Path("/nowhere"))
+meter.run()
+os.kill(meter._process.pid, signal.SIGSTOP)
+print(meter._process.pid, flush=True)
+signal.pause()
+"""
+
+
+def test_a_stopped_meter_ends_with_its_starter() -> None:
+    """It reads no end of its input then; the kernel ends it."""
+    with subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        meter = psutil.Process(int(starter.stdout.readline()))
+        starter.kill()
+    _, alive = psutil.wait_procs([meter], timeout=10)
+    assert alive == []
