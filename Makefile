@@ -51,6 +51,7 @@ soak: setup ## What is too long for every day: whole matrices, many generated ex
 evidence: setup ## Measure the tool itself, then the full comparison: hours, on a machine with nothing else to do
 	@$(BIN)/python -m tests.evidence.performance
 	@$(BIN)/python -m tests.evidence.trust
+	@$(BIN)/python -m tests.evidence.faults
 	@$(BIN)/python -m tests.evidence.page
 	@$(BIN)/python -m tests.evidence.jupyter
 	@$(BIN)/bench run rabbitmq-vs-qpid $(RUN_FLAGS)
