@@ -212,21 +212,27 @@ class Conductor:
         if self._has_failed(target.broker):
             return
         self._watch.begin(planned, number, of)
-        try:
-            record = self.one(planned, target)
-        except BrokerError as error:
-            failures = self._start_failures.setdefault(target.broker, [])
-            failures.append(str(error))
-            # The reason is told once, at the end of the run, where it is not scrolled away.
-            last = len(failures) >= _MOST_START_FAILURES
-            self._watch.say(f"{target.broker} failed: {'its trials are left out' if last else 'trying once more'}")
-            return
-        except MemoryError:
-            self._start_failures.setdefault(target.broker, []).append(
-                f"memory ran out in trial {planned.index + 1}: fewer messages, or a host with more"
-            )
-            return
-        self._watch.end(record)
+        again = False
+        while not self._has_failed(target.broker):
+            try:
+                record = self.one(planned, target)
+            except BrokerError as error:
+                failures = self._start_failures.setdefault(target.broker, [])
+                failures.append(str(error))
+                # The reason is told once, at the end of the run, where it is not scrolled away.
+                last = len(failures) >= _MOST_START_FAILURES
+                self._watch.say(f"{target.broker} failed: {'its trials are left out' if last else 'trying once more'}")
+                again = True
+            except MemoryError:
+                self._start_failures.setdefault(target.broker, []).append(
+                    f"memory ran out in trial {planned.index + 1}: fewer messages, or a host with more"
+                )
+                return
+            else:
+                if again:  # what went well the second time kept nothing from running
+                    self._start_failures[target.broker].pop()
+                self._watch.end(record)
+                return
 
     def _has_failed(self, broker: str) -> bool:
         return len(self._start_failures.get(broker, ())) >= _MOST_START_FAILURES
@@ -242,7 +248,7 @@ class Conductor:
             archive.write_durability(self._folder, found.joined(archive.read(self._folder).durability))
 
     def _failures(self) -> tuple[str, ...]:
-        return tuple(texts[-1] for texts in self._start_failures.values())
+        return tuple(texts[-1] for texts in self._start_failures.values() if texts)
 
     def extend(self, workload: Workload, target: str, step: SearchStep) -> PlannedTrial:
         """Add a trial to the plan while a search goes on, and record that before the trial begins.
@@ -301,8 +307,8 @@ class Conductor:
         idle = self._idle_cost(target.broker, instance)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
-        scratch = self._scratch / f"trial-{planned.index}"
-        scratch.mkdir()
+        # One an attempt: what the workers of an earlier one left is none of this one's.
+        scratch = Path(tempfile.mkdtemp(prefix=f"trial-{planned.index}-", dir=self._scratch))
         before, log_before = self._canaries.read(), instance.broker.log()
         raw = run_trial(
             Conditions(

@@ -91,7 +91,7 @@ class Case:
         environment: changes of it; None takes a variable away.
         around: makes the surroundings; yields what stands before the command.
         finished: trials that must be readable at least.
-        resumed: whether `--resume` does the rest (else its plan is printed).
+        resumed: whether `--resume` does the rest (else what it would do is asked of the folder).
         resumable: whether there is a folder to resume.
         read: whether what it prints is read.
         check: returns what is wrong in its results.
@@ -344,13 +344,11 @@ class _Attempt:
             seen.faults.append(f"left: {', '.join(soon)}")
         if last and (case.resumed or not killed):
             seen.faults.append(f"left after --resume: {', '.join(last)}")
-        lines = [line for line in seen.said.splitlines() if line.startswith(("error:", "invalid:", "interrupted"))]
         return {
             "code": seen.code,
             "ended_s": round(seen.took_s, 1),
-            "said": lines[:6],
-            "tail": seen.said[-1500:],
-            "resumed": "" if not case.resumable else "to the end" if case.resumed else "its plan",
+            "said": seen.said[-3000:],
+            "resumed": "" if not case.resumable else "all that was left" if case.resumed else "can",
             "faults": seen.faults,
         }
 
@@ -394,9 +392,10 @@ class _Attempt:
         return Ended(command.returncode, said, took, faults)
 
     def _resume(self) -> list[str]:
-        to_the_end = self.case.resumed
+        if not self.case.resumed:
+            return []  # that its plan and its finished trials can be read was seen
         with subprocess.Popen(
-            [*BENCH, "run", "--resume", str(self.out), "--no-report" if to_the_end else "--plan"],
+            [*BENCH, "run", "--resume", str(self.out), "--no-report"],
             cwd=self.folder,
             env=self.usual,
             stdout=subprocess.DEVNULL,
@@ -406,9 +405,9 @@ class _Attempt:
             self.conductors.add(command.pid)
             _, said = command.communicate(timeout=_RESUME_S)
         faults = [f"left by --resume: {one}" for one in strays(set())]
-        if command.returncode not in ((0, 3) if to_the_end else (0,)):
+        if command.returncode not in (0, 3):
             faults.append(f"--resume ended in {command.returncode}: {said[-300:]}")
-        return faults + (_readable(self.folder / self.out, 2) if to_the_end else [])
+        return faults + _readable(self.folder / self.out, 2)
 
 
 def _readable(place: Path, wanted: int, check: Callable[[archive.Run], list[str]] = lambda _: []) -> list[str]:
