@@ -1,9 +1,10 @@
 """A worker: one side of one trial. `work` is the job; `main` is the process around it.
 
-Exit codes: 0 done · 20 the broker refused or ended the work, reason in `<account>.error` ·
+Exit codes: 0 done · 20 the broker refused or ended the work, reason in `<account>.error` · 21 no room for the account ·
 anything else is a fault of ours, traceback in the worker's log.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ from bench.run.worker_assignment import Assignment
 from bench.units import NS_PER_MS
 
 EXIT_BROKER = 20
+EXIT_NO_ROOM = 21
 
 
 def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tuple[Account, DriverError | None]:
@@ -99,11 +101,23 @@ def main() -> int:
         result, ended = work(task, port, clock, cells)
     except DriverError as error:
         return _fail(task.account, error)
-    worker_account.save(task.account, result)
+    if not handed_over(task.account, result):
+        return EXIT_NO_ROOM
     if ended is not None:
         return _fail(task.account, ended)
     port.close()
     return 0
+
+
+def handed_over(file: Path, result: Account) -> bool:
+    """Write an account; return False where no room is left for it, nor then for a word on that in the worker's log."""
+    try:
+        worker_account.save(file, result)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return False
+        raise
+    return True
 
 
 def error_file(account_file: Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.record.account import Account
 from bench.run import worker_account
-from bench.run.worker import EXIT_BROKER, error_file
+from bench.run.worker import EXIT_BROKER, EXIT_NO_ROOM, error_file
 from bench.run.worker_assignment import Assignment
 
 
@@ -60,6 +60,12 @@ class WorkerPool:
             if code == EXIT_BROKER:
                 message = f"{task.name}: {self._said(task)}"
                 raise WorkerEnded(message, broker=True)
+            if code == EXIT_NO_ROOM:
+                message = (
+                    f"{task.name} had no room for what it measured in {self._folder.parent}: make room there, or let"
+                    " XDG_CACHE_HOME name another place"
+                )
+                raise WorkerEnded(message, broker=False)
             if code is not None:
                 message = f"{task.name} {_ending(code)}: {self._last_line(task)}"
                 raise WorkerEnded(message, broker=False)

@@ -327,7 +327,8 @@ def cases() -> Iterator[Case]:
     durable = ("--set", "workloads.second.durable=true")
     yield Case(
         "disk full at the broker's data", fill(".cache/busbench/runs", "measure"), (0, 3, 4),
-        r"alarm|No space left|enospc|stalled", around=lambda folder: small(folder, ".cache/busbench/runs", "128m"),
+        r"alarm|No space left|enospc|stalled|had no room",
+        around=lambda folder: small(folder, ".cache/busbench/runs", "128m"),
         options=(*plain, *durable), finished=1, within_s=90,
     )  # fmt: skip
     yield Case(
