@@ -291,7 +291,9 @@ def cases() -> Iterator[Case]:
         )  # fmt: skip
     for who in ("broker", "bwrap"):
         # A start that fails is tried once more; the second succeeds.
-        yield Case(f"SIGKILL of {who}, start", hit(who, "start", kill), (0, 3), r"trying once more", finished=2)
+        yield Case(
+            f"SIGKILL of {who}, start", hit(who, "start", kill), (0, 3), r"trying once more", finished=2, within_s=90
+        )
         for phase in ("warm-up", "measure", "drain"):
             yield Case(
                 f"SIGKILL of {who}, {phase}", hit(who, phase, kill), (4,), r"ended by signal 9|exit code",
@@ -300,7 +302,7 @@ def cases() -> Iterator[Case]:
     for phase in ("warm-up", "measure", "drain"):
         yield Case(
             f"SIGSTOP of broker, {phase}", hit("broker", phase, stop), (0, 3, 4), r"stalled|answer|silent", within_s=60,
-            options=options(phase), finished=2, resumed=phase == "measure",
+            options=(*options(phase), "--set", "plan.drain=8s"), finished=2, resumed=phase == "measure",
         )  # fmt: skip
     yield Case(
         "SIGSTOP of broker, start", hit("broker", "start", stop), (0, 3), r"trying once more", within_s=150, finished=2
