@@ -9,8 +9,10 @@ one where that cannot be written; within it a function is found by its module. N
 made, before the first call of a kernel. Nothing but compilation lives here.
 """
 
+import atexit
 import hashlib
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
@@ -53,7 +55,9 @@ def _cache_folder() -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError:
-        return Path(tempfile.mkdtemp(prefix="busbench-kernels-"))
+        made = Path(tempfile.mkdtemp(prefix="busbench-kernels-"))
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
+        return made
 
 
 class _ByModule(caching.UserProvidedCacheLocator):

@@ -83,3 +83,18 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     sources(tree)
     (tmp_path / "busbench").write_text("no folder")
     assert called(tree, tmp_path, "warm") == (tree / "bench/loadgen/backpressure.py", 0)
+
+
+def test_code_kept_in_a_temporary_folder_goes_with_the_process(tmp_path: Path) -> None:
+    """Where the cache cannot be written, nothing is left for the next process to find."""
+    code = "from bench import jit; folder = jit._cache_folder(); assert folder.is_dir(); print(folder)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"XDG_CACHE_HOME": "/dev/null", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).parent == tmp_path
+    assert list(tmp_path.iterdir()) == []

@@ -94,6 +94,7 @@ class Case:
         resumed: whether `--resume` does the rest (else what it would do is asked of the folder).
         resumable: whether there is a folder to resume.
         read: whether what it prints is read.
+        own_image: whether it needs an image whose files may be given away.
         check: returns what is wrong in its results.
     """
 
@@ -109,6 +110,7 @@ class Case:
     resumed: bool = False
     resumable: bool = True
     read: bool = True
+    own_image: bool = False
     check: Callable[[archive.Run], list[str]] = lambda _: []
 
 
@@ -293,12 +295,16 @@ def do(case: Case, images: Path, kernels: Path) -> dict[str, Any]:
         roots = []
         for image in images.iterdir():
             if (image / "image.json").is_file():
-                roots.append(cache / "images" / image.name / "root")
-                roots[-1].mkdir(parents=True)
+                root = cache / "images" / image.name / "root"
+                root.mkdir(parents=True)
                 for file in image.glob("*.json"):
-                    shutil.copy(file, roots[-1].parent)
+                    shutil.copy(file, root.parent)
+                if case.own_image:
+                    subprocess.run(["cp", "-a", f"{image}/root/.", root], check=True)
+                    continue
                 # Read-only: whatever happens here, the user's image stays as it is.
-                subprocess.run(["mount", "-o", "bind,ro", image / "root", roots[-1]], check=True)
+                subprocess.run(["mount", "-o", "bind,ro", image / "root", root], check=True)
+                roots.append(root)
         try:
             found = _Attempt(case, folder).do()
         finally:

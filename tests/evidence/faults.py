@@ -190,10 +190,7 @@ def before(*words: str) -> Callable[[Path], AbstractContextManager[tuple[str, ..
 @contextlib.contextmanager
 def somebody(folder: Path) -> Iterator[tuple[str, ...]]:
     """Be a user without rights, who owns the case's folder and cache."""
-    for path in (folder, *folder.rglob("*")):
-        if not path.is_relative_to(folder / ".cache" / "busbench" / "images"):
-            with contextlib.suppress(OSError):
-                os.chown(path, SOMEBODY, SOMEBODY, follow_symlinks=False)
+    subprocess.run(["chown", "--recursive", "--no-dereference", f"{SOMEBODY}:{SOMEBODY}", folder], check=False)
     yield ("setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups", "--bounding-set=-all", "--")
 
 
@@ -202,20 +199,17 @@ def somebody_without_namespaces(folder: Path) -> Iterator[tuple[str, ...]]:
     """As `somebody`, where no user namespace may be made."""
     # A limit of user namespaces holds in the namespace in which it is set, and below.
     with somebody(folder) as words:
-        inner = "echo ready; read go; echo 0 > /proc/sys/user/max_user_namespaces; exec sleep 600"
-        keeper = subprocess.Popen(
-            ["unshare", "-U", "sh", "-c", inner], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
-        assert keeper.stdin is not None
-        assert keeper.stdout is not None
+        keeper = subprocess.Popen(["unshare", "-U", "sleep", "600"], start_new_session=True)
+        enter = ("nsenter", f"--target={keeper.pid}", "--user", "--setuid=0", "--setgid=0", "--")
         try:
-            keeper.stdout.readline()
+            own = Path("/proc/self/ns/user").readlink()
+            while Path(f"/proc/{keeper.pid}/ns/user").readlink() == own:
+                time.sleep(0.01)
             for name in ("uid_map", "gid_map"):
                 Path(f"/proc/{keeper.pid}/{name}").write_text("0 0 65536")
-            keeper.stdin.write(b"\n")
-            keeper.stdin.flush()
-            time.sleep(0.3)
-            yield ("nsenter", f"--target={keeper.pid}", "--user", "--setuid=0", "--setgid=0", "--", *words)
+            limit = "echo 0 > /proc/sys/user/max_user_namespaces"
+            subprocess.run([*enter, "sh", "-c", limit], check=True)
+            yield (*enter, *words)
         finally:
             keeper.kill()
             keeper.wait()
@@ -371,10 +365,10 @@ def cases() -> Iterator[Case]:
         resumable=False,
     )  # fmt: skip
     yield Case("no java", None, (0, 3), around=lambda folder: without(folder, "java"), finished=2)
-    yield Case("a user without rights", None, (0, 3), around=somebody, finished=2)
+    yield Case("a user without rights", None, (0, 3), around=somebody, finished=2, own_image=True)
     yield Case(
         "a user without rights or user namespaces", None, (4,), r"namespace", around=somebody_without_namespaces,
-        finished=0, resumable=False,
+        finished=0, resumable=False, own_image=True,
     )  # fmt: skip
     yield Case(
         "a taken port for --metrics",
