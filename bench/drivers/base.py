@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bench.arrivals.sizes import Sizes
 from bench.host.clock import Clock
 from brokers.endpoint import Endpoint
+from brokers.plain_text import printable
 
 Int64 = NDArray[np.int64]
 
@@ -36,7 +37,11 @@ class Outcome(IntEnum):
 
 
 class DriverError(Exception):
-    """The broker or the network ended the work; the message says which and why."""
+    """The broker or the network ended the work; the message says which and why, in text that is fit to be shown."""
+
+    def __init__(self, message: str) -> None:
+        """Escape what the broker wrote into the message."""
+        super().__init__(printable(message))
 
 
 class ConnectionLost(DriverError):  # noqa: N818  (the field's own word)
@@ -254,13 +259,21 @@ class TimedPort(Port, Protocol):
 
 
 class HoldingPort(Port, Protocol):
-    """A port that owns the broker too, and can let the rest go on while its consumers take nothing.
+    """A port that can let the rest go on while its consumers take nothing.
 
-    Its driver says so: `bench.drivers.description.Driver.holds`.
+    Its driver says so: `bench.drivers.description.Driver.holds`. A broker is listened to all the while, so that its
+    last words are heard. Only for consumers that acknowledge: what they may hold bounds what is read meanwhile.
     """
 
     def hold(self, until_ns: int) -> None:
-        """Deliver nothing before an instant; what the consumers may hold is what they are given at once then."""
+        """Deliver nothing before an instant; what the consumers may hold is what they are given at once then.
+
+        What was delivered before is acknowledged now, what comes meanwhile is not before it was
+        delivered; it is received when it is delivered. An instant that has passed changes nothing.
+
+        Raises:
+            DriverError: see there.
+        """
 
 
 class Opener(Protocol):
@@ -272,6 +285,15 @@ class Opener(Protocol):
         Raises:
             DriverError: see there.
         """
+
+
+VIOLATIONS = {
+    "confirms_never_sent": "confirms of messages that were never sent",
+    "confirms_again": "confirms of messages that were settled already",
+    "confirms_beyond": "confirms of all up to a message that was never sent",
+    "tags_repeated": "delivery tags that were not above the one before",
+}
+"""Counters of what no broker may say, each with what it counts; only those that are not 0 are returned."""
 
 
 def empty_settlements() -> Settlements:

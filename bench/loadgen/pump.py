@@ -196,8 +196,8 @@ class Pump:
     def _rests(self, intake: Intake, wait_ns: int) -> bool:
         """Return whether nothing may be taken yet; wait for that if the port is not to be asked meanwhile.
 
-        A port that is not asked takes nothing off the socket, and so gives no credit: what the
-        consumers may hold stays with them, the rest with the broker.
+        A port that holds goes on listening to the broker. One that is not asked takes nothing off the
+        socket, and so gives no credit: what the consumers may hold stays with them, the rest with the broker.
         """
         if self._holding:
             self._holding.hold(intake.free_ns)

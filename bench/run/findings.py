@@ -1,11 +1,12 @@
 """Findings: what the broker did wrong in a trial. Such a trial stays in the data and stays valid. Pure.
 
 Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, backpressure, alarm,
-restarted, drifting, credit-leak, lost, duplicated, reordered, refused, not-drained.
+restarted, drifting, credit-leak, protocol-violation, lost, duplicated, reordered, refused, not-drained.
 """
 
 from collections.abc import Iterator
 
+from bench.drivers.base import VIOLATIONS
 from bench.results.records import BROKE_OFF, NO_RESULT, Ledger, Note, TrialOutcome
 from bench.run.health import LAG_SHARE, Circumstances, p99_ns
 from bench.run.merge import Merged
@@ -27,7 +28,14 @@ def findings(seen: Circumstances, reason: str) -> tuple[Note, ...]:
         seen: the trial.
         reason: why it ended otherwise than completed.
     """
-    return (*_course(seen, reason), *_flow(seen), *_starved(seen.merged), *_losses(seen.merged.ledger), *_held(seen))
+    return (
+        *_course(seen, reason),
+        *_flow(seen),
+        *_starved(seen.merged),
+        *_violations(seen.merged),
+        *_losses(seen.merged.ledger),
+        *_held(seen),
+    )
 
 
 def overload(seen: Circumstances) -> str:
@@ -110,6 +118,12 @@ def _starved(merged: Merged) -> Iterator[Note]:
             " it returns one credit for each read, however many messages that read held. Set confirm_window, or"
             " option reattach of driver wire10.",
         )
+
+
+def _violations(merged: Merged) -> Iterator[Note]:
+    told = [f"{merged.counters[name]:,} {what}" for name, what in VIOLATIONS.items() if merged.counters.get(name)]
+    if told:
+        yield _finding("protocol-violation", f"It said what no broker may: {', '.join(told)}.")
 
 
 def _losses(ledger: Ledger) -> Iterator[Note]:

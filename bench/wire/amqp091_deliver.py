@@ -18,6 +18,7 @@ from bench.wire.amqp091_layout import (
     LAST_TAG,
     OWN,
     PHASE,
+    REPEATED,
     TAG,
     UNACKED,
     ChannelState,
@@ -152,6 +153,8 @@ def take_whole(buf: Octets, at: int, end: int, now_ns: int, tables: ChannelTable
         body = _body_frame(buf, header, end, channel, largest)
         if body < 0 or not read_stamp(buf, body + FRAME_HEADER, rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
             break
+        if tag <= lanes[lane, TAG]:
+            lanes[lane, REPEATED] += 1
         lanes[lane, TAG] = tag
         delivered(tables, lane, found, tag, redelivered, now_ns)
         at = body + FRAME_EXTRA + get32(buf, body + 3)

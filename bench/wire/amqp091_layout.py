@@ -70,7 +70,15 @@ PREFIX = 17
 """Octets of them."""
 TAG_AT = 18
 """Where in them the delivery tag is written; 0 = nowhere, as basic.publish carries none."""
-LANE_WIDTH = 19
+NEVER_SENT = 19
+"""Confirms of a tag that was never published."""
+AGAIN = 20
+"""Confirms of what is settled already."""
+BEYOND = 21
+"""Confirms with `multiple` up to a tag that was never published."""
+REPEATED = 22
+"""Deliveries whose tag is not above the one before it."""
+LANE_WIDTH = 23
 
 
 class ChannelState(IntEnum):

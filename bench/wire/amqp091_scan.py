@@ -43,6 +43,7 @@ from bench.wire.amqp091_layout import (
     KIND,
     PHASE,
     REDELIVERED,
+    REPEATED,
     TAG,
     ChannelState,
     ChannelTables,
@@ -88,7 +89,10 @@ def _method(buf: Octets, at: int, end: int, now_ns: int, tables: ChannelTables, 
         tag_at = _flag_after_tag(buf, at, end, 1 if method == DELIVER else 0)
         if tag_at < 0:
             return _SHORT
-        lanes[lane, TAG] = get63(buf, tag_at)
+        tag = get63(buf, tag_at)
+        if tag <= lanes[lane, TAG]:
+            lanes[lane, REPEATED] += 1
+        lanes[lane, TAG] = tag
         lanes[lane, REDELIVERED] = octet(buf, tag_at + 8) & 1
     elif method == PUBLISH:
         lanes[lane, TAG] += 1

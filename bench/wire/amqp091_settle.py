@@ -9,9 +9,12 @@ to a tag; basic.return comes before the ack of the message it returns
 from bench.drivers.base import Outcome
 from bench.jit import kernel_entry
 from bench.wire.amqp091_layout import (
+    AGAIN,
+    BEYOND,
     CAME_BACK,
     FREE,
     IN_FLIGHT,
+    NEVER_SENT,
     OLDEST,
     OWN,
     PUBLISHED,
@@ -64,15 +67,22 @@ def settle(
     Where there was none, call it again with the same arguments once rows were taken out.
     A confirmed message that was returned has the outcome RETURNED. Tag 0 with `multiple`
     is all in flight (AMQP 0-9-1 reference, basic.ack). What is settled already, or was
-    never published, is passed over.
+    never published, is passed over and counted.
     """
     lanes, ring, rows, cursor = tables.lanes, tables.ring, found.rows, found.cursor
     mask = ring.shape[1] - 1
     oldest, last = lanes[lane, OLDEST], lanes[lane, PUBLISHED]
     end = last if multiple and tag == 0 else min(tag, last)
     first = oldest if multiple else tag
-    if first < oldest or (not multiple and tag > last):
-        return True
+    if not multiple:
+        if tag > last or tag == 0:
+            lanes[lane, NEVER_SENT] += 1
+            return True
+        if tag < oldest or ring[lane, tag & mask] & _STATE == FREE:
+            lanes[lane, AGAIN] += 1
+            return True
+    elif end < oldest and tag != 0 and tag <= last:
+        lanes[lane, AGAIN] += 1
     row, at = cursor[SETTLED], first
     while at <= end and row < rows.shape[1]:
         entry = ring[lane, at & mask]
@@ -90,6 +100,8 @@ def settle(
         while oldest <= last and ring[lane, oldest & mask] & _STATE == FREE:
             oldest += 1
         lanes[lane, OLDEST] = oldest
+    if at > end and multiple and tag > last:
+        lanes[lane, BEYOND] += 1
     return bool(at > end)
 
 

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from brokers.endpoint import Sasl, Tls
+from brokers.plain_text import printable
 
 
 class AdminError(Exception):
-    """The broker cannot be reached, or refused what was asked; says why."""
+    """The broker cannot be reached, or refused what was asked; says why, in text that is fit to be shown."""
+
+    def __init__(self, message: str) -> None:
+        """Escape what the broker wrote into the message."""
+        super().__init__(printable(message))
 
 
 class UnreachableError(AdminError):

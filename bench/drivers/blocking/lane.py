@@ -5,20 +5,21 @@ own lanes know what to ask of the library; `port` knows when to ask. Drivers of 
 these classes; docs/drivers.md shows how.
 """
 
+import os
 import select
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import ClassVar
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar, cast
 
 from bench.arrivals import stamp
 from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, Outcome, ProducerLane, Refused
+from bench.drivers.blocking.patience import PATIENCE_S, Patience
 from bench.drivers.bodies import Bodies
-from bench.drivers.sockets.connection import ACK_LINGER_NS, Context, ending, unanswered
+from bench.drivers.sockets.connection import ACK_LINGER_NS, SLIPS, Context, ending, is_ours, unanswered, unopened
+from bench.drivers.sockets.frame091 import NotAFrameError
 from bench.drivers.sockets.timers import NEVER_NS
-
-PATIENCE_S = 5.0
-"""Longest wait in a library, such as for a confirm: a worker silent for 10 s counts as stuck."""
 
 _BURST_BYTES = 4096
 """Sent at once without confirms: surely fits into the part of a socket's buffer that "writable" promises."""
@@ -36,16 +37,37 @@ def only_plain(context: Context, driver: str) -> None:
         raise Refused(message)
 
 
+class BlockingContext(Context):
+    """What the lanes of one port share; it watches how long their calls take, until it is closed.
+
+    Attributes:
+        patience: with calls of a library.
+    """
+
+    def __init__(self, *given: Any) -> None:
+        """Begin to watch."""
+        super().__init__(*given)
+        self.patience = Patience()
+
+    def close(self) -> None:
+        """Stop watching."""
+        self.patience.end()
+
+
 class BlockingLane(ABC):
     """One connection, from connect to close.
 
     Attributes:
         errors: what the library raises when a connection fails, OSError among it.
+        silences: what of it means that the broker did not answer in time.
         blocked: the broker asked for silence (connection.blocked, channel.flow).
+        gave_up: a call took so long that it was hung up on the broker.
     """
 
     errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
-    _descriptor: int
+    silences: ClassVar[tuple[type[Exception], ...]] = (TimeoutError,)
+    gave_up = False
+    _descriptor = -1
 
     def __init__(self, context: Context, owner: str, queue: str) -> None:
         """Connect and open; on failure nothing stays open.
@@ -60,6 +82,7 @@ class BlockingLane(ABC):
             ConnectionLost: nobody answers, or the connection broke.
         """
         self.context = context
+        self._patience = cast("BlockingContext", context).patience
         self.owner = owner
         self.queue = queue
         self.blocked = False
@@ -76,7 +99,7 @@ class BlockingLane(ABC):
 
     @abstractmethod
     def connect(self) -> None:
-        """Connect and authenticate, waiting at most `PATIENCE_S`; note the socket's `_descriptor`."""
+        """Connect and authenticate; note the socket's `_descriptor` as soon as there is one."""
 
     @abstractmethod
     def open(self) -> None:
@@ -102,6 +125,10 @@ class BlockingLane(ABC):
     def say(self, error: Exception) -> str:
         """Return what one of `errors` means, with the broker's own code and text."""
 
+    def lost(self, error: Exception) -> bool:
+        """Return whether one of `errors` means that the connection broke; else the broker said no."""
+        return isinstance(error, OSError)
+
     @abstractmethod
     def close(self) -> None:
         """Close gracefully, waiting at most a second; may raise one of `errors`."""
@@ -109,6 +136,15 @@ class BlockingLane(ABC):
     @abstractmethod
     def abandon(self) -> None:
         """Close the socket in any state, also where `connect` failed."""
+
+    def give_up(self) -> None:
+        """Hang up on the broker, so that the call that is running fails; called in another thread."""
+        self.gave_up = True
+        descriptor = self.fileno() if self._connected else self._descriptor
+        if descriptor >= 0:
+            # A copy: the library may close its own at any time.
+            with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
+                copy.shutdown(socket.SHUT_RDWR)
 
     def on_blocked(self, *_: object) -> None:
         """Note connection.blocked; a library calls this, with arguments that are ignored."""
@@ -121,18 +157,40 @@ class BlockingLane(ABC):
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Turn what the library raises into a DriverError that says who lost what."""
+        """Turn what the library raises into a DriverError that says who lost what; it takes `PATIENCE_S` at most."""
+        patience = self._patience
+        before, patience.running = patience.running, [self]
         try:
             yield
         except self.errors as error:
             raise self._failure(error) from error
+        except NotAFrameError as error:
+            raise self._lost(str(error)) from error
+        except SLIPS as error:
+            if is_ours(error):
+                raise
+            raise self._slip(error) from error
+        finally:
+            patience.running = before
 
     def _failure(self, error: Exception) -> DriverError:
         endpoint = self.context.endpoint
-        if isinstance(error, OSError) and not self._connected:
+        if not self._connected and self._descriptor < 0 and isinstance(error, OSError):
             return unanswered(endpoint, error)
-        refused = not self._opened and not isinstance(error, OSError)
+        if self.gave_up or (isinstance(error, self.silences) and not getattr(error, "errno", None)):
+            if not self._opened:
+                return unopened(endpoint, self.owner, self.queue, "1 lane", round(PATIENCE_S))
+            return self._lost(f"it did not answer within {PATIENCE_S:g} s")
+        refused = not self._opened and not self.lost(error)
         return ending(Refused if refused else ConnectionLost, endpoint, self.owner, self.queue, self.say(error))
+
+    def _slip(self, error: Exception) -> DriverError:
+        if self.gave_up:
+            return self._failure(error)
+        return self._lost(f"it sent what the library cannot take ({type(error).__name__}: {error})")
+
+    def _lost(self, detail: str) -> DriverError:
+        return ending(ConnectionLost, self.context.endpoint, self.owner, self.queue, detail)
 
 
 class BlockingProducer(BlockingLane):
@@ -194,7 +252,7 @@ class BlockingConsumer(BlockingLane):
         self.automatic = context.spec.ack_batch == 0
         self.ack_due_ns = NEVER_NS
         self._lane = lane
-        self._unacknowledged = 0
+        self._unacknowledged = self._last_tag = 0
         super().__init__(context, f"consumer {consumer.consumer}", consumer.queue)
 
     @abstractmethod
@@ -213,8 +271,14 @@ class BlockingConsumer(BlockingLane):
         if not self.automatic:
             self._unacknowledged += 1
             self.ack_due_ns = now_ns + ACK_LINGER_NS
-            if self._unacknowledged >= context.spec.ack_batch:
+            if self._unacknowledged >= context.spec.ack_batch and not context.held_ns:
                 self.settle()
+
+    def tagged(self, tag: int) -> None:
+        """Count a 0-9-1 delivery tag that is not above the one before it."""
+        if tag <= self._last_tag:
+            self.context.count("tags_repeated")
+        self._last_tag = tag
 
     def settle(self) -> None:
         """Acknowledge what was delivered and was not yet."""

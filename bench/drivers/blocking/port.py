@@ -9,11 +9,12 @@ import os
 import select
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import cast
 
 import numpy as np
 
 from bench.drivers.base import Deliveries, DriverError, Int64, Settlements
-from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer
+from bench.drivers.blocking.lane import BlockingConsumer, BlockingContext, BlockingLane, BlockingProducer
 from bench.drivers.sockets.port import LanePort
 from bench.drivers.sockets.timers import NEVER_NS
 
@@ -24,6 +25,7 @@ _AT_ONCE = 256
 class BlockingPort(LanePort[BlockingProducer, BlockingConsumer]):
     """A `bench.drivers.base.Port` over lanes that have a connection each, and open it one after the other."""
 
+    _kind_of_context = BlockingContext
     _next = 0
     """The producing lane that is asked for room."""
 
@@ -47,6 +49,8 @@ class BlockingPort(LanePort[BlockingProducer, BlockingConsumer]):
         """See `bench.drivers.base.Port`."""
         self._raise_failure()
         context = self._context
+        if context.held_ns:
+            return self._rested(timeout_ns)
         had_no_room = timeout_ns > 0 and self.room() == 0
         full = [lane for lane in self._producers if lane.full()] if had_no_room else []
         self._heed(full, writable=True)
@@ -60,16 +64,25 @@ class BlockingPort(LanePort[BlockingProducer, BlockingConsumer]):
             with suppress(DriverError):
                 consumer.settle()
         for connection in self._connections.values():
-            with suppress(*connection.errors):
+            with suppress(DriverError), connection.told():
                 connection.close()
         self._release()
+
+    def _release(self) -> None:
+        super()._release()
+        cast("BlockingContext", self._context).close()
+
+    def _settle_all(self) -> None:
+        for consumer in self._consumers:
+            consumer.settle()
 
     def _turn(self, timeout_ns: int) -> bool:
         """Acknowledge what lingers, wait, read; return whether the wake descriptor was readable."""
         woken = False
         now_ns = self._clock.now_ns()
+        takers = () if self._context.held_ns else self._consumers
         try:
-            for consumer in self._consumers:
+            for consumer in takers:
                 if consumer.ack_due_ns <= now_ns:
                     consumer.settle()
             held = [consumer for consumer in self._consumers if consumer.pending()]
@@ -77,7 +90,7 @@ class BlockingPort(LanePort[BlockingProducer, BlockingConsumer]):
                 self._read(consumer)
             if held:
                 timeout_ns = 0
-            due_ns = min([consumer.ack_due_ns for consumer in self._consumers], default=NEVER_NS)
+            due_ns = min([consumer.ack_due_ns for consumer in takers], default=NEVER_NS)
             for descriptor, events in self._selector.wait(min(timeout_ns, due_ns - now_ns)):
                 if descriptor == self._wake_fd:
                     os.eventfd_read(descriptor)

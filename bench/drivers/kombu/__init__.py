@@ -14,4 +14,5 @@ DRIVER = Driver(
     distribution="kombu",
     install="kombu>=5.5",
     mixes=True,
+    holds=True,
 )

@@ -10,14 +10,52 @@ from typing import Any
 
 import kombu
 from amqp.exceptions import AMQPError, ConsumerCancelled, MessageNacked
+from amqp.transport import TCPTransport
+from kombu.transport import pyamqp
 
 from bench.drivers.base import Outcome
-from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
+from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer, only_plain
+from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
+from bench.drivers.sockets.connection import SILENT_END
+from bench.drivers.sockets.frame091 import FRAME_HEADER, frame_length
 
 _CLOSE_S = 1.0
+_EOF = "Server unexpectedly closed connection"
+"""py-amqp's own words."""
 _PERSISTENT = 2
 _TRANSIENT = 1
+
+
+class _Stream(TCPTransport):  # type: ignore[misc]
+    """py-amqp's socket, which looks at what a frame claims: py-amqp would gather whatever length it names."""
+
+    lane: "KombuLane"
+
+    def _setup_transport(self) -> None:
+        super()._setup_transport()
+        self.lane.begin(int(self.sock.fileno()))
+
+    def _read(self, n: int, initial: bool = False, *rest: Any) -> bytes:  # noqa: FBT001, FBT002  (py-amqp's own)
+        octets: bytes = super()._read(n, initial, *rest)
+        if initial and n == FRAME_HEADER:
+            frame_length(octets, 0)
+        return octets
+
+
+class _Connection(pyamqp.Connection):  # type: ignore[misc]
+    """py-amqp's connection, of which its lane knows before it is open."""
+
+    def Transport(self, host: str, *_: Any, socket_settings: Any = None) -> _Stream:  # noqa: N802  (py-amqp's own)
+        """Return what reads and writes; it is not connected yet."""
+        stream = _Stream(host, connect_timeout=PATIENCE_S, socket_settings=socket_settings)
+        stream.lane = self.client.lane
+        stream.lane.use(self)
+        return stream
+
+
+class _Transport(pyamqp.Transport):  # type: ignore[misc]
+    Connection = _Connection
 
 
 class KombuLane(BlockingLane):
@@ -36,7 +74,7 @@ class KombuLane(BlockingLane):
             userid=at.username,
             password=at.password,
             virtual_host=at.virtual_host,
-            transport="pyamqp",
+            transport=_Transport,
             connect_timeout=PATIENCE_S,
             transport_options={
                 "confirm_publish": self.context.spec.confirm_window > 0,
@@ -45,10 +83,16 @@ class KombuLane(BlockingLane):
                 "on_unblocked": self.on_unblocked,
             },
         )
+        self._connection.lane = self
         self._connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
-        # Not to be asked for later: kombu's own property connects anew where the connection is lost.
-        self._amqp = self._connection.connection
-        self._descriptor = int(self._amqp.sock.fileno())
+
+    def use(self, connection: Any) -> None:
+        """Note py-amqp's connection: kombu's own property connects anew where it is lost."""
+        self._amqp = connection
+
+    def begin(self, descriptor: int) -> None:
+        """Note the socket that was connected: from here on it may take too long to open."""
+        self._descriptor = descriptor
 
     def open(self) -> None:
         """Prove that the queue is there, as publishing to none would be no fault."""
@@ -73,6 +117,8 @@ class KombuLane(BlockingLane):
         """Return the broker's code and text, where it sent any."""
         if isinstance(error, ConsumerCancelled):
             return "basic.cancel: the queue was deleted or has moved"
+        if str(error) == _EOF:
+            return SILENT_END
         if isinstance(error, AMQPError) and error.reply_code:
             return f"{error.reply_code} {error.reply_text}"
         return f"{type(error).__name__}: {error}"
@@ -146,6 +192,7 @@ class KombuConsumer(KombuLane, BlockingConsumer):
         self._last.ack(multiple=True)
 
     def _on_message(self, message: Any) -> None:
+        self.tagged(message.delivery_tag)
         self._last = message
         self.delivered(message.body, redelivered=message.delivery_info["redelivered"])
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from bench.drivers.description import Driver
 
-_pika = partial(Driver, protocol="amqp091", distribution="pika", mixes=True)
+_pika = partial(Driver, protocol="amqp091", distribution="pika", mixes=True, holds=True)
 
 CODEC = _pika(
     name="pika-codec",

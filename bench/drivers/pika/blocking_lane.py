@@ -11,12 +11,16 @@ from functools import partial
 from typing import Any
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 from pika.exceptions import AMQPConnectionError, AMQPError, ConsumerCancelled, NackError, UnroutableError
 
 from bench.drivers.base import Outcome
-from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
+from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer, only_plain
+from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
-from bench.drivers.pika.parameters import ask_for_confirms, innermost, parameters, properties
+from bench.drivers.pika.checked_connection import checked
+from bench.drivers.pika.parameters import ask_for_confirms, innermost, is_loss, parameters, properties, words
+from bench.drivers.sockets.frame091 import NotAFrameError
 
 _CLOSE_S = 1.0
 
@@ -24,7 +28,8 @@ _CLOSE_S = 1.0
 class PikaBlockingLane(BlockingLane):
     """What producing and consuming lanes share: opening, reading, ends."""
 
-    errors = (AMQPError, OSError)
+    errors = (AMQPError, AMQPConnectorException, OSError)
+    silences = (AMQPConnectorStackTimeout,)
     _socket: Any = None
     _came = False
 
@@ -33,9 +38,10 @@ class PikaBlockingLane(BlockingLane):
         at = self.context.endpoint
         only_plain(self.context, "pika-blocking")
         wanted = parameters(at, f"busbench {self.owner}")
+        self._faults: list[NotAFrameError] = []
         wanted.socket_timeout = wanted.stack_timeout = PATIENCE_S
         try:
-            self._connection: Any = pika.BlockingConnection(wanted)
+            self._connection: Any = pika.BlockingConnection(wanted, _impl_class=checked(self._faults))
         except AMQPConnectionError as error:
             if type(error) is AMQPConnectionError:  # of the socket; what a broker says has a class of its own
                 raise ConnectionError(*innermost(error).args) from error
@@ -66,8 +72,11 @@ class PikaBlockingLane(BlockingLane):
         """Return the broker's code and text, where it sent any."""
         if isinstance(error, ConsumerCancelled):
             return "basic.cancel: the queue was deleted or has moved"
-        code, text = getattr(error, "reply_code", None), getattr(error, "reply_text", "")
-        return f"{code} {text}" if code else f"{type(error).__name__}: {error}"
+        return words(error, self._faults)
+
+    def lost(self, error: Exception) -> bool:
+        """Return whether one of `errors` means that the connection broke; else the broker said no."""
+        return super().lost(error) or bool(self._faults) or is_loss(error)
 
     def close(self) -> None:
         """Close the connection, and the channel with it."""
@@ -157,6 +166,7 @@ class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
 
     def _on_message(self, _channel: Any, method: Any, _properties: Any, body: bytes) -> None:
         self._came = True
+        self.tagged(method.delivery_tag)
         self._last = method.delivery_tag
         self.delivered(body, redelivered=method.redelivered)
 

@@ -12,32 +12,10 @@ import pika
 import pika.connection
 import pika.exceptions
 
+from bench.drivers.sockets.frame091 import frame_length
 from bench.drivers.sockets.timers import Timer, Timers
 from bench.host.clock import Clock
 from bench.units import NS_PER_S
-
-_FRAME_HEADER = 7
-_FRAME_END = 1
-_FRAME_TYPES = (1, 2, 3, 8)
-"""Method, header, body, heartbeat (AMQP 0-9-1 specification, 4.2.3)."""
-
-
-def frame_length(buffer: bytes | bytearray, start: int) -> int | None:
-    """Return the bytes of the frame at `start`, or None where its header is not yet whole.
-
-    Layout: type, channel, size, payload, end octet (AMQP 0-9-1 specification, 2.3.5).
-
-    Raises:
-        ValueError: these bytes begin no frame; a broker that speaks another version
-            answers with a protocol header instead (4.2.2).
-    """
-    if len(buffer) - start < _FRAME_HEADER:
-        return None
-    if buffer[start] in _FRAME_TYPES:
-        size = int.from_bytes(buffer[start + 3 : start + _FRAME_HEADER], "big")
-        return _FRAME_HEADER + size + _FRAME_END
-    message = f"it does not speak AMQP 0-9-1: it answered {bytes(buffer[start : start + 16])!r}"
-    raise ValueError(message)
 
 
 class PikaConnection(pika.connection.Connection):  # type: ignore[misc]

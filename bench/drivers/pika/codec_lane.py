@@ -6,8 +6,6 @@ The socket is the business of `bench.drivers.sockets.connection`, pika's side of
 
 from functools import partial
 
-import pika.exceptions
-
 from bench.drivers.pika.codec_connection import PikaConnection
 from bench.drivers.pika.lane import PikaConsumer, PikaLane, PikaProducer
 from bench.drivers.pika.parameters import parameters
@@ -42,12 +40,8 @@ class CodecLane(PikaLane):
         if self.closed:
             self._amqp.stream_lost(ConnectionError("the socket was closed"))
             return
-        try:
+        with self._caught():
             self._amqp.feed(data)
-        except ValueError as error:
-            self.lose(str(error))
-        except pika.exceptions.AMQPError as error:
-            self.lose(f"{type(error).__name__}: {error}")
 
     def _write(self) -> bool:
         output = self._amqp.output

@@ -5,14 +5,21 @@ settle all up to a tag; basic.return comes before the ack of the message it retu
 (https://www.rabbitmq.com/docs/confirms).
 """
 
+from collections import Counter
+
 from bench.drivers.base import Outcome
 
 
 class ConfirmWindow:
-    """Delivery tags in flight and the sequence numbers that go with them."""
+    """Delivery tags in flight and the sequence numbers that go with them.
+
+    Attributes:
+        violations: what the broker said that it must not, counted by name; see `bench.drivers.base.VIOLATIONS`.
+    """
 
     def __init__(self) -> None:
         """Begin as confirm.select does: the next tag is 1."""
+        self.violations: Counter[str] = Counter()
         self._seq_of_tag: dict[int, int] = {}
         self._returned: set[int] = set()
         self._last_tag = 0
@@ -36,8 +43,12 @@ class ConfirmWindow:
 
         A confirmed message that was returned has the outcome RETURNED. Tag 0 with
         `multiple` is all in flight (AMQP 0-9-1 reference, basic.ack). What is settled
-        already, or was never published, is passed over.
+        already, or was never published, is passed over and counted.
         """
+        if tag > self._last_tag or (tag == 0 and not multiple):
+            self.violations["confirms_beyond" if multiple else "confirms_never_sent"] += 1
+        elif (0 < tag < self._oldest_tag) if multiple else (tag not in self._seq_of_tag):
+            self.violations["confirms_again"] += 1
         if multiple:
             last = min(tag or self._last_tag, self._last_tag)
             tags = range(self._oldest_tag, last + 1)

@@ -5,6 +5,8 @@ Whose socket and loop carry that is the business of `codec_lane` and `select_lan
 """
 
 from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pika
@@ -14,8 +16,9 @@ from bench.arrivals import stamp
 from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
 from bench.drivers.bodies import Bodies
 from bench.drivers.pika.confirm_window import ConfirmWindow
-from bench.drivers.pika.parameters import ask_for_confirms, properties
-from bench.drivers.sockets.connection import OUTPUT_LIMIT, Connection, Consumer, Context, Producer
+from bench.drivers.pika.parameters import ask_for_confirms, properties, words
+from bench.drivers.sockets.connection import OUTPUT_LIMIT, SLIPS, Connection, Consumer, Context, Producer, is_ours
+from bench.drivers.sockets.frame091 import NotAFrameError
 
 _FRAMING_BYTES = 128
 """About what method frame, header frame and frame ends add to a body."""
@@ -38,6 +41,18 @@ class PikaLane(Connection):
         """Acknowledge what is pending and begin the closing handshake."""
         if self._amqp.is_open:
             self._amqp.close()
+
+    @contextmanager
+    def _caught(self) -> Iterator[None]:
+        """End the lane where what came is more than pika can take."""
+        try:
+            yield
+        except NotAFrameError as error:
+            self.lose(str(error))
+        except (pika.exceptions.AMQPError, *SLIPS) as error:
+            if is_ours(error):
+                raise
+            self.lose(f"it sent what the library cannot take ({type(error).__name__}: {error})")
 
     def _on_open(self, connection: Any) -> None:
         ask_for_confirms(connection, self.context.endpoint)
@@ -73,7 +88,7 @@ class PikaLane(Connection):
         elif isinstance(reason, pika.exceptions.AuthenticationError):
             self.refuse_or_lose(f"it does not offer SASL {self.context.endpoint.sasl.upper()}")
         else:
-            self.refuse_or_lose(f"{type(reason).__name__}: {reason}")
+            self.refuse_or_lose(words(reason))
 
 
 class PikaProducer(PikaLane, Producer):
@@ -94,6 +109,10 @@ class PikaProducer(PikaLane, Producer):
         self._stopped_by: set[str] = set()
         self._properties = properties(durable=spec.durable)
         self._start()
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what the broker said that it must not, beside what pika counts."""
+        return {**super().counts(), **self._window.violations}
 
     def room(self) -> int:
         """Return how many messages fit into the confirm window and the output buffer."""
@@ -208,6 +227,8 @@ class PikaConsumer(PikaLane, Consumer):
             self.context.deliveries.foreign += 1
         else:
             self.context.deliveries.add(self.lane, *stamped, now_ns, method.redelivered)
+        if method.delivery_tag <= self._last_tag:
+            self.context.count("tags_repeated")
+        self._last_tag = method.delivery_tag
         if not self._automatic:
-            self._last_tag = method.delivery_tag
             self.delivered(now_ns)

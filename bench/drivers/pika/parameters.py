@@ -1,11 +1,15 @@
 """What pika is told to connect and to publish, whichever of its loops does so, and why it could not connect."""
 
 import logging
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pika
 from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorPhaseErrorBase
+from pika.exceptions import ProbableAuthenticationError, StreamLostError
 
+from bench.drivers.sockets.connection import SILENT_END
 from brokers.endpoint import Endpoint
 from brokers.sasl import credentials
 
@@ -31,6 +35,41 @@ def ask_for_confirms(connection: Any, endpoint: Endpoint) -> None:
 def properties(*, durable: bool) -> pika.BasicProperties:
     """Return what pika sends with a message: its delivery mode, 2 for persistent (0-9-1, class basic)."""
     return pika.BasicProperties(delivery_mode=2 if durable else 1)
+
+
+_EOF = "Transport indicated EOF"
+_BROKE = re.compile(r"Stream connection lost: (\w+)(?:: |\()(.*?)\)?(?:[\"'],\))?$", re.DOTALL)
+_SAID = re.compile(r"ConnectionClosedByBroker: \((\d+)\) '(.*)'$", re.DOTALL)
+"""pika's own words, in which it hides the errors that it wraps."""
+_ERRNO = re.compile(r"\d+, '(.*)'")
+
+
+def is_loss(error: Exception) -> bool:
+    """Return whether the connection broke, and the broker did not say no; where it opens, pika guesses at a refusal."""
+    return isinstance(error, StreamLostError) or "StreamLostError" in str(error)
+
+
+def words(error: Exception, faults: Sequence[Exception] = ()) -> str:
+    """Return what ended a connection: the broker's own code and text, where there are any.
+
+    Args:
+        error: pika's.
+        faults: what the broker sent that it must not, where that is known.
+    """
+    code, text = getattr(error, "reply_code", None), getattr(error, "reply_text", "")
+    if faults:
+        return str(faults[0])
+    if code:
+        return f"{code} {text}"
+    if _EOF in str(error):
+        asked = isinstance(error, ProbableAuthenticationError)
+        return f"{SILENT_END} as we logged in: are user name and password right?" if asked else SILENT_END
+    if broke := _BROKE.search(str(error)):
+        kernel = _ERRNO.fullmatch(broke[2])
+        return kernel[1] if kernel else f"it sent what the library cannot take ({broke[1]}: {broke[2]})"
+    if said := _SAID.search(str(error)):
+        return f"{said[1]} {said[2]}"
+    return f"{type(error).__name__}: {error}"
 
 
 def innermost(error: Exception) -> Exception:

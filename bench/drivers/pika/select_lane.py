@@ -16,12 +16,13 @@ from typing import Any
 import pika
 from pika.adapters.select_connection import IOLoop
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
-from pika.exceptions import StreamLostError
 
-from bench.drivers.blocking.lane import PATIENCE_S
+from bench.drivers.blocking.patience import PATIENCE_S
+from bench.drivers.pika.checked_connection import checked
 from bench.drivers.pika.lane import PikaConsumer, PikaLane, PikaProducer
-from bench.drivers.pika.parameters import innermost, parameters
+from bench.drivers.pika.parameters import innermost, is_loss, parameters, words
 from bench.drivers.sockets.connection import unanswered, untrusted
+from bench.drivers.sockets.frame091 import NotAFrameError
 from bench.drivers.sockets.port import SocketPort
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers import tls
@@ -76,7 +77,7 @@ class SelectLane(PikaLane):
 
     def counts(self) -> Mapping[str, int]:
         """Return bytes, as pika counts them."""
-        return {"bytes_out": self._amqp.bytes_sent, "bytes_in": self._amqp.bytes_received}
+        return {**super().counts(), "bytes_out": self._amqp.bytes_sent, "bytes_in": self._amqp.bytes_received}
 
     def abandon(self) -> None:
         """End pika's socket, and let pika find that out, as only so it gives back what it holds."""
@@ -107,7 +108,8 @@ class SelectLane(PikaLane):
             except tls.TlsError as error:
                 raise untrusted(at, error) from error
         self._loop = _Loop(self._wake_after)
-        self._amqp = pika.SelectConnection(
+        self._faults: list[NotAFrameError] = []
+        self._amqp = checked(self._faults)(
             wanted,
             self._on_open,
             lambda _connection, error: self._on_end(error),
@@ -116,12 +118,14 @@ class SelectLane(PikaLane):
         )
 
     def _read(self) -> None:
-        self._loop.turn()
+        with self._caught():
+            self._loop.turn()
 
     def _write(self) -> bool:
         """Let pika write; what the socket does not take makes the loop's descriptor readable later."""
         if self.unwritten():
-            self._loop.turn()
+            with self._caught():
+                self._loop.turn()
         return True
 
     def _wake_after(self, delay_s: float) -> None:
@@ -137,8 +141,8 @@ class SelectLane(PikaLane):
             self.end(untrusted(at, tls.failure(found, at.tls)))
         elif isinstance(found, (OSError, AMQPConnectorException)):
             self.end(unanswered(at, found))
-        elif isinstance(reason, StreamLostError):
-            self.lose(f"{type(reason).__name__}: {reason}")
+        elif self._faults or is_loss(reason):
+            self.lose(words(reason, self._faults))
         else:
             super()._on_end(reason)
 

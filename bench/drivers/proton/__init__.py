@@ -17,6 +17,7 @@ ENGINE = _proton(
     name="proton-engine",
     description="Qpid Proton's engine in our own loop: the least that Proton costs, less than an application pays",
     open_port="bench.drivers.proton.engine_lane:open_port",
+    holds=True,
 )
 FORMER_ENGINE = replace(ENGINE, name="proton", now="proton-engine")
 """What results and scenarios of earlier versions call it."""

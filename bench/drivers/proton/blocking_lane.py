@@ -17,7 +17,8 @@ from proton.reactor import AtMostOnce
 from proton.utils import BlockingConnection, LinkDetached
 
 from bench.drivers.base import Outcome
-from bench.drivers.blocking.lane import PATIENCE_S, BlockingConsumer, BlockingLane, BlockingProducer, only_plain
+from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer, only_plain
+from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
 
 _CLOSE_S = 1.0

@@ -5,6 +5,7 @@ what the bytes mean; `port` knows when to read or write.
 """
 
 import socket
+import struct
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -38,6 +39,19 @@ it a connection waits a second for its SYN to be sent again."""
 CLOSE_NS = 2 * NS_PER_S
 """Longest wait for the closing handshakes of a port."""
 
+SLIPS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What a library raises, as Python's own faults, over octets that it did not expect."""
+SILENT_END = "connection closed without a word"
+
 _CONNECT_S = 10.0
 _PROTOCOL_NAMES = {"amqp091": "AMQP 0-9-1", "amqp10": "AMQP 1.0"}
 
@@ -58,6 +72,7 @@ class Context:
         buffer: what the socket last gave, for `Connection` to read into.
         watch_writable: tells the port that a connection waits, or waits no longer, for
             its socket to take more.
+        held_ns: until when consumers take nothing, see `bench.drivers.base.HoldingPort`; 0 = they do.
     """
 
     spec: PortSpec
@@ -70,6 +85,7 @@ class Context:
     counters: dict[str, int] = field(default_factory=dict)
     buffer: bytearray = field(default_factory=bytearray)
     watch_writable: "Callable[[Connection, bool], None]" = lambda _connection, _wanted: None
+    held_ns: int = 0
 
     @property
     def news(self) -> bool:
@@ -86,6 +102,14 @@ class Context:
         for one in counts:
             total.update(one)
         return dict(total)
+
+
+def is_ours(error: Exception) -> bool:
+    """Return whether a fault of Python's was raised in our own code, so that it says nothing of a broker."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith("bench.")
 
 
 def address(endpoint: Endpoint) -> str:
@@ -137,7 +161,7 @@ def departure(endpoint: Endpoint, stream: Stream, error: OSError | None = None) 
         stream: to it.
         error: what reading or writing raised; None where it closed the connection.
     """
-    detail = "connection closed without a word" if error is None else str(error)
+    detail = SILENT_END if error is None else str(error)
     if isinstance(error, tls.TlsError):
         return True, detail
     if endpoint.tls is not None and endpoint.tls.cert_file is None and not stream.heard:
@@ -330,7 +354,7 @@ class Consumer(Connection):
         """Count a message that wants an acknowledgement, and give it when a batch is full."""
         self._unacknowledged += 1
         self._last_ns = now_ns
-        if self._unacknowledged >= self.context.spec.ack_batch:
+        if self._unacknowledged >= self.context.spec.ack_batch and not self.context.held_ns:
             self._unacknowledged = 0
             self.acknowledge()
         elif not self._lingers:
@@ -345,7 +369,8 @@ class Consumer(Connection):
 
     def _linger(self) -> None:
         """Acknowledge what has waited long enough with nothing new; else look again later."""
-        due_ns = self._last_ns + ACK_LINGER_NS
+        # While the consumers rest, what came was not delivered yet.
+        due_ns = max(self._last_ns, self.context.held_ns) + ACK_LINGER_NS
         self._lingers = not self.closed and self._unacknowledged > 0 and self.context.clock.now_ns() < due_ns
         if self._lingers:
             self.context.timers.call_at(due_ns, self._linger)

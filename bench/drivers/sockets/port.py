@@ -9,7 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from bench.drivers.base import (
     PortSpec,
     ProducerLane,
     Settlements,
+    empty_deliveries,
 )
 from bench.drivers.sockets.connection import (
     CLOSE_NS,
@@ -126,6 +127,8 @@ class LoopPort(ABC, Generic[Linked]):
 class LanePort(LoopPort[Sender | Receiver], Generic[Sender, Receiver]):
     """What ports share whose lanes have a connection each."""
 
+    _kind_of_context: ClassVar[type[Context]] = Context
+
     def __init__(
         self,
         spec: PortSpec,
@@ -139,7 +142,7 @@ class LanePort(LoopPort[Sender | Receiver], Generic[Sender, Receiver]):
             ConnectionLost: a broker does not answer, or ended a connection.
             Refused: a broker refused credentials, virtual host or queue.
         """
-        self._context = Context(spec, endpoint_of(spec), clock)
+        self._context = self._kind_of_context(spec, endpoint_of(spec), clock)
         super().__init__(spec, clock, self._context.failures)
         self._context.watch_writable = self._watch_writable
         self._producers: list[Sender] = []
@@ -159,6 +162,32 @@ class LanePort(LoopPort[Sender | Receiver], Generic[Sender, Receiver]):
     def counters(self) -> dict[str, int]:
         """See `bench.drivers.base.Port`: what the lanes count, and what libraries count of each, summed."""
         return self._context.counted(connection.counts() for connection in self._connections.values())
+
+    def hold(self, until_ns: int) -> None:
+        """See `bench.drivers.base.HoldingPort`."""
+        context = self._context
+        if until_ns != context.held_ns and until_ns > self._clock.now_ns():
+            self._settle_all()
+            context.held_ns = until_ns
+
+    @abstractmethod
+    def _settle_all(self) -> None:
+        """Acknowledge all that was delivered."""
+
+    def _rested(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
+        """Serve the connections while the consumers take nothing; return what came once they may."""
+        context = self._context
+        deadline_ns = min(self._clock.now_ns() + timeout_ns, context.held_ns)
+        while (left_ns := deadline_ns - self._clock.now_ns()) > 0:
+            self._raise_failure()
+            self._turn(left_ns)
+        self._raise_failure()
+        now_ns = self._clock.now_ns()
+        if now_ns < context.held_ns:
+            return context.settlements.settlements(), empty_deliveries()
+        context.held_ns = 0
+        came = context.deliveries.deliveries()
+        return context.settlements.settlements(), came._replace(received_ns=np.full(len(came.seq), now_ns))
 
     def _adopt(self, connection: Sender | Receiver) -> None:
         """Serve a connection from now on."""
@@ -202,6 +231,8 @@ class SocketPort(LanePort[Producer, Consumer]):
         """See `bench.drivers.base.Port`."""
         self._raise_failure()
         context = self._context
+        if context.held_ns:
+            return self._rested(timeout_ns)
         had_no_room = timeout_ns > 0 and self.room() == 0
         self._turns(0 if context.news else timeout_ns, had_no_room=had_no_room)
         return context.settlements.settlements(), context.deliveries.deliveries()
@@ -217,6 +248,12 @@ class SocketPort(LanePort[Producer, Consumer]):
             while any(not c.closed for c in self._connections.values()) and self._clock.now_ns() < deadline_ns:
                 self._turn(deadline_ns - self._clock.now_ns())
         self._release()
+
+    def _settle_all(self) -> None:
+        for consumer in self._consumers:
+            if not consumer.closed:
+                consumer.settle_rest()
+                consumer.drain()
 
     def _await_ready(self) -> None:
         deadline_ns = self._clock.now_ns() + OPEN_NS

@@ -7,7 +7,7 @@ from functools import partial
 
 from bench.drivers.description import Driver
 
-_compiled = partial(Driver, multiplexes=True, mixes=True, plans=True, kernel_times=True)
+_compiled = partial(Driver, multiplexes=True, mixes=True, plans=True, kernel_times=True, holds=True)
 
 WIRE091 = _compiled(
     name="wire091",

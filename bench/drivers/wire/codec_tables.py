@@ -94,6 +94,13 @@ class WireTables(ABC, Generic[_State]):
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included, at most."""
 
+    def batch_acks(self, messages: int) -> None:
+        """Acknowledge so many messages at once from now on; only a worker's consumers are asked.
+
+        A null peer's tables have no such lanes.
+        """
+        raise NotImplementedError
+
     def counters(self) -> dict[str, int]:
         """Return what the codec counted, by name."""
         return {}

@@ -259,6 +259,9 @@ class WireConnection(WireSocket):
         self._lingers = False
         if self.closed:
             return
+        if self.context.held_ns:  # what came was not delivered yet
+            self.linger(self.context.held_ns)
+            return
         last_ns = self.acknowledge_before(self.context.clock.now_ns() - ACK_LINGER_NS)
         if last_ns is not None:
             self.linger(last_ns)

@@ -61,6 +61,7 @@ class WireContext:
         stopped: connections whose broker asked not to be sent anything.
         watch_writable: tells the port that a connection waits, or waits no longer, for its
             socket to take more.
+        held_ns: until when consumers take nothing, see `bench.drivers.base.HoldingPort`; 0 = they do.
     """
 
     spec: PortSpec
@@ -77,6 +78,7 @@ class WireContext:
     laggards: "set[WireSocket]" = field(default_factory=set)
     stopped: "set[WireSocket]" = field(default_factory=set)
     watch_writable: "Callable[[WireSocket, bool], None]" = lambda _connection, _wanted: None
+    held_ns: int = 0
 
     def __post_init__(self) -> None:
         """Make the buffers."""

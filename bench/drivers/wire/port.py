@@ -37,6 +37,10 @@ from bench.units import NS_PER_S
 from bench.wire.cursor import SETTLED_ROWS
 
 _WATCH_NS = NS_PER_S // 2
+_NEVER_FULL = 1 << 40
+"""Messages of a batch, while the consumers take nothing."""
+_TAKEN_AT = (SETTLED_ROWS + 5, SETTLED_ROWS + 7)
+"""Columns of deliveries that tell when they came."""
 _NO_SETTLEMENTS = empty_settlements()
 _NO_DELIVERIES = empty_deliveries()
 
@@ -137,6 +141,8 @@ class WirePort(LoopPort[WireConnection]):
         self._raise_failure()
         if self._early:
             return self._early.popleft()
+        if self._context.held_ns:
+            return self._rested(timeout_ns)
         marks = self._begin_rows()
         if marks[0] or marks[1] or marks[2]:  # it came while lanes were opened, or messages were sent
             timeout_ns = 0
@@ -148,6 +154,37 @@ class WirePort(LoopPort[WireConnection]):
             self._turn(0)
             return self._taken()
         self._turns(timeout_ns, had_no_room=self.room() == 0)
+        return self._taken()
+
+    def hold(self, until_ns: int) -> None:
+        """See `bench.drivers.base.HoldingPort`."""
+        context = self._context
+        if until_ns == context.held_ns or until_ns <= self._clock.now_ns():
+            return
+        for connection in self._connections.values():
+            if not connection.closed:
+                connection.acknowledge_before(1 << 62)
+        self._tables.batch_acks(_NEVER_FULL)
+        context.held_ns = until_ns
+
+    def _rested(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:
+        """Serve the connections while the consumers take nothing; return what came once they may."""
+        context = self._context
+        self._begin_rows()
+        deadline_ns = min(self._clock.now_ns() + timeout_ns, context.held_ns)
+        while (left_ns := deadline_ns - self._clock.now_ns()) > 0:
+            self._raise_failure()
+            if self._has_rows():
+                self._turn(left_ns)
+            else:
+                self._clock.sleep_ns(left_ns)
+        self._raise_failure()
+        now_ns = self._clock.now_ns()
+        if now_ns < context.held_ns:
+            return _NO_SETTLEMENTS, _NO_DELIVERIES
+        context.held_ns = 0
+        self._tables.batch_acks(context.spec.ack_batch)
+        context.rows[list(_TAKEN_AT), : self._marks[1]] = now_ns
         return self._taken()
 
     def tells_times(self) -> bool:

@@ -98,7 +98,10 @@ def read_more(loop: Loop, found: Scanned) -> int:
     """Wait, and read behind state[END]; return GO_ON or a `Stop`."""
     state, times, polls = loop.state, loop.times, loop.polls
     wake, end = state[WAKE], state[END]
-    left_ns = max(0, state[UNTIL] - now_ns(times))
+    left_ns = state[UNTIL] - now_ns(times)
+    if left_ns <= 0 and state[RECEIVED]:  # what makes no rows, such as heartbeats, may come without end
+        return _TIME
+    left_ns = max(0, left_ns)
     times[0], times[1] = left_ns // _NS_PER_S, left_ns % _NS_PER_S
     polls[0] &= 0xFFFF_FFFF_FFFF
     polls[1] &= 0xFFFF_FFFF_FFFF

@@ -22,6 +22,12 @@ from brokers.endpoint import Endpoint
 FRAME_MAX = 131_072
 """Largest frame, octets, until a smaller one is agreed on."""
 
+_VIOLATIONS = {
+    "confirms_never_sent": layout.NEVER_SENT,
+    "confirms_again": layout.AGAIN,
+    "confirms_beyond": layout.BEYOND,
+    "tags_repeated": layout.REPEATED,
+}
 _KERNELS = Kernels(scan=scan, receive=receive, pace=pace)
 
 
@@ -77,6 +83,11 @@ class Tables091(WireTables[layout.ChannelTables]):
         """Return the octets of an encoded message, framing included, at most."""
         return self.width + self._longest
 
+    def counters(self) -> dict[str, int]:
+        """Return what the peer said that it must not, by name; see `bench.drivers.base.VIOLATIONS`."""
+        counted = {name: int(self.lanes[:, column].sum()) for name, column in _VIOLATIONS.items()}
+        return {name: count for name, count in counted.items() if count}
+
     def encode(self, sends: Sends, sent_ns: int, first: int, end: int) -> int:
         """Call `bench.wire.amqp091_encode.encode` on the outbox."""
         return encode(self.context.outbox, 0, self._templates, self._state, sends, sent_ns, first, end)
@@ -118,6 +129,10 @@ class ClientTables091(Tables091):
                 self.enter_prefix(lane.row, octets)
             else:
                 self.lanes[lane.row, (layout.OWN, layout.ACK_BATCH)] = lane.row - len(spec.producers), spec.ack_batch
+
+    def batch_acks(self, messages: int) -> None:
+        """Acknowledge so many messages at once from now on."""
+        self.lanes[len(self.context.spec.producers) :, layout.ACK_BATCH] = messages
 
     def window_room(self) -> int:
         """Return the messages that the fullest of the producing lanes may still send."""

@@ -160,6 +160,10 @@ class ClientTables10(Tables10):
                     ack_batch=spec.ack_batch,
                 )
 
+    def batch_acks(self, messages: int) -> None:
+        """Acknowledge so many messages at once from now on."""
+        self.lanes[len(self.context.spec.producers) :, layout.L_ACK_BATCH] = messages
+
     def window_room(self) -> int:
         """Return the messages that the fullest of the producing lanes may still send: window, credit."""
         return self.room(0, len(self.context.spec.producers))

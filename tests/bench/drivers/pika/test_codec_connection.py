@@ -4,7 +4,8 @@ import pika
 import pytest
 from pika.frame import Heartbeat
 
-from bench.drivers.pika.codec_connection import PikaConnection, frame_length
+from bench.drivers.pika.codec_connection import PikaConnection
+from bench.drivers.sockets.frame091 import frame_length
 from bench.drivers.pika.parameters import parameters
 from bench.drivers.sockets.timers import Timers
 from bench.host.clock import RealClock
