@@ -291,9 +291,21 @@ VIOLATIONS = {
     "confirms_never_sent": "confirms of messages that were never sent",
     "confirms_again": "confirms of messages that were settled already",
     "confirms_beyond": "confirms of all up to a message that was never sent",
+    "transfers_unasked": "transfers beyond the credit or window that it had",
     "tags_repeated": "delivery tags that were not above the one before",
 }
 """Counters of what no broker may say, each with what it counts; only those that are not 0 are returned."""
+
+
+LONGEST = "longest_"
+"""How a counter begins that is the longest of several times, and no sum."""
+
+
+def add_counts(total: dict[str, int], more: Mapping[str, int]) -> None:
+    """Add counters to counters."""
+    for name, count in more.items():
+        before = total.get(name, 0)
+        total[name] = max(before, count) if name.startswith(LONGEST) else before + count
 
 
 def empty_settlements() -> Settlements:

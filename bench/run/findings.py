@@ -1,17 +1,18 @@
 """Findings: what the broker did wrong in a trial. Such a trial stays in the data and stays valid. Pure.
 
-Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, backpressure, alarm,
+Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, backpressure, no-credit, alarm,
 restarted, drifting, credit-leak, protocol-violation, lost, duplicated, reordered, refused, not-drained.
 """
 
 from collections.abc import Iterator
 
 from bench.drivers.base import VIOLATIONS
+from bench.drivers.sockets.credit_watch import COUNTER
 from bench.results.records import BROKE_OFF, NO_RESULT, Ledger, Note, TrialOutcome
 from bench.run.health import LAG_SHARE, Circumstances, p99_ns
 from bench.run.merge import Merged
 from bench.stats.steady import GROWTH
-from bench.units import NS_PER_MS, percent, short_of_whole
+from bench.units import NS_PER_MS, NS_PER_S, percent, short_of_whole
 
 SATURATED = 0.99
 """Share of the messages due that must arrive within the measured part."""
@@ -101,6 +102,13 @@ def _flow(seen: Circumstances) -> Iterator[Note]:
             "backpressure",
             f"1 % of the messages waited {backpressure_ns / NS_PER_MS:.2f} ms or longer before there was room to send"
             " them, as window, credit or socket was full.",
+        )
+    without_ns = seen.merged.counters.get(COUNTER, 0)
+    if without_ns >= NS_PER_S:
+        yield _finding(
+            "no-credit",
+            f"No credit came for {without_ns / NS_PER_S:.1f} s, so that a producer could send nothing: over AMQP 1.0 an"
+            " alarm looks like this, as of memory or disk. Its log or management tells.",
         )
     events = seen.merged.counters.get("blocked_events", 0)
     told = [f"it blocked a connection {events} times"] if events else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.drivers.base import Int64
+from bench.drivers.base import Int64, add_counts
 from bench.pauses.filter import Marks
 from bench.record.account import Account
 from bench.record.histogram import Seconds, encode, merge, to_histogram
@@ -162,6 +162,5 @@ def _little(accounts: Sequence[Account], responses: Seconds | None) -> Little | 
 def _counters(accounts: Sequence[Account]) -> dict[str, int]:
     total: dict[str, int] = {}
     for part in accounts:
-        for name, count in part.counters.items():
-            total[name] = total.get(name, 0) + count
+        add_counts(total, part.counters)
     return total

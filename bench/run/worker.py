@@ -67,7 +67,7 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         intake=task.intake(),
         drop_after_ns=task.drop_after_ns,
         plans=driver.plans,
-        holds=driver.holds and load.ack_batch > 0,
+        holds=driver.holds and (driver.inline or load.ack_batch > 0),
     )
     ended: DriverError | None = None
     try:

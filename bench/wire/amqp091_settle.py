@@ -100,9 +100,10 @@ def settle(
         while oldest <= last and ring[lane, oldest & mask] & _STATE == FREE:
             oldest += 1
         lanes[lane, OLDEST] = oldest
-    if at > end and multiple and tag > last:
+    whole = at > end or lanes[lane, OLDEST] > end
+    if whole and multiple and tag > last:
         lanes[lane, BEYOND] += 1
-    return bool(at > end)
+    return bool(whole)
 
 
 @kernel_entry

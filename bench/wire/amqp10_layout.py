@@ -92,7 +92,9 @@ T_UNASKED = CURSOR_WIDTH + 4  # transfer frames beyond credit or window
 T_ACKS = CURSOR_WIDTH + 5  # disposition frames written
 T_CREDITS = CURSOR_WIDTH + 6  # flow frames written
 T_STARVED = CURSOR_WIDTH + 7  # flow frames after which a pre-settled sender had credit for one message
-TALLIES = CURSOR_WIDTH + 8
+T_NEVER_SENT = CURSOR_WIDTH + 8  # dispositions of a delivery that was never sent
+T_AGAIN = CURSOR_WIDTH + 9  # dispositions of what has its outcome already
+TALLIES = CURSOR_WIDTH + 10
 
 # What `scan` answers. Negative: `NEED` inside of the codec, else a protocol error.
 DONE = 0  # everything was read but an unfinished rest

@@ -49,6 +49,8 @@ from bench.wire.amqp10_layout import (
     RETURNED,
     ROWS_FULL,
     SEQ_BITS,
+    T_AGAIN,
+    T_NEVER_SENT,
     T_SETTLEMENTS,
     T_STARVED,
     LinkTables,
@@ -114,8 +116,10 @@ def settle(now_ns: int, tables: LinkTables, conn: int, found: Scanned) -> int:
     ring = rings.shape[1] - 1
     # Positions count from the oldest message that waits, in whose place a range may begin.
     begin = max(0, ahead(first, oldest))
-    end = min(ahead(last, oldest) + 1, (conns[conn, C_DELIVERY] - oldest) & MASK32)
+    sent, wanted = (conns[conn, C_DELIVERY] - oldest) & MASK32, ahead(last, oldest) + 1
+    end = min(wanted, sent)
     if begin >= end:
+        tally[T_NEVER_SENT if wanted > sent else T_AGAIN] += 1
         return DONE
     start = (oldest + begin) & MASK32
     follows = start == (conns[conn, C_OWED_FIRST] + conns[conn, C_OWED]) & MASK32
@@ -144,7 +148,11 @@ def settle(now_ns: int, tables: LinkTables, conn: int, found: Scanned) -> int:
         _owe(conns, conn, start, at - begin)
     tally[T_SETTLEMENTS] = row
     find_oldest(tables, conn)
-    return DONE if at == end else ROWS_FULL
+    if at < end:
+        return ROWS_FULL
+    if wanted > sent:
+        tally[T_NEVER_SENT] += 1
+    return DONE
 
 
 @kernel_part

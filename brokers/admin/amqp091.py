@@ -18,13 +18,16 @@ from brokers.admin.base import (
     ConnectedAdmin,
     Holding,
     LoginRefusedError,
+    OtherProtocolError,
     QueueKind,
     SilentError,
     TlsRefusedError,
     UnreachableError,
     VirtualHostRefusedError,
 )
+from brokers.admin.checked_connection import checked
 from brokers.admin.handshake import CONNECT_TIMEOUT_S
+from brokers.frame091 import NotAFrameError
 from brokers.sasl import credentials
 
 HANDSHAKE_TIMEOUT_S = 6.0
@@ -45,6 +48,7 @@ class Amqp091Admin(ConnectedAdmin):
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
         self._properties: dict[str, Any] = {}
+        self._faults: list[NotAFrameError] = []
 
     def declare(self, queue: str, kind: QueueKind) -> None:
         """Declare a queue; raise AdminError where the broker refuses."""
@@ -146,7 +150,7 @@ class Amqp091Admin(ConnectedAdmin):
                 raise SilentError(message) from error
             except (pika.exceptions.AMQPError, OSError) as error:
                 self._drop()
-                message = f"the connection was lost: {_words(error)}"
+                message = f"the connection was lost: {self._faults[0] if self._faults else _words(error)}"
                 raise UnreachableError(message) from error
             except KeyboardInterrupt:
                 # An answer may still be on its way: the next call must not take it for its own.
@@ -169,8 +173,11 @@ class Amqp091Admin(ConnectedAdmin):
             blocked_connection_timeout=HANDSHAKE_TIMEOUT_S,
         )
         try:
-            self._connection = pika.BlockingConnection(parameters)
+            self._faults = []
+            self._connection = pika.BlockingConnection(parameters, _impl_class=checked(self._faults))
         except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
+            if self._faults:
+                raise OtherProtocolError(str(self._faults[0])) from error
             raise _refusal(error, at) from error
         # pika keeps them where only its connection of the inner layer shows them.
         self._properties = dict(self._connection._impl.server_properties or {})  # noqa: SLF001

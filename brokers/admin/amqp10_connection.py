@@ -20,6 +20,7 @@ from brokers.admin.base import (
     Address,
     AdminError,
     LoginRefusedError,
+    OtherProtocolError,
     SilentError,
     TlsRefusedError,
     UnreachableError,
@@ -205,7 +206,7 @@ class Amqp10Connection:
                     raise kind(message)
                 rest = self._sasl.feed(data)
             except sasl10.NotSaslError as error:
-                raise UnreachableError(str(error)) from error
+                raise OtherProtocolError(str(error)) from error
             except sasl10.SaslRefused as error:
                 raise LoginRefusedError(str(error)) from error
         return rest

@@ -29,6 +29,10 @@ class SilentError(AdminError):
     """The broker keeps the connection and does not answer; names what it was asked."""
 
 
+class OtherProtocolError(UnreachableError):
+    """Something answers at this address, and it is not what was asked for; says what it answered."""
+
+
 class LoginRefusedError(AdminError):
     """User name, password or certificate are refused, or the SASL mechanism is not offered."""
 

@@ -19,13 +19,14 @@ from brokers.admin.base import (
     AdminError,
     Holding,
     LoginRefusedError,
+    OtherProtocolError,
     SilentError,
     TlsRefusedError,
     UnreachableError,
     UnsupportedError,
     VirtualHostRefusedError,
 )
-from brokers.admin.handshake import answers, speaks_tls
+from brokers.admin.handshake import answers, speaks_tls, stranger
 from brokers.administered_broker import AdministeredBroker, with_security
 from brokers.base import Broker, BrokerError, Needs
 from brokers.credentials import OURS, may_be_read
@@ -117,10 +118,7 @@ def explain(
         case TlsRefusedError():
             return f"{where} {_tls_words(at)}. Reason: {error}"
         case UnreachableError():
-            return (
-                f"{where} cannot be reached over {PROTOCOL_NAMES[protocol]}: start it, or correct `external.host` and"
-                f" `external.port` (credentials are taken from {variables}). Reason: {error}"
-            )
+            return f"{where} {_unreached_words(error, protocol, variables)}. Reason: {error}"
         case SilentError():
             return (
                 f"{where} takes connections but is silent: {error}. Look whether it hangs (stopped, out of memory) and"
@@ -128,6 +126,15 @@ def explain(
             )
         case _:
             return f"{where} refused what was asked: {error}"
+
+
+def _unreached_words(error: UnreachableError, protocol: Protocol, variables: str) -> str:
+    if isinstance(error, OtherProtocolError):
+        return f"does not speak {PROTOCOL_NAMES[protocol]}: correct `external.port`, or its `kind`"
+    return (
+        f"cannot be reached over {PROTOCOL_NAMES[protocol]}: start it, or correct `external.host` and `external.port`"
+        f" (credentials are taken from {variables})"
+    )
 
 
 def _tls_words(at: Address) -> str:
@@ -177,14 +184,22 @@ class ExternalBroker(AdministeredBroker):
             self._facts = self._known(admin)
         except AdminError as error:
             admin.drop()
-            wants_tls = isinstance(error, UnreachableError) and self._at.tls is None
-            seen = TlsRefusedError("it answers a TLS handshake there") if wants_tls and speaks_tls(self._at) else error
+            seen = self._looked_at(error)
             raise BrokerError(self._explain(seen)) from seen
         except BaseException:  # Ctrl-C included: nothing would close it
             admin.drop()
             raise
         self._speaks = {self.protocols()[0]}
         self._attach(self._at, admin)
+
+    def _looked_at(self, error: AdminError) -> AdminError:
+        """Return what is wrong with a port that did not let us in: a second look may tell more than the first."""
+        if type(error) not in (UnreachableError, SilentError):
+            return error
+        if self._at.tls is None and speaks_tls(self._at):
+            return TlsRefusedError("it answers a TLS handshake there")
+        other = stranger(self.protocols()[0], self._at)
+        return OtherProtocolError(other) if other else error
 
     def _known(self, admin: Admin) -> Facts:
         """Return what is known of it, by asking and, where nothing is known of its product, by trying."""

@@ -18,8 +18,8 @@ from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, Outcom
 from bench.drivers.blocking.patience import PATIENCE_S, Patience
 from bench.drivers.bodies import Bodies
 from bench.drivers.sockets.connection import ACK_LINGER_NS, SLIPS, Context, ending, is_ours, unanswered, unopened
-from bench.drivers.sockets.frame091 import NotAFrameError
 from bench.drivers.sockets.timers import NEVER_NS
+from brokers.frame091 import NotAFrameError
 
 _BURST_BYTES = 4096
 """Sent at once without confirms: surely fits into the part of a socket's buffer that "writable" promises."""
@@ -60,12 +60,14 @@ class BlockingLane(ABC):
     Attributes:
         errors: what the library raises when a connection fails, OSError among it.
         silences: what of it means that the broker did not answer in time.
+        patience_s: longest wait for a lane to open, seconds.
         blocked: the broker asked for silence (connection.blocked, channel.flow).
         gave_up: a call took so long that it was hung up on the broker.
     """
 
     errors: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     silences: ClassVar[tuple[type[Exception], ...]] = (TimeoutError,)
+    patience_s: ClassVar[float] = PATIENCE_S
     gave_up = False
     _descriptor = -1
 
@@ -179,7 +181,7 @@ class BlockingLane(ABC):
             return unanswered(endpoint, error)
         if self.gave_up or (isinstance(error, self.silences) and not getattr(error, "errno", None)):
             if not self._opened:
-                return unopened(endpoint, self.owner, self.queue, "1 lane", round(PATIENCE_S))
+                return unopened(endpoint, self.owner, self.queue, "1 lane", round(self.patience_s))
             return self._lost(f"it did not answer within {PATIENCE_S:g} s")
         refused = not self._opened and not self.lost(error)
         return ending(Refused if refused else ConnectionLost, endpoint, self.owner, self.queue, self.say(error))
@@ -281,8 +283,8 @@ class BlockingConsumer(BlockingLane):
         self._last_tag = tag
 
     def settle(self) -> None:
-        """Acknowledge what was delivered and was not yet."""
-        if self._unacknowledged:
+        """Acknowledge what was delivered and was not yet; while the consumers rest, what came was not delivered."""
+        if self._unacknowledged and not self.context.held_ns:
             self._unacknowledged, self.ack_due_ns = 0, NEVER_NS
             with self.told():
                 self.acknowledge()

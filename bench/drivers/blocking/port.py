@@ -80,7 +80,7 @@ class BlockingPort(LanePort[BlockingProducer, BlockingConsumer]):
         """Acknowledge what lingers, wait, read; return whether the wake descriptor was readable."""
         woken = False
         now_ns = self._clock.now_ns()
-        takers = () if self._context.held_ns else self._consumers
+        takers: Sequence[BlockingConsumer] = () if self._context.held_ns else self._consumers
         try:
             for consumer in takers:
                 if consumer.ack_due_ns <= now_ns:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import kombu
-from amqp.exceptions import AMQPError, ConsumerCancelled, MessageNacked
+from amqp.exceptions import AMQPError, ConsumerCancelled, MessageNacked, UnexpectedFrame
 from amqp.transport import TCPTransport
 from kombu.transport import pyamqp
 
@@ -18,7 +18,7 @@ from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, Blocking
 from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
 from bench.drivers.sockets.connection import SILENT_END
-from bench.drivers.sockets.frame091 import FRAME_HEADER, frame_length
+from brokers.frame091 import FRAME_HEADER, frame_length
 
 _CLOSE_S = 1.0
 _EOF = "Server unexpectedly closed connection"
@@ -119,6 +119,8 @@ class KombuLane(BlockingLane):
             return "basic.cancel: the queue was deleted or has moved"
         if str(error) == _EOF:
             return SILENT_END
+        if isinstance(error, UnexpectedFrame):  # py-amqp's own finding, no word of the broker's
+            return f"it sent what the library cannot take ({error.reply_text})"
         if isinstance(error, AMQPError) and error.reply_code:
             return f"{error.reply_code} {error.reply_text}"
         return f"{type(error).__name__}: {error}"

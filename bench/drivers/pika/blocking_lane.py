@@ -18,9 +18,9 @@ from bench.drivers.base import Outcome
 from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
-from bench.drivers.pika.checked_connection import checked
 from bench.drivers.pika.parameters import ask_for_confirms, innermost, is_loss, parameters, properties, words
-from bench.drivers.sockets.frame091 import NotAFrameError
+from brokers.admin.checked_connection import checked
+from brokers.frame091 import NotAFrameError
 
 _CLOSE_S = 1.0
 
@@ -62,6 +62,8 @@ class PikaBlockingLane(BlockingLane):
         """Let pika act on what has come."""
         self._came = False
         self._connection.process_data_events(0)
+        if self.channel.is_closed:  # of itself, pika tells that with the next thing that is asked of the channel
+            raise self.channel._closing_reason  # noqa: SLF001  (it is shown nowhere else)
         return self._came
 
     def counts(self) -> Mapping[str, int]:

@@ -12,10 +12,10 @@ import pika
 import pika.connection
 import pika.exceptions
 
-from bench.drivers.sockets.frame091 import frame_length
 from bench.drivers.sockets.timers import Timer, Timers
 from bench.host.clock import Clock
 from bench.units import NS_PER_S
+from brokers.frame091 import frame_length
 
 
 class PikaConnection(pika.connection.Connection):  # type: ignore[misc]

@@ -47,13 +47,15 @@ class ConfirmWindow:
         """
         if tag > self._last_tag or (tag == 0 and not multiple):
             self.violations["confirms_beyond" if multiple else "confirms_never_sent"] += 1
-        elif (0 < tag < self._oldest_tag) if multiple else (tag not in self._seq_of_tag):
+        elif not multiple and tag not in self._seq_of_tag:
             self.violations["confirms_again"] += 1
         if multiple:
             last = min(tag or self._last_tag, self._last_tag)
             tags = range(self._oldest_tag, last + 1)
             seqs = [seq for t in tags if (seq := self._seq_of_tag.pop(t, None)) is not None]
             self._oldest_tag = max(self._oldest_tag, last + 1)
+            if not seqs and 0 < tag <= self._last_tag:
+                self.violations["confirms_again"] += 1
         else:
             only = self._seq_of_tag.pop(tag, None)
             seqs = [] if only is None else [only]

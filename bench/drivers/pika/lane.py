@@ -18,7 +18,7 @@ from bench.drivers.bodies import Bodies
 from bench.drivers.pika.confirm_window import ConfirmWindow
 from bench.drivers.pika.parameters import ask_for_confirms, properties, words
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, SLIPS, Connection, Consumer, Context, Producer, is_ours
-from bench.drivers.sockets.frame091 import NotAFrameError
+from brokers.frame091 import NotAFrameError
 
 _FRAMING_BYTES = 128
 """About what method frame, header frame and frame ends add to a body."""

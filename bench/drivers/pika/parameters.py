@@ -39,7 +39,7 @@ def properties(*, durable: bool) -> pika.BasicProperties:
 
 _EOF = "Transport indicated EOF"
 _BROKE = re.compile(r"Stream connection lost: (\w+)(?:: |\()(.*?)\)?(?:[\"'],\))?$", re.DOTALL)
-_SAID = re.compile(r"ConnectionClosedByBroker: \((\d+)\) '(.*)'$", re.DOTALL)
+_SAID = re.compile(r"ConnectionClosedByBroker: \((\d+)\) (['\"])(.*)\2$", re.DOTALL)
 """pika's own words, in which it hides the errors that it wraps."""
 _ERRNO = re.compile(r"\d+, '(.*)'")
 
@@ -68,7 +68,7 @@ def words(error: Exception, faults: Sequence[Exception] = ()) -> str:
         kernel = _ERRNO.fullmatch(broke[2])
         return kernel[1] if kernel else f"it sent what the library cannot take ({broke[1]}: {broke[2]})"
     if said := _SAID.search(str(error)):
-        return f"{said[1]} {said[2]}"
+        return f"{said[1]} {said[3]}"
     return f"{type(error).__name__}: {error}"
 
 

@@ -18,14 +18,14 @@ from pika.adapters.select_connection import IOLoop
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from bench.drivers.blocking.patience import PATIENCE_S
-from bench.drivers.pika.checked_connection import checked
 from bench.drivers.pika.lane import PikaConsumer, PikaLane, PikaProducer
 from bench.drivers.pika.parameters import innermost, is_loss, parameters, words
 from bench.drivers.sockets.connection import unanswered, untrusted
-from bench.drivers.sockets.frame091 import NotAFrameError
 from bench.drivers.sockets.port import SocketPort
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers import tls
+from brokers.admin.checked_connection import checked
+from brokers.frame091 import NotAFrameError
 
 _TURNS = 4
 """Of the loop until it has told of a connection's end, and closed the socket."""

@@ -8,11 +8,12 @@ told by its delivery-count alone: the package shows a first-acquirer of false an
 import contextlib
 import re
 import socket
+import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from proton import ConnectionException, Delivery, LinkException, Message, ProtonException
+from proton import ConnectionException, Delivery, LinkException, Message, ProtonException, Timeout
 from proton.reactor import AtMostOnce
 from proton.utils import BlockingConnection, LinkDetached
 
@@ -20,7 +21,10 @@ from bench.drivers.base import Outcome
 from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
+from bench.drivers.sockets.credit_watch import CreditWatch
 
+_OPEN_S = 5.0
+"""Longest wait of each step of opening; where Proton cannot connect, it waits as long for the close as well."""
 _CLOSE_S = 1.0
 _CLOSED = "the connection is closed"
 _AT_ONCE_S = 0.001
@@ -52,6 +56,8 @@ class ProtonBlockingLane(BlockingLane):
     """What sending and receiving lanes share: opening, the container's turns, ends."""
 
     errors = (ProtonException, OSError)
+    silences = (TimeoutError, Timeout)
+    patience_s = _OPEN_S
     link: Any = None
     _connection: Any = None
 
@@ -63,7 +69,7 @@ class ProtonBlockingLane(BlockingLane):
         try:
             self._connection = _Connection(
                 f"amqp://{host}:{at.port}",
-                timeout=PATIENCE_S,
+                timeout=_OPEN_S,
                 reconnect=False,
                 user=at.username,
                 password=at.password,
@@ -119,7 +125,14 @@ class ProtonBlockingLane(BlockingLane):
         """Close the connection, and the link with it."""
         if self._connection.container is not None:
             self._connection.timeout = _CLOSE_S
-            self._connection.close()
+            # What Proton does after the timeout waits for the socket's end.
+            timer = threading.Timer(2 * _CLOSE_S, self.give_up)
+            timer.start()
+            try:
+                self._connection.close()
+            finally:
+                timer.cancel()
+                timer.join()
 
     def abandon(self) -> None:
         """End Proton's socket, and let Proton close, which gives back what it holds and waits for nobody."""
@@ -138,12 +151,20 @@ class ProtonBlockingProducer(ProtonBlockingLane, BlockingProducer):
 
     def open(self) -> None:
         """Open the link."""
+        self._credit_watch = CreditWatch()
         address = self.context.endpoint.address(self.queue)
         self.link = self._connection.create_sender(address, options=None if self.confirms else AtMostOnce())
 
     def room(self) -> int:
         """Return how many messages may be sent now; none without credit."""
-        return min(super().room(), max(int(self.link.credit), 0))
+        credit = max(int(self.link.credit), 0)
+        if not credit or self._credit_watch.since_ns is not None:
+            self._credit_watch.look(self.context.clock.now_ns(), credit=credit > 0)
+        return min(super().room(), credit)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how long there was no credit, beside what Proton counts."""
+        return {**super().counts(), **self._credit_watch.counts()}
 
     def deliver(self, body: bytes) -> Outcome:
         """Send a message; with confirms, Proton returns once the broker has settled it."""

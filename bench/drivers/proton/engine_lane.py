@@ -5,6 +5,7 @@ decoding is finding the body; settlement is by delivery.
 """
 
 import struct
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from bench.arrivals import stamp
 from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
 from bench.drivers.proton.engine import ProtonConnection
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, Consumer, Context, Producer
+from bench.drivers.sockets.credit_watch import CreditWatch
 from bench.drivers.sockets.port import SocketPort
 from bench.wire.amqp10_body import find_body, opening
 
@@ -57,6 +59,7 @@ class ProtonProducer(ProtonConnection, Producer):
         self._longest = self._messages[spec.size]
         self._unsettled: dict[Any, int] = {}
         self._tags = 0
+        self._credit_watch = CreditWatch()
         self._start(pn.pn_sender)
 
     def room(self) -> int:
@@ -71,8 +74,14 @@ class ProtonProducer(ProtonConnection, Producer):
         if bytes_left <= 0:
             return 0
         credit = max(0, int(pn.pn_link_credit(self._link)))
+        if not credit or self._credit_watch.since_ns is not None:
+            self._credit_watch.look(self.context.clock.now_ns(), credit=credit > 0)
         fits = min(credit, 1 + bytes_left // (len(self._longest[0]) + _FRAMING_BYTES))
         return min(fits, self._limit - len(self._unsettled)) if self._limit else fits
+
+    def counts(self) -> Mapping[str, int]:
+        """Return how long there was no credit."""
+        return self._credit_watch.counts()
 
     def publish(self, seq: int, intended_ns: int) -> int:
         """Stamp and encode one message; return the time of the stamp, monotonic ns."""

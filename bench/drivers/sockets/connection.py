@@ -7,11 +7,18 @@ what the bytes mean; `port` knows when to read or write.
 import socket
 import struct
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, PortSpec, ProducerLane, Refused
+from bench.drivers.base import (
+    ConnectionLost,
+    ConsumerLane,
+    DriverError,
+    PortSpec,
+    ProducerLane,
+    Refused,
+    add_counts,
+)
 from bench.drivers.sockets.row_buffer import DeliveryRows, SettlementRows
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.sockets.timers import Timers
@@ -98,10 +105,10 @@ class Context:
 
     def counted(self, counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
         """Return what was counted, with what each connection's library counts added."""
-        total = Counter(self.counters)
+        total = dict(self.counters)
         for one in counts:
-            total.update(one)
-        return dict(total)
+            add_counts(total, one)
+        return total
 
 
 def is_ours(error: Exception) -> bool:
@@ -362,8 +369,8 @@ class Consumer(Connection):
             self.context.timers.call_at(now_ns + ACK_LINGER_NS, self._linger)
 
     def settle_rest(self) -> None:
-        """Acknowledge an unfinished batch."""
-        if self._unacknowledged:
+        """Acknowledge an unfinished batch; while the consumers rest, what came was not delivered yet."""
+        if self._unacknowledged and not self.context.held_ns:
             self._unacknowledged = 0
             self.acknowledge()
 

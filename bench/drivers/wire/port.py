@@ -162,7 +162,7 @@ class WirePort(LoopPort[WireConnection]):
         if until_ns == context.held_ns or until_ns <= self._clock.now_ns():
             return
         for connection in self._connections.values():
-            if not connection.closed:
+            if not (connection.closed or context.held_ns):
                 connection.acknowledge_before(1 << 62)
         self._tables.batch_acks(_NEVER_FULL)
         context.held_ns = until_ns

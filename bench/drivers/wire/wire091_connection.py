@@ -63,7 +63,8 @@ class Connection091(Frames091):
 
     def begin_close(self) -> None:
         """Acknowledge what is pending and begin the closing handshake."""
-        self.acknowledge_before(1 << 62)
+        if not self.context.held_ns:  # else what came was not delivered
+            self.acknowledge_before(1 << 62)
         self.closing = True
         self.say(0, amqp.Connection.Close(reply_code=200, reply_text="done", class_id=0, method_id=0))
 

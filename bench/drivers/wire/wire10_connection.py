@@ -7,8 +7,9 @@ limit is known.
 from collections.abc import Sequence
 from uuid import uuid4
 
-from bench.drivers.base import Sends
+from bench.drivers.base import Sends, add_counts
 from bench.drivers.sockets.connection import connect
+from bench.drivers.sockets.credit_watch import CreditWatch
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.connection import MORE
 from bench.drivers.wire.lanes import Lane
@@ -22,6 +23,7 @@ from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
 from bench.wire.amqp10_table_rows import attached, begun, detached
 from brokers.sasl10 import SaslClient, SaslRefused
 
+_LOOK_NS = 100 * NS_PER_MS
 _IDLE_MS = 30_000
 """How long we tell the peer that we bear its silence; we do so twice as long (2.4.5)."""
 
@@ -42,6 +44,7 @@ class Connection10(Frames10):
         super().__init__(tables, index, lanes, Stream(connect(endpoint)))
         self._sasl = SaslClient(endpoint.sasl, endpoint.username, endpoint.password)
         self._opened = False
+        self._credit_watch = CreditWatch()
         self._links: dict[str, Lane] = {}
         self._refused: dict[int, Lane] = {}
         self._leaving: set[Lane] = set()
@@ -61,7 +64,8 @@ class Connection10(Frames10):
 
     def begin_close(self) -> None:
         """Acknowledge what is pending and begin the closing handshake."""
-        self.acknowledge_before(1 << 62)
+        if not self.context.held_ns:  # else what came was not delivered
+            self.acknowledge_before(1 << 62)
         self.closing = True
         attached_ones = [handle for handle, lane in enumerate(self.lanes) if lane not in self._leaving]
         links = b"".join(control.detach_frame(handle) for handle in attached_ones)
@@ -109,8 +113,20 @@ class Connection10(Frames10):
             if self.producing:
                 usable &= rows[:, layout.L_CREDIT] > 0
             self.ready = bool(usable.all())
+            if self.ready and self.producing:
+                self._look_at_credit()
         super()._after_scan()
         self._leave()
+
+    def _look_at_credit(self) -> None:
+        """Note whether any of the lanes is without credit, ten times a second."""
+        if self.closed:
+            return
+        rows = self.tables.lanes[self.first : self.first + len(self.lanes)]
+        now_ns = self.context.clock.now_ns()
+        self._credit_watch.look(now_ns, credit=bool((rows[:, layout.L_CREDIT] > 0).all()))
+        add_counts(self.context.counters, self._credit_watch.counts())
+        self.context.timers.call_at(now_ns + _LOOK_NS, self._look_at_credit)
 
     def _say_sasl(self) -> None:
         self.write(bytes(self._sasl.output))

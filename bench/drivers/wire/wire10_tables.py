@@ -31,6 +31,12 @@ _UNBOUNDED = 1 << 40
 _MOST_RUNS = 256
 _OWED = 1 << 16
 """Octets of acknowledgements that may be gathered before a scan is interrupted for them."""
+_MET = {
+    "credit_leak": layout.T_STARVED,
+    "confirms_never_sent": layout.T_NEVER_SENT,
+    "confirms_again": layout.T_AGAIN,
+    "transfers_unasked": layout.T_UNASKED,
+}
 _KERNELS = Kernels(scan=take, receive=receive, pace=pace)
 
 
@@ -72,9 +78,9 @@ class Tables10(WireTables[layout.LinkTables]):
         return self._longest + layout.HEAD * max(0, -(-more // payload))
 
     def counters(self) -> dict[str, int]:
-        """Return what the codec counted, by name; `credit_leak` is told where it is met."""
-        leak = int(self.cursor[layout.T_STARVED])
-        return {"flow_frames": int(self.cursor[layout.T_FLOWS])} | ({"credit_leak": leak} if leak else {})
+        """Return what the codec counted, by name; but for `flow_frames` only what was met."""
+        met = {name: int(self.cursor[cell]) for name, cell in _MET.items()}
+        return {"flow_frames": int(self.cursor[layout.T_FLOWS])} | {name: count for name, count in met.items() if count}
 
     def encode(self, sends: Sends, sent_ns: int, first: int, end: int) -> int:
         """Call `bench.wire.amqp10_encode.encode` on the outbox; what the session's window does not take is parked."""

@@ -101,6 +101,25 @@ def test_an_alarm_is_seen_on_the_connection_or_in_the_log() -> None:
     )
 
 
+def test_a_sender_without_credit_is_told() -> None:
+    """From a second on, with the time: over 1.0 an alarm looks like that."""
+    second = {"longest_without_credit_ns": 1_900_000_000}
+    [note] = findings(around(merged(counters=second)), "")
+    assert note.code == "no-credit"
+    assert note.text.startswith("No credit came for 1.9 s, so that a producer could send nothing")
+    assert codes(around(merged(counters={"longest_without_credit_ns": 999_999_999}))) == set()
+
+
+def test_what_no_broker_may_say_is_told_with_counts() -> None:
+    """All of it in one sentence; what was not met is not named."""
+    [note] = findings(around(merged(counters={"confirms_again": 1_200, "tags_repeated": 3, "confirms_beyond": 0})), "")
+    assert note.code == "protocol-violation"
+    assert note.text == (
+        "It said what no broker may: 1,200 confirms of messages that were settled already,"
+        " 3 delivery tags that were not above the one before."
+    )
+
+
 def test_a_start_in_mid_trial_is_told() -> None:
     """None is none."""
     assert codes(around(merged(), restarts=1)) == {"restarted"}

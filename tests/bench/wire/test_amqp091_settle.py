@@ -50,6 +50,8 @@ def test_it_settles_as_the_window_does(script: list[tuple[str, int]], capacity: 
             there = twin.settle(number, multiple=multiple, outcome=outcome)
             assert came == [[s, int(o), 9] for s, o in there]
         assert lanes[0, layout.IN_FLIGHT] == len(twin)
+        counted = [twin.violations[f"confirms_{what}"] for what in ("never_sent", "again", "beyond")]
+        assert lanes[0, (layout.NEVER_SENT, layout.AGAIN, layout.BEYOND)].tolist() == counted
 
 
 def test_an_old_message_that_is_never_settled_takes_the_room_away() -> None:

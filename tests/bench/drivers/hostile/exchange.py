@@ -3,15 +3,14 @@
 A producer and a consumer have a port each, as the workers of a trial do, and take turns.
 """
 
+import pkgutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from bench.drivers.base import ConsumerLane, DriverError, Port, PortSpec, ProducerLane
-from bench.drivers.registry import open_port
+from bench.drivers.registry import open_port, registry
 from bench.host.clock import RealClock
 from bench.loadgen.backpressure import Backpressure
 from bench.record.account import ConsumerLog, ProducerLog, account, warm_kernels
@@ -53,6 +52,8 @@ class Exchange:
 def exchange(driver: str, endpoint: Endpoint, *, window: int = 16, timeout_s: float = 12.0) -> Exchange:
     """Send `COUNT` messages and receive them, until all is done, nothing moves, or the broker ends it."""
     warm_kernels()
+    if (warm := registry().installed[driver].member.warm) is not None:
+        pkgutil.resolve_name(warm)()
     begun = time.monotonic()
     found = Exchange()
     spec = PortSpec(endpoint, (), (), SIZE, confirm_window=window, prefetch=20, ack_batch=4)

@@ -202,21 +202,23 @@ class Hostile091:
         endpoint: where it listens.
         over: set when it is to end.
         mode: how it misbehaves.
+        queues: names of those that are there.
         consumers: by queue, those who consume and their tags.
     """
 
-    def __init__(self, mode: str, honest: int = 0) -> None:
+    def __init__(self, mode: str, *, workers_only: bool = False) -> None:
         """Listen.
 
         Args:
             mode: one of `MODES`.
-            honest: connections, from the first, to which it behaves.
+            workers_only: behave to who does not call itself a producer or consumer of ours, once that is known.
         """
         self.mode = mode
         self.over = threading.Event()
+        self.queues = {"q"}
         self.consumers: dict[str, list[tuple[Conversation, str]]] = {}
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._honest = honest
+        self._workers_only = workers_only
         port = self._listener.getsockname()[1]
         self.endpoint = Endpoint("amqp091", "127.0.0.1", port, "/", None, "guest", "guest")
         self._talks: list[Conversation] = []
@@ -248,8 +250,7 @@ class Hostile091:
             while not self.over.is_set():
                 client, _ = self._listener.accept()
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                behaves = len(self._talks) < self._honest
-                self._talks.append(Conversation(self, client, "honest" if behaves else self.mode))
+                self._talks.append(Conversation(self, client, self._workers_only))
 
 
 class Conversation:
@@ -260,11 +261,12 @@ class Conversation:
         socket: connected to the client.
     """
 
-    def __init__(self, broker: Hostile091, client: socket.socket, mode: str) -> None:
+    def __init__(self, broker: Hostile091, client: socket.socket, workers_only: bool) -> None:  # noqa: FBT001
         """Talk in a thread."""
         self.broker = broker
         self.socket = client
-        self._mode = mode
+        self._mode = broker.mode
+        self._workers_only = workers_only
         self._sending = threading.Lock()
         self._published = self._delivered = 0
         self._queue, self._size, self._body = "", 0, b""
@@ -334,6 +336,9 @@ class Conversation:
         return octets
 
     def _act(self, channel: int, what: Any) -> None:
+        if isinstance(what, spec.Connection.StartOk) and self._workers_only:
+            name = str(what.client_properties.get("connection_name"))
+            self._mode = self._mode if "producer" in name or "consumer" in name else "honest"
         kind, act = STEPS.get(self._mode, (None, None))
         if act is not None and isinstance(what, kind or ()):
             act(self)
@@ -349,11 +354,17 @@ class Conversation:
             case spec.Connection.StartOk():
                 return spec.Connection.Tune(*TUNES.get(self._mode, (2047, 131_072, 0)))
             case spec.Queue.Declare():
+                if what.passive and what.queue not in self.broker.queues:
+                    return spec.Channel.Close(404, "NOT_FOUND", 50, 10)
+                self.broker.queues.add(what.queue)
                 return spec.Queue.DeclareOk(what.queue, 0, 0)
             case spec.Basic.Consume():
                 tag = what.consumer_tag or "consumer"
                 self.broker.consumers.setdefault(what.queue, []).append((self, tag))
                 return spec.Basic.ConsumeOk(tag)
+            case spec.Queue.Delete():
+                self.broker.queues.discard(what.queue)
+                return spec.Queue.DeleteOk(0)
             case spec.Basic.Publish():
                 self._queue, self._published = what.routing_key, self._published + 1
                 return None
@@ -362,7 +373,6 @@ class Conversation:
             spec.Connection.Close: spec.Connection.CloseOk,
             spec.Channel.Open: spec.Channel.OpenOk,
             spec.Channel.Close: spec.Channel.CloseOk,
-            spec.Queue.Delete: lambda: spec.Queue.DeleteOk(0),
             spec.Confirm.Select: spec.Confirm.SelectOk,
             spec.Basic.Qos: spec.Basic.QosOk,
             spec.Basic.Cancel: lambda: spec.Basic.CancelOk(""),

@@ -5,11 +5,11 @@ import pytest
 from pika.frame import Heartbeat
 
 from bench.drivers.pika.codec_connection import PikaConnection
-from bench.drivers.sockets.frame091 import frame_length
 from bench.drivers.pika.parameters import parameters
 from bench.drivers.sockets.timers import Timers
 from bench.host.clock import RealClock
 from brokers.endpoint import Endpoint
+from brokers.frame091 import frame_length
 
 START = pika.frame.Method(
     0,

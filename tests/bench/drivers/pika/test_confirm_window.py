@@ -43,3 +43,14 @@ def test_a_nack_stays_a_refusal() -> None:
     window.publish(1)
     window.give_back(1)
     assert window.settle(1, multiple=False, outcome=Outcome.REFUSED) == [(1, Outcome.REFUSED)]
+
+
+def test_what_no_broker_may_say_is_counted() -> None:
+    """Confirms of what was never sent, of what is settled, and of all up to what was never sent."""
+    window = ConfirmWindow()
+    for seq in range(3):
+        window.publish(seq)
+    said = [(9, False), (0, False), (1, False), (1, False), (9, True), (2, True), (0, True)]
+    settled = [window.settle(tag, multiple=multiple, outcome=Outcome.CONFIRMED) for tag, multiple in said]
+    assert [len(rows) for rows in settled] == [0, 0, 1, 0, 2, 0, 0]
+    assert window.violations == {"confirms_never_sent": 2, "confirms_again": 2, "confirms_beyond": 1}

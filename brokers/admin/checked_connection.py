@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pika
 from pika.frame import ProtocolHeader
 
-from bench.drivers.sockets.frame091 import NotAFrameError, frame_length
+from brokers.frame091 import NotAFrameError, frame_length
 
 
 class CheckedConnection(pika.SelectConnection):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The first look at octets of AMQP 0-9-1, for drivers whose library believes whatever length a frame claims.
+"""The first look at octets of AMQP 0-9-1, for libraries that believe whatever length a frame claims.
 
 Pure. The compiled driver looks for itself (`bench.wire.amqp091_scan`).
 """
