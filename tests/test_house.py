@@ -51,10 +51,13 @@ BROKERS_ALLOWED = {
     "brokers.plain_text": (
         "bench.untrusted",
         "bench.results.archive",
+        "bench.drivers.base",
     ),  # text of others, escaped in records as it is in settings
     "brokers.byte_sizes": ("bench.units",),  # sizes as people write and read them
     "brokers.user_cache": ("bench.host.cache",),  # where the user's cache is
     "brokers.places.sandbox": ("bench.host.doctor",),  # why no sandbox can be started
+    "brokers.frame091": ("bench.drivers",),  # the first look at octets, for drivers as for admins
+    "brokers.admin.checked_connection": ("bench.drivers",),  # pika's connection with that look, for both
     "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection
 }
 REPORTS_READ = (

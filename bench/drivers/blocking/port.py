@@ -85,9 +85,9 @@ class BlockingPort(LanePort[BlockingProducer, BlockingConsumer]):
             for consumer in takers:
                 if consumer.ack_due_ns <= now_ns:
                     consumer.settle()
-            held = [consumer for consumer in self._consumers if consumer.pending()]
-            for consumer in held:
-                self._read(consumer)
+            held = [lane for lane in self._connections.values() if lane.pending()]
+            for lane in held:
+                self._read(lane)
             if held:
                 timeout_ns = 0
             due_ns = min([consumer.ack_due_ns for consumer in takers], default=NEVER_NS)

@@ -27,7 +27,7 @@ _PERSISTENT = 2
 _TRANSIENT = 1
 
 
-class _Stream(TCPTransport):  # type: ignore[misc]
+class _KombuStream(TCPTransport):  # type: ignore[misc]
     """py-amqp's socket, which looks at what a frame claims: py-amqp would gather whatever length it names."""
 
     lane: "KombuLane"
@@ -43,19 +43,19 @@ class _Stream(TCPTransport):  # type: ignore[misc]
         return octets
 
 
-class _Connection(pyamqp.Connection):  # type: ignore[misc]
+class _KombuConnection(pyamqp.Connection):  # type: ignore[misc]
     """py-amqp's connection, of which its lane knows before it is open."""
 
-    def Transport(self, host: str, *_: Any, socket_settings: Any = None) -> _Stream:  # noqa: N802  (py-amqp's own)
+    def Transport(self, host: str, *_: Any, socket_settings: Any = None) -> _KombuStream:  # noqa: N802  (py-amqp's own)
         """Return what reads and writes; it is not connected yet."""
-        stream = _Stream(host, connect_timeout=PATIENCE_S, socket_settings=socket_settings)
+        stream = _KombuStream(host, connect_timeout=PATIENCE_S, socket_settings=socket_settings)
         stream.lane = self.client.lane
         stream.lane.use(self)
         return stream
 
 
-class _Transport(pyamqp.Transport):  # type: ignore[misc]
-    Connection = _Connection
+class _KombuTransport(pyamqp.Transport):  # type: ignore[misc]
+    Connection = _KombuConnection
 
 
 class KombuLane(BlockingLane):
@@ -74,7 +74,7 @@ class KombuLane(BlockingLane):
             userid=at.username,
             password=at.password,
             virtual_host=at.virtual_host,
-            transport=_Transport,
+            transport=_KombuTransport,
             connect_timeout=PATIENCE_S,
             transport_options={
                 "confirm_publish": self.context.spec.confirm_window > 0,

@@ -66,6 +66,10 @@ class PikaBlockingLane(BlockingLane):
             raise self.channel._closing_reason  # noqa: SLF001  (it is shown nowhere else)
         return self._came
 
+    def pending(self) -> bool:
+        """Return whether something came while pika waited for something else, such as connection.blocked."""
+        return bool(self._connection._ready_events)  # noqa: SLF001  (an application's next `process_data_events` has it)
+
     def counts(self) -> Mapping[str, int]:
         """Return bytes and frames, as pika counts them."""
         return {"bytes_out": self._pika.bytes_sent, "bytes_in": self._pika.bytes_received}
@@ -153,7 +157,7 @@ class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
 
     def pending(self) -> bool:
         """Return whether messages came while pika waited for something else, such as that acknowledgements are out."""
-        return bool(self.channel._pending_events)  # noqa: SLF001  (an application's next `process_data_events` has them)
+        return super().pending() or bool(self.channel._pending_events)  # noqa: SLF001  (an application's next `process_data_events` has them)
 
     def acknowledge(self) -> None:
         """Acknowledge up to the last message; behind the read that hands it over."""

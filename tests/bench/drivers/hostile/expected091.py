@@ -103,8 +103,19 @@ ENDINGS: dict[str, Ending] = {
 BUT: dict[tuple[str, str], Ending] = {
     ("wire091", "unknown-channel"): Ending(LOST, "it sent Basic.Ack, for which nobody asked"),
     ("wire091", "consumer-unknown"): _DONE,
-    **{(driver, "stalls"): _NO_ANSWER for driver in _BLOCKING},
-    **{(driver, "no-confirms"): _NO_ANSWER for driver in _BLOCKING},
+    **{
+        (driver, mode): _NO_ANSWER
+        for driver in _BLOCKING
+        for mode in ("stalls", "no-confirms", "returns-without-end", "heartbeats-without-end")
+    },
+    **{(driver, "size-of-8-eib"): _STILL for driver in DRIVERS if driver.startswith("pika")},
+    **{("kombu", mode): _GARBAGE for mode in ("unknown-channel", "channel-twice")},
+    ("kombu", "confirm-silent"): _NO_ANSWER,
+    ("kombu", "size-too-small"): _DONE,
+    # Their libraries keep what a confirm is about to themselves: kombu's passes over it, pika's stumbles.
+    **{(driver, mode): _DONE for driver in _BLOCKING for mode in ("confirm-beyond", "confirm-far")},
+    **{("pika-blocking", mode): _GARBAGE for mode in ("confirm-never-sent", "confirm-twice")},
+    **{("kombu", mode): _DONE for mode in ("confirm-never-sent", "confirm-twice")},
 }
 
 

@@ -167,10 +167,12 @@ _PROTON_BLOCKING: dict[str, Ending] = {
     "login-challenge": Ending(REFUSED, "SASL PLAIN"),
     "open-refused": Ending(REFUSED, r"amqp:internal-error.*\\x1b\]0;owned\\x07"),
     "resets": Ending(LOST, "connection aborted"),
+    "accepts-unsettled": _NO_ANSWER,  # it waits until the broker has settled as well
+    "no-sections": Ending(LOST, "it sent what the library cannot take"),
     "closes": Ending(LOST, r"amqp:connection:forced.*\\x1b\]0;owned\\x07"),
-    **{mode: _STILL for mode in ("no-credit", "credit-huge", "credit-taken-back")},
+    **dict.fromkeys(("no-credit", "credit-huge", "credit-taken-back"), _STILL),
     **{mode: Ending(LOST, "disconnected: unknown") for mode in ("bad-type", "unknown-performative", "cut-frame")},
-    **{mode: _NO_ANSWER for mode in ("window-0", "window-1", "stalls", "no-outcomes", "outcome-of-a-sender")},
+    **dict.fromkeys(("window-0", "window-1", "stalls", "no-outcomes", "outcome-of-a-sender"), _NO_ANSWER),
     **{mode: _NO_ANSWER for mode in ENDINGS if mode.endswith("-without-end")},
 }
 

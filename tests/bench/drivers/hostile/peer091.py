@@ -269,6 +269,7 @@ class Conversation:
         self._workers_only = workers_only
         self._sending = threading.Lock()
         self._published = self._delivered = 0
+        self._confirms = False
         self._queue, self._size, self._body = "", 0, b""
         self._thread = threading.Thread(target=self._talk)
         self._thread.start()
@@ -354,31 +355,35 @@ class Conversation:
             case spec.Connection.StartOk():
                 return spec.Connection.Tune(*TUNES.get(self._mode, (2047, 131_072, 0)))
             case spec.Queue.Declare():
-                if what.passive and what.queue not in self.broker.queues:
-                    return spec.Channel.Close(404, "NOT_FOUND", 50, 10)
-                self.broker.queues.add(what.queue)
-                return spec.Queue.DeclareOk(what.queue, 0, 0)
+                return self._declare(what)
             case spec.Basic.Consume():
                 tag = what.consumer_tag or "consumer"
                 self.broker.consumers.setdefault(what.queue, []).append((self, tag))
                 return spec.Basic.ConsumeOk(tag)
             case spec.Queue.Delete():
                 self.broker.queues.discard(what.queue)
-                return spec.Queue.DeleteOk(0)
             case spec.Basic.Publish():
                 self._queue, self._published = what.routing_key, self._published + 1
-                return None
+            case spec.Confirm.Select():
+                self._confirms = True
         plain = {
             spec.Connection.Open: spec.Connection.OpenOk,
             spec.Connection.Close: spec.Connection.CloseOk,
             spec.Channel.Open: spec.Channel.OpenOk,
             spec.Channel.Close: spec.Channel.CloseOk,
+            spec.Queue.Delete: lambda: spec.Queue.DeleteOk(0),
             spec.Confirm.Select: spec.Confirm.SelectOk,
             spec.Basic.Qos: spec.Basic.QosOk,
-            spec.Basic.Cancel: lambda: spec.Basic.CancelOk(""),
+            spec.Basic.Cancel: lambda: spec.Basic.CancelOk(what.consumer_tag),
         }
         answer = plain.get(type(what))
         return None if answer is None else answer()
+
+    def _declare(self, what: Any) -> Any:
+        if what.passive and what.queue not in self.broker.queues:
+            return spec.Channel.Close(404, "NOT_FOUND", 50, 10)
+        self.broker.queues.add(what.queue)
+        return spec.Queue.DeclareOk(what.queue, 0, 0)
 
     def _take(self, channel: int) -> None:
         """Confirm a message, and deliver it."""
@@ -386,7 +391,8 @@ class Conversation:
             ONCE[self._mode](self)
         if self._mode == "returns":
             self.send(content(spec.Basic.Return(312, EVIL, "", self._queue), self._body, channel))
-        for said in CONFIRMS.get(self._mode, lambda tag: [spec.Basic.Ack(tag)])(self._published):
+        said_of = CONFIRMS.get(self._mode, lambda tag: [spec.Basic.Ack(tag)])
+        for said in said_of(self._published) if self._confirms else ():
             self.send(method(said, channel))
         for consumer, tag in self.broker.consumers.get(self._queue, [])[:1]:
             with suppress(OSError):
