@@ -61,18 +61,15 @@ def run(folder: Path, modes: list[str], driver: str) -> tuple[dict[str, TrialRec
 
 @pytest.mark.compiled
 def test_others_go_on(tmp_path: Path) -> None:
-    """One stands still, one confirms what was never sent; the last is honest, and measured."""
-    begun = time.monotonic()
-    done, _ = run(tmp_path, ["stalls", "confirm-never-sent", "honest"], "wire091")
-    assert time.monotonic() - begun < 60
+    """One confirms what was never sent, and stands still; the other is honest, and measured."""
+    done, _ = run(tmp_path, ["lies-and-stalls", "honest"], "wire091")
     assert {mode: record.outcome for mode, record in done.items()} == {
-        "stalls": TrialOutcome.STALLED,
-        "confirm-never-sent": TrialOutcome.COMPLETED,
+        "lies-and-stalls": TrialOutcome.STALLED,
         "honest": TrialOutcome.COMPLETED,
     }
-    assert "nothing was received or confirmed for 1." in done["stalls"].reason
+    assert "nothing was received or confirmed for 1." in done["lies-and-stalls"].reason
     codes = {mode: {note.code for note in record.findings} for mode, record in done.items()}
-    assert "protocol-violation" in codes["confirm-never-sent"]
+    assert "protocol-violation" in codes["lies-and-stalls"]
     assert "protocol-violation" not in codes["honest"]
     assert done["honest"].ledger.balanced
     for record in done.values():

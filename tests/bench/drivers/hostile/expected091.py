@@ -70,6 +70,7 @@ ENDINGS: dict[str, Ending] = {
     "cut-method": _GARBAGE,
     "returns-without-end": _STILL,
     "heartbeats-without-end": _STILL,
+    "lies-and-stalls": Ending(STALLED, counts="confirms_never_sent"),
     "blocks": Ending(STALLED, counts="blocked_events"),
     "no-confirms": _STILL,
     "confirm-never-sent": Ending(COMPLETED, counts="confirms_never_sent"),
@@ -106,10 +107,11 @@ BUT: dict[tuple[str, str], Ending] = {
     **{
         (driver, mode): _NO_ANSWER
         for driver in _BLOCKING
-        for mode in ("stalls", "no-confirms", "returns-without-end", "heartbeats-without-end")
+        for mode in ("stalls", "lies-and-stalls", "no-confirms", "returns-without-end", "heartbeats-without-end")
     },
     **{(driver, "size-of-8-eib"): _STILL for driver in DRIVERS if driver.startswith("pika")},
     **{("kombu", mode): _GARBAGE for mode in ("unknown-channel", "channel-twice")},
+    ("pika-blocking", "lies-and-stalls"): _GARBAGE,
     ("kombu", "confirm-silent"): _NO_ANSWER,
     ("kombu", "size-too-small"): _DONE,
     # Their libraries keep what a confirm is about to themselves: kombu's passes over it, pika's stumbles.

@@ -142,6 +142,7 @@ ONCE: dict[str, Callable[["Conversation"], None]] = {
     "cut-method": _says(begun(5, 1, 1) + b"\x00\x3c\x00\x50\x00" + _FRAME_END),
     "returns-without-end": _endless(content(spec.Basic.Return(312, "x", "", "q"), b"y" * 40)),
     "heartbeats-without-end": _endless(frame.Heartbeat().marshal()),
+    "lies-and-stalls": _says_and_hangs(method(spec.Basic.Ack(1_000_000)) + method(spec.Basic.Ack(1))),
     "blocks": _says(method(spec.Connection.Blocked(EVIL), 0)),
 }
 """What it does once, when the message `AT` has come, before that is confirmed."""
