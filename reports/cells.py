@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.scenario.scenario import Target, Workload
 from reports import undisturbed
-from reports.dataset import Dataset, overloads, rows_of
+from reports.dataset import TRIAL, Dataset, overloads, rows_of
 from reports.durability import durability
 from reports.format import count, listed, milliseconds, number
 from reports.left_out import over_used
@@ -15,9 +15,6 @@ from reports.model import not_enough, spread
 from reports.quantiles import PERCENTILES, Distribution
 from reports.questions import in_flight, offered
 from reports.summary import Cell, Uncounted
-
-TRIAL = ["run_id", "index"]
-"""What names a trial in every frame."""
 
 
 def latency_of(data: Dataset, target: str, workload: Workload) -> pd.DataFrame:

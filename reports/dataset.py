@@ -32,6 +32,8 @@ from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
 CLIENT_BOUND_CODE = "client-bound"
 
+TRIAL = ["run_id", "index"]
+"""What names a trial in every frame."""
 _KEY = ["run_id", "index", "repetition", "target", "workload"]
 
 
@@ -103,7 +105,7 @@ class Dataset:
         Where a pause meter watched every trial it is their estimate.
         """
         usable = self.usable(workload, target)[["run_id", "index", "overload"]]
-        rows = self.latency[self.latency["tag"] == tag].merge(usable, on=["run_id", "index"])
+        rows = self.latency[self.latency["tag"] == tag].merge(usable, on=TRIAL)
         bounded = rows["overload"] == ""
         above = int(
             rows[["never", "dropped", "out_of_range"]].sum().sum()
@@ -123,8 +125,8 @@ class Dataset:
         Where some trials have an estimate, the others are left out, as the two do not mix. So are overloaded trials.
         """
         usable = self.usable(workload, target)
-        keys = usable.loc[usable["overload"] == "", ["run_id", "index"]]
-        rows = self.latency[self.latency["tag"] == tag].merge(keys, on=["run_id", "index"])
+        keys = usable.loc[usable["overload"] == "", TRIAL]
+        rows = self.latency[self.latency["tag"] == tag].merge(keys, on=TRIAL)
         above = rows[["never", "dropped", "out_of_range"]].sum(axis=1)
         trials = [self.records[key] for key in zip(rows["run_id"], rows["index"], strict=True)]
         metered = [undisturbed.is_estimated(trial, tag) for trial in trials]

@@ -23,7 +23,7 @@ from reports.dataset import Dataset
 from reports.format import Printer, milliseconds, rate
 from reports.model import Spread
 from reports.questions import Question, questions
-from reports.summary import Caption, Cell, Summary, Trace
+from reports.summary import Caption, Cell, Summary
 
 _LABELS_IN, _TITLE_IN = 0.55, 0.25  # inches for the x axis' words, and for a line above the axes
 
@@ -50,11 +50,6 @@ class FigureData:
         found = {(cell.target, cell.workload): cell for cell in self.summary.cells}
         rows = {target: [found[target, name] for name in names if (target, name) in found] for target in self.styles}
         return {target: cells for target, cells in rows.items() if cells}
-
-    def traces(self, question: Question, kind: str, column: str) -> dict[str, Trace]:
-        """Return the lines of one panel by target."""
-        wanted = (question.name, kind, column)
-        return {line.target: line for line in self.summary.traces if (line.question, line.kind, line.column) == wanted}
 
     def among(self, question: Question) -> dict[str, Style]:
         """Return the styles of the targets that have a row in a question."""
@@ -131,7 +126,7 @@ def _percentiles(source: FigureData, question: Question) -> Figure:
     figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
     tag = tag_of(question.workloads[0])
     rows = {target: cells[0] for target, cells in source.cells(question).items()}
-    percentiles.draw(axes, source.traces(question, "percentiles", tag), rows, styles, tag)
+    percentiles.draw(axes, source.summary.panel(question.name, "percentiles", tag), rows, styles, tag)
     return figure
 
 
@@ -143,8 +138,8 @@ def _over_time(source: FigureData, question: Question) -> Figure:
     figure, axes = theme.figure(height, *([0.3 * lanes] if lanes else []), 1.8, 1.8)
     figure.subplots_adjust(0.22, 0.53 / height, 0.725, 1 - 0.26 / height, hspace=0.14)
     upper, lower = axes[-2:]
-    over_time.draw(upper, source.traces(question, "time", "p99"), styles, "p99")
-    over_time.draw(lower, source.traces(question, "time", "p50"), styles, "p50", labels=False)
+    over_time.draw(upper, source.summary.panel(question.name, "time", "p99"), styles, "p99")
+    over_time.draw(lower, source.summary.panel(question.name, "time", "p50"), styles, "p50", labels=False)
     if lanes:
         over_time.draw_marks(axes[0], marks, styles)
         axes[0].set_xlim(upper.get_xlim())

@@ -8,11 +8,10 @@ import pandas as pd
 
 from bench.results.records import NO_RESULT
 from bench.stats.estimate import estimate
-from reports.dataset import Dataset
+from reports.dataset import TRIAL, Dataset
 from reports.format import count, listed, merged, milliseconds, plain, quantities
 from reports.summary import Cell, LeftOut
 
-_TRIAL = ["run_id", "index"]
 _FIRST_IS_SEEN = {"steal", "throttled", "canary-shifted", "send-lag", "receive-lag", "client-bound"}
 """Codes whose notes begin with how much of it was seen."""
 
@@ -67,11 +66,11 @@ def reasons(data: Dataset, trials: pd.DataFrame) -> list[Reason]:
     """
     out = trials[~trials["usable"]]
     ended = out["outcome"].isin({str(outcome) for outcome in NO_RESULT})
-    hard = data.notes[data.notes["hard"].astype(bool)].merge(out.loc[~ended, _TRIAL], on=_TRIAL)
+    hard = data.notes[data.notes["hard"].astype(bool)].merge(out.loc[~ended, TRIAL], on=TRIAL)
     texts: dict[str, list[str]] = defaultdict(list)
     measured = {plain(code) for code in _FIRST_IS_SEEN}
     noted = set(zip(hard["run_id"], hard["index"], strict=True))
-    for run_id, index, why in out[[*_TRIAL, "why_not"]].itertuples(index=False):
+    for run_id, index, why in out[[*TRIAL, "why_not"]].itertuples(index=False):
         if (run_id, index) not in noted:
             texts[str(why).partition(":")[0]].append(str(why))
     for code, text in zip(hard["code"], hard["text"], strict=True):
@@ -82,20 +81,26 @@ def reasons(data: Dataset, trials: pd.DataFrame) -> list[Reason]:
     return sorted(found, key=lambda reason: -reason.trials)
 
 
-def nothing_usable(data: Dataset, rows: Mapping[str, Cell], workloads: Collection[str]) -> str:
-    """Return what is said of a question without a figure: why, where the figures are, the next step.
+def nothing_usable(data: Dataset, rows: Mapping[str, Cell], workloads: Collection[str]) -> tuple[str, str]:
+    """Return headline and words for a question without a figure: why, where the figures are, the next step.
 
     Args:
         data: the runs.
         rows: the question's rows by what they are called.
         workloads: names of its workloads.
     """
-    trials = data.trials[data.trials["workload"].isin(workloads)]
+    whole = {name: one.all_ns["p99"].centre for name, one in rows.items() if "p99" in one.all_ns}
+    told = [f"{name} {milliseconds(value)} ms" for name, value in whole.items() if value is not None]
+    headline = "No p99 without the host's pauses" if told else "Too few messages for a p99"
+    said = _words(data, data.trials[data.trials["workload"].isin(workloads)], rows, told)
+    return headline if any(row.n for row in rows.values()) else "No result", said
+
+
+def _words(data: Dataset, trials: pd.DataFrame, rows: Mapping[str, Cell], told: list[str]) -> str:
     if trials.empty:
         return "No trial was finished: bench run --resume FOLDER does the rest."
     if bool(trials["usable"].any()):
         why = next((one.latency_ns["p99"].why for one in rows.values() if one.latency_ns["p99"].why), "not known")
-        told = _of_all(rows)
         seen = f" Of all messages, pauses of the host included, p99 is {listed(told)}." if told else ""
         middle = [
             f"{name} {milliseconds(value)} ms"
@@ -112,16 +117,6 @@ def nothing_usable(data: Dataset, rows: Mapping[str, Cell], workloads: Collectio
         f"{many} {'can' if len(trials) > 1 else 'cannot'} be used. {first.text.rstrip('.')}.{also} What they measured"
         f" is shown in grey and decides nothing.{again}"
     )
-
-
-def has_all_messages(rows: Mapping[str, Cell]) -> bool:
-    """Return whether a p99 of all messages is known where that of the estimates is not."""
-    return bool(_of_all(rows))
-
-
-def _of_all(rows: Mapping[str, Cell]) -> list[str]:
-    whole = {name: one.all_ns["p99"].centre for name, one in rows.items() if "p99" in one.all_ns}
-    return [f"{name} {milliseconds(value)} ms" for name, value in whole.items() if value is not None]
 
 
 def _would_count(data: Dataset, trials: pd.DataFrame) -> bool:

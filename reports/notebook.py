@@ -124,7 +124,7 @@ class Results:
         rows = {target: cells[0] for target, cells in source.cells(question).items()}
         with mpl.rc_context(theme.RC):
             return percentiles.draw(
-                axes, source.traces(question, "percentiles", tag), rows, self._styles(question), tag
+                axes, self.summary.panel(question.name, "percentiles", tag), rows, self._styles(question), tag
             )
 
     def plot_over_time(self, axes: Axes, workload: str | None = None, column: str = "p99") -> Axes:
@@ -133,7 +133,7 @@ class Results:
         if column not in TIME_COLUMNS:
             message = f"column {column!r}: there are {' and '.join(TIME_COLUMNS)}"
             raise ReportError(message)
-        lines = self._drawn().traces(question, "time", column)
+        lines = self.summary.panel(question.name, "time", column)
         with mpl.rc_context(theme.RC):
             return over_time.draw(axes, lines, self._styles(question), column)
 

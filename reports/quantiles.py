@@ -34,9 +34,12 @@ def deepest_percent(messages: int) -> float:
     return max(0.0, 100 * (1 - SAMPLES_ABOVE / messages)) if messages else 0.0
 
 
-def ranks(percent: float, messages: Int64) -> Int64:
-    """Return the rank of a percentile among so many messages, from 1, as the hdrhistogram package has it."""
-    found: Int64 = np.maximum((percent * messages / 100 + 0.5).astype(np.int64), 1)
+def ranks(percent: float | NDArray[np.float64], messages: int | Int64) -> Int64:
+    """Return the rank of a percentile among so many messages, from 1, as the hdrhistogram package has it.
+
+    Of many percentiles, or of many numbers of messages: an array, with a rank for each.
+    """
+    found: Int64 = np.maximum(np.asarray(percent * messages / 100 + 0.5).astype(np.int64), 1)
     return found
 
 
@@ -120,7 +123,7 @@ class Distribution:
         """Return `at` of many percentiles."""
         if not self.messages:
             return np.full(len(percents), math.nan)
-        rank = np.maximum((percents * self.messages / 100 + 0.5).astype(np.int64), 1) - self.below
+        rank = ranks(percents, self.messages) - self.below
         held = np.append(self.values_ns.astype(np.float64), math.inf)
         found: NDArray[np.float64] = np.where(rank <= 0, 0.0, held[np.searchsorted(self.cumulative, rank)])
         return found
@@ -139,4 +142,4 @@ class Distribution:
 
     def carries(self, percent: float) -> bool:
         """Return whether the rank of a percentile is known of these messages."""
-        return self.carried is None or int(ranks(percent, np.array(self.messages))) <= self.carried
+        return self.carried is None or int(ranks(percent, self.messages)) <= self.carried

@@ -16,7 +16,7 @@ from reports.curves import knees
 from reports.dataset import Dataset
 from reports.durability import evidence
 from reports.format import Name, listed
-from reports.left_out import has_all_messages, left_out, nothing_usable
+from reports.left_out import left_out, nothing_usable
 from reports.method import METHOD
 from reports.naming import names
 from reports.questions import Question, questions
@@ -97,10 +97,8 @@ def _answer(
     if said.kind == "no result":
         names = [workload.name for workload in question.workloads]
         rows = {name.label: cells[target, names[0]] for target, name in found.items()}
-        if any(row.n for row in rows.values()):
-            few = "No p99 without the host's pauses" if has_all_messages(rows) else "Too few messages for a p99"
-            said = replace(said, headline=few)
-        said = replace(said, effect=nothing_usable(data, rows, names))
+        headline, effect = nothing_usable(data, rows, names)
+        said = replace(said, headline=headline, effect=effect)
     return Answer(
         question=question.name,
         workloads=tuple(workload.name for workload in question.workloads),

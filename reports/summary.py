@@ -449,6 +449,11 @@ class Summary(Model):
         label = next(target.label for target in self.targets if target.name == cell.target)
         return f"{label}, {cell.workload}" if len(answer.workloads) > 1 else label
 
+    def panel(self, question: str, kind: str, column: str) -> dict[str, Trace]:
+        """Return the lines of one panel of a figure by target."""
+        wanted = (question, kind, column)
+        return {line.target: line for line in self.traces if (line.question, line.kind, line.column) == wanted}
+
     def cell(self, target: str, workload: str) -> Cell:
         """Return a row; raise KeyError where there is none."""
         for cell in self.cells:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from reports.cells import TRIAL, tag_of
-from reports.dataset import Dataset
+from reports.cells import tag_of
+from reports.dataset import TRIAL, Dataset
 from reports.model import spread
 from reports.quantiles import PERCENTILES
 from reports.questions import Question
@@ -54,12 +54,11 @@ def marks(data: Dataset, asked: Sequence[Question], drawn: Sequence[Trace]) -> I
     longest are kept.
     """
     for question in asked:
-        trials = data.usable(question.workloads[0].name)
         shown = [edges(line.x) for line in drawn if (line.question, line.kind) == (question.name, "time")]
         if not shown:
             continue
         start, end = min(first for first, _ in shown), max(last for _, last in shown)
-        rows = trials[TRIAL].merge(data.events, on=TRIAL)
+        rows = data.usable(question.workloads[0].name)[TRIAL].merge(data.events, on=TRIAL)
         rows = rows[~rows["event"].isin(PHASES) & ((rows["to_s"] >= start) | (rows["event"] == "restart"))]
         rows = rows[rows["from_s"] <= end]
         rows = rows.assign(length=rows["to_s"] - rows["from_s"], from_s=rows["from_s"].clip(lower=start))

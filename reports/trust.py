@@ -9,7 +9,7 @@ from bench.stats.noise_floor import relevant
 from bench.units import percent
 from reports.cases import Cells, metric_of
 from reports.caveats import away
-from reports.dataset import Dataset
+from reports.dataset import TRIAL, Dataset
 from reports.format import count, listed, milliseconds
 from reports.left_out import Reason, reasons
 from reports.questions import Question
@@ -68,8 +68,8 @@ def _received(data: Dataset, names: set[str]) -> list[str]:
     how = receipt(valid)
     if how is None:
         return []
-    usable = data.trials.loc[data.trials["usable"] & data.trials["workload"].isin(names), ["run_id", "index"]]
-    lags = data.latency[data.latency["tag"] == "receive_lag"].merge(usable, on=["run_id", "index"])["p99"].dropna()
+    usable = data.trials.loc[data.trials["usable"] & data.trials["workload"].isin(names), TRIAL]
+    lags = data.latency[data.latency["tag"] == "receive_lag"].merge(usable, on=TRIAL)["p99"].dropna()
     later = ""
     if len(lags):
         ends = dict.fromkeys(milliseconds(value) for value in (lags.min(), lags.max()))

@@ -149,9 +149,7 @@ def _live(summary: Summary) -> Markup:
     labels = [target.label for target in summary.targets]
     panels = {(line.question, line.column) for line in summary.traces if line.kind == "time"}
     limits = {
-        f"{question} {column}": over_time.limits(
-            [one for one in summary.traces if (one.question, one.kind, one.column) == (question, "time", column)]
-        )
+        f"{question} {column}": over_time.limits([*summary.panel(question, "time", column).values()])
         for question, column in sorted(panels)
     }
     held = {"lines": lines, "marks": marks, "labels": labels, "dashed": dashed, "limits": limits}
