@@ -39,6 +39,8 @@ class AdministeredBroker(Broker):
         self._settings = settings
         self._address: Address | None = None
         self._admin: Admin | None = None
+        self._listening: Admin | None = None
+        """Is told of alarms, once somebody asks."""
 
     def _attach(self, address: Address, admin: Admin) -> None:
         """Take the address of the first listener and an admin that is connected to it."""
@@ -49,9 +51,10 @@ class AdministeredBroker(Broker):
 
         Without a closing handshake, which a broker that hangs would not answer.
         """
-        if self._admin is not None:
-            self._admin.drop()
-        self._address = self._admin = None
+        for admin in (self._admin, self._listening):
+            if admin is not None:
+                admin.drop()
+        self._address = self._admin = self._listening = None
 
     def _attached(self) -> tuple[Address, Admin]:
         if self._address is None or self._admin is None:
@@ -110,6 +113,15 @@ class AdministeredBroker(Broker):
         """See `Broker`."""
         try:
             return self._attached()[1].depth(queue)
+        except (BrokerError, AdminError):
+            return None
+
+    def held_back(self) -> tuple[str, ...] | None:
+        """See `Broker`."""
+        try:
+            if self._listening is None:
+                self._listening = self._product.admin(self._settings, self._attached()[0])
+            return self._listening.held_back()
         except (BrokerError, AdminError):
             return None
 

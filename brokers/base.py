@@ -114,6 +114,10 @@ class Broker(ABC):
         """Hold idle connections open for a while; gives how many, fewer where time ran out or it takes no more."""
         return nullcontext(0)
 
+    def held_back(self) -> tuple[str, ...] | None:
+        """Return why it has held publishers back since this was first asked, in its words; None where it says not."""
+        return None
+
     @abstractmethod
     def delete(self, queue: str) -> None:
         """Delete a queue with its messages; no fault where it is gone already."""

@@ -16,8 +16,13 @@ class NotAFrameError(ValueError):
     """What came is no frame of AMQP 0-9-1, or none that was agreed on; says what it is."""
 
 
-def frame_length(buffer: bytes | bytearray, start: int) -> int | None:
+def frame_length(buffer: bytes | bytearray, start: int, most: int = FRAME_MAX) -> int | None:
     """Return the bytes of the frame at `start`, or None where its header is not yet whole.
+
+    Args:
+        buffer: what was read.
+        start: where a frame begins in it.
+        most: the largest frame that was agreed on, octets.
 
     Raises:
         NotAFrameError: these bytes begin no frame, as a broker that speaks another version
@@ -31,7 +36,7 @@ def frame_length(buffer: bytes | bytearray, start: int) -> int | None:
     if len(buffer) - start < FRAME_HEADER:
         return None
     length = FRAME_HEADER + int.from_bytes(buffer[start + 3 : start + FRAME_HEADER], "big") + _FRAME_END
-    if length > FRAME_MAX:
+    if length > most:
         message = "it sent a frame larger than was agreed"
         raise NotAFrameError(message)
     return length

@@ -69,6 +69,8 @@ MetricsAddress = Annotated[
 ]
 """With `WatchOption`: how a run may be watched, see `bench.cli.watching`."""
 
+QUOTED = "\n  "
+"""Before each line of a program's output that a fault quotes; nothing that starts so is taken for a line of ours."""
 _PIPED_WIDTH = 1_000
 """Columns of what is no terminal: nothing is cut there."""
 
@@ -99,7 +101,8 @@ def tell(*faults: str, kind: str = "error") -> None:
     """Print faults, or words of another kind, one a line."""
     style = "bold red" if kind == "error" else "bold yellow"
     for fault in faults:
-        err.print(Text.assemble((f"{kind}: ", style), printable(fault)))
+        lines = QUOTED.join(map(printable, fault.split(QUOTED)))
+        err.print(Text.assemble((f"{kind}: ", style), lines))
 
 
 def warn_of_former(drivers: Iterable[str]) -> None:

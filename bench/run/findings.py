@@ -107,12 +107,13 @@ def _flow(seen: Circumstances) -> Iterator[Note]:
     if without_ns >= NS_PER_S:
         yield _finding(
             "no-credit",
-            f"No credit came for {without_ns / NS_PER_S:.1f} s, so that a producer could send nothing: over AMQP 1.0 an"
-            " alarm looks like this, as of memory or disk. Its log or management tells.",
+            f"It gave no credit or session window for {without_ns / NS_PER_S:.1f} s, so that a producer could send"
+            " nothing: over AMQP 1.0 an alarm looks like this, as of memory or disk."
+            + ("" if seen.alarms else " Its log or management tells."),
         )
     events = seen.merged.counters.get("blocked_events", 0)
     told = [f"it blocked a connection {events} times"] if events else []
-    told += [f"its log says: {line}" for line in seen.alarms[:_QUOTED]]
+    told += seen.alarms[:_QUOTED]
     if told:
         yield _finding("alarm", f"It held publishers back by an alarm: {'; '.join(told)}.")
 

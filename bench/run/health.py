@@ -59,7 +59,7 @@ class Circumstances:
         settings_differ: settings that the broker reports otherwise than asked, in words.
         steady: of the medians of the measured seconds; None where there are none.
         growth: of the backlog in the measured part; None for a closed loop.
-        alarms: lines of the broker's log on limits that it reached in this trial.
+        alarms: what log and broker say of limits that it reached in this trial.
         restarts: times that the broker started while the trial ran.
         pauses: of the host; None where no meter watched.
     """

@@ -17,6 +17,9 @@ _JUST_PASSED_NS = 100 * NS_PER_MS
 _NOTICE_NS = 200 * NS_PER_MS  # in which workers learn when the measured part begins or that it goes on
 _TRIFLE = 0.01  # share of its duration for which a trial does not go on by a second
 _GRACE_NS = 100 * NS_PER_MS  # after the last message: time for duplicates and strays to show
+_SILENT = (
+    0.1  # of the time that is a stall: silence of that length, before the last send, is no loss of single messages
+)
 
 
 class Phase(StrEnum):
@@ -141,6 +144,7 @@ class Control:
         self._progress = (start_ns, -1, -1)
         self._whole_ns: int | None = None
         self._drain_from_ns = start_ns
+        self._silent = False
         self.phase = Phase.WARM_UP
         self.outcome = TrialOutcome.COMPLETED
         self.reason = ""
@@ -183,9 +187,7 @@ class Control:
             self._watch(seen)
             self._make_up(seen)
             if self.end_ns is not None and seen.now_ns >= self.end_ns:
-                self.phase = Phase.DRAIN
-                self._progress = (seen.now_ns, seen.received, seen.settled)
-                self._drain_from_ns = seen.now_ns
+                self._begin_drain(seen)
         if self.phase is Phase.DRAIN:
             self._drain(seen)
         return self.phase
@@ -224,11 +226,8 @@ class Control:
 
     def _watch(self, seen: Seen) -> None:
         load = self._workload.load
-        idle_ns = seen.now_ns - self._progress[0]
-        held = seen.sent - seen.received - seen.gone
-        if idle_ns >= self._stall_ns:
-            reason = f"nothing was received or confirmed for {idle_ns / NS_PER_S:.1f} s while {held} were on their way"
-            self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
+        if self._idle_ns(seen) >= self._stall_ns:
+            self._stalled(seen)
         elif isinstance(load, InFlightLoad):
             return
         elif seen.due - seen.received - seen.gone > load.max_backlog:
@@ -237,6 +236,12 @@ class Control:
                 f" more than max_backlog = {load.max_backlog}"
             )
             self._shorten(TrialOutcome.OVERLOADED, reason, seen.now_ns)
+
+    def _stalled(self, seen: Seen) -> None:
+        held = seen.sent - seen.received - seen.gone
+        idle_s = self._idle_ns(seen) / NS_PER_S
+        reason = f"nothing was received or confirmed for {idle_s:.1f} s while {held} were on their way"
+        self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
 
     def cut(self, outcome: TrialOutcome, reason: str, now_ns: int) -> None:
         """End the trial now, for a reason from outside; the measured part ends with the last whole second."""
@@ -252,6 +257,17 @@ class Control:
         else:
             self.measure_to_s = max(self.measure_from_s, min(self.measure_to_s, whole_s))
 
+    def _begin_drain(self, seen: Seen) -> None:
+        """Await what is outstanding: anew, but for a broker that had fallen silent before the last send."""
+        self.phase = Phase.DRAIN
+        self._drain_from_ns = seen.now_ns
+        self._silent = self.outcome is TrialOutcome.COMPLETED and self._idle_ns(seen) >= _SILENT * self._stall_ns
+        if not self._silent:
+            self._progress = (seen.now_ns, seen.received, seen.settled)
+
+    def _idle_ns(self, seen: Seen) -> int:
+        return seen.now_ns - self._progress[0]
+
     def _drain(self, seen: Seen) -> None:
         settled = not self._confirms or seen.settled >= seen.sent
         if seen.done and settled and seen.received + seen.gone >= seen.sent:
@@ -260,8 +276,13 @@ class Control:
                 self.drained = True
                 self.phase = Phase.OVER
             return
-        waited_ns = seen.now_ns - self._progress[0]
+        self._silent = self._silent and self._progress[0] < self._drain_from_ns
+        if self._silent:  # a drain may be shorter than what is called a stall
+            if self._idle_ns(seen) >= self._stall_ns:
+                self._stalled(seen)
+                self.phase = Phase.OVER
+            return
         # What was silent for that long before is not awaited once more.
         patience_ns = min(self._drain_ns, NS_PER_S) if self.outcome is TrialOutcome.STALLED else self._drain_ns
-        if waited_ns >= patience_ns or seen.now_ns - self._drain_from_ns >= _DRAIN_LIMIT * self._drain_ns:
+        if self._idle_ns(seen) >= patience_ns or seen.now_ns - self._drain_from_ns >= _DRAIN_LIMIT * self._drain_ns:
             self.phase = Phase.OVER

@@ -48,6 +48,7 @@ class SlowTelemetry:
     Attributes:
         seen: in order of time.
         below: the workers' children and their children, as last looked at.
+        held_back: why the broker holds publishers back, in its words, as far as it was asked and says.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class SlowTelemetry:
         broker: Broker,
         workers: Callable[[], tuple[int, ...]],
         depth: Callable[[], int | None],
+        held_back: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> None:
         """Take where to look.
 
@@ -62,15 +64,18 @@ class SlowTelemetry:
             broker: what is looked at.
             workers: returns the worker processes.
             depth: asks the broker for the messages in all queues; None = it does not say.
+            held_back: asks the broker why it has held publishers back, see `Broker`; None = its producers are told.
         """
         self._broker = broker
         self._workers = workers
         self._ask_depth: Callable[[], int | None] | None = depth
+        self._ask_held_back = held_back
         self._of_client = Switches()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="slow-telemetry", daemon=True)
         self.seen: list[SlowSample] = []
         self.below: tuple[int, ...] = ()
+        self.held_back: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Look from now on."""
@@ -92,6 +97,12 @@ class SlowTelemetry:
         depth = self._ask_depth() if self._ask_depth is not None else None
         if depth is None:
             self._ask_depth = None
+        if self._ask_held_back is not None:
+            told = self._ask_held_back()
+            if told is None:
+                self._ask_held_back = None
+            else:
+                self.held_back = told
         found = SlowSample(
             at_ns=at_ns,
             broker_voluntary=of_broker[0] if of_broker else None,

@@ -104,6 +104,7 @@ class Raw:
         slow_samples: telemetry, each second.
         pauses: of the host; None without a meter.
         missing: workers that left no account.
+        held_back: why the broker held publishers back, where it was asked and said so.
     """
 
     accounts: list[Account]
@@ -115,6 +116,7 @@ class Raw:
     slow_samples: Sequence[SlowSample] = ()
     pauses: PauseWatch | None = None
     missing: int = 0
+    held_back: tuple[str, ...] = ()
 
 
 def run_trial(given: Conditions, broker: Broker) -> Raw:
@@ -203,7 +205,13 @@ class _Course:
         self._board = board
         self._pool = pool
         self._sampler = Sampler()
-        self._slow_telemetry = SlowTelemetry(broker, lambda: pool.pids, self._depth)
+        self._slow_telemetry = SlowTelemetry(
+            broker,
+            lambda: pool.pids,
+            self._depth,
+            # Over AMQP 0-9-1 a producer is told (connection.blocked), over 1.0 it only gets no credit.
+            broker.held_back if given.target.protocol == "amqp10" else None,
+        )
         self._pauses: PauseWatch | None = None
         self._started = False
 
@@ -237,6 +245,7 @@ class _Course:
             self._slow_telemetry.seen,
             self._pauses,
             missing=len(self._pool.pids) - len(accounts),
+            held_back=self._slow_telemetry.held_back,
         )
 
     def close(self) -> None:

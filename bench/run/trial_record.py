@@ -133,7 +133,10 @@ def conclude(
         subject=subject,
         canary_shift=None if canary is None else canary.shift,
         pauses=record.pauses,
-        alarms=() if patterns is None else patterns.alarms_in(log),
+        alarms=(
+            *(f"its log says: {line}" for line in (patterns.alarms_in(log) if patterns is not None else ())),
+            *(f"asked over AMQP 0-9-1, it said {said!r}" for said in raw.held_back),
+        ),
         restarts=0 if patterns is None else patterns.starts_in(log),
         settings_differ=settings_differ(broker.asked, broker.reported),
     )

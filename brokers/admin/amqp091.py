@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import ssl
+import uuid
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -28,6 +29,7 @@ from brokers.admin.base import (
 from brokers.admin.checked_connection import checked
 from brokers.admin.handshake import CONNECT_TIMEOUT_S
 from brokers.frame091 import NotAFrameError
+from brokers.plain_text import printable
 from brokers.sasl import credentials
 
 HANDSHAKE_TIMEOUT_S = 6.0
@@ -49,6 +51,7 @@ class Amqp091Admin(ConnectedAdmin):
         self._channel: BlockingChannel | None = None
         self._properties: dict[str, Any] = {}
         self._faults: list[NotAFrameError] = []
+        self._blocked: list[str] | None = None
 
     def declare(self, queue: str, kind: QueueKind) -> None:
         """Declare a queue; raise AdminError where the broker refuses."""
@@ -90,6 +93,27 @@ class Amqp091Admin(ConnectedAdmin):
         """See `Admin`."""
         with self._asking("channel.open"):
             cast("pika.BlockingConnection", self._connection).process_data_events(time_limit=0)
+
+    def held_back(self) -> tuple[str, ...] | None:
+        """See `Admin`; by connection.blocked, an extension of RabbitMQ that tells publishers of an alarm.
+
+        Source: https://www.rabbitmq.com/docs/connection-blocked. Who publishes is told, so that each question is a
+        message to the default exchange, by a key that no queue has.
+        """
+        with self._asking("connection.blocked") as channel:
+            connection = cast("pika.BlockingConnection", self._connection)
+            if self._blocked is None:
+                if not self._tells_of_alarms():
+                    return None
+                self._blocked = told = []
+                connection.add_on_connection_blocked_callback(lambda _, said: told.append(str(said.method.reason)))
+            channel.basic_publish("", f"busbench-nobody-{uuid.uuid4()}", b"")
+            connection.process_data_events(time_limit=0)
+            return tuple(dict.fromkeys(map(printable, self._blocked)))
+
+    def _tells_of_alarms(self) -> bool:
+        known = self._properties.get("capabilities")
+        return isinstance(known, dict) and known.get("connection.blocked") is True
 
     def is_open(self) -> bool:
         """Return whether it was open when it was last used."""
@@ -193,6 +217,7 @@ class Amqp091Admin(ConnectedAdmin):
 
     def _drop(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
+        self._blocked = None
         if connection is not None and not connection.is_closed:
             with contextlib.suppress(pika.exceptions.AMQPError, OSError):
                 _cut(connection, pika.exceptions.ConnectionClosedByClient(200, "dropped"))

@@ -147,6 +147,16 @@ class Admin(ABC):
             AdminError: it is lost and cannot be opened again.
         """
 
+    def held_back(self) -> tuple[str, ...] | None:
+        """Return why it has held publishers back since this was first asked, in its words; None where it cannot say.
+
+        Ask it of a connection that is used for nothing else: it may be held back itself.
+
+        Raises:
+            AdminError: it does not answer, or refuses.
+        """
+        return None
+
     @abstractmethod
     def is_open(self) -> bool:
         """Return whether it was open when it was last used."""

@@ -108,7 +108,7 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
         begun = time.monotonic()
         with pytest.raises(BrokerError, match="did not answer the AMQP 0-9-1 handshake"):
             _external("rabbitmq", port=server.getsockname()[1]).start()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 10
 
 
 def test_a_server_that_speaks_something_else_is_told(qpid_broker_j: Broker) -> None:
@@ -120,7 +120,7 @@ def test_a_server_that_speaks_something_else_is_told(qpid_broker_j: Broker) -> N
         if connection.status == psutil.CONN_LISTEN
     }
     (port,) = listening - {qpid_broker_j.endpoint("amqp091").port}
-    with pytest.raises(BrokerError, match="cannot be reached over AMQP 0-9-1"):
+    with pytest.raises(BrokerError, match=r"does not speak AMQP 0-9-1: correct `external.port`.*400 Bad"):
         _external("qpid-broker-j", port=port).start()
 
 

@@ -4,10 +4,9 @@ Whole runs by the command, in its own process: what is judged is that they are m
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pika
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -15,7 +14,7 @@ from bench.ceiling.measure import relay
 from bench.cli.main import app
 from bench.results.archive import Run, read
 from brokers.base import Broker
-from tests.live.driver_exchange import channel, queue
+from tests.live.driver_exchange import channel, credentials, queue
 
 SCENARIO = """
 name = "generic"
@@ -116,6 +115,17 @@ def test_one_line_gives_an_answer(uris: int, relayed: int, tmp_path: Path, monke
 
 
 @pytest.fixture
+def let_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[Broker], None]:
+    """Return what sets the variables by which a broker lets us in."""
+
+    def give(broker: Broker) -> None:
+        for name, value in credentials(broker).items():
+            monkeypatch.setenv(name, value)
+
+    return give
+
+
+@pytest.fixture
 def orders(artemis: Broker) -> Iterator[str]:
     """A queue that is there."""
     artemis.declare("orders", durable=False)
@@ -123,8 +133,11 @@ def orders(artemis: Broker) -> Iterator[str]:
     artemis.delete("orders")
 
 
-def test_queues_that_the_user_named_are_used_and_stay(artemis: Broker, orders: str, tmp_path: Path) -> None:
+def test_queues_that_the_user_named_are_used_and_stay(
+    artemis: Broker, orders: str, tmp_path: Path, let_in: Callable[[Broker], None]
+) -> None:
     """Artemis as a stranger's broker over 1.0, where none may be declared; a second run finds the queue as it was."""
+    let_in(artemis)
     uri = f"amqp://127.0.0.1:{artemis.endpoint('amqp10').port}"
     file = scenario(tmp_path, "amqp10", uri, f', queues = ["{orders}"]')
     found = measured(tmp_path, file)
@@ -135,11 +148,14 @@ def test_queues_that_the_user_named_are_used_and_stay(artemis: Broker, orders: s
     assert "AMQP 1.0 cannot declare a queue" in unnamed.output
 
 
-def test_a_queue_that_holds_messages_is_refused_unless_it_may_be_consumed(rabbitmq: Broker, tmp_path: Path) -> None:
+def test_a_queue_that_holds_messages_is_refused_unless_it_may_be_consumed(
+    rabbitmq: Broker, tmp_path: Path, let_in: Callable[[Broker], None]
+) -> None:
     """Nothing is taken out of it before that is said; nor is a results folder made.
 
     Then it is measured, with CPU time and memory of all that runs below the process of a pid file.
     """
+    let_in(rabbitmq)
     (tmp_path / "pid").write_text(f"{min(rabbitmq.pids())}\n")
     with queue(rabbitmq) as name, channel(rabbitmq) as plain:
         plain.basic_publish("", name, b"an order")
@@ -161,8 +177,11 @@ def test_a_queue_that_holds_messages_is_refused_unless_it_may_be_consumed(rabbit
     assert record.broker.reported["queue kinds"].startswith("not known (queues were named")
 
 
-def test_what_a_workload_needs_and_a_broker_lacks_is_told_before_the_run(qpid_broker_j: Broker, tmp_path: Path) -> None:
+def test_what_a_workload_needs_and_a_broker_lacks_is_told_before_the_run(
+    qpid_broker_j: Broker, tmp_path: Path, let_in: Callable[[Broker], None]
+) -> None:
     """Each thing once, with how it is known."""
+    let_in(qpid_broker_j)
     file = scenario(
         tmp_path,
         "amqp091",
@@ -179,11 +198,13 @@ def test_what_a_workload_needs_and_a_broker_lacks_is_told_before_the_run(qpid_br
     assert not (tmp_path / "run").exists()
 
 
-def test_what_a_full_queue_refuses_is_not_awaited(rabbitmq: Broker, tmp_path: Path) -> None:
+def test_what_a_full_queue_refuses_is_not_awaited(
+    rabbitmq: Broker, tmp_path: Path, let_in: Callable[[Broker], None]
+) -> None:
     """A queue that takes ten messages at most, and a slow consumer: refused is an end, and a page is drawn."""
+    let_in(rabbitmq)
     port = rabbitmq.endpoint("amqp091").port
-    with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port)) as connection:
-        opened = connection.channel()
+    with channel(rabbitmq) as opened:
         opened.queue_declare("narrow", arguments={"x-max-length": 10, "x-overflow": "reject-publish"})
         more = ', queues = ["narrow"]'
         file = Path(scenario(tmp_path, "amqp091", f"amqp://127.0.0.1:{port}", more))

@@ -19,7 +19,9 @@ from bench.run.trial_record import Concluded, conclude
 from bench.scenario.scenario import Plan, Target, Workload
 from bench.units import NS_PER_S
 from brokers.base import Broker
+from brokers.rabbitmq import config
 from brokers.rabbitmq.settings import RabbitMQSettings
+from brokers.started_broker import StartedBroker
 
 SEED = 5
 PLAN = Plan.model_validate({"warm_up": {"settle": "1s"}, "drain": "5s"})
@@ -250,6 +252,45 @@ def test_a_worker_that_cannot_hand_over_spoils_the_trial(rabbitmq: Broker, tmp_p
     assert "consumer-0 ended with exit code 1" in done.record.reason
     assert done.record.ledger.lost == 0
     assert not done.record.valid
+
+
+_ALARM = "rabbit_alarm:{}.\n"
+
+
+def _let(broker: Broker, what: str) -> None:
+    """Set or clear an alarm of memory, as `rabbitmqctl eval` does."""
+    assert isinstance(broker, StartedBroker)
+    [server] = (one for one in map(psutil.Process, broker.pids()) if one.name() == "beam.smp")
+    *question, _ = config.inquiry()
+    told = broker._run_beside((*question, _ALARM.format(what)), server.environ())
+    assert told.endswith("{ok, ok}"), told
+
+
+@pytest.mark.parametrize("protocol", ["amqp091", "amqp10"])
+def test_an_alarm_is_found_over_either_protocol(rabbitmq: Broker, protocol: str) -> None:
+    """A producer over 1.0 is only held back: the broker is asked, as it tells those who publish over 0-9-1."""
+    target = Target.model_validate(
+        {"name": "t", "broker": "r", "protocol": protocol, "driver": "wire091" if protocol == "amqp091" else "wire10"}
+    )
+    work = {"load": {"kind": "rate", "rate": 500}, "duration": "4s"}
+
+    def strike() -> None:
+        time.sleep(2.0)
+        _let(rabbitmq, "set_alarm({{resource_limit, memory, node()}, []})")
+        time.sleep(1.9)
+        _let(rabbitmq, "clear_alarm({resource_limit, memory, node()})")
+
+    striking = threading.Thread(target=strike)
+    striking.start()
+    try:
+        done, _, _ = trial(rabbitmq, target, work)
+    finally:
+        striking.join()
+        _let(rabbitmq, "clear_alarm({resource_limit, memory, node()})")
+    said = {note.code: note.text for note in done.record.findings}
+    assert "alarm" in said
+    assert ("asked over AMQP 0-9-1, it said 'low on memory'" in said["alarm"]) == (protocol == "amqp10")
+    assert ("no-credit" in said) == (protocol == "amqp10")
 
 
 def _workers() -> list[psutil.Process]:

@@ -18,11 +18,12 @@ from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, Blocking
 from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
 from bench.drivers.sockets.connection import SILENT_END
-from brokers.frame091 import FRAME_HEADER, frame_length
+from brokers.frame091 import FRAME_HEADER, FRAME_MAX, frame_length
 
 _CLOSE_S = 1.0
 _EOF = "Server unexpectedly closed connection"
 """py-amqp's own words."""
+_FRAME_LIMIT = 16 * 2**20
 _PERSISTENT = 2
 _TRANSIENT = 1
 
@@ -39,7 +40,7 @@ class _KombuStream(TCPTransport):  # type: ignore[misc]
     def _read(self, n: int, initial: bool = False, *rest: Any) -> bytes:  # noqa: FBT001, FBT002  (py-amqp's own)
         octets: bytes = super()._read(n, initial, *rest)
         if initial and n == FRAME_HEADER:
-            frame_length(octets, 0)
+            frame_length(octets, 0, self.lane.largest_frame)
         return octets
 
 
@@ -89,6 +90,11 @@ class KombuLane(BlockingLane):
     def use(self, connection: Any) -> None:
         """Note py-amqp's connection: kombu's own property connects anew where it is lost."""
         self._amqp = connection
+
+    @property
+    def largest_frame(self) -> int:
+        """The largest frame that is taken, octets: py-amqp agrees to any that a broker names, 4 GiB included."""
+        return max(FRAME_MAX, min(int(self._amqp.frame_max), _FRAME_LIMIT))
 
     def begin(self, descriptor: int) -> None:
         """Note the socket that was connected: from here on it may take too long to open."""

@@ -41,12 +41,16 @@ _EOF = "Transport indicated EOF"
 _BROKE = re.compile(r"Stream connection lost: (\w+)(?:: |\()(.*?)\)?(?:[\"'],\))?$", re.DOTALL)
 _SAID = re.compile(r"ConnectionClosedByBroker: \((\d+)\) (['\"])(.*)\2$", re.DOTALL)
 """pika's own words, in which it hides the errors that it wraps."""
+_ALERT = re.compile(r"\[SSL: \w+_ALERT_")
 _ERRNO = re.compile(r"\d+, '(.*)'")
 
 
 def is_loss(error: Exception) -> bool:
-    """Return whether the connection broke, and the broker did not say no; where it opens, pika guesses at a refusal."""
-    return isinstance(error, StreamLostError) or "StreamLostError" in str(error)
+    """Return whether the connection broke, and the broker did not say no; where it opens, pika guesses at a refusal.
+
+    An alert of TLS is a no: in TLS 1.3 a broker finds only after the handshake that we showed no certificate.
+    """
+    return (isinstance(error, StreamLostError) or "StreamLostError" in str(error)) and not _ALERT.search(str(error))
 
 
 def words(error: Exception, faults: Sequence[Exception] = ()) -> str:

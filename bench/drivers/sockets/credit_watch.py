@@ -1,4 +1,7 @@
-"""How long a sender over AMQP 1.0 had no credit: a broker holds senders back in no other way (part 2, 2.6.7). Pure."""
+"""How long a sender over AMQP 1.0 had no credit or no session window. Pure.
+
+A broker holds senders back in no other way (part 2, 2.5.6 and 2.6.7). In an alarm RabbitMQ closes the window.
+"""
 
 COUNTER = "longest_without_credit_ns"
 """How a driver's counter of that is named."""

@@ -7,6 +7,8 @@ limit is known.
 from collections.abc import Sequence
 from uuid import uuid4
 
+import numpy as np
+
 from bench.drivers.base import Sends, add_counts
 from bench.drivers.sockets.connection import connect
 from bench.drivers.sockets.credit_watch import CreditWatch
@@ -21,6 +23,7 @@ from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
 from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
 from bench.wire.amqp10_table_rows import attached, begun, detached
+from bench.wire.octets import Int64
 from brokers.sasl10 import SaslClient, SaslRefused
 
 _LOOK_NS = 100 * NS_PER_MS
@@ -45,6 +48,8 @@ class Connection10(Frames10):
         self._sasl = SaslClient(endpoint.sasl, endpoint.username, endpoint.password)
         self._opened = False
         self._credit_watch = CreditWatch()
+        self._counts: Int64 = np.full(len(lanes), -1)
+        """Delivery-count of each lane at the last look."""
         self._links: dict[str, Lane] = {}
         self._refused: dict[int, Lane] = {}
         self._leaving: set[Lane] = set()
@@ -119,12 +124,18 @@ class Connection10(Frames10):
         self._leave()
 
     def _look_at_credit(self) -> None:
-        """Note whether any of the lanes is without credit, ten times a second."""
+        """Note whether any of the lanes is without credit or window, ten times a second.
+
+        One that has sent since the last look was given some meanwhile.
+        """
         if self.closed:
             return
         rows = self.tables.lanes[self.first : self.first + len(self.lanes)]
-        now_ns = self.context.clock.now_ns()
-        self._credit_watch.look(now_ns, credit=bool((rows[:, layout.L_CREDIT] > 0).all()))
+        now_ns, counts = self.context.clock.now_ns(), rows[:, layout.L_COUNT].copy()
+        without = rows[:, layout.L_CREDIT] <= 0
+        without |= self.tables.conns[self.index, layout.C_OUT_WINDOW] <= 0
+        self._credit_watch.look(now_ns, credit=not (without & (counts == self._counts)).any())
+        self._counts = counts
         add_counts(self.context.counters, self._credit_watch.counts())
         self.context.timers.call_at(now_ns + _LOOK_NS, self._look_at_credit)
 

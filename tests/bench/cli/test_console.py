@@ -35,6 +35,12 @@ def test_faults_are_one_line_each(said: Callable[[], str]) -> None:
     assert said() == f"error: brokers.0 (mine): {SHOWN}\nerror: another\n"
 
 
+def test_quoted_output_keeps_its_lines(said: Callable[[], str]) -> None:
+    """As of a build that failed: each line is shown by itself, set in, so that it looks like no message of ours."""
+    console.tell("the build failed. It said:\n  no room\n  \x1b[2Jgone\nerror: not ours")
+    assert said() == "error: the build failed. It said:\n  no room\n  \\x1b[2Jgone\\nerror: not ours\n"
+
+
 def test_words_on_what_is_done_are_one_line(said: Callable[[], str]) -> None:
     """Why a broker did not start, for example."""
     Progress(1).say(EVIL)

@@ -94,10 +94,11 @@ def test_an_alarm_is_seen_on_the_connection_or_in_the_log() -> None:
     """Both are one finding, with the broker's words, of which it quotes three."""
     assert codes(around(merged(counters={"blocked_events": 2}))) == {"alarm"}
     assert codes(around(merged(counters={"blocked_events": 0}))) == set()
-    [note] = findings(around(merged(counters={"blocked_events": 2}), alarms=("memory", "disk", "files", "more")), "")
+    alarms = ("its log says: memory", "asked, it said 'low on disk'", "files", "more")
+    [note] = findings(around(merged(counters={"blocked_events": 2}), alarms=alarms), "")
     assert note.text == (
         "It held publishers back by an alarm: it blocked a connection 2 times; its log says: memory;"
-        " its log says: disk; its log says: files."
+        " asked, it said 'low on disk'; files."
     )
 
 
@@ -106,7 +107,11 @@ def test_a_sender_without_credit_is_told() -> None:
     second = {"longest_without_credit_ns": 1_900_000_000}
     [note] = findings(around(merged(counters=second)), "")
     assert note.code == "no-credit"
-    assert note.text.startswith("No credit came for 1.9 s, so that a producer could send nothing")
+    assert note.text.startswith("It gave no credit or session window for 1.9 s, so that a producer could send nothing")
+    assert note.text.endswith("Its log or management tells.")
+    asked = findings(around(merged(counters=second), alarms=("asked, it said 'low on memory'",)), "")
+    assert [one.code for one in asked] == ["no-credit", "alarm"]
+    assert "management" not in asked[0].text
     assert codes(around(merged(counters={"longest_without_credit_ns": 999_999_999}))) == set()
 
 

@@ -121,6 +121,32 @@ def test_a_broker_that_answers_no_more_is_a_stall_and_no_overload() -> None:
     assert "nothing was received or confirmed for 0.6 s while 75 were on their way" in trial.reason
 
 
+def test_a_broker_that_falls_silent_before_the_drain_is_a_stall() -> None:
+    """The silence is one, whatever part of it lies in the drain, and a drain that is shorter does not end it."""
+    trial = control(RATE | {"max_backlog": 10_000})
+    trial.step(seen(1.0))
+    trial.step(seen(2.0, sent=200, received=200))
+    for at_s in (2.9, 3.0):
+        trial.step(seen(at_s, sent=round(100 * at_s), received=200, settled=200))
+    assert trial.phase is Phase.DRAIN
+    assert trial.step(seen(6.9, sent=300, received=200, settled=200, done=True)) is Phase.DRAIN
+    assert trial.step(seen(7.0, sent=300, received=200, settled=200, done=True)) is Phase.OVER
+    assert (trial.outcome, trial.measure_to_s) == (TrialOutcome.STALLED, 3)
+    assert "for 5.0 s while 100 were on their way" in trial.reason
+
+
+def test_a_broker_that_speaks_again_in_the_drain_is_no_stall() -> None:
+    """One message ends the silence; what is missing then is awaited as ever."""
+    trial = control(RATE | {"max_backlog": 10_000})
+    trial.step(seen(1.0))
+    trial.step(seen(2.0, sent=200, received=200))
+    trial.step(seen(3.0, sent=300, received=200))
+    assert trial.step(seen(6.5, sent=300, received=299, done=True)) is Phase.DRAIN
+    assert trial.step(seen(7.4, sent=300, received=299, done=True)) is Phase.DRAIN
+    assert trial.step(seen(7.6, sent=300, received=299, done=True)) is Phase.OVER
+    assert (trial.outcome, trial.drained) == (TrialOutcome.COMPLETED, False)
+
+
 def test_a_seldom_message_is_no_stall() -> None:
     """Nothing is outstanding for longer than stall_after; then one message, answered at once."""
     trial = control({"kind": "rate", "rate": 0.5, "stall_after": "500ms"})
