@@ -24,6 +24,7 @@ from bench.run.worker_assignment import Assignment
 from bench.run.worker_pool import WorkerEnded, WorkerPool
 from bench.scenario.scenario import Plan, Target, Workload
 from bench.units import NS_PER_MS, NS_PER_S, TICK_NS
+from brokers.admin.base import SilentError
 from brokers.base import Broker, BrokerError
 from brokers.endpoint import Protocol
 
@@ -241,7 +242,7 @@ class _Course:
             control,
             rule,
             self._sampler.samples,
-            self._left(),
+            self._left(control),
             self._slow_telemetry.seen,
             self._pauses,
             missing=len(self._pool.pids) - len(accounts),
@@ -288,13 +289,19 @@ class _Course:
             if control.outcome is TrialOutcome.COMPLETED:
                 self._end_early(control, ended)
 
-    def _left(self) -> int | None:
-        """Return how many messages still lie on the broker; None where it cannot say."""
+    def _left(self, control: Control) -> int | None:
+        """Return how many messages still lie on the broker; None where it cannot say.
+
+        A broker that leaves a drain unfinished and this question unanswered lost nothing that we know of: it hangs.
+        """
         if self._broker.failure() is not None:
             return None
         try:
             depths = [self._broker.depth(queue) for queue in self._given.queues]
-        except BrokerError:
+        except BrokerError as error:
+            hangs = isinstance(error.__cause__, SilentError) and not control.drained
+            if hangs and control.outcome is TrialOutcome.COMPLETED:
+                control.cut(TrialOutcome.STALLED, f"the drain did not end, and {error}", time.monotonic_ns())
             return None
         known = [depth for depth in depths if depth is not None]
         return sum(known) if len(known) == len(depths) else None

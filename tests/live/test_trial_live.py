@@ -128,8 +128,9 @@ def test_several_lanes_queues_and_workers(rabbitmq: Broker) -> None:
 class _At:
     """Does something once, when a trial has been measured for a while."""
 
-    def __init__(self, after_s: float, action: Callable[[], None]) -> None:
-        """Wait for `after_s` seconds since the trial was seen first."""
+    def __init__(self, after_s: float, action: Callable[[], None], phase: Phase = Phase.MEASURE) -> None:
+        """Wait for a phase, and for `after_s` seconds since the trial was seen first."""
+        self._phase = phase
         self._begun_ns = 0
         self._after_s = after_s
         self._action = action
@@ -139,9 +140,33 @@ class _At:
         """Look at a running trial."""
         self._begun_ns = self._begun_ns or live.at_ns
         elapsed_s = (live.at_ns - self._begun_ns) / NS_PER_S
-        if not self.done and live.phase is Phase.MEASURE and elapsed_s >= self._after_s:
+        if not self.done and live.phase is self._phase and elapsed_s >= self._after_s:
             self.done = True
             self._action()
+
+
+@pytest.mark.soak
+def test_a_broker_that_freezes_in_the_drain_is_stalled(start_broker: Callable[[RabbitMQSettings], Broker]) -> None:
+    """It is asked what is left, as a broker that lost messages answers."""
+    broker = start_broker(RabbitMQSettings(name="frozen", kind="rabbitmq"))
+
+    def freeze() -> None:
+        for pid in broker.pids():
+            psutil.Process(pid).suspend()
+
+    work = {
+        "load": {"kind": "rate", "rate": 500},
+        "duration": "2s",
+        "consumer_rate": 100,
+        "prefetch": 10,
+        "ack_batch": 1,
+    }
+    done, _, _ = trial(broker, RABBITMQ_091, work, _At(0, freeze, Phase.DRAIN))
+    for pid in broker.pids():
+        psutil.Process(pid).resume()
+    assert done.record.outcome is TrialOutcome.STALLED
+    assert "the drain did not end, and broker 'frozen' cannot read the depth" in done.record.reason
+    assert not done.record.valid
 
 
 @pytest.mark.alone
