@@ -108,6 +108,8 @@ def main() -> None:
 
     What this machine refuses us, memory among it, is told in a line and ends in exit code 4.
     """
+    # A core file of ours, of a worker or of a broker would hold passwords.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # else it is under nohup(1)
             signal.signal(number, _interrupt)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -139,12 +140,18 @@ def keep(folder: Path, target: str, kind: str = "rabbitmq") -> None:
 
 PASSWORDS = re.compile(rb"(?:default_pass = |guest = |\"password\": \")([0-9a-f]{32})")
 """As they stand in the files that a broker of ours reads."""
+_CORE = re.compile(rb"Max core file size +(\S+)")
 
 
 @pytest.mark.parametrize("kind", ["rabbitmq", *(pytest.param(k, marks=pytest.mark.soak) for k in OTHERS)])
 def test_the_password_of_a_broker_is_nowhere_else(folder: Path, kind: str) -> None:
-    """Not on a command line, in an environment, on the terminal, nor in the results and their report."""
+    """Not on a command line, in an environment, on the terminal, nor in the results and their report.
+
+    A core file would hold it: none is written, where the user's own limit allows any.
+    """
     keep(folder, "r-10", kind)
+    if os.geteuid() == 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     command = start(folder, "run", "violence.toml", "--out", "run")
     family = in_mid_trial(command)
     written = [path.read_bytes() for place in scratch_of(family) for path in place.rglob("*") if _is_config(path)]
@@ -154,6 +161,8 @@ def test_the_password_of_a_broker_is_nowhere_else(folder: Path, kind: str) -> No
     shown = [_proc(process.pid, name) for process in psutil.process_iter() for name in ("cmdline", "environ")]
     assert len(shown) > 10
     assert not [one for one in shown if password in one]
+    limits = [_proc(pid, "limits") for pid in (command.pid, *(process.pid for process in family))]
+    assert {found[1] for found in map(_CORE.search, filter(None, limits)) if found} == {b"0"}
     out, said = command.communicate(timeout=120)
     assert command.returncode in {0, 3}, said
     assert password.decode() not in out + said
