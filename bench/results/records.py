@@ -488,7 +488,15 @@ class RunRecord(Record):
     """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""
 
     @model_validator(mode="after")
-    def _the_plan_is_of_the_scenario(self) -> Self:
+    def _the_parts_fit(self) -> Self:
+        for parts in (self.scenario.brokers, self.scenario.targets, self.scenario.workloads):
+            if len({one.name for one in parts}) < len(parts):
+                message = f"two of {', '.join(sorted({one.name for one in parts}))} have one name"
+                raise ValueError(message)
+        for target in self.scenario.targets:
+            if target.broker not in self.products:
+                message = f"target {target.name} is of broker {target.broker}, of which `products` says nothing"
+                raise ValueError(message)
         names = {one.name for one in self.scenario.targets}, {one.name for one in self.scenario.workloads}
         for planned in self.plan:
             if planned.target not in names[0] or planned.workload not in names[1]:

@@ -308,7 +308,7 @@ def _read_log(folder: Path, number: int) -> None:
 def _make_scenario(folder: Path, rng: random.Random) -> None:
     written = rng.choice(sorted(SHIPPED.glob("*.toml"))).read_text(encoding="utf-8")
     for _ in range(rng.choice((1, 1, 2, 3))):
-        action, lines = rng.random(), written.splitlines()
+        action, lines = rng.random(), written.splitlines() or [""]
         if action < 0.6:
             found = rng.choice([*_TOML_VALUE.finditer(written)] or [None])  # type: ignore[list-item]
             if found is not None:

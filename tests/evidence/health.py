@@ -27,6 +27,7 @@ from bench.plan.plan import make_plan
 from bench.results import archive
 from bench.results.records import RunRecord, TrialOutcome, TrialRecord
 from bench.run.conductor import conduct
+from bench.scenario.products import describe
 from bench.scenario.scenario import Scenario
 from reports.format import overload_words
 from tests.bench.drivers.fake_package import install, on_path
@@ -142,6 +143,7 @@ def trial(case: Case, folder: Path) -> TrialRecord:
         tools={},
         host={},
         images={},
+        products=describe(asked),
     )
     archive.create(folder, record, "")
     with computing((os.cpu_count() or 1) if case.beside else 0):

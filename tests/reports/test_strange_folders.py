@@ -86,6 +86,12 @@ def _with_plan(**fields: Any) -> Callable[[Path], None]:
     return change
 
 
+def _with_workloads_again(file: Path) -> None:
+    document = json.loads(file.read_text())
+    document["scenario"]["workloads"] *= 100
+    file.write_text(json.dumps(document))
+
+
 RUN, TRIAL, LOG, TIMELINE = "run.json", "trials/*/trial.json", "trials/*/latency.hlog", "trials/*/timeline.parquet"
 
 
@@ -103,6 +109,9 @@ RUN, TRIAL, LOG, TIMELINE = "run.json", "trials/*/trial.json", "trials/*/latency
         (RUN, _with_target(label="a\x1b[2J"), "holds control characters"),
         (RUN, _with_plan(target="../../etc"), "pattern"),
         (RUN, _with_plan(target="another"), "not of the scenario"),
+        (RUN, _with_target(broker="broker-k"), "is of broker broker-k, of which `products` says nothing"),
+        (RUN, _with(products={}), "of which `products` says nothing"),
+        (RUN, _with_workloads_again, "have one name"),
         (RUN, _with_plan(index=1), "two planned trials have one index"),
         (TRIAL, _fifo, "it is no regular file"),
         (TRIAL, _with(offered="@1e999"), "1e999 is no finite number"),

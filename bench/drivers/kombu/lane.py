@@ -22,6 +22,7 @@ from brokers.frame091 import FRAME_HEADER, FRAME_MAX, frame_length
 
 _CLOSE_S = 1.0
 _EOF = "Server unexpectedly closed connection"
+_UNKNOWN = "Unknown AMQP method"
 """py-amqp's own words."""
 _FRAME_LIMIT = 16 * 2**20
 _PERSISTENT = 2
@@ -44,8 +45,16 @@ class _KombuStream(TCPTransport):  # type: ignore[misc]
         return octets
 
 
+class _KombuChannel(pyamqp.Channel):  # type: ignore[misc]
+    def _do_revive(self) -> None:
+        """Stay closed: py-amqp would open it again, and keep the broker's reason back until that is answered."""
+        self.is_open = False
+
+
 class _KombuConnection(pyamqp.Connection):  # type: ignore[misc]
     """py-amqp's connection, of which its lane knows before it is open."""
+
+    Channel = _KombuChannel
 
     def Transport(self, host: str, *_: Any, socket_settings: Any = None) -> _KombuStream:  # noqa: N802  (py-amqp's own)
         """Return what reads and writes; it is not connected yet."""
@@ -53,6 +62,10 @@ class _KombuConnection(pyamqp.Connection):  # type: ignore[misc]
         stream.lane = self.client.lane
         stream.lane.use(self)
         return stream
+
+    def _on_tune(self, channel_max: int, frame_max: int, *rest: Any) -> None:
+        """Agree to frames of a bounded size: py-amqp takes what a broker names, and as much memory, up to 4 GiB."""
+        super()._on_tune(channel_max, min(frame_max, _FRAME_LIMIT), *rest)
 
 
 class _KombuTransport(pyamqp.Transport):  # type: ignore[misc]
@@ -93,8 +106,8 @@ class KombuLane(BlockingLane):
 
     @property
     def largest_frame(self) -> int:
-        """The largest frame that is taken, octets: py-amqp agrees to any that a broker names, 4 GiB included."""
-        return max(FRAME_MAX, min(int(self._amqp.frame_max), _FRAME_LIMIT))
+        """The largest frame that was agreed on, octets."""
+        return max(FRAME_MAX, int(self._amqp.frame_max))
 
     def begin(self, descriptor: int) -> None:
         """Note the socket that was connected: from here on it may take too long to open."""
@@ -125,7 +138,8 @@ class KombuLane(BlockingLane):
             return "basic.cancel: the queue was deleted or has moved"
         if str(error) == _EOF:
             return SILENT_END
-        if isinstance(error, UnexpectedFrame):  # py-amqp's own finding, no word of the broker's
+        # py-amqp's own findings, no words of the broker's.
+        if isinstance(error, UnexpectedFrame) or (isinstance(error, AMQPError) and _UNKNOWN in str(error)):
             return f"it sent what the library cannot take ({error.reply_text})"
         if isinstance(error, AMQPError) and error.reply_code:
             return f"{error.reply_code} {error.reply_text}"

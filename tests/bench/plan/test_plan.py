@@ -8,6 +8,7 @@ import pytest
 from bench.plan.plan import estimate_bytes, estimate_ns, made_up, make_plan, spare
 from bench.results.records import RunRecord
 from bench.scenario.loading import load_scenario
+from bench.scenario.products import describe
 from bench.scenario.scenario import Scenario
 from bench.units import NS_PER_S
 
@@ -88,7 +89,7 @@ def run_of(planned: Scenario) -> RunRecord:
     """Return a run of a scenario in which nothing was done yet."""
     return RunRecord(
         run_id="r", started_utc="2026-01-01T00:00:00Z", mode="full", scenario=planned, seed=3, overrides=(), command="",
-        plan=make_plan(planned, 3), tools={}, host={}, images={},
+        plan=make_plan(planned, 3), tools={}, host={}, images={}, products=describe(planned),
     )  # fmt: skip
 
 

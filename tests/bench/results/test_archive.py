@@ -13,6 +13,7 @@ from bench.results import archive
 from bench.results.records import LATER_COLUMNS, TIMELINE_COLUMNS, PlannedTrial, RunRecord, TrialRecord
 from bench.run.conductor import Conductor, conduct
 from bench.scenario.loading import load_scenario
+from bench.scenario.products import describe
 from bench.scenario.scenario import Target
 from tests.quiet import Quiet
 
@@ -23,6 +24,7 @@ def smoke_record() -> tuple[RunRecord, str]:
     record = RunRecord(
         run_id="smoke-1", started_utc="2026-01-01T00:00:00+00:00", mode="full", scenario=loaded.scenario, seed=1,
         overrides=(), command="bench run smoke", plan=make_plan(loaded.scenario, 1), tools={}, host={}, images={},
+        products=describe(loaded.scenario),
     )  # fmt: skip
     return record, loaded.text
 

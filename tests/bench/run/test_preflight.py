@@ -12,6 +12,7 @@ from bench.run.conductor import Conductor
 from bench.run.preflight import UnfitError, misfits
 from bench.run.running_brokers import Fleet, Instance
 from bench.scenario.loading import load_scenario
+from bench.scenario.products import describe
 from bench.scenario.scenario import Scenario
 from brokers.admin.admission import Admission
 from brokers.admin.base import AdminError, SilentError, UnreachableError
@@ -115,6 +116,7 @@ def test_one_that_we_start_is_tried_before_its_first_trial(place: str, tmp_path:
     record = RunRecord(
         run_id="r", started_utc="2026-01-01T00:00:00+00:00", mode="full", scenario=scenario, seed=1, overrides=(),
         command="bench", plan=make_plan(scenario, 1), tools={}, host={}, images={},
+        products=describe(scenario),
     )  # fmt: skip
     broker = Guarded(amqp091=Admission("amqp091", refused_size=1))
     broker.name = scenario.brokers[0].name

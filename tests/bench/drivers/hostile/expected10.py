@@ -144,8 +144,6 @@ _PROTON: dict[str, Ending] = {
     "outcome-beyond": _DONE,
     "outcome-of-the-world": _DONE,
     "outcome-backwards": Ending(LOST, "illegal delivery range"),
-    "window-0": _DONE,
-    "window-1": _DONE,
     "loses": _SEQUENCE,
     "delivers-twice": _SEQUENCE,
     "floods": _DONE,
