@@ -1,6 +1,6 @@
 """Hand readers what strangers could: `python -m tests.evidence.fuzz_readers N [first]`, N mutated inputs of each kind.
 
-Kinds: results folders, of which each twentieth is drawn as a page, logs, scenarios (10 N) and history stores. A
+Kinds: results folders, of which some are summarised and drawn as a page, logs, scenarios (10 N) and history stores. A
 reader may refuse with the errors that it documents, or answer. Faults are any other error or warning, more than
 512 MiB beyond what the process held before, more than 2 s of CPU time, and not ending at all. Each batch is read by
 a process of its own, whose address space is limited; what kills it is found by the case that it named last.
@@ -36,6 +36,7 @@ from bench.record import hlog
 from bench.results.archive import ArchiveError
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import SHIPPED, load_scenario
+from reports import dataset
 from reports.compose import Outputs, render
 from reports.errors import ReportError
 from reports.export.markdown import to_markdown
@@ -51,8 +52,8 @@ _HUNG_S = 60.0
 _STARTS_S = 180.0
 """In which a process begins its first case, on a busy machine."""
 _BATCH = 1_000
-_DRAWN = 20
-"""Of so many results folders one is drawn."""
+_SUMMARISED, _DRAWN = 4, 40
+"""Of so many results folders one is summarised, and one is drawn as a page as well; all are read."""
 _LONG = "x" * 100_000
 _EVIL_TEXT = ("", "$a_b$", "\x1b[2J\n::error::gone", "\u202e", "../../etc/passwd", "a\0b", "<script>", "|", "0", _LONG)
 _EVIL_NUMBERS = (-1, 0, 1, 2, 2**31, 2**53, 2**63 - 1, -(2**63), 0.5, -0.5, 1e18, 1e308, -1e308, 5e-324)
@@ -281,6 +282,9 @@ def _make_results(folder: Path, rng: random.Random) -> None:
 
 
 def _read_results(folder: Path, number: int) -> None:
+    if number % _SUMMARISED:
+        dataset.load(folder / "run")
+        return
     html = folder / "page.html" if number % _DRAWN == 0 else None
     summary = render([folder / "run"], Outputs(html=html))
     said = to_markdown(summary) + summary.to_json() + "".join(block.sentence for block in to_terminal(summary))
@@ -353,7 +357,7 @@ def _read_history(folder: Path, number: int) -> None:
     for one in watched.series:
         text.block(one)
     text.budget(watched)
-    if number % _DRAWN == 0:
+    if number % _SUMMARISED == 0:
         commands.draw(watched, html=folder / "page.html")
 
 
