@@ -45,7 +45,7 @@ soak: setup ## What is too long for every day: whole matrices, many generated ex
 	@$(BIN)/pytest -m soak $(PYTEST_FLAGS)
 	@$(BIN)/pytest $(PARALLEL) -m "hypothesis and not ($(SERIAL))" --hypothesis-profile soak --timeout 3600 $(PYTEST_FLAGS)
 	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.evidence.fuzz091 10000000
-	@$(BIN)/python -m tests.evidence.fuzz10 10000000
+	@NUMBA_BOUNDSCHECK=1 $(BIN)/python -m tests.evidence.fuzz10 10000000
 	@$(BIN)/python -m tests.evidence.fuzz_readers 2000
 
 evidence: setup ## Measure the tool itself, then the full comparison: hours, on a machine with nothing else to do

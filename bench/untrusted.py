@@ -5,18 +5,17 @@ symbolic link would lead out of it, a file of zeros would fill the memory, and a
 would end a report long after it was read.
 """
 
-import errno
 import json
 import math
 import os
-import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
 from brokers.plain_text import printable
+from brokers.regular_file import open_regular
 
-MOST_JSON_BYTES = 64 * 2**20
-"""Of a record: the largest ones, of runs with thousands of trials, take a tenth of it."""
+MOST_JSON_BYTES = 16 * 2**20
+"""Of a record: the largest ones, of runs with thousands of trials, take less than half of it."""
 _MOST_INTEGER = 2**63 - 1
 _LONGEST_INTEGER = 20
 _CHUNK = 2**20
@@ -33,17 +32,7 @@ def read_file(path: Path, most: int) -> bytes:
         FileNotFoundError, PermissionError, OSError: it cannot be read, or is no regular file.
         ValueError: it is too large.
     """
-    try:
-        # Without O_NONBLOCK the opening of a FIFO waits for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError(errno.EINVAL, "it is a symbolic link, which is not followed", str(path)) from None
-        raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         # It may grow meanwhile: what is read is counted, not what was promised.
         parts, left = [], most + 1
         while left and (part := file.read(min(_CHUNK, left))):

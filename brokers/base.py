@@ -115,7 +115,7 @@ class Broker(ABC):
         return nullcontext(0)
 
     def held_back(self) -> tuple[str, ...] | None:
-        """Return why it has held publishers back since this was first asked, in its words; None where it says not."""
+        """Return why it has held publishers back since this was last asked, in its words; None where it says not."""
         return None
 
     @abstractmethod

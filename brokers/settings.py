@@ -38,6 +38,8 @@ class Frozen(BaseModel):
         """Join lines, and refuse what would move a cursor or end a line where it is shown."""
         if isinstance(given, tuple):
             return tuple(map(cls._on_one_line, given))
+        if type(given) is dict:
+            return {cls._on_one_line(key): cls._on_one_line(value) for key, value in given.items()}
         if type(given) is not str:
             return given
         joined = " ".join(given.split()) if "\n" in given or "\t" in given else given

@@ -5,6 +5,7 @@ and sampled, that of its place.
 """
 
 import dataclasses
+import os
 import secrets
 import shutil
 import signal
@@ -22,6 +23,7 @@ from brokers.endpoint import PROTOCOL_NAMES
 from brokers.places.base import Caps, Launch, Opening, Running, StartingPlace
 from brokers.places.sampling import ProcessUsage, allocated_bytes
 from brokers.product import USER, Facts, Inquiry, Program, Site
+from brokers.regular_file import open_regular
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 8.0
@@ -125,7 +127,7 @@ class StartedBroker(AdministeredBroker):
     def log(self) -> str:
         """See `Broker`."""
         try:
-            with self._output.open("rb") as file:
+            with os.fdopen(open_regular(self._output), "rb") as file:
                 size = file.seek(0, 2)
                 file.seek(max(0, size - LOG_TAIL))
                 return file.read().decode(errors="replace")
@@ -188,7 +190,8 @@ class StartedBroker(AdministeredBroker):
             asking.wait(INQUIRY_TIMEOUT_S)
         finally:
             asking.end()
-        return output.read_text(errors="replace")
+        with os.fdopen(open_regular(output), encoding="utf-8", errors="replace") as file:
+            return file.read(LOG_TAIL)
 
     def _wanted(self, site: Site) -> Program:
         try:

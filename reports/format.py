@@ -59,7 +59,7 @@ def brief(why: str) -> str:
 def escaped(words: str) -> str:
     """Return words for Markdown: escape what it would read as a table border or as markup, and keep it on one line."""
     words = printable(words.replace("\n", " "))
-    for mark in ("\\", "|", "*", "_", "<", "`"):
+    for mark in ("\\", "|", "*", "_", "<", "`", "[", "]", "$"):
         words = words.replace(mark, f"\\{mark}")
     return words
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.results.records import NO_RESULT
+from bench.results.records import BROKE_OFF
 from bench.stats.estimate import estimate
 from reports.dataset import TRIAL, Dataset
 from reports.format import count, listed, merged, milliseconds, plain, quantities
@@ -65,7 +65,7 @@ def reasons(data: Dataset, trials: pd.DataFrame) -> list[Reason]:
     A trial with two reasons is counted under both. How a trial ended outweighs what its host did meanwhile.
     """
     out = trials[~trials["usable"]]
-    ended = out["outcome"].isin({str(outcome) for outcome in NO_RESULT})
+    ended = out["outcome"].isin({str(outcome) for outcome in BROKE_OFF})
     hard = data.notes[data.notes["hard"].astype(bool)].merge(out.loc[~ended, TRIAL], on=TRIAL)
     texts: dict[str, list[str]] = defaultdict(list)
     measured = {plain(code) for code in _FIRST_IS_SEEN}

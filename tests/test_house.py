@@ -56,6 +56,7 @@ BROKERS_ALLOWED = {
     "brokers.byte_sizes": ("bench.units",),  # sizes as people write and read them
     "brokers.user_cache": ("bench.host.cache",),  # where the user's cache is
     "brokers.places.sandbox": ("bench.host.doctor",),  # why no sandbox can be started
+    "brokers.regular_file": ("bench.untrusted",),  # what is no file is refused alike
     "brokers.frame091": ("bench.drivers",),  # the first look at octets, for drivers as for admins
     "brokers.admin.checked_connection": ("bench.drivers",),  # pika's connection with that look, for both
     "brokers.tls": ("bench.drivers",),  # certificates and their faults, for drivers as for the control connection

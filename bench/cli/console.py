@@ -141,3 +141,9 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
     for first, *rest in rows:
         cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
         out.print("  ".join((first.ljust(widths[0]), *cells)))
+
+
+def resuming(folder: Path) -> str:
+    """Return the command that goes on with a run, as it may be typed."""
+    allowed = os.environ.get(ALLOWED, "").split()
+    return as_typed("run", options={"--resume": str(folder), "--credentials-from": allowed})

@@ -8,7 +8,18 @@ from typing import NoReturn
 
 import typer
 
-from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, as_typed, err, fail, out, print_table, tell
+from bench.cli.console import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    as_typed,
+    err,
+    fail,
+    out,
+    print_table,
+    resuming,
+    tell,
+)
 from bench.cli.gate import Asked, GateFiles
 from bench.cli.image import check_recipes
 from bench.cli.report import write_reports
@@ -110,7 +121,7 @@ def paired(asked: Asked, budget: Budget) -> Gate:
     place, record, roots = begin(loaded, planned, seed, asked.folder, name, command, consume_existing=consume)
     end = conduct_all(record, place, roots, consume_existing=consume)
     if end.interrupted:
-        tell(f"to finish it: bench run --resume {place}, then: bench gate {place}", kind="interrupted")
+        tell(f"to finish it: {resuming(place)}, then: bench gate {place}", kind="interrupted")
         raise typer.Exit(EXIT_INTERRUPTED)
     tell(*end.failed)
     try:

@@ -20,6 +20,7 @@ from bench.cli.console import (
     err,
     fail,
     out,
+    resuming,
     silent,
     tell,
     warn_of_former,
@@ -48,6 +49,7 @@ from bench.stats.noise_floor import sides
 from bench.units import NS_PER_S, percent, size_words, time_words
 from brokers import image
 from brokers.base import BrokerError
+from brokers.credentials import ALLOWED
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def start(
         "--set": overrides,
         "--driver": driver,
         "--consume-existing": consume_existing,
+        "--credentials-from": os.environ.get(ALLOWED, "").split(),
         "--seed": chosen,
     }
     command = as_typed("run", scenario, options=options)
@@ -187,7 +190,9 @@ def finish(folder: Path, shown: Shown, watched: Watching, *, plan_only: bool, co
     refuse_unfit(begun.record.scenario, consume_existing=consume_existing)
     images = ensure_images(begun.record.scenario)
     changed = [
-        name for name, found in images.items() if begun.record.images[name].content_digest != found.content_digest
+        name
+        for name, found in images.items()
+        if name not in begun.record.images or begun.record.images[name].content_digest != found.content_digest
     ]
     if changed:
         fail(
@@ -233,7 +238,7 @@ def carry_out(
     code = _exit_code(end, finished)
     if code:
         tell(*end.failed)
-        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: bench run --resume {folder}")
+        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: {resuming(folder)}")
     if summary is not None:
         out.print(summary.to_json() if shown.json else str(folder / "report.html"))
     elif finished.trials and not shown.report:
@@ -268,7 +273,7 @@ def conduct_all(
     except archive.ArchiveError as error:
         fail(EXIT_FAILED, str(error))
     except OSError as error:
-        fail(EXIT_FAILED, f"the host refused ({error}): finished trials are kept; bench run --resume {folder}")
+        fail(EXIT_FAILED, f"the host refused ({error}): finished trials are kept; {resuming(folder)}")
 
 
 def _exit_code(end: RunEnd, finished: archive.Run) -> int:

@@ -15,7 +15,7 @@ from bench.crosscheck.peer import Job, Measured, PeerError
 from bench.crosscheck.readings import Reading
 from bench.drivers.registry import registry
 from bench.record.histogram import decode
-from bench.results.records import NO_RESULT, PlannedTrial, TrialRecord, Usage
+from bench.results.records import BROKE_OFF, PlannedTrial, TrialRecord, Usage
 from bench.run.running_brokers import Instance, broker_record
 from bench.run.timeline import usage_between
 from bench.run.trial import Conditions, Live, run_trial
@@ -127,7 +127,7 @@ class Sides:
             ceiling=ceiling,
             subject=self._scenario.subject,
         ).record
-        if record.outcome in NO_RESULT or "service" not in record.latency or not record.latency["service"].count:
+        if record.outcome in BROKE_OFF or "service" not in record.latency or not record.latency["service"].count:
             message = f"driver {driver} gave no result: {record.outcome.value}: {record.reason or 'nothing arrived'}"
             raise PeerError(message)
         return record

@@ -15,7 +15,7 @@ from bench.jit import kernel, kernel_entry
 from bench.loadgen.backpressure import backpressure_between
 from bench.pauses.filter import BOTH, TAIL, OpenSeconds, Pauses, decide, hold, room_for
 from bench.record.buckets import WIDTH, count, page_of
-from bench.record.ledger import STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
+from bench.record.ledger import FIRST, STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
 from bench.record.ticks import tick_of
 
 SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
@@ -190,7 +190,7 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
     slot = SERVICE if closed else BOTH
     pauses, row, rows_end = state.pauses, state.pauses[TAIL], room_for(state.pauses)
     length, page, sum_ns, column, column_of = len(rows.seq), -1, 0, 0, -1
-    done, most = length, beyond(bits)
+    done, most, before = length, beyond(len(bits), int(counts[FIRST])), new
     for i in range(first, length):
         which, sender = int(rows.lane[i]), int(rows.producer[i])
         number, again = int(rows.seq[i]), int(rows.redelivered[i])
@@ -227,6 +227,7 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
         state.producers[new] = sender
         new += 1
         sum_ns += at_ns - start_ns
+    counts[FIRST] += new - before
     _add(state.sums, sum_ns)
     decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_CONSUMER))
     return done, new

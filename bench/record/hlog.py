@@ -21,8 +21,10 @@ from bench.untrusted import read_text
 
 _Decoded = TypeVar("_Decoded")
 _LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"'
-MOST_BYTES = 2**30
+MOST_BYTES = 2**28
 """Of a log; an hour of eight tags takes some 40 MB."""
+_MOST_BUCKETS, _BUCKETS_A_BYTE = 1_000_000, 4
+"""In a log, and more by its size: a bucket takes about a byte there; one that swells beyond is none of ours."""
 _MOST_S = 10**9
 FORMER_TAGS = {"slip": "send_lag", "blocked": "backpressure"}
 """What older logs call some tags; they are read under their names of today."""
@@ -74,7 +76,11 @@ def read_seconds(path: Path, tags: Collection[str] | None = None) -> dict[str, S
         ValueError: see `read`.
     """
     found: dict[str, list[tuple[int, Int64, Int64]]] = {}
+    left = _MOST_BUCKETS + _BUCKETS_A_BYTE * path.stat().st_size
     for tag, second, (index, count) in _lines(path, buckets, tags):
+        if (left := left - len(index)) < 0:
+            message = f"{path} swells to more buckets than a log of its size holds"
+            raise ValueError(message)
         found.setdefault(tag, []).append((second, index, count))
     return {
         tag: Seconds(

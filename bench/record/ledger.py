@@ -19,21 +19,23 @@ from bench.results.records import Ledger
 Bits = NDArray[np.uint8]
 
 _ROW_JUMP, _ALL_JUMP = 1 << 20, 1 << 27
-"""How far a number may lie beyond twice the highest seen: of each producer at least, and of all together."""
+"""How high a number may be before anything is received: of each producer at least, and of all together."""
+_SPREAD = 64
+"""How much higher with each message received: a worker sees but a share of them, and some are lost."""
 
-DUPLICATED, REDELIVERED, REORDERED, STRAY = range(4)
+DUPLICATED, REDELIVERED, REORDERED, STRAY, FIRST = range(5)
 """Cells of what a consuming worker counts."""
 
 _FIRST_CAPACITY = 1 << 12
 
 
 @kernel
-def beyond(bits: Bits) -> int:
-    """Return the number from which on a stamp is a stray: one that would make the bitmap grow by more than a jump.
+def beyond(rows: int, received: int) -> int:
+    """Return the number from which on a stamp is a stray, where so many messages of so many producers were received.
 
-    Numbers of a producer come nearly in order. A single wrong stamp, such as 2³³, must not cost gigabytes.
+    Numbers of a producer come nearly in order. A few wrong stamps, such as 2³³, must not cost gigabytes.
     """
-    return int(16 * bits.shape[1] + max(_ROW_JUMP, _ALL_JUMP // len(bits)))
+    return int(max(_ROW_JUMP, _ALL_JUMP // rows) + _SPREAD * received)
 
 
 @kernel
@@ -164,7 +166,7 @@ class ReceivedLedger:
     Attributes:
         bitmap: a bit for each number received.
         last: int64 (lanes, producers of a queue), highest number seen, for kernels.
-        counts: int64, deliveries by `DUPLICATED` and so on, for kernels.
+        counts: int64, deliveries by `DUPLICATED` and so on, and first ones, for kernels.
         foreign: bodies that were not ours.
     """
 
@@ -172,12 +174,12 @@ class ReceivedLedger:
         """Account for `lanes` consumers of a trial with that many producers and queues."""
         self.bitmap = Bitmap(producers)
         self.last = np.full((max(lanes, 1), -(-producers // queues)), -1, np.int64)
-        self.counts = np.zeros(STRAY + 1, np.int64)
+        self.counts = np.zeros(FIRST + 1, np.int64)
         self.foreign = 0
 
     def finish(self) -> Received:
         """Return the account."""
-        duplicated, redelivered, reordered, stray = self.counts.tolist()
+        duplicated, redelivered, reordered, stray, _ = self.counts.tolist()
         return Received(self.bitmap.bits, duplicated, redelivered, reordered, self.foreign, stray)
 
 

@@ -53,7 +53,7 @@ def buckets(text: str) -> tuple[Int64, Int64]:
     if used < 0:
         message = f"a histogram's counts are cut short or beyond its range: {text[:24]!r}…"
         raise ValueError(message)
-    return found[0, :used], found[1, :used]
+    return found[0, :used].copy(), found[1, :used].copy()  # else each would hold all of `found`
 
 
 def _inflated(data: bytes) -> bytes:

@@ -141,6 +141,7 @@ def trial_folder(run: Path, index: int, target: str, workload: str) -> Path:
         ArchiveError: it cannot be made.
     """
     folder = place_of(run, index, target, workload)
+    _refuse_links(run)
     with writing(run):
         if folder.exists():
             attempts = run / "attempts"
@@ -174,9 +175,20 @@ def finish_trial(
         if pauses is not None:
             pauses.to_parquet(folder / PAUSES, index=False)
         (folder / "broker.log").write_text(broker_log, encoding="utf-8", errors="replace")
+        for file in folder.iterdir():  # before the record that says that they are there
+            _sync(file)
         write_whole(folder / "trial.json", record.model_dump_json(indent=1))
         if first:
             _point_latest(run)
+
+
+def _sync(path: Path) -> None:
+    """Have the kernel write a file, or the names in a folder, to its disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_durability(run: Path, record: DurabilityRecord) -> None:
@@ -191,13 +203,17 @@ def write_durability(run: Path, record: DurabilityRecord) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all, a crash of the host included."""
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        part.unlink(missing_ok=True)
+        # Nothing that lies there is followed: the folder may be a stranger's.
+        opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with os.fdopen(opened, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())  # else a crash of the host may leave the name without what it names
         part.replace(path)
+        _sync(path.parent)
     except OSError:
         part.unlink(missing_ok=True)
         raise
@@ -216,7 +232,16 @@ def read(folder: Path) -> Run:
         raise NewerArchiveError(str(error)) from error
 
 
+def _refuse_links(run: Path) -> None:
+    """Raise ArchiveError where a folder of a run is a link: a stranger's could lead anywhere."""
+    for name in ("trials", "attempts"):
+        if (run / name).is_symlink():
+            message = f"{run / name} is a symbolic link, which is not followed: put the folder itself there"
+            raise ArchiveError(message)
+
+
 def _read(folder: Path) -> Run:
+    _refuse_links(folder)
     record = _read_run(folder)
     trials, unreadable = [], {}
     for planned in record.plan:

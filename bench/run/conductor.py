@@ -156,6 +156,7 @@ class Conductor:
         self._fleet = fleet
         self._watch = watch
         self._start_failures: dict[str, list[str]] = {}
+        self._out_of_memory: list[str] = []
         self._token = secrets.token_hex(3)
         self._ceilings = ceilings_of(target.driver for target in run.scenario.targets)
         self._canaries = Canaries()
@@ -224,9 +225,9 @@ class Conductor:
                 self._watch.say(f"{target.broker} failed: {'its trials are left out' if last else 'trying once more'}")
                 again = True
             except MemoryError:
-                self._start_failures.setdefault(target.broker, []).append(
-                    f"memory ran out in trial {planned.index + 1}: fewer messages, or a host with more"
-                )
+                why = f"memory ran out in trial {planned.index + 1}: fewer messages, or a host with more"
+                self._watch.say(why)
+                self._out_of_memory.append(why)
                 return
             else:
                 if again:  # what went well the second time kept nothing from running
@@ -248,7 +249,7 @@ class Conductor:
             archive.write_durability(self._folder, found.joined(archive.read(self._folder).durability))
 
     def _failures(self) -> tuple[str, ...]:
-        return tuple(texts[-1] for texts in self._start_failures.values() if texts)
+        return (*(texts[-1] for texts in self._start_failures.values() if texts), *self._out_of_memory[-1:])
 
     def extend(self, workload: Workload, target: str, step: SearchStep) -> PlannedTrial:
         """Add a trial to the plan while a search goes on, and record that before the trial begins.

@@ -142,6 +142,7 @@ class Control:
         self._confirms = confirms
         self._profiled = isinstance(workload.load, RateLoad) and workload.load.profile is not None
         self._progress = (start_ns, -1, -1)
+        self._settling = (start_ns, -1)
         self._whole_ns: int | None = None
         self._drain_from_ns = start_ns
         self._silent = False
@@ -216,6 +217,9 @@ class Control:
         idle = seen.due <= seen.received + seen.gone and not isinstance(self._workload.load, InFlightLoad)
         if idle or (seen.received, seen.settled) != (received, settled):
             self._progress = (seen.now_ns, seen.received, seen.settled)
+        # A broker may deliver, and confirm nothing more.
+        if not self._confirms or seen.settled >= seen.sent or seen.settled != self._settling[1]:
+            self._settling = (seen.now_ns, seen.settled)
 
     @property
     def _stall_ns(self) -> int:
@@ -230,6 +234,8 @@ class Control:
             self._stalled(seen)
         elif isinstance(load, InFlightLoad):
             return
+        elif self._is_silent(seen):
+            return  # at high rates a backlog is large long before the silence of its broker is called a stall
         elif seen.due - seen.received - seen.gone > load.max_backlog:
             reason = (
                 f"{seen.due - seen.received - seen.gone} messages were due and not received,"
@@ -238,9 +244,12 @@ class Control:
             self._shorten(TrialOutcome.OVERLOADED, reason, seen.now_ns)
 
     def _stalled(self, seen: Seen) -> None:
-        held = seen.sent - seen.received - seen.gone
         idle_s = self._idle_ns(seen) / NS_PER_S
-        reason = f"nothing was received or confirmed for {idle_s:.1f} s while {held} were on their way"
+        if self._settling[0] < self._progress[0]:
+            reason = f"nothing was confirmed for {idle_s:.1f} s while {seen.sent - seen.settled} waited for that"
+        else:
+            held = seen.sent - seen.received - seen.gone
+            reason = f"nothing was received or confirmed for {idle_s:.1f} s while {held} were on their way"
         self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
 
     def cut(self, outcome: TrialOutcome, reason: str, now_ns: int) -> None:
@@ -261,12 +270,16 @@ class Control:
         """Await what is outstanding: anew, but for a broker that had fallen silent before the last send."""
         self.phase = Phase.DRAIN
         self._drain_from_ns = seen.now_ns
-        self._silent = self.outcome is TrialOutcome.COMPLETED and self._idle_ns(seen) >= _SILENT * self._stall_ns
+        self._silent = self.outcome is TrialOutcome.COMPLETED and self._is_silent(seen)
         if not self._silent:
             self._progress = (seen.now_ns, seen.received, seen.settled)
+            self._settling = (seen.now_ns, seen.settled)
+
+    def _is_silent(self, seen: Seen) -> bool:
+        return self._idle_ns(seen) >= _SILENT * self._stall_ns
 
     def _idle_ns(self, seen: Seen) -> int:
-        return seen.now_ns - self._progress[0]
+        return seen.now_ns - min(self._progress[0], self._settling[0])
 
     def _drain(self, seen: Seen) -> None:
         settled = not self._confirms or seen.settled >= seen.sent
@@ -276,7 +289,7 @@ class Control:
                 self.drained = True
                 self.phase = Phase.OVER
             return
-        self._silent = self._silent and self._progress[0] < self._drain_from_ns
+        self._silent = self._silent and seen.now_ns - self._idle_ns(seen) < self._drain_from_ns
         if self._silent:  # a drain may be shorter than what is called a stall
             if self._idle_ns(seen) >= self._stall_ns:
                 self._stalled(seen)

@@ -84,12 +84,13 @@ class SearchOptions:
         behind_s = min(_BACKLOG_SHARE * length_ns / NS_PER_S, _BACKLOG_S)
         backlog = max(_LEAST_BACKLOG, round(rate * behind_s))
         arrivals = load.arrivals if isinstance(load, RateLoad) else "constant"
+        stepped = RateLoad(kind="rate", rate=rate, arrivals=arrivals, max_backlog=backlog)
         return self.base.model_copy(
             update={
                 "name": f"{rate:.10g}-{kind}",
                 "part_of": f"{self.base.name}-hold" if kind == "hold" else self.base.name,
                 "description": "",
-                "load": RateLoad(kind="rate", rate=rate, arrivals=arrivals, max_backlog=backlog),
+                "load": stepped.model_copy(update={"stall_after": load.stall_after}),
                 "duration": length_ns,
             }
         )

@@ -79,13 +79,16 @@ class SlowTelemetry:
 
     def start(self) -> None:
         """Look from now on."""
+        if self._ask_held_back is not None:
+            self._ask_held_back()  # what was before is no matter of this trial
         self._thread.start()
 
-    def stop(self) -> None:
-        """Look no more; returns when the last look is over."""
+    def stop(self) -> bool:
+        """Look no more; return whether the last look is over: it may hang on a broker that does not answer."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(_LEAVE_S)
+        return not self._thread.is_alive()
 
     def look(self) -> SlowSample:
         """Look once and keep it."""
@@ -102,7 +105,7 @@ class SlowTelemetry:
             if told is None:
                 self._ask_held_back = None
             else:
-                self.held_back = told
+                self.held_back = tuple(dict.fromkeys((*self.held_back, *told)))
         found = SlowSample(
             at_ns=at_ns,
             broker_voluntary=of_broker[0] if of_broker else None,

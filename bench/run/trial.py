@@ -245,7 +245,8 @@ class _Course:
             self._left(control),
             self._slow_telemetry.seen,
             self._pauses,
-            missing=len(self._pool.pids) - len(accounts),
+            # Where no schedule began, nothing was sent of which an account could be missing.
+            missing=len(self._pool.pids) - len(accounts) if self._started else 0,
             held_back=self._slow_telemetry.held_back,
         )
 
@@ -268,8 +269,9 @@ class _Course:
         try:
             self._conduct(control, start_ns)
         finally:
-            self._slow_telemetry.stop()
-        self._slow_telemetry.look()
+            over = self._slow_telemetry.stop()
+        if over:
+            self._slow_telemetry.look()
 
     def _direct(self, start_ns: int) -> tuple[WarmRule, Control]:
         """Return what decides the phases of a schedule that starts at `start_ns`."""

@@ -7,6 +7,7 @@ two parts of the file, is in `bench.scenario.checks`.
 import contextlib
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ from bench.scenario.overrides import apply_overrides
 from bench.scenario.scenario import MemoryBroker, Plan, Quick, Scenario
 from bench.scenario.settable import Settable, settable
 
-_MOST_BYTES = 2**20
+_MOST_BYTES = 2**18
+_DEEP = re.compile(r"""(?<![^\s.,=\[\]{}])(?:(?:"[^"\n]{0,99}"|'[^'\n]{0,99}'|[^\s.,=\[\]{}"']{1,99})\s*\.\s*){40}""")
+"""A key of so many parts that tomllib would take seconds."""
 SHIPPED = Path(__file__).parents[1] / "scenarios"
 
 
@@ -144,6 +147,8 @@ def _bounded(path: Path) -> str:
 
 
 def _parse(name: str, text: str) -> dict[str, Any]:
+    if _DEEP.search(text):
+        raise ScenarioError([Fault("scenario", f"{name} has a key of 40 parts or more: none of ours has five")])
     try:
         return tomllib.loads(text)
     except RecursionError:

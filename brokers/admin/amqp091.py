@@ -52,6 +52,8 @@ class Amqp091Admin(ConnectedAdmin):
         self._properties: dict[str, Any] = {}
         self._faults: list[NotAFrameError] = []
         self._blocked: list[str] | None = None
+        self._in_force: list[str] = []
+        """Reasons for which publishers are held back, as told since last asked; and now."""
 
     def declare(self, queue: str, kind: QueueKind) -> None:
         """Declare a queue; raise AdminError where the broker refuses."""
@@ -105,11 +107,18 @@ class Amqp091Admin(ConnectedAdmin):
             if self._blocked is None:
                 if not self._tells_of_alarms():
                     return None
-                self._blocked = told = []
-                connection.add_on_connection_blocked_callback(lambda _, said: told.append(str(said.method.reason)))
+                self._blocked, self._in_force = [], []
+                connection.add_on_connection_blocked_callback(self._on_blocked)
+                connection.add_on_connection_unblocked_callback(lambda *_: self._in_force.clear())
             channel.basic_publish("", f"busbench-nobody-{uuid.uuid4()}", b"")
             connection.process_data_events(time_limit=0)
-            return tuple(dict.fromkeys(map(printable, self._blocked)))
+            told = tuple(dict.fromkeys(self._blocked))
+            self._blocked = list(self._in_force)
+            return told
+
+    def _on_blocked(self, _connection: object, said: Any) -> None:
+        self._in_force = [printable(str(said.method.reason))]
+        self._blocked = [*(self._blocked or ()), *self._in_force]
 
     def _tells_of_alarms(self) -> bool:
         known = self._properties.get("capabilities")

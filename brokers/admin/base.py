@@ -148,7 +148,7 @@ class Admin(ABC):
         """
 
     def held_back(self) -> tuple[str, ...] | None:
-        """Return why it has held publishers back since this was first asked, in its words; None where it cannot say.
+        """Return why it has held publishers back since this was last asked, in its words; None where it cannot say.
 
         Ask it of a connection that is used for nothing else: it may be held back itself.
 

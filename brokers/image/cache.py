@@ -25,6 +25,7 @@ from brokers.byte_sizes import size_words
 from brokers.image import content
 from brokers.image.build import Builder, Say, build
 from brokers.image.recipe import ImageError, Recipe, recipe
+from brokers.plain_text import printable
 from brokers.settings import Frozen
 from brokers.user_cache import user_cache
 
@@ -107,7 +108,8 @@ def ensure(name: str, say: Say, cache: Path | None = None, builder: Builder = bu
                 return found
             if differs:
                 more = f" and {len(differs) - _NAMED} more" if len(differs) > _NAMED else ""
-                say(f"the image {name!r} was changed ({', '.join(differs[:_NAMED])}{more}): it is built anew")
+                where = printable(", ".join(differs[:_NAMED]))
+                say(f"the image {name!r} was changed ({where}{more}): it is built anew")
             return _make(wanted, place, lock, say, builder)
     except OSError as error:
         message = f"the image {name!r} cannot be built in {place.parent}: {error}"

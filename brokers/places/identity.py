@@ -6,17 +6,18 @@ not take one, keeps its own, which has no rights outside, and gives up the capab
 """
 
 import os
-import stat
 from pathlib import Path
 
 from brokers.places.base import Launch
+from brokers.regular_file import open_regular
 
 ID = 64_738
 """User and group; of the range that systemd keeps for ids of the moment, which no account has (systemd.exec(5))."""
 ADDED = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP")
 """What `become` needs and gives up, as options of bubblewrap."""
-# Bits of capabilities(7): chown, setgid, setuid, setpcap; ptrace, by which usage and synchronous writes are seen.
-_NEEDED = (0, 6, 7, 8, 19)
+# Bits of capabilities(7): chown; dac_override and kill, as what is its own is no longer ours; setgid, setuid, setpcap;
+# ptrace, by which usage and synchronous writes are seen.
+_NEEDED = (0, 1, 5, 6, 7, 8, 19)
 
 
 def unprivileged(status: str | None = None, uid_map: str | None = None) -> int | None:
@@ -63,6 +64,5 @@ def give(launch: Launch, own_id: int) -> None:
                 os.chown(Path(folder, name), own_id, own_id, follow_symlinks=False)
         os.chown(launch.folder, own_id, own_id, follow_symlinks=False)
     # What it prints goes there, and it may open that anew, as /dev/stdout.
-    launch.output.touch()
-    if stat.S_ISREG(launch.output.lstat().st_mode):
-        os.chown(launch.output, own_id, own_id, follow_symlinks=False)
+    os.close(open_regular(launch.output, os.O_WRONLY | os.O_CREAT))
+    os.chown(launch.output, own_id, own_id, follow_symlinks=False)

@@ -16,6 +16,7 @@ import psutil
 from brokers.places.base import Caps, Launch, Running
 from brokers.places.limits import Limits, impose
 from brokers.places.sampling import ProcessUsage, Sampled
+from brokers.regular_file import open_regular
 
 REFRESH_S = 1.0
 END_TIMEOUT_S = 10.0
@@ -70,7 +71,8 @@ class HostProcess(Running):
 
     def _keep(self) -> None:
         try:
-            with self._launch.output.open("ab") as output:
+            # The folder is the broker's own: a link that it put there would be written to by our rights.
+            with os.fdopen(open_regular(self._launch.output, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as output:
                 self._popen, self._first = self._spawn(output)
         except OSError as error:
             self._error = error

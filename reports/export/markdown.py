@@ -59,8 +59,12 @@ def _lines(summary: Summary) -> Iterator[str]:
         yield ""
         yield f"    {run.command}"
         yield ""
-        digests = "".join(f"; image {recipe} `{digest}`" for recipe, digest in run.image_digests.items())
-        yield f"Run `{run.run_id}`, seed {run.seed}{digests}."
+        digests = "".join(f"; image {escaped(recipe)} {_code(digest)}" for recipe, digest in run.image_digests.items())
+        yield f"Run {_code(run.run_id)}, seed {run.seed}{digests}."
+
+
+def _code(words: str) -> str:
+    return f"`{words.replace('`', chr(39))}`"
 
 
 def _table(summary: Summary, answer: Answer) -> Iterator[str]:

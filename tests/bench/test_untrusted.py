@@ -8,9 +8,13 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from bench.record import hlog
 from bench.record.payload import buckets
+from bench.results.parquet_table import read_table
 from bench.results.records import Note, PlannedTrial
 from bench.untrusted import parse_json, read_file, shown
 
@@ -99,3 +103,28 @@ def test_a_swollen_log_line_is_refused_in_bounded_memory() -> None:
             buckets(payload(counts))
     # Making the bait takes more than refusing it.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+
+
+def test_a_log_of_swollen_lines_is_refused(tmp_path: Path) -> None:
+    """Each line alone is what a histogram may hold; all of them would fill the memory."""
+    line = f"Tag=response,{{}}.000,1.000,1.0,{payload(bytes([2]) * 30_000)}\n"
+    log = tmp_path / "latency.hlog"
+    log.write_text("".join(line.format(second) for second in range(200)))
+    with pytest.raises(ValueError, match="swells to more buckets than a log of its size holds"):
+        hlog.read_seconds(log)
+
+
+def test_a_table_of_swollen_texts_is_refused(tmp_path: Path) -> None:
+    """A text that is written once and meant in each row."""
+    file = tmp_path / "timeline.parquet"
+    pd.DataFrame({"phase": ["x" * 2_000] * 200_000}).to_parquet(file, index=False)
+    assert file.stat().st_size < 100_000
+    with pytest.raises(ValueError, match=r"says that it holds 200,000 rows in 400,000,000 bytes: too many"):
+        read_table(file)
+
+
+def test_a_table_with_texts_is_read_as_written(tmp_path: Path) -> None:
+    """Nulls included."""
+    frame = pd.DataFrame({"phase": ["a", None, "b", "a"], "number": [1, 2, 3, 4], "share": [0.5, np.nan, 1, 2]})
+    frame.to_parquet(tmp_path / "t.parquet", index=False)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), pd.read_parquet(tmp_path / "t.parquet"))

@@ -1,6 +1,7 @@
 """Trials on real brokers: what is measured is right, and every violent end has a name."""
 
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -226,7 +227,7 @@ def test_a_broker_that_freezes_is_stalled(start_broker: Callable[[RabbitMQSettin
     done, _, _ = trial(broker, RABBITMQ_091, work, _At(2, freeze))
     timer.join()
     assert done.record.outcome is TrialOutcome.STALLED
-    assert "nothing was received or confirmed for 5." in done.record.reason
+    assert re.search(r"nothing was received or confirmed for \d+\.\d s", done.record.reason)
     codes = {note.code for note in done.record.findings}
     assert "stalled" in codes
     assert not {"overloaded", "saturated", "growing"} & codes
@@ -247,7 +248,9 @@ def test_a_killed_broker_ends_the_trial_by_name(start_broker: Callable[[RabbitMQ
     assert not _workers()
 
 
-@pytest.mark.parametrize(("number", "says"), [(signal.SIGKILL, "was killed by SIGKILL"), (signal.SIGSTOP, "")])
+@pytest.mark.parametrize(
+    ("number", "says"), [(signal.SIGKILL, "was killed by SIGKILL"), (signal.SIGSTOP, "sign of life|did not leave")]
+)
 def test_a_lost_worker_ends_the_trial_by_name(rabbitmq: Broker, number: signal.Signals, says: str) -> None:
     """Killed or stopped in mid-trial: worker-failed, naming it, and what became of its messages is not known."""
 
@@ -256,7 +259,7 @@ def test_a_lost_worker_ends_the_trial_by_name(rabbitmq: Broker, number: signal.S
 
     done, _, _ = trial(rabbitmq, RABBITMQ_091, {"load": {"kind": "rate", "rate": 500}, "duration": "20s"}, _At(2, lose))
     assert done.record.outcome is TrialOutcome.WORKER_FAILED
-    assert says in done.record.reason
+    assert re.search(says, done.record.reason)
     assert (done.record.ledger.missing, done.record.ledger.balanced) == (1, False)
     assert "ledger-unknown" in [note.code for note in done.record.health]
     assert "ledger-unbalanced" not in [note.code for note in done.record.health]

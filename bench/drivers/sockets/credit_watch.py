@@ -22,7 +22,8 @@ class CreditWatch:
 
     def look(self, now_ns: int, *, credit: bool) -> None:
         """Note whether there is credit now."""
-        if self.since_ns is not None:
+        # A time that nobody looked at had credit, as far as anybody knows.
+        if self.since_ns is not None and not credit:
             self.longest_ns = max(self.longest_ns, now_ns - self.since_ns)
         self.since_ns = None if credit else now_ns if self.since_ns is None else self.since_ns
 

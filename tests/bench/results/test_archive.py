@@ -166,7 +166,7 @@ def test_memory_that_runs_out_ends_a_trial_and_not_the_run(tmp_path: Path, monke
 
 
 def test_what_is_renamed_into_place_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Synchronised before its name is there: a crash of the host leaves it whole or not at all."""
+    """What it holds before its name is there, then the name: a crash of the host leaves it whole or not at all."""
     file, seen = tmp_path / "trial.json", list[bool]()
     synchronise = os.fsync
 
@@ -176,7 +176,7 @@ def test_what_is_renamed_into_place_is_on_the_disk(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "fsync", watched)
     archive.write_whole(file, "{}")
-    assert seen == [False]
+    assert seen == [False, True]  # what it holds, then its name
     assert file.read_text() == "{}"
 
 
@@ -205,3 +205,30 @@ def test_pauses_of_the_host_are_read_back_and_checked(finished: Path) -> None:
     (trial.folder / archive.PAUSES).write_bytes(b"no parquet")
     with pytest.raises(ValueError, match="arquet"):
         archive.read_pauses(trial)
+
+
+def test_nothing_that_lies_in_a_folder_is_written_through(tmp_path: Path) -> None:
+    """A stranger's folder may hold a link where a part is written, or in the place of a folder."""
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    for name in ("run.json", f".run.json.{os.getpid()}.part", ".run.json.part"):
+        (tmp_path / name).symlink_to(precious)
+    archive.write_whole(tmp_path / "run.json", "new")
+    assert precious.read_text() == "mine"
+    assert not (tmp_path / "run.json").is_symlink()
+    assert (tmp_path / "run.json").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["trials", "attempts"])
+def test_folders_of_a_run_are_no_links(finished: Path, tmp_path: Path, name: str) -> None:
+    """Neither for a reader nor for who goes on with it."""
+    elsewhere = tmp_path / "elsewhere"
+    if (finished / name).exists():
+        (finished / name).rename(elsewhere)
+    else:
+        elsewhere.mkdir()
+    (finished / name).symlink_to(elsewhere)
+    with pytest.raises(archive.ArchiveError, match="symbolic link"):
+        archive.read(finished)
+    with pytest.raises(archive.ArchiveError, match="symbolic link"):
+        archive.trial_folder(finished, 0, "calm", "steady")

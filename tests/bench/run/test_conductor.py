@@ -28,6 +28,7 @@ class _Tried(Conductor):
         targets = (SimpleNamespace(name="t", broker="b"),)
         self._run: Any = SimpleNamespace(scenario=SimpleNamespace(targets=targets))
         self._start_failures = {}
+        self._out_of_memory = []
         self._ends = iter(ends)
         self.told: list[str] = []
         self._watch: Any = SimpleNamespace(

@@ -1,6 +1,7 @@
 """Trials on brokers that misbehave: each ends in bounded time under the right name, and those of others go on."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -26,7 +27,7 @@ warm_up = {{ at_least = "1s", window = "1s", settle = "1s", at_most = "1s" }}
 [[workloads]]
 name = "steady"
 duration = "2s"
-load = {{ kind = "rate", rate = 100, stall_after = "1s" }}
+load = {{ kind = "rate", rate = 100, stall_after = "2s" }}
 """
 BROKER = """
 [[brokers]]
@@ -67,7 +68,7 @@ def test_others_go_on(tmp_path: Path) -> None:
         "lies-and-stalls": TrialOutcome.STALLED,
         "honest": TrialOutcome.COMPLETED,
     }
-    assert "nothing was received or confirmed for 1." in done["lies-and-stalls"].reason
+    assert re.search(r"nothing was received or confirmed for \d+\.\d s", done["lies-and-stalls"].reason)
     codes = {mode: {note.code for note in record.findings} for mode, record in done.items()}
     assert "protocol-violation" in codes["lies-and-stalls"]
     assert "protocol-violation" not in codes["honest"]

@@ -147,6 +147,29 @@ def test_a_broker_that_speaks_again_in_the_drain_is_no_stall() -> None:
     assert (trial.outcome, trial.drained) == (TrialOutcome.COMPLETED, False)
 
 
+def test_a_backlog_of_a_silent_broker_is_no_overload() -> None:
+    """At 50,000 msg/s it is past `max_backlog` long before its silence is a stall."""
+    trial = control({"kind": "rate", "rate": 50_000, "max_backlog": 100_000})
+    trial.step(seen(1.0, sent=50_000, received=50_000))
+    for at_s in (1.5, 2.5, 3.0):
+        trial.step(seen(at_s, sent=round(50_000 * at_s), received=50_000, settled=50_000))
+    assert trial.outcome is TrialOutcome.COMPLETED
+    trial.step(seen(6.1, sent=150_000, received=50_000, settled=50_000, done=True))
+    assert trial.outcome is TrialOutcome.STALLED
+
+
+def test_a_broker_that_delivers_and_confirms_no_more_is_a_stall() -> None:
+    """Though there is room for more in the window, and nothing is on its way to a consumer."""
+    trial = control({"kind": "rate", "rate": 10, "stall_after": "2s"})
+    trial.step(seen(0.5))
+    for at_s in (1.0, 1.5, 2.0, 2.9):
+        trial.step(seen(at_s, sent=round(10 * at_s), received=round(10 * at_s), settled=10))
+    assert trial.outcome is TrialOutcome.COMPLETED
+    trial.step(seen(3.0, sent=30, received=30, settled=10))
+    assert trial.outcome is TrialOutcome.STALLED
+    assert trial.reason == "nothing was confirmed for 2.0 s while 20 waited for that"
+
+
 def test_a_seldom_message_is_no_stall() -> None:
     """Nothing is outstanding for longer than stall_after; then one message, answered at once."""
     trial = control({"kind": "rate", "rate": 0.5, "stall_after": "500ms"})

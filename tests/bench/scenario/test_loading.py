@@ -1,5 +1,6 @@
 """Scenario files: names, overrides, sweeps, and every fault at once."""
 
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -302,3 +303,16 @@ def test_one_mistake_has_one_message() -> None:
     [told] = faults("own-broker", "workloads.0.size=10")
     assert "workloads.0.size" in told
     assert len(faults("own-broker", "workloads.0.size=10", "plan.repetitions=0")) == 2
+
+
+@pytest.mark.parametrize(
+    "key", ["a." * 20_000 + "a = 1", "[" + '"a b".' * 60 + "a]", "x = { " + "1 . " * 50 + "a = 1 }"]
+)
+def test_a_key_of_thousands_of_parts_is_refused_at_once(key: str, tmp_path: Path) -> None:
+    """The parser's time grows with the square of their number."""
+    file = tmp_path / "deep.toml"
+    file.write_text(key)
+    begun = time.process_time()
+    with pytest.raises(ScenarioError, match="has a key of 40 parts or more"):
+        load_scenario(str(file))
+    assert time.process_time() - begun < 1

@@ -37,10 +37,11 @@ def test_a_call_that_takes_too_long_is_ended(watched: Patience) -> None:
     watched.end()
 
 
-def test_calls_that_follow_each_other_are_not(watched: Patience) -> None:
+def test_calls_that_follow_each_other_are_not(watched: Patience, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long they last together."""
+    monkeypatch.setattr(patience, "PATIENCE_S", 0.5)
     lane = Waiting()
-    until = time.monotonic() + 0.2
+    until = time.monotonic() + 0.8
     while time.monotonic() < until:
         watched.running = [lane]
         time.sleep(0.001)
