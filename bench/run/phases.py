@@ -39,6 +39,7 @@ class Seen:
         now_ns: monotonic time.
         due, sent, settled, received: totals over workers.
         gone: messages refused or returned, which nobody will receive.
+        halted: whether a worker of ours is stopped, so that silence says nothing of the broker.
         done: whether every producer has sent all it ever will.
         broker_cpu_s: CPU time of the broker's processes so far; None where unknown.
         known_ns: every pause of the host that began before this is known.
@@ -55,6 +56,7 @@ class Seen:
     known_ns: int = 0
     clean_ns: int | None = None
     gone: int = 0
+    halted: bool = False
 
 
 class WarmRule:
@@ -230,6 +232,8 @@ class Control:
 
     def _watch(self, seen: Seen) -> None:
         load = self._workload.load
+        if seen.halted:
+            return
         if self._idle_ns(seen) >= self._stall_ns:
             self._stalled(seen)
         elif isinstance(load, InFlightLoad):
@@ -245,7 +249,7 @@ class Control:
 
     def _stalled(self, seen: Seen) -> None:
         idle_s = self._idle_ns(seen) / NS_PER_S
-        if self._settling[0] < self._progress[0]:
+        if self._progress[0] - self._settling[0] > self._stall_ns / 2:
             reason = f"nothing was confirmed for {idle_s:.1f} s while {seen.sent - seen.settled} waited for that"
         else:
             held = seen.sent - seen.received - seen.gone
@@ -279,7 +283,7 @@ class Control:
         return self._idle_ns(seen) >= _SILENT * self._stall_ns
 
     def _idle_ns(self, seen: Seen) -> int:
-        return seen.now_ns - min(self._progress[0], self._settling[0])
+        return 0 if seen.halted else seen.now_ns - min(self._progress[0], self._settling[0])
 
     def _drain(self, seen: Seen) -> None:
         settled = not self._confirms or seen.settled >= seen.sent

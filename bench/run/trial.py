@@ -30,6 +30,8 @@ from brokers.endpoint import Protocol
 
 _READY_TIMEOUT_S = 60
 _STUCK_NS = 10 * NS_PER_S
+_QUIET_NS = NS_PER_S
+"""Without a sign of life for that long, it is looked whether a worker is stopped."""
 _LEAVE_TIMEOUT_S = 10.0
 _LOOK_NS = 20 * NS_PER_MS
 _START_DELAY_NS = 200 * NS_PER_MS
@@ -215,6 +217,7 @@ class _Course:
         )
         self._pauses: PauseWatch | None = None
         self._started = False
+        self._halted = False
 
     def run(self) -> Raw:
         """Wait for readiness, conduct the phases, collect."""
@@ -338,8 +341,9 @@ class _Course:
                     self._pauses.look()
             totals = self._board.totals()
             seen = Seen(
-                now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s, gone=totals.gone
-            )
+                now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s, gone=totals.gone,
+                halted=self._halted,
+            )  # fmt: skip
             control.step(self._with_clean_time(seen, control))
             if control.measured_ns is not None:
                 self._board.measure(control.measured_ns)
@@ -367,6 +371,7 @@ class _Course:
         if now_ns - start_ns > _STUCK_NS and idle_ns > _STUCK_NS:
             message = f"a worker has shown no sign of life for {idle_ns / NS_PER_S:.0f} s"
             raise WorkerEnded(message, broker=False)
+        self._halted = idle_ns > _QUIET_NS and self._pool.halted()
         self._show(control, now_ns)
 
     def _show(self, control: Control, now_ns: int) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.record.account import Account
@@ -46,14 +46,24 @@ class WorkerPool:
                 message = f"{task.name} could not be started ({error})"
                 raise WorkerEnded(message, broker=False) from error
 
+    def _started(self) -> Iterator[tuple[Assignment, "subprocess.Popen[bytes]"]]:
+        # The host may have let us start but some of them.
+        return zip(self._tasks, self._processes, strict=False)
+
     @property
     def pids(self) -> tuple[int, ...]:
         """Process ids, in order of the tasks."""
         return tuple(process.pid for process in self._processes)
 
+    def halted(self) -> bool:
+        """Return whether a worker is stopped, as by SIGSTOP: proc_pid_stat(5), states T and t."""
+        with contextlib.suppress(OSError, IndexError):
+            return any(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] in b"Tt" for pid in self.pids)
+        return False
+
     def check(self, *, told: bool = False) -> None:
         """Raise WorkerEnded where a worker has ended; once `told` to, only where it did so badly."""
-        for task, process in zip(self._tasks, self._processes, strict=True):
+        for task, process in self._started():
             code = process.poll()
             if told and code == 0 and task.account is not None and task.account.exists():
                 continue
@@ -73,7 +83,7 @@ class WorkerPool:
     def see_off(self, timeout_s: float) -> None:
         """Wait until every worker has left; raise WorkerEnded where one does not, or leaves badly."""
         until = time.monotonic() + timeout_s
-        for task, process in zip(self._tasks, self._processes, strict=True):
+        for task, process in self._started():
             try:
                 process.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired as error:

@@ -274,7 +274,7 @@ def _make_results(folder: Path, rng: random.Random) -> None:
         elif rng.random() < 0.15:
             file.write_bytes(mutate_bytes(file.read_bytes(), rng))
         elif file.suffix == ".json":
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 file.write_text(mutate_json(file.read_text(), rng))
         else:
             with suppress(ValueError, IndexError):  # as above

@@ -227,7 +227,7 @@ def test_a_broker_that_freezes_is_stalled(start_broker: Callable[[RabbitMQSettin
     done, _, _ = trial(broker, RABBITMQ_091, work, _At(2, freeze))
     timer.join()
     assert done.record.outcome is TrialOutcome.STALLED
-    assert re.search(r"nothing was received or confirmed for \d+\.\d s", done.record.reason)
+    assert re.search(r"nothing was (received or )?confirmed for \d+\.\d s", done.record.reason)
     codes = {note.code for note in done.record.findings}
     assert "stalled" in codes
     assert not {"overloaded", "saturated", "growing"} & codes

@@ -147,6 +147,16 @@ def test_a_broker_that_speaks_again_in_the_drain_is_no_stall() -> None:
     assert (trial.outcome, trial.drained) == (TrialOutcome.COMPLETED, False)
 
 
+def test_silence_of_a_worker_that_is_stopped_is_not_the_brokers() -> None:
+    """Who stopped it is found out by its signs of life."""
+    trial = control(RATE | {"max_backlog": 10_000})
+    trial.step(seen(1.0))
+    trial.step(seen(2.0, sent=200, received=200))
+    trial.step(replace(seen(2.9, sent=290, received=200), halted=True))
+    trial.step(replace(seen(8.0, sent=300, received=200), halted=True))
+    assert trial.outcome is TrialOutcome.COMPLETED
+
+
 def test_a_backlog_of_a_silent_broker_is_no_overload() -> None:
     """At 50,000 msg/s it is past `max_backlog` long before its silence is a stall."""
     trial = control({"kind": "rate", "rate": 50_000, "max_backlog": 100_000})
