@@ -246,5 +246,8 @@ def _in_order(sums: Mapping[Geometry, _Sum]) -> Counts:
         lowest = geometry.lowest_of(index)
         parts.append((lowest, lowest + (geometry.width_of(index) - 1), count))
     lowest, highest, count = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    order = np.lexsort((lowest, highest))
-    return Counts(lowest[order], highest[order], count[order])
+    # Histograms that resized themselves differ in what they can hold, and share their buckets.
+    bounds, place = np.unique(np.stack((highest, lowest)), axis=1, return_inverse=True)
+    total = np.zeros(bounds.shape[1], np.int64)
+    np.add.at(total, place.ravel(), count)
+    return Counts(bounds[1], bounds[0], total)

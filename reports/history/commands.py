@@ -55,7 +55,7 @@ def watch(store: Store, *, only: str = "", budget: float = BUDGET) -> Watched:
     Raises:
         ReportError: the store cannot be read, or holds no such series.
     """
-    series = series_of(store.rows())
+    series = series_of(store.rows(), store.metrics())
     wanted = [one for one in series if only in one.title or one.name == only]
     if not wanted:
         message = f"--only {only}: none of {len(series)} series has that in its name; `bench history show` lists them."
@@ -99,7 +99,7 @@ def confirm(
     Raises:
         ReportError: the series, the point or the sides are not found, or the store cannot be written.
     """
-    series = next((one for one in series_of(store.rows()) if one.name == name), None)
+    series = next((one for one in series_of(store.rows(), store.metrics()) if one.name == name), None)
     if series is None:
         message = f"series {name!r} is not in --store {store.folder}: `bench history show` lists them."
         raise ReportError(message)

@@ -6,7 +6,7 @@ series, with one point a run, the geometric mean of its trials.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -124,6 +124,7 @@ class Series:
     Attributes:
         name: eight digits that stand for all of `key`.
         key: values of `KEY`, by name.
+        metric: how its metric reads.
         values: one a run, in the unit of the store.
         trials: how many each is the mean of.
         run_ids, commits, times: one a run, in order of time.
@@ -131,16 +132,12 @@ class Series:
 
     name: str
     key: dict[str, str]
+    metric: SeriesMetric
     values: NDArray[np.float64]
     trials: tuple[int, ...]
     run_ids: tuple[str, ...]
     commits: tuple[str, ...]
     times: tuple[datetime, ...]
-
-    @property
-    def metric(self) -> SeriesMetric:
-        """How its metric reads."""
-        return METRICS[self.key["metric"]]
 
     @property
     def title(self) -> str:
@@ -149,9 +146,9 @@ class Series:
         return f"{self.key['target']}, {self.key['workload']}: {self.key['metric']} ({self.key['scenario']}{quick})"
 
 
-def series_of(rows: pd.DataFrame) -> list[Series]:
+def series_of(rows: pd.DataFrame, metrics: Mapping[str, SeriesMetric]) -> list[Series]:
     """Return the series of a store, those of a scenario together; metrics that are not known are left out."""
-    known = rows[rows["metric"].isin(METRICS.keys())]
+    known = rows[rows["metric"].isin(metrics.keys())]
     points = (
         known.assign(
             logarithm=np.log(known["value"]), time=pd.to_datetime(known["time_utc"], utc=True, format="ISO8601")
@@ -173,6 +170,7 @@ def series_of(rows: pd.DataFrame) -> list[Series]:
             Series(
                 name=_digits(names),
                 key=dict(zip(KEY, names, strict=True)),
+                metric=metrics[names[KEY.index("metric")]],
                 values=np.exp(ordered["value"].to_numpy(float)),
                 trials=tuple(ordered["trials"].tolist()),
                 run_ids=tuple(ordered["run_id"].tolist()),

@@ -1,14 +1,16 @@
-"""The append-only store: a folder of Parquet files, one a run, and one a confirmation.
+"""The append-only store: a folder of Parquet files, one a run, a confirmation and a metric of another tool.
 
 ```
 history/
   runs/<run-id>-<seed>.parquet        columns as in `series.COLUMNS`
   confirmed/<series>-<run-id>.parquet columns as in CONFIRMED
+  metrics/<digits>.parquet            columns as in METRIC: one that another tool brought
 ```
 
 Files are written once and whole, and never changed.
 """
 
+import hashlib
 import math
 import os
 import re
@@ -24,11 +26,14 @@ from bench.results.parquet_table import read_table
 from bench.results.schema_versions import newer_words
 from brokers.plain_text import printable
 from reports.errors import ReportError
-from reports.history.series import COLUMNS, STORE_VERSION
+from reports.history.series import COLUMNS, METRICS, STORE_VERSION, SeriesMetric
 
 CONFIRMED = ("series", "run_id", "by", "verdict", "ratio", "low", "high", "n")
 """One row a confirmation: the series, the first run of the new level, the run that compared old and new, and what
 that comparison said of the new side."""
+
+METRIC = ("metric", "unit", "direction")
+"""How a metric of another tool reads; its direction is `lower` or `higher`, whichever is better."""
 
 _NUMBERED = {"store_version", "seed", "trial", "repetition", "n"}
 _MEASURED = {"value", "ratio", "low", "high"}
@@ -92,6 +97,29 @@ class Store:
             ReportError: a file is none of ours.
         """
         return self._read("confirmed", CONFIRMED)
+
+    def metrics(self) -> dict[str, SeriesMetric]:
+        """Return how each metric reads: ours, and those that other tools brought.
+
+        Raises:
+            ReportError: a file is none of ours.
+        """
+        kept = self._read("metrics", METRIC)
+        brought = {
+            metric: SeriesMetric(direction != "higher", 1.0, unit)
+            for metric, unit, direction in kept.itertuples(index=False, name=None)
+        }
+        return brought | METRICS
+
+    def keep_metric(self, name: str, metric: SeriesMetric) -> bool:
+        """Keep how a metric of another tool reads; return False where that is kept already.
+
+        Raises:
+            ReportError: the folder cannot be written.
+        """
+        row = (name, metric.unit, "lower" if metric.lower_is_better else "higher")
+        digits = hashlib.sha256(name.encode()).hexdigest()[:16]
+        return self._write(self.folder / "metrics" / f"{digits}.parquet", pd.DataFrame([row], columns=list(METRIC)))
 
     def _read(self, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         """Return the rows of all files; a store may come from anybody, so that each file is checked."""

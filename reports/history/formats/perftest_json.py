@@ -1,0 +1,71 @@
+"""The JSON of RabbitMQ's PerfTestMulti: one run a file, one workload a scenario, or a point of one that varies. Pure.
+
+Rates and the mean latency are those of the whole scenario, without its first three intervals, as
+it wrote them; it writes no percentiles, and no time of day.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.untrusted import parse_json
+from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, Source, refused
+
+_METRICS = {
+    "send-msg-rate": ("sending rate", 1.0, "msg/s", False),
+    "recv-msg-rate": ("receiving rate", 1.0, "msg/s", False),
+    "avg-latency": ("mean latency", 1e-3, "ms", True),
+}
+_DEEPEST = 8
+"""Variables that a scenario may vary at once."""
+
+
+def _seems(text: str) -> bool:
+    return text.lstrip().startswith("{") and '"send-msg-rate"' in text
+
+
+def _read(source: Source) -> list[ImportedRun]:
+    try:
+        document = parse_json(source.text)
+    except ValueError as error:
+        raise refused(source.name, f"it is no JSON ({error}): have PerfTestMulti write it anew") from None
+    if not isinstance(document, dict):
+        raise refused(source.name, "it is no JSON object: name a result of PerfTestMulti")
+    checks = Checks(source.name)
+    figures = tuple(figure for name, found in document.items() for figure in _scenario(checks, name, found))
+    checks.done()
+    if not figures:
+        raise refused(source.name, "it holds no rate and no latency above 0: nothing was measured")
+    return [ImportedRun(figures, identity=source.text)]
+
+
+def _scenario(checks: Checks, name: str, found: Any) -> Iterator[Figure]:
+    if not isinstance(found, dict):
+        checks.fault(name, found, "a scenario with its rates is allowed")
+    elif "data" in found:
+        varied = found.get("dimensions")
+        if not isinstance(varied, list) or not 0 < len(varied) <= _DEEPEST:
+            checks.fault(f"{name}.dimensions", varied, f"a list of up to {_DEEPEST} variables is allowed")
+        else:
+            yield from _points(checks, name, found["data"], [str(one) for one in varied])
+    else:
+        yield from _statistics(checks, name, found)
+
+
+def _points(checks: Checks, name: str, found: Any, varied: list[str]) -> Iterator[Figure]:
+    """Yield the figures of each point of a scenario that varies; each variable is one level of objects."""
+    if not isinstance(found, dict):
+        checks.fault(name, found, "an object is allowed, with an entry for each value")
+    elif not varied:
+        yield from _statistics(checks, name, found)
+    else:
+        for value, inner in found.items():
+            yield from _points(checks, f"{name}, {varied[0]} {value}", inner, varied[1:])
+
+
+def _statistics(checks: Checks, name: str, found: Mapping[str, Any]) -> Iterator[Figure]:
+    for field, (metric, scale, unit, better) in _METRICS.items():
+        if (value := checks.number(f"{name}.{field}", found.get(field, 0))) > 0:
+            yield Figure(metric, value * scale, unit, better, workload=name)
+
+
+FORMAT = Format("perftest-json", "the JSON of RabbitMQ's PerfTestMulti", _seems, _read)
