@@ -81,9 +81,8 @@ public class LogsOfOthers {
             }
             for (String tag : found.keySet()) {
                 Histogram one = found.get(tag);
-                System.out.printf("%s,%s,%.3f,%d,%d,%d,%d,%.6f%n", file.getName(), tag, reader.getStartTimeSec(),
-                        one.getTotalCount(), one.getValueAtPercentile(50), one.getValueAtPercentile(99),
-                        one.getMaxValue(), one.getMean());
+                System.out.printf("%s,%s,%.3f,%d,%d%n", file.getName(), tag, reader.getStartTimeSec(),
+                        one.getTotalCount(), one.getMaxValue());
                 one.allValues().forEach(value -> {
                     if (value.getCountAtValueIteratedTo() > 0) {
                         System.out.printf("%s,%s,%d,%d%n", file.getName(), tag, value.getValueIteratedTo(),

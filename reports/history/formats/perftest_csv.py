@@ -1,7 +1,8 @@
 """The CSV of RabbitMQ's PerfTest (`--output-file`): one line an interval, one run a file. Pure.
 
-A rate is the mean over the intervals. A latency is the median over them of what each interval
-printed, and is called so: percentiles of intervals cannot be joined. A file tells no time of day.
+The identity of the test (`--id`) is the workload, unless PerfTest made it up. A rate is the mean
+over the intervals. A latency is the median over them of what each interval printed, and is
+called so: percentiles of intervals cannot be joined. A file tells no time of day.
 """
 
 import csv
@@ -20,6 +21,7 @@ _RATES = {
 }
 _LATENCY = re.compile(r"(median|75th p\.|95th p\.|99th p\.) (consumer|confirm) latency \((.*)\)")
 _NAMES = {"median": "p50", "75th p.": "p75", "95th p.": "p95", "99th p.": "p99"}
+_MADE_UP = re.compile(r"test-\d+-\d+")
 _MOST_LINES = 1_000_000
 
 
@@ -29,7 +31,7 @@ def _seems(text: str) -> bool:
 
 def _read(source: Source) -> list[ImportedRun]:
     checks = Checks(source.name)
-    columns: dict[str, list[float]] = {}
+    columns: dict[tuple[str, str], list[float]] = {}
     try:
         lines = csv.DictReader(io.StringIO(source.text, newline=""), restkey="", restval="")
         names = list(lines.fieldnames or ())
@@ -42,7 +44,7 @@ def _read(source: Source) -> list[ImportedRun]:
                 break
             for name in wanted:
                 if row[name]:  # it is empty where nothing was measured
-                    columns.setdefault(name, []).append(checks.number(f"line {number}, {name}", row[name]))
+                    columns.setdefault((row["id"], name), []).append(checks.number(f"line {number}, {name}", row[name]))
     except csv.Error as error:
         raise refused(source.name, f"it is no CSV ({error}): have PerfTest write it anew") from None
     figures = tuple(_figures(checks, columns))
@@ -52,11 +54,12 @@ def _read(source: Source) -> list[ImportedRun]:
     return [ImportedRun(figures, identity=source.text)]
 
 
-def _figures(checks: Checks, columns: dict[str, list[float]]) -> Iterator[Figure]:
-    for name, values in columns.items():
+def _figures(checks: Checks, columns: dict[tuple[str, str], list[float]]) -> Iterator[Figure]:
+    for (test, name), values in columns.items():
+        workload = "" if _MADE_UP.fullmatch(test) else test
         if rate := _RATES.get(name):
             if fmean(values) > 0:
-                yield Figure(rate, fmean(values), "msg/s", lower_is_better=False)
+                yield Figure(rate, fmean(values), "msg/s", lower_is_better=False, workload=workload)
         elif (found := _LATENCY.fullmatch(name)) and median(values) > 0:
             # A JVM whose locale knows no µ writes a question mark.
             scale = LATENCY_UNITS.get(found[3].replace("?", "µ"))
@@ -64,7 +67,7 @@ def _figures(checks: Checks, columns: dict[str, list[float]]) -> Iterator[Figure
                 checks.fault("column", name, f"one of {', '.join(LATENCY_UNITS)} is allowed as unit")
             else:
                 words = f"{_NAMES[found[1]]} {found[2]} latency of intervals"
-                yield Figure(words, median(values) * scale, "ms", lower_is_better=True)
+                yield Figure(words, median(values) * scale, "ms", lower_is_better=True, workload=workload)
 
 
 FORMAT = Format("perftest-csv", "the CSV of RabbitMQ's PerfTest", _seems, _read)
