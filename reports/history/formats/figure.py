@@ -157,6 +157,11 @@ class Checks:
         self.fault(place, text, "ISO 8601 with a zone is allowed, such as 2026-01-31T12:00:00Z, or a date")
         return None
 
+    @property
+    def any(self) -> bool:
+        """Whether there was a fault."""
+        return bool(self._faults)
+
     def done(self) -> None:
         """Raise ImportRefusedError where there was a fault."""
         if self._faults:

@@ -13,6 +13,7 @@ from reports.history.formats.figure import (
     Figure,
     Format,
     ImportedRun,
+    ImportRefusedError,
     Source,
     percentiles,
     refused,
@@ -32,8 +33,7 @@ def _read(source: Source) -> list[ImportedRun]:
     try:
         log = hlog.read_whole(source.text, source.name)
     except ValueError as error:
-        message = f"{error}: have the tool write the log anew"
-        raise refused(source.name, message.removeprefix(f"{source.name}:")) from None
+        raise ImportRefusedError([f"{error}: have the tool write the log anew"]) from None
     figures: list[Figure] = []
     for tag, counts in log.tags.items():
         figures += percentiles(_distribution(counts), tag or "latency", LATENCY_UNITS[source.unit])

@@ -51,6 +51,8 @@ def _read(source: Source) -> list[ImportedRun]:
             checks.fault(f"line {number}", line, f"value, percentile and count are allowed, in {_MOST_LINES:,} lines")
             break
         value, count = checks.number(f"line {number}, Value", fields[0]), _count(checks, number, fields[2])
+        if checks.any:
+            break
         if value < values[-1] or count < counts[-1]:
             checks.fault(f"line {number}", line, "values and counts rise from line to line")
             break

@@ -67,11 +67,12 @@ def _statistics(checks: Checks, name: str, found: Mapping[str, Any]) -> Iterator
     if not isinstance(samples, list) or len(samples) > _MOST_SAMPLES:
         checks.fault(f"{name}.samples", samples, f"a list of up to {_MOST_SAMPLES:,} samples is allowed")
         return
+    for place, sample in enumerate(samples):
+        if not isinstance(sample, dict):
+            checks.fault(f"{name}.samples[{place}]", sample, "an object with the rates of an interval is allowed")
+            return
     for field, metric in _RATES.items():
-        rates = [
-            checks.number(f"{name}.samples[{place}].{field}", sample.get(field) if isinstance(sample, dict) else sample)
-            for place, sample in enumerate(samples)
-        ]
+        rates = [checks.number(f"{name}.samples[{place}].{field}", one.get(field)) for place, one in enumerate(samples)]
         if rates and fmean(rates) > 0:
             yield Figure(metric, fmean(rates), "msg/s", lower_is_better=False, workload=name)
     if (mean := checks.number(f"{name}.avg-latency", found.get("avg-latency", 0))) > 0:

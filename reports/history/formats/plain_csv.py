@@ -74,7 +74,7 @@ def _read(source: Source) -> list[ImportedRun]:
 
 def _check_head(checks: Checks, names: list[str]) -> None:
     known = ", ".join(COLUMNS)
-    for name in names:
+    for name in dict.fromkeys(names):
         if name not in COLUMNS or names.count(name) > 1:
             checks.fault("column", name, f"each of {known} is allowed once: rename or remove it")
     for wanted in (("metric",), ("value",), ("time", "commit")):
