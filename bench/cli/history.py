@@ -210,8 +210,8 @@ def import_(
     except ReportError as error:
         fail(EXIT_USAGE, str(error))
     for file, found in zip(files, done, strict=True):
-        known = f"; {found.known} runs were in {store} already" if found.known else ""
-        out.print(f"{file}: {found.format.words}, {found.runs} runs with {found.rows} figures added{known}")
+        known = f"; already in {store}: {found.known}" if found.known else ""
+        out.print(f"{file}: {found.format.words}; runs added: {found.runs}, figures: {found.rows}{known}")
 
 
 @history_app.command()
@@ -229,7 +229,7 @@ def export(
     except ReportError as error:
         fail(EXIT_USAGE, str(error))
     if file == Path("-"):
-        out.print(text, end="")
+        typer.echo(text, nl=False)
         return
     try:
         file.write_text(text, encoding="utf-8")

@@ -21,30 +21,9 @@ from reports.history.series import series_of
 from reports.history.store import Store
 from tests.reports.history_stores import stored
 
-RECORDED = Path(__file__).parent / "recorded"
+FILES = Path(__file__).parent / "files"
 NOON = "2026-01-31T12:00:00Z"
-OMB: dict[str, Any] = {
-    "workload": "1 topic / 1 partition / 1Kb",
-    "driver": "RabbitMQ",
-    "messageSize": 1024,
-    "topics": 1,
-    "partitions": 1,
-    "producersPerTopic": 1,
-    "consumersPerTopic": 1,
-    "publishRate": [1000.5, 999.5, 1000.0],
-    "publishErrorRate": [0.0, 0.0, 0.0],
-    "consumeRate": [998.0, 1000.0, 1002.0],
-    "backlog": [0, 3, 0],
-    "publishLatency99pct": [3.1, 2.9, 3.0],
-    "aggregatedPublishLatencyAvg": 1.25,
-    "aggregatedPublishLatency50pct": 1.1,
-    "aggregatedPublishLatency99pct": 3.05,
-    "aggregatedPublishLatency999pct": 7.5,
-    "aggregatedPublishDelayLatency99pct": 43,
-    "aggregatedEndToEndLatency50pct": 1.9,
-    "aggregatedEndToEndLatency9999pct": 0.0,
-    "aggregatedEndToEndLatencyQuantiles": {"0.0": 0.5, "100.0": 12.0},
-}
+OMB: dict[str, Any] = json.loads((FILES / "openmessaging-made-up.json").read_text())
 """With the names that its class TestResult has."""
 
 
@@ -86,7 +65,7 @@ def written(tmp_path: Path) -> Any:
 
 def test_perftests_csv(tmp_path: Path) -> None:
     """Rates are means, latencies medians over the intervals of 2.22.1, in ms; its test is the workload."""
-    file = RECORDED / "perftest-2.22.1.csv"
+    file = FILES / "perftest-2.22.1.csv"
     [done] = imported(Store(tmp_path), file)
     assert (done.format.name, done.runs, done.rows) == ("perftest-csv", 1, 11)
     table = pd.read_csv(file)
@@ -99,7 +78,7 @@ def test_perftests_csv(tmp_path: Path) -> None:
 
 def test_perftests_csv_of_a_locale_without_the_sign(tmp_path: Path, written: Any) -> None:
     """A JVM that knows no µ writes a question mark; a test without a name of its own has none."""
-    content = (RECORDED / "perftest-2.22.1.csv").read_text()
+    content = (FILES / "perftest-2.22.1.csv").read_text()
     file = written("c.csv", content.replace("µ", "?").replace("nightly", "test-123456-789"))
     imported(Store(tmp_path), file)
     assert values(Store(tmp_path))["p99 consumer latency of intervals"] == pytest.approx(3.1915)
@@ -108,7 +87,7 @@ def test_perftests_csv_of_a_locale_without_the_sign(tmp_path: Path, written: Any
 
 def test_perftests_json(tmp_path: Path) -> None:
     """A workload a scenario and a value of what it varies; rates are those of the samples."""
-    file = RECORDED / "perftest-2.22.1.json"
+    file = FILES / "perftest-2.22.1.json"
     [done] = imported(Store(tmp_path), file)
     assert done.format.name == "perftest-json"
     rows = Store(tmp_path).rows().set_index(["workload", "metric"])["value"]
@@ -209,7 +188,7 @@ def test_what_is_in_the_store_is_left_out(tmp_path: Path, written: Any) -> None:
 def test_an_export_is_an_import(tmp_path: Path) -> None:
     """What a store exports makes the same series in another, values and trials and names; in its own, nothing new."""
     first = stored(tmp_path / "first", [2.0, 2.1, 1.9])
-    imported(first, RECORDED / "perftest-2.22.1.csv")
+    imported(first, FILES / "perftest-2.22.1.csv")
     (tmp_path / "out.csv").write_text(to_history_csv(first.rows(), first.metrics()))
     second = Store(tmp_path / "second")
     [done] = imported(second, tmp_path / "out.csv", given=Given())
@@ -235,7 +214,7 @@ def test_an_export_is_an_import(tmp_path: Path) -> None:
 def test_what_a_user_says_is_kept(tmp_path: Path) -> None:
     """Names, kind of host, commit and branch."""
     given = Given(time=NOON, commit="c0ffee", branch="topic", target="t", workload="w", host_class="h")
-    imported(Store(tmp_path), RECORDED / "perftest-2.22.1.csv", given=given)
+    imported(Store(tmp_path), FILES / "perftest-2.22.1.csv", given=given)
     rows = Store(tmp_path).rows()
     for column, value in (("commit", "c0ffee"), ("target", "t"), ("workload", "w"), ("host_class", "h")):
         assert set(rows[column]) == {value}
@@ -373,8 +352,8 @@ def test_what_is_no_file_of_text_is_refused(tmp_path: Path, written: Any) -> Non
 def test_formats_are_told_by_their_first_lines() -> None:
     """No file of one is taken for another."""
     examples = {
-        "perftest-csv": (RECORDED / "perftest-2.22.1.csv").read_text(),
-        "perftest-json": (RECORDED / "perftest-2.22.1.json").read_text(),
+        "perftest-csv": (FILES / "perftest-2.22.1.csv").read_text(),
+        "perftest-json": (FILES / "perftest-2.22.1.json").read_text(),
         "openmessaging": json.dumps(OMB, indent=2),
         "hlog": "#[Logged with jHiccup version 2.0.7]\n#[Histogram log format version 1.2]\n",
         "hgrm": "# a\n       Value     Percentile TotalCount 1/(1-Percentile)\n\n",
