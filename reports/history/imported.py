@@ -29,7 +29,7 @@ from reports.history.formats.figure import (
     Format,
     ImportedRun,
     ImportRefusedError,
-    Source,
+    ForeignFile,
     refused,
 )
 from reports.history.series import COLUMNS, METRICS, STORE_VERSION, SeriesMetric
@@ -145,7 +145,7 @@ def _read(file: Path, given: Given) -> tuple[Format, list[ImportedRun]]:
         raise refused(name, f"what it is cannot be told; {known} are read: name one with --format")
     if given.unit and not form.unit:
         raise refused(name, f"--unit is {given.unit!r}: {form.words} tells its units itself, so leave it out")
-    return form, _plain(name, form.read(Source(name, text, given.unit or form.unit)))
+    return form, _plain(name, form.read(ForeignFile(name, text, given.unit or form.unit)))
 
 
 def _plain(name: str, runs: Sequence[ImportedRun]) -> list[ImportedRun]:

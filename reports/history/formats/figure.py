@@ -70,7 +70,7 @@ class ImportedRun:
 
 
 @dataclass(frozen=True)
-class Source:
+class ForeignFile:
     """A file that was read.
 
     Attributes:
@@ -99,7 +99,7 @@ class Format:
     name: str
     words: str
     seems: Callable[[str], bool]
-    read: Callable[[Source], list[ImportedRun]]
+    read: Callable[[ForeignFile], list[ImportedRun]]
     unit: str = ""
 
 

@@ -14,7 +14,7 @@ from reports.history.formats.figure import (
     Format,
     ImportedRun,
     ImportRefusedError,
-    Source,
+    ForeignFile,
     percentiles,
     refused,
 )
@@ -29,7 +29,7 @@ def _seems(text: str) -> bool:
     return _BEGINS.match(text) is not None or ",HISTF" in text[:4_000]
 
 
-def _read(source: Source) -> list[ImportedRun]:
+def _read(source: ForeignFile) -> list[ImportedRun]:
     try:
         log = hlog.read_whole(source.text, source.name)
     except ValueError as error:

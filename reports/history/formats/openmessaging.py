@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.untrusted import parse_json
-from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, Source, refused
+from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, ForeignFile, refused
 
 _RATES = {"publishRate": "publish rate", "consumeRate": "consume rate"}
 _LATENCIES = {
@@ -31,7 +31,7 @@ def _seems(text: str) -> bool:
     return text.lstrip().startswith("{") and '"publishRate"' in text
 
 
-def _read(source: Source) -> list[ImportedRun]:
+def _read(source: ForeignFile) -> list[ImportedRun]:
     try:
         document = parse_json(source.text)
     except ValueError as error:

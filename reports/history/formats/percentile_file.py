@@ -14,7 +14,7 @@ from reports.history.formats.figure import (
     Checks,
     Format,
     ImportedRun,
-    Source,
+    ForeignFile,
     percentiles,
     refused,
 )
@@ -33,7 +33,7 @@ def _seems(text: str) -> bool:
     return _HEAD.search(text) is not None
 
 
-def _read(source: Source) -> list[ImportedRun]:
+def _read(source: ForeignFile) -> list[ImportedRun]:
     head = _HEAD.search(source.text)
     if head is None:
         raise refused(source.name, "the line `Value Percentile TotalCount 1/(1-Percentile)` is missing: write it anew")

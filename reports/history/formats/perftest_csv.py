@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from statistics import fmean, median
 
-from reports.history.formats.figure import LATENCY_UNITS, Checks, Figure, Format, ImportedRun, Source, refused
+from reports.history.formats.figure import LATENCY_UNITS, Checks, Figure, Format, ImportedRun, ForeignFile, refused
 
 _BEGINS = "id,time (s),published (msg/s)"
 _RATES = {
@@ -29,7 +29,7 @@ def _seems(text: str) -> bool:
     return text.startswith(_BEGINS)
 
 
-def _read(source: Source) -> list[ImportedRun]:
+def _read(source: ForeignFile) -> list[ImportedRun]:
     checks = Checks(source.name)
     columns: dict[tuple[str, str], list[float]] = {}
     try:
@@ -70,4 +70,4 @@ def _figures(checks: Checks, columns: dict[tuple[str, str], list[float]]) -> Ite
                 yield Figure(words, median(values) * scale, "ms", lower_is_better=True, workload=workload)
 
 
-FORMAT = Format("perftest-csv", "the CSV of RabbitMQ's PerfTest", _seems, _read)
+FORMAT = Format("perftest-csv", "the CSV of PerfTest", _seems, _read)

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.untrusted import parse_json
-from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, Source, refused
+from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, ForeignFile, refused
 
 _RATES = {"send-msg-rate": "sending rate", "recv-msg-rate": "receiving rate"}
 _MS_PER_US = 1e-3
@@ -23,7 +23,7 @@ def _seems(text: str) -> bool:
     return text.lstrip().startswith("{") and '"send-msg-rate"' in text
 
 
-def _read(source: Source) -> list[ImportedRun]:
+def _read(source: ForeignFile) -> list[ImportedRun]:
     try:
         document = parse_json(source.text)
     except ValueError as error:
@@ -79,4 +79,4 @@ def _statistics(checks: Checks, name: str, found: Mapping[str, Any]) -> Iterator
         yield Figure("mean latency", mean * _MS_PER_US, "ms", lower_is_better=True, workload=name)
 
 
-FORMAT = Format("perftest-json", "the JSON of RabbitMQ's PerfTestMulti", _seems, _read)
+FORMAT = Format("perftest-json", "the JSON of PerfTestMulti", _seems, _read)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, Source, refused
+from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, ForeignFile, refused
 from reports.history.series import METRICS
 
 COLUMNS = {
@@ -49,7 +49,7 @@ def _seems(text: str) -> bool:
         return False
 
 
-def _read(source: Source) -> list[ImportedRun]:
+def _read(source: ForeignFile) -> list[ImportedRun]:
     checks = Checks(source.name)
     try:
         lines = csv.DictReader(io.StringIO(source.text.lstrip("\ufeff"), newline=""), restkey="", restval="")

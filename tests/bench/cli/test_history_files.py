@@ -53,7 +53,7 @@ def test_a_file_is_imported_once(here: Path) -> None:
     words = ("import", PERFTEST, "--time", "2026-01-31T12:00:00Z", "--target", "rabbitmq")
     first = bench(*words)
     assert first.exit_code == 0, first.output
-    assert "the CSV of RabbitMQ's PerfTest; runs added: 1, figures: 11" in first.output
+    assert "the CSV of PerfTest; runs added: 1, figures: 11" in first.output
     again = bench(*words)
     assert "runs added: 0, figures: 0; already in history: 1" in again.output
     shown = bench("show")

@@ -256,7 +256,7 @@ def test_many_faults_are_counted(tmp_path: Path, written: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "given", "words"),
     [
-        ("", Given(), "what it is cannot be told; the CSV of RabbitMQ's PerfTest (perftest-csv), "),
+        ("", Given(), "what it is cannot be told; the CSV of PerfTest (perftest-csv), "),
         ("some,other\n1,2\n", Given(), "name one with --format"),
         ("time,metric,value,b\n", Given(kind="csv"), "column is 'b': each of time, commit, metric"),
         ("metric,value\nm,1\n", Given(), "head is 'metric,value': the column time or commit is missing: add it"),
