@@ -26,10 +26,10 @@ from reports.history.formats import (
 from reports.history.formats.figure import (
     Checks,
     Figure,
+    ForeignFile,
     Format,
     ImportedRun,
     ImportRefusedError,
-    ForeignFile,
     refused,
 )
 from reports.history.series import COLUMNS, METRICS, STORE_VERSION, SeriesMetric

@@ -11,10 +11,10 @@ from reports.history.formats.figure import (
     LATENCY_UNITS,
     LATEST,
     Figure,
+    ForeignFile,
     Format,
     ImportedRun,
     ImportRefusedError,
-    ForeignFile,
     percentiles,
     refused,
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.untrusted import parse_json
-from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, ForeignFile, refused
+from reports.history.formats.figure import Checks, Figure, ForeignFile, Format, ImportedRun, refused
 
 _RATES = {"publishRate": "publish rate", "consumeRate": "consume rate"}
 _LATENCIES = {

@@ -12,9 +12,9 @@ import numpy as np
 from reports.history.formats.figure import (
     LATENCY_UNITS,
     Checks,
+    ForeignFile,
     Format,
     ImportedRun,
-    ForeignFile,
     percentiles,
     refused,
 )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from statistics import fmean, median
 
-from reports.history.formats.figure import LATENCY_UNITS, Checks, Figure, Format, ImportedRun, ForeignFile, refused
+from reports.history.formats.figure import LATENCY_UNITS, Checks, Figure, ForeignFile, Format, ImportedRun, refused
 
 _BEGINS = "id,time (s),published (msg/s)"
 _RATES = {

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.untrusted import parse_json
-from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, ForeignFile, refused
+from reports.history.formats.figure import Checks, Figure, ForeignFile, Format, ImportedRun, refused
 
 _RATES = {"send-msg-rate": "sending rate", "recv-msg-rate": "receiving rate"}
 _MS_PER_US = 1e-3

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from reports.history.formats.figure import Checks, Figure, Format, ImportedRun, ForeignFile, refused
+from reports.history.formats.figure import Checks, Figure, ForeignFile, Format, ImportedRun, refused
 from reports.history.series import METRICS
 
 COLUMNS = {
