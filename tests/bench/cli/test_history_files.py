@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.cli.history import FileKind, LatencyUnit, commit_times
+from bench.cli.history_files import FileKind, LatencyUnit, commit_times
 from bench.cli.main import app
 from reports.history.formats.figure import LATENCY_UNITS
 from reports.history.imported import FORMATS
