@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.console import EXIT_USAGE, fail, out
+from bench.cli.console import EXIT_USAGE, fail, out, tell
 from bench.cli.history import STORE, StoreOption, history_app
 
 _DIGITS = re.compile(r"[0-9a-f]{4,64}")
@@ -70,7 +70,7 @@ def import_(
     Exit codes: 0 all are in the store · 2 usage.
     """
     from reports import ReportError  # noqa: PLC0415  (a second of matplotlib and pandas that other verbs do not need)
-    from reports.history.formats.figure import ImportRefusedError  # noqa: PLC0415  (as above)
+    from reports.history.formats.contract import ImportRefusedError  # noqa: PLC0415  (as above)
     from reports.history.imported import Given, import_files  # noqa: PLC0415  (as above)
     from reports.history.store import Store  # noqa: PLC0415  (as above)
 
@@ -78,7 +78,8 @@ def import_(
     try:
         done = import_files(Store(store), files, given, commit_times)
     except ImportRefusedError as error:
-        fail(EXIT_USAGE, *error.faults)
+        tell(*error.faults)
+        fail(EXIT_USAGE, "nothing was added: mend what is named, and import all of it again")
     except ReportError as error:
         fail(EXIT_USAGE, str(error))
     for file, found in zip(files, done, strict=True):

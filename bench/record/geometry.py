@@ -66,17 +66,10 @@ class Geometry:
         """How many buckets there are."""
         return (self.widths + 1) << self.half
 
-    def lowest_of(self, index: Int64) -> Int64:
-        """Return the lowest value that each bucket stands for."""
-        within = np.where(index < 2 << self.half, index, (index & ((1 << self.half) - 1)) + (1 << self.half))
-        lowest: Int64 = within << self._shift(index)
-        return lowest
-
-    def width_of(self, index: Int64) -> Int64:
-        """Return how many values each bucket stands for."""
-        width: Int64 = np.left_shift(np.int64(1), self._shift(index))
-        return width
-
-    def _shift(self, index: Int64) -> Int64:
-        shift: Int64 = np.maximum((index >> self.half) - 1, 0) + self.unit
-        return shift
+    def highest_of(self, index: Int64) -> Int64:
+        """Return the highest value that each bucket stands for."""
+        half = 1 << self.half
+        within = np.where(index < 2 * half, index, (index & (half - 1)) + half)
+        shift = np.maximum((index >> self.half) - 1, 0) + self.unit
+        highest: Int64 = (within << shift) + (np.left_shift(np.int64(1), shift) - 1)
+        return highest

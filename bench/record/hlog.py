@@ -10,7 +10,7 @@ are absolute, or relative to the start time if they lie more than a year before 
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -114,11 +114,10 @@ class Counts:
     """What a log holds of one tag, all intervals together: one row a non-empty bucket, in rising order.
 
     Attributes:
-        lowest, highest: values that the bucket stands for, in the unit of the log; int64.
+        highest: value that the bucket stands for, in the unit of the log; int64.
         count: values in it, int64.
     """
 
-    lowest: Int64
     highest: Int64
     count: Int64
 
@@ -228,26 +227,22 @@ class _Sum:
         self.held += len(index)
         if self.held > _MOST_ROWS:
             self.parts = [self.rows()]
+            self.held = len(self.parts[0][0])
 
     def rows(self) -> tuple[Int64, Int64]:
-        """Return the buckets, in rising order, and the counts of each."""
-        index, place = np.unique(np.concatenate([index for index, _ in self.parts]), return_inverse=True)
-        count = np.zeros(len(index), np.int64)
-        np.add.at(count, place, np.concatenate([count for _, count in self.parts]))
-        self.held = len(index)
-        return index, count
+        """Return the buckets, in rising order, and the count of each."""
+        return _added_up(self.parts)
 
 
 def _in_order(sums: Mapping[Geometry, _Sum]) -> Counts:
-    """Return what several geometries hold, in one rising order."""
-    parts = []
-    for geometry, one in sums.items():
-        index, count = one.rows()
-        lowest = geometry.lowest_of(index)
-        parts.append((lowest, lowest + (geometry.width_of(index) - 1), count))
-    lowest, highest, count = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    # Histograms that resized themselves differ in what they can hold, and share their buckets.
-    bounds, place = np.unique(np.stack((highest, lowest)), axis=1, return_inverse=True)
-    total = np.zeros(bounds.shape[1], np.int64)
-    np.add.at(total, place.ravel(), count)
-    return Counts(bounds[1], bounds[0], total)
+    """Return what several geometries hold, in one rising order: histograms that resize themselves share buckets."""
+    found = ((geometry, *one.rows()) for geometry, one in sums.items())
+    return Counts(*_added_up([(geometry.highest_of(index), count) for geometry, index, count in found]))
+
+
+def _added_up(parts: Sequence[tuple[Int64, Int64]]) -> tuple[Int64, Int64]:
+    """Return keys in rising order, each once, and the sum of the counts of each."""
+    keys, place = np.unique(np.concatenate([key for key, _ in parts]), return_inverse=True)
+    count = np.zeros(len(keys), np.int64)
+    np.add.at(count, place, np.concatenate([count for _, count in parts]))
+    return keys, count

@@ -36,7 +36,7 @@ _NIBBLE = ~0xF0  # where a cookie keeps the size of a word
 _OTHERS = {
     0x1C849302: "a histogram of format V1",
     0x1C849309: "a histogram of format V0",
-    0x0C72124F: "a histogram of floating point values",
+    0x0C72124F & _NIBBLE: "a histogram of floating point values",
 }
 """Cookies of what may stand in a log as well."""
 

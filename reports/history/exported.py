@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from reports.history.formats.plain_csv import COLUMNS, DIRECTIONS
+from reports.history.formats.plain_csv import COLUMNS
 from reports.history.series import SeriesMetric
 
-_DIRECTION_OF = {lower: name for name, lower in DIRECTIONS.items()}
 _NAMES = {"time_utc": "time", "run_id": "run"}
 
 
@@ -23,7 +22,7 @@ def to_history_csv(rows: pd.DataFrame, metrics: Mapping[str, SeriesMetric]) -> s
     frame = known.assign(
         value=known["value"] * read.map(lambda one: one.scale),
         unit=read.map(lambda one: one.unit),
-        direction=read.map(lambda one: _DIRECTION_OF[one.lower_is_better]),
+        direction=read.map(lambda one: one.direction),
         at=pd.to_datetime(known["time_utc"], utc=True, format="ISO8601"),
     )
     ordered = frame.sort_values(["at", "run_id", "target", "workload", "metric", "repetition"], kind="stable")

@@ -23,9 +23,9 @@ from reports.history.formats import (
     perftest_json,
     plain_csv,
 )
-from reports.history.formats.figure import (
+from reports.history.formats.contract import (
     Checks,
-    Figure,
+    ForeignFigure,
     ForeignFile,
     Format,
     ImportedRun,
@@ -160,7 +160,7 @@ def _plain(name: str, runs: Sequence[ImportedRun]) -> list[ImportedRun]:
     return [replace(run, commit=printable(run.commit), figures=tuple(map(_plain_figure, run.figures))) for run in runs]
 
 
-def _plain_figure(figure: Figure) -> Figure:
+def _plain_figure(figure: ForeignFigure) -> ForeignFigure:
     texts: dict[str, Any] = {field: printable(getattr(figure, field)) for field in _TEXTS}
     return replace(figure, **texts)
 
@@ -195,17 +195,18 @@ def _checked_metrics(
     """Return how the metrics of runs read; each has one unit and one direction, here and in the store."""
     checks = Checks(name)
     found: dict[str, SeriesMetric] = {}
-    for figure in (figure for run in runs for figure in run.figures):
-        here = SeriesMetric(figure.lower_is_better, 1.0, figure.unit)
-        there = known.get(figure.metric) or found.setdefault(figure.metric, here)
-        if (here.unit, here.lower_is_better) != (there.unit, there.lower_is_better):
-            wanted = f"{there.unit or 'no unit'}, {'lower' if there.lower_is_better else 'higher'} is better"
+    figures = (figure for run in runs for figure in run.figures)
+    for metric, unit, lower in dict.fromkeys((one.metric, one.unit, one.lower_is_better) for one in figures):
+        here = SeriesMetric(lower, 1.0, unit)
+        kept = known.get(metric) or found.setdefault(metric, here)
+        if (here.unit, here.direction) != (kept.unit, kept.direction):
             checks.fault(
-                f"unit or direction of {figure.metric[:40]!r}",
-                f"{figure.unit}, {'lower' if figure.lower_is_better else 'higher'}",
-                f"it is kept in {wanted}: convert it, or give it another name",
+                f"unit and direction of {metric[:40]!r}",
+                f"{unit}, {here.direction}",
+                f"it is kept in {kept.unit or 'no unit'}, {kept.direction} is better: convert it, or give"
+                " it another name",
             )
-            checks.done()  # what follows is as wrong
+    checks.done()
     return found
 
 
@@ -234,13 +235,13 @@ def _frame(run: ImportedRun, form: Format, given: Given) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS, "branch"])
 
 
-def _keys(figures: Sequence[Figure]) -> Iterator[str]:
+def _keys(figures: Sequence[ForeignFigure]) -> Iterator[str]:
     """Yield for each figure what it shares with others of its series."""
     for figure in figures:
         yield "\0".join(getattr(figure, name) for name in _FIELDS)
 
 
-def _named(figure: Figure, form: Format, given: Given) -> Figure:
+def _named(figure: ForeignFigure, form: Format, given: Given) -> ForeignFigure:
     """Return a figure with the names that the user or, where nobody says, we give."""
     return replace(
         figure,

@@ -41,6 +41,11 @@ class SeriesMetric:
     scale: float
     unit: str
 
+    @property
+    def direction(self) -> str:
+        """Which is better: lower or higher."""
+        return "lower" if self.lower_is_better else "higher"
+
 
 _LATENCY = SeriesMetric(lower_is_better=True, scale=1e-6, unit="ms")
 _UNDISTURBED = " without pauses"

@@ -117,7 +117,7 @@ class Store:
         Raises:
             ReportError: the folder cannot be written.
         """
-        row = (name, metric.unit, "lower" if metric.lower_is_better else "higher")
+        row = (name, metric.unit, metric.direction)
         digits = hashlib.sha256(name.encode()).hexdigest()[:16]
         return self._write(self.folder / "metrics" / f"{digits}.parquet", pd.DataFrame([row], columns=list(METRIC)))
 

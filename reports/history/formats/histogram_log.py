@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bench.record import hlog
-from reports.history.formats.figure import (
+from reports.history.formats.contract import (
     LATENCY_UNITS,
     LATEST,
-    Figure,
+    ForeignFigure,
     ForeignFile,
     Format,
     ImportedRun,
@@ -34,23 +34,16 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
         log = hlog.read_whole(source.text, source.name)
     except ValueError as error:
         raise ImportRefusedError([f"{error}: have the tool write the log anew"]) from None
-    figures: list[Figure] = []
+    figures: list[ForeignFigure] = []
     for tag, counts in log.tags.items():
-        figures += percentiles(_distribution(counts), tag or "latency", LATENCY_UNITS[source.unit])
+        found = Distribution(counts.highest, np.cumsum(counts.count), 0, 0, math.nan)
+        figures += percentiles(found, tag or "latency", LATENCY_UNITS[source.unit])
     if not figures:
         message = "it holds no tag with the 20 values that a median takes: import a longer log"
         raise refused(source.name, message)
     known = _YEAR_S < log.start_epoch_s < LATEST.timestamp()
     time = datetime.fromtimestamp(log.start_epoch_s, UTC) if known else None
-    return [ImportedRun(tuple(figures), time, identity=source.text)]
-
-
-def _distribution(counts: hlog.Counts) -> Distribution:
-    """Return what a log counts of one tag as reports read distributions, in the unit of the log."""
-    total = counts.count.sum()
-    middle = counts.lowest + (counts.highest - counts.lowest + 1) // 2
-    mean = float((middle * counts.count.astype(np.float64)).sum() / total) if total else math.nan
-    return Distribution(counts.highest, np.cumsum(counts.count), 0, 0, mean)
+    return [ImportedRun(tuple(figures), time, identity=source.digest)]
 
 
 FORMAT = Format("hlog", "a histogram log (HdrHistogram, jHiccup)", _seems, _read, unit="ns")

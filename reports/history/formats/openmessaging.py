@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.untrusted import parse_json
-from reports.history.formats.figure import Checks, Figure, ForeignFile, Format, ImportedRun, refused
+from reports.history.formats.contract import Checks, ForeignFigure, ForeignFile, Format, ImportedRun, refused
 
 _RATES = {"publishRate": "publish rate", "consumeRate": "consume rate"}
 _LATENCIES = {
@@ -51,10 +51,10 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
         raise refused(source.name, "it holds no rate and no latency above 0: nothing was measured")
     load = hashlib.sha256(json.dumps([document.get(field) for field in _LOAD]).encode()).hexdigest()[:8]
     made = (
-        Figure(name, value, unit, better, names["driver"], names["workload"], load)
+        ForeignFigure(name, value, unit, better, names["driver"], names["workload"], load)
         for name, value, unit, better in figures
     )
-    return [ImportedRun(tuple(made), identity=source.text)]
+    return [ImportedRun(tuple(made), identity=source.digest)]
 
 
 def _rates(document: Mapping[str, Any], checks: Checks) -> Iterator[tuple[str, float, str, bool]]:

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from reports.history.formats.figure import (
+from reports.history.formats.contract import (
     LATENCY_UNITS,
     Checks,
     ForeignFile,
@@ -51,7 +51,7 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
             checks.fault(f"line {number}", line, f"value, percentile and count are allowed, in {_MOST_LINES:,} lines")
             break
         value, count = checks.number(f"line {number}, Value", fields[0]), _count(checks, number, fields[2])
-        if checks.any:
+        if checks.failed:
             break
         if value < values[-1] or count < counts[-1]:
             checks.fault(f"line {number}", line, "values and counts rise from line to line")
@@ -66,7 +66,7 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
     figures = tuple(percentiles(found, "latency", LATENCY_UNITS[source.unit] / _EXACT))
     if not figures:
         raise refused(source.name, "it counts fewer values than the 20 that a median takes: import a longer one")
-    return [ImportedRun(figures, identity=source.text)]
+    return [ImportedRun(figures, identity=source.digest)]
 
 
 def _count(checks: Checks, number: int, text: str) -> float:

@@ -11,7 +11,15 @@ import re
 from collections.abc import Iterator
 from statistics import fmean, median
 
-from reports.history.formats.figure import LATENCY_UNITS, Checks, Figure, ForeignFile, Format, ImportedRun, refused
+from reports.history.formats.contract import (
+    LATENCY_UNITS,
+    Checks,
+    ForeignFigure,
+    ForeignFile,
+    Format,
+    ImportedRun,
+    refused,
+)
 
 _BEGINS = "id,time (s),published (msg/s)"
 _RATES = {
@@ -40,7 +48,8 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
         wanted = [name for name in names if name in _RATES or _LATENCY.fullmatch(name)]
         for number, row in enumerate(lines, start=2):
             if "" in row or number > _MOST_LINES:
-                checks.fault(f"line {number}", ",".join(row[""]), f"{len(names)} fields are allowed in a line")
+                allowed = f"{len(names)} fields are allowed in a line, and {_MOST_LINES:,} lines"
+                checks.fault(f"line {number}", ",".join(row.get("", ())), allowed)
                 break
             for name in wanted:
                 if row[name]:  # it is empty where nothing was measured
@@ -51,15 +60,15 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
     checks.done()
     if not figures:
         raise refused(source.name, "it holds no rate and no latency above 0: nothing was measured")
-    return [ImportedRun(figures, identity=source.text)]
+    return [ImportedRun(figures, identity=source.digest)]
 
 
-def _figures(checks: Checks, columns: dict[tuple[str, str], list[float]]) -> Iterator[Figure]:
+def _figures(checks: Checks, columns: dict[tuple[str, str], list[float]]) -> Iterator[ForeignFigure]:
     for (test, name), values in columns.items():
         workload = "" if _MADE_UP.fullmatch(test) else test
         if rate := _RATES.get(name):
             if fmean(values) > 0:
-                yield Figure(rate, fmean(values), "msg/s", lower_is_better=False, workload=workload)
+                yield ForeignFigure(rate, fmean(values), "msg/s", lower_is_better=False, workload=workload)
         elif (found := _LATENCY.fullmatch(name)) and median(values) > 0:
             # A JVM whose locale knows no µ writes a question mark.
             scale = LATENCY_UNITS.get(found[3].replace("?", "µ"))
@@ -67,7 +76,7 @@ def _figures(checks: Checks, columns: dict[tuple[str, str], list[float]]) -> Ite
                 checks.fault("column", name, f"one of {', '.join(LATENCY_UNITS)} is allowed as unit")
             else:
                 words = f"{_NAMES[found[1]]} {found[2]} latency of intervals"
-                yield Figure(words, median(values) * scale, "ms", lower_is_better=True, workload=workload)
+                yield ForeignFigure(words, median(values) * scale, "ms", lower_is_better=True, workload=workload)
 
 
 FORMAT = Format("perftest-csv", "the CSV of PerfTest", _seems, _read)

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.untrusted import parse_json
-from reports.history.formats.figure import Checks, Figure, ForeignFile, Format, ImportedRun, refused
+from reports.history.formats.contract import Checks, ForeignFigure, ForeignFile, Format, ImportedRun, refused
 
 _RATES = {"send-msg-rate": "sending rate", "recv-msg-rate": "receiving rate"}
 _MS_PER_US = 1e-3
@@ -35,10 +35,10 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
     checks.done()
     if not figures:
         raise refused(source.name, "it holds no rate and no latency above 0: nothing was measured")
-    return [ImportedRun(figures, identity=source.text)]
+    return [ImportedRun(figures, identity=source.digest)]
 
 
-def _scenario(checks: Checks, name: str, found: Any) -> Iterator[Figure]:
+def _scenario(checks: Checks, name: str, found: Any) -> Iterator[ForeignFigure]:
     if not isinstance(found, dict):
         checks.fault(name, found, "a scenario with its rates is allowed")
     elif "data" in found:
@@ -51,7 +51,7 @@ def _scenario(checks: Checks, name: str, found: Any) -> Iterator[Figure]:
         yield from _statistics(checks, name, found)
 
 
-def _points(checks: Checks, name: str, found: Any, varied: list[str]) -> Iterator[Figure]:
+def _points(checks: Checks, name: str, found: Any, varied: list[str]) -> Iterator[ForeignFigure]:
     """Yield the figures of each point of a scenario that varies; each variable is one level of objects."""
     if not isinstance(found, dict):
         checks.fault(name, found, "an object is allowed, with an entry for each value")
@@ -62,7 +62,7 @@ def _points(checks: Checks, name: str, found: Any, varied: list[str]) -> Iterato
             yield from _points(checks, f"{name}, {varied[0]} {value}", inner, varied[1:])
 
 
-def _statistics(checks: Checks, name: str, found: Mapping[str, Any]) -> Iterator[Figure]:
+def _statistics(checks: Checks, name: str, found: Mapping[str, Any]) -> Iterator[ForeignFigure]:
     samples = found.get("samples", [])
     if not isinstance(samples, list) or len(samples) > _MOST_SAMPLES:
         checks.fault(f"{name}.samples", samples, f"a list of up to {_MOST_SAMPLES:,} samples is allowed")
@@ -74,9 +74,9 @@ def _statistics(checks: Checks, name: str, found: Mapping[str, Any]) -> Iterator
     for field, metric in _RATES.items():
         rates = [checks.number(f"{name}.samples[{place}].{field}", one.get(field)) for place, one in enumerate(samples)]
         if rates and fmean(rates) > 0:
-            yield Figure(metric, fmean(rates), "msg/s", lower_is_better=False, workload=name)
+            yield ForeignFigure(metric, fmean(rates), "msg/s", lower_is_better=False, workload=name)
     if (mean := checks.number(f"{name}.avg-latency", found.get("avg-latency", 0))) > 0:
-        yield Figure("mean latency", mean * _MS_PER_US, "ms", lower_is_better=True, workload=name)
+        yield ForeignFigure("mean latency", mean * _MS_PER_US, "ms", lower_is_better=True, workload=name)
 
 
 FORMAT = Format("perftest-json", "the JSON of PerfTestMulti", _seems, _read)

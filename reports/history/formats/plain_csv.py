@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from reports.history.formats.figure import Checks, Figure, ForeignFile, Format, ImportedRun, refused
+from reports.history.formats.contract import Checks, ForeignFigure, ForeignFile, Format, ImportedRun, refused
 from reports.history.series import METRICS
 
 COLUMNS = {
@@ -31,7 +31,7 @@ COLUMNS = {
 }
 """What each column holds."""
 _MOST_LINES = 200_000
-DIRECTIONS = {"lower": True, "higher": False}
+_DIRECTIONS = {"lower": True, "higher": False}
 _NAME = re.compile(r"[A-Za-z0-9_.:+-]{1,100}")
 _SEED = re.compile(r"[0-9]{1,18}")
 _Row = dict[str, str]
@@ -54,7 +54,7 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
     try:
         lines = csv.DictReader(io.StringIO(source.text.lstrip("\ufeff"), newline=""), restkey="", restval="")
         _check_head(checks, list(lines.fieldnames or ()))
-        groups: dict[_Key, list[Figure]] = {}
+        groups: dict[_Key, list[ForeignFigure]] = {}
         for number, row in enumerate(lines, start=2):
             if number > _MOST_LINES:
                 checks.fault(f"line {number}", "one more", f"up to {_MOST_LINES:,} lines are allowed: cut the file")
@@ -83,7 +83,7 @@ def _check_head(checks: Checks, names: list[str]) -> None:
     checks.done()
 
 
-def _figure(checks: Checks, line: str, row: _Row) -> Figure:
+def _figure(checks: Checks, line: str, row: _Row) -> ForeignFigure:
     if "" in row:
         checks.fault(line, row.pop(""), "there are more fields than columns")
     metric, known = row["metric"], METRICS.get(row["metric"])
@@ -91,16 +91,16 @@ def _figure(checks: Checks, line: str, row: _Row) -> Figure:
         checks.fault(f"{line}, metric", metric, "a name is needed")
     direction = row.get("direction", "")
     if known and not direction:
-        direction = "lower" if known.lower_is_better else "higher"
-    if direction not in DIRECTIONS:
+        direction = known.direction
+    if direction not in _DIRECTIONS:
         checks.fault(f"{line}, direction", direction, f"which is better of {metric[:40]!r} is needed: lower or higher")
     if (mode := row.get("mode") or "full") not in {"full", "quick"}:
         checks.fault(f"{line}, mode", mode, "full or quick is allowed")
-    return Figure(
+    return ForeignFigure(
         metric=metric,
         value=checks.number(f"{line}, value", row["value"], above=True),
         unit=row.get("unit") or (known.unit if known else ""),
-        lower_is_better=DIRECTIONS.get(direction, True),
+        lower_is_better=_DIRECTIONS.get(direction, True),
         target=row.get("target", ""),
         workload=row.get("workload", ""),
         load=row.get("load", ""),
@@ -133,4 +133,4 @@ def _check_names(checks: Checks, keys: Sequence[_Key]) -> None:
         seen.add((name, seed))
 
 
-FORMAT = Format("csv", "a plain CSV with the columns metric, value, and time or commit", _seems, _read)
+FORMAT = Format("csv", "a plain CSV (metric, value, and time or commit)", _seems, _read)

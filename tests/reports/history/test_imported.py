@@ -15,7 +15,7 @@ from reports.errors import ReportError
 from reports.export.hgrm import percentile_text
 from reports.history import commands, text
 from reports.history.exported import to_history_csv
-from reports.history.formats.figure import MOST_TOLD, ImportRefusedError
+from reports.history.formats.contract import MOST_TOLD, ImportRefusedError
 from reports.history.imported import FORMATS, Given, Imported, import_files
 from reports.history.series import series_of
 from reports.history.store import Store

@@ -1,5 +1,6 @@
 """What every format gives, and how it says what is wrong. Pure."""
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from reports.errors import ReportError
-from reports.quantiles import Distribution, messages_needed
+from reports.quantiles import PERCENTILES, Distribution
 
 MOST_TOLD = 20
 """Faults of one file that are told one by one."""
@@ -17,11 +18,11 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo
 """Times that a store can hold."""
 LATENCY_UNITS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3}
 """Milliseconds in a unit, by how people write it."""
-_PERCENTILES = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9}
+_TOLD = ("p50", "p99", "p99.9")
 
 
 @dataclass(frozen=True)
-class Figure:
+class ForeignFigure:
     """One number.
 
     Attributes:
@@ -61,7 +62,7 @@ class ImportedRun:
         identity: what tells it from another run of the same time.
     """
 
-    figures: tuple[Figure, ...]
+    figures: tuple[ForeignFigure, ...]
     time: datetime | None = None
     commit: str = ""
     run_id: str = ""
@@ -82,6 +83,11 @@ class ForeignFile:
     name: str
     text: str
     unit: str
+
+    @property
+    def digest(self) -> str:
+        """Digits that change with anything it holds."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ class Checks:
         return None
 
     @property
-    def any(self) -> bool:
+    def failed(self) -> bool:
         """Whether there was a fault."""
         return bool(self._faults)
 
@@ -174,7 +180,7 @@ def refused(name: str, message: str) -> ImportRefusedError:
     return ImportRefusedError([f"{name}: {message}"])
 
 
-def percentiles(found: Distribution, of: str, scale: float) -> Iterator[Figure]:
+def percentiles(found: Distribution, of: str, scale: float) -> Iterator[ForeignFigure]:
     """Yield p50, p99 and p99.9 in ms, as far as enough values carry them.
 
     Args:
@@ -182,6 +188,6 @@ def percentiles(found: Distribution, of: str, scale: float) -> Iterator[Figure]:
         of: what they are, for the name of the metric.
         scale: milliseconds in that unit.
     """
-    for name, percent in _PERCENTILES.items():
-        if found.messages >= messages_needed(percent) and (value := found.at(percent) * scale) > 0:
-            yield Figure(f"{name} {of}", value, "ms", lower_is_better=True)
+    for name in _TOLD:
+        if (value := found.reliable(PERCENTILES[name]) * scale) > 0:  # NaN where too few carry it
+            yield ForeignFigure(f"{name} {of}", value, "ms", lower_is_better=True)
