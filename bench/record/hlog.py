@@ -36,7 +36,8 @@ UNTAGGED = ""
 """The tag of lines that carry none."""
 _MOST_S = 10**9
 _YEAR_S = 365 * 86_400
-_MOST_ROWS = 2**20
+_MOST_ROWS = 2**21
+"""Values that a log of another tool may tell apart, all tags together."""
 _MOST_VALUES = 2**53
 """Of a tag: sums of so many stay exact."""
 _NOTE = re.compile(r"#\[(StartTime|BaseTime): *([^ ,\]]+)")
@@ -145,17 +146,27 @@ def read_whole(text: str, name: str) -> WholeLog:
     Raises:
         ValueError: a line is not of the format, or counts are too many; the message names file and line.
     """
-    lines = _Lines(text, name)
-    held: dict[str, dict[Geometry, _Sum]] = {}
+    lines, rows = _Lines(text, name), 0
+    held: dict[tuple[str, Geometry], _Sum] = {}
     for tag, _, (geometry, index, count) in lines.intervals(any_buckets):
-        held.setdefault(tag, {}).setdefault(geometry, _Sum()).add(index, count)
-    tags = {}
-    for tag, sums in held.items():
-        if sum(one.values for one in sums.values()) > _MOST_VALUES:
-            message = f"{name}: it counts more than {_MOST_VALUES:,} values of one tag"
-            raise ValueError(message)
-        tags[tag] = _in_order(sums)
-    return WholeLog(lines.start_s, tags)
+        held.setdefault((tag, geometry), _Sum()).add(index, count)
+        rows += len(index)
+        if rows > 2 * _MOST_ROWS:
+            rows = sum(one.added_up() for one in held.values())
+            if rows > _MOST_ROWS:
+                message = f"{name}: it holds more than {_MOST_ROWS:,} different values"
+                raise ValueError(message)
+    parts: dict[str, list[tuple[Int64, Int64]]] = {}
+    values: dict[str, int] = {}
+    for (tag, geometry), one in held.items():
+        # Histograms that resize themselves are of several geometries, and share buckets.
+        index, count = one.buckets()
+        parts.setdefault(tag, []).append((geometry.highest_of(index), count))
+        values[tag] = values.get(tag, 0) + one.values
+    if max(values.values(), default=0) > _MOST_VALUES:
+        message = f"{name}: it counts more than {_MOST_VALUES:,} values of one tag"
+        raise ValueError(message)
+    return WholeLog(lines.start_s, {tag: Counts(*_added_up(some)) for tag, some in parts.items()})
 
 
 @dataclass
@@ -214,30 +225,24 @@ class _Lines:
 
 @dataclass
 class _Sum:
-    """Counts of one tag and geometry; rows are added up now and then, so that few are held."""
+    """Counts of one tag and geometry."""
 
     values: int = 0
     parts: list[tuple[Int64, Int64]] = field(default_factory=list)
-    held: int = 0
 
     def add(self, index: Int64, count: Int64) -> None:
         """Add the buckets of an interval."""
         self.values += int(count.sum())
         self.parts.append((index, count))
-        self.held += len(index)
-        if self.held > _MOST_ROWS:
-            self.parts = [self.rows()]
-            self.held = len(self.parts[0][0])
 
-    def rows(self) -> tuple[Int64, Int64]:
+    def buckets(self) -> tuple[Int64, Int64]:
         """Return the buckets, in rising order, and the count of each."""
-        return _added_up(self.parts)
+        self.parts = [_added_up(self.parts)]
+        return self.parts[0]
 
-
-def _in_order(sums: Mapping[Geometry, _Sum]) -> Counts:
-    """Return what several geometries hold, in one rising order: histograms that resize themselves share buckets."""
-    found = ((geometry, *one.rows()) for geometry, one in sums.items())
-    return Counts(*_added_up([(geometry.highest_of(index), count) for geometry, index, count in found]))
+    def added_up(self) -> int:
+        """Return how many buckets are not empty, and hold no more rows than that."""
+        return len(self.buckets()[0])
 
 
 def _added_up(parts: Sequence[tuple[Int64, Int64]]) -> tuple[Int64, Int64]:

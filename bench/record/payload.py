@@ -28,8 +28,8 @@ OURS = Geometry(LOWEST_NS, HIGHEST_NS, DIGITS)
 """Of every histogram that we log."""
 _MOST_BYTES = _HEADER.size + 9 * BUCKETS
 """Of a histogram of ours in which each count takes its longest form."""
-_MOST_BYTES_OF_OTHERS = 4 * 2**20
-"""Of a histogram of any geometry: half a million counts of the longest form."""
+_MOST_BYTES_OF_OTHERS = 2**20
+"""Of a histogram of any geometry: a hundred thousand counts of the longest form."""
 _MOST_MESSAGES = 2**53
 """In one histogram: sums of so many stay exact."""
 _NIBBLE = ~0xF0  # where a cookie keeps the size of a word
@@ -80,7 +80,8 @@ def _read(text: str, most: int) -> tuple[Geometry, Int64, Int64]:
     if used < 0:
         message = f"a histogram's counts are cut short or beyond its range: {text[:24]!r}…"
         raise ValueError(message)
-    return geometry, found[0, :used], found[1, :used]
+    index, count = found[:, :used].copy()  # what is kept of a line is what it counts, not what it takes
+    return geometry, index, count
 
 
 def _opened(text: str, most: int) -> tuple[Geometry, int, bytes]:

@@ -115,3 +115,20 @@ def test_too_many_values_are_refused() -> None:
     text = "\n".join(f"{second}.0,1.0,1.0,{histogram.encode().decode()}" for second in range(3))
     with pytest.raises(ValueError, match=r"x: it counts more than 9,007,199,254,740,992 values of one tag"):
         hlog.read_whole(text, "x")
+
+
+def test_a_log_of_many_different_values_is_refused_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of few values add up however many they are; what tells too many apart is refused."""
+    monkeypatch.setattr(hlog, "_MOST_ROWS", 4)
+    log = hlog.read_whole("\n".join(line(str(second)) for second in range(50)), "x")
+    assert log.tags[hlog.UNTAGGED].count.tolist() == [50, 50, 50]
+    with pytest.raises(ValueError, match="x: it holds more than 4 different values"):
+        hlog.read_whole("\n".join(line("1", f"Tag={tag},") for tag in "ABCD"), "x")
+
+
+def test_what_is_kept_of_a_line_is_no_larger_than_what_it_counts() -> None:
+    """A line whose counts take much room holds none of it once it is read."""
+    histogram = HdrHistogram(1, 10**6, 2)
+    histogram.record_value(10**6)
+    _, index, count = any_buckets(histogram.encode().decode())
+    assert index.base is None or index.base.nbytes == index.nbytes + count.nbytes
