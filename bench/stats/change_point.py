@@ -22,6 +22,7 @@ them in n log n instead of n²; totals of rows do not depend on the order and ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,8 +141,8 @@ def locate(values: Sequence[float] | Floats, places: Sequence[int]) -> list[Loca
     """
     series = np.asarray(values, np.float64)
     found: list[Location] = []
-    for start, end in zip([0, *places], [*places[1:], len(series)], strict=False):
-        begin = found[-1].at if found else start
+    for _, end in pairwise([*places, len(series)]):
+        begin = found[-1].at if found else 0
         found.append(_location(series[begin:end], begin))
     return found
 

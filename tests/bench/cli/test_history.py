@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.cli.history import checked_out
+from bench.cli.measured import checked_out
 from bench.cli.main import app
 from reports.history.store import Store
 from tests.reports.test_history import noisy, stored
