@@ -89,7 +89,7 @@ class Store:
         """Append the rows of one run; return False where that run is in the store already.
 
         Two runs may have one name and seed, if two hosts began them within a second. They are one
-        where a trial of theirs began in the same microsecond.
+        where the hosts are of one class and a trial began in the same microsecond.
 
         Raises:
             ReportError: a column holds what could not be read again, or the folder cannot be written.
@@ -184,9 +184,9 @@ class Store:
 
 def _is_same_run(stored: pd.DataFrame, added: pd.DataFrame) -> bool:
     """Return whether rows with one run id and seed are of one run."""
-    keys = ["run_id", "seed", "trial", "trial_utc"]
-    if "trial_utc" not in stored.columns:  # version 1
-        keys = ["run_id", "seed", "host_class", "time_utc"]
+    keys = ["run_id", "seed", "host_class", "time_utc"]
+    if "trial_utc" in stored.columns:  # not in version 1
+        keys += ["trial", "trial_utc"]
     return len(stored[keys].drop_duplicates().merge(added[keys].drop_duplicates())) > 0
 
 
