@@ -33,8 +33,8 @@ LONGEST = 100
 
 _SHORT = 30
 """Points below which a simulated series is held against orders by chance."""
-_FEW, _MANY = 500, 200
-"""Simulated short and long series: promises of the short ones are less certain by nature."""
+_SERIES, _SHORT_SERIES = 200, 500
+"""Simulated series; more of short ones where a step is looked for to a twentieth of a spread."""
 _ALARMS = 1_000
 _LARGEST = 20.0  # spreads; every step that large is found
 _SEED = 20140115
@@ -124,11 +124,11 @@ def smallest_step(before: int, correlation: float, alpha: float = ALPHA, known: 
     Args: as for `delay`.
     """
     low, high = 0.0, _LARGEST
-    if _found(before, AFTER, high, correlation, alpha, known) < FOUND:
+    if _found(before, AFTER, high, correlation, alpha, known, _SHORT_SERIES) < FOUND:
         return None
     while high - low > 0.05:  # noqa: PLR2004  (spreads)
         middle = (low + high) / 2
-        if _found(before, AFTER, middle, correlation, alpha, known) >= FOUND:
+        if _found(before, AFTER, middle, correlation, alpha, known, _SHORT_SERIES) >= FOUND:
             high = middle
         else:
             low = middle
@@ -142,17 +142,23 @@ def points_needed(before: int, alpha: float = ALPHA, known: int = 0) -> int | No
     None where 30 more are not enough. Arguments as for `delay`.
     """
     tried = range(LONGEST_DELAY + 1)
-    place = bisect_left(tried, FOUND, key=lambda more: _found(before + more, AFTER, _LARGEST, 0.0, alpha, known + more))
+
+    def share(more: int) -> float:
+        return _found(before + more, AFTER, _LARGEST, 0.0, alpha, known + more, _SHORT_SERIES)
+
+    place = bisect_left(tried, FOUND, key=share)
     return tried[place] if place < len(tried) else None
 
 
-def _found(before: int, after: int, step: float, correlation: float, alpha: float, known: int) -> float:
+def _found(
+    before: int, after: int, step: float, correlation: float, alpha: float, known: int, short: int = _SERIES
+) -> float:
     """Return the share of series in which a step is found that is so many of their own spreads."""
     before = min(before, LONGEST)
     known = max(min(known, LONGEST), before)
     if known < LEAST:
         return 0.0
-    made = _series(_FEW if before + after < _SHORT else _MANY, known + after, correlation, _SEED)
+    made = _series(short if before + after < _SHORT else _SERIES, known + after, correlation, _SEED)
     seen = made[:, :known]
     rest = _without_spikes(seen - np.median(seen, axis=1, keepdims=True))
     spread = np.sqrt((rest**2).sum(axis=1, keepdims=True) / (known - 1))

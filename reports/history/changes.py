@@ -195,7 +195,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class _Told:
+class Told:
     """What was said of points, each named by its series and run: verdict and run, or why it was accepted."""
 
     verdicts: Mapping[tuple[str, str], tuple[str, str]]
@@ -203,7 +203,8 @@ class _Told:
     ends: Mapping[tuple[str, str], str]
 
     @classmethod
-    def of(cls, confirmations: pd.DataFrame, acceptances: pd.DataFrame) -> "_Told":
+    def of(cls, confirmations: pd.DataFrame, acceptances: pd.DataFrame) -> "Told":
+        """Return what rows as `store.CONFIRMED` and `store.ACCEPTED` say."""
         verdicts = {
             (series, run_id): (verdict, by)
             for series, run_id, verdict, by in _texts(confirmations, "series", "run_id", "verdict", "by")
@@ -242,7 +243,7 @@ def judge(
         newest: when anything was measured last; by default the last of these series.
     """
     rules = rules or HistoryRules()
-    told = _Told.of(confirmations, pd.DataFrame(columns=list(ACCEPTED)) if acceptances is None else acceptances)
+    told = Told.of(confirmations, pd.DataFrame(columns=list(ACCEPTED)) if acceptances is None else acceptances)
     newest = newest or max((one.newest for one in series), default=datetime.min.replace(tzinfo=UTC))
     ended = [_has_ended(one, told, rules, newest) for one in series]
     paces = [one.runs_a_week or 0.0 for one, over in zip(series, ended, strict=True) if not over]
@@ -260,7 +261,7 @@ def judge(
     )
 
 
-def _has_ended(one: Series, told: _Told, rules: HistoryRules, newest: datetime) -> bool:
+def _has_ended(one: Series, told: Told, rules: HistoryRules, newest: datetime) -> bool:
     last = one.run_ids[one.times.index(one.newest)]
     return not one.branch and ((one.name, last) in told.ends or one.without_run(newest, rules.ends_after) is not None)
 
@@ -278,7 +279,7 @@ def level_for(budget: float, runs_a_week: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class _Split:
+class Split:
     """A change of level, as it was seen or accepted.
 
     Attributes:
@@ -294,12 +295,9 @@ class _Split:
     size: float
 
 
-def _judge(one: Series, told: _Told, level: float, rules: HistoryRules) -> Judged:
+def _judge(one: Series, told: Told, level: float, rules: HistoryRules) -> Judged:
     logs = np.log(one.values)
-    accepted = [at for at, run_id in enumerate(one.run_ids) if at and (one.name, run_id) in told.levels]
-    splits = _splits(logs, accepted, level, seed=int(one.name, 16))
-    least = math.log1p(rules.delta)
-    large = [split for split in splits if split.p_value is None or abs(split.step) > least]
+    splits, large, drift = look(one, told, level, rules.delta)
     places = [split.location.at for split in splits]
     spread, correlation = noise(logs, places)
     length = len(logs)
@@ -312,7 +310,7 @@ def _judge(one: Series, told: _Told, level: float, rules: HistoryRules) -> Judge
         series=one,
         found=tuple(_found(one, split, told) for split in large if split.location.high >= one.begin),
         small=len(splits) - len(large),
-        drift=None if one.branch else _drift(one, splits, large, told, least),
+        drift=drift,
         spread=None if spread is None else math.expm1(spread),
         correlation=correlation,
         needed=needed,
@@ -324,7 +322,16 @@ def _judge(one: Series, told: _Told, level: float, rules: HistoryRules) -> Judge
     )
 
 
-def _splits(logs: NDArray[np.float64], accepted: Sequence[int], level: float, seed: int) -> list[_Split]:
+def look(one: Series, told: Told, level: float, delta: float) -> tuple[list[Split], list[Split], Drift | None]:
+    """Return all splits of a series, those that matter or were accepted, and what the others add up to."""
+    accepted = [at for at, run_id in enumerate(one.run_ids) if at and (one.name, run_id) in told.levels]
+    splits = _splits(np.log(one.values), accepted, level, seed=int(one.name, 16))
+    least = math.log1p(delta)
+    large = [split for split in splits if split.p_value is None or abs(split.step) > least]
+    return splits, large, None if one.branch else _drift(one, splits, large, told, least)
+
+
+def _splits(logs: NDArray[np.float64], accepted: Sequence[int], level: float, seed: int) -> list[Split]:
     """Return all splits of a series, those that were accepted and those that are seen between them."""
     seen: list[tuple[int, float | None, Location]] = [(at, None, Location(at, at, at)) for at in accepted]
     for begin, end in pairwise([0, *accepted, len(logs)]):
@@ -339,7 +346,7 @@ def _splits(logs: NDArray[np.float64], accepted: Sequence[int], level: float, se
     steps = _steps(logs, [at for at, _, _ in seen])
     sizes = _steps(logs, [location.at for _, _, location in seen])
     return [
-        _Split(location, p_value, step, size)
+        Split(location, p_value, step, size)
         for (_, p_value, location), step, size in zip(seen, steps, sizes, strict=True)
     ]
 
@@ -359,7 +366,7 @@ def _tens(length: int) -> int:
     return length // 10 * 10 if length >= 10 else length  # noqa: PLR2004
 
 
-def _found(one: Series, split: _Split, told: _Told) -> LevelChange:
+def _found(one: Series, split: Split, told: Told) -> LevelChange:
     low, high = max(split.location.low, one.begin), split.location.high  # a branch's own change is none of the main one
     at = max(split.location.at, low)
     state, by = State.PROPOSED, ""
@@ -382,7 +389,7 @@ def _found(one: Series, split: _Split, told: _Told) -> LevelChange:
     )
 
 
-def _nearby(one: Series, location: Location, told: _Told) -> Iterator[tuple[str, str]]:
+def _nearby(one: Series, location: Location, told: Told) -> Iterator[tuple[str, str]]:
     """Return the confirmation of this change; its place may move as more points come."""
     low, high = min(location.low, location.at - _NEAR), max(location.high, location.at + _NEAR)
     for place in sorted(range(max(low, 0), high + 1), key=lambda place: abs(place - location.at)):
@@ -390,7 +397,7 @@ def _nearby(one: Series, location: Location, told: _Told) -> Iterator[tuple[str,
             yield told.verdicts[one.name, one.run_ids[place]]
 
 
-def _drift(one: Series, splits: Sequence[_Split], large: Sequence[_Split], told: _Told, least: float) -> Drift | None:
+def _drift(one: Series, splits: Sequence[Split], large: Sequence[Split], told: Told, least: float) -> Drift | None:
     judged = [at for at, run_id in enumerate(one.run_ids) if told.of_level(one.name, run_id)]
     places = [split.location.at for split in splits]
     first = bisect_right(places, max(judged, default=-1))

@@ -60,7 +60,7 @@ _POSITIVE = _Column(
     "positive numbers",
     lambda held: pd.api.types.is_numeric_dtype(held) and bool(((held > 0) & (held < math.inf)).all()),
 )
-_TEXT = _Column("text", lambda held: bool(held.map(lambda one: isinstance(one, str)).all()))
+_TEXT = _Column("text", lambda held: all(isinstance(one, str) for one in held.unique()))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Store:
             ReportError: a column holds what could not be read again, or the folder cannot be written.
         """
         try:
-            frame = _sound(frame, COLUMNS)
+            frame = _sound(_of_columns(frame, COLUMNS))
         except ValueError as error:
             message = f"run {printable(str(frame.iloc[0].get('run_id', '')))} is not added: {error}."
             raise ReportError(message) from None
@@ -154,17 +154,30 @@ class Store:
         return self.read().rows
 
     def _read(self, name: str, columns: tuple[str, ...], skipped: list[str]) -> pd.DataFrame:
-        parts = [pd.DataFrame(columns=[*columns, FILE])]
+        parts: dict[Path, pd.DataFrame] = {}
         for file in sorted((self.folder / name).glob("*.parquet")):
             try:
                 frame = read_table(file)
                 _refuse_newer(frame)
-                parts.append(_sound(_upgraded(frame), columns).assign(**{FILE: file.stem}))
+                parts[file] = _of_columns(_upgraded(frame), columns).assign(**{FILE: file.stem})
             except (OSError, ValueError) as error:
-                said = printable(str(error).splitlines()[0])
-                skipped.append(f"{name}/{printable(file.name)} is left out: {said}")
-        whole = [part for part in parts if len(part)]
-        return pd.concat(whole, ignore_index=True) if whole else parts[0]
+                skipped.append(_left_out(file, error))
+        filled = {file: part for file, part in parts.items() if len(part)}
+        if not filled:
+            return pd.DataFrame(columns=[*columns, FILE])
+        try:
+            return _sound(
+                pd.concat(filled.values(), ignore_index=True)
+            )  # thousands at once, as most stores have no fault
+        except ValueError:
+            pass
+        sound = []
+        for file, part in filled.items():
+            try:
+                sound.append(_sound(part))
+            except ValueError as error:
+                skipped.append(_left_out(file, error))
+        return pd.concat(sound, ignore_index=True) if sound else pd.DataFrame(columns=[*columns, FILE])
 
     def _write(self, file: Path, frame: pd.DataFrame) -> bool:
         if file.exists():
@@ -207,21 +220,31 @@ def _upgraded(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**_SINCE_2)
 
 
-def _sound(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return the columns of a file, their texts escaped; raise ValueError where they hold something else."""
+def _left_out(file: Path, error: Exception) -> str:
+    return f"{file.parent.name}/{printable(file.name)} is left out: {printable(str(error).splitlines()[0])}"
+
+
+def _of_columns(frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return these columns of a table; raise ValueError where one is missing."""
     if missing := [name for name in columns if name not in frame.columns]:
         message = f"it has no column {', '.join(missing)}"
         raise ValueError(message)
-    frame = frame[list(columns)].copy()
-    for name in columns if len(frame) else ():
+    return frame[list(columns)]
+
+
+def _sound(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with their texts escaped and times in UTC; raise ValueError where a column holds something else."""
+    for name in frame.columns:
         kind = _WHOLE if name in _NUMBERED else _POSITIVE if name in _MEASURED else _TEXT
         if not kind.holds(frame[name]):
             message = f"its column {name} holds something else than {kind.words}"
             raise ValueError(message)
         if kind is _TEXT:
-            frame[name] = frame[name].map(printable)
-        if name in _TIMES:
-            frame[name] = frame[name].map({text: _in_utc(name, text) for text in frame[name].unique()})
+            texts = frame[name].unique()
+            told = {text: _in_utc(name, text) if name in _TIMES else printable(text) for text in texts}
+            frame = (
+                frame.assign(**{name: frame[name].map(told)}) if any(told[text] != text for text in texts) else frame
+            )
     return frame
 
 

@@ -34,7 +34,9 @@ def git(*words: str, day: float = 0.0) -> str:
     """Run git in this folder, as of a day; return what it says."""
     when = (FIRST_DAY + timedelta(days=day)).isoformat()
     dates = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
-    done = subprocess.run([*GIT, *words], check=True, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **dates})
+    done = subprocess.run(
+        [*GIT, *words], check=True, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **dates}
+    )
     return done.stdout.strip()
 
 
@@ -70,7 +72,11 @@ class Runs:
         self._change(place / "run.json", lambda run: run | self._run(run, when, target, cpu))
         rate = 1_000 * level * self.rng.lognormal(0, 0.01)
         for trial in list((place / "trials").iterdir()):
-            own = {"target": target, "achieved_rate": rate * self.rng.lognormal(0, 0.001), "start_utc": when.isoformat()}
+            own = {
+                "target": target,
+                "achieved_rate": rate * self.rng.lognormal(0, 0.001),
+                "start_utc": when.isoformat(),
+            }
             self._change(trial / "trial.json", lambda record, own=own: record | own)
             trial.rename(trial.with_name(trial.name.replace("calm", target)))
         return place
@@ -133,7 +139,9 @@ def test_the_commit_at_fault_is_named_and_nothing_else(
     slow = [commit(f"feature {k}", day=2 * LEFT + 1 + k / 10) for k in range(5)]
     for k, each in enumerate(slow):
         git("checkout", "--quiet", each)
-        added = bench("add", runs.make(2 * COMMITS - 2 + k / 10, 0.6 if k else 1.0), "--branch", "feature", "--store", store)
+        added = bench(
+            "add", runs.make(2 * COMMITS - 2 + k / 10, 0.6 if k else 1.0), "--branch", "feature", "--store", store
+        )
         assert "beside main, on branch feature" in added.output
     for position in BACKFILLED:
         git("checkout", "--quiet", hashes[position])
@@ -146,7 +154,7 @@ def test_the_commit_at_fault_is_named_and_nothing_else(
     assert "15 % worse" in alarm
     assert f"(commit {hashes[REGRESSION][:12]})" in alarm
     assert ".." not in alarm  # that one commit is certain
-    assert {word for word in re.findall(r"\b[0-9a-f]{12}\b", checked.output)} == {hashes[REGRESSION][:12]}
+    assert set(re.findall(r"\b[0-9a-f]{12}\b", checked.output)) == {hashes[REGRESSION][:12]}
     assert "1 of " in checked.output
     assert "more have ended" in checked.output
     assert "Branches, seen with --branch: feature (5 runs)." in checked.output
@@ -157,7 +165,9 @@ def test_the_commit_at_fault_is_named_and_nothing_else(
     [branch] = [line for line in of_branch.output.splitlines() if " proposed: " in line]
     assert "40 % worse" in branch
 
-    accepted = bench("accept", hashes[REGRESSION][:12], "--why", "checks more", "--only", "achieved rate", "--store", store)
+    accepted = bench(
+        "accept", hashes[REGRESSION][:12], "--why", "checks more", "--only", "achieved rate", "--store", store
+    )
     assert "level accepted" in accepted.output
     assert "No unconfirmed change" in bench("check", "--store", store).output
     assert "accepted: 15 % worse" in bench("show", "--store", store).output
