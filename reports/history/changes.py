@@ -25,14 +25,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.stats.change_point import ALPHA, LEAST, Location, changes, locate, permutations_for
-from bench.stats.detection import alarm_rate, delay, noise, points_needed, smallest_step
+from bench.stats.change_point import ALPHA, Location, changes, locate, permutations_for
+from bench.stats.detection import noise
 from bench.stats.ratio import DELTA, Verdict
 from reports.history.series import ENDS_AFTER, SILENT_AFTER, Series
 from reports.history.store import ACCEPTED, END, LEVEL
+from reports.history.watching import Watching
 
-STEP = 0.10
-"""The step whose delay is told, as a share."""
 BUDGET = 1.0
 """False alarms a week that are allowed over all series."""
 _LEVELS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
@@ -122,12 +121,7 @@ class Judged:
         found: changes, in order of commits; on a branch, those of its own.
         small: steps that are certain and smaller than the smallest relevant effect.
         drift: what they add up to, if that matters.
-        spread: of its noise, as a share; None where there are too few points.
-        correlation: of its noise from point to point.
-        needed: points that must come before a step can be found 5 points later in 95 %; None beyond 30.
-        alarms_a_week: false alarms to be expected at most; None where that cannot be told.
-        least_effect: smallest step found 5 points later in 95 %, as a share; None where there is none.
-        delay: points after which a step of 10 % is found in 95 %; None beyond 30.
+        watching: what watching it can show.
         silent: time without a run, while other series had some, that is longer than allowed.
         ended: whether it will have no more: it raises no alarm and costs none.
     """
@@ -136,12 +130,7 @@ class Judged:
     found: tuple[LevelChange, ...]
     small: int
     drift: Drift | None
-    spread: float | None
-    correlation: float
-    needed: int | None
-    alarms_a_week: float | None
-    least_effect: float | None
-    delay: int | None
+    watching: Watching
     silent: timedelta | None
     ended: bool
 
@@ -190,7 +179,7 @@ class Watched:
     @property
     def alarms_a_week(self) -> float | None:
         """False alarms a week over all series that tell of it, at most; None where none does."""
-        known = [one.alarms_a_week for one in self.alive if one.alarms_a_week is not None]
+        known = [rate for one in self.alive if (rate := one.watching.alarms_a_week) is not None]
         return sum(known) if known else None
 
 
@@ -251,7 +240,7 @@ def judge(
     judged = (_judge(one, told, level, rules) for one in series)
     return Watched(
         tuple(
-            replace(one, ended=True, alarms_a_week=None)
+            replace(one, ended=True)
             if over
             else replace(one, silent=None if one.series.branch else one.series.without_run(newest, rules.silent_after))
             for one, over in zip(judged, ended, strict=True)
@@ -296,27 +285,24 @@ class Split:
 
 
 def _judge(one: Series, told: Told, level: float, rules: HistoryRules) -> Judged:
-    logs = np.log(one.values)
     splits, large, drift = look(one, told, level, rules.delta)
     places = [split.location.at for split in splits]
-    spread, correlation = noise(logs, places)
-    length = len(logs)
-    since, known = _tens(length - (places[-1] if places else 0)), _tens(length)
-    needed = points_needed(since, level, known)
-    step = smallest_step(since, correlation, level, known) if spread != 0 or needed else 0.0
-    runs_a_week = one.runs_a_week if length >= LEAST else None
-    rate = alarm_rate(_tens(length + (needed or 0)), correlation, level)
+    spread, correlation = noise(np.log(one.values), places)
+    length = len(one.values)
     return Judged(
         series=one,
         found=tuple(_found(one, split, told) for split in large if split.location.high >= one.begin),
         small=len(splits) - len(large),
         drift=drift,
-        spread=None if spread is None else math.expm1(spread),
-        correlation=correlation,
-        needed=needed,
-        alarms_a_week=None if runs_a_week is None else runs_a_week * rate,
-        least_effect=None if step is None or spread is None else max(math.expm1(step * spread), rules.delta),
-        delay=None if spread is None or needed else _delay(since, spread, correlation, level, known),
+        watching=Watching(
+            spread=spread,
+            correlation=correlation,
+            points=length,
+            since=length - (places[-1] if places else 0),
+            runs_a_week=one.runs_a_week,
+            level=level,
+            delta=rules.delta,
+        ),
         silent=None,
         ended=False,
     )
@@ -354,16 +340,6 @@ def _splits(logs: NDArray[np.float64], accepted: Sequence[int], level: float, se
 def _steps(logs: NDArray[np.float64], places: Sequence[int]) -> list[float]:
     levels = [float(np.median(part)) for part in np.split(logs, list(places)) if len(part)]
     return [after - before for before, after in pairwise(levels)]
-
-
-def _delay(since: int, spread: float, correlation: float, level: float, known: int) -> int | None:
-    # Steps are rounded down to halves of a spread and lengths to tens, so that series share simulations.
-    units = math.floor(2 * math.log1p(STEP) / spread) / 2 if spread else math.inf
-    return delay(since, min(units, 20.0), correlation, level, known)
-
-
-def _tens(length: int) -> int:
-    return length // 10 * 10 if length >= 10 else length  # noqa: PLR2004
 
 
 def _found(one: Series, split: Split, told: Told) -> LevelChange:

@@ -1,12 +1,14 @@
 """A store in plain lines: a block for each series, and what watching all of them costs. Pure."""
 
+import math
 from collections.abc import Iterator
 from datetime import timedelta
 
 from bench.stats.detection import AFTER
 from bench.units import percent
 from reports.format import number
-from reports.history.changes import STEP, Drift, Judged, LevelChange, State, Watched
+from reports.history.changes import Drift, Judged, LevelChange, State, Watched
+from reports.history.watching import STEP, Watching
 
 _SHOWN = 12
 """Digits of a commit."""
@@ -22,11 +24,7 @@ def _lines(one: Judged) -> Iterator[str]:
     yield f"on {series.key['host_class']}"
     points = len(series.values)
     of_branch = f", {points - series.begin} of them on {series.branch}" if series.branch else ""
-    if one.spread is None:
-        noise = "noise not known yet"
-    else:
-        noise = f"noise {percent(one.spread)}" + (f", correlated by {one.correlation:.1f}" if one.correlation else "")
-    yield f"{_runs(points)}{of_branch}, last {figure(one, float(series.values[-1]))}; {noise}"
+    yield f"{_runs(points)}{of_branch}, last {figure(one, float(series.values[-1]))}; {noise(one.watching)}"
     yield from (change(found, one) for found in one.found)
     if one.drift:
         yield drift(one.drift, one)
@@ -38,6 +36,14 @@ def _lines(one: Judged) -> Iterator[str]:
     if one.silent:
         yield silent(one)
     yield watching(one)
+
+
+def noise(seen: Watching) -> str:
+    """Return what is known of a series' noise."""
+    if seen.spread is None:
+        return "noise not known yet"
+    correlated = f", correlated by {seen.correlation:.1f}" if seen.correlation else ""
+    return f"noise {percent(math.expm1(seen.spread))}{correlated}"
 
 
 def alarms(one: Judged) -> list[str]:
@@ -108,25 +114,26 @@ def _runs(number_of: int) -> str:
 
 def watching(one: Judged) -> str:
     """Return minimum effect, delay and false alarms of a series, in a sentence; or what it needs before."""
+    seen = one.watching
     alarms = (
         "false alarms a week not known yet"
-        if one.alarms_a_week is None
-        else f"at most {number(one.alarms_a_week)} false alarms a week"
+        if seen.alarms_a_week is None
+        else f"at most {number(seen.alarms_a_week)} false alarms a week"
     )
-    if one.needed is None or one.needed:
-        more = "more than 30" if one.needed is None else str(one.needed)
+    if seen.needed != 0:
+        more = "more than 30" if seen.needed is None else str(seen.needed)
+        plural = "" if seen.needed == 1 else "s"
         last = " since the last change" if one.found else ""
-        plural = "" if one.needed == 1 else "s"
         return (
             f"watched: {more} more run{plural}{last} needed, before which no step, however large, is sure to be found"
             f" {AFTER} runs later; {alarms}"
         )
     least = (
         f"no step is sure to be found {AFTER} runs later"
-        if one.least_effect is None
-        else f"a step of {percent(one.least_effect)} or more is found {AFTER} runs later"
+        if seen.least_effect is None
+        else f"a step of {percent(seen.least_effect)} or more is found {AFTER} runs later"
     )
-    late = f"one of {percent(STEP)} in " + ("more than 30" if one.delay is None else f"{one.delay}")
+    late = f"one of {percent(STEP)} in " + ("more than 30" if seen.delay is None else f"{seen.delay}")
     return f"watched: {least}, {late} (95 % of steps); {alarms}"
 
 
@@ -156,7 +163,7 @@ def budget(watched: Watched) -> str:
     level = f"(level {watched.level:g} a run and series)"
     if expected is None:
         return f"False alarms: not known yet, as runs are too few; {number(watched.budget)} a week allowed {level}."
-    unknown = sum(one.alarms_a_week is None for one in watched.alive)
+    unknown = sum(one.watching.alarms_a_week is None for one in watched.alive)
     few = f", {unknown} more with too few runs to tell" if unknown else ""
     said = (
         f"False alarms: at most {number(expected)} a week over {len(watched.alive) - unknown} series{few},"
