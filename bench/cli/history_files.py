@@ -12,6 +12,7 @@ import typer
 
 from bench.cli.console import EXIT_USAGE, fail, out, tell
 from bench.cli.history import STORE, StoreOption, history_app
+from bench.cli.measured import measured_commit
 
 _DIGITS = re.compile(r"[0-9a-f]{4,64}")
 _COMMITTED = re.compile(rb"^committer .* (\d{1,12}) [+-]\d{4}$", re.MULTILINE)
@@ -45,7 +46,12 @@ def import_(
         FileKind | None, typer.Option("--format", help="What they are; by default told by their first lines.")
     ] = None,
     commit: Annotated[str, typer.Option(help="What was measured, where a file does not tell it.")] = "",
-    branch: Annotated[str, typer.Option(help="The branch that it is on.")] = "",
+    branch: Annotated[
+        str | None, typer.Option(help="Its branch; by default as the CI system says, or git.", show_default=False)
+    ] = None,
+    main: Annotated[
+        str | None, typer.Option(help="The main branch; by default as the CI system says, or git.", show_default=False)
+    ] = None,
     time: Annotated[
         str,
         typer.Option(
@@ -74,7 +80,8 @@ def import_(
     from reports.history.imported import Given, import_files  # noqa: PLC0415  (as above)
     from reports.history.store import Store  # noqa: PLC0415  (as above)
 
-    given = Given(kind or "", unit or "", time, commit, branch, target, workload, host)
+    on = measured_commit("", branch=branch, main=main)
+    given = Given(kind or "", unit or "", time, commit, on.branch, on.main, target, workload, host)
     try:
         done = import_files(Store(store), files, given, commit_times)
     except ImportRefusedError as error:

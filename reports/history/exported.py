@@ -7,7 +7,7 @@ import pandas as pd
 from reports.history.formats.plain_csv import COLUMNS
 from reports.history.series import SeriesMetric
 
-_NAMES = {"time_utc": "time", "run_id": "run"}
+_NAMES = {"time_utc": "time", "run_id": "run", "committed_utc": "committed"}
 
 
 def to_history_csv(rows: pd.DataFrame, metrics: Mapping[str, SeriesMetric]) -> str:
@@ -23,6 +23,7 @@ def to_history_csv(rows: pd.DataFrame, metrics: Mapping[str, SeriesMetric]) -> s
         value=known["value"] * read.map(lambda one: one.scale),
         unit=read.map(lambda one: one.unit),
         direction=read.map(lambda one: one.direction),
+        branch=known["branch"].where(known["branch"] != known["main"], ""),
         at=pd.to_datetime(known["time_utc"], utc=True, format="ISO8601"),
     )
     ordered = frame.sort_values(["at", "run_id", "target", "workload", "metric", "repetition"], kind="stable")

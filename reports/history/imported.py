@@ -15,6 +15,7 @@ import pandas as pd
 from bench.record.hlog import MOST_BYTES
 from bench.untrusted import read_text
 from brokers.plain_text import printable
+from reports.history.commit import MeasuredCommit
 from reports.history.formats import (
     histogram_log,
     openmessaging,
@@ -59,7 +60,8 @@ class Given:
         kind: name of their format; empty: it is told by their first lines.
         unit: of latencies, for formats that do not tell it; empty: the usual one.
         time, commit: of runs whose file tells neither; a file that does is not overruled.
-        branch: of all runs.
+        branch: of runs whose file does not tell it.
+        main: what the main branch is called; runs of others never join its series.
         target, workload, host_class: instead of what files tell; empty: as they do.
     """
 
@@ -68,6 +70,7 @@ class Given:
     time: str = ""
     commit: str = ""
     branch: str = ""
+    main: str = ""
     target: str = ""
     workload: str = ""
     host_class: str = ""
@@ -96,7 +99,7 @@ def import_files(store: Store, files: Sequence[Path], given: Given, commit_times
         store: to add to.
         files: to read.
         given: what they do not tell.
-        commit_times: asked for runs that have a commit and no time.
+        commit_times: asked for runs that have a commit, whose time orders them.
 
     Returns:
         What became of each file, in their order.
@@ -151,7 +154,7 @@ def _read(file: Path, given: Given) -> tuple[Format, list[ImportedRun]]:
 def _plain(name: str, runs: Sequence[ImportedRun]) -> list[ImportedRun]:
     """Return runs whose texts are of bounded length, and fit for a terminal and a page."""
     checks = Checks(name)
-    seen = {("commit", run.commit) for run in runs}
+    seen = {(field, getattr(run, field)) for run in runs for field in ("commit", "branch")}
     seen |= {(field, getattr(figure, field)) for run in runs for figure in run.figures for field in _TEXTS}
     for field, text in sorted(seen):
         if len(text) > _MOST_LETTERS:
@@ -175,8 +178,7 @@ def _timed(name: str, runs: Sequence[ImportedRun], given: Given, commit_times: C
     ):
         if value and told:
             checks.fault(option, value, "the file tells that itself: leave the option out")
-    open_runs = [run.commit or given.commit for run in runs if run.time is None and wanted is None]
-    asked = list(dict.fromkeys(filter(None, open_runs)))
+    asked = list(dict.fromkeys(run.commit or given.commit for run in runs if run.commit or given.commit))
     made = commit_times(asked) if asked else {}
     timed = []
     for run in runs:
@@ -184,7 +186,7 @@ def _timed(name: str, runs: Sequence[ImportedRun], given: Given, commit_times: C
         time = run.time or wanted or made.get(commit)
         if time is None and not given.time:
             checks.fault("time", commit and f"that of commit {commit}", _UNTIMED)
-        timed.append(replace(run, time=time, commit=commit))
+        timed.append(replace(run, time=time, commit=commit, committed=run.committed or made.get(commit)))
     checks.done()
     return timed
 
@@ -211,7 +213,7 @@ def _checked_metrics(
 
 
 def _frame(run: ImportedRun, form: Format, given: Given) -> pd.DataFrame:
-    """Return the rows of a run, columns as `series.COLUMNS` and its branch."""
+    """Return the rows of a run, columns as `series.COLUMNS`."""
     assert run.time is not None  # noqa: S101  (for the type checker: `_timed` has seen to it)
     stamp = f"{run.time:%Y%m%dT%H%M%SZ}"
     figures = [_named(figure, form, given) for figure in run.figures]
@@ -220,9 +222,14 @@ def _frame(run: ImportedRun, form: Format, given: Given) -> pd.DataFrame:
         "store_version": STORE_VERSION,
         "run_id": run.run_id or f"{stamp}-{hashlib.sha256(alike.encode()).hexdigest()[:8]}",
         "seed": run.seed,
-        "commit": run.commit,
         "time_utc": run.time.isoformat(),
-        "branch": given.branch,
+        "trial_utc": run.time.isoformat(),
+        **MeasuredCommit(
+            commit=run.commit,
+            branch=run.branch or given.branch,
+            main=given.main,
+            committed_utc=run.committed.isoformat() if run.committed else "",
+        ).columns(),
     }
     counted: dict[str, int] = {}
     rows = []
@@ -232,7 +239,7 @@ def _frame(run: ImportedRun, form: Format, given: Given) -> pd.DataFrame:
         value = figure.value / known.scale if known else figure.value
         fields = {name: getattr(figure, name) for name in _FIELDS}
         rows.append(common | fields | {"trial": repetition, "repetition": repetition, "value": value})
-    return pd.DataFrame(rows, columns=[*COLUMNS, "branch"])
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _keys(figures: Sequence[ForeignFigure]) -> Iterator[str]:

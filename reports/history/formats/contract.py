@@ -57,6 +57,8 @@ class ImportedRun:
         figures: what was found; several alike are trials of one run.
         time: when it was measured, with its zone; None where the file does not tell.
         commit: what was measured; empty where the file does not tell.
+        committed: when that was made, in UTC; None as above.
+        branch: where it is; empty as above.
         run_id: what it is called; empty: it is made of time and `identity`.
         seed: of the run.
         identity: what tells it from another run of the same time.
@@ -65,6 +67,8 @@ class ImportedRun:
     figures: tuple[ForeignFigure, ...]
     time: datetime | None = None
     commit: str = ""
+    committed: datetime | None = None
+    branch: str = ""
     run_id: str = ""
     seed: int = 0
     identity: str = ""

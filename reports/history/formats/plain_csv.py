@@ -16,6 +16,8 @@ from reports.history.series import METRICS
 COLUMNS = {
     "time": "when it was measured: ISO 8601 with a zone, or a date, which is its midnight in UTC",
     "commit": "what was measured",
+    "committed": "when the commit was made, as `time`; by it, or else by `time`, runs are in order",
+    "branch": "where the commit is; empty for the main branch",
     "metric": "what the figure is, such as `p99 latency`",
     "value": "a number above 0",
     "unit": "such as `ms`",
@@ -35,7 +37,7 @@ _DIRECTIONS = {"lower": True, "higher": False}
 _NAME = re.compile(r"[A-Za-z0-9_.:+-]{1,100}")
 _SEED = re.compile(r"[0-9]{1,18}")
 _Row = dict[str, str]
-_Key = tuple[str, int, datetime | None, str]
+_Key = tuple[str, int, datetime | None, str, datetime | None, str]
 
 
 def _head(text: str) -> list[str]:
@@ -68,7 +70,8 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
     if not groups:
         raise refused(source.name, "it holds no line below its head: there is nothing to import")
     return [
-        ImportedRun(tuple(figures), when, commit, name, seed) for (name, seed, when, commit), figures in groups.items()
+        ImportedRun(tuple(figures), when, commit, committed, branch, name, seed)
+        for (name, seed, when, commit, committed, branch), figures in groups.items()
     ]
 
 
@@ -121,7 +124,8 @@ def _key(checks: Checks, line: str, row: _Row) -> _Key:
     if seed and not _SEED.fullmatch(seed):
         checks.fault(f"{line}, seed", seed, "a whole number of up to 18 digits is allowed")
         seed = ""
-    return name, int(seed or 0), when, commit
+    committed = checks.time(f"{line}, committed", row.get("committed", ""))
+    return name, int(seed or 0), when, commit, committed, row.get("branch", "")
 
 
 def _check_names(checks: Checks, keys: Sequence[_Key]) -> None:

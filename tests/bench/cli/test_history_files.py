@@ -81,7 +81,7 @@ def test_a_store_is_exported(here: Path) -> None:
     assert bench("export", "out.csv").output == "out.csv\n"
     piped = bench("export", "-").output
     assert piped == (here / "out.csv").read_text()
-    assert piped.startswith("time,commit,metric,value,unit,direction,target,workload,")
+    assert piped.startswith("time,commit,committed,branch,metric,value,unit,direction,target,workload,")
     assert len(piped.splitlines()) == 1 + 2 * 3
     again = bench("import", "out.csv", "--store", "other", "--format", "csv")
     assert "runs added: 2, figures: 6" in again.output

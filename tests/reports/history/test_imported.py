@@ -193,7 +193,7 @@ def test_an_export_is_an_import(tmp_path: Path) -> None:
     second = Store(tmp_path / "second")
     [done] = imported(second, tmp_path / "out.csv", given=Given())
     assert done.runs == 4
-    here, there = (series_of(one.rows(), one.metrics()) for one in (first, second))
+    here, there = (series_of(one.rows(), metrics=one.metrics()) for one in (first, second))
     assert len(here) == 12
     for one, other in zip(here, there, strict=True):
         assert (one.name, one.key, one.metric) == (other.name, other.key, other.metric)
@@ -211,6 +211,22 @@ def test_an_export_is_an_import(tmp_path: Path) -> None:
     assert ours["value"].between(1.5, 2.5).all()
 
 
+def test_branches_and_times_of_commits_are_exported(tmp_path: Path, written: Any) -> None:
+    """A branch stays beside the main one, and an old commit that was measured late keeps its place."""
+    lines = ["time,commit,committed,branch,metric,value,direction"]
+    for place, made in enumerate((1, 2, 4, 3)):
+        lines.append(f"2026-02-0{place + 1},{made:07d},2026-01-0{made}T00:00:00Z,,m,{made},lower")
+    lines.append("2026-02-05,0000005,2026-01-05T00:00:00Z,topic,m,9,lower")
+    first, second = Store(tmp_path / "first"), Store(tmp_path / "second")
+    imported(first, written("own.csv", "\n".join(lines)), given=Given(main="main", branch="main"))
+    imported(second, written("out.csv", to_history_csv(first.rows(), first.metrics())), given=Given())
+    for store in (first, second):
+        [main] = series_of(store.rows(), metrics=store.metrics())
+        np.testing.assert_allclose(main.values, [1, 2, 3, 4])
+        [topic] = series_of(store.rows(), "topic", store.metrics())
+        np.testing.assert_allclose(topic.values[topic.begin :], [9])
+
+
 def test_what_a_user_says_is_kept(tmp_path: Path) -> None:
     """Names, kind of host, commit and branch."""
     given = Given(time=NOON, commit="c0ffee", branch="topic", target="t", workload="w", host_class="h")
@@ -219,8 +235,9 @@ def test_what_a_user_says_is_kept(tmp_path: Path) -> None:
     for column, value in (("commit", "c0ffee"), ("target", "t"), ("workload", "w"), ("host_class", "h")):
         assert set(rows[column]) == {value}
     assert set(rows["time_utc"]) == {"2026-01-31T12:00:00+00:00"}
-    [file] = (tmp_path / "runs").iterdir()
-    assert set(pd.read_parquet(file)["branch"]) == {"topic"}
+    assert set(rows["branch"]) == {"topic"}
+    assert series_of(rows, metrics=Store(tmp_path).metrics()) == []
+    assert len(series_of(rows, "topic", Store(tmp_path).metrics())) == 11
 
 
 def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path, written: Any) -> None:
@@ -258,7 +275,7 @@ def test_many_faults_are_counted(tmp_path: Path, written: Any) -> None:
     [
         ("", Given(), "what it is cannot be told; the CSV of PerfTest (perftest-csv), "),
         ("some,other\n1,2\n", Given(), "name one with --format"),
-        ("time,metric,value,b\n", Given(kind="csv"), "column is 'b': each of time, commit, metric"),
+        ("time,metric,value,b\n", Given(kind="csv"), "column is 'b': each of time, commit, committed, branch, metric"),
         ("metric,value\nm,1\n", Given(), "head is 'metric,value': the column time or commit is missing: add it"),
         ("time,metric,value,value\n", Given(), "column is 'value': each of"),
         ("time,metric,value\n", Given(), "it holds no line below its head"),
