@@ -224,7 +224,8 @@ def test_branches_and_times_of_commits_are_exported(tmp_path: Path, written: Any
         [main] = series_of(store.rows(), metrics=store.metrics())
         np.testing.assert_allclose(main.values, [1, 2, 3, 4])
         [topic] = series_of(store.rows(), "topic", store.metrics())
-        np.testing.assert_allclose(topic.values[topic.begin :], [9])
+        np.testing.assert_allclose(topic.values, [1, 2, 3, 4, 9][-len(topic.commits) :])
+        assert topic.commits[topic.begin :] == ("0000005",)
 
 
 def test_what_a_user_says_is_kept(tmp_path: Path) -> None:
