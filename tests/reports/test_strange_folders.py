@@ -109,7 +109,7 @@ RUN, TRIAL, LOG, TIMELINE = "run.json", "trials/*/trial.json", "trials/*/latency
         (TRIAL, _with(index=7), "it is the record of another trial"),
         (LOG, _fifo, "it is no regular file"),
         (LOG, _link, "it is a symbolic link"),
-        (LOG, _bytes(b"Tag=response,inf,1,1,HISTFAAA\n"), "is no second of a trial"),
+        (LOG, _bytes(b"Tag=response,inf,1,1,HISTFAAA\n"), "is no second of a log"),
         (TIMELINE, _fifo, "it is no regular file"),
         (TIMELINE, _bytes(b"PAR1"), "timeline.parquet cannot be read"),
     ],
