@@ -160,7 +160,7 @@ def accept(store: Store, point: str, why: str, *, only: str = "", end: bool = Fa
         ReportError: no series has the point, or the store cannot be written.
     """
     series = [one for one in series_of(store.rows()) if only in one.title or one.name == only]
-    hits = [(one, found[0]) for one in series if (found := _points(one, point))]
+    hits = [(one, found[-1 if end else 0]) for one in series if (found := _points(one, point))]
     if not hits:
         named = f" with {only!r} in its name" if only else ""
         message = f"point {point!r} is no run or commit of a series{named}: `bench history show` names them."
