@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reports.charts.theme import FAINT, INK, PALETTE, plain_tick
 from reports.format import count
-from reports.history.changes import Judged, State
+from reports.history.changes import AT_THE_ENDS, Judged, State
 
 _DASH = {
     State.PROPOSED: (0, (4, 2)),
@@ -42,11 +42,9 @@ def draw(axes: Axes, one: Judged) -> Axes:
         axes.axvline(one.series.begin - 0.5, color=FAINT, linewidth=3, zorder=0)
     if one.drift:
         old, new = one.drift.since, one.drift.until
-        level = float(np.median(values[old : min((*(at for at in edges if at > old),))]))
-        color = PALETTE[2] if one.drift.worse else PALETTE[1]
-        axes.plot(
-            [old, new], [level, level * one.drift.ratio], color=color, linewidth=1.6, linestyle=_DASH[State.PROPOSED]
-        )
+        level = float(np.median(values[old : old + AT_THE_ENDS]))
+        color, dash = PALETTE[2] if one.drift.worse else PALETTE[1], _DASH[State.PROPOSED]
+        axes.plot([old, new], [level, level * one.drift.ratio], color=color, linewidth=1.6, linestyle=dash)
         axes.text(new, 1.01, f"drift: × {one.drift.ratio:.2f}", color=color, **_label(axes, "right"))
     for found in one.found:
         color = PALETTE[2] if found.worse else PALETTE[1]

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.stats.change_point import ALPHA, Location, changes, locate, permutations_for
+from bench.stats.change_point import ALPHA, LEAST, Location, changes, locate, permutations_for
 from bench.stats.detection import noise
 from bench.stats.ratio import DELTA, Verdict
 from reports.history.series import ENDS_AFTER, SILENT_AFTER, Series
@@ -377,19 +377,18 @@ def _drift(one: Series, splits: Sequence[Split], large: Sequence[Split], told: T
     judged = [at for at, run_id in enumerate(one.run_ids) if told.of_level(one.name, run_id)]
     places = [split.location.at for split in splits]
     first = bisect_right(places, max(judged, default=-1))
-    small = [split.size for split in splits[first:] if split not in large]
+    small = [split.step for split in splits[first:] if split not in large]
     total = sum(small)
     if len(small) < 2 or abs(total) <= max(least, _ONE_WAY * sum(map(abs, small))):  # noqa: PLR2004
         return None
-    edges = [0, *places, len(one.values)]
-    old, *_, new = np.split(np.log(one.values), edges[first + 1 : -1])
-    old = old[edges[first] :]
-    whole = float(np.median(new[-AT_THE_ENDS:]) - np.median(old[:AT_THE_ENDS]))
-    ends = whole - sum(split.size for split in splits[first:] if split in large)
+    since, end = [0, *places][first], [*places, len(one.values)][first]
+    logs = np.log(one.values)
+    old, new = logs[since:end][:AT_THE_ENDS], logs[min(places[-1], len(logs) - LEAST) :][-AT_THE_ENDS:]
+    ends = float(np.median(new) - np.median(old)) - sum(split.size for split in splits[first:] if split in large)
     # Few points tell the ends of a slope better than the medians of levels do, but must not take back what these say.
-    size = ends if abs(ends) > least and (ends > 0) == (total > 0) else total
+    size = ends if math.copysign(1, total) * ends > least else total
     return Drift(
-        since=edges[first],
+        since=since,
         until=len(one.values) - 1,
         steps=len(small),
         ratio=math.exp(size),

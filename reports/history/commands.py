@@ -163,7 +163,7 @@ def accept(store: Store, point: str, why: str, *, only: str = "", end: bool = Fa
     stored = store.read()
     every = series_of(stored.rows, metrics=stored.metrics)
     series = [one for one in every if only in one.title or one.name == only]
-    hits = [(one, found[0]) for one in series if (found := _points(one, point))]
+    hits = [(one, found[-1 if end else 0]) for one in series if (found := _points(one, point))]
     if not hits:
         named = f" with {only!r} in its name" if only else ""
         message = f"point {point!r} is no run or commit of a series{named}: `bench history show` names them."

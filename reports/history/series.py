@@ -267,7 +267,8 @@ def _points(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _times(texts: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":
-    return pd.to_datetime(texts.where(texts != ""), utc=True, format="ISO8601")
+    # Of one precision, whatever the texts have: one column fills gaps of another.
+    return pd.to_datetime(texts.where(texts != ""), utc=True, format="ISO8601").astype("datetime64[us, UTC]")
 
 
 def _in_order(points: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -345,10 +346,14 @@ def _make_history(folder: Path, rng: random.Random) -> None:
 
 
 def _read_history(folder: Path, number: int) -> None:
-    watched = commands.watch(Store(folder / "store"))
+    watched = commands.watch(Store(folder / "store"), now=datetime(2026, 2, 1, tzinfo=UTC))
     for one in watched.series:
         text.block(one)
+        text.alarms(one)
+    text.headline(watched)
     text.budget(watched)
+    for branch in watched.branches:
+        commands.watch(Store(folder / "store"), branch=branch)
     if number % _DRAWN == 0:
         commands.draw(watched, html=folder / "page.html")
 

@@ -65,6 +65,7 @@ def test_an_unfinished_run_is_added_only_on_demand(tmp_path: Path) -> None:
     assert commands.add(store, folder, "", unfinished=True) > 0
 
 
+@pytest.mark.compiled
 def test_a_step_is_proposed_with_run_commit_and_size(stepped: Store) -> None:
     """A slower level is a worse one, told with its first run; the noise of the series is that between changes."""
     [one] = commands.watch(stepped).series
@@ -174,6 +175,7 @@ def test_the_budget_is_told_and_an_overrun_is_named(stepped: Store) -> None:
     assert "over budget" in text.budget(tight)
 
 
+@pytest.mark.compiled
 def test_a_store_is_drawn_as_a_page_and_a_picture(tmp_path: Path, stepped: Store) -> None:
     """The page holds a figure with words for each series and asks nothing of a network; the picture is a PNG."""
     watched = commands.watch(stepped)

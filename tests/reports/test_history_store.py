@@ -88,7 +88,14 @@ def test_one_fault_costs_one_run(tmp_path: Path, fault: dict[str, Any], said: st
     assert skipped.startswith("runs/bad.parquet is left out: ")
     assert said in skipped
     assert watched.series[0].series.run_ids == ("run-000", "run-001")
-    commands.draw(watched, html=tmp_path / "h.html")
+
+
+@pytest.mark.compiled
+def test_the_page_names_what_is_left_out(tmp_path: Path) -> None:
+    """As the terminal does."""
+    store = stored(tmp_path, [2.0])
+    (tmp_path / "runs" / "bad.parquet").write_bytes(b"no parquet")
+    commands.draw(commands.watch(store), html=tmp_path / "h.html")
     assert "runs/bad.parquet is left out" in (tmp_path / "h.html").read_text()
 
 

@@ -92,6 +92,7 @@ def test_check_ends_in_three_where_a_change_is_proposed(here: Path) -> None:
         assert ("proposed: " in result.output) == (code == 3)
 
 
+@pytest.mark.compiled
 def test_check_ends_in_three_where_runs_have_ceased_to_come(here: Path) -> None:
     """No run at all for long is a finding of its own, whatever the levels say; how long is an option."""
     stored(here / "history", [1.0, 1.0])
@@ -101,6 +102,7 @@ def test_check_ends_in_three_where_runs_have_ceased_to_come(here: Path) -> None:
     assert bench("check", "--silent-after", 36_500).exit_code == 0
 
 
+@pytest.mark.compiled
 def test_show_writes_page_and_picture(here: Path) -> None:
     """--html and --png are written and named last."""
     stored(here / "history", noisy((30, 2.0)))
