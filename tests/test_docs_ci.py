@@ -25,7 +25,7 @@ def commands() -> list[list[str]]:
     joined = re.sub(r">-\n\s+(.*(?:\n {10}.*)*)", lambda found: " ".join(found[1].split()), joined)
     shell = re.sub(r"\$\{\{.*?\}\}", "main", joined)
     lines = re.findall(r"(?:^|`|run: )(?:\.venv/bin/)?(bench (?:gate|run|history) [^`\n]*)", shell, re.MULTILINE)
-    return [shlex.split(line.partition(" || ")[0]) for line in lines]
+    return [shlex.split(line.partition(" || ")[0], comments=True) for line in lines]
 
 
 def test_the_page_has_commands() -> None:
