@@ -47,7 +47,7 @@ class Dataset:
         runs: the runs' records, by run id.
         scenario: of all runs; where they stand side by side, with a target for each value of the dimension.
         rows: what each of its targets is, by its name.
-        trials: one row a finished trial: outcome, reason, usable, why_not, client_bound, overload
+        trials: one row a finished trial: outcome, reason, start_utc, usable, why_not, client_bound, overload
             (words that stand in place of its latencies; empty where they count), receipt (kernel, read
             or both), counters,
             ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
@@ -271,6 +271,7 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
         | {
             "outcome": str(trial.outcome),
             "reason": trial.reason,
+            "start_utc": trial.start_utc,
             "usable": not why_not,
             "why_not": why_not,
             "client_bound": client_bound,

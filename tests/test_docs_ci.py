@@ -6,12 +6,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 
 from bench.cli.main import verb
 from bench.scenario.loading import load_scenario
 from reports.gate.budget import DEFAULT, Limit
 from reports.gate.metrics import METRICS
 from reports.gate.result import EXIT_CODES
+from reports.history.formats.plain_csv import COLUMNS
+from reports.history.imported import FORMATS
 
 PAGE = (Path(__file__).parents[1] / "docs/ci.md").read_text()
 
@@ -21,8 +24,8 @@ def commands() -> list[list[str]]:
     joined = re.sub(r"\\\n\s*", " ", PAGE)
     joined = re.sub(r">-\n\s+(.*(?:\n {10}.*)*)", lambda found: " ".join(found[1].split()), joined)
     shell = re.sub(r"\$\{\{.*?\}\}", "main", joined)
-    lines = re.findall(r"(?:^|`|run: )(?:\.venv/bin/)?(bench (?:gate|run) [^`\n]*)", shell, re.MULTILINE)
-    return [shlex.split(line.partition(" || ")[0]) for line in lines]
+    lines = re.findall(r"(?:^|`|run: )(?:\.venv/bin/)?(bench (?:gate|run|history) [^`\n]*)", shell, re.MULTILINE)
+    return [shlex.split(line.partition(" || ")[0], comments=True) for line in lines]
 
 
 def test_the_page_has_commands() -> None:
@@ -36,7 +39,10 @@ def test_the_page_has_commands() -> None:
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_commands_parse(words: list[str]) -> None:
     """Each is a command line that `bench` understands."""
-    verb(words[1]).make_context(words[1], words[2:])
+    command, rest = verb(words[1]), words[2:]
+    if isinstance(command, TyperGroup):
+        command, rest = command.commands[rest[0]], rest[1:]
+    command.make_context(words[1], rest)
 
 
 def test_the_budget_is_the_built_in_one() -> None:
@@ -65,3 +71,11 @@ def test_no_secret_is_needed() -> None:
     """The workflow asks for no secret, and its token may only read."""
     assert "secrets." not in PAGE
     assert "contents: read" in PAGE
+
+
+def test_columns_and_formats_of_a_history_are_told() -> None:
+    """Each column of a plain CSV with what it holds, and each format by the name that an option takes."""
+    for name, words in COLUMNS.items():
+        assert f"| `{name}` | {words} |" in PAGE
+    for name in FORMATS:
+        assert f"| `{name}` | " in PAGE

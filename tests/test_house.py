@@ -69,6 +69,7 @@ REPORTS_READ = (
     "bench.scenario.reference",  # writes models down, those of a summary too
     "bench.stats",
     "bench.units",
+    "bench.untrusted",  # files of other tools, of bounded size
     "brokers.plain_text",  # what brokers and strangers wrote, escaped
 )
 PURE = (

@@ -31,7 +31,7 @@ VERBS = {
     "doctor": ("bench.cli.doctor:doctor", "Say what is missing on this machine."),
     "prepare": ("bench.cli.prepare:prepare", "Compile now what the first run would compile."),
     "schema": ("bench.cli.lists:schema", "Print the JSON Schema of scenario files."),
-    "history": ("bench.cli.history:history_app", "Keep the figures of many runs, and find changes."),
+    "history": ("bench.cli.history_files:history_app", "Keep the figures of many runs, and find changes."),
     "image": ("bench.cli.image:image_app", "Build, show and remove the cloud-services image."),
     "broker": ("bench.cli.broker:broker_app", "List brokers and places, or start one broker."),
 }

@@ -11,22 +11,39 @@ import base64
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.jit import kernel
 from bench.record.buckets import BUCKETS, DIGITS, HIGHEST_NS, LOWEST_NS, Int64, highest_ns
+from bench.record.geometry import Geometry
 from bench.stats.survival import Survival, kaplan_meier
 
 _OUTER = struct.Struct(">ii")
 _HEADER = struct.Struct(">iiiiqqd")
 _COMPRESSED, _PLAIN = 0x1C849304, 0x1C849303
+OURS = Geometry(LOWEST_NS, HIGHEST_NS, DIGITS)
+"""Of every histogram that we log."""
 _MOST_BYTES = _HEADER.size + 9 * BUCKETS
-"""Of a histogram in which each count takes its longest form."""
+"""Of a histogram of ours in which each count takes its longest form."""
+_MOST_BYTES_OF_OTHERS = 2**20
+"""Of a histogram of any geometry: a hundred thousand counts of the longest form."""
 _MOST_MESSAGES = 2**53
 """In one histogram: sums of so many stay exact."""
 _NIBBLE = ~0xF0  # where a cookie keeps the size of a word
+_OTHERS = {
+    0x1C849302: "a histogram of format V1",
+    0x1C849309: "a histogram of format V0",
+    0x0C72124F & _NIBBLE: "a histogram of floating point values",
+}
+"""Cookies of what may stand in a log as well."""
+
+
+@lru_cache(maxsize=64)
+def _geometry(lowest: int, highest: int, digits: int) -> Geometry:
+    return Geometry(lowest, highest, digits)
 
 
 def buckets(text: str) -> tuple[Int64, Int64]:
@@ -35,33 +52,59 @@ def buckets(text: str) -> tuple[Int64, Int64]:
     Raises:
         ValueError: it is none, or not of the range and precision that we log.
     """
+    geometry, index, count = _read(text, _MOST_BYTES)
+    if geometry != OURS:
+        message = f"not a histogram of 1 ns to 1 h with {DIGITS} digits: {text[:24]!r}…"
+        raise ValueError(message)
+    return index, count
+
+
+def any_buckets(text: str) -> tuple[Geometry, Int64, Int64]:
+    """Return what `buckets` does of a histogram of any range and precision, with these.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _read(text, _MOST_BYTES_OF_OTHERS)
+
+
+def _read(text: str, most: int) -> tuple[Geometry, Int64, Int64]:
     try:
-        data = base64.b64decode(text, validate=True)
-        cookie, length = _OUTER.unpack_from(data)
-        inner = _inflated(data[_OUTER.size : _OUTER.size + length])
-        plain, size, offset, digits, lowest, highest, ratio = _HEADER.unpack_from(inner)
+        geometry, size, inner = _opened(text, most)
     except (ValueError, struct.error, zlib.error) as error:
         message = f"not an HdrHistogram V2 payload: {text[:24]!r}… ({error})"
         raise ValueError(message) from None
-    given = (cookie & _NIBBLE, plain & _NIBBLE, offset, digits, lowest, highest, ratio)
-    if given != (_COMPRESSED & _NIBBLE, _PLAIN & _NIBBLE, 0, DIGITS, LOWEST_NS, HIGHEST_NS, 1.0):
-        message = f"not a histogram of 1 ns to 1 h with {DIGITS} digits: {text[:24]!r}…"
-        raise ValueError(message)
     counts = np.frombuffer(inner, np.uint8, offset=_HEADER.size)
     found = np.empty((2, len(counts)), np.int64)
-    used = _expand(counts, found) if size == len(counts) else -1
+    used = _expand(counts, found, geometry.buckets) if size == len(counts) else -1
     if used < 0:
         message = f"a histogram's counts are cut short or beyond its range: {text[:24]!r}…"
         raise ValueError(message)
-    return found[0, :used].copy(), found[1, :used].copy()  # else each would hold all of `found`
+    index, count = found[:, :used].copy()  # what is kept of a line is what it counts, not what it takes
+    return geometry, index, count
 
 
-def _inflated(data: bytes) -> bytes:
-    """Inflate; raise ValueError where more comes out than a histogram of our range can take."""
+def _opened(text: str, most: int) -> tuple[Geometry, int, bytes]:
+    """Return the geometry, the bytes that the counts are said to take, and header and counts."""
+    data = base64.b64decode(text, validate=True)
+    cookie, length = _OUTER.unpack_from(data)
+    if other := _OTHERS.get(cookie & _NIBBLE):
+        message = f"it is {other}, which is not read"
+        raise ValueError(message)
+    inner = _inflated(data[_OUTER.size : _OUTER.size + length], most)
+    plain, size, offset, digits, lowest, highest, ratio = _HEADER.unpack_from(inner)
+    if (cookie & _NIBBLE, plain & _NIBBLE, offset, ratio) != (_COMPRESSED & _NIBBLE, _PLAIN & _NIBBLE, 0, 1.0):
+        message = "it is of an unknown encoding"
+        raise ValueError(message)
+    return _geometry(lowest, highest, digits), size, inner
+
+
+def _inflated(data: bytes, most: int) -> bytes:
+    """Inflate; raise ValueError where more comes out than so many bytes."""
     inflater = zlib.decompressobj()
-    inner = inflater.decompress(data, _MOST_BYTES)
+    inner = inflater.decompress(data, most)
     if not inflater.eof:
-        message = f"cut short, or more than {_MOST_BYTES:,} bytes"
+        message = f"cut short, or more than {most:,} bytes"
         raise ValueError(message)
     return inner
 
@@ -84,7 +127,7 @@ def estimated(events: Sequence[str], censored: Sequence[str], *, beyond: int = 0
 
 
 @kernel
-def _expand(data: NDArray[np.uint8], found: Int64) -> int:  # pragma: no cover
+def _expand(data: NDArray[np.uint8], found: Int64, buckets: int) -> int:  # pragma: no cover
     at = used = 0
     bucket = messages = np.int64(0)
     while at < len(data):
@@ -103,11 +146,11 @@ def _expand(data: NDArray[np.uint8], found: Int64) -> int:  # pragma: no cover
             shift += 7
         number = ((value >> 1) & 0x7FFFFFFFFFFFFFFF) ^ -(value & 1)
         if number < 0:
-            if number < bucket - BUCKETS:  # not its negative: that of the least integer is itself
+            if number < bucket - buckets:  # not its negative: that of the least integer is itself
                 return -1
             bucket -= number
             continue
-        if bucket >= BUCKETS or number > _MOST_MESSAGES - messages:
+        if bucket >= buckets or number > _MOST_MESSAGES - messages:
             return -1
         if number > 0:
             messages += number

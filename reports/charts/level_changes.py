@@ -1,6 +1,7 @@
 """A series over its runs: each point, the level between changes, and the changes themselves."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,9 +9,14 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reports.charts.theme import FAINT, INK, PALETTE, plain_tick
 from reports.format import count
-from reports.history.changes import Judged, State
+from reports.history.changes import AT_THE_ENDS, Judged, State
 
-_DASH = {State.PROPOSED: (0, (4, 2)), State.CONFIRMED: "-", State.DISMISSED: (0, (1, 2))}
+_DASH = {
+    State.PROPOSED: (0, (4, 2)),
+    State.CONFIRMED: "-",
+    State.DISMISSED: (0, (1, 2)),
+    State.ACCEPTED: (0, (6, 2, 1, 2)),
+}
 _MOST_MARKERS = 60
 
 
@@ -19,8 +25,10 @@ def draw(axes: Axes, one: Judged) -> Axes:
 
     Args:
         axes: to draw on.
-        one: the series, judged. Confirmed changes are solid lines, proposed ones dashed and
-            dismissed ones dotted; worse is red, better green.
+        one: the series, judged. Confirmed changes are solid lines, proposed ones dashed,
+            dismissed ones dotted and accepted ones dash-dotted; worse is red, better green. A band
+            holds the places where a change may be, a slope is a drift, and what lies before the
+            grey line of a branch is the main one's.
     """
     values = one.series.values * one.series.metric.scale
     at = np.arange(len(values))
@@ -30,17 +38,20 @@ def draw(axes: Axes, one: Judged) -> Axes:
     for start, end in pairwise(edges):
         level = float(np.median(values[start:end]))
         axes.plot([start - 0.5, end - 0.5], [level, level], color=INK, linewidth=1.6, solid_capstyle="butt")
+    if one.series.begin:
+        axes.axvline(one.series.begin - 0.5, color=FAINT, linewidth=3, zorder=0)
+    if one.drift:
+        old, new = one.drift.since, one.drift.until
+        level = float(np.median(values[old : old + AT_THE_ENDS]))
+        color, dash = PALETTE[2] if one.drift.worse else PALETTE[1], _DASH[State.PROPOSED]
+        axes.plot([old, new], [level, level * one.drift.ratio], color=color, linewidth=1.6, linestyle=dash)
+        axes.text(new, 1.01, f"drift: × {one.drift.ratio:.2f}", color=color, **_label(axes, "right"))
     for found in one.found:
         color = PALETTE[2] if found.worse else PALETTE[1]
+        if found.high > found.low:
+            axes.axvspan(found.low - 0.5, found.high - 0.5, color=color, alpha=0.12, linewidth=0)
         axes.axvline(found.at - 0.5, color=color, linewidth=1.4, linestyle=_DASH[found.state])
-        axes.text(
-            *(found.at, 1.01, f"{found.state}: × {found.ratio:.2f}"),
-            transform=axes.get_xaxis_transform(),
-            fontsize=9.5,
-            color=color,
-            va="bottom",
-            ha="center",
-        )
+        axes.text(found.at, 1.01, f"{found.state}: × {found.ratio:.2f}", color=color, **_label(axes, "center"))
     axes.grid(visible=False, axis="x")
     axes.grid(color=FAINT, axis="y")
     axes.set_xlim(-0.5, len(values) - 0.5)
@@ -50,6 +61,11 @@ def draw(axes: Axes, one: Judged) -> Axes:
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda run, _: count(run + 1)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_tick(value)))
-    axes.set_xlabel(f"runs, {one.series.times[0]:%Y-%m-%d} to {one.series.times[-1]:%Y-%m-%d}")
+    axes.set_xlabel(f"runs, measured {min(one.series.times):%Y-%m-%d} to {one.series.newest:%Y-%m-%d}")
     axes.set_ylabel(f"{one.series.key['metric']}, {one.series.metric.unit}")
     return axes
+
+
+def _label(axes: Axes, ha: str) -> dict[str, Any]:
+    """Return how words above the axes are set."""
+    return {"transform": axes.get_xaxis_transform(), "fontsize": 9.5, "va": "bottom", "ha": ha}

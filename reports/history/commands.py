@@ -1,5 +1,7 @@
-"""What the command line does with a store: add a run, judge and draw all series, confirm a change."""
+"""What the command line does with a store: add a run, judge and draw all series, confirm or accept a change."""
 
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -9,25 +11,27 @@ from bench.stats.noise_floor import relevant
 from bench.stats.ratio import Comparison, Pair, Verdict, compare
 from reports.dataset import Dataset, load
 from reports.errors import ReportError
-from reports.history.changes import BUDGET, Watched, judge
+from reports.history.changes import HistoryRules, Watched, judge
+from reports.history.commit import MeasuredCommit
 from reports.history.page import in_order, render_page, write_png
-from reports.history.series import Series, load_digest, rows, series_of
-from reports.history.store import Store
+from reports.history.series import Series, branches_of, load_digest, rows, series_of
+from reports.history.store import ACCEPTED, CONFIRMED, END, LEVEL, Store
 
 _SIDES = 2
 
 
-def add(store: Store, folder: Path, commit: str, *, unfinished: bool = False) -> int:
+def add(store: Store, folder: Path, measured: MeasuredCommit | str, *, unfinished: bool = False) -> int:
     """Add a run to a store; return the number of rows, 0 where the run is in it already.
 
     Args:
         store: to add to.
         folder: results of one run.
-        commit: what was measured.
+        measured: what was measured, or any word for it.
         unfinished: take a run whose plan is not done.
 
     Raises:
-        ReportError: the run cannot be read, is not finished or has no trial to trust, or the store cannot be written.
+        ReportError: the run cannot be read, is not finished, has no trial to trust or a time that is none, or the store
+            cannot be written.
     """
     data = load(folder)
     if len(data.absent) and not unfinished:
@@ -37,30 +41,56 @@ def add(store: Store, folder: Path, commit: str, *, unfinished: bool = False) ->
             f" finish it with `bench run --resume {folder}`, or add it as it is with --unfinished."
         )
         raise ReportError(message)
-    frame = rows(data, commit)
+    frame = rows(data, measured)
     if frame.empty:
         message = f"{folder}: no trial can be trusted, so there is nothing to add; its report says why."
         raise ReportError(message)
     return len(frame) if store.add(frame) else 0
 
 
-def watch(store: Store, *, only: str = "", budget: float = BUDGET) -> Watched:
+def watch(
+    store: Store,
+    *,
+    only: str = "",
+    branch: str = "",
+    rules: HistoryRules | None = None,
+    now: datetime | None = None,
+) -> Watched:
     """Judge the series of a store.
 
     Args:
         store: to read.
         only: a part of the title, or the digits, of the series that are wanted.
-        budget: false alarms a week, over these series.
+        branch: whose series; by default those of the main branch.
+        rules: how they are watched; the budget is for these series.
+        now: by which a store that gets no more runs is told; by default it is not.
 
     Raises:
         ReportError: the store cannot be read, or holds no such series.
     """
-    series = series_of(store.rows())
+    rules = rules or HistoryRules()
+    stored = store.read()
+    branches = branches_of(stored.rows)
+    series = series_of(stored.rows, branch, stored.metrics)
+    if not series:
+        there = ", ".join(branches) or "none"
+        which = (
+            f"--branch {branch}: --store {store.folder} holds no run of it"
+            if branch
+            else (f"--store {store.folder} holds no run of its main branch")
+        )
+        message = f"{which}; other branches with runs: {there}. Name one with --branch, or add runs with --main NAME."
+        raise ReportError(message)
     wanted = [one for one in series if only in one.title or one.name == only]
     if not wanted:
         message = f"--only {only}: none of {len(series)} series has that in its name; `bench history show` lists them."
         raise ReportError(message)
-    return judge(wanted, store.confirmations(), budget=budget)
+    newest = max(one.newest for one in series)
+    watched = judge(wanted, stored.confirmations, stored.acceptances, rules=rules, newest=newest)
+    late = (
+        None if now is None or branch else max(series, key=lambda one: one.newest).without_run(now, rules.silent_after)
+    )
+    return replace(watched, branch=branch, branches=branches, silent=late, skipped=stored.skipped)
 
 
 def draw(watched: Watched, *, html: Path | None = None, png: Path | None = None) -> None:
@@ -81,7 +111,7 @@ def draw(watched: Watched, *, html: Path | None = None, png: Path | None = None)
 
 
 def confirm(
-    store: Store, name: str, point: str, by: Path, *, old: str | None = None, new: str | None = None
+    store: Store, name: str, point: str, by: Path, *, old: str | None = None, new: str | None = None, branch: str = ""
 ) -> tuple[Comparison, bool]:
     """Judge a change by a run that measured old and new side by side, and keep the verdict.
 
@@ -92,6 +122,7 @@ def confirm(
         by: results of the run.
         old: its target that is the old side; by default the first of two.
         new: its target that is the new side.
+        branch: whose series; by default that of the main branch.
 
     Returns:
         The comparison, new over old, and whether it was added: a change is judged once, and not where it is undecided.
@@ -99,7 +130,8 @@ def confirm(
     Raises:
         ReportError: the series, the point or the sides are not found, or the store cannot be written.
     """
-    series = next((one for one in series_of(store.rows()) if one.name == name), None)
+    stored = store.read()
+    series = next((one for one in series_of(stored.rows, branch, stored.metrics) if one.name == name), None)
     if series is None:
         message = f"series {name!r} is not in --store {store.folder}: `bench history show` lists them."
         raise ReportError(message)
@@ -109,16 +141,52 @@ def confirm(
     if found.verdict is Verdict.UNDECIDED:
         return found, False
     row = (name, run_id, data.runs[0].run_id, found.verdict.value, found.ratio, found.low, found.high, found.n)
-    names = ("series", "run_id", "by", "verdict", "ratio", "low", "high", "n")
-    return found, store.confirm(pd.DataFrame([dict(zip(names, row, strict=True))]))
+    return found, store.confirm(pd.DataFrame([dict(zip(CONFIRMED, row, strict=True))]))
 
 
-def _point(series: Series, point: str) -> str:
-    hits = [
+def accept(store: Store, point: str, why: str, *, only: str = "", end: bool = False) -> list[Series]:
+    """Keep that a level is meant to be as it is from a point on, or that series are meant to end.
+
+    Args:
+        store: to add to.
+        point: run or commit (or how it begins) at which the accepted level begins, or the series ends.
+        why: in words: a new type of host, a new version of the broker.
+        only: a part of the title, or the digits, of the series that are meant; by default all that have the point.
+        end: series end with the point, as when a target is renamed.
+
+    Returns:
+        The series for which that is kept now, and was not before.
+
+    Raises:
+        ReportError: no series has the point, or the store cannot be written.
+    """
+    stored = store.read()
+    every = series_of(stored.rows, metrics=stored.metrics)
+    series = [one for one in every if only in one.title or one.name == only]
+    hits = [(one, found[-1 if end else 0]) for one in series if (found := _points(one, point))]
+    if not hits:
+        named = f" with {only!r} in its name" if only else ""
+        message = f"point {point!r} is no run or commit of a series{named}: `bench history show` names them."
+        raise ReportError(message)
+    kind = END if end else LEVEL
+    return [
+        one
+        for one, run_id in hits
+        if store.accept(pd.DataFrame([dict(zip(ACCEPTED, (one.name, run_id, kind, why), strict=True))]))
+    ]
+
+
+def _points(series: Series, point: str) -> list[str]:
+    """Return the runs that a word stands for."""
+    return [
         run_id
         for run_id, commit in zip(series.run_ids, series.commits, strict=True)
         if point and (point == run_id or commit.startswith(point))
     ]
+
+
+def _point(series: Series, point: str) -> str:
+    hits = _points(series, point)
     if not hits:
         message = (
             f"point {point!r} is no run or commit of series {series.name}: `bench history show` names its changes."

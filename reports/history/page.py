@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from reports.charts import level_changes, theme
 from reports.charts.svg import to_svg
 from reports.history.changes import Judged, Watched
-from reports.history.text import block, budget
+from reports.history.text import block, branches, budget, headline
 from reports.page.page import environment
 
 _HERE = Path(__file__).parent
@@ -21,7 +21,7 @@ _COLUMNS = 2
 
 
 def render_page(watched: Watched) -> str:
-    """Return the page, suspects first."""
+    """Return the page, suspects first and ended series last."""
     with mpl.rc_context(theme.RC):
         drawn = [_section(one) for one in in_order(watched)]
     return (
@@ -32,23 +32,15 @@ def render_page(watched: Watched) -> str:
             count=len(watched.series),
             headline=headline(watched),
             budget=budget(watched),
+            others=[*branches(watched), *watched.skipped],
             series=drawn,
         )
     )
 
 
 def in_order(watched: Watched) -> list[Judged]:
-    """Return the series, those with proposed changes first."""
-    return sorted(watched.series, key=lambda one: not one.suspects)
-
-
-def headline(watched: Watched) -> str:
-    """Return in a sentence whether something changed."""
-    suspect = sum(bool(one.suspects) for one in watched.series)
-    if not suspect:
-        return f"No unconfirmed change in {len(watched.series)} series."
-    of = f"{suspect} of {len(watched.series)} series"
-    return f"Suspect: {of}. Measure old and new side by side to confirm or dismiss it."
+    """Return the series, those first that somebody has to look at, and ended ones last."""
+    return sorted(watched.series, key=lambda one: (one.ended, not one.suspect))
 
 
 def _section(one: Judged) -> dict[str, object]:

@@ -1,9 +1,10 @@
 """Hand readers what strangers could: `python -m tests.evidence.fuzz_readers N [first]`, N mutated inputs of each kind.
 
-Kinds: results folders, of which some are summarised and drawn as a page, logs, scenarios (10 N) and history stores. A
-reader may refuse with the errors that it documents, or answer. Faults are any other error or warning, more than
-512 MiB beyond what the process held before, more than 2 s of CPU time, and not ending at all. Each batch is read by
-a process of its own, whose address space is limited; what kills it is found by the case that it named last.
+Kinds: results folders, of which some are summarised and drawn as a page, logs, scenarios (10 N), history stores and
+files of other tools (2 N). A reader may refuse with the errors that it documents, or answer. Faults are any other error or
+warning, more than 512 MiB beyond what the process held before, more than 2 s of CPU time, and not ending at all. Each
+batch is read by a process of its own, whose address space is limited; what kills it is found by the case that it
+named last.
 A case follows from its kind and number alone: `case` makes it again.
 """
 
@@ -24,24 +25,31 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from hdrh.histogram import HdrHistogram
 
 from bench.plan.plan import estimate_bytes, estimate_ns, make_plan
 from bench.record import hlog
+from bench.record.histogram import encode, new_histogram
 from bench.results.archive import ArchiveError
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import SHIPPED, load_scenario
 from reports import dataset
 from reports.compose import Outputs, render
 from reports.errors import ReportError
+from reports.export.hgrm import percentile_text
 from reports.export.markdown import to_markdown
 from reports.export.terminal import to_terminal
 from reports.history import commands, text
+from reports.history.exported import to_history_csv
+from reports.history.imported import Given, import_files
+from reports.history.series import series_of
 from reports.history.store import Store
 from tests.reports.history_stores import stored
 from tests.reports.synthetic import TARGETS, build, search_text
@@ -353,12 +361,54 @@ def _make_history(folder: Path, rng: random.Random) -> None:
 
 
 def _read_history(folder: Path, number: int) -> None:
-    watched = commands.watch(Store(folder / "store"))
+    watched = commands.watch(Store(folder / "store"), now=datetime(2026, 2, 1, tzinfo=UTC))
     for one in watched.series:
         text.block(one)
+        text.alarms(one)
+    text.headline(watched)
     text.budget(watched)
+    for branch in watched.branches:
+        commands.watch(Store(folder / "store"), branch=branch)
     if number % _SUMMARISED == 0:
         commands.draw(watched, html=folder / "page.html")
+
+
+@cache
+def _others() -> tuple[Path, ...]:
+    folder = Path(_seeds().name) / "others"
+    shutil.copytree(Path(__file__).parents[1] / "reports/history/files", folder)
+    histogram, ours = HdrHistogram(20_000, 3_600_000_000_000, 2), new_histogram()
+    for value in range(1, 3_000):
+        histogram.record_value(value * value)
+        ours.record_value(value * value)
+    lines = [f"{tag}{second / 2},0.5,9.0,{encode(histogram)}" for second in range(3) for tag in ("", "Tag=A,")]
+    (folder / "log").write_text("\n".join(["#[StartTime: 1441753532.570 (seconds since epoch)]", *lines]))
+    (folder / "hgrm").write_text(percentile_text(ours))
+    store = Store(_history())
+    (folder / "csv").write_text(to_history_csv(store.rows(), store.metrics()))
+    return tuple(sorted(folder.iterdir()))
+
+
+def _make_import(folder: Path, rng: random.Random) -> None:
+    for file in rng.sample(_others(), rng.choice((1, 1, 2))):
+        made = folder / file.name
+        if rng.random() < 0.2:
+            made.write_bytes(mutate_bytes(file.read_bytes(), rng))
+        elif file.suffix == ".json":
+            made.write_text(mutate_json(file.read_text(), rng), encoding="utf-8")
+        else:
+            made.write_text(mutate_log(file.read_text(), rng), encoding="utf-8")
+        if rng.random() < 0.03:
+            _spoil(made, rng)
+
+
+def _read_import(folder: Path, number: int) -> None:
+    store, files = Store(folder / "store"), sorted(folder.iterdir())
+    import_files(store, files, Given(time=("", "2026-01-01")[number % 2]), lambda _commits: {})
+    series_of(store.rows(), metrics=store.metrics())
+    to_history_csv(store.rows(), store.metrics())
+    for one in commands.watch(store).series if number % _DRAWN == 0 else ():
+        text.block(one)
 
 
 KINDS = {
@@ -366,6 +416,7 @@ KINDS = {
     "log": Kind(_make_log, _read_log, (ValueError, OSError)),
     "scenario": Kind(_make_scenario, _read_scenario, (ScenarioError,), share=10),
     "history": Kind(_make_history, _read_history, (ReportError,)),
+    "import": Kind(_make_import, _read_import, (ReportError,), share=2),
 }
 
 

@@ -25,6 +25,7 @@ from bench.results.archive import write_whole
 from bench.results.records import PlannedTrial, RunRecord, TrialRecord
 from reports.dataset import load
 from reports.history.commands import draw, watch
+from reports.history.commit import MeasuredCommit
 from reports.history.series import COLUMNS, STORE_VERSION
 from reports.history.store import Store
 from reports.summarise import summarise
@@ -93,7 +94,8 @@ def stored(place: Path, runs: int) -> Store:
     names = [(f"target-{k % 8}", f"workload-{k // 8}") for k in range(SERIES)]
     for run in range(runs):
         late = [1.1 if k % 4 == 0 and run > 0.7 * runs + k // 8 else 1.0 for k in range(SERIES)]
-        common = {
+        when = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=8 * run)).isoformat()
+        common = MeasuredCommit(f"{run:08x}").columns() | {
             "store_version": STORE_VERSION,
             "run_id": f"run-{run:05d}",
             "seed": 1,
@@ -102,8 +104,8 @@ def stored(place: Path, runs: int) -> Store:
             "load": "00000000",
             "metric": "p99 response",
             "host_class": "one",
-            "commit": f"{run:08x}",
-            "time_utc": (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=8 * run)).isoformat(),
+            "time_utc": when,
+            "trial_utc": when,
         }
         rows = [
             common

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats.change_point import LEAST, best_scores, changes
-from bench.stats.detection import alarm_rate, delay, noise, smallest_step
+from bench.stats.change_point import CERTAIN, LEAST, best_scores, changes, locate, permutations_for
+from bench.stats.detection import AFTER, alarm_rate, delay, noise, points_needed, smallest_step
 
 STEP = math.log(1.1)
 
@@ -137,6 +137,94 @@ def test_delay_and_smallest_step_hold_on_fresh_series() -> None:
     assert smallest_step(1, 0.0) is None
 
 
+def slow_location(values: list[float]) -> list[float]:
+    """Return the posterior of each first point of the new level, by integrals over the spread (Smith, 1975)."""
+    n, weights = len(values), []
+    for k in range(1, n):
+        sides = values[:k], values[k:]
+        rest = sum((one - sum(side) / len(side)) ** 2 for side in sides for one in side)
+        # Flat priors of both levels integrate to 2 pi s² / sqrt(k (n - k)), that of the spread is 1 / s.
+        grid = np.exp(np.linspace(-6, 6, 4_001))
+        density = grid ** (2 - n) * np.exp(-rest / (2 * grid**2)) / math.sqrt(k * (n - k))
+        weights.append(float(np.sum(density)))  # ds / s is even on a grid of logarithms
+    return [weight / sum(weights) for weight in weights]
+
+
+def test_a_place_has_the_posterior_of_the_definition() -> None:
+    """The likeliest place, and the places that hold 97 %, are those of numerical integrals."""
+    rng = np.random.default_rng(31)
+    for _ in range(20):
+        values = [*rng.normal(0, 1, rng.integers(3, 12)), *rng.normal(2, 1, rng.integers(3, 12))]
+        posterior = slow_location(values)
+        [found] = locate(values, [LEAST])
+        assert posterior[found.at - 1] == pytest.approx(max(posterior))
+        order = sorted(range(len(posterior)), key=lambda k: -posterior[k])
+        held = next(m for m in range(1, len(order) + 1) if sum(posterior[k] for k in order[:m]) >= CERTAIN)
+        assert (found.low, found.high) == (min(order[:held]) + 1, max(order[:held]) + 1)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("noise_of", "factor", "exact"), [(0.02, 1.2, 0.95), (0.03, 1.1, 0.75), (0.02, 1.06, 0.7)])
+def test_a_change_is_where_it_is_said_to_be_as_soon_as_it_is_seen(noise_of: float, factor: float, exact: float) -> None:
+    """The first alarm names the point of a step, or a range that holds it, in 95 %; a large step is named exactly."""
+    held = named = widths = alarms = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        series = rng.normal(0, noise_of, 60)
+        series[40:] += math.log(factor)
+        for length in range(42, 61):
+            if seen := changes(series[:length], seed=seed):
+                location = locate(series[:length], [change.at for change in seen])[-1]
+                held += location.low <= 40 <= location.high
+                named += location.at == 40
+                widths += location.high - location.low + 1
+                alarms += 1
+                break
+    shares = f"exact {named / alarms:.1%}, held {held / alarms:.1%} by {widths / alarms:.1f} points"
+    print(f"× {factor} at a noise of {noise_of}: {shares}")  # noqa: T201
+    assert alarms >= 190
+    assert held / alarms >= 0.95
+    assert named / alarms >= exact
+
+
+def test_places_of_series_without_noise_are_exact() -> None:
+    """Rounding errors decide nothing, and levels that are one have a place too."""
+    values = [2.0] * 30 + [2.04] * 30 + [2.1] * 10
+    assert [(one.low, one.at, one.high) for one in locate(values, [30, 60])] == [(30, 30, 30), (60, 60, 60)]
+    [nowhere] = locate([1.0] * 10, [5])
+    assert nowhere.low == 1
+    assert locate([1.0, 2.0], []) == []
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("runs", "level"), [(1, 0.01), (2, 0.01), (3, 0.01), (5, 0.01), (10, 0.01), (5, 0.05)])
+def test_what_is_promised_with_few_runs_holds(runs: int, level: float) -> None:
+    """A step as large as is promised, by the spread of these very runs, is found in 95 % within 3 points.
+
+    Where no step is promised a step of any size would be missed more often, and with as many more
+    runs as are said to be needed a promise holds.
+    """
+    step, needed = smallest_step(runs, 0.0, level, runs), points_needed(runs, level, runs)
+    assert needed is not None
+    assert (step is None) == (needed > 0)
+    if step is None:
+        assert found_by_detector(runs, 1_000.0, level) < 0.95
+        assert found_by_detector(runs + needed - 1, 20.0, level) < 0.97
+        step = smallest_step(runs + needed, 0.0, level, runs + needed)
+        assert step is not None
+    assert found_by_detector(runs + needed, step, level) == pytest.approx(0.95, abs=0.03)
+
+
+def found_by_detector(before: int, step: float, level: float) -> float:
+    """Return the share of fresh series in which the detector finds a step of so many of their own spreads."""
+    rng, hits, count = np.random.default_rng(before), 0, 400
+    for seed in range(count):
+        series = rng.normal(0, 1, before + AFTER)
+        series[before:] += step * (noise(series[:before], [])[0] or 1.0)
+        hits += bool(changes(series, alpha=level, permutations=permutations_for(level), seed=seed))
+    return hits / count
+
+
 def test_several_changes_are_found_in_order() -> None:
     """Up, down and up again: three changes, where they were made."""
     rng = np.random.default_rng(4)
@@ -154,7 +242,9 @@ def test_noise_is_measured_between_changes() -> None:
     assert spread == pytest.approx(1, rel=0.1)
     assert correlation == pytest.approx(0.5, abs=0.1)
     assert noise([1.0, 1.0, 1.0], []) == (0.0, 0.0)
-    assert noise([], []) == (0.0, 0.0)
+    assert noise([], []) == (None, 0.0)
+    assert noise([1.0, 2.0], []) == (None, 0.0)
+    assert noise([1.0, 2.0, 3.0], []) == (1.0, 0.0)
 
 
 def test_a_seed_repeats_what_chance_decides() -> None:

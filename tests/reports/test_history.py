@@ -65,6 +65,7 @@ def test_an_unfinished_run_is_added_only_on_demand(tmp_path: Path) -> None:
     assert commands.add(store, folder, "", unfinished=True) > 0
 
 
+@pytest.mark.compiled
 def test_a_step_is_proposed_with_run_commit_and_size(stepped: Store) -> None:
     """A slower level is a worse one, told with its first run; the noise of the series is that between changes."""
     [one] = commands.watch(stepped).series
@@ -73,7 +74,7 @@ def test_a_step_is_proposed_with_run_commit_and_size(stepped: Store) -> None:
     assert found.state is State.PROPOSED
     assert found.worse
     assert found.ratio == pytest.approx(1.2, rel=0.05)
-    assert one.spread == pytest.approx(0.03, rel=0.5)
+    assert one.watching.spread == pytest.approx(0.03, rel=0.5)
     said = "\n".join(text.block(one))
     assert f"worse (× {found.ratio:.2f}) from run {found.run_id}" in said
     assert "or more is found 5 runs later" in said
@@ -174,6 +175,7 @@ def test_the_budget_is_told_and_an_overrun_is_named(stepped: Store) -> None:
     assert "over budget" in text.budget(tight)
 
 
+@pytest.mark.compiled
 def test_a_store_is_drawn_as_a_page_and_a_picture(tmp_path: Path, stepped: Store) -> None:
     """The page holds a figure with words for each series and asks nothing of a network; the picture is a PNG."""
     watched = commands.watch(stepped)
@@ -181,7 +183,7 @@ def test_a_store_is_drawn_as_a_page_and_a_picture(tmp_path: Path, stepped: Store
     page = (tmp_path / "h.html").read_text()
     assert page.count("<svg") == 1
     assert f"proposed: × {watched.series[0].found[0].ratio:.2f}</text>" in page
-    assert "Suspect: 1 of 1 series" in page
+    assert "Suspect: 1 of 1 series with a change" in page
     assert "http" not in page.replace("http://www.w3.org", "")
     assert (tmp_path / "h.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ReportError, match="cannot be written"):
@@ -189,19 +191,59 @@ def test_a_store_is_drawn_as_a_page_and_a_picture(tmp_path: Path, stepped: Store
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path, stepped: Store) -> None:
-    """An empty store, one of the future, a damaged file and a series that is not there each have their message."""
+    """An empty store, a file in its place and a series that is not there each have their message."""
     with pytest.raises(ReportError, match="holds no run: add one"):
         commands.watch(Store(tmp_path / "none"))
     with pytest.raises(ReportError, match="--only nothing: none of 1 series"):
         commands.watch(stepped, only="nothing")
-    future = Store(tmp_path / "future")
-    assert future.add(stepped.rows().head(1).assign(store_version=99))
-    with pytest.raises(ReportError, match=r"-\d+\.parquet has store_version 99.*newest.* is 1: install a newer"):
-        commands.watch(future)
-    (tmp_path / "bad" / "runs").mkdir(parents=True)
-    (tmp_path / "bad" / "runs" / "x.parquet").write_bytes(b"no parquet")
-    with pytest.raises(ReportError, match="cannot be read"):
-        commands.watch(Store(tmp_path / "bad"))
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="cannot be written"):
         Store(tmp_path / "file").add(stepped.rows().head(1))
+
+
+@pytest.mark.compiled
+def test_sixty_small_steps_are_a_drift(tmp_path: Path) -> None:
+    """+ 0.4 % a run is + 27 % together, which is told with both ends; with the newest level judged there is none."""
+    rng = np.random.default_rng(1)
+    store = stored(tmp_path, [float(2 * 1.004**k * rng.lognormal(0, 0.01)) for k in range(60)])
+    watched = commands.watch(store)
+    [one] = watched.series
+    assert one.drift is not None
+    assert one.drift.worse
+    assert one.drift.ratio == pytest.approx(1.26, abs=0.04)
+    assert watched.suspect
+    assert "1 of 1 series with a drift" in text.headline(watched)
+    [line] = [line for line in text.alarms(one) if line.startswith("drift: ")]
+    assert "% worse (× 1.2" in line
+    assert "from run run-000 (commit 0000abcd) to run run-059 (commit 0059abcd), in " in line
+    commands.draw(watched, html=tmp_path / "h.html")
+    assert f"drift: × {one.drift.ratio:.2f}</text>" in (tmp_path / "h.html").read_text()
+    commands.accept(store, "0059abcd", "known")
+    [after] = commands.watch(store).series
+    assert after.drift is None
+
+
+@pytest.mark.compiled
+def test_one_run_promises_nothing(tmp_path: Path) -> None:
+    """How many runs are needed is said instead, of noise that it is not known, and of false alarms too."""
+    watched = commands.watch(stored(tmp_path, [2.0]))
+    [one] = watched.series
+    said = "\n".join(text.block(one))
+    assert "noise not known yet" in said
+    assert (
+        f"watched: {one.watching.needed} more runs needed, before which no step, however large, is sure to be found"
+        in said
+    )
+    assert "false alarms a week not known yet" in said
+    assert "or more is found" not in said
+    assert text.budget(watched).startswith("False alarms: not known yet, as runs are too few; 1.00 a week allowed")
+
+
+@pytest.mark.compiled
+def test_after_a_change_a_promise_needs_runs_again(tmp_path: Path) -> None:
+    """A step just after another is not found at once, though the noise is known."""
+    [one] = commands.watch(stored(tmp_path, noisy((40, 2.0), (3, 3.0)))).series
+    assert one.watching.spread is not None
+    assert one.watching.needed
+    assert f"{one.watching.needed} more run" in text.watching(one)
+    assert "since the last change needed" in text.watching(one)

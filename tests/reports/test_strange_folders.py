@@ -118,7 +118,7 @@ RUN, TRIAL, LOG, TIMELINE = "run.json", "trials/*/trial.json", "trials/*/latency
         (TRIAL, _with(index=7), "it is the record of another trial"),
         (LOG, _fifo, "it is no regular file"),
         (LOG, _link, "it is a symbolic link"),
-        (LOG, _bytes(b"Tag=response,inf,1,1,HISTFAAA\n"), "is no second of a trial"),
+        (LOG, _bytes(b"Tag=response,inf,1,1,HISTFAAA\n"), "is no second of a log"),
         (TIMELINE, _fifo, "it is no regular file"),
         (TIMELINE, _bytes(b"PAR1"), "timeline.parquet cannot be read"),
     ],
@@ -154,7 +154,9 @@ def test_dollars_in_a_label_are_dollars(folder: Path) -> None:
     assert "B $a_b_c$ \\frac" in (folder.parent / "page.html").read_text()
 
 
-@pytest.mark.parametrize(("kind", "cases"), [("results", 15), ("log", 100), ("scenario", 100), ("history", 20)])
+@pytest.mark.parametrize(
+    ("kind", "cases"), [("results", 15), ("log", 100), ("scenario", 100), ("history", 20), ("import", 40)]
+)
 def test_mutated_inputs_are_read_or_refused(kind: str, cases: int, tmp_path: Path) -> None:
     """The first cases of the fuzzing that `make soak` goes on with; none may warn or take 2 s of CPU time."""
     wrong = {}

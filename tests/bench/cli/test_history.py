@@ -1,14 +1,13 @@
 """`bench history`: from runs to an exit code, and one message where that cannot be."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.cli.history import checked_out
 from bench.cli.main import app
 from reports.history.store import Store
+from tests.bench.cli.ci_variables import CI_VARIABLES
 from tests.reports.test_history import noisy, stored
 
 
@@ -21,8 +20,10 @@ def bench(*words: object) -> Result:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, of no repository."""
+    """An empty folder to work in, of no repository and no CI system."""
     monkeypatch.chdir(tmp_path)
+    for name in CI_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     return tmp_path
 
@@ -53,6 +54,23 @@ def test_runs_are_added_once_with_their_commit(here: Path, quick_run: Path) -> N
 
 
 @pytest.mark.compiled
+def test_what_is_given_of_a_commit_is_kept(here: Path, quick_run: Path) -> None:
+    """Order and branch may be given where no git knows them; a time that is none is refused."""
+    given = ("--commit", "r1", "--branch", "topic", "--main", "trunk", "--position", "7")
+    wrong = bench("add", quick_run, *given, "--committed", "yesterday")
+    assert wrong.exit_code == 2
+    assert "its committed_utc 'yesterday' is no time of ISO 8601" in " ".join(wrong.output.split())
+    assert not (here / "history").exists()
+    added = bench("add", quick_run, *given, "--committed", "2026-01-01T12:00:00+02:00")
+    assert "beside trunk, on branch topic" in added.output
+    row = Store(Path("history")).rows().iloc[0]
+    expected = {"branch": "topic", "main": "trunk", "position": 7, "committed_utc": "2026-01-01T10:00:00+00:00"}
+    assert row[list(expected)].to_dict() == expected
+    assert bench("check").exit_code == 2  # nothing of the main branch yet
+    assert bench("show", "--branch", "topic").exit_code == 0
+
+
+@pytest.mark.compiled
 def test_without_a_commit_a_word_says_so(here: Path, quick_run: Path) -> None:
     """Outside a repository runs are stored without a commit, with a warning."""
     del here
@@ -61,32 +79,30 @@ def test_without_a_commit_a_word_says_so(here: Path, quick_run: Path) -> None:
     assert "no commit is checked out here" in result.output
 
 
-def test_the_commit_checked_out_is_found(here: Path) -> None:
-    """The commit of the folder's repository, marked where files differ from it."""
-    assert checked_out() == ""
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
-    (here / "file").write_text("one")
-    for words in (["init", "-q"], ["add", "file"], ["commit", "-qm", "one"]):
-        subprocess.run([*git, *words], check=True)
-    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-    assert checked_out() == head
-    (here / "file").write_text("two")
-    assert checked_out() == f"{head}-dirty"
-
-
 @pytest.mark.compiled
 def test_check_ends_in_three_where_a_change_is_proposed(here: Path) -> None:
     """No change is 0, a proposed one 3; what watching can show is printed either way."""
     stored(here / "calm", noisy((30, 2.0)))
     stored(here / "stepped", noisy((30, 2.0), (8, 2.5)))
     for store, code in (("calm", 0), ("stepped", 3)):
-        result = bench("check", "--store", store)
+        result = bench("check", "--store", store, "--silent-after", 36_500)
         assert result.exit_code == code, result.output
         for said in ("or more is found 5 runs later", "one of 10 % in", "false alarms a week", "allowed"):
             assert said in result.output
         assert ("proposed: " in result.output) == (code == 3)
 
 
+@pytest.mark.compiled
+def test_check_ends_in_three_where_runs_have_ceased_to_come(here: Path) -> None:
+    """No run at all for long is a finding of its own, whatever the levels say; how long is an option."""
+    stored(here / "history", [1.0, 1.0])
+    result = bench("check")
+    assert result.exit_code == 3
+    assert "No unconfirmed change in 1 series. No run for " in result.output
+    assert bench("check", "--silent-after", 36_500).exit_code == 0
+
+
+@pytest.mark.compiled
 def test_show_writes_page_and_picture(here: Path) -> None:
     """--html and --png are written and named last."""
     stored(here / "history", noisy((30, 2.0)))
@@ -106,6 +122,9 @@ def test_faults_are_one_message(here: Path) -> None:
         (["add", "nothing", "--commit", "x"], "is no results folder"),
         (["confirm", "00000000", "run-001", "--by", "nothing"], "is not in --store"),
         (["check", "--only", "nothing"], "none of 1 series"),
+        (["check", "--branch", "nothing"], "--branch nothing: --store history holds no run of it; other branches"),
+        (["accept", "nothing", "--why", "x"], "point 'nothing' is no run or commit of a series"),
+        (["accept", "run-000", "--why", "x", "--only", "no"], "of a series with 'no' in its name"),
     ):
         result = bench(*words)
         assert result.exit_code == 2, result.output

@@ -88,12 +88,18 @@ def test_a_newer_file_is_refused(verb: str, pattern: str, old: Path) -> None:
     assert sorted(Path().rglob("*")) == there
 
 
-def test_a_newer_store_is_refused(made: Path, tmp_path: Path) -> None:
-    """A history file of a newer version is named likewise, even where it lacks columns of today."""
+def test_a_newer_run_in_a_store_is_left_out_by_name(made: Path, tmp_path: Path) -> None:
+    """Others are read, even where it lacks columns of today; a store of such runs alone is refused."""
     store = Path(shutil.copytree(made / "store", tmp_path / "store"))
     file = store / "runs" / "tomorrow-1.parquet"
     pd.DataFrame({"store_version": [99], "figure": [1.0]}).to_parquet(file)
+    said = f"runs/{file.name} is left out: it has store_version 99, {NEXT.format(2)}"
     for verb in ("show", "check"):
         result = bench("history", verb, "--store", str(store))
-        assert result.exit_code == 2
-        assert result.output.splitlines() == [f"error: {file} has store_version 99, {NEXT.format(1)}"]
+        assert "calm, steady: p99 response" in result.output
+        assert f"warning: {said}" in result.output.splitlines()
+    for other in store.glob("runs/smoke*"):
+        other.unlink()
+    result = bench("history", "check", "--store", str(store))
+    assert result.exit_code == 2
+    assert result.output.splitlines() == [f"error: --store {store} holds no run that can be read: {said}"]
