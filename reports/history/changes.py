@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from bench.stats.change_point import ALPHA, LEAST, Location, changes, locate, permutations_for
 from bench.stats.detection import noise
 from bench.stats.ratio import DELTA, Verdict
+from reports.history.promise import Promise
 from reports.history.series import ENDS_AFTER, SILENT_AFTER, Series
 from reports.history.store import ACCEPTED, END, LEVEL
-from reports.history.watching import Watching
 
 BUDGET = 1.0
 """False alarms a week that are allowed over all series."""
@@ -121,7 +121,7 @@ class Judged:
         found: changes, in order of commits; on a branch, those of its own.
         small: steps that are certain and smaller than the smallest relevant effect.
         drift: what they add up to, if that matters.
-        watching: what watching it can show.
+        promise: what watching it can show.
         silent: time without a run, while other series had some, that is longer than allowed.
         ended: whether it will have no more: it raises no alarm and costs none.
     """
@@ -130,7 +130,7 @@ class Judged:
     found: tuple[LevelChange, ...]
     small: int
     drift: Drift | None
-    watching: Watching
+    promise: Promise
     silent: timedelta | None
     ended: bool
 
@@ -179,7 +179,7 @@ class Watched:
     @property
     def alarms_a_week(self) -> float | None:
         """False alarms a week over all series that tell of it, at most; None where none does."""
-        known = [rate for one in self.alive if (rate := one.watching.alarms_a_week) is not None]
+        known = [rate for one in self.alive if (rate := one.promise.alarms_a_week) is not None]
         return sum(known) if known else None
 
 
@@ -294,7 +294,7 @@ def _judge(one: Series, told: Told, level: float, rules: HistoryRules) -> Judged
         found=tuple(_found(one, split, told) for split in large if split.location.high >= one.begin),
         small=len(splits) - len(large),
         drift=drift,
-        watching=Watching(
+        promise=Promise(
             spread=spread,
             correlation=correlation,
             points=length,
