@@ -29,7 +29,7 @@ from bench.stats.change_point import ALPHA, LEAST, Location, changes, locate, pe
 from bench.stats.detection import noise
 from bench.stats.ratio import DELTA, Verdict
 from reports.history.promise import Promise
-from reports.history.series import ENDS_AFTER, SILENT_AFTER, Series
+from reports.history.series import Series
 from reports.history.store import ACCEPTED, END, LEVEL
 
 BUDGET = 1.0
@@ -64,8 +64,8 @@ class HistoryRules:
 
     budget: float = BUDGET
     delta: float = DELTA
-    silent_after: timedelta = SILENT_AFTER
-    ends_after: timedelta = ENDS_AFTER
+    silent_after: timedelta = timedelta(days=14)
+    ends_after: timedelta = timedelta(days=60)
 
 
 @dataclass(frozen=True)
