@@ -7,7 +7,8 @@ step smaller than the smallest relevant effect is no change here, however certai
 But small steps add up. *Drift* is what the certain ones among them have come to since the last
 level that somebody judged: it asks for two of them, mostly in one direction, and for a sum that
 matters. As each of them is a split that the detector holds for certain, noise without one raises
-no alarm by drift.
+no alarm by drift. A slope may also be split so that the halves differ by more than matters: then
+no commit stands out, none is named, and it is part of the drift (`is_slope`).
 
 Whether there is a change is decided by the splits of the detector, which leave three points on
 either side; where it is, by the likelihood of each place (`bench.stats.change_point.locate`).
@@ -25,7 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.stats.change_point import ALPHA, LEAST, Location, changes, locate, permutations_for
+from bench.stats.change_point import ALPHA, LEAST, Location, changes, is_slope, locate, permutations_for
 from bench.stats.detection import noise
 from bench.stats.ratio import DELTA, Verdict
 from reports.history.promise import Promise
@@ -97,7 +98,7 @@ class LevelChange:
 
 @dataclass(frozen=True)
 class Drift:
-    """What certain steps, each too small to matter, have added up to since the last level that somebody judged.
+    """What steps that are too small to matter, or parts of a slope, have added up to since the last level judged.
 
     Attributes:
         since: index of the first point of that level; until: of the newest point.
@@ -309,11 +310,18 @@ def _judge(one: Series, told: Told, level: float, rules: HistoryRules) -> Judged
 
 
 def look(one: Series, told: Told, level: float, delta: float) -> tuple[list[Split], list[Split], Drift | None]:
-    """Return all splits of a series, those that matter or were accepted, and what the others add up to."""
+    """Return all splits of a series; steps that matter, and those accepted; and what the others add up to."""
+    logs = np.log(one.values)
     accepted = [at for at, run_id in enumerate(one.run_ids) if at and (one.name, run_id) in told.levels]
-    splits = _splits(np.log(one.values), accepted, level, seed=int(one.name, 16))
+    splits = _splits(logs, accepted, level, seed=int(one.name, 16))
     least = math.log1p(delta)
-    large = [split for split in splits if split.p_value is None or abs(split.step) > least]
+    edges = [0, *(split.location.at for split in splits), len(logs)]
+    large = [
+        split
+        for split, before, at, after in zip(splits, edges, edges[1:], edges[2:], strict=False)
+        if split.p_value is None
+        or (abs(split.step) > least and (bool(one.branch) or not is_slope(logs[before:after], at - before)))
+    ]
     return splits, large, None if one.branch else _drift(one, splits, large, told, least)
 
 
@@ -379,7 +387,8 @@ def _drift(one: Series, splits: Sequence[Split], large: Sequence[Split], told: T
     first = bisect_right(places, max(judged, default=-1))
     small = [split.step for split in splits[first:] if split not in large]
     total = sum(small)
-    if len(small) < 2 or abs(total) <= max(least, _ONE_WAY * sum(map(abs, small))):  # noqa: PLR2004
+    slope = any(abs(step) > least for step in small)
+    if (len(small) < 2 and not slope) or abs(total) <= max(least, _ONE_WAY * sum(map(abs, small))):  # noqa: PLR2004
         return None
     since, end = [0, *places][first], [*places, len(one.values)][first]
     logs = np.log(one.values)

@@ -87,9 +87,11 @@ def where(found: LevelChange, one: Judged) -> str:
 def drift(found: Drift, one: Judged) -> str:
     """Return a drift in a line, with the points between which it came about."""
     beside = ", beside what is named above" if any(each.at > found.since for each in one.found) else ""
+    plural = "s" if found.steps > 1 else ""
     return (
         f"drift: {_size(found.ratio, worse=found.worse)} from {_point(one, found.since)}"
-        f" to {_point(one, found.until)}, in {found.steps} certain steps each too small to matter{beside}"
+        f" to {_point(one, found.until)}, little by little: {found.steps} certain step{plural}, none of which stands"
+        f" out{beside}"
     )
 
 

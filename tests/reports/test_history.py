@@ -215,7 +215,7 @@ def test_sixty_small_steps_are_a_drift(tmp_path: Path) -> None:
     assert "1 of 1 series with a drift" in text.headline(watched)
     [line] = [line for line in text.alarms(one) if line.startswith("drift: ")]
     assert "% worse (× 1.2" in line
-    assert "from run run-000 (commit 0000abcd) to run run-059 (commit 0059abcd), in " in line
+    assert "from run run-000 (commit 0000abcd) to run run-059 (commit 0059abcd), little by little: " in line
     commands.draw(watched, html=tmp_path / "h.html")
     assert f"drift: × {one.drift.ratio:.2f}</text>" in (tmp_path / "h.html").read_text()
     commands.accept(store, "0059abcd", "known")
