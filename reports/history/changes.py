@@ -293,7 +293,7 @@ def _judge(one: Series, told: Told, level: float, rules: HistoryRules) -> Judged
     return Judged(
         series=one,
         found=tuple(_found(one, split, told) for split in large if split.location.high >= one.begin),
-        small=len(splits) - len(large),
+        small=sum(split.p_value is not None and abs(split.step) <= math.log1p(rules.delta) for split in splits),
         drift=drift,
         promise=Promise(
             spread=spread,

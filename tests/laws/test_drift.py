@@ -62,3 +62,16 @@ def test_a_step_is_no_drift() -> None:
     rng = np.random.default_rng(2)
     levels = np.repeat([0.0, 0.3], 30), np.repeat([0.0, 0.04, 0.0, 0.04], 25)
     assert [drift_of(rng.normal(0, 0.005, len(level)) + level)[0] for level in levels] == [None, None]
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_no_step_is_lost_to_a_slope(rho: float) -> None:
+    """Where splits alone would raise an alarm at a step, the step is told as one: 5, 20 or 60 points after it."""
+    rng = np.random.default_rng(23)
+    for size, spread in ((0.1, 0.03), (0.2, 0.05), (0.07, 0.02)):
+        for after in (5, 20, 60):
+            for _ in range(15):
+                step = np.where(np.arange(40 + after) >= 40, math.log1p(size), 0.0)
+                _, alarm, told = drift_of(spread * autocorrelated(rng, 40 + after, rho) + step)
+                assert bool(told) == alarm
