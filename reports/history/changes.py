@@ -292,7 +292,7 @@ def _judge(one: Series, told: Told, level: float, rules: HistoryRules) -> Judged
     length = len(one.values)
     return Judged(
         series=one,
-        found=tuple(_found(one, split, told) for split in large if split.location.high >= one.begin),
+        found=tuple(_found(one, split, places, told) for split in large if split.location.high >= one.begin),
         small=sum(split.p_value is not None and abs(split.step) <= math.log1p(rules.delta) for split in splits),
         drift=drift,
         promise=Promise(
@@ -350,13 +350,13 @@ def _steps(logs: NDArray[np.float64], places: Sequence[int]) -> list[float]:
     return [after - before for before, after in pairwise(levels)]
 
 
-def _found(one: Series, split: Split, told: Told) -> LevelChange:
+def _found(one: Series, split: Split, places: Sequence[int], told: Told) -> LevelChange:
     low, high = max(split.location.low, one.begin), split.location.high  # a branch's own change is none of the main one
     at = max(split.location.at, low)
     state, by = State.PROPOSED, ""
     if split.p_value is None:
         state, by = State.ACCEPTED, told.levels[one.name, one.run_ids[at]]
-    elif verdict := next(_nearby(one, split.location, told), None):
+    elif verdict := next(_nearby(one, split.location, places, told), None):
         by = verdict[1]
         state = State.DISMISSED if verdict[0] == Verdict.SAME else State.CONFIRMED
     return LevelChange(
@@ -373,12 +373,13 @@ def _found(one: Series, split: Split, told: Told) -> LevelChange:
     )
 
 
-def _nearby(one: Series, location: Location, told: Told) -> Iterator[tuple[str, str]]:
-    """Return the confirmation of this change; its place may move as more points come."""
+def _nearby(one: Series, location: Location, places: Sequence[int], told: Told) -> Iterator[tuple[str, str]]:
+    """Return the confirmation of this change, and of no other; its place may move as more points come."""
     low, high = min(location.low, location.at - _NEAR), max(location.high, location.at + _NEAR)
-    for place in sorted(range(max(low, 0), high + 1), key=lambda place: abs(place - location.at)):
-        if place < len(one.run_ids) and (one.name, one.run_ids[place]) in told.verdicts:
-            yield told.verdicts[one.name, one.run_ids[place]]
+    for near in sorted(range(max(low, 0), min(high + 1, len(one.run_ids))), key=lambda near: abs(near - location.at)):
+        nearest = min(places, key=lambda place: abs(place - near))
+        if nearest == location.at and (one.name, one.run_ids[near]) in told.verdicts:
+            yield told.verdicts[one.name, one.run_ids[near]]
 
 
 def _drift(one: Series, splits: Sequence[Split], large: Sequence[Split], told: Told, least: float) -> Drift | None:
