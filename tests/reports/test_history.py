@@ -166,6 +166,7 @@ def test_the_budget_sets_the_level() -> None:
     assert level_for(0.1, [14.0] * 5) == 0.001
 
 
+@pytest.mark.compiled
 def test_the_budget_is_told_and_an_overrun_is_named(stepped: Store) -> None:
     """False alarms a week are printed against what is allowed."""
     fine = commands.watch(stepped)
