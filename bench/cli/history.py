@@ -28,11 +28,16 @@ BranchOption = Annotated[
     str, typer.Option("--branch", help="Series of this branch, which begin where it left the main one.")
 ]
 SilentOption = Annotated[
-    float, typer.Option("--silent-after", help="Days without a run, of one series or of all, that are told.", min=0)
+    int,
+    typer.Option(
+        "--silent-after", help="Days without a run, of one series or of all, that are told.", min=0, max=10**6
+    ),
 ]
 EndsOption = Annotated[
-    float,
-    typer.Option("--ends-after", help="Days without a run, while others had some, after which a series ends.", min=0),
+    int,
+    typer.Option(
+        "--ends-after", help="Days without a run, while others had some, after which a series ends.", min=0, max=10**6
+    ),
 ]
 STORE = Path("history")
 
@@ -76,7 +81,7 @@ def add(
     measured = measured_commit(commit, branch=branch, main=main, position=position, committed=committed)
     if not measured.commit:
         tell("no commit is checked out here: runs are stored without one; name it with --commit", kind="warning")
-    elif measured.committed_utc and measured.position < 0:
+    elif committed is None and measured.committed_utc and measured.position < 0:
         tell(
             "this clone has not all commits, so that runs are ordered by the time of their commit, and a branch has no"
             " base: fetch them all (fetch-depth: 0), or give --position",
@@ -97,8 +102,8 @@ def show(
     only: OnlyOption = "",
     branch: BranchOption = "",
     budget: BudgetOption = 1.0,
-    silent_after: SilentOption = 14.0,
-    ends_after: EndsOption = 60.0,
+    silent_after: SilentOption = 14,
+    ends_after: EndsOption = 60,
     html: Annotated[Path | None, typer.Option(help="Write a page with a figure of each series here.")] = None,
     png: Annotated[Path | None, typer.Option(help="Write one picture of all series here.")] = None,
 ) -> None:
@@ -125,8 +130,8 @@ def check(
     only: OnlyOption = "",
     branch: BranchOption = "",
     budget: BudgetOption = 1.0,
-    silent_after: SilentOption = 14.0,
-    ends_after: EndsOption = 60.0,
+    silent_after: SilentOption = 14,
+    ends_after: EndsOption = 60,
 ) -> None:
     """Say whether a level changed or drifted that nobody has judged, or runs have ceased to come.
 
@@ -152,7 +157,7 @@ def check(
         raise typer.Exit(EXIT_SUSPECT)
 
 
-def _watch(store: Path, only: str, branch: str, budget: float, silent_after: float, ends_after: float) -> "Watched":
+def _watch(store: Path, only: str, branch: str, budget: float, silent_after: int, ends_after: int) -> "Watched":
     from reports.history import commands  # noqa: PLC0415  (as above)
     from reports.history.changes import HistoryRules  # noqa: PLC0415  (as above)
     from reports.history.store import Store  # noqa: PLC0415  (as above)

@@ -20,6 +20,7 @@ by rank in a binary indexed tree (Fenwick, Software: Practice and Experience 24,
 them in n log n instead of n²; totals of rows do not depend on the order and are kept.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -38,6 +39,11 @@ ALPHA = 0.01
 CERTAIN = 0.97
 """Posterior probability of the places between which a change is told to lie. More than the 95 % that are promised, as
 noise of real series has longer tails than the normal one, and a change is looked at as soon as it is seen."""
+
+_LEAST_OF_A_SLOPE = 8
+_FAR_LIKELIER, _ADDS = 3.0, 5.0
+"""Differences of log-likelihoods: by how much a line must win over two levels, and what a step may add to a line (where
+there is none, the best of many places adds less than this in nearly all cases)."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -161,6 +167,34 @@ def _location(part: Floats, begin: int) -> Location:
     order = np.argsort(-share, kind="stable")
     held = order[: int(np.searchsorted(np.cumsum(share[order]), CERTAIN * share.sum())) + 1]
     return Location(*(begin + 1 + int(place) for place in (order[0], held.min(), held.max())))
+
+
+def is_slope(stretch: Sequence[float] | Floats, place: int) -> bool:
+    """Return whether a stretch with a split is a slope rather than a step.
+
+    It is where a line is far likelier than two levels, and a step at that place adds little to the line.
+
+    Args:
+        stretch: the points of both sides.
+        place: first point of the second.
+    """
+    values = np.asarray(stretch, np.float64)
+    n = len(values)
+    if n < _LEAST_OF_A_SLOPE:
+        return False
+    one, time, step = np.ones(n), np.linspace(-1, 1, n), (np.arange(n) >= place).astype(np.float64)
+    two_levels, line, both = (_left_over(values, shape) for shape in ((one, step), (one, time), (one, time, step)))
+    least = 1e-12 * float((values - values.mean()) @ (values - values.mean()))
+    if both <= least:
+        return line <= least < two_levels
+    return n / 2 * math.log(two_levels / line) > _FAR_LIKELIER and n / 2 * math.log(line / both) < _ADDS
+
+
+def _left_over(values: Floats, shape: tuple[Floats, ...]) -> float:
+    """Return the squares that the best sum of shapes leaves."""
+    design = np.column_stack(shape)
+    rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    return float(rest @ rest)
 
 
 def permutations_for(alpha: float) -> int:

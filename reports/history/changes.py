@@ -7,7 +7,8 @@ step smaller than the smallest relevant effect is no change here, however certai
 But small steps add up. *Drift* is what the certain ones among them have come to since the last
 level that somebody judged: it asks for two of them, mostly in one direction, and for a sum that
 matters. As each of them is a split that the detector holds for certain, noise without one raises
-no alarm by drift.
+no alarm by drift. A slope may also be split so that the halves differ by more than matters: then
+no commit stands out, none is named, and it is part of the drift (`is_slope`).
 
 Whether there is a change is decided by the splits of the detector, which leave three points on
 either side; where it is, by the likelihood of each place (`bench.stats.change_point.locate`).
@@ -25,12 +26,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.stats.change_point import ALPHA, LEAST, Location, changes, locate, permutations_for
+from bench.stats.change_point import ALPHA, LEAST, Location, changes, is_slope, locate, permutations_for
 from bench.stats.detection import noise
 from bench.stats.ratio import DELTA, Verdict
-from reports.history.series import ENDS_AFTER, SILENT_AFTER, Series
+from reports.history.promise import Promise
+from reports.history.series import Series
 from reports.history.store import ACCEPTED, END, LEVEL
-from reports.history.watching import Watching
 
 BUDGET = 1.0
 """False alarms a week that are allowed over all series."""
@@ -64,8 +65,8 @@ class HistoryRules:
 
     budget: float = BUDGET
     delta: float = DELTA
-    silent_after: timedelta = SILENT_AFTER
-    ends_after: timedelta = ENDS_AFTER
+    silent_after: timedelta = timedelta(days=14)
+    ends_after: timedelta = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class LevelChange:
 
 @dataclass(frozen=True)
 class Drift:
-    """What certain steps, each too small to matter, have added up to since the last level that somebody judged.
+    """What steps that are too small to matter, or parts of a slope, have added up to since the last level judged.
 
     Attributes:
         since: index of the first point of that level; until: of the newest point.
@@ -121,7 +122,7 @@ class Judged:
         found: changes, in order of commits; on a branch, those of its own.
         small: steps that are certain and smaller than the smallest relevant effect.
         drift: what they add up to, if that matters.
-        watching: what watching it can show.
+        promise: what watching it can show.
         silent: time without a run, while other series had some, that is longer than allowed.
         ended: whether it will have no more: it raises no alarm and costs none.
     """
@@ -130,7 +131,7 @@ class Judged:
     found: tuple[LevelChange, ...]
     small: int
     drift: Drift | None
-    watching: Watching
+    promise: Promise
     silent: timedelta | None
     ended: bool
 
@@ -179,7 +180,7 @@ class Watched:
     @property
     def alarms_a_week(self) -> float | None:
         """False alarms a week over all series that tell of it, at most; None where none does."""
-        known = [rate for one in self.alive if (rate := one.watching.alarms_a_week) is not None]
+        known = [rate for one in self.alive if (rate := one.promise.alarms_a_week) is not None]
         return sum(known) if known else None
 
 
@@ -291,10 +292,10 @@ def _judge(one: Series, told: Told, level: float, rules: HistoryRules) -> Judged
     length = len(one.values)
     return Judged(
         series=one,
-        found=tuple(_found(one, split, told) for split in large if split.location.high >= one.begin),
-        small=len(splits) - len(large),
+        found=tuple(_found(one, split, places, told) for split in large if split.location.high >= one.begin),
+        small=sum(split.p_value is not None and abs(split.step) <= math.log1p(rules.delta) for split in splits),
         drift=drift,
-        watching=Watching(
+        promise=Promise(
             spread=spread,
             correlation=correlation,
             points=length,
@@ -309,11 +310,18 @@ def _judge(one: Series, told: Told, level: float, rules: HistoryRules) -> Judged
 
 
 def look(one: Series, told: Told, level: float, delta: float) -> tuple[list[Split], list[Split], Drift | None]:
-    """Return all splits of a series, those that matter or were accepted, and what the others add up to."""
+    """Return all splits of a series; steps that matter, and those accepted; and what the others add up to."""
+    logs = np.log(one.values)
     accepted = [at for at, run_id in enumerate(one.run_ids) if at and (one.name, run_id) in told.levels]
-    splits = _splits(np.log(one.values), accepted, level, seed=int(one.name, 16))
+    splits = _splits(logs, accepted, level, seed=int(one.name, 16))
     least = math.log1p(delta)
-    large = [split for split in splits if split.p_value is None or abs(split.step) > least]
+    edges = [0, *(split.location.at for split in splits), len(logs)]
+    large = [
+        split
+        for split, before, at, after in zip(splits, edges, edges[1:], edges[2:], strict=False)
+        if split.p_value is None
+        or (abs(split.step) > least and (bool(one.branch) or not is_slope(logs[before:after], at - before)))
+    ]
     return splits, large, None if one.branch else _drift(one, splits, large, told, least)
 
 
@@ -342,13 +350,13 @@ def _steps(logs: NDArray[np.float64], places: Sequence[int]) -> list[float]:
     return [after - before for before, after in pairwise(levels)]
 
 
-def _found(one: Series, split: Split, told: Told) -> LevelChange:
+def _found(one: Series, split: Split, places: Sequence[int], told: Told) -> LevelChange:
     low, high = max(split.location.low, one.begin), split.location.high  # a branch's own change is none of the main one
     at = max(split.location.at, low)
     state, by = State.PROPOSED, ""
     if split.p_value is None:
         state, by = State.ACCEPTED, told.levels[one.name, one.run_ids[at]]
-    elif verdict := next(_nearby(one, split.location, told), None):
+    elif verdict := next(_nearby(one, split.location, places, told), None):
         by = verdict[1]
         state = State.DISMISSED if verdict[0] == Verdict.SAME else State.CONFIRMED
     return LevelChange(
@@ -365,12 +373,13 @@ def _found(one: Series, split: Split, told: Told) -> LevelChange:
     )
 
 
-def _nearby(one: Series, location: Location, told: Told) -> Iterator[tuple[str, str]]:
-    """Return the confirmation of this change; its place may move as more points come."""
+def _nearby(one: Series, location: Location, places: Sequence[int], told: Told) -> Iterator[tuple[str, str]]:
+    """Return the confirmation of this change, and of no other; its place may move as more points come."""
     low, high = min(location.low, location.at - _NEAR), max(location.high, location.at + _NEAR)
-    for place in sorted(range(max(low, 0), high + 1), key=lambda place: abs(place - location.at)):
-        if place < len(one.run_ids) and (one.name, one.run_ids[place]) in told.verdicts:
-            yield told.verdicts[one.name, one.run_ids[place]]
+    for near in sorted(range(max(low, 0), min(high + 1, len(one.run_ids))), key=lambda near: abs(near - location.at)):
+        nearest = min(places, key=lambda place: abs(place - near))
+        if nearest == location.at and (one.name, one.run_ids[near]) in told.verdicts:
+            yield told.verdicts[one.name, one.run_ids[near]]
 
 
 def _drift(one: Series, splits: Sequence[Split], large: Sequence[Split], told: Told, least: float) -> Drift | None:
@@ -379,7 +388,8 @@ def _drift(one: Series, splits: Sequence[Split], large: Sequence[Split], told: T
     first = bisect_right(places, max(judged, default=-1))
     small = [split.step for split in splits[first:] if split not in large]
     total = sum(small)
-    if len(small) < 2 or abs(total) <= max(least, _ONE_WAY * sum(map(abs, small))):  # noqa: PLR2004
+    slope = any(abs(step) > least for step in small)
+    if (len(small) < 2 and not slope) or abs(total) <= max(least, _ONE_WAY * sum(map(abs, small))):  # noqa: PLR2004
         return None
     since, end = [0, *places][first], [*places, len(one.values)][first]
     logs = np.log(one.values)

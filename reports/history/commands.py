@@ -74,22 +74,17 @@ def watch(
     series = series_of(stored.rows, branch, stored.metrics)
     if not series:
         there = ", ".join(branches) or "none"
-        which = (
-            f"--branch {branch}: --store {store.folder} holds no run of it"
-            if branch
-            else (f"--store {store.folder} holds no run of its main branch")
-        )
+        whose = "of it" if branch else "of its main branch"
+        which = f"--branch {branch}: " * bool(branch) + f"--store {store.folder} holds no run {whose}"
         message = f"{which}; other branches with runs: {there}. Name one with --branch, or add runs with --main NAME."
         raise ReportError(message)
     wanted = [one for one in series if only in one.title or one.name == only]
     if not wanted:
         message = f"--only {only}: none of {len(series)} series has that in its name; `bench history show` lists them."
         raise ReportError(message)
-    newest = max(one.newest for one in series)
-    watched = judge(wanted, stored.confirmations, stored.acceptances, rules=rules, newest=newest)
-    late = (
-        None if now is None or branch else max(series, key=lambda one: one.newest).without_run(now, rules.silent_after)
-    )
+    last = max(series, key=lambda one: one.newest)
+    watched = judge(wanted, stored.confirmations, stored.acceptances, rules=rules, newest=last.newest)
+    late = None if now is None or branch else last.without_run(now, rules.silent_after)
     return replace(watched, branch=branch, branches=branches, silent=late, skipped=stored.skipped)
 
 

@@ -39,10 +39,6 @@ COLUMNS = (
 )
 FILE = "file"
 """Column of rows that were read: the file they stand in. There is one a run, whatever the run is called."""
-ENDS_AFTER = timedelta(days=60)
-"""Time without a run after which a series has ended."""
-SILENT_AFTER = timedelta(days=14)
-"""Time without a run that is told."""
 _STRETCH = 3
 """Usual distances of its runs without one before a series is silent or has ended, if that is longer."""
 _PACE_POINTS = 20

@@ -108,7 +108,7 @@ class Store:
         first = frame.sort_values("trial").iloc[0]
         name = f"{_safe(first['run_id'])}-{first['seed']}"
         for file in sorted((self.folder / "runs").glob(f"{name}*.parquet")):
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError, KeyError):  # a file with a fault is no run
                 if _is_same_run(read_table(file), frame):
                     return False
         digits = hashlib.sha256("\0".join(first[["host_class", "time_utc", "trial_utc"]]).encode()).hexdigest()[:8]

@@ -8,7 +8,7 @@ from bench.stats.detection import AFTER
 from bench.units import percent
 from reports.format import number
 from reports.history.changes import Drift, Judged, LevelChange, State, Watched
-from reports.history.watching import STEP, Watching
+from reports.history.promise import STEP, Promise
 
 _SHOWN = 12
 """Digits of a commit."""
@@ -24,7 +24,7 @@ def _lines(one: Judged) -> Iterator[str]:
     yield f"on {series.key['host_class']}"
     points = len(series.values)
     of_branch = f", {points - series.begin} of them on {series.branch}" if series.branch else ""
-    yield f"{_runs(points)}{of_branch}, last {figure(one, float(series.values[-1]))}; {noise(one.watching)}"
+    yield f"{_runs(points)}{of_branch}, last {figure(one, float(series.values[-1]))}; {noise(one.promise)}"
     yield from (change(found, one) for found in one.found)
     if one.drift:
         yield drift(one.drift, one)
@@ -38,7 +38,7 @@ def _lines(one: Judged) -> Iterator[str]:
     yield watching(one)
 
 
-def noise(seen: Watching) -> str:
+def noise(seen: Promise) -> str:
     """Return what is known of a series' noise."""
     if seen.spread is None:
         return "noise not known yet"
@@ -87,9 +87,11 @@ def where(found: LevelChange, one: Judged) -> str:
 def drift(found: Drift, one: Judged) -> str:
     """Return a drift in a line, with the points between which it came about."""
     beside = ", beside what is named above" if any(each.at > found.since for each in one.found) else ""
+    plural = "s" if found.steps > 1 else ""
     return (
         f"drift: {_size(found.ratio, worse=found.worse)} from {_point(one, found.since)}"
-        f" to {_point(one, found.until)}, in {found.steps} certain steps each too small to matter{beside}"
+        f" to {_point(one, found.until)}, little by little: {found.steps} certain step{plural}, none of which stands"
+        f" out{beside}"
     )
 
 
@@ -114,7 +116,7 @@ def _runs(number_of: int) -> str:
 
 def watching(one: Judged) -> str:
     """Return minimum effect, delay and false alarms of a series, in a sentence; or what it needs before."""
-    seen = one.watching
+    seen = one.promise
     alarms = (
         "false alarms a week not known yet"
         if seen.alarms_a_week is None
@@ -163,7 +165,7 @@ def budget(watched: Watched) -> str:
     level = f"(level {watched.level:g} a run and series)"
     if expected is None:
         return f"False alarms: not known yet, as runs are too few; {number(watched.budget)} a week allowed {level}."
-    unknown = sum(one.watching.alarms_a_week is None for one in watched.alive)
+    unknown = sum(one.promise.alarms_a_week is None for one in watched.alive)
     few = f", {unknown} more with too few runs to tell" if unknown else ""
     said = (
         f"False alarms: at most {number(expected)} a week over {len(watched.alive) - unknown} series{few},"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats.change_point import CERTAIN, LEAST, best_scores, changes, locate, permutations_for
+from bench.stats.change_point import CERTAIN, LEAST, best_scores, changes, is_slope, locate, permutations_for
 from bench.stats.detection import AFTER, alarm_rate, delay, noise, points_needed, smallest_step
 
 STEP = math.log(1.1)
@@ -185,6 +185,27 @@ def test_a_change_is_where_it_is_said_to_be_as_soon_as_it_is_seen(noise_of: floa
     assert alarms >= 190
     assert held / alarms >= 0.95
     assert named / alarms >= exact
+
+
+def test_a_step_is_no_slope_and_a_slope_no_step() -> None:
+    """With noise or without; steps of three to five spreads are never taken for slopes, nor one on a slope."""
+    rng = np.random.default_rng(17)
+    steps = slopes = on_slopes = 0
+    for case in range(300):
+        series = rng.normal(0, 1, 40)
+        place = int(rng.integers(5, 36))
+        step = np.where(np.arange(40) >= place, 3 + case % 3, 0.0)
+        slope = np.linspace(0, 8, 40)
+        steps += is_slope(series + step, place)
+        slopes += is_slope(series + slope, locate(series + slope, [20])[0].at)
+        on_slopes += is_slope(series + slope + 2 * step, place)
+    assert steps == 0
+    assert slopes / 300 >= 0.95
+    assert on_slopes / 300 <= 0.02
+    line, level = np.arange(20.0), np.repeat([0.0, 1.0], 10)
+    assert is_slope(line, 10)
+    assert not is_slope(level, 10)
+    assert not is_slope(line[:7], 3)
 
 
 def test_places_of_series_without_noise_are_exact() -> None:

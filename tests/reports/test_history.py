@@ -74,7 +74,7 @@ def test_a_step_is_proposed_with_run_commit_and_size(stepped: Store) -> None:
     assert found.state is State.PROPOSED
     assert found.worse
     assert found.ratio == pytest.approx(1.2, rel=0.05)
-    assert one.watching.spread == pytest.approx(0.03, rel=0.5)
+    assert one.promise.spread == pytest.approx(0.03, rel=0.5)
     said = "\n".join(text.block(one))
     assert f"worse (× {found.ratio:.2f}) from run {found.run_id}" in said
     assert "or more is found 5 runs later" in said
@@ -166,6 +166,7 @@ def test_the_budget_sets_the_level() -> None:
     assert level_for(0.1, [14.0] * 5) == 0.001
 
 
+@pytest.mark.compiled
 def test_the_budget_is_told_and_an_overrun_is_named(stepped: Store) -> None:
     """False alarms a week are printed against what is allowed."""
     fine = commands.watch(stepped)
@@ -215,7 +216,7 @@ def test_sixty_small_steps_are_a_drift(tmp_path: Path) -> None:
     assert "1 of 1 series with a drift" in text.headline(watched)
     [line] = [line for line in text.alarms(one) if line.startswith("drift: ")]
     assert "% worse (× 1.2" in line
-    assert "from run run-000 (commit 0000abcd) to run run-059 (commit 0059abcd), in " in line
+    assert "from run run-000 (commit 0000abcd) to run run-059 (commit 0059abcd), little by little: " in line
     commands.draw(watched, html=tmp_path / "h.html")
     assert f"drift: × {one.drift.ratio:.2f}</text>" in (tmp_path / "h.html").read_text()
     commands.accept(store, "0059abcd", "known")
@@ -231,7 +232,7 @@ def test_one_run_promises_nothing(tmp_path: Path) -> None:
     said = "\n".join(text.block(one))
     assert "noise not known yet" in said
     assert (
-        f"watched: {one.watching.needed} more runs needed, before which no step, however large, is sure to be found"
+        f"watched: {one.promise.needed} more runs needed, before which no step, however large, is sure to be found"
         in said
     )
     assert "false alarms a week not known yet" in said
@@ -243,7 +244,7 @@ def test_one_run_promises_nothing(tmp_path: Path) -> None:
 def test_after_a_change_a_promise_needs_runs_again(tmp_path: Path) -> None:
     """A step just after another is not found at once, though the noise is known."""
     [one] = commands.watch(stored(tmp_path, noisy((40, 2.0), (3, 3.0)))).series
-    assert one.watching.spread is not None
-    assert one.watching.needed
-    assert f"{one.watching.needed} more run" in text.watching(one)
+    assert one.promise.spread is not None
+    assert one.promise.needed
+    assert f"{one.promise.needed} more run" in text.watching(one)
     assert "since the last change needed" in text.watching(one)

@@ -161,6 +161,15 @@ def test_runs_of_before_a_rebase_are_left_out(tmp_path: Path) -> None:
     assert series.commits[-2:] == ("c031", "r000")  # by the time of its first commit, as its base is not known
 
 
+def test_a_branch_may_measure_what_the_main_one_does_not(tmp_path: Path) -> None:
+    """A series of a new target has the branch's points alone."""
+    store = branch_store(tmp_path, [2.0] * 25, [3.0] * 2)
+    extended(store, [1.0], [measured(23, branch="topic", time_utc=day(50))], target="new")
+    new, old = sorted(series_of(store.rows(), "topic"), key=lambda one: len(one.values))
+    assert (new.begin, len(new.values), new.key["target"]) == (0, 1, "new")
+    assert old.begin == 21
+
+
 def test_a_store_without_its_main_branch_says_what_it_has(tmp_path: Path) -> None:
     """As where the main branch was taken for another."""
     store = stored(tmp_path, [1.0, 1.0], branch="trunk", main="main")

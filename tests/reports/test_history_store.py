@@ -122,6 +122,17 @@ def test_other_files_with_a_fault_are_left_out_too(tmp_path: Path) -> None:
         store.rows()
 
 
+def test_a_file_with_a_fault_stands_in_nobodys_way(tmp_path: Path) -> None:
+    """A run is added though a damaged file, or one without what names a run, has its name."""
+    store = stored(tmp_path, [2.0])
+    rows = run(store)
+    [file] = (tmp_path / "runs").iterdir()
+    file.rename(file.with_name("run-000-7-damaged.parquet")).write_bytes(b"no parquet")
+    pd.DataFrame({"value": [1.0]}).to_parquet(tmp_path / "runs" / "run-000-7-other.parquet")
+    assert store.add(rows)
+    assert len(store.read().skipped) == 2
+
+
 def test_times_of_other_offsets_are_kept_in_utc(tmp_path: Path) -> None:
     """So that their order is that of their instants."""
     store = stored(tmp_path, [2.0])

@@ -5,6 +5,7 @@ replaced; six old commits that are measured last. One commit makes everything sl
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -34,9 +35,7 @@ def git(*words: str, day: float = 0.0) -> str:
     """Run git in this folder, as of a day; return what it says."""
     when = (FIRST_DAY + timedelta(days=day)).isoformat()
     dates = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
-    done = subprocess.run(
-        [*GIT, *words], check=True, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **dates}
-    )
+    done = subprocess.run([*GIT, *words], check=True, capture_output=True, text=True, env=os.environ | dates)
     return done.stdout.strip()
 
 

@@ -14,7 +14,7 @@ _LARGEST = 20.0
 
 
 @dataclass(frozen=True)
-class Watching:
+class Promise:
     """What is known of a series' noise, and what follows for steps to come.
 
     Attributes:
