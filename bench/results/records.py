@@ -486,6 +486,8 @@ class RunRecord(Record):
     scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""
     purpose: Literal["run", "search"] = "run"
     """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""
+    ended_early: str = ""
+    """Which condition of `--abort-on` ended it before its plan was done, and where; empty where none did."""
 
     @model_validator(mode="after")
     def _the_plan_is_of_the_scenario(self) -> Self:
