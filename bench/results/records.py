@@ -90,6 +90,8 @@ class TrialOutcome(StrEnum):
     BROKER_FAILED = "broker-failed"
     DISCONNECTED = "disconnected"
     WORKER_FAILED = "worker-failed"
+    ABORTED = "aborted"
+    """By a condition of `--abort-on`, which it could not but meet."""
 
 
 class Note(Record):
@@ -340,6 +342,7 @@ NO_RESULT = {
     TrialOutcome.WORKER_FAILED,
     TrialOutcome.BROKER_FAILED,
     TrialOutcome.DISCONNECTED,
+    TrialOutcome.ABORTED,
 }
 BROKE_OFF = NO_RESULT | {TrialOutcome.STALLED}
 """As NO_RESULT, and where the broker did not answer any more, though its connections stood."""

@@ -110,12 +110,20 @@ def judge_paired(data: Dataset, budget: Budget, noise_floor: float | None, resul
     Raises:
         GateError: it is no such run, or the budget names what it does not have.
     """
-    if not any(line.paired for line in data.runs[0].plan):
-        message = f"{results[0]} is no run of `bench gate --paired`: name two results folders, baseline and candidate"
+    if not is_paired(data):
+        message = (
+            f"{results[0]} is no run of `bench gate --paired`, and neither its scenario nor the budget has absolute"
+            " limits: name two results folders, baseline and candidate"
+        )
         raise GateError(message)
     base, new = Side(data, "baseline"), Side(data, "candidate")
     names = differences(data.runs[0])
     return _gate(new, _compared(base, new, budget, noise_floor, paired=True), budget, names, results, paired=True)
+
+
+def is_paired(data: Dataset) -> bool:
+    """Return whether a run is one in which two sides took turns."""
+    return any(line.paired for line in data.runs[0].plan)
 
 
 def judge_stored(
@@ -229,7 +237,7 @@ def _gate(
 
 
 def _compared(base: GateSide, new: Side, budget: Budget, noise_floor: float | None, *, paired: bool) -> _Compared:
-    remarks = list(check(base, new))
+    remarks = [*base.remarks, *check(base, new)]
     rows = list(cells(base, new, paired=paired))
     _refuse(_strangers(budget, new, rows))
     hosts = tuple(dict.fromkeys((base.host_class, new.host_class)))
@@ -270,6 +278,7 @@ def _opened(
                 told = "messages of the two sides count as received at different instants"
             if unlike:
                 told = "the hosts are unlike"
+            told = told or base.lacks(limit.metric)
             lacking = min(len(held.candidate), len(held.baseline)) < MIN_PAIRS
             if lacking and not limit.required and cell.valid >= cell.needed:
                 told = told or "there is no figure, or too few messages for it"

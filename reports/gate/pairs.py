@@ -63,6 +63,10 @@ class GateSide(Protocol):
     def floors(self) -> Mapping[str, float]:
         """Noise floor of that host, as a share, by metric; empty where it is not known."""
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader must know of it as a baseline."""
+
     def quick(self) -> list[str]:
         """Return the runs that are quick looks."""
 
@@ -80,6 +84,9 @@ class GateSide(Protocol):
 
     def receipt(self, target: str, workload: str) -> str | None:
         """Return when the messages of a row counted as received; None without a valid trial."""
+
+    def lacks(self, metric: str) -> str:
+        """Return why it can have no figure for a metric; empty where it can."""
 
     def figures(self, metric: str, target: str, workload: str, *, whole: bool = False) -> dict[int, float]:
         """Return repetition -> figure of each valid trial of a row, see `reports.gate.metrics.figures`."""
@@ -122,6 +129,11 @@ class Side:
     def floors(self) -> Mapping[str, float]:
         """See `GateSide`."""
         return {} if self.run.noise_floor is None else self.run.noise_floor.effects
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """None."""
+        return ()
 
     def quick(self) -> list[str]:
         """See `GateSide`."""
@@ -178,6 +190,10 @@ class Side:
     def receipt(self, target: str, workload: str) -> str | None:
         """See `GateSide`."""
         return receipt(self._trials(target, workload))
+
+    def lacks(self, metric: str) -> str:  # noqa: ARG002
+        """Nothing: what has no figure has none by chance."""
+        return ""
 
     def figures(self, metric: str, target: str, workload: str, *, whole: bool = False) -> dict[int, float]:
         """See `GateSide`."""
@@ -250,6 +266,8 @@ def check(base: GateSide, new: Side) -> tuple[str, ...]:
     """
     shared = [row for row in new.rows() if row in base.rows()]
     faults = quick_looks(base, new)
+    if isinstance(base, Side) and base.run is not new.run and base.run.ended_early:
+        faults.append(f"{base.run.run_id} was ended early ({base.run.ended_early}): name a whole run as the baseline")
     if not shared:
         faults.append("baseline and candidate have no target and workload in common: compare runs of one scenario")
     if isinstance(base, Side):
