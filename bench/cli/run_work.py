@@ -294,7 +294,8 @@ def carry_out(
         tell(f"the run was ended early: {end.early}", kind="aborted")
     if code:
         tell(*end.failed)
-        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: bench run --resume {folder}")
+        next_step = "go on all the same" if end.early else "repeat them" if code == EXIT_INVALID else "finish it"
+        err.print(f"to {next_step}: bench run --resume {folder}")
     if summary is not None:
         out.print(summary.to_json() if shown.json else str(folder / "report.html"))
     elif finished.trials and not shown.report:

@@ -260,7 +260,7 @@ class Conductor:
                 if again:  # what went well the second time kept nothing from running
                     self._start_failures[target.broker].pop()
                 self._watch.end(record)
-                if why := breach(record, self._abort_on):
+                if self._abort_on and (why := breach(record, self._abort_on)):
                     raise _HopelessError(why)
                 return
 

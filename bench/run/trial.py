@@ -196,7 +196,7 @@ def _mean_ns(beats_ns: Int64) -> int:
     return int(beats_ns.mean()) if beats_ns.all() else 0
 
 
-class _HopelessError(Exception):
+class _CertainBreachError(Exception):
     """A trial meets a condition on which it is to be aborted."""
 
 
@@ -228,7 +228,7 @@ class _Course:
             self._observe(control, start_ns)
         except WorkerEnded as ended:
             self._end_early(control, ended)
-        except _HopelessError as met:
+        except _CertainBreachError as met:
             control.cut(TrialOutcome.ABORTED, str(met), time.monotonic_ns())
         self._board.stop()
         self._dismiss(control)
@@ -374,7 +374,7 @@ class _Course:
         )
         self._given.watch(live)
         if why := self._given.hopeless(live):
-            raise _HopelessError(why)
+            raise _CertainBreachError(why)
 
     def _end_early(self, control: Control, ended: WorkerEnded) -> None:
         """Note why the trial ended; a connection that broke because the broker died is the broker's."""

@@ -29,17 +29,22 @@ class _OpenLimit:
 
 
 def limit_lines(side: Side, limits: Sequence[AbsoluteLimit]) -> tuple[LimitLine, ...]:
-    """Judge the rows of a side by the limits that apply to them; nothing where a condition ended the run early."""
+    """Judge the rows of a side by the limits that apply to them.
+
+    There is none of a run that a condition ended early: what was measured until then was measured until a figure looked
+    bad, and is no estimate.
+    """
+    if side.run.ended_early:
+        return ()
     opened = [
         _OpenLimit(cell, limit, *_values(side, limit, cell))
         for cell in cells(side, side, paired=False)
         for limit in limits
         if limit.applies(cell.target, cell.workload, side.workload(cell.workload).part_of)
     ]
-    ended = side.run.ended_early
     decisions = keep_to([one.bounded(one.values) for one in opened])
     wholes = keep_to([one.bounded(one.values if one.whole is None else one.whole) for one in opened])
-    return tuple(_line(one, found, whole, ended) for one, found, whole in zip(opened, decisions, wholes, strict=True))
+    return tuple(_line(one, found, whole) for one, found, whole in zip(opened, decisions, wholes, strict=True))
 
 
 def _values(side: Side, limit: AbsoluteLimit, cell: PairedCell) -> tuple[list[float], list[float] | None]:
@@ -51,16 +56,13 @@ def _values(side: Side, limit: AbsoluteLimit, cell: PairedCell) -> tuple[list[fl
     return values, whole if len(whole) == len(values) and all(map(math.isfinite, whole)) else None
 
 
-def _line(one: _OpenLimit, found: LimitDecision, whole: LimitDecision, ended: str) -> LimitLine:
+def _line(one: _OpenLimit, found: LimitDecision, whole: LimitDecision) -> LimitLine:
     contradicted = whole.outcome not in {found.outcome, "undecided"}
     if contradicted:
         found = replace(found, outcome="undecided", needed=None)
     verdict: ShownLimit = found.outcome
     metric = METRICS[one.limit.metric]
-    if ended:
-        # What was measured until then was measured until a figure looked bad: it is no estimate.
-        found, verdict = LimitDecision("undecided", found.n, found.level), "undecided"
-    elif one.cell.valid < one.cell.three_quarters and not (metric.counted and verdict == "fail"):
+    if one.cell.valid < one.cell.three_quarters and not (metric.counted and verdict == "fail"):
         verdict = "invalid"
     line = LimitLine(
         target=one.cell.target,
@@ -80,4 +82,4 @@ def _line(one: _OpenLimit, found: LimitDecision, whole: LimitDecision, ended: st
         text="",
         whole_verdict=None if one.whole is None else whole.outcome,
     )
-    return line.model_copy(update={"text": words.limit(line, one.cell, found.beyond, ended)})
+    return line.model_copy(update={"text": words.limit(line, one.cell, found.beyond)})

@@ -163,7 +163,8 @@ def judge_first(new: Dataset, budget: Budget, results: Sequence[str], why: str =
         for held in (PairedFigures([*side.figures(limit.metric, cell.target, cell.workload).values()], []),)
         for one in (_Open(cell, limit, METRICS[limit.metric], limit.threshold(None), held, why),)
     )
-    found = _Compared(lines, sentence=f"Pass: {why}.", hosts=(side.host_class,))
+    told = () if side.run.ended_early else lines
+    found = _Compared(told, sentence=f"Pass: {why}.", hosts=(side.host_class,))
     return _gate(side, found, budget, (None, side.title), results)
 
 
@@ -202,12 +203,12 @@ def _gate(
     """Put what a comparison found and what absolute limits say together."""
     if limits is None:
         limits = (*new.run.scenario.limits, *(() if budget is None else budget.absolute))
-    kept = limit_lines(new, limits)
-    if not kept and not found.sentence:
+    kept, ended = limit_lines(new, limits), new.run.ended_early
+    if not kept and not found.sentence and not ended:
         _refuse(["no limit is about a row of this run: name its targets and workloads in `limits`"])
     said = [(found.verdict, found.sentence)] if found.sentence else []
-    if ended := new.run.ended_early:
-        said.append(("fail", words.ended_early(ended)))
+    if ended:
+        said = [("fail", words.ended_early(ended))]
     elif kept:
         worst = _worst({line.verdict for line in kept})
         said.append((worst, words.limits(worst, kept)))
@@ -241,11 +242,11 @@ def _compared(base: GateSide, new: Side, budget: Budget, noise_floor: float | No
     rows = list(cells(base, new, paired=paired))
     _refuse(_strangers(budget, new, rows))
     hosts = tuple(dict.fromkeys((base.host_class, new.host_class)))
+    if new.run.ended_early or not budget.relative:
+        return _Compared(hosts=hosts)
     unlike = len(hosts) > 1
     floors = _floors(base, new) if noise_floor is None else {EVERY: noise_floor}
     opened = list(_opened(base, new, rows, budget, floors, paired=paired, unlike=unlike))
-    if not budget.relative:
-        return _Compared(hosts=hosts)
     lines, drift = _closed(opened, paired=paired)
     verdict = _worst({line.verdict for line in lines})
     remarks += [words.drift(drift)] if drift is not None and drift.widening > 1 else []

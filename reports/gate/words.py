@@ -112,11 +112,8 @@ def limited(line: LimitLine) -> str:
     return f"{said} ({shown(line.low)} … {shown(line.high)})"
 
 
-def limit(found: LimitLine, cell: PairedCell, beyond: int, ended: str) -> str:
-    """Return the line of a limit in a sentence; `ended` says why the run was ended early."""
-    words = METRICS[found.metric].words
-    if ended:
-        return f"{words}, {limit_of(found)}: not judged, as the run was ended early."
+def limit(found: LimitLine, cell: PairedCell, beyond: int) -> str:
+    """Return the line of a limit in a sentence."""
     if found.verdict == "invalid":
         return f"{cell.valid} of {cell.planned} trials are valid, and {cell.three_quarters} are needed{_why(cell)}."
     said = limited(found) if found.value is not None else f"beyond it in {beyond} of {found.n} trials"
@@ -125,7 +122,7 @@ def limit(found: LimitLine, cell: PairedCell, beyond: int, ended: str) -> str:
         end = "; undecided" if found.needed is None else f"; undecided, about {found.needed} trials would decide"
     if found.whole_verdict not in (None, found.verdict):
         end += f"; of all messages, pauses of the host included, {found.whole_verdict}"
-    return f"{words}: {said}, {limit_of(found)}{end}."
+    return f"{METRICS[found.metric].words}: {said}, {limit_of(found)}{end}."
 
 
 def limits(verdict: str, lines: Sequence[LimitLine]) -> str:
@@ -143,12 +140,13 @@ def limits(verdict: str, lines: Sequence[LimitLine]) -> str:
     ]
     if verdict == "fail":
         return f"Fail: {_some(parts)}."
-    return f"Undecided: {len(mine)} of {len(lines)} limits, {_some(parts)}."
+    more = _enough([one.needed for one in mine], "trials")
+    return f"Undecided: {len(mine)} of {len(lines)} limits, {_some(parts)}{more}."
 
 
 def ended_early(why: str) -> str:
     """Return the verdict of a run that a condition ended."""
-    return f"Fail: the run was ended early: {why}."
+    return f"Fail: the run was ended early, and has no figures: {why}."
 
 
 NOTHING_YET = "there is nothing to compare with yet"
@@ -206,10 +204,14 @@ def sentence(verdict: str, lines: Sequence[GateLine], cells: Sequence[PairedCell
         return f"Invalid: {_some(parts)}."
     if not deciding:
         return "Undecided: nothing is gated here; see the remarks."
-    needed = [one.needed for one in mine]
-    known = [n for n in needed if n is not None]
-    more = f"; about {max(known)} pairs would decide" if known and len(known) == len(needed) else ""
+    more = _enough([one.needed for one in mine], "pairs")
     return f"Undecided: {len(mine)} of {len(deciding)} lines, {_some([name(one) for one in mine])}{more}."
+
+
+def _enough(needed: Sequence[int | None], what: str) -> str:
+    """Return how many would decide, where that is known of all."""
+    known = [n for n in needed if n is not None]
+    return f"; about {max(known)} {what} would decide" if known and len(known) == len(needed) else ""
 
 
 def _passed(deciding: Sequence[GateLine], *, paired: bool) -> str:

@@ -29,6 +29,7 @@ class _Tried(Conductor):
         self._run: Any = SimpleNamespace(scenario=SimpleNamespace(targets=targets))
         self._start_failures = {}
         self._ends = iter(ends)
+        self._abort_on = ()
         self.told: list[str] = []
         self._watch: Any = SimpleNamespace(
             begin=lambda *_: self.told.append("begin"), end=self.told.append, say=self.told.append
