@@ -142,7 +142,8 @@ def newest(kept: pd.DataFrame, commits: Sequence[str], new: Side) -> Found:
     alike &= ~((kept["run_id"] == run.run_id) & (kept["seed"] == run.seed))
     mine = kept[alike]
     rows = zip(mine["target"], mine["workload"], mine["load"], strict=True)
-    mine = mine[[loads.get((target, workload)) == load for target, workload, load in rows]]
+    same = [loads.get((target, workload)) == load for target, workload, load in rows]
+    mine = mine[pd.Series(same, mine.index, dtype=bool)]
     places = _places(mine["commit"].unique().tolist(), commits)
     mine = mine[mine["commit"].isin(places.keys())]
     here = mine["host_class"] == new.host_class

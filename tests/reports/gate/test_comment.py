@@ -92,9 +92,10 @@ def test_what_is_no_list_is_told(tmp_path: Path) -> None:
     """A file that is not there, no JSON, and a text without a marker: 2."""
     md, comments = tmp_path / "gate.md", tmp_path / "comments.json"
     md.write_text(to_markdown(made_gate(), "gate"))
-    comments.write_text("{")
+    comments.write_text("[]")
+    (tmp_path / "broken.json").write_text("{")
     for words, told in (
-        ([md, comments], "no JSON"),
+        ([md, tmp_path / "broken.json"], "no JSON"),
         ([md, tmp_path / "none"], "cannot be read"),
         ([comments, comments], "no marker at its head"),
     ):
