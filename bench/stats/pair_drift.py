@@ -94,7 +94,7 @@ def pair_drift(lines: Sequence[tuple[Sequence[int], Floats]]) -> PairDrift:
         mine = lag1(np.vstack([values, drawn]))
         found += mine / len(asked)
         biased += (1 + 4 * mine[0]) / len(values) / len(asked)
-    alike = float(found[0] + biased)
+    alike = min(float(found[0] + biased), 1.0)
     chance = float((found >= found[0] - 1e-12).mean())
     if chance > LEVEL or alike <= 0:
         return PairDrift(alike, 0.0, len(asked))
