@@ -34,7 +34,7 @@ from bench.host.hostclass import host_class
 from bench.host.noise_floors import floor_of, keep
 from bench.plan.plan import estimate_bytes, estimate_ns, make_plan, spare
 from bench.results import archive
-from bench.results.records import BROKE_OFF, ImageRecord, PlannedTrial, RunRecord
+from bench.results.records import BROKE_OFF, ImageRecord, PlannedTrial, RunRecord, TrialOutcome
 from bench.run.conductor import RunEnd, conduct
 from bench.run.health import AWAY
 from bench.run.host_record import host_facts, tool_versions
@@ -349,7 +349,8 @@ def _exit_code(end: RunEnd, finished: archive.Run) -> int:
         return EXIT_INTERRUPTED
     if end.early:
         return EXIT_LIMIT
-    if end.failed or any(trial.record.outcome in BROKE_OFF for trial in finished.trials):
+    ended_badly = BROKE_OFF - {TrialOutcome.ABORTED}
+    if end.failed or any(trial.record.outcome in ended_badly for trial in finished.trials):
         return EXIT_FAILED
     if len(finished.trials) < len(finished.record.plan):
         return EXIT_FAILED

@@ -26,6 +26,8 @@ _CLEAR_NS = 2 * NS_PER_S
 
 def breach(record: TrialRecord, limits: Sequence[AbsoluteLimit]) -> str:
     """Return which limit a finished trial does not keep, in words; empty where it keeps all, or cannot be trusted."""
+    if any(note.hard for note in record.health):
+        return ""  # what was late may have been ours
     if record.outcome is TrialOutcome.ABORTED:
         return f"trial {record.index + 1} ({record.target}, {record.workload}): {record.reason}"
     if not record.valid:

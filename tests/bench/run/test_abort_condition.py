@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.results.records import TrialOutcome, TrialRecord
+from bench.results.records import Note, TrialOutcome, TrialRecord
 from bench.run.abort_condition import Certainty, breach
 from bench.run.phases import Phase
 from bench.run.trial import Live
@@ -149,6 +149,8 @@ def test_an_overloaded_trial_has_no_bound_and_one_that_is_not_trusted_says_nothi
     aborted = record(outcome=TrialOutcome.ABORTED, reason="hopeless")
     assert breach(aborted, limits).endswith(": hopeless")
     assert not aborted.valid
+    ours = (Note(code="send-lag", hard=True, text="We were late."),)
+    assert not breach(aborted.model_copy(update={"health": ours}), limits)
 
 
 def test_a_limit_of_another_row_does_not_matter() -> None:
