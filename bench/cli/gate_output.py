@@ -45,8 +45,7 @@ def check_limits(folder: Path, *, silently: bool) -> int:
         silently: whether the verdict alone is printed, on standard error.
     """
     try:
-        data = load(folder)
-        found = judge_limits(data, data.runs[0].scenario.limits, [str(folder)])
+        found = judge_limits(load(folder), None, [str(folder)])
     except (GateError, ReportError) as error:
         tell(str(error))
         return EXIT_FAILED

@@ -96,9 +96,8 @@ def stored(asked: Asked, budget: Budget) -> Gate:
 
 def _alone(data: Dataset, budget: Budget, noise_floor: float | None, results: list[str]) -> Gate:
     """Judge the folder of a paired run, or any other by absolute limits alone."""
-    limits = (*data.runs[0].scenario.limits, *budget.absolute)
-    if limits and not is_paired(data):
-        return judge_limits(data, limits, results)
+    if (data.runs[0].scenario.limits or budget.absolute) and not is_paired(data):
+        return judge_limits(data, budget, results)
     return judge_paired(data, budget, noise_floor, results)
 
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from bench.stats.estimate import logs
@@ -101,7 +102,7 @@ class Decision:
             None where more than 10,000 would, or where that is not known.
         worse: pairs in which the candidate was beyond the limit; only where `ratio` is None.
         drift: what neighbouring pairs of all lines have in common; the interval is widened by it.
-        second: the second opinion, where a pair is an outlier.
+        second: the second opinion, where a pair is an outlier and neighbouring pairs are not alike.
     """
 
     outcome: Judgement
@@ -158,7 +159,9 @@ def decide(
     found = {}
     for k, comparison, widening in zip(smooth, family, wider, strict=True):
         one, rules = measures[k], _Rules(level, alarm, miss, power, widening, paired=paired)
-        found[k] = replace(_by_ratio(one, comparison, rules), drift=drift, second=_second(one, rules))
+        # Pairs that are alike are no more independent to the signed-rank test than to t.
+        second = None if drift.allowed else _second(one, rules)
+        found[k] = replace(_by_ratio(one, comparison, rules), drift=drift, second=second)
     return [found[k] if k in found else _by_signs(one, level, paired=paired) for k, one in enumerate(measures)]
 
 
@@ -196,20 +199,21 @@ class _Rules:
     paired: bool
 
 
+def _differences(measure: Measure) -> NDArray[np.float64]:
+    return logs(measure.pair.first) - logs(measure.pair.second)
+
+
 def _drift(measures: Sequence[Measure]) -> PairDrift:
-    differences = [logs(one.pair.first) - logs(one.pair.second) for one in measures]
-    places = [
-        range(len(found)) if one.places is None else one.places
-        for one, found in zip(measures, differences, strict=True)
-    ]
-    return pair_drift([*zip(places, differences, strict=True)])
+    return pair_drift(
+        [(range(len(one.pair.first)) if one.places is None else one.places, _differences(one)) for one in measures]
+    )
 
 
 def _second(measure: Measure, rules: _Rules) -> SecondOpinion | None:
     """Judge pairs by the signed-rank test, where there are enough of them and one is an outlier."""
     if not rules.paired or len(measure.pair.first) < MIN_PAIRS:
         return None
-    differences = logs(measure.pair.first) - logs(measure.pair.second)
+    differences = _differences(measure)
     if not has_outliers(differences):
         return None
     side = 1 if measure.pair.lower_is_better else -1

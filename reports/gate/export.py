@@ -146,13 +146,21 @@ def to_markdown(gate: Gate, comment: str | None = None) -> str:
 
 
 def method(gate: Gate) -> str:
-    """Return how it was decided, in two sentences."""
-    if gate.baseline is None or not gate.lines:
-        return (
-            f"Limits: the geometric mean of {gate.pairs} trials a row, and Student's t on logarithms. A row at its"
-            f" limit fails in at most {percent(gate.alarm)} of runs, over all limits; one beyond it passes in"
-            f" {percent(gate.miss)}."
-        )
+    """Return how it was decided, in a few sentences."""
+    compared = gate.baseline is not None and bool(gate.lines)
+    said = [*([_comparing(gate)] if compared else []), *([_limiting(gate)] if gate.limits else [])]
+    return " ".join(said) or "Nothing was compared."
+
+
+def _limiting(gate: Gate) -> str:
+    return (
+        f"Limits: the geometric mean of {gate.pairs} trials a row, and Student's t on logarithms. A row at its limit"
+        f" fails in at most {percent(gate.alarm)} of runs, over all limits; one beyond it passes in"
+        f" {percent(gate.miss)}."
+    )
+
+
+def _comparing(gate: Gate) -> str:
     how = (
         f"{gate.pairs} pairs a row, both sides in turn on one host"
         if gate.paired

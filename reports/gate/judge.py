@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from bench.results.comparability import unlike_receipt
-from bench.scenario.scenario import AbsoluteLimit, InFlightLoad
+from bench.scenario.scenario import InFlightLoad
 from bench.stats.noninferiority import ALARM, MIN_PAIRS, MISS, POWER, Decision, Judgement, Measure, decide
 from bench.stats.pair_drift import NONE
 from bench.stats.ratio import Pair
@@ -156,28 +156,28 @@ def judge_first(new: Dataset, budget: Budget, results: Sequence[str], why: str =
     side = Side(new)
     rows = list(cells(side, side, paired=False))
     _refuse([*quick_looks(side), *_strangers(budget, side, rows)])
-    lines = tuple(
-        _line(one, "told", None)
-        for cell in rows
-        for limit in budget.applying(cell.target, cell.workload)
-        for held in (PairedFigures([*side.figures(limit.metric, cell.target, cell.workload).values()], []),)
-        for one in (_Open(cell, limit, METRICS[limit.metric], limit.threshold(None), held, why),)
-    )
-    told = () if side.run.ended_early else lines
-    found = _Compared(told, sentence=f"Pass: {why}.", hosts=(side.host_class,))
+    lines = () if side.run.ended_early else tuple(_first_lines(side, rows, budget, why))
+    found = _Compared(lines, sentence=f"Pass: {why}.", hosts=(side.host_class,))
     return _gate(side, found, budget, (None, side.title), results)
 
 
-def judge_limits(new: Dataset, limits: Sequence[AbsoluteLimit], results: Sequence[str]) -> Gate:
-    """Judge a run by absolute limits alone.
+def _first_lines(side: Side, rows: Sequence[PairedCell], budget: Budget, why: str) -> Iterator[GateLine]:
+    for cell in rows:
+        for limit in budget.applying(cell.target, cell.workload):
+            held = PairedFigures(list(side.figures(limit.metric, cell.target, cell.workload).values()), [])
+            yield _line(_Open(cell, limit, METRICS[limit.metric], limit.threshold(None), held, why), "told", None)
+
+
+def judge_limits(new: Dataset, budget: Budget | None, results: Sequence[str]) -> Gate:
+    """Judge a run by absolute limits alone: those of its scenario, and of a budget.
 
     Raises:
-        GateError: it is a quick look, or no limit is about a row of it.
+        GateError: it is a quick look, no limit is about a row of it, or the budget names what it does not have.
     """
     side = Side(new)
-    _refuse(quick_looks(side))
-    found = _Compared(hosts=(side.host_class,))
-    return _gate(side, found, None, (None, side.title), results, limits=limits)
+    strangers = [] if budget is None else _strangers(budget, side, list(cells(side, side, paired=False)))
+    _refuse([*quick_looks(side), *strangers])
+    return _gate(side, _Compared(hosts=(side.host_class,)), budget, (None, side.title), results)
 
 
 def _refuse(faults: Sequence[str]) -> None:
@@ -198,12 +198,10 @@ def _gate(
     results: Sequence[str],
     *,
     paired: bool = False,
-    limits: Sequence[AbsoluteLimit] | None = None,
 ) -> Gate:
     """Put what a comparison found and what absolute limits say together."""
-    if limits is None:
-        limits = (*new.run.scenario.limits, *(() if budget is None else budget.absolute))
-    kept, ended = limit_lines(new, limits), new.run.ended_early
+    kept = limit_lines(new, (*new.run.scenario.limits, *(() if budget is None else budget.absolute)))
+    ended = new.run.ended_early
     if not kept and not found.sentence and not ended:
         _refuse(["no limit is about a row of this run: name its targets and workloads in `limits`"])
     said = [(found.verdict, found.sentence)] if found.sentence else []

@@ -55,7 +55,8 @@ def line(found: GateLine, cell: PairedCell, told: str, worse: int | None, *, pai
         more = f" by more than {count(found.limit)}" if metric.counted and found.limit else ""
         said = f"worse{more} in {worse} of {found.n} {'pairs' if paired else 'trials'}"
     elif found.ratio is None:
-        said = "no figure in enough trials to compare"
+        alone = found.baseline is None and found.candidate is not None
+        said = figure(found, found.candidate) if alone else "no figure in enough trials to compare"
     else:
         said = f"{change(found)}, allowed {allowed(found)}"
     end = ""
