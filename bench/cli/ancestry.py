@@ -11,6 +11,10 @@ _TARGETS = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "CHANGE_TA
 _USUAL = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
 
+FETCH = "fetch the whole history (fetch-depth: 0 in GitHub's checkout, GIT_DEPTH: 0 in GitLab)"
+"""What to do where commits are missing."""
+
+
 class AncestryError(Exception):
     """Commits are not known; the message says why, and what to do."""
 
@@ -31,10 +35,7 @@ def before_branching(branch: str | None, environment: Mapping[str, str] = os.env
     head, target = _commit("HEAD"), _target(branch, environment)
     base = _git("merge-base", "HEAD", target)
     if base is None:
-        message = (
-            f"HEAD and {target} have no commit in common here: fetch the whole history (fetch-depth: 0 in GitHub's"
-            " checkout, GIT_DEPTH: 0 in GitLab)"
-        )
+        message = f"HEAD and {target} have no commit in common here: {FETCH}"
         raise AncestryError(message)
     return _first_parents(base, head)
 
@@ -46,6 +47,11 @@ def of_branch(branch: str) -> tuple[str, ...]:
         AncestryError: there is no repository, or no such branch.
     """
     return _first_parents(_target(branch, {}), _commit("HEAD"))
+
+
+def is_shallow() -> bool:
+    """Return whether older commits are missing here."""
+    return _git("rev-parse", "--is-shallow-repository") == "true"
 
 
 def _target(branch: str | None, environment: Mapping[str, str]) -> str:

@@ -129,7 +129,9 @@ def gate(
     baseline: Annotated[
         str | None,
         typer.Argument(
-            help="Results folder; with --paired, name of a shipped scenario or path of a file.", autocompletion=_sides
+            help="Results folder (with --baseline-store the candidate's); with --paired, name of a shipped scenario or"
+            " path of a file.",
+            autocompletion=_sides,
         ),
     ] = None,
     candidate: Annotated[

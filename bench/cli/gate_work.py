@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from bench.cli.ancestry import AncestryError, before_branching, of_branch
+from bench.cli.ancestry import FETCH, AncestryError, before_branching, is_shallow, of_branch
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, as_typed, err, fail, out, tell
 from bench.cli.gate import Asked, AskedHistory, GateFiles
 from bench.cli.gate_output import keep_gate, print_annotations, print_gate, write_gate
@@ -117,6 +117,8 @@ def _with_history(
         found = newest(store.rows(), commits, candidate)
     except ReportError as error:
         fail(EXIT_USAGE, str(error).replace("--store", "--baseline-store"))
+    if found.side is None and is_shallow():
+        fail(EXIT_USAGE, f"--baseline-store: no run of it is of a commit that is known here: {FETCH}")
     if found.side is None:
         why = (
             f"{NOTHING_YET} on this class of hosts (there are runs on {listed([*found.others])})"

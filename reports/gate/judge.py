@@ -165,7 +165,8 @@ def _first_lines(side: Side, rows: Sequence[PairedCell], budget: Budget, why: st
     for cell in rows:
         for limit in budget.applying(cell.target, cell.workload):
             held = PairedFigures(list(side.figures(limit.metric, cell.target, cell.workload).values()), [])
-            yield _line(_Open(cell, limit, METRICS[limit.metric], limit.threshold(None), held, why), "told", None)
+            one = _Open(cell, limit, METRICS[limit.metric], limit.threshold(None), held, why)
+            yield _line(one, "told", Decision(Judgement.UNDECIDED, len(held.candidate), math.nan))
 
 
 def judge_limits(new: Dataset, budget: Budget | None, results: Sequence[str]) -> Gate:

@@ -123,7 +123,21 @@ def test_the_branch_to_be_merged_into_is_what_ci_says(repository: Repository, mo
         ancestry.before_branching(None, {})
 
 
-def test_a_shallow_clone_is_told(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shallow_clone_is_no_first_run(
+    runs: Path, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a history has runs and their commits are missing, that is told, and nothing passes in silence."""
+    second = repository.git("rev-parse", "main~1")
+    clone = tmp_path / "clone"
+    repository.git("clone", "--quiet", "--depth", "1", "--branch", "main", f"file://{repository.folder}", str(clone))
+    monkeypatch.chdir(clone)
+    assert "nothing to compare with yet" in gate(runs / "two").stdout
+    assert bench("history", "add", runs / "one", "--store", "history", "--commit", second).exit_code == 0
+    result = gate(runs / "two")
+    assert (result.exit_code, "fetch the whole history" in result.stderr) == (2, True), result.output
+
+
+def test_what_git_cannot_tell_is_told(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to fetch."""
     repository.git("checkout", "--quiet", "--orphan", "alone")
     repository.commit("alone")

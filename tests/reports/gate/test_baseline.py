@@ -118,7 +118,8 @@ def test_the_first_run_passes_and_shows_its_figures(new: Dataset) -> None:
     assert (found.verdict, found.baseline) == ("pass", None)
     assert found.sentence == "Pass: there is nothing to compare with yet."
     assert {line.verdict for line in found.lines} == {"told"}
-    assert all(line.candidate is not None and line.baseline is None for line in found.lines if line.metric == "p99")
+    p99 = [line for line in found.lines if line.metric == "p99"]
+    assert all((line.n, line.baseline) == (10, None) and line.candidate is not None for line in p99)
     with pytest.raises(GateError, match="is a quick look"):
         judge_first(run("quick", mode="quick"), read_budget(None), ["quick"])
 
