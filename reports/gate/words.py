@@ -118,6 +118,8 @@ def limit(found: LimitLine, cell: PairedCell, beyond: int) -> str:
     if found.verdict == "invalid":
         return f"{cell.valid} of {cell.planned} trials are valid, and {cell.three_quarters} are needed{_why(cell)}."
     said = limited(found) if found.value is not None else f"beyond it in {beyond} of {found.n} trials"
+    if not found.n:
+        said = "no figure, or too few messages for one"
     end = ""
     if found.verdict == "undecided":
         end = "; undecided" if found.needed is None else f"; undecided, about {found.needed} trials would decide"

@@ -76,6 +76,17 @@ def test_the_folder_keeps_the_verdict_and_is_judged_again(made: Path, tmp_path: 
         assert ("<failure" in (tmp_path / "gate.xml").read_text()) is (code == 1)
 
 
+def test_a_figure_that_is_not_there_is_undecided(made: Path, tmp_path: Path) -> None:
+    """Too few messages for p99.99: 3, and the reason; a limit of what is not there is a mistake of the budget's."""
+    budget = tmp_path / "budget.toml"
+    budget.write_text('[[limits]]\nmetric = "p99.99"\nat_most = "1s"\n')
+    result = bench("gate", made / "run", "--budget", budget)
+    assert (result.exit_code, "no figure, or too few messages for one, at most 1,000 ms" in result.stdout) == (3, True)
+    budget.write_text('[[limits]]\nmetric = "p99"\nat_most = "1s"\nworkload = "other"\n')
+    result = bench("gate", made / "run", "--budget", budget)
+    assert (result.exit_code, "limits.0.workload: 'other' is not there" in result.stderr) == (2, True)
+
+
 def test_limits_that_are_not_kept_end_in_1_and_unsure_ones_in_3(tmp_path: Path) -> None:
     """At the end of the run itself; quietly the verdict stands on standard error."""
     scenario = written(tmp_path, ("p99", "at_most", '"10us"'))
