@@ -26,6 +26,8 @@ from reports.summary import Cell
 from reports.verdict import comparisons
 
 COMPARISONS_SCHEMA_VERSION = 1
+QUICK = "a quick run names no winner"
+"""Why nothing is decided by one."""
 
 
 class ComparedRows(Model):
@@ -228,7 +230,7 @@ def _undecidable(a: _Side, b: _Side) -> str:
     """Return why no verdict is given on two rows of one run; empty where one is."""
     shared = len(_pair(a, b).first)
     if a.case.mode == "quick":
-        return "a quick run names no winner"
+        return QUICK
     if a.case.by_throughput and (a.case.cpus or 0) < MIN_CPUS:
         return f"nothing is ranked by throughput on fewer than {MIN_CPUS} CPUs"
     for side in (a, b):
@@ -261,6 +263,8 @@ def _line(workload: str, a: _Side, b: _Side, judged: Comparison | None, differs:
 
 def _why_not_stored(a: _Side, b: _Side) -> str:
     """Return why nothing is said of two stored rows; empty where something is."""
+    if "quick" in (a.case.mode, b.case.mode):
+        return QUICK
     own = next((side.why_not for side in (a, b) if side.why_not), "")
     return own or ("" if a.case.by_throughput else _receipt(a, b))
 

@@ -262,6 +262,8 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
     why_not = ""
     if not trial.model_copy(update={"health": ()}).valid:
         why_not = f"{trial.outcome}: {trial.reason}" if trial.reason else str(trial.outcome)
+    elif run.ended_early:
+        why_not = "the run was ended early"
     elif bad:
         why_not = listed([plain(note.code) for note in bad])
     elif not any(tag.count for tag in trial.latency.values()):

@@ -31,6 +31,7 @@ BROKERS_ALLOWED = {
         "bench.scenario.memory_broker",  # parts of a scenario, as the two below
         "bench.scenario.profile",
         "bench.scenario.warmup",
+        "bench.scenario.absolute_limit",
         "bench.scenario.products",  # what products say of their settings
     ),
     "brokers.registry": (
@@ -74,6 +75,7 @@ REPORTS_READ = (
 )
 PURE = (
     "bench.scenario.scenario",
+    "bench.scenario.absolute_limit",
     "bench.scenario.profile",
     "bench.scenario.memory_broker",
     "bench.scenario.warmup",
@@ -140,6 +142,7 @@ SHARED_NAMES = {
     "connection": "one connection of a port",
     "port": "all connections of a worker",
     # One subject, seen by the rooms that measure, judge, store or draw it.
+    "absolute_limit": "what a figure must keep to, whatever other runs had",
     "cache": "where something is kept that can be made again",
     "comparability": "which rows differ only in what a comparison is about",
     "cost": "what a trial costs in CPU time, memory and writes",

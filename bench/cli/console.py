@@ -15,6 +15,8 @@ from rich.text import Text
 from brokers.credentials import ALLOWED
 from brokers.plain_text import printable
 
+EXIT_LIMIT = 1
+"""A limit is not kept."""
 EXIT_USAGE = 2
 EXIT_INVALID = 3
 EXIT_FAILED = 4

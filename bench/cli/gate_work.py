@@ -1,6 +1,5 @@
 """What `bench gate` does: runs both sides in turn or reads what was stored, judges, and says so."""
 
-import platform
 import secrets
 import time
 from pathlib import Path
@@ -8,19 +7,10 @@ from typing import NoReturn
 
 import typer
 
-from bench.cli.console import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_USAGE,
-    as_typed,
-    err,
-    fail,
-    out,
-    print_table,
-    resuming,
-    tell,
-)
-from bench.cli.gate import Asked, GateFiles
+from bench.cli.ancestry import FETCH, AncestryError, before_branching, is_shallow, of_branch
+from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, as_typed, err, fail, out, resuming, tell
+from bench.cli.gate import Asked, AskedHistory, GateFiles
+from bench.cli.gate_output import keep_gate, print_annotations, print_gate, write_gate
 from bench.cli.image import check_recipes
 from bench.cli.report import write_reports
 from bench.cli.run_work import begin, conduct_all, print_plan
@@ -32,27 +22,33 @@ from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import Loaded, load_scenario
 from bench.scenario.products import describe
 from bench.units import NS_PER_S, time_words
-from reports.dataset import load
+from reports.dataset import Dataset, load
 from reports.errors import ReportError
+from reports.format import listed
+from reports.gate.baseline import KeptSide, newest
 from reports.gate.budget import DEFAULT, Budget, BudgetError, read_budget
-from reports.gate.export import annotations, method, to_junit, to_markdown
-from reports.gate.judge import judge_paired, judge_stored
+from reports.gate.comment import CommentError, marker
+from reports.gate.judge import is_paired, judge_first, judge_limits, judge_paired, judge_sides, judge_stored
 from reports.gate.pairs import GateError, unlike_promises
 from reports.gate.result import Gate
-from reports.gate.words import allowed, change, figure, percent
+from reports.gate.words import NOTHING_YET
+from reports.history.store import Store
 
 
 def carry_out(asked: Asked, budget_file: Path | None, wanted: GateFiles) -> NoReturn:
     """Compare, write the verdict down, and leave with its exit code."""
     budget = _read_budget(budget_file)
-    faults = wanted.faults()
-    if asked.only_paired and not asked.paired:
-        faults.append(f"{', '.join(asked.only_paired)}: can only be used with --paired")
+    faults = wanted.faults() + asked.faults()
+    if wanted.comment is not None:
+        try:
+            marker(wanted.comment)
+        except CommentError as error:
+            faults.append(f"--comment-marker {error}")
     if faults:
         fail(EXIT_USAGE, *faults)
     started = time.monotonic()
     found = paired(asked, budget) if asked.paired else stored(asked, budget)
-    write(found, wanted, time.monotonic() - started)
+    write_gate(found, wanted, time.monotonic() - started)
     print_gate(found)
     if wanted.github:
         print_annotations(found)
@@ -74,7 +70,8 @@ def print_budget(path: Path | None) -> None:
 
 def stored(asked: Asked, budget: Budget) -> Gate:
     """Judge results that are there: two runs, or the folder of a paired run."""
-    given = [asked.baseline, *([asked.candidate] if asked.candidate is not None else [])]
+    first = asked.allow_first and not Path(asked.baseline).exists()
+    given = [name for name in (None if first else asked.baseline, asked.candidate) if name is not None]
     for folder in given:
         try:
             archive.read(Path(folder))
@@ -84,13 +81,52 @@ def stored(asked: Asked, budget: Budget) -> Gate:
             fail(EXIT_USAGE, f"{error}; a scenario is run with --paired")
     try:
         data = [load(folder) for folder in given]
-        if asked.candidate is None:
-            return judge_paired(data[0], budget, asked.noise_floor, given)
-        return judge_stored(data[0], data[1], budget, asked.noise_floor, given)
+        if first:
+            return judge_first(data[0], budget, given)
+        if asked.history.store is not None:
+            return _with_history(data[0], asked.history, budget, asked.noise_floor, given)
+        if asked.candidate is not None:
+            return judge_stored(data[0], data[1], budget, asked.noise_floor, given)
+        return _alone(data[0], budget, asked.noise_floor, given)
     except GateError as error:
         fail(EXIT_USAGE, *error.faults)
     except ReportError as error:  # no trial that can be read
         fail(EXIT_FAILED, str(error))
+
+
+def _alone(data: Dataset, budget: Budget, noise_floor: float | None, results: list[str]) -> Gate:
+    """Judge the folder of a paired run, or any other by absolute limits alone."""
+    if (data.runs[0].scenario.limits or budget.absolute) and not is_paired(data):
+        return judge_limits(data, budget, results)
+    return judge_paired(data, budget, noise_floor, results)
+
+
+def _with_history(
+    new: Dataset, history: AskedHistory, budget: Budget, noise_floor: float | None, results: list[str]
+) -> Gate:
+    """Judge a run beside the one of a history that came before it; without one it is the first."""
+    store = Store(history.store or Path())
+    try:
+        commits = of_branch(history.branch) if history.branch else before_branching(history.merged_into)
+    except AncestryError as error:
+        fail(EXIT_USAGE, f"--baseline-store: {error}")
+    candidate = KeptSide(new)
+    if not any((store.folder / "runs").glob("*.parquet")):
+        return judge_first(new, budget, results)
+    try:
+        found = newest(store.rows(), commits, candidate)
+    except ReportError as error:
+        fail(EXIT_USAGE, str(error).replace("--store", "--baseline-store"))
+    if found.side is None and is_shallow():
+        fail(EXIT_USAGE, f"--baseline-store: no run of it is of a commit that is known here: {FETCH}")
+    if found.side is None:
+        why = (
+            f"{NOTHING_YET} on this class of hosts (there are runs on {listed([*found.others])})"
+            if found.others
+            else NOTHING_YET
+        )
+        return judge_first(new, budget, results, why)
+    return judge_sides(found.side, candidate, budget, noise_floor, results)
 
 
 def paired(asked: Asked, budget: Budget) -> Gate:
@@ -128,7 +164,9 @@ def paired(asked: Asked, budget: Budget) -> Gate:
         found = judge_paired(load(place), budget, asked.noise_floor, [str(place)])
     except (GateError, ReportError) as error:
         fail(EXIT_FAILED, str(error))
-    _keep(place, found)
+    write_reports(place)
+    keep_gate(place, found)
+    err.print(f"details: {place / 'report.html'}")
     return found
 
 
@@ -158,57 +196,3 @@ def _both(asked: Asked) -> tuple[Loaded, dict[str, PairedTarget]]:
         commented = "\n".join(f"# {line}".rstrip() for line in new.text.splitlines())
         text = f"{text.rstrip()}\n\n# The candidate:\n{commented}\n"
     return Loaded(scenario, text, (*asked.both, *asked.base, *asked.new), quick=False), pairs
-
-
-def _keep(folder: Path, found: Gate) -> None:
-    """Put the verdict and the report beside the trials."""
-    write_reports(folder)
-    archive.write_whole(folder / "gate.json", found.model_dump_json(indent=1) + "\n")
-    archive.write_whole(folder / "gate.md", to_markdown(found))
-    err.print(f"details: {folder / 'report.html'}")
-
-
-def write(found: Gate, wanted: GateFiles, took_s: float) -> None:
-    """Write every file that was asked for; leave with 4 where one cannot be written."""
-    texts = (
-        (wanted.junit, "--junit", to_junit(found, platform.node() or "localhost", took_s)),
-        (wanted.md, "--md", to_markdown(found)),
-        (wanted.json, "--json", found.model_dump_json(indent=1) + "\n"),
-    )
-    for path, option, text in texts:
-        if path is not None:
-            try:
-                path.write_text(text, encoding="utf-8")
-            except OSError as error:
-                fail(EXIT_FAILED, f"{option} {path} cannot be written ({error.strerror}): name another file")
-
-
-def print_annotations(found: Gate) -> None:
-    """Print what GitHub turns into annotations."""
-    for line in annotations(found):
-        out.print(line)
-
-
-def print_gate(found: Gate) -> None:
-    """Print every line, how it was decided, what to know, and the verdict last."""
-    rows: list[tuple[str, ...]] = [
-        ("", "baseline", "candidate", "change (interval)", "allowed", "detectable", "pairs", "verdict")
-    ]
-    rows += [
-        (
-            f"{line.target} · {line.workload} · {line.metric}",
-            figure(line, line.baseline),
-            figure(line, line.candidate),
-            change(line),
-            allowed(line),
-            percent(line.detectable),
-            f"{line.n} of {line.planned}",
-            line.verdict,
-        )
-        for line in found.lines
-    ]
-    print_table(rows)
-    out.print(method(found).replace("`", ""))
-    for remark in found.remarks:
-        out.print(f"  {remark}")
-    out.print(found.sentence)

@@ -23,6 +23,7 @@ VERBS = {
     "run": ("bench.cli.run:run", "Run a scenario, then draw its report."),
     "report": ("bench.cli.report:report", "Write the report of results folders."),
     "gate": ("bench.cli.gate:gate", "Tell whether a candidate is worse than its baseline."),
+    "comment": ("bench.cli.comment:comment", "Say which comment a gate's Markdown replaces."),
     "compare": ("bench.cli.compare:compare", "Print how rows that may be compared differ."),
     "search": ("bench.cli.search:search", "Find the highest rate that each target sustains."),
     "crosscheck": ("bench.cli.crosscheck:crosscheck", "Run other tools and our drivers in turn."),

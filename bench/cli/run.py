@@ -53,12 +53,20 @@ def run(
     quiet: Quiet = False,
     json: AsJson = False,
     no_report: NoReport = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Judge the run by the scenario's limits at its end; the exit code tells.")
+    ] = False,
+    abort_on: Annotated[
+        list[str] | None,
+        typer.Option(help="End the run with exit code 1 once a trial shows this: p99>50ms.", metavar="METRIC>VALUE"),
+    ] = None,
     consume_existing: ConsumeExisting = False,
     credentials_from: CredentialsFrom = None,  # noqa: ARG001  (its callback does it)
 ) -> None:
     """Run a scenario: every trial of its plan, then the report, and the answer on the terminal.
 
-    Exit codes: 0 all trials valid · 2 usage · 3 invalid trials · 4 host or broker failed · 130 interrupted.
+    Exit codes: 0 all trials valid · 1 a limit is not kept (--check, --abort-on) · 2 usage · 3 invalid trials, or a
+    limit undecided · 4 host or broker failed · 130 interrupted.
     """
     if list_set and scenario is not None and resume is None:
         from bench.cli.lists import print_settable  # noqa: PLC0415  (the models of scenarios)
@@ -71,6 +79,7 @@ def run(
     if (scenario is None) == (resume is None):
         fail(EXIT_USAGE, "name one scenario to run, or one folder to finish with --resume")
     shown = run_work.shown(quiet=quiet, json=json, no_report=no_report, watch=watch)
+    demanded = run_work.demands(check=check, abort_on=abort_on or [])
     if resume is not None:
         given = {
             "--out": out_folder,
@@ -84,7 +93,7 @@ def run(
         if extra:
             fail(EXIT_USAGE, f"{', '.join(extra)}: cannot be used with --resume, which keeps the run as it was begun")
         with watching(watch=watch, metrics=metrics, quiet=quiet) as watched:
-            run_work.finish(resume, shown, watched, plan_only=plan, consume_existing=consume_existing)
+            run_work.finish(resume, shown, watched, demanded, plan_only=plan, consume_existing=consume_existing)
         return
     with watching(watch=watch, metrics=metrics, quiet=quiet) as watched:
         run_work.start(
@@ -95,6 +104,7 @@ def run(
             out_folder,
             shown,
             watched,
+            demanded,
             quick=quick,
             plan_only=plan,
             consume_existing=consume_existing,

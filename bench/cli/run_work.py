@@ -15,6 +15,7 @@ from bench.cli.console import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_INVALID,
+    EXIT_LIMIT,
     EXIT_USAGE,
     as_typed,
     err,
@@ -34,18 +35,20 @@ from bench.host.hostclass import host_class
 from bench.host.noise_floors import floor_of, keep
 from bench.plan.plan import estimate_bytes, estimate_ns, make_plan, spare
 from bench.results import archive
-from bench.results.records import BROKE_OFF, ImageRecord, PlannedTrial, RunRecord
+from bench.results.records import BROKE_OFF, ImageRecord, PlannedTrial, RunRecord, TrialOutcome
 from bench.run.conductor import RunEnd, conduct
 from bench.run.health import AWAY
 from bench.run.host_record import host_facts, tool_versions
 from bench.run.preflight import UnfitError, exposures, lacking, unfit
 from bench.run.scratch_folder import scratch_root
+from bench.scenario.absolute_limit import read_condition
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import Loaded, load_scenario
 from bench.scenario.products import describe, parts
 from bench.scenario.reference import SCHEMA_LINE
-from bench.scenario.scenario import Scenario
+from bench.scenario.scenario import AbsoluteLimit, Scenario
 from bench.stats.noise_floor import sides
+from bench.stats.noninferiority import MIN_PAIRS
 from bench.units import NS_PER_S, percent, size_words, time_words
 from brokers import image
 from brokers.base import BrokerError
@@ -67,6 +70,46 @@ class Shown:
     report: bool = True
 
 
+@dataclass(frozen=True)
+class Demands:
+    """What a run must keep to.
+
+    Attributes:
+        check: whether it is judged by the scenario's limits at its end.
+        abort_on: limits that end it where a trial does not keep to them.
+    """
+
+    check: bool = False
+    abort_on: tuple[AbsoluteLimit, ...] = ()
+
+    def faults(self, scenario: Scenario, *, quick: bool) -> list[str]:
+        """Return why a scenario cannot be checked."""
+        if not self.check:
+            return []
+        found = ["--check needs whole trials: leave out --quick, which carries no verdict"] if quick else []
+        if not scenario.limits:
+            found.append(f"--check: {scenario.name} has no limits: add [[limits]], see docs/scenario.md")
+        if scenario.plan.repetitions < MIN_PAIRS:
+            found.append(
+                f"--check decides with at least {MIN_PAIRS} trials a row, and plan.repetitions is"
+                f" {scenario.plan.repetitions}: raise it"
+            )
+        return found
+
+
+def demands(*, check: bool, abort_on: list[str]) -> Demands:
+    """Return what is demanded; leave where a condition is none."""
+    limits, faults = [], []
+    for text in abort_on:
+        try:
+            limits.append(read_condition(text))
+        except ValueError as error:
+            faults.append(f"--abort-on {error}")
+    if faults:
+        fail(EXIT_USAGE, *faults)
+    return Demands(check, tuple(limits))
+
+
 def shown(*, quiet: bool, json: bool, no_report: bool, watch: bool) -> Shown:
     """Return what is to be printed and written; leave where that is contradictory."""
     faults = ["--json prints what the report says: leave out --no-report"] if json and no_report else []
@@ -84,6 +127,7 @@ def start(
     folder: Path | None,
     shown: Shown,
     watched: Watching,
+    demanded: Demands,
     *,
     quick: bool,
     plan_only: bool,
@@ -94,6 +138,8 @@ def start(
         loaded = load_scenario(scenario, overrides, quick=quick, driver=driver)
     except ScenarioError as error:
         fail(EXIT_USAGE, *map(str, error.faults))
+    if faults := demanded.faults(loaded.scenario, quick=quick):
+        fail(EXIT_USAGE, *faults)
     check_recipes(loaded.scenario)
     chosen = secrets.randbelow(1 << 31) if seed is None else seed
     planned = make_plan(loaded.scenario, chosen)
@@ -112,7 +158,7 @@ def start(
     place, record, roots = begin(
         loaded, planned, chosen, folder, loaded.scenario.name, command, consume_existing=consume_existing
     )
-    carry_out(record, place, roots, shown, watched, consume_existing=consume_existing)
+    carry_out(record, place, roots, shown, watched, demanded, consume_existing=consume_existing)
 
 
 def begin(
@@ -171,7 +217,9 @@ def refuse_unfit(scenario: Scenario, *, consume_existing: bool, said: Callable[[
         fail(EXIT_USAGE, *map(said, faults))
 
 
-def finish(folder: Path, shown: Shown, watched: Watching, *, plan_only: bool, consume_existing: bool) -> None:
+def finish(
+    folder: Path, shown: Shown, watched: Watching, demanded: Demands, *, plan_only: bool, consume_existing: bool
+) -> None:
     """Run what is left of a run, or print it."""
     try:
         begun = archive.read(folder)
@@ -181,6 +229,8 @@ def finish(folder: Path, shown: Shown, watched: Watching, *, plan_only: bool, co
         fail(
             EXIT_USAGE, f"--resume {folder}: its trials are steps of a search, which depend on each other: search anew"
         )
+    if faults := demanded.faults(begun.record.scenario, quick=begun.record.mode == "quick"):
+        fail(EXIT_USAGE, *faults)
     if plan_only:
         print_plan(begun.record.scenario, begun.left())
         return
@@ -203,7 +253,7 @@ def finish(folder: Path, shown: Shown, watched: Watching, *, plan_only: bool, co
             ),
         )
     roots = {name: found.root for name, found in images.items()}
-    carry_out(begun.record, folder, roots, shown, watched, consume_existing=consume_existing, made_here=False)
+    carry_out(begun.record, folder, roots, shown, watched, demanded, consume_existing=consume_existing, made_here=False)
 
 
 def carry_out(
@@ -212,6 +262,7 @@ def carry_out(
     roots: dict[str, Path],
     shown: Shown,
     watched: Watching,
+    demanded: Demands = Demands(),
     *,
     consume_existing: bool,
     made_here: bool = True,
@@ -219,7 +270,15 @@ def carry_out(
     """Carry a run out, report, answer, and leave with the exit code; see `bench.cli.run`."""
     started = time.monotonic()
     with silent(shown.quiet):
-        end = conduct_all(record, folder, roots, watched, consume_existing=consume_existing, made_here=made_here)
+        end = conduct_all(
+            record,
+            folder,
+            roots,
+            watched,
+            demanded.abort_on,
+            consume_existing=consume_existing,
+            made_here=made_here,
+        )
         finished = archive.read(folder)
         try:
             summary = write_reports(folder) if finished.trials and shown.report else None
@@ -236,14 +295,27 @@ def carry_out(
     with silent(shown.quiet):
         err.print(f"{len(finished.trials)} of {len(record.plan)} trials in {took}")
     code = _exit_code(end, finished)
+    if end.early:
+        tell(f"the run was ended early: {end.early}", kind="aborted")
     if code:
         tell(*end.failed)
-        err.print(f"to {'repeat them' if code == EXIT_INVALID else 'finish it'}: {resuming(folder)}")
+        next_step = "go on all the same" if end.early else "repeat them" if code == EXIT_INVALID else "finish it"
+        err.print(f"to {next_step}: {resuming(folder)}")
     if summary is not None:
         out.print(summary.to_json() if shown.json else str(folder / "report.html"))
     elif finished.trials and not shown.report:
         out.print(str(folder))
+    if demanded.check and finished.trials and not end.interrupted:
+        code = _checked(folder, code, shown)
     raise typer.Exit(code if drawn else EXIT_FAILED)
+
+
+def _checked(folder: Path, code: int, shown: Shown) -> int:
+    """Judge a run by the limits of its scenario; return the exit code, which what failed outweighs but for a fail."""
+    from bench.cli.gate_output import check_limits  # noqa: PLC0415  (runs without --check need none of it)
+
+    found = check_limits(folder, silently=shown.quiet or shown.json)
+    return found if code in (0, EXIT_INVALID) or found == EXIT_LIMIT else code
 
 
 def conduct_all(
@@ -251,6 +323,7 @@ def conduct_all(
     folder: Path,
     roots: dict[str, Path],
     watched: Watching = Watching(),  # noqa: B008  (it is frozen)
+    abort_on: tuple[AbsoluteLimit, ...] = (),
     *,
     consume_existing: bool = False,
     made_here: bool = True,
@@ -263,7 +336,7 @@ def conduct_all(
     try:
         with Progress(estimate_ns(record.scenario, left) / NS_PER_S, watched.draw) as progress:
             audience = Audience(progress, *watched.others)
-            return conduct(record, folder, roots, audience, consume_existing=consume_existing)
+            return conduct(record, folder, roots, audience, consume_existing=consume_existing, abort_on=abort_on)
     except BrokerError as error:
         return RunEnd((f"a broker could not be stopped: {error}",), interrupted=False)
     except UnfitError as error:
@@ -279,7 +352,10 @@ def conduct_all(
 def _exit_code(end: RunEnd, finished: archive.Run) -> int:
     if end.interrupted:
         return EXIT_INTERRUPTED
-    if end.failed or any(trial.record.outcome in BROKE_OFF for trial in finished.trials):
+    if end.early:
+        return EXIT_LIMIT
+    ended_badly = BROKE_OFF - {TrialOutcome.ABORTED}
+    if end.failed or any(trial.record.outcome in ended_badly for trial in finished.trials):
         return EXIT_FAILED
     if len(finished.trials) < len(finished.record.plan):
         return EXIT_FAILED

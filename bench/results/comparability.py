@@ -29,7 +29,7 @@ _NOT_DONE = {"name", "part_of", "description", "durable", "only", "received_at"}
 RECEIVED = "received"
 """The setting that says when messages counted as received. Rows may differ in it, but for their latencies: see
 `unlike_receipt`."""
-_RECEIPTS: Mapping[Receipt, str] = {
+RECEIPTS: Mapping[Receipt, str] = {
     "kernel": "when the kernel had them",
     "read": "when they were read",
     "both": "in part when the kernel had them, else when they were read",
@@ -143,8 +143,8 @@ def receipt(trials: Sequence[TrialRecord]) -> str | None:
     """Return when the messages of a row counted as received; None where it has no valid trial."""
     found = {one.receipt for one in trials if one.valid and one.latency}
     if len(found) == 1:
-        return _RECEIPTS[found.pop()]
-    return _RECEIPTS["both"] if found else None
+        return RECEIPTS[found.pop()]
+    return RECEIPTS["both"] if found else None
 
 
 def unlike_receipt(first: str | None, second: str | None) -> str | None:

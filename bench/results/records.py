@@ -90,6 +90,8 @@ class TrialOutcome(StrEnum):
     BROKER_FAILED = "broker-failed"
     DISCONNECTED = "disconnected"
     WORKER_FAILED = "worker-failed"
+    ABORTED = "aborted"
+    """By a condition of `--abort-on`, which it could not but meet."""
 
 
 class Note(Record):
@@ -340,6 +342,7 @@ NO_RESULT = {
     TrialOutcome.WORKER_FAILED,
     TrialOutcome.BROKER_FAILED,
     TrialOutcome.DISCONNECTED,
+    TrialOutcome.ABORTED,
 }
 BROKE_OFF = NO_RESULT | {TrialOutcome.STALLED}
 """As NO_RESULT, and where the broker did not answer any more, though its connections stood."""
@@ -486,6 +489,8 @@ class RunRecord(Record):
     scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""
     purpose: Literal["run", "search"] = "run"
     """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""
+    ended_early: str = ""
+    """Which condition of `--abort-on` ended it before its plan was done, and where; empty where none did."""
 
     @model_validator(mode="after")
     def _the_parts_fit(self) -> Self:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,7 @@ from bench.plan.plan import estimate_ns, extended, made_up
 from bench.results import archive
 from bench.results.cost import IdleCost
 from bench.results.records import PlannedTrial, RunRecord, SearchStep, TrialRecord
+from bench.run.abort_condition import Certainty, breach
 from bench.run.durability_probe import probe_fleet
 from bench.run.health import AWAY
 from bench.run.idle_broker import idle_cost
@@ -35,7 +36,7 @@ from bench.run.scratch_folder import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.trial_record import Concluded, conclude
 from bench.scenario.products import starts
-from bench.scenario.scenario import MemoryBroker, RateLoad, Target, Workload
+from bench.scenario.scenario import AbsoluteLimit, MemoryBroker, RateLoad, Target, Workload
 from bench.units import NS_PER_S
 from brokers.base import BrokerError
 from brokers.log_patterns import since
@@ -68,10 +69,16 @@ class RunEnd:
     Attributes:
         failed: words on what kept others from running.
         interrupted: whether the user ended it.
+        early: which condition ended it, and where; empty where none did.
     """
 
     failed: tuple[str, ...]
     interrupted: bool
+    early: str = ""
+
+
+class _HopelessError(Exception):
+    """A trial met a condition on which the run is to end."""
 
 
 def conduct(
@@ -81,10 +88,12 @@ def conduct(
     watch: Watch,
     *,
     consume_existing: bool = False,
+    abort_on: Sequence[AbsoluteLimit] = (),
 ) -> RunEnd:
     """Run what is left of a plan into a results folder.
 
-    A KeyboardInterrupt ends the run after cleaning up; the trial under way is not kept.
+    A KeyboardInterrupt ends the run after cleaning up; the trial under way is not kept. A trial that does not keep to
+    a limit of `abort_on` is the last one.
 
     Args:
         run: the run's record.
@@ -92,6 +101,7 @@ def conduct(
         image_roots: root file systems by recipe.
         watch: who looks on.
         consume_existing: whether messages in queues that the user named may be consumed.
+        abort_on: limits without which the rest of the run is of no use.
 
     Raises:
         BrokerError: a broker could not be stopped.
@@ -100,7 +110,7 @@ def conduct(
     """
     with held(folder):
         warm_up((target.driver for target in run.scenario.targets), watch.say)
-        return _conduct(run, folder, image_roots, watch, consume_existing=consume_existing)
+        return _conduct(run, folder, image_roots, watch, abort_on, consume_existing=consume_existing)
 
 
 @contextlib.contextmanager
@@ -124,12 +134,18 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def _conduct(
-    run: RunRecord, folder: Path, image_roots: Mapping[str, Path], watch: Watch, *, consume_existing: bool
+    run: RunRecord,
+    folder: Path,
+    image_roots: Mapping[str, Path],
+    watch: Watch,
+    abort_on: Sequence[AbsoluteLimit],
+    *,
+    consume_existing: bool,
 ) -> RunEnd:
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=consume_existing)
         meter = stack.enter_context(PauseMeter(root_group())) if run.scenario.has_brokers else None
-        conductor = Conductor(run, folder, scratch, fleet, watch, meter)
+        conductor = Conductor(run, folder, scratch, fleet, watch, meter, abort_on)
         try:
             return conductor.run_all()
         finally:
@@ -147,9 +163,11 @@ class Conductor:
         fleet: Fleet,
         watch: Watch,
         meter: PauseMeter | None = None,
+        abort_on: Sequence[AbsoluteLimit] = (),
     ) -> None:
         """Begin; arguments as of `conduct`, with brokers from `running_brokers` and workers' files below `scratch`."""
         self._meter = meter
+        self._abort_on = abort_on
         self._run = run
         self._folder = folder
         self._scratch = scratch
@@ -173,6 +191,7 @@ class Conductor:
         kept_drains = {one.record.workload: one.record.pauses.drain for one in kept.trials if one.record.pauses}
         self._drains |= {name: drain for name, drain in kept_drains.items() if drain is not None}
         self._canaries = Canaries([trial.record.canary for trial in kept.trials if trial.record.canary is not None])
+        self._note_early("")
         try:
             if self._meter is not None and left:
                 # No longer than a twentieth of what is planned: a trial of a few seconds shall not wait for it.
@@ -186,7 +205,16 @@ class Conductor:
                 self.probe()
         except KeyboardInterrupt:
             return RunEnd(self._failures(), interrupted=True)
+        except _HopelessError as met:
+            self._note_early(str(met))
+            return RunEnd(self._failures(), interrupted=False, early=str(met))
         return RunEnd(self._failures(), interrupted=False)
+
+    def _note_early(self, why: str) -> None:
+        """Record why the run ended early; nothing where it goes on."""
+        if why != self._run.ended_early:
+            self._run = self._run.model_copy(update={"ended_early": why})
+            archive.rewrite(self._folder, self._run)
 
     def _make_up(self) -> None:
         """Do repetitions once more in which the host was away for too long, while there is budget for it."""
@@ -233,6 +261,8 @@ class Conductor:
                 if again:  # what went well the second time kept nothing from running
                     self._start_failures[target.broker].pop()
                 self._watch.end(record)
+                if self._abort_on and (why := breach(record, self._abort_on)):
+                    raise _HopelessError(why)
                 return
 
     def _has_failed(self, broker: str) -> bool:
@@ -324,6 +354,7 @@ class Conductor:
                 watch=self._watch.live,
                 meter=self._meter,
                 drain=drain,
+                hopeless=self._hopeless(planned, workload),
             ),
             instance.broker,
         )
@@ -349,6 +380,13 @@ class Conductor:
             patterns=instance.broker.patterns,
         )
         return concluded, log
+
+    def _hopeless(self, planned: PlannedTrial, workload: Workload) -> Callable[[Live], str]:
+        """Return what says of a trial that runs whether it cannot but break a limit."""
+        extend = self._run.scenario.plan.extend
+        made = (Certainty.of(limit, workload, planned.target, extend) for limit in self._abort_on)
+        asked = [one for one in made if one is not None]
+        return lambda live: next(filter(None, [one.take(live) for one in asked]), "")
 
     def _fit(self, name: str, repetition: int) -> Instance:
         """Return a running broker; one of ours is tried first, once in a run.

@@ -79,6 +79,7 @@ class Conditions:
         watch: called a few times a second.
         meter: of the host's pauses, at rest; None where there is none.
         drain: seconds of drain a second of pause, see `bench.pauses.filter.Meter`.
+        hopeless: called after `watch`; says why the trial is to be aborted, nothing while it is not.
     """
 
     target: Target
@@ -92,6 +93,7 @@ class Conditions:
     watch: Callable[[Live], None]
     meter: PauseMeter | None = None
     drain: float | None = None
+    hopeless: Callable[[Live], str] = lambda _: ""
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,10 @@ def _mean_ns(beats_ns: Int64) -> int:
     return int(beats_ns.mean()) if beats_ns.all() else 0
 
 
+class _CertainBreachError(Exception):
+    """A trial meets a condition on which it is to be aborted."""
+
+
 class _Course:
     """The course of a trial once its workers are started."""
 
@@ -234,6 +240,8 @@ class _Course:
             self._observe(control, start_ns)
         except WorkerEnded as ended:
             self._end_early(control, ended)
+        except _CertainBreachError as met:
+            control.cut(TrialOutcome.ABORTED, str(met), time.monotonic_ns())
         self._board.stop()
         self._dismiss(control)
         if self._pauses is not None:
@@ -388,6 +396,8 @@ class _Course:
             metered_cpus=0 if pauses is None or pauses.lost else pauses.cpus,
         )
         self._given.watch(live)
+        if why := self._given.hopeless(live):
+            raise _CertainBreachError(why)
 
     def _end_early(self, control: Control, ended: WorkerEnded) -> None:
         """Note why the trial ended; a connection that broke because the broker died is the broker's."""

@@ -31,6 +31,7 @@ def inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fau
     yield from _products(scenario)
     yield from _restarts(scenario)
     yield from _quick(scenario)
+    yield from _limits(scenario)
     yield from _schedule_lengths(scenario)
 
 
@@ -74,6 +75,18 @@ def _only(scenario: Scenario) -> Iterator[Fault]:
         if idle:
             yield Fault(where, f"no workload is for target {', '.join(idle)}: add it to `only`, or remove the target")
             return
+
+
+def _limits(scenario: Scenario) -> Iterator[Fault]:
+    """A limit is for a target and a workload that are there; a sweep's name, and those of its workloads, will do."""
+    targets = [target.name for target in scenario.targets]
+    workloads = dict.fromkeys(
+        name for one in scenario.workloads for name in (one.name, *(single.name for single in one.singles()))
+    )
+    for index, limit in enumerate(scenario.limits):
+        for field, name, known in (("target", limit.target, targets), ("workload", limit.workload, workloads)):
+            if name is not None and name not in known:
+                yield Fault(f"limits.{index}.{field}", f"{name!r} is no {field}: there are {', '.join(known)}")
 
 
 def _restarts(scenario: Scenario) -> Iterator[Fault]:

@@ -15,7 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from bench.arrivals.sizes import Sizes
 from bench.arrivals.stamp import SIZE as STAMP_SIZE
-from bench.scenario.memory_broker import MemoryBroker as MemoryBroker  # noqa: PLC0414  (a scenario is read from here)
+from bench.scenario.absolute_limit import AbsoluteLimit as AbsoluteLimit  # noqa: PLC0414  (a scenario is read from here)
+from bench.scenario.absolute_limit import MetricName as MetricName  # noqa: PLC0414
+from bench.scenario.memory_broker import MemoryBroker as MemoryBroker  # noqa: PLC0414
 from bench.scenario.profile import HIGHEST_RATE, Profile, Rate, Steps, cumulative
 from bench.scenario.warmup import WarmUp as WarmUp  # noqa: PLC0414
 from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration, parse_size
@@ -375,6 +377,8 @@ class Scenario(Frozen):
     """Repetitions, order, restarts, warm-up."""
     quick: Quick = Quick()
     """What `--quick` changes."""
+    limits: Annotated[tuple[AbsoluteLimit, ...], Field(max_length=1000)] = ()
+    """What figures must keep to, whatever other runs had."""
 
     @property
     def has_brokers(self) -> bool:

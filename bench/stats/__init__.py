@@ -8,7 +8,8 @@ are geometric means and intervals those of Student's t on logarithms (Kalibera &
 
 - `estimate`: one figure of several trials; `ratio`: two of them against each other, paired where trials
   were interleaved. A difference must be certain *and* matter; otherwise the answer is "undecided".
-- `noninferiority`: the gate's two claims, each with its own risk.
+- `noninferiority`: the gate's two claims, each with its own risk; `pair_drift`: whether its pairs are independent;
+  `signed_rank`: a second opinion where trials have outliers.
 - `noise_floor`: by how much a broker seems to differ from itself on a host.
 - `steady`: whether a measured part was steady, and whether its backlog grew.
 - `sustained`: whether one trial kept up with its rate; `rate_search`: which rates to try next, until

@@ -12,6 +12,13 @@ Two claims, each with its own risk, stated beforehand:
 Everything else is undecided. The number of pairs is fixed before the run, and nobody looks at
 results in between. Only paired, interleaved trials can show a regression; others can make
 one suspect. Pure.
+
+Student's t decides, and nothing else does. Two things are said beside it:
+
+- Where neighbouring pairs are alike (`bench.stats.pair_drift`), each side drifts for itself, and
+  intervals are widened before they decide.
+- Where some pair is an outlier, the signed-rank test gives a second opinion on the ratio by the
+  same rules, at the level `ALARM` for that metric alone: with ten pairs it cannot reach Holm's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,9 +26,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
+from bench.stats.estimate import logs
+from bench.stats.pair_drift import NONE, PairDrift, pair_drift
 from bench.stats.ratio import Comparison, Pair, compare, compare_family, trials_within
+from bench.stats.signed_rank import has_outliers, signed_rank
 
 ALARM = 0.01
 """Chance that a gate on two equal sides reports any regression, over all its metrics."""
@@ -50,11 +61,29 @@ class Measure:
         pair: trial estimates, candidate first and baseline second.
         limit: largest change for the worse that passes: a share, or for a count so many more a trial.
         counted: whether the numbers count faults, such as lost messages, and may be 0.
+        places: of pairs, their place in time, such as the repetition; None: one after the other.
     """
 
     pair: Pair
     limit: float
     counted: bool = False
+    places: Sequence[int] | None = None
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """What the signed-rank test says where some pair is an outlier. Ratios are candidate over baseline.
+
+    Attributes:
+        outcome: by the rules of the gate, at the level `ALARM` for this measure alone.
+        ratio: of Hodges and Lehmann.
+        low, high: interval at 1 - ALARM; 0 and infinity where there are too few pairs for that.
+    """
+
+    outcome: Judgement
+    ratio: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +101,8 @@ class Decision:
         needed: undecided only: pairs that would decide if estimate and spread stay as they are;
             None where more than 10,000 would, or where that is not known.
         worse: pairs in which the candidate was beyond the limit; only where `ratio` is None.
+        drift: what neighbouring pairs of all lines have in common; the interval is widened by it.
+        second: the second opinion, where a pair is an outlier and neighbouring pairs are not alike.
     """
 
     outcome: Judgement
@@ -84,6 +115,13 @@ class Decision:
     detectable: float | None = None
     needed: int | None = None
     worse: int | None = None
+    drift: PairDrift = NONE
+    second: SecondOpinion | None = None
+
+    @property
+    def disputed(self) -> bool:
+        """Whether the second opinion is another."""
+        return self.second is not None and self.second.outcome is not self.outcome
 
 
 def decide(
@@ -113,11 +151,17 @@ def decide(
             raise ValueError(message)
     smooth = [k for k, measure in enumerate(measures) if _has_logarithms(measure)]
     level = alarm / max(len(measures), 1)
-    family = compare_family([measures[k].pair for k in smooth], paired=paired, delta=0, alpha=level * len(smooth))
-    found = {
-        k: _by_ratio(measures[k], comparison, paired=paired, level=level, miss=miss, power=power)
-        for k, comparison in zip(smooth, family, strict=True)
-    }
+    drift = _drift([measures[k] for k in smooth]) if paired else NONE
+    wider = [drift.widening(len(measures[k].pair.first)) for k in smooth]
+    family = compare_family(
+        [measures[k].pair for k in smooth], paired=paired, delta=0, alpha=level * len(smooth), widening=wider
+    )
+    found = {}
+    for k, comparison, widening in zip(smooth, family, wider, strict=True):
+        one, rules = measures[k], _Rules(level, alarm, miss, power, widening, paired=paired)
+        # Pairs that are alike are no more independent to the signed-rank test than to t.
+        second = None if drift.allowed else _second(one, rules)
+        found[k] = replace(_by_ratio(one, comparison, rules), drift=drift, second=second)
     return [found[k] if k in found else _by_signs(one, level, paired=paired) for k, one in enumerate(measures)]
 
 
@@ -145,27 +189,66 @@ def _has_logarithms(measure: Measure) -> bool:
     return not measure.counted and bool(np.all(np.isfinite(values) & (values > 0)))
 
 
-def _by_ratio(
-    measure: Measure, found: Comparison, *, paired: bool, level: float, miss: float, power: float
-) -> Decision:
+@dataclass(frozen=True)
+class _Rules:
+    level: float
+    alarm: float
+    miss: float
+    power: float
+    widening: float
+    paired: bool
+
+
+def _differences(measure: Measure) -> NDArray[np.float64]:
+    return logs(measure.pair.first) - logs(measure.pair.second)
+
+
+def _drift(measures: Sequence[Measure]) -> PairDrift:
+    return pair_drift(
+        [(range(len(one.pair.first)) if one.places is None else one.places, _differences(one)) for one in measures]
+    )
+
+
+def _second(measure: Measure, rules: _Rules) -> SecondOpinion | None:
+    """Judge pairs by the signed-rank test, where there are enough of them and one is an outlier."""
+    if not rules.paired or len(measure.pair.first) < MIN_PAIRS:
+        return None
+    differences = _differences(measure)
+    if not has_outliers(differences):
+        return None
+    side = 1 if measure.pair.lower_is_better else -1
+    found, one_sided = (signed_rank(differences, alpha) for alpha in (rules.alarm, 2 * rules.miss))
+    limit = float(np.log1p(measure.limit))
+    worst = one_sided.high if side > 0 else -one_sided.low
+    outcome = Judgement.UNDECIDED
+    if side * found.estimate > limit and (found.low > 0 if side > 0 else found.high < 0):
+        outcome = Judgement.REGRESSION
+    elif worst <= limit:
+        outcome = Judgement.PASS
+    with np.errstate(over="ignore"):
+        ratio, low, high = np.exp([found.estimate, found.low, found.high]).tolist()
+    return SecondOpinion(outcome, ratio, low, high)
+
+
+def _by_ratio(measure: Measure, found: Comparison, rules: _Rules) -> Decision:
     lower = measure.pair.lower_is_better
     # Changes for the worse are positive from here on.
     side = 1 if lower else -1
     estimate, limit = side * float(np.log(found.ratio)), float(np.log1p(measure.limit))
-    one_sided = compare(measure.pair, paired=paired, alpha=2 * miss)
+    one_sided = compare(measure.pair, paired=rules.paired, alpha=2 * rules.miss, widening=rules.widening)
     bound = one_sided.high if lower else one_sided.low
     result = Decision(Judgement.UNDECIDED, found.n, found.alpha, found.ratio, found.low, found.high, bound)
     if found.n < MIN_PAIRS:
         return result
-    detectable = smallest_detectable(found.error, found.freedom, level, measure.limit, power)
+    detectable = smallest_detectable(found.error, found.freedom, rules.level, measure.limit, rules.power)
     known = replace(result, detectable=detectable)
     certain = found.low > 1 if lower else found.high < 1
     if certain and estimate > limit:
-        return replace(known, outcome=Judgement.REGRESSION if paired else Judgement.SUSPECT)
+        return replace(known, outcome=Judgement.REGRESSION if rules.paired else Judgement.SUSPECT)
     if side * np.log(bound) <= limit:
         return replace(known, outcome=Judgement.PASS)
     # A relevant estimate needs an interval that leaves 1, any other a bound inside the limit.
-    distance, alpha = (estimate, found.alpha) if estimate > limit else (limit - estimate, 2 * miss)
+    distance, alpha = (estimate, found.alpha) if estimate > limit else (limit - estimate, 2 * rules.miss)
     sides = max(found.freedom / (found.n - 1), 1)
     needed = trials_within(distance, found.error * found.n**0.5, alpha, sides)
     return replace(known, needed=needed)

@@ -106,7 +106,9 @@ class _Effect:
         return float(-special.stdtrit(self.freedom, alpha / 2) * self.error) if self.error else 0.0
 
 
-def compare(pair: Pair, *, paired: bool = True, delta: float = DELTA, alpha: float = ALPHA) -> Comparison:
+def compare(
+    pair: Pair, *, paired: bool = True, delta: float = DELTA, alpha: float = ALPHA, widening: float = 1.0
+) -> Comparison:
     """Compare the trial estimates of two targets.
 
     Args:
@@ -114,11 +116,12 @@ def compare(pair: Pair, *, paired: bool = True, delta: float = DELTA, alpha: flo
         paired: whether the k-th numbers of both sides belong together.
         delta: smallest relevant effect, as a share.
         alpha: the interval covers the true ratio with probability 1 - alpha.
+        widening: how many times as large the error is as that of independent pairs, see `bench.stats.pair_drift`.
 
     Raises:
         ValueError: a number is not positive and finite, a side is empty, or pairs do not match.
     """
-    return _judge(pair, _effect(pair, paired=paired), alpha=alpha, delta=delta)
+    return _judge(pair, _effect(pair, paired=paired, widening=widening), alpha=alpha, delta=delta)
 
 
 def with_whole(estimate: Comparison, whole: Comparison) -> Comparison:
@@ -132,19 +135,26 @@ def with_whole(estimate: Comparison, whole: Comparison) -> Comparison:
 
 
 def compare_family(
-    pairs: Sequence[Pair], *, paired: bool = True, delta: float | Sequence[float] = DELTA, alpha: float = ALPHA
+    pairs: Sequence[Pair],
+    *,
+    paired: bool = True,
+    delta: float | Sequence[float] = DELTA,
+    alpha: float = ALPHA,
+    widening: Sequence[float] | None = None,
 ) -> list[Comparison]:
     """Compare many pairs and hold the chance of any false difference at alpha.
 
     Holm's step-down procedure (Scandinavian Journal of Statistics 6, 1979): the k-th
     smallest of m p-values is judged at alpha / (m - k + 1) until one fails; that one and
     the rest keep the level at which it failed. Intervals are drawn at the same levels.
-    `delta` is one smallest relevant effect for all pairs, or one for each.
+    `delta` is one smallest relevant effect for all pairs, or one for each; `widening` one for each, or
+    none.
 
     Raises:
         ValueError: see `compare`.
     """
-    effects = [_effect(pair, paired=paired) for pair in pairs]
+    wider = [1.0] * len(pairs) if widening is None else widening
+    effects = [_effect(pair, paired=paired, widening=w) for pair, w in zip(pairs, wider, strict=True)]
     deltas = [float(delta)] * len(pairs) if isinstance(delta, int | float) else list(delta)
     order = sorted(range(len(effects)), key=lambda k: effects[k].p_value)
     judged: dict[int, Comparison] = {}
@@ -157,7 +167,7 @@ def compare_family(
     return [judged[k] for k in range(len(effects))]
 
 
-def _effect(pair: Pair, *, paired: bool) -> _Effect:
+def _effect(pair: Pair, *, paired: bool, widening: float) -> _Effect:
     first, second = logs(pair.first), logs(pair.second)
     if paired:
         if len(first) != len(second):
@@ -165,7 +175,7 @@ def _effect(pair: Pair, *, paired: bool) -> _Effect:
             raise ValueError(message)
         difference = first - second
         n = len(difference)
-        error = float(difference.std(ddof=1)) / n**0.5 if n > 1 else float("inf")
+        error = widening * float(difference.std(ddof=1)) / n**0.5 if n > 1 else float("inf")
         return _Effect(float(difference.mean()), error, n - 1, n)
     n = min(len(first), len(second))
     mean = float(first.mean() - second.mean())
@@ -175,7 +185,7 @@ def _effect(pair: Pair, *, paired: bool) -> _Effect:
     parts = [float(side.var(ddof=1)) / len(side) for side in (first, second)]
     weight = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (first, second), strict=True))
     freedom = sum(parts) ** 2 / weight if weight else len(first) + len(second) - 2
-    return _Effect(mean, sum(parts) ** 0.5, freedom, n)
+    return _Effect(mean, widening * sum(parts) ** 0.5, freedom, n)
 
 
 def _judge(pair: Pair, effect: _Effect, *, alpha: float, delta: float) -> Comparison:

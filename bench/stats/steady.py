@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.stats.pair_drift import lag1
+
 BATCH = 5
 """Observations of one batch of MSER-5."""
 LEAD = 0.03
@@ -190,10 +192,9 @@ def _inflation(values: Float64) -> float:
     steps = np.arange(count) - (count - 1) / 2
     rest = values - values.mean()
     rest -= steps * float((steps * rest).sum() / (steps**2).sum())
-    squares = float((rest**2).sum())
-    if squares <= 0:
+    if not (rest**2).any():
         return 1.0
-    found = float((rest[1:] * rest[:-1]).sum()) / squares
+    found = float(lag1(rest))
     alike = min(max(found + (2 + 4 * found) / count, 0.0), 0.95)
     return (1 + alike) / (1 - alike)
 

@@ -1,7 +1,8 @@
-"""The budget of a gate: which metrics decide, and how much worse each may get.
+"""The budget of a gate: which metrics decide, how much worse each may get, and what it must keep to.
 
-A file in TOML with a list `limits`; `budget.toml` beside this file is the default. Every
-fault of a file is told at once.
+A file in TOML with a list `limits`; `budget.toml` beside this file is the default. An entry
+with `at_most` or `at_least` is an absolute limit, as a scenario has them; the others are
+about the change from the baseline. Every fault of a file is told at once.
 """
 
 import difflib
@@ -10,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from bench.results.base import Record
-from reports.gate.metrics import METRICS, Name
+from bench.scenario.scenario import AbsoluteLimit, MetricName
+from reports.gate.metrics import METRICS
 
 DEFAULT = Path(__file__).with_name("budget.toml")
 RELEVANT = 0.05
@@ -37,7 +39,7 @@ class BudgetError(Exception):
 class Limit(Record):
     """How much worse one metric may get."""
 
-    metric: Name
+    metric: MetricName
     """What is compared: a percentile of the latency, a rate, CPU a message, memory, or a count of faults."""
     direction: Literal["lower", "higher"] | None = None
     """Which is better. It follows from the metric; where it stands, it must agree."""
@@ -76,32 +78,57 @@ class Limit(Record):
         return max(RELEVANT if self.relevant is None else self.relevant, self.allowed, noise_floor or 0.0)
 
 
+_RELATIVE, _ABSOLUTE = "relative", "absolute"
+
+
+def _kind(given: object) -> str:
+    if isinstance(given, dict):
+        return _ABSOLUTE if given.keys() & {"at_most", "at_least"} else _RELATIVE
+    return _ABSOLUTE if isinstance(given, AbsoluteLimit) else _RELATIVE
+
+
+Entry = Annotated[
+    Annotated[Limit, Tag(_RELATIVE)] | Annotated[AbsoluteLimit, Tag(_ABSOLUTE)],
+    Discriminator(_kind),
+]
+
+
 class Budget(Record):
     """What a gate decides by."""
 
-    limits: Annotated[tuple[Limit, ...], Field(min_length=1)]
+    limits: Annotated[tuple[Entry, ...], Field(min_length=1)]
     """One entry a metric; one that names target or workload goes before one that does not."""
 
     @model_validator(mode="after")
     def _each_once(self) -> "Budget":
-        seen: set[tuple[str, str | None, str | None]] = set()
+        seen: set[tuple[str, ...]] = set()
         for limit in self.limits:
-            key = (limit.metric, limit.target, limit.workload)
+            side = "" if isinstance(limit, Limit) else "at_most" if limit.upper else "at_least"
+            key = (limit.metric, side, limit.target or _ANY, limit.workload or _ANY)
             if key in seen:
-                where = f"target {limit.target or _ANY}, workload {limit.workload or _ANY}"
-                message = f"{limit.metric} stands twice for {where}: keep one of them"
+                message = f"{limit.metric} stands twice for target {key[2]}, workload {key[3]}: keep one of them"
                 raise ValueError(message)
             seen.add(key)
         return self
 
+    @property
+    def relative(self) -> tuple[Limit, ...]:
+        """The entries that say how much worse a figure may get."""
+        return tuple(limit for limit in self.limits if isinstance(limit, Limit))
+
+    @property
+    def absolute(self) -> tuple[AbsoluteLimit, ...]:
+        """The entries that say what a figure must keep to."""
+        return tuple(limit for limit in self.limits if isinstance(limit, AbsoluteLimit))
+
     def applying(self, target: str, workload: str) -> Iterator[Limit]:
-        """Return the entry of each metric that applies to a row, in the order of the file.
+        """Return the entry of each metric that says how much worse a row may get, in the order of the file.
 
         The one that names most of target and workload goes first; of two that name one each,
         that of the target.
         """
         best: dict[str, Limit] = {}
-        for limit in self.limits:
+        for limit in self.relative:
             if limit.target not in (None, target) or limit.workload not in (None, workload):
                 continue
             if limit.metric not in best or _closeness(limit) > _closeness(best[limit.metric]):
@@ -144,7 +171,7 @@ def _faults(error: ValidationError) -> Iterator[str]:
     for detail in error.errors(include_url=False):
         if detail["type"] == "too_short" and detail["input"]:
             continue  # an echo: the list is short because its entries are faulty, which is told already
-        path = ".".join(str(part) for part in detail["loc"]) or "limits"
+        path = ".".join(str(part) for part in detail["loc"] if part not in (_RELATIVE, _ABSOLUTE)) or "limits"
         yield f"--budget: {path}: {_words(detail)}"
 
 
@@ -152,11 +179,14 @@ def _words(detail: Any) -> str:
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ").replace("tuple", "list")
     name = str(detail["loc"][-1]) if detail["loc"] else ""
     if kind == "extra_forbidden":
-        fields = list(Limit.model_fields if len(detail["loc"]) > 1 else Budget.model_fields)
+        entry = (
+            AbsoluteLimit.model_fields if _ABSOLUTE in detail["loc"] else [*Limit.model_fields, "at_most", "at_least"]
+        )
+        fields = list(entry if len(detail["loc"]) > 1 else Budget.model_fields)
         near = difflib.get_close_matches(name, fields, 1)
         return f"no such field: did you mean {near[0]!r}?" if near else f"no such field: there are {', '.join(fields)}"
     if kind == "literal_error" and name == "metric":
-        names = get_args(Name)
+        names = get_args(MetricName)
         near = difflib.get_close_matches(str(detail["input"]), names, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"choose one of {', '.join(names)}"
         return f"{detail['input']!r} is no metric: {hint}"

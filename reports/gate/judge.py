@@ -1,28 +1,49 @@
 """From two sides and a budget to a verdict: which lines decide, what they say, what follows.
 
-A regression anywhere fails the gate. Otherwise a row without enough valid pairs makes it
-invalid, a suspect or undecided line leaves it undecided, and only where every line that
-decides passes does the gate pass.
+A regression anywhere fails the gate, and so does an absolute limit that is not kept. Otherwise
+a row without enough valid pairs makes it invalid, a suspect or undecided line leaves it
+undecided, and only where every line that decides passes does the gate pass. Without a
+baseline nothing but absolute limits decides.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from statistics import median
 
-from bench.host.hostclass import host_class
 from bench.results.comparability import unlike_receipt
 from bench.scenario.scenario import InFlightLoad
 from bench.stats.noninferiority import ALARM, MIN_PAIRS, MISS, POWER, Decision, Judgement, Measure, decide
+from bench.stats.pair_drift import NONE
 from bench.stats.ratio import Pair
 from reports.cases import MIN_CPUS
 from reports.dataset import Dataset
 from reports.gate import words
+from reports.gate.absolute_limit import limit_lines
 from reports.gate.budget import Budget, Limit
 from reports.gate.differences import differences
 from reports.gate.metrics import METRICS, GateMetric, floor_name
-from reports.gate.pairs import GateError, PairedCell, Side, cells, check, estimates
-from reports.gate.result import EXIT_CODES, Gate, GateLine, Shown, Verdict
+from reports.gate.pairs import (
+    GateError,
+    GateSide,
+    PairedCell,
+    PairedFigures,
+    Side,
+    cells,
+    check,
+    paired_figures,
+    quick_looks,
+)
+from reports.gate.result import (
+    EXIT_CODES,
+    DriftOfSides,
+    Gate,
+    GateLine,
+    SecondLook,
+    Shown,
+    Verdict,
+)
 
 EVERY = "every metric"
 """Name of a noise floor that was given for all."""
@@ -32,7 +53,7 @@ _SHOWN: dict[Judgement, Shown] = {
     Judgement.SUSPECT: "suspect",
     Judgement.UNDECIDED: "undecided",
 }
-_WORST_FIRST: tuple[Verdict, ...] = ("regression", "invalid", "suspect", "undecided", "pass")
+_WORST_FIRST: tuple[Verdict, ...] = ("regression", "fail", "invalid", "suspect", "undecided", "pass")
 
 
 @dataclass(frozen=True)
@@ -43,24 +64,38 @@ class _Open:
     limit: Limit
     metric: GateMetric
     threshold: float
-    candidate: Sequence[float]
-    baseline: Sequence[float]
+    figures: PairedFigures
     told: str
-    whole: Pair | None = None
+    whole: PairedFigures | None = None
 
     @property
     def lacking(self) -> bool:
-        return len(self.candidate) < MIN_PAIRS or len(self.baseline) < MIN_PAIRS
+        return min(len(self.figures.candidate), len(self.figures.baseline)) < MIN_PAIRS
 
     @property
     def measure(self) -> Measure:
-        pair = Pair(self.candidate, self.baseline, lower_is_better=self.metric.lower_is_better)
-        return Measure(pair, self.threshold, counted=self.metric.counted)
+        return self._measure(self.figures)
 
     @property
     def whole_measure(self) -> Measure:
         """Of all messages, where there is that; else as `measure`."""
-        return self.measure if self.whole is None else Measure(self.whole, self.threshold)
+        return self._measure(self.figures if self.whole is None else self.whole)
+
+    def _measure(self, held: PairedFigures) -> Measure:
+        pair = Pair(held.candidate, held.baseline, lower_is_better=self.metric.lower_is_better)
+        return Measure(pair, self.threshold, counted=self.metric.counted, places=held.places)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    # What a comparison with a baseline found; nothing where there was none.
+    lines: tuple[GateLine, ...] = ()
+    verdict: Verdict = "pass"
+    sentence: str = ""
+    hosts: tuple[str, ...] = ()
+    floors: Mapping[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    drift: DriftOfSides | None = None
 
 
 def judge_paired(data: Dataset, budget: Budget, noise_floor: float | None, results: Sequence[str]) -> Gate:
@@ -75,10 +110,20 @@ def judge_paired(data: Dataset, budget: Budget, noise_floor: float | None, resul
     Raises:
         GateError: it is no such run, or the budget names what it does not have.
     """
-    if not any(line.paired for line in data.runs[0].plan):
-        message = f"{results[0]} is no run of `bench gate --paired`: name two results folders, baseline and candidate"
+    if not is_paired(data):
+        message = (
+            f"{results[0]} is no run of `bench gate --paired`, and neither its scenario nor the budget has absolute"
+            " limits: name two results folders, baseline and candidate"
+        )
         raise GateError(message)
-    return _judge(Side(data, "baseline"), Side(data, "candidate"), budget, noise_floor, results, paired=True)
+    base, new = Side(data, "baseline"), Side(data, "candidate")
+    names = differences(data.runs[0])
+    return _gate(new, _compared(base, new, budget, noise_floor, paired=True), budget, names, results, paired=True)
+
+
+def is_paired(data: Dataset) -> bool:
+    """Return whether a run is one in which two sides took turns."""
+    return any(line.paired for line in data.runs[0].plan)
 
 
 def judge_stored(
@@ -89,49 +134,129 @@ def judge_stored(
     Raises:
         GateError: they cannot be compared, or the budget names what they do not have.
     """
-    return _judge(Side(base), Side(new), budget, noise_floor, results, paired=False)
+    return judge_sides(Side(base), Side(new), budget, noise_floor, results)
 
 
-def _judge(
-    base: Side, new: Side, budget: Budget, noise_floor: float | None, results: Sequence[str], *, paired: bool
+def judge_sides(base: GateSide, new: Side, budget: Budget, noise_floor: float | None, results: Sequence[str]) -> Gate:
+    """As `judge_stored`, of a baseline that may be no results folder.
+
+    Raises:
+        GateError: they cannot be compared, or the budget names what they do not have.
+    """
+    found = _compared(base, new, budget, noise_floor, paired=False)
+    return _gate(new, found, budget, (base.title, new.title), results)
+
+
+def judge_first(new: Dataset, budget: Budget, results: Sequence[str], why: str = words.NOTHING_YET) -> Gate:
+    """Judge a run that has no baseline yet: its figures are told, and absolute limits alone decide.
+
+    Raises:
+        GateError: it is a quick look, or the budget names what it does not have.
+    """
+    side = Side(new)
+    rows = list(cells(side, side, paired=False))
+    _refuse([*quick_looks(side), *_strangers(budget, side, rows)])
+    lines = () if side.run.ended_early else tuple(_first_lines(side, rows, budget, why))
+    found = _Compared(lines, sentence=f"Pass: {why}.", hosts=(side.host_class,))
+    return _gate(side, found, budget, (None, side.title), results)
+
+
+def _first_lines(side: Side, rows: Sequence[PairedCell], budget: Budget, why: str) -> Iterator[GateLine]:
+    for cell in rows:
+        for limit in budget.applying(cell.target, cell.workload):
+            held = PairedFigures(list(side.figures(limit.metric, cell.target, cell.workload).values()), [])
+            one = _Open(cell, limit, METRICS[limit.metric], limit.threshold(None), held, why)
+            yield _line(one, "told", Decision(Judgement.UNDECIDED, len(held.candidate), math.nan))
+
+
+def judge_limits(new: Dataset, budget: Budget | None, results: Sequence[str]) -> Gate:
+    """Judge a run by absolute limits alone: those of its scenario, and of a budget.
+
+    Raises:
+        GateError: it is a quick look, no limit is about a row of it, or the budget names what it does not have.
+    """
+    side = Side(new)
+    strangers = [] if budget is None else _strangers(budget, side, list(cells(side, side, paired=False)))
+    _refuse([*quick_looks(side), *strangers])
+    return _gate(side, _Compared(hosts=(side.host_class,)), budget, (None, side.title), results)
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    if faults:
+        raise GateError(*faults)
+
+
+def _strangers(budget: Budget, new: Side, rows: Sequence[PairedCell]) -> list[str]:
+    workloads = {name for row in rows for name in (row.workload, new.workload(row.workload).part_of) if name}
+    return [*budget.strangers({row.target for row in rows}, workloads)]
+
+
+def _gate(
+    new: Side,
+    found: _Compared,
+    budget: Budget | None,
+    names: tuple[str | None, str],
+    results: Sequence[str],
+    *,
+    paired: bool = False,
 ) -> Gate:
-    remarks = list(check(base, new))
-    rows = list(cells(base, new, paired=paired))
-    strangers = [*budget.strangers({row.target for row in rows}, {row.workload for row in rows})]
-    if strangers:
-        raise GateError(*strangers)
-    hosts = tuple(dict.fromkeys(host_class(side.data.runs[0].host) for side in (base, new)))
-    unlike = len(hosts) > 1
-    floors = _floors(base, new) if noise_floor is None else {EVERY: noise_floor}
-    opened = list(_opened(base, new, rows, budget, floors, paired=paired, unlike=unlike))
-    lines = tuple(_closed(opened, paired=paired))
-    verdict = _verdict(lines)
-    runs = [side.data.runs[0] for side in (base, new)]
-    names = differences(new.data.runs[0]) if paired else tuple(f"{run.run_id} ({run.command})" for run in runs)
-    remarks += [words.left_out(row) for row in rows if row.valid < row.planned]
-    remarks += dict.fromkeys(words.told(one.limit.metric, one.told) for one in opened if one.told)
+    """Put what a comparison found and what absolute limits say together."""
+    kept = limit_lines(new, (*new.run.scenario.limits, *(() if budget is None else budget.absolute)))
+    ended = new.run.ended_early
+    if not kept and not found.sentence and not ended:
+        _refuse(["no limit is about a row of this run: name its targets and workloads in `limits`"])
+    said = [(found.verdict, found.sentence)] if found.sentence else []
+    if ended:
+        said = [("fail", words.ended_early(ended))]
+    elif kept:
+        worst = _worst({line.verdict for line in kept})
+        said.append((worst, words.limits(worst, kept)))
+    said.sort(key=lambda one: _WORST_FIRST.index(one[0]))
+    (verdict, sentence), *others = said
+    rows = list(cells(new, new, paired=False))
     return Gate(
         verdict=verdict,
         exit_code=EXIT_CODES[verdict],
-        sentence=words.unlike_hosts(hosts) if unlike else words.sentence(verdict, lines, rows, paired=paired),
+        sentence=sentence,
         paired=paired,
         baseline=names[0],
         candidate=names[1],
-        host_classes=hosts,
+        host_classes=found.hosts,
         pairs=max(row.planned for row in rows),
         alarm=ALARM,
         miss=MISS,
         power=POWER,
-        noise_floor=floors,
-        lines=lines,
-        remarks=tuple(remarks),
-        started_utc=new.data.runs[0].started_utc,
+        noise_floor=dict(found.floors),
+        lines=found.lines,
+        limits=kept,
+        drift=found.drift,
+        remarks=(*(text for _, text in others), *found.remarks),
+        started_utc=new.run.started_utc,
         results=tuple(results),
     )
 
 
+def _compared(base: GateSide, new: Side, budget: Budget, noise_floor: float | None, *, paired: bool) -> _Compared:
+    remarks = [*base.remarks, *check(base, new)]
+    rows = list(cells(base, new, paired=paired))
+    _refuse(_strangers(budget, new, rows))
+    hosts = tuple(dict.fromkeys((base.host_class, new.host_class)))
+    if new.run.ended_early or not budget.relative:
+        return _Compared(hosts=hosts)
+    unlike = len(hosts) > 1
+    floors = _floors(base, new) if noise_floor is None else {EVERY: noise_floor}
+    opened = list(_opened(base, new, rows, budget, floors, paired=paired, unlike=unlike))
+    lines, drift = _closed(opened, paired=paired)
+    verdict = _worst({line.verdict for line in lines})
+    remarks += [words.drift(drift)] if drift is not None and drift.widening > 1 else []
+    remarks += [words.left_out(row) for row in rows if row.valid < row.planned]
+    remarks += dict.fromkeys(words.told(one.limit.metric, one.told) for one in opened if one.told)
+    sentence = words.unlike_hosts(hosts) if unlike else words.sentence(verdict, lines, rows, paired=paired)
+    return _Compared(lines, verdict, sentence, hosts, floors, tuple(remarks), drift)
+
+
 def _opened(
-    base: Side,
+    base: GateSide,
     new: Side,
     rows: Sequence[PairedCell],
     budget: Budget,
@@ -145,7 +270,7 @@ def _opened(
         closed = isinstance(new.workload(cell.workload).load, InFlightLoad)
         for limit in budget.applying(cell.target, cell.workload):
             metric = METRICS[limit.metric]
-            candidate, baseline = estimates(base, new, metric, cell, paired=paired)
+            held = paired_figures(base, new, limit.metric, cell, paired=paired)
             told = "the budget only shows it" if not limit.decides else ""
             if metric.throughput and few:
                 told = few
@@ -153,50 +278,65 @@ def _opened(
                 told = "messages of the two sides count as received at different instants"
             if unlike:
                 told = "the hosts are unlike"
-            lacking = min(len(candidate), len(baseline)) < MIN_PAIRS
+            told = told or base.lacks(limit.metric)
+            lacking = min(len(held.candidate), len(held.baseline)) < MIN_PAIRS
             if lacking and not limit.required and cell.valid >= cell.needed:
                 told = told or "there is no figure, or too few messages for it"
             floor = floors.get(floor_name(limit.metric, closed_loop=closed), floors.get(EVERY))
-            whole = _whole(base, new, metric, cell, (len(candidate), len(baseline)), paired=paired)
-            yield _Open(cell, limit, metric, limit.threshold(floor), candidate, baseline, told, whole)
+            whole = _whole(base, new, limit, cell, held, paired=paired)
+            yield _Open(cell, limit, metric, limit.threshold(floor), held, told, whole)
 
 
-def _otherwise_received(base: Side, new: Side, cell: PairedCell) -> bool:
+def _otherwise_received(base: GateSide, new: Side, cell: PairedCell) -> bool:
     """Return whether the two sides of a row count messages as received at different instants."""
     return unlike_receipt(*(side.receipt(cell.target, cell.workload) for side in (base, new))) is not None
 
 
 def _whole(
-    base: Side, new: Side, metric: GateMetric, cell: PairedCell, counts: tuple[int, int], *, paired: bool
-) -> Pair | None:
+    base: GateSide, new: Side, limit: Limit, cell: PairedCell, held: PairedFigures, *, paired: bool
+) -> PairedFigures | None:
     """Return the figures of all messages; None where the metric's own are of all, or some trial has none."""
-    if not metric.of_latency:
+    if not METRICS[limit.metric].of_latency:
         return None
-    candidate, baseline = estimates(base, new, metric, cell, paired=paired, whole=True)
-    complete = (len(candidate), len(baseline)) == counts and all(map(math.isfinite, [*candidate, *baseline]))
-    return Pair(candidate, baseline) if complete and candidate and baseline else None
+    whole = paired_figures(base, new, limit.metric, cell, paired=paired, whole=True)
+    alike = (len(whole.candidate), len(whole.baseline)) == (len(held.candidate), len(held.baseline))
+    complete = alike and all(map(math.isfinite, [*whole.candidate, *whole.baseline]))
+    return whole if complete and whole.candidate and whole.baseline else None
 
 
-def _floors(base: Side, new: Side) -> dict[str, float]:
+def _floors(base: GateSide, new: Side) -> dict[str, float]:
     """Return the larger noise floor of the two hosts, by metric."""
-    known = [floor.effects for side in (base, new) if (floor := side.data.runs[0].noise_floor) is not None]
-    return {name: max(each.get(name, 0.0) for each in known) for name in sorted({*(k for each in known for k in each)})}
+    names = sorted({*base.floors, *new.floors})
+    return {name: max(side.floors.get(name, 0.0) for side in (base, new)) for name in names}
 
 
-def _few_cpus(base: Side, new: Side) -> str:
-    known = [side.data.runs[0].host.get("cpus", "") for side in (base, new)]
-    fewest = min((int(text) if text.isdigit() else 0) for text in known)
+def _few_cpus(base: GateSide, new: Side) -> str:
+    fewest = min(side.cpus or 0 for side in (base, new))
     if fewest >= MIN_CPUS:
         return ""
     return f"throughput is gated on hosts of {MIN_CPUS} CPUs and more" + (f", and this has {fewest}" if fewest else "")
 
 
-def _closed(opened: Sequence[_Open], *, paired: bool) -> Iterator[GateLine]:
+def _closed(opened: Sequence[_Open], *, paired: bool) -> tuple[tuple[GateLine, ...], DriftOfSides | None]:
     """Decide the lines that can be decided as one family; the others by themselves, to be shown."""
     deciding = [one for one in opened if _decides(one)]
     decisions = decide([one.measure for one in deciding], paired=paired)
     wholes = decide([one.whole_measure for one in deciding], paired=paired)
     found = {id(one): pair for one, pair in zip(deciding, zip(decisions, wholes, strict=True), strict=True)}
+    return tuple(_lines(opened, found, paired=paired)), _drift(opened, decisions)
+
+
+def _drift(opened: Sequence[_Open], decisions: Sequence[Decision]) -> DriftOfSides | None:
+    seen = next((one.drift for one in decisions if one.drift is not NONE), None)
+    if seen is None:
+        return None
+    pairs = max(one.cell.planned for one in opened)
+    return DriftOfSides(lag1=seen.lag1, widening=seen.widening(pairs), lines=seen.lines)
+
+
+def _lines(
+    opened: Sequence[_Open], found: Mapping[int, tuple[Decision, Decision]], *, paired: bool
+) -> Iterator[GateLine]:
     for one in opened:
         if id(one) in found:
             estimate, whole = found[id(one)]
@@ -222,9 +362,10 @@ def _decides(one: _Open) -> bool:
 
 
 def _line(
-    one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool, whole: Decision | None = None
+    one: _Open, verdict: Shown, decision: Decision | None, *, paired: bool = False, whole: Decision | None = None
 ) -> GateLine:
-    found = decision or Decision(Judgement.UNDECIDED, min(len(one.candidate), len(one.baseline)), math.nan)
+    candidate, baseline = one.figures.candidate, one.figures.baseline
+    found = decision or Decision(Judgement.UNDECIDED, min(len(candidate), len(baseline)), math.nan)
     line = GateLine(
         target=one.cell.target,
         workload=one.cell.workload,
@@ -234,8 +375,8 @@ def _line(
         verdict=verdict,
         n=found.n,
         planned=one.cell.planned,
-        baseline=_median(one.baseline),
-        candidate=_median(one.candidate),
+        baseline=_median(baseline),
+        candidate=_median(candidate),
         ratio=_finite(found.ratio),
         low=_finite(found.low),
         high=_finite(found.high),
@@ -248,8 +389,17 @@ def _line(
         whole_low=None if whole is None else _finite(whole.low),
         whole_high=None if whole is None else _finite(whole.high),
         whole_verdict=None if whole is None else _SHOWN[whole.outcome],
+        second=_second(found),
     )
     return line.model_copy(update={"text": words.line(line, one.cell, one.told, found.worse, paired=paired)})
+
+
+def _second(found: Decision) -> SecondLook | None:
+    said = found.second
+    if said is None:
+        return None
+    low, high = (_finite(end) if end else None for end in (said.low, said.high))
+    return SecondLook(verdict=_SHOWN[said.outcome], ratio=said.ratio, low=low, high=high)
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -260,6 +410,5 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _verdict(lines: Sequence[GateLine]) -> Verdict:
-    found = {line.verdict for line in lines} - {"told"}
-    return next((one for one in _WORST_FIRST if one in found), "undecided")
+def _worst(verdicts: AbstractSet[str]) -> Verdict:
+    return next((one for one in _WORST_FIRST if one in verdicts), "undecided")

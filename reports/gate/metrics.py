@@ -3,27 +3,9 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from reports.dataset import Dataset, rows_of
 from reports.format import Printer, count, mebibytes, milliseconds, number, rate
-
-Name = Literal[
-    "p50",
-    "p90",
-    "p99",
-    "p99.9",
-    "p99.99",
-    "achieved_rate",
-    "broker_cpu",
-    "broker_rss",
-    "client_cpu",
-    "client_rss",
-    "lost",
-    "duplicated",
-    "reordered",
-]
-"""What a budget can name."""
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
+from bench.host.hostclass import host_class
 from bench.results import records
 from bench.results.comparability import receipt
 from bench.results.durability import Probe
-from bench.results.records import ProductRecord
+from bench.results.records import ProductRecord, RunRecord, TrialRecord
 from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noninferiority import MIN_PAIRS
 from reports.dataset import Dataset
 from reports.durability import durability
-from reports.gate.metrics import GateMetric, figures
+from reports.gate.metrics import METRICS, figures
 
 VALID_SHARE = 0.75
 """Share of the planned pairs that must be valid."""
@@ -39,9 +41,60 @@ class GateError(Exception):
         self.faults = faults
 
 
+class GateSide(Protocol):
+    """One side of a gate: a results folder, a part of one, or what a history keeps of a run.
+
+    Targets are named as both sides call them.
+    """
+
+    @property
+    def title(self) -> str:
+        """What it is called where results are stored."""
+
+    @property
+    def host_class(self) -> str:
+        """Of the host it was measured on."""
+
+    @property
+    def cpus(self) -> int | None:
+        """CPUs of that host; None where that is not known."""
+
+    @property
+    def floors(self) -> Mapping[str, float]:
+        """Noise floor of that host, as a share, by metric; empty where it is not known."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader must know of it as a baseline."""
+
+    def quick(self) -> list[str]:
+        """Return the runs that are quick looks."""
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return target and workload of each row."""
+
+    def planned(self, target: str, workload: str) -> int:
+        """Return how many trials of a row were planned."""
+
+    def valid(self, target: str, workload: str) -> set[int]:
+        """Return the repetitions of a row whose trial is valid."""
+
+    def faults(self, target: str, workload: str) -> Counter[str]:
+        """Return why the others of a row are not, with their numbers."""
+
+    def receipt(self, target: str, workload: str) -> str | None:
+        """Return when the messages of a row counted as received; None without a valid trial."""
+
+    def lacks(self, metric: str) -> str:
+        """Return why it can have no figure for a metric; empty where it can."""
+
+    def figures(self, metric: str, target: str, workload: str, *, whole: bool = False) -> dict[int, float]:
+        """Return repetition -> figure of each valid trial of a row, see `reports.gate.metrics.figures`."""
+
+
 @dataclass(frozen=True)
 class Side:
-    """Baseline or candidate.
+    """A results folder, or one side of a paired run's; a GateSide.
 
     Attributes:
         data: its trials.
@@ -52,9 +105,39 @@ class Side:
     side: records.Side | None = None
 
     @property
-    def scenario(self) -> Scenario:
+    def run(self) -> RunRecord:
         """What was run."""
-        return self.data.runs[0].scenario
+        return self.data.runs[0]
+
+    @property
+    def title(self) -> str:
+        """Its run and the command that made it."""
+        return f"{self.run.run_id} ({self.run.command})"
+
+    @property
+    def host_class(self) -> str:
+        """See `GateSide`."""
+        return host_class(self.run.host)
+
+    @property
+    def cpus(self) -> int | None:
+        """See `GateSide`."""
+        text = self.run.host.get("cpus", "")
+        return int(text) if text.isdigit() else None
+
+    @property
+    def floors(self) -> Mapping[str, float]:
+        """See `GateSide`."""
+        return {} if self.run.noise_floor is None else self.run.noise_floor.effects
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def quick(self) -> list[str]:
+        """See `GateSide`."""
+        return [run.run_id for run in self.data.runs if run.mode == "quick"]
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -64,27 +147,61 @@ class Side:
         return {key.target: name for name, key in self.data.rows.items() if key.group == self.side}
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return target and workload of each row of this side, as both sides call them, in the scenario's order."""
-        planned = {(trial.target, trial.workload) for trial in self.data.runs[0].plan}
+        """Return target and workload of each row, in the scenario's order."""
+        planned = {(trial.target, trial.workload) for trial in self.run.plan}
         return [
             (target, workload.name)
-            for workload in self.scenario.workloads
+            for workload in self.run.scenario.workloads
             for target, name in self.names.items()
             if (name, workload.name) in planned
         ]
 
     def workload(self, name: str) -> Workload:
         """Return a workload by name."""
-        return next(one for one in self.scenario.workloads if one.name == name)
+        return next(one for one in self.run.scenario.workloads if one.name == name)
 
     def survives(self, target: str, workload: str) -> str:
         """Return what a confirmed message of a row survives, by what the run counted where it did."""
-        return _survives(self.scenario, self.data.products, self.names[target], workload, self.data.durability)
+        return _survives(self.run.scenario, self.data.products, self.names[target], workload, self.data.durability)
+
+    def planned(self, target: str, workload: str) -> int:
+        """See `GateSide`; what makes up for another trial is not counted."""
+        name = self.names[target]
+        return sum(
+            trial.target == name and trial.workload == workload and trial.makes_up_for is None
+            for trial in self.run.plan
+        )
+
+    def valid(self, target: str, workload: str) -> set[int]:
+        """See `GateSide`."""
+        return {one.repetition for one in self._trials(target, workload) if one.valid}
+
+    def faults(self, target: str, workload: str) -> Counter[str]:
+        """See `GateSide`; trials without a result are among them."""
+        found = Counter[str]()
+        for one in self._trials(target, workload):
+            if not one.valid:
+                hard = [note.code for note in one.health if note.hard]
+                found[", ".join(hard) or str(one.outcome)] += 1
+        absent = self.data.absent
+        missing = int(((absent["target"] == self.names[target]) & (absent["workload"] == workload)).sum())
+        return found + Counter({"no result": missing})
 
     def receipt(self, target: str, workload: str) -> str | None:
-        """Return when the messages of a row counted as received; None without a valid trial."""
+        """See `GateSide`."""
+        return receipt(self._trials(target, workload))
+
+    def lacks(self, metric: str) -> str:  # noqa: ARG002
+        """Nothing: what has no figure has none by chance."""
+        return ""
+
+    def figures(self, metric: str, target: str, workload: str, *, whole: bool = False) -> dict[int, float]:
+        """See `GateSide`."""
+        return figures(self.data, METRICS[metric], self.names[target], workload, whole=whole)
+
+    def _trials(self, target: str, workload: str) -> list[TrialRecord]:
         named = self.names[target]
-        return receipt([one for one in self.data.records.values() if (one.target, one.workload) == (named, workload)])
+        return [one for one in self.data.records.values() if (one.target, one.workload) == (named, workload)]
 
 
 @dataclass(frozen=True)
@@ -104,9 +221,14 @@ class PairedCell:
     why: str
 
     @property
+    def three_quarters(self) -> int:
+        """Valid pairs without which too much was left out."""
+        return math.ceil(VALID_SHARE * self.planned)
+
+    @property
     def needed(self) -> int:
         """Valid pairs without which it decides nothing."""
-        return max(MIN_PAIRS, math.ceil(VALID_SHARE * self.planned))
+        return max(MIN_PAIRS, self.three_quarters)
 
 
 Products = Mapping[str, ProductRecord]
@@ -136,29 +258,20 @@ def _unlike(target: str, workload: str, old: str, new: str) -> Iterator[str]:
         )
 
 
-def check(base: Side, new: Side) -> tuple[str, ...]:
+def check(base: GateSide, new: Side) -> tuple[str, ...]:
     """Return what stands on one side only.
 
     Raises:
         GateError: sides that cannot be compared: quick looks, no common row, unlike loads or promises.
     """
     shared = [row for row in new.rows() if row in base.rows()]
-    faults = [
-        f"{run.run_id} is a quick look, which carries no verdict: run it without --quick"
-        for run in (*base.data.runs, *(new.data.runs if new.data is not base.data else ()))
-        if run.mode == "quick"
-    ]
+    faults = quick_looks(base, new)
+    if isinstance(base, Side) and base.run is not new.run and base.run.ended_early:
+        faults.append(f"{base.run.run_id} was ended early ({base.run.ended_early}): name a whole run as the baseline")
     if not shared:
         faults.append("baseline and candidate have no target and workload in common: compare runs of one scenario")
-    for name in dict.fromkeys(workload for _, workload in shared):
-        old, its = base.workload(name).model_dump(), new.workload(name).model_dump()
-        differ = [
-            field for field in old if field not in {"only", "part_of", "received_at"} and old[field] != its[field]
-        ]
-        if differ:
-            faults.append(f"workload {name}: {', '.join(differ)} differ, so the figures would: give both the same load")
-    for target, workload in shared:
-        faults += _unlike(target, workload, base.survives(target, workload), new.survives(target, workload))
+    if isinstance(base, Side):
+        faults += _unlike_sides(base, new, shared)
     if faults:
         raise GateError(*faults)
     return tuple(
@@ -169,52 +282,57 @@ def check(base: Side, new: Side) -> tuple[str, ...]:
     )
 
 
-def cells(base: Side, new: Side, *, paired: bool) -> Iterator[PairedCell]:
-    """Return the rows that both sides have."""
+def quick_looks(*sides: GateSide) -> list[str]:
+    """Return a fault for each run that was a quick look."""
+    runs = dict.fromkeys(run for side in sides for run in side.quick())
+    return [f"{run} is a quick look, which carries no verdict: run it without --quick" for run in runs]
+
+
+def _unlike_sides(base: Side, new: Side, shared: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for name in dict.fromkeys(workload for _, workload in shared):
+        old, its = base.workload(name).model_dump(), new.workload(name).model_dump()
+        differ = [
+            field for field in old if field not in {"only", "part_of", "received_at"} and old[field] != its[field]
+        ]
+        if differ:
+            yield f"workload {name}: {', '.join(differ)} differ, so the figures would: give both the same load"
+    for target, workload in shared:
+        yield from _unlike(target, workload, base.survives(target, workload), new.survives(target, workload))
+
+
+def cells(base: GateSide, new: GateSide, *, paired: bool) -> Iterator[PairedCell]:
+    """Return the rows that both sides have; those of one side where both are the same."""
+    sides = (base,) if base is new else (base, new)
     for target, workload in new.rows():
         if (target, workload) not in base.rows():
             continue
-        planned = [_planned(side, target, workload) for side in (base, new)]
-        valid = [_valid(side, target, workload) for side in (base, new)]
-        faults = sum((_faults(side, target, workload) for side in (base, new)), Counter[str]())
+        valid = [side.valid(target, workload) for side in sides]
+        faults = sum((side.faults(target, workload) for side in sides), Counter[str]())
         why = "; ".join(f"{word} in {n} trial{'s' if n > 1 else ''}" for word, n in faults.most_common())
-        both = len(valid[0] & valid[1]) if paired else min(map(len, valid))
-        yield PairedCell(target, workload, min(planned), both, why)
+        both = len(set.intersection(*valid)) if paired else min(map(len, valid))
+        yield PairedCell(target, workload, min(side.planned(target, workload) for side in sides), both, why)
 
 
-def estimates(
-    base: Side, new: Side, metric: GateMetric, cell: PairedCell, *, paired: bool, whole: bool = False
-) -> tuple[list[float], list[float]]:
-    """Return the figures of the candidate's and the baseline's trials, in the same order where they are paired.
+@dataclass(frozen=True)
+class PairedFigures:
+    """The figures of a row's trials; where they are paired, those of one repetition stand at one place.
 
-    With `whole` those of all messages, see `reports.gate.metrics.figures`.
+    Attributes:
+        candidate, baseline: one a trial.
+        places: the repetitions of pairs; None where trials are not paired.
     """
-    its, old = (figures(side.data, metric, side.names[cell.target], cell.workload, whole=whole) for side in (new, base))
-    if paired:
-        shared = sorted(old.keys() & its.keys())
-        return [its[k] for k in shared], [old[k] for k in shared]
-    return list(its.values()), list(old.values())
+
+    candidate: list[float]
+    baseline: list[float]
+    places: list[int] | None = None
 
 
-def _planned(side: Side, target: str, workload: str) -> int:
-    name = side.names[target]
-    return sum(
-        trial.target == name and trial.workload == workload and trial.makes_up_for is None
-        for trial in side.data.runs[0].plan
-    )
-
-
-def _valid(side: Side, target: str, workload: str) -> set[int]:
-    name, trials = side.names[target], side.data.records.values()
-    return {one.repetition for one in trials if (one.target, one.workload) == (name, workload) and one.valid}
-
-
-def _faults(side: Side, target: str, workload: str) -> Counter[str]:
-    name, found = side.names[target], Counter[str]()
-    for one in side.data.records.values():
-        if (one.target, one.workload) == (name, workload) and not one.valid:
-            hard = [note.code for note in one.health if note.hard]
-            found[", ".join(hard) or str(one.outcome)] += 1
-    absent = side.data.absent
-    missing = int(((absent["target"] == name) & (absent["workload"] == workload)).sum())
-    return found + Counter({"no result": missing})
+def paired_figures(
+    base: GateSide, new: GateSide, metric: str, cell: PairedCell, *, paired: bool, whole: bool = False
+) -> PairedFigures:
+    """Return the figures of a row on both sides; with `whole` those of all messages."""
+    its, old = (side.figures(metric, cell.target, cell.workload, whole=whole) for side in (new, base))
+    if not paired:
+        return PairedFigures(list(its.values()), list(old.values()))
+    shared = sorted(old.keys() & its.keys())
+    return PairedFigures([its[k] for k in shared], [old[k] for k in shared], shared)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from reports.format import count, listed
 from reports.gate.metrics import METRICS
 from reports.gate.pairs import PairedCell
-from reports.gate.result import GateLine
+from reports.gate.result import DriftOfSides, GateLine, LimitLine
 
 _MOST_NAMED = 3
 _TINY = 5e-4
@@ -36,12 +36,12 @@ def allowed(line: GateLine) -> str:
     return f"{count(line.limit)} more" if METRICS[line.metric].counted else percent(line.limit)
 
 
-def figure(line: GateLine, value: float | None) -> str:
+def figure(line: GateLine | LimitLine, value: float | None) -> str:
     """Return a figure as it is printed, with its unit."""
     return f"{METRICS[line.metric].shown(value)} {line.unit}".strip() if value is not None else "–"
 
 
-def name(line: GateLine) -> str:
+def name(line: GateLine | LimitLine) -> str:
     """Return what a line is about."""
     return f"{line.metric} of {line.target}, {line.workload}"
 
@@ -55,7 +55,8 @@ def line(found: GateLine, cell: PairedCell, told: str, worse: int | None, *, pai
         more = f" by more than {count(found.limit)}" if metric.counted and found.limit else ""
         said = f"worse{more} in {worse} of {found.n} {'pairs' if paired else 'trials'}"
     elif found.ratio is None:
-        said = "no figure in enough trials to compare"
+        alone = found.baseline is None and found.candidate is not None
+        said = figure(found, found.candidate) if alone else "no figure in enough trials to compare"
     else:
         said = f"{change(found)}, allowed {allowed(found)}"
     end = ""
@@ -65,7 +66,7 @@ def line(found: GateLine, cell: PairedCell, told: str, worse: int | None, *, pai
         end = f"; decides nothing: {told}"
     elif found.verdict == "suspect":
         end = "; stored results prove nothing"
-    return f"{metric.words}: {said}{end}{_of_all(found)}."
+    return f"{metric.words}: {said}{end}{_of_all(found)}{_second(found)}."
 
 
 def _of_all(found: GateLine) -> str:
@@ -74,6 +75,85 @@ def _of_all(found: GateLine) -> str:
         return ""
     low, high = (percent(end - 1, signed=True) for end in (found.whole_low, found.whole_high))
     return f"; of all messages, pauses of the host included, {found.whole_verdict} ({low} … {high})"
+
+
+def _second(found: GateLine) -> str:
+    """Return what the signed-rank test says, where that is another verdict."""
+    if found.second is None or not found.disputed:
+        return ""
+    low, high = ("–" if end is None else percent(end - 1, signed=True) for end in (found.second.low, found.second.high))
+    return (
+        f"; some pair lies far from the others, and the signed-rank test, which weighs it less, says"
+        f" {found.second.verdict} ({percent(found.second.ratio - 1, signed=True)}, {low} … {high})"
+    )
+
+
+def drift(found: DriftOfSides) -> str:
+    """Return that neighbouring pairs are alike, and what follows."""
+    return (
+        f"Neighbouring pairs are alike (lag-1 correlation {found.lag1:.2f}, mean of {found.lines}"
+        f" line{'s' if found.lines > 1 else ''}): each side drifts for itself, so intervals are"
+        f" {found.widening:.1f} times as wide."
+    )
+
+
+def limit_of(line: LimitLine) -> str:
+    """Return a limit as it is printed, such as `at most 5 ms`."""
+    return f"{line.side.replace('_', ' ')} {figure(line, line.bound)}"
+
+
+def limited(line: LimitLine) -> str:
+    """Return a figure that is limited, with its interval."""
+    if line.value is None:
+        return "–"
+    said = figure(line, line.value)
+    if line.low is None or line.high is None:
+        return said
+    shown = METRICS[line.metric].shown
+    return f"{said} ({shown(line.low)} … {shown(line.high)})"
+
+
+def limit(found: LimitLine, cell: PairedCell, beyond: int) -> str:
+    """Return the line of a limit in a sentence."""
+    if found.verdict == "invalid":
+        return f"{cell.valid} of {cell.planned} trials are valid, and {cell.three_quarters} are needed{_why(cell)}."
+    said = limited(found) if found.value is not None else f"beyond it in {beyond} of {found.n} trials"
+    if not found.n:
+        said = "no figure, or too few messages for one"
+    end = ""
+    if found.verdict == "undecided":
+        end = "; undecided" if found.needed is None else f"; undecided, about {found.needed} trials would decide"
+    if found.whole_verdict not in (None, found.verdict):
+        end += f"; of all messages, pauses of the host included, {found.whole_verdict}"
+    return f"{METRICS[found.metric].words}: {said}, {limit_of(found)}{end}."
+
+
+def limits(verdict: str, lines: Sequence[LimitLine]) -> str:
+    """Return what limits say together, with the lines of that verdict."""
+    mine = [one for one in lines if one.verdict == verdict]
+    if verdict == "pass":
+        return "Pass: the limit is kept." if len(lines) == 1 else f"Pass: all {len(lines)} limits are kept."
+    if verdict == "invalid":
+        return f"Invalid: {_some(list(dict.fromkeys(f'{one.target}, {one.workload}: {one.text}' for one in mine)))}"
+    parts = [
+        f"{name(one)} is {limited(one)}, {limit_of(one)}"
+        if one.value is not None
+        else f"{name(one)}: {one.text.rstrip('.')}"
+        for one in mine
+    ]
+    if verdict == "fail":
+        return f"Fail: {_some(parts)}."
+    more = _enough([one.needed for one in mine], "trials")
+    return f"Undecided: {len(mine)} of {len(lines)} limits, {_some(parts)}{more}."
+
+
+def ended_early(why: str) -> str:
+    """Return the verdict of a run that a condition ended."""
+    return f"Fail: the run was ended early, and has no figures: {why}."
+
+
+NOTHING_YET = "there is nothing to compare with yet"
+"""Why lines of a first run decide nothing."""
 
 
 def _more(found: GateLine) -> str:
@@ -127,10 +207,14 @@ def sentence(verdict: str, lines: Sequence[GateLine], cells: Sequence[PairedCell
         return f"Invalid: {_some(parts)}."
     if not deciding:
         return "Undecided: nothing is gated here; see the remarks."
-    needed = [one.needed for one in mine]
-    known = [n for n in needed if n is not None]
-    more = f"; about {max(known)} pairs would decide" if known and len(known) == len(needed) else ""
+    more = _enough([one.needed for one in mine], "pairs")
     return f"Undecided: {len(mine)} of {len(deciding)} lines, {_some([name(one) for one in mine])}{more}."
+
+
+def _enough(needed: Sequence[int | None], what: str) -> str:
+    """Return how many would decide, where that is known of all."""
+    known = [n for n in needed if n is not None]
+    return f"; about {max(known)} {what} would decide" if known and len(known) == len(needed) else ""
 
 
 def _passed(deciding: Sequence[GateLine], *, paired: bool) -> str:

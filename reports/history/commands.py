@@ -132,6 +132,9 @@ def confirm(
         raise ReportError(message)
     run_id = _point(series, point)
     data = load(by)
+    if data.runs[0].mode == "quick":
+        message = f"run {data.runs[0].run_id} is a quick look, which carries no verdict: run it without --quick."
+        raise ReportError(message)
     found = _compare(data, series, _sides(data, old, new))
     if found.verdict is Verdict.UNDECIDED:
         return found, False

@@ -66,14 +66,14 @@ class SeriesMetric:
 
 
 _LATENCY = SeriesMetric(lower_is_better=True, scale=1e-6, unit="ms")
-_UNDISTURBED = " without pauses"
+UNDISTURBED = " without pauses"
 """How the name of a metric ends whose percentiles leave the host's pauses out: it is a series of its own."""
-_BY_KERNEL = " by the kernel"
+BY_KERNEL = " by the kernel"
 """What the name of a latency has where messages are received when the kernel has them, again a series of its own."""
 METRICS = {
     f"{percentile} {tag}{by}{end}": _LATENCY
-    for end in ("", _UNDISTURBED)
-    for by in ("", _BY_KERNEL)
+    for end in ("", UNDISTURBED)
+    for by in ("", BY_KERNEL)
     for tag in ("response", "service")
     for percentile in _PERCENTILES
 } | {
@@ -125,12 +125,12 @@ def _figures(data: Dataset) -> pd.DataFrame:
     columns = ["run_id", "index", "tag", "entered", *(f"{way}{name}" for way in ("", "all_") for name in _PERCENTILES)]
     timed = usable.merge(data.latency[columns], on=["run_id", "index", "tag"])
     timed = timed[timed["receipt"] != "both"].copy()
-    timed["tag"] = timed["tag"] + np.where(timed["receipt"] == "kernel", _BY_KERNEL, "")
+    timed["tag"] = timed["tag"] + np.where(timed["receipt"] == "kernel", BY_KERNEL, "")
     plain, metered = timed[timed["entered"].isna()], timed[timed["entered"].notna()]
     parts = [
         *((plain, name + " " + plain["tag"], plain[name]) for name in _PERCENTILES),
         *((metered, name + " " + metered["tag"], metered[f"all_{name}"]) for name in _PERCENTILES),
-        *((metered, name + " " + metered["tag"] + _UNDISTURBED, metered[name]) for name in _PERCENTILES),
+        *((metered, name + " " + metered["tag"] + UNDISTURBED, metered[name]) for name in _PERCENTILES),
         (usable, pd.Series("achieved rate", usable.index), usable["received_rate"]),
         (usable, pd.Series("broker CPU", usable.index), usable["broker_cpu_us_per_message"].astype(float)),
     ]

@@ -2,7 +2,7 @@
 
 Kinds: results folders, of which some are summarised and drawn as a page, logs, scenarios (10 N), history stores and
 files of other tools (2 N). A reader may refuse with the errors that it documents, or answer. Faults are any other error
-or warning, more than 512 MiB beyond what the process held before, more than 2 s of CPU time, and not ending at all. Each
+or warning, more than 512 MiB beyond what the process held before, more than 2 s of CPU time, and no end. Each
 batch is read by a process of its own, whose address space is limited; what kills it is found by the case that it
 named last.
 A case follows from its kind and number alone: `case` makes it again.

@@ -119,3 +119,13 @@ def test_evidence_follows_its_run() -> None:
     beside = tables(*runs, by="run", probes=probes).durability
     assert sorted(beside) == ["rabbitmq, run-20260101", "rabbitmq, run-20260102"]
     assert [beside[broker].fsyncs for broker in sorted(beside)] == [200, 3]
+
+
+def test_a_quick_run_decides_nothing_beside_a_stored_one() -> None:
+    """Whichever of the two it is: no verdict, no number of trials, and the reason."""
+    settings = {"repetitions": 10, "closed_loop": False}
+    whole, quick = (made_tables(mode=mode, run_id=mode, **settings) for mode in ("full", "quick"))
+    for one, other in ((whole, quick), (quick, whole), (quick, quick)):
+        for line in by_run(one, other).lines:
+            assert (line.verdict, line.trials_needed, line.ratio) == ("undecided", None, None)
+            assert line.why == "a quick run names no winner"

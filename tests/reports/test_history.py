@@ -13,8 +13,8 @@ from reports.history.changes import State, Watched, level_for
 from reports.history.series import rows
 from reports.history.store import Store
 from tests.reports.history_stores import stored
-from tests.reports.in_memory import made_tables
-from tests.reports.synthetic import build
+from tests.reports.in_memory import made_tables, served
+from tests.reports.synthetic import build, make
 
 
 def noisy(*levels: tuple[int, float]) -> list[float]:
@@ -156,6 +156,14 @@ def test_a_confirmation_that_cannot_be_made_says_why(tmp_path: Path, full_folder
     ):
         with pytest.raises(ReportError, match=said):
             commands.confirm(stepped, which, point, by, **sides)
+
+
+def test_a_quick_look_confirms_nothing(stepped: Store) -> None:
+    """It carries no verdict."""
+    [one] = commands.watch(stepped).series
+    with served(make(mode="quick")) as [folder], pytest.raises(ReportError, match="is a quick look"):
+        commands.confirm(stepped, one.series.name, "run-001", folder)
+    assert not (stepped.folder / "confirmed").exists()
 
 
 def test_the_budget_sets_the_level() -> None:

@@ -204,6 +204,39 @@ def test_noise_is_undecided_and_says_what_would_decide(made: Path, tmp_path: Pat
     assert "pairs would decide" in result.stdout
 
 
+RATE_ALONE = "[[limits]]\nmetric = 'achieved_rate'\n"
+
+
+def test_a_side_that_drifts_for_itself_is_told_and_undecided(made: Path, tmp_path: Path) -> None:
+    """Rates that fall from pair to pair on one side: what t would call a regression is none, and the reason stands."""
+
+    def fall(trial: dict[str, Any]) -> None:
+        trial["achieved_rate"] = 600 * (0.95 - 0.01 * trial["repetition"] if trial["target"].endswith("-new") else 1)
+
+    (tmp_path / "budget.toml").write_text(RATE_ALONE)
+    folder = on_a_large_host(tampered(made, tmp_path / "drift", fall))
+    result = bench("gate", folder, "--budget", str(tmp_path / "budget.toml"), "--json", str(tmp_path / "gate.json"))
+    found = json.loads((tmp_path / "gate.json").read_text())
+    assert found["drift"]["lag1"] > 0.5
+    assert found["drift"]["widening"] > 2
+    assert "each side drifts for itself, so intervals are" in result.stdout
+    assert (result.exit_code, found["lines"][0]["verdict"]) == (3, "undecided")
+
+
+def test_limits_are_judged_beside_the_comparison(made: Path, tmp_path: Path) -> None:
+    """Of the candidate's side, by its own names; one that is not kept outweighs a pass."""
+    budget = tmp_path / "budget.toml"
+    for bound, code, told in (("1s", 0, "Pass: the limit is kept."), ("1us", 1, "Fail: p99 of scripted, steady is ")):
+        limit = f"[[limits]]\nmetric = 'p99'\ntarget = 'scripted'\nat_most = '{bound}'\n"
+        budget.write_text(f"[[limits]]\nmetric = 'p50'\n{limit}")
+        result = bench("gate", str(made / "paired"), "--budget", str(budget))
+        assert (result.exit_code, told in result.stdout) == (code, True), result.output
+        assert "Pass: none of 1 lines got worse than its limit" in result.stdout
+        budget.write_text(limit)
+        alone = bench("gate", str(made / "paired"), "--budget", str(budget))
+        assert (alone.exit_code, told in alone.stdout, "none of" in alone.stdout) == (code, True, False), alone.output
+
+
 def note(code: str) -> dict[str, Any]:
     """Return a hard word on the measurement."""
     return {"code": code, "hard": True, "text": "It cannot be trusted."}
@@ -222,6 +255,8 @@ def test_invalid_trials(made: Path, tmp_path: Path, bad: int, code: int) -> None
     assert f"{bad} of 6 pairs left out (steal in {bad} trial" in result.stdout
     if code:
         assert f"Invalid: scripted, steady has {6 - bad} of 6 valid pairs, 5 are needed" in result.stdout
+        told = bench("gate", str(tmp_path / "bad"), "--github").stdout.splitlines()
+        assert len([line for line in told if line.startswith("::")]) == 1
 
 
 def test_a_row_of_invalid_trials_is_invalid_under_any_budget(made: Path, tmp_path: Path) -> None:

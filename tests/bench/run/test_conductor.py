@@ -30,6 +30,7 @@ class _Tried(Conductor):
         self._start_failures = {}
         self._out_of_memory = []
         self._ends = iter(ends)
+        self._abort_on = ()
         self.told: list[str] = []
         self._watch: Any = SimpleNamespace(
             begin=lambda *_: self.told.append("begin"), end=self.told.append, say=self.told.append

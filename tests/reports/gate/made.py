@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reports.gate.result import EXIT_CODES, Gate, GateLine
+from reports.gate.result import EXIT_CODES, Gate, GateLine, LimitLine
 
 
 def made_line(verdict: str = "pass", **changes: Any) -> GateLine:
@@ -29,6 +29,28 @@ def made_line(verdict: str = "pass", **changes: Any) -> GateLine:
         "text": f"p99 latency: +2 %, {verdict}.",
     }
     return GateLine(**(fields | changes))
+
+
+def made_limit(verdict: str = "pass", **changes: Any) -> LimitLine:
+    """Return a limit of 5 ms on a p99 of 4 ms."""
+    fields: dict[str, Any] = {
+        "target": "rabbit",
+        "workload": "steady",
+        "metric": "p99",
+        "unit": "ms",
+        "side": "at_most",
+        "bound": 5_000_000.0,
+        "verdict": verdict,
+        "n": 10,
+        "planned": 10,
+        "value": 4_000_000.0,
+        "low": 3_800_000.0,
+        "high": 4_200_000.0,
+        "alpha": 0.01,
+        "needed": 12 if verdict == "undecided" else None,
+        "text": f"p99 latency: 4 ms, at most 5 ms, {verdict}.",
+    }
+    return LimitLine(**(fields | changes))
 
 
 def made_gate(verdict: str = "pass", *lines: GateLine, **changes: Any) -> Gate:

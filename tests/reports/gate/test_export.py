@@ -4,8 +4,9 @@ import re
 from xml.etree import ElementTree as ET
 
 from reports.gate.export import annotations, to_junit, to_markdown
+from reports.gate.result import SecondLook
 from tests.brokers.test_plain_text import EVIL
-from tests.reports.gate.made import made_gate, made_line
+from tests.reports.gate.made import made_gate, made_limit, made_line
 
 
 def test_each_line_that_did_not_pass_is_told() -> None:
@@ -14,6 +15,52 @@ def test_each_line_that_did_not_pass_is_told() -> None:
     found = [*annotations(made_gate("regression", *lines))]
     assert [one.split(" ")[0] for one in found] == ["::error", "::error", "::warning", "::error", "::warning"]
     assert [*annotations(made_gate("pass"))] == ["::notice title=bench gate::Pass: as it is."]
+
+
+def test_an_invalid_gate_is_told_once() -> None:
+    """Eleven lines of one row, and another row: the verdict says it all. Beside a regression a row is told once."""
+    lines = [made_line("invalid", metric=f"p{n}") for n in range(11)] + [made_line("undecided", workload="other")]
+    assert len([*annotations(made_gate("invalid", *lines))]) == 1
+    found = [*annotations(made_gate("regression", *lines, made_line("regression", workload="other")))]
+    assert [one.partition("::")[2].partition("::")[0] for one in found] == [
+        "error title=bench gate",
+        "error title=invalid%3A rabbit%2C steady",
+        "warning title=undecided%3A p99 of rabbit%2C other",
+        "error title=regression%3A p99 of rabbit%2C other",
+    ]
+
+
+def test_limits_are_told_like_lines() -> None:
+    """One that is not kept is an error and a failure, an unsure one a warning, in every kind of text."""
+    gate = made_gate(
+        "fail", made_line(), limits=(made_limit(), made_limit("fail", metric="p50"), made_limit("undecided"))
+    )
+    assert [one.split(" ")[0] for one in annotations(gate)] == ["::error", "::error", "::warning"]
+    root = ET.fromstring(to_junit(gate))  # noqa: S314  (our own)
+    assert broken(root) == []
+    cases = {case.attrib["name"]: [end.tag for end in case] for case in root.iter("testcase")}
+    assert cases == {"p99": [], "p99 at most 5.00 ms": ["skipped"], "p50 at most 5.00 ms": ["failure"]}
+    rows = [line for line in to_markdown(gate).splitlines() if "at most" in line]
+    assert rows[0] == "| rabbit | steady | p99 | 4.00 ms (3.80 … 4.20) | at most 5.00 ms | 10 of 10 | pass |"
+    assert rows[2].endswith("| undecided (about 12 trials would decide) |")
+
+
+def test_limits_alone_are_a_gate() -> None:
+    """Without a baseline there is no table of changes, and the method is that of limits."""
+    text = to_markdown(made_gate(limits=(made_limit(),), baseline=None).model_copy(update={"lines": ()}))
+    assert "change (interval)" not in text
+    assert "A row at its limit fails in at most 1 % of runs" in text
+    assert "Run: b." in text
+
+
+def test_another_opinion_is_told_where_it_is_another() -> None:
+    """As a warning beside a pass, in the line's cell; nothing where it agrees."""
+    for verdict, told in (("pass", False), ("regression", True)):
+        second = SecondLook(verdict=verdict, ratio=1.2, low=None, high=1.3)  # type: ignore[arg-type]
+        gate = made_gate("pass", made_line("pass", second=second))
+        warned = [one for one in annotations(gate) if one.startswith("::warning title=second opinion")]
+        assert bool(warned) is told
+        assert ("| pass (signed-rank: regression) |" in to_markdown(gate)) is told
 
 
 def test_text_is_escaped() -> None:
