@@ -103,7 +103,7 @@ def _tell(status: Status, number: int) -> None:
 
 def noise_report(seen: HostNoise, pauses: str, effect: float | None, pairs: int) -> NoiseReport:
     """Return what was seen, held against the effects that are to be decided; see `noise`."""
-    budget = {limit.metric: limit.threshold(None) for limit in read_budget(None).limits}
+    budget: dict[str, float] = {limit.metric: limit.threshold(None) for limit in read_budget(None).limits}
     lines = tuple(
         _line(metric, one, budget[metric] if effect is None else effect, pairs)
         for metric, one in seen.resolutions.items()
