@@ -143,6 +143,12 @@ system_part() {
   fi
 }
 
+sandbox_part() { # told and not changed, as it is a switch of the whole machine
+  local reason
+  ! has bwrap || reason=$(bwrap --ro-bind / / --unshare-pid true 2>&1) ||
+    say "no sandbox starts here, and so no broker of the image ($reason): bench doctor says what to do"
+}
+
 # --- Python packages --------------------------------------------------------------------
 
 digest() { # changes whenever .venv must be made anew
@@ -176,6 +182,13 @@ rebuild_proton() {
     --no-binary python-qpid-proton -r "$venv/proton.lock"
 }
 
+# A linter of workflows, in Go: only where Go is there, as it is the one thing that would need it.
+lint_part() {
+  ! has go || [ -x "$venv/bin/actionlint" ] ||
+    GOBIN=$venv/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 </dev/null >>"$log" 2>&1 ||
+    say "actionlint could not be installed by go (see $log): action.yml is linted less"
+}
+
 python_part() {
   if up_to_date; then
     say "ready (.venv is up to date)"
@@ -197,6 +210,7 @@ seem to be there (libssl-dev, libsasl2-dev); see $log for what its build found"
   fi
   # The first run would do it otherwise, and say so.
   step 4 "compiling the data plane" "$venv/bin/bench" prepare
+  lint_part
   digest >"$stamp"
   say "ready"
 }
@@ -212,4 +226,5 @@ fi
 system_part
 [ -n "$python" ] || fail 2 "no Python of 3.11 or newer with venv and ensurepip was found\
 ${PYTHON:+ (PYTHON=$PYTHON)}: install one, or name it: make setup PYTHON=/path/to/python3"
+sandbox_part
 python_part
