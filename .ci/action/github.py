@@ -32,7 +32,7 @@ MOST_PAGES = 50
 EXIT_USAGE, EXIT_FAILED = 2, 4
 
 
-class AskedWrongly(Exception):
+class WorkflowError(Exception):
     """The workflow is at fault; the message says what to set."""
 
 
@@ -52,9 +52,11 @@ class GitHub:
     """The interface for one repository."""
 
     def __init__(self, environment: dict[str, str]) -> None:
+        """Take the variables that GitHub sets; raise WorkflowError where one is missing."""
         missing = [name for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY") if not environment.get(name)]
         if missing:
-            raise AskedWrongly(f"{' and '.join(missing)}: not set; in a workflow `token: ${{{{ github.token }}}}` is")
+            message = f"{' and '.join(missing)}: not set; in a workflow `token: ${{{{ github.token }}}}` is"
+            raise WorkflowError(message)
         api = environment.get("GITHUB_API_URL", "https://api.github.com")
         self._base = f"{api}/repos/{environment['GITHUB_REPOSITORY']}"
         self._token = environment["GITHUB_TOKEN"]
@@ -62,8 +64,8 @@ class GitHub:
 
     def ask(self, method: str, path: str, body: object = None) -> bytes:
         """Return what is answered; raise HTTPError for a refusal, OSError where nobody answers."""
-        request = urllib.request.Request(
-            path if path.startswith("http") else f"{self._base}{path}",
+        request = urllib.request.Request(  # noqa: S310  (of GITHUB_API_URL)
+            f"{self._base}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
@@ -75,7 +77,8 @@ class GitHub:
         with self._opener.open(request, timeout=TIMEOUT_S) as answer:
             found: bytes = answer.read(MOST_BYTES + 1)
         if len(found) > MOST_BYTES:
-            raise AskedWrongly(f"{path}: more than {MOST_BYTES >> 20} MB, which is no history")
+            message = f"{path}: more than {MOST_BYTES >> 20} MB, which is no history"
+            raise WorkflowError(message)
         return found
 
     def all_of(self, path: str) -> list[dict[str, Any]]:
@@ -92,7 +95,8 @@ class GitHub:
 def comment(github: GitHub, text: str, number: str, author: str) -> str:
     """Write the one comment of this name; return what was done."""
     if not number.isdecimal():
-        raise AskedWrongly(f"PULL_REQUEST={number!r} is no number of a pull request")
+        message = f"PULL_REQUEST={number!r} is no number of a pull request"
+        raise WorkflowError(message)
     if len(text) > MOST_CHARACTERS:
         text = f"{text[:MOST_CHARACTERS]}\n\n… the rest stands in the summary of the run."
     marker = text.partition("\n")[0]
@@ -124,33 +128,38 @@ def history(github: GitHub, folder: Path, name: str, main: str) -> str:
     newest = max(own, key=lambda one: str(one["created_at"]))
     with zipfile.ZipFile(io.BytesIO(github.ask("GET", f"/actions/artifacts/{newest['id']}/zip"))) as packed:
         if sum(one.file_size for one in packed.infolist()) > MOST_BYTES:
-            raise AskedWrongly(f"artifact {newest['id']}: more than {MOST_BYTES >> 20} MB, which is no history")
+            message = f"artifact {newest['id']}: more than {MOST_BYTES >> 20} MB, which is no history"
+            raise WorkflowError(message)
         packed.extractall(folder)  # which writes nothing outside of it
     return f"history of {newest['created_at']} taken from artifact {newest['id']}"
 
 
+def asked(what: str, path: Path, github: GitHub, environment: dict[str, str]) -> str:
+    """Do what is asked; return what was done. A comment that may not be written is warned of and fails nothing."""
+    if what == "history":
+        name, branch = environment.get("ARTIFACT") or "busbench-history", environment.get("MAIN") or "main"
+        return history(github, path, name, branch)
+    if what != "comment":
+        message = f"{what!r}: say comment or history"
+        raise WorkflowError(message)
+    number, author = environment.get("PULL_REQUEST", ""), environment.get("AUTHOR") or "github-actions[bot]"
+    try:
+        return comment(github, path.read_text(encoding="utf-8"), number, author)
+    except urllib.error.HTTPError as error:
+        if error.code not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise
+        return (
+            "::warning title=busbench::the token may not comment (permissions: pull-requests: write; on pull requests"
+            " from forks GitHub grants none): the summary of the run has the text"
+        )
+
+
 def main(words: list[str], environment: dict[str, str]) -> int:
-    """Do what is asked; return the exit code. A comment that may not be written is warned of and fails nothing."""
+    """Do what the command line says; return the exit code."""
     try:
         what, path = words
-        github = GitHub(environment)
-        if what == "comment":
-            number, author = environment.get("PULL_REQUEST", ""), environment.get("AUTHOR") or "github-actions[bot]"
-            try:
-                said = comment(github, Path(path).read_text(encoding="utf-8"), number, author)
-            except urllib.error.HTTPError as error:
-                if error.code not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
-                    raise
-                said = (
-                    "::warning title=busbench::the token may not comment (permissions: pull-requests: write; on pull"
-                    " requests from forks GitHub grants none): the summary of the run has the text"
-                )
-        elif what == "history":
-            name, branch = environment.get("ARTIFACT") or "busbench-history", environment.get("MAIN") or "main"
-            said = history(github, Path(path), name, branch)
-        else:
-            raise AskedWrongly(f"{what!r}: say comment or history")
-    except (AskedWrongly, ValueError) as error:
+        said = asked(what, Path(path), GitHub(environment), environment)
+    except (WorkflowError, ValueError) as error:
         sys.stderr.write(f"::error title=busbench::{error}\n")
         return EXIT_USAGE
     except (OSError, zipfile.BadZipFile, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""A small runner of action.yml: its steps in order, their conditions, inputs and outputs, as GitHub's runner treats them.
+"""A small runner of action.yml: its steps in order, with conditions, inputs and outputs, as GitHub's runner has them.
 
 Steps that use an action of somebody else's (caches, uploads) are not carried out: they leave no outputs, as a cache
 without a hit does. What they would have been given is kept.
