@@ -12,7 +12,7 @@
 #   COMMENT          the name of the comment on a pull request, by default performance
 #   BUSBENCH_WORK    folder for everything that is made, by default below RUNNER_TEMP
 #
-# The variables of the CI system are read as GitHub sets them; without them scripts print what they would have told it.
+# What GitHub is told goes to the step's log where its variables are not set.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -43,8 +43,10 @@ fail() { # exit code, message
   exit "$1"
 }
 
+# Where a pull request is to be merged into: GitHub, GitLab and Jenkins say it for pull requests alone.
+target=${GITHUB_BASE_REF:-${CI_MERGE_REQUEST_TARGET_BRANCH_NAME:-${CHANGE_TARGET:-}}}
 is_pull_request() {
-  [ -n "${GITHUB_BASE_REF:-}" ] # GitHub sets it for pull requests alone
+  [ -n "$target" ]
 }
 
 # As `du` has it, in MB; 0 for what is not there.

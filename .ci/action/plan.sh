@@ -17,8 +17,8 @@ mode=stored
 [ -z "${SET_CANDIDATE:-}" ] || mode=paired
 rm -f "$work/baseline.toml"
 if [ "$mode" = stored ] && [ "$AGAINST" = merge-base ] && is_pull_request; then
-  base=$(git merge-base HEAD "origin/$GITHUB_BASE_REF") ||
-    fail 2 "HEAD and origin/$GITHUB_BASE_REF have no commit in common here: set fetch-depth: 0 in actions/checkout"
+  base=$(git merge-base HEAD "origin/$target") ||
+    fail 2 "HEAD and origin/$target have no commit in common here: set fetch-depth: 0 in actions/checkout"
   if git show "$base:./$SCENARIO" >"$work/baseline.toml" 2>/dev/null; then
     mode=paired
   else

@@ -99,7 +99,7 @@ def use(folder: Path, words: tuple[str, ...]) -> ActionRun:
 @pytest.mark.timeout(1500)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_an_ordinary_user_from_a_clean_clone(account: Path) -> None:
-    """Setup, run, gate and history do their work; where no namespace may be made, that is named and nothing else fails."""
+    """Setup, run, gate and history do their work; forbidden namespaces are named, and fail the run alone."""
     with somebody(account) as words:
         ran = use(account, words)
         assert not ran.failed
