@@ -41,7 +41,7 @@ class HostNoise:
     figures: dict[str, float]
 
 
-class Loop:
+class LoopSide:
     """One side's process; see `bench.ceiling.round_trips`."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
@@ -74,7 +74,7 @@ class Loop:
 
 
 @contextmanager
-def loop() -> Iterator[Loop]:
+def loop_side() -> Iterator[LoopSide]:
     """Run a relay and a closed loop through it.
 
     Raises:
@@ -92,7 +92,7 @@ def loop() -> Iterator[Loop]:
         assert process.stdin is not None  # noqa: S101  (for the type checker: pipes)
         assert process.stdout is not None  # noqa: S101
         try:
-            yield Loop(process)
+            yield LoopSide(process)
         finally:
             process.stdin.close()
             try:
@@ -115,7 +115,7 @@ def look_at_noise(progress: Callable[[int], None], pairs: int = PAIRS) -> HostNo
     """
     canary.warm()
     with ExitStack() as stack:
-        sides = [stack.enter_context(loop()) for _ in range(2)]
+        sides = [stack.enter_context(loop_side()) for _ in range(2)]
         for side in sides:
             side.answer()
             for _ in range(_WARM_SLICES):

@@ -9,7 +9,8 @@ are geometric means and intervals those of Student's t on logarithms (Kalibera &
 - `estimate`: one figure of several trials; `ratio`: two of them against each other, paired where trials
   were interleaved. A difference must be certain *and* matter; otherwise the answer is "undecided".
 - `noninferiority`: the gate's two claims, each with its own risk.
-- `noise_floor`: by how much a broker seems to differ from itself on a host.
+- `noise_floor`: by how much a broker seems to differ from itself on a host; `resolution`: from a short look, which
+  effects a gate can decide there.
 - `steady`: whether a measured part was steady, and whether its backlog grew.
 - `sustained`: whether one trial kept up with its rate; `rate_search`: which rates to try next, until
   the highest sustained one is known; `curve`: the rates for latency against load.

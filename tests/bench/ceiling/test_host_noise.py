@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from bench.ceiling import host_noise
-from bench.ceiling.host_noise import Loop, judged, look_at_noise
+from bench.ceiling.host_noise import LoopSide, judged, look_at_noise
 from bench.ceiling.measure import PeerFailed
 from bench.ceiling.round_trips import IN_FLIGHT, LoopSlice
 from bench.host.canary import CanaryReading
@@ -45,5 +45,5 @@ def test_a_loop_that_ends_is_told() -> None:
             ["sh", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
             with pytest.raises(PeerFailed, match="ended early"):
-                Loop(process).measure()
+                LoopSide(process).measure()
             process.wait(10)
