@@ -4,10 +4,11 @@ Each side has processes of its own, as the sides of a gate have: what differs be
 processes (where their memory lies, say) is noise too. The canary is read between pairs.
 """
 
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from bench.ceiling.measure import PeerFailed, environment, relay
@@ -21,6 +22,8 @@ PAIRS = 20
 SLICE_S = 0.5
 LOOP_METRICS = {"p50": "p50_ns", "p99": "p99_ns", "achieved_rate": "rate"}
 """Metrics of the gate that a closed loop has, and where a slice keeps them."""
+ANSWER_S = 120
+"""Longest wait for an answer: a first start compiles."""
 _WARM_SLICES = 2
 
 
@@ -49,10 +52,10 @@ class LoopSide:
         self._process = process
 
     def answer(self, question: str = "") -> str:
-        """Ask, where there is something to ask, and return the line that comes back; it is bounded by the slice.
+        """Ask, where there is something to ask, and return the line that comes back.
 
         Raises:
-            PeerFailed: the process ended.
+            PeerFailed: the process ended, or does not answer.
         """
         assert self._process.stdin is not None  # noqa: S101  (for the type checker: pipes)
         assert self._process.stdout is not None  # noqa: S101
@@ -60,6 +63,10 @@ class LoopSide:
             if question:
                 self._process.stdin.write(f"{question}\n")
                 self._process.stdin.flush()
+            readable, _, _ = select.select([self._process.stdout], [], [], ANSWER_S)
+            if not readable:
+                message = f"the closed loop beside itself did not answer within {ANSWER_S} s"
+                raise PeerFailed(message)
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
@@ -78,29 +85,36 @@ def loop_side() -> Iterator[LoopSide]:
     """Run a relay and a closed loop through it.
 
     Raises:
-        PeerFailed: one of them does not start.
+        PeerFailed: the relay does not start.
     """
-    with relay() as port:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.ceiling.round_trips", str(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env=environment(),
-        )
-        assert process.stdin is not None  # noqa: S101  (for the type checker: pipes)
-        assert process.stdout is not None  # noqa: S101
-        try:
-            yield LoopSide(process)
-        finally:
+    with relay() as port, asked([sys.executable, "-m", "bench.ceiling.round_trips", str(port)]) as side:
+        yield side
+
+
+@contextmanager
+def asked(command: list[str]) -> Iterator[LoopSide]:
+    """Run a program that answers line by line, and ends with its input."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=environment(),
+    )
+    assert process.stdin is not None  # noqa: S101  (for the type checker: pipes)
+    assert process.stdout is not None  # noqa: S101
+    try:
+        yield LoopSide(process)
+    finally:
+        with suppress(BrokenPipeError):  # it ended, and what was asked last is still to be written
             process.stdin.close()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
 
 def look_at_noise(progress: Callable[[int], None], pairs: int = PAIRS) -> HostNoise:

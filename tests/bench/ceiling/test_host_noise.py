@@ -1,11 +1,9 @@
 """`bench.ceiling.host_noise` and `round_trips`: alike sides are measured in turn, and what breaks is told."""
 
-import subprocess
-
 import pytest
 
 from bench.ceiling import host_noise
-from bench.ceiling.host_noise import LoopSide, judged, look_at_noise
+from bench.ceiling.host_noise import asked, judged, look_at_noise
 from bench.ceiling.measure import PeerFailed
 from bench.ceiling.round_trips import IN_FLIGHT, LoopSlice
 from bench.host.canary import CanaryReading
@@ -38,12 +36,15 @@ def _slice(p50: float) -> LoopSlice:
     return LoopSlice(p50_ns=p50, p99_ns=3 * p50, rate=1e9 / p50)
 
 
-def test_a_loop_that_ends_is_told() -> None:
-    """Whether it ended before it was asked or while it was."""
-    for program in ("exit 1", "read line; exit 1"):
-        with subprocess.Popen(
-            ["sh", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process:
-            with pytest.raises(PeerFailed, match="ended early"):
-                LoopSide(process).measure()
-            process.wait(10)
+@pytest.mark.parametrize("program", ["exit 1", "exec 0<&-; sleep 0.2", "read line; exit 1"])
+def test_a_loop_that_ends_is_told(program: str) -> None:
+    """Whether it ended before it was asked or while it was; and it is gone afterwards."""
+    with asked(["sh", "-c", program]) as side, pytest.raises(PeerFailed, match="ended early"):
+        side.measure()
+
+
+def test_a_loop_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for without end."""
+    monkeypatch.setattr(host_noise, "ANSWER_S", 0.1)
+    with asked(["cat", "/dev/null", "-"]) as side, pytest.raises(PeerFailed, match="did not answer"):
+        side.answer()
