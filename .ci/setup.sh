@@ -182,13 +182,6 @@ rebuild_proton() {
     --no-binary python-qpid-proton -r "$venv/proton.lock"
 }
 
-# A linter of workflows, in Go: only where Go is there, as it is the one thing that would need it.
-lint_part() {
-  ! has go || [ -x "$venv/bin/actionlint" ] ||
-    GOBIN=$venv/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 </dev/null >>"$log" 2>&1 ||
-    say "actionlint could not be installed by go (see $log): action.yml is linted less"
-}
-
 python_part() {
   if up_to_date; then
     say "ready (.venv is up to date)"
@@ -210,7 +203,6 @@ seem to be there (libssl-dev, libsasl2-dev); see $log for what its build found"
   fi
   # The first run would do it otherwise, and say so.
   step 4 "compiling the data plane" "$venv/bin/bench" prepare
-  lint_part
   digest >"$stamp"
   say "ready"
 }

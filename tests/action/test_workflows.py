@@ -14,7 +14,7 @@ from tests.action.runner import ACTION, ROOT, STEPS
 
 PAGE = (ROOT / "docs/ci.md").read_text()
 ACTIONLINT = shutil.which("actionlint", path=str(Path(sys.executable).parent)) or shutil.which("actionlint")
-needs_actionlint = pytest.mark.skipif(ACTIONLINT is None, reason="no actionlint: make setup installs it where Go is")
+needs_actionlint = pytest.mark.skipif(ACTIONLINT is None, reason="no actionlint: make lint installs it where Go is")
 
 
 def lint(folder: Path, workflow: str) -> str:
