@@ -14,6 +14,7 @@
 #
 # What GitHub is told goes to the step's log where its variables are not set.
 set -euo pipefail
+shopt -s inherit_errexit
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=${BUSBENCH_WORK:-${RUNNER_TEMP:-/tmp}/busbench}

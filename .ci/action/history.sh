@@ -13,7 +13,8 @@ attempts=${ATTEMPTS:-5}
 
 fetch() {
   mkdir -p "$store"
-  if git fetch --quiet --no-tags --depth 1 origin "refs/heads/$branch" 2>"$work/fetch.err"; then
+  # Whole, although its newest commit has every file: a shallow fetch would make the checkout a shallow one.
+  if git fetch --quiet --no-tags origin "refs/heads/$branch" 2>"$work/fetch.err"; then
     tip=$(git rev-parse FETCH_HEAD)
     git archive "$tip" | tar --extract --directory "$store"
   elif [ -z "$(git ls-remote --heads origin "refs/heads/$branch")" ]; then
@@ -49,10 +50,11 @@ commit_store() { # prints the commit that has every file of the store
 }
 
 push() {
-  local attempt
+  local attempt commit
   for attempt in $(seq "$attempts"); do
     fetch
-    if git push --quiet origin "$(commit_store):refs/heads/$branch" 2>"$work/push.err"; then
+    commit=$(commit_store)
+    if git push --quiet origin "${commit:?}:refs/heads/$branch" 2>"$work/push.err"; then
       echo "stored on branch $branch"
       return
     fi

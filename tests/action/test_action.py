@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
 
+from bench.cli.main import verb
 from tests.action.runner import ROOT, ActionRun, commit, git
 from tests.action.service import Service, served
 
@@ -211,6 +213,20 @@ def test_the_history_grows_whoever_stores_meanwhile(place: Place) -> None:
     assert "attempt 1 of 5" in ran.ran["The history, onto its branch"].said
     assert place.stored().keys() == {"runs/1.parquet", "runs/2.parquet", "runs/theirs.parquet"}
     assert git(place.origin, "rev-list", "--count", "busbench-history") == "3"
+    # By which `bench history add` knows the place of a commit.
+    assert git(place.workspace, "rev-parse", "--is-shallow-repository") == "false"
+
+
+@pytest.mark.parametrize("fails", ["add", "write-tree", "commit-tree"])
+def test_a_history_outlives_what_goes_wrong(place: Place, fails: str) -> None:
+    """Where there is nothing to push, nothing is pushed: of nothing the branch would be deleted."""
+    place.use(RUN="1")
+    before = place.stored()
+    real = shutil.which("git")
+    program(place.folder / "bin/git", f'#!/bin/sh\ncase " $* " in *" {fails} "*) exit 1 ;; esac\nexec {real} "$@"\n')
+    ran = place.use(RUN="2")
+    assert ran.ran["The history, onto its branch"].outcome == "failure"
+    assert place.stored() == before
 
 
 def test_a_history_that_cannot_be_stored_is_told(place: Place) -> None:
@@ -424,6 +440,32 @@ def test_caches_are_found_by_what_they_hold(place: Place) -> None:
     assert environment != first[0]
     assert image == first[1]
     assert appended("brokers/image/stable.toml")[1] != first[1]
+
+
+def parse(words: list[str]) -> None:
+    """Raise what the command line would, where it does not know these words."""
+    command = verb(words[0])
+    if isinstance(command, TyperGroup):
+        inner = command.get_command(command.make_context(words[0], words[1:]), words[1])
+        assert inner is not None, words
+        inner.make_context(words[1], words[2:])
+    else:
+        command.make_context(words[0], words[1:])
+
+
+def test_every_call_is_one_that_bench_knows(place: Place) -> None:
+    """With every option that a workflow can ask for."""
+    (place.workspace / "b.toml").touch()
+    given = {"budget": "b.toml", "pairs": "12", "noise": "true", "effect": "5%", "run-options": "--seed 7 --no-report"}
+    place.use(given)
+    calls = place.calls()
+    place.pull_request(given | {"against": "merge-base"})
+    calls += place.calls()
+    place.use({"set-candidate": "brokers.r.image=current"})
+    calls += place.calls()
+    assert {call.split()[0] for call in calls} == {"doctor", "run", "gate", "history"}
+    for call in calls:
+        parse(call.split())
 
 
 def test_the_scripts_can_be_run(place: Place) -> None:
