@@ -25,7 +25,7 @@ fetch() {
 }
 
 add() {
-  "$bench" history add "$results" --store "$store"
+  "$bench" history add "$results" --store "$store" || fail $? "The run was not stored; the step's log says why."
   local code=0
   "$bench" history check --store "$store" >"$work/history.txt" || code=$?
   cat "$work/history.txt"

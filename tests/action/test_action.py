@@ -16,6 +16,7 @@ import pytest
 from typer.core import TyperGroup
 
 from bench.cli.main import verb
+from brokers.user_cache import user_cache
 from tests.action.runner import ROOT, ActionRun, commit, git
 from tests.action.service import Service, served
 
@@ -87,9 +88,9 @@ class Place:
         return shlex.split(call)
 
     def stored(self) -> dict[str, str]:
-        """Return the files of the history's branch, by name."""
+        """Return what each file of the history's branch holds, by its digest."""
         names = git(self.origin, "ls-tree", "-r", "--name-only", "busbench-history").splitlines()
-        return {name: git(self.origin, "show", f"busbench-history:{name}") for name in names}
+        return {name: git(self.origin, "rev-parse", f"busbench-history:{name}") for name in names}
 
     def use(
         self, inputs: Mapping[str, str] | None = None, event: Mapping[str, str] | None = None, **environment: str
@@ -178,7 +179,8 @@ def test_a_push_is_measured_judged_and_stored(place: Place) -> None:
     assert words[words.index("--comment-marker") + 1] == "performance"
     assert words[words.index("--merge-base-with") + 1] == "main"
     head = git(place.workspace, "rev-parse", "HEAD")
-    assert place.stored() == {"runs/1.parquet": head}
+    assert place.stored().keys() == {"runs/1.parquet"}
+    assert git(place.origin, "show", "busbench-history:runs/1.parquet") == head
     assert "**verdict** 0" in ran.summary
     assert "The run took 0 min" in ran.summary
     assert place.service.comments == []
@@ -440,6 +442,43 @@ def test_caches_are_found_by_what_they_hold(place: Place) -> None:
     assert environment != first[0]
     assert image == first[1]
     assert appended("brokers/image/stable.toml")[1] != first[1]
+
+
+SCENARIO = """
+name = "ci"
+title = "Scripted"
+question = "Is it as it was?"
+[[brokers]]
+name = "calm"
+kind = "memory"
+capacity = 5000
+[[targets]]
+name = "calm"
+broker = "calm"
+protocol = "memory"
+driver = "memory"
+[[workloads]]
+name = "steady"
+duration = "2s"
+load = { kind = "rate", rate = 500 }
+[plan]
+repetitions = 5
+warm_up = { settle = "1s" }
+"""
+
+
+@pytest.mark.compiled
+def test_the_real_command_does_what_the_steps_ask(place: Place) -> None:
+    """On a broker of virtual time: a first run passes, its page and figures are there, and it is stored."""
+    commit(place.workspace, "bench/ci.toml", SCENARIO)
+    program(place.folder / "action/.ci/bench", f'#!/bin/sh\nexec {sys.executable} -m bench "$@"\n')
+    ran = place.use(PYTHONPATH=str(ROOT), XDG_CACHE_HOME=str(user_cache().parent))
+    assert not ran.failed, ran.summary
+    assert "nothing to compare with yet" in ran.summary
+    assert "<details><summary>Over time</summary>" in ran.summary
+    assert (place.work / "results/report.html").exists()
+    assert (place.work / "history.html").exists()
+    assert len(place.stored()) == 1
 
 
 def parse(words: list[str]) -> None:

@@ -4,6 +4,7 @@ System packages are there, and the image is as a cache would bring it. Everythin
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +25,15 @@ question = "Did this change make RabbitMQ slower for us?"
 [[brokers]]
 name = "rabbitmq"
 kind = "rabbitmq"
+[[brokers]]
+name = "scripted" # whose trials are valid on a busy host too
+kind = "memory"
+capacity = 5000
+[[targets]]
+name = "scripted"
+broker = "scripted"
+protocol = "memory"
+driver = "memory"
 [[targets]]
 name = "rabbitmq-091"
 broker = "rabbitmq"
@@ -105,9 +115,11 @@ def test_an_ordinary_user_from_a_clean_clone(account: Path) -> None:
         assert not ran.failed
         assert "nothing to compare with yet" in ran.summary
         assert "Setup took" in ran.summary
+        assert re.search(r"rabbitmq-091 · steady +500 msg/s", ran.ran["Run"].said)
         second = use(account, words)
         assert "up to date" in second.ran["Setup"].said
-        assert second.ran["Over time"].outcome == "success"
+        # Its verdict is the host's.
+        assert {name for name, one in second.ran.items() if one.outcome == "failure"} <= {"Gate"}
         stored = as_user(account, words, "git", "-C", str(account / "origin.git"), "ls-tree", "-r", "busbench-history")
         assert len(stored.splitlines()) == 2
     with somebody_without_namespaces(account) as words:
