@@ -4,15 +4,18 @@ Git, the branch of the history and the interface (`tests.action.service`) are re
 """
 
 import os
+import re
 import shlex
 import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.core import TyperGroup
 
 from bench.cli.main import verb
@@ -442,6 +445,47 @@ def test_caches_are_found_by_what_they_hold(place: Place) -> None:
     assert environment != first[0]
     assert image == first[1]
     assert appended("brokers/image/stable.toml")[1] != first[1]
+
+
+def elsewhere() -> list[list[str]]:
+    """Return the commands of docs/ci.md for GitLab and for Jenkins, as many as have a shell of their own."""
+    page = (ROOT / "docs/ci.md").read_text()
+    [gitlab] = re.findall(r"### GitLab\n\n```yaml\n(.*?)```", page, re.DOTALL)
+    [jenkins] = re.findall(r"### Jenkins\n\n```groovy\n(.*?)```", page, re.DOTALL)
+    job = yaml.safe_load(gitlab)["performance"]
+    return [["\n".join(job["script"]), *job["after_script"]], re.findall(r"\bsh '(.*?)'(?=$|;)", jenkins, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("lines", elsewhere(), ids=["gitlab", "jenkins"])
+def test_other_systems_call_the_same(place: Place, lines: list[str]) -> None:
+    """The commands of docs/ci.md, one after the other: measured, judged, stored and summed up."""
+    action = place.folder / "action"
+    git(action, "init", "--quiet")
+    git(action, "add", "--all", "--force")
+    git(action, "commit", "--quiet", "--message", "busbench")
+    work = place.workspace / "busbench-out"
+    environment = {
+        "PATH": f"{place.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(place.folder / "home"),
+        "CALLS": str(place.folder / "calls"),
+        "FORBIDDEN": str(place.folder / "forbidden"),
+        "SCENARIO": "bench/ci.toml",
+        "BUSBENCH_WORK": str(work),
+        "BUSBENCH_URL": str(action),
+        "CI_COMMIT_BRANCH": "main",
+        "CI_DEFAULT_BRANCH": "main",
+        "CHANGE_ID": "",
+        "GITHUB_SHA": "a-commit",
+    }
+    for line in lines:
+        done = subprocess.run(
+            ["sh", "-e", "-c", line], cwd=place.workspace, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    assert [call.split()[0] for call in place.calls()] == ["run", "gate", *["history"] * 3]
+    assert place.stored()
+    assert "**verdict** 0" in (work / "comment.md").read_text()
+    assert (work / "gate.md").exists()
 
 
 SCENARIO = """
