@@ -13,9 +13,10 @@ sandbox_starts() {
 allow_namespaces() {
   command -v bwrap >/dev/null || return 0
   if sandbox_starts; then return; fi
+  local before=$reason
   if [ "$(cat "$apparmor" 2>/dev/null)" = 1 ]; then
     if sudo -n sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 && sandbox_starts; then
-      echo "AppArmor forbade user namespaces ($reason): allowed until this runner ends"
+      echo "AppArmor forbade user namespaces ($before): allowed until this runner ends"
       return
     fi
   fi

@@ -4,6 +4,7 @@
 #   SETUP    outcome of the setup, as GitHub names it: success, failure, cancelled, skipped
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+rm -f "$work/latest" # leads to the results: an upload would have them twice
 {
   if [ -s "$work/gate.md" ]; then
     cat "$work/gate.md"
