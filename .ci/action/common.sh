@@ -18,7 +18,7 @@ shopt -s inherit_errexit
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=${BUSBENCH_WORK:-${RUNNER_TEMP:-/tmp}/busbench}
-bench=${BENCH:-$root/.venv/bin/bench}
+bench=$root/.venv/bin/bench
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/busbench
 results=$work/results
 store=$work/history
