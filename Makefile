@@ -31,6 +31,7 @@ lint: setup ## Ruff (rules and format) and mypy
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@.ci/actionlint.sh
 
 check: lint ## Lint, types, and every test without brokers, compiler and notebooks
 	@# In one process: each further one would cost ten seconds of CPU time to collect the tests again.

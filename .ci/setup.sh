@@ -143,6 +143,12 @@ system_part() {
   fi
 }
 
+sandbox_part() { # told and not changed, as it is a switch of the whole machine
+  local reason
+  ! has bwrap || reason=$(bwrap --ro-bind / / --unshare-pid true 2>&1) ||
+    say "no sandbox starts here, and so no broker of the image ($reason): bench doctor says what to do"
+}
+
 # --- Python packages --------------------------------------------------------------------
 
 digest() { # changes whenever .venv must be made anew
@@ -212,4 +218,5 @@ fi
 system_part
 [ -n "$python" ] || fail 2 "no Python of 3.11 or newer with venv and ensurepip was found\
 ${PYTHON:+ (PYTHON=$PYTHON)}: install one, or name it: make setup PYTHON=/path/to/python3"
+sandbox_part
 python_part

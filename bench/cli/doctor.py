@@ -22,10 +22,33 @@ def doctor(
     seconds: Annotated[
         float, typer.Option(help="With --ceiling: length of each of a driver's four measurements.", min=0.2, max=60)
     ] = 2.0,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Say in half a minute which effects a gate can decide on this host at all.")
+    ] = False,
+    effect: Annotated[
+        str | None,
+        typer.Option(
+            help="With --noise: the change that is to be decided, such as 5%; by default those of the gate's budget.",
+            metavar="SHARE",
+        ),
+    ] = None,
+    pairs: Annotated[int, typer.Option(help="With --noise: pairs of trials that a gate makes.", min=5, max=1000)] = 10,
+    json: Annotated[bool, typer.Option("--json", help="With --noise: print what was seen as JSON.")] = False,
 ) -> None:
-    """Say what is missing on this machine and how to get it; exit code 4 where something is."""
+    """Say what is missing on this machine and how to get it; exit code 4 where something is.
+
+    With --noise: exit code 0 where a gate decides the effects that matter, 3 where this host is too noisy for one.
+    """
     from bench.host.doctor import examine  # noqa: PLC0415  (what it looks for is heavy)
 
+    if not noise and (effect is not None or json):
+        fail(EXIT_USAGE, "--effect and --json go with --noise only")
+    if noise and ceiling:
+        fail(EXIT_USAGE, "--noise and --ceiling would disturb each other: ask for one")
+    if noise:
+        from bench.cli import noise as noise_work  # noqa: PLC0415  (as above)
+
+        noise_work.noise(None if effect is None else _share(effect), pairs, json=json)
     if ceiling:
         _ceilings(driver or [], seconds)
         return
@@ -41,6 +64,18 @@ def doctor(
     _pauses()
     if missing:
         raise typer.Exit(4)
+
+
+def _share(text: str) -> float:
+    """Return a share that was given as `5%`, `5 %` or `0.05`; leave where it is none."""
+    number, percents, _ = text.strip().partition("%")
+    try:
+        found = float(number) / (100 if percents else 1)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1:
+        fail(EXIT_USAGE, f"--effect {text!r} is no share: write 5% or 0.05, above 0 and below 100 %")
+    return found
 
 
 def _pauses() -> None:

@@ -159,7 +159,7 @@ def check_sandbox() -> Check:
         ok=reason is None,
         found="a sandbox was started" if reason is None else f"no sandbox starts: {reason}",
         needed_for=_SANDBOX,
-        how_to_get=sandbox.ALLOW,
+        how_to_get=sandbox.remedy(),
     )
 
 

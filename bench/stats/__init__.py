@@ -10,7 +10,8 @@ are geometric means and intervals those of Student's t on logarithms (Kalibera &
   were interleaved. A difference must be certain *and* matter; otherwise the answer is "undecided".
 - `noninferiority`: the gate's two claims, each with its own risk; `pair_drift`: whether its pairs are independent;
   `signed_rank`: a second opinion where trials have outliers.
-- `noise_floor`: by how much a broker seems to differ from itself on a host.
+- `noise_floor`: by how much a broker seems to differ from itself on a host; `resolution`: from a short look, which
+  effects a gate can decide there.
 - `steady`: whether a measured part was steady, and whether its backlog grew.
 - `sustained`: whether one trial kept up with its rate; `rate_search`: which rates to try next, until
   the highest sustained one is known; `curve`: the rates for latency against load.

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from brokers.image.recipe import Artifact, ImageError, Recipe
+from brokers.places import sandbox
 
 SOURCE_DATE_EPOCH = "1735689600"
 """Any fixed time: tools that honour it write it instead of now."""
@@ -88,7 +89,7 @@ def _bootstrap(recipe: Recipe, root: Path, lock: int) -> None:
             made = maker.wait()
         if made != 0:
             words.seek(0)
-            raise ImageError(_failure("mmdebstrap", made, words.read()))
+            raise ImageError(_failure("mmdebstrap", made, words.read()) + _forbidden())
     if unpacked.returncode != 0:
         raise ImageError(_failure("tar", unpacked.returncode, unpacked.stderr))
 
@@ -158,6 +159,13 @@ def _run(command: tuple[str, ...], folder: Path, lock: int) -> None:
     )
     if done.returncode != 0:
         raise ImageError(_failure(command[0], done.returncode, done.stdout))
+
+
+def _forbidden() -> str:
+    """Return that namespaces are forbidden to this user, where they are: without them packages cannot be unpacked."""
+    bwrap = shutil.which("bwrap")
+    reason = None if os.geteuid() == 0 or bwrap is None else sandbox.refusal(bwrap)
+    return "" if reason is None else f"\nuser namespaces are forbidden here ({reason}): {sandbox.remedy()}"
 
 
 def _failure(tool: str, code: int, words: bytes) -> str:

@@ -22,11 +22,12 @@ from brokers.places.base import Caps, Launch, Running, StartingPlace
 from brokers.places.process import END_TIMEOUT_S, HostProcess, below, newest_below
 
 HOME = PurePosixPath("/run/bench")
-ALLOW = (
-    "allow user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu also"
-    " kernel.apparmor_restrict_unprivileged_userns=0), or run as root"
+_SWITCHES = (
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0", "AppArmor forbids them, as Ubuntu's does from 23.10 on"),
+    ("kernel.unprivileged_userns_clone", "0", "1", "this kernel forbids them"),
+    ("user.max_user_namespaces", "0", "10000", "this kernel allows none"),
 )
-"""What to do where `refusal` gives a reason."""
+"""Of the kernel: name, the value that forbids user namespaces and one that allows them, and who forbids then."""
 _TRIAL_TIMEOUT_S = 10.0
 INFO_FD = "{info_fd}"
 """Stands for the number of the pipe on which bubblewrap tells the id of its first process."""
@@ -70,6 +71,22 @@ def refusal(bwrap: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None if done.returncode == 0 else done.stderr.decode(errors="replace").strip() or "it says nothing"
+
+
+def remedy(switches: Path = Path("/proc/sys")) -> str:
+    """Return what to do where `refusal` gives a reason: which switch of the kernel to set, where one forbids.
+
+    Args:
+        switches: where the kernel's parameters are.
+    """
+    for name, forbids, allows, words in _SWITCHES:
+        with contextlib.suppress(OSError):
+            if (switches / name.replace(".", "/")).read_text(encoding="utf-8").strip() == forbids:
+                return f"allow user namespaces ({words}): sudo sysctl -w {name}={allows}, or run as root"
+    return (
+        "allow user namespaces (no switch of the kernel forbids them, so the rules of a container may: see docs/ci.md),"
+        " run as root, or use a broker that you run (place = 'external')"
+    )
 
 
 class SandboxProcess(HostProcess):
@@ -147,7 +164,7 @@ class Sandbox(StartingPlace):
         if bwrap is None:
             return "bwrap is not installed; it comes with the package bubblewrap (`bench doctor` tells more)"
         reason = refusal(bwrap)
-        return None if reason is None else f"no sandbox starts ({reason}): {ALLOW}"
+        return None if reason is None else f"no sandbox starts ({reason}): {remedy()}"
 
     @property
     def _root(self) -> Path:

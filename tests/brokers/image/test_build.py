@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,15 +45,42 @@ def test_missing_tools_are_named_at_once(tmp_path: Path, monkeypatch: pytest.Mon
         build(recipe("stable"), tmp_path, 0, print)
 
 
-def test_a_failing_tool_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user reads what the tool said, not a traceback."""
+@pytest.fixture
+def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Build where mmdebstrap, Maven and bubblewrap fail; return what is said."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name, script in {"mmdebstrap": "echo E: no such suite >&2; exit 25", "mvn": "exit 1"}.items():
+    bwrap = "echo 'setting up uid map: Permission denied' >&2; exit 1"
+    for name, script in {
+        "mmdebstrap": "echo E: no such suite >&2; exit 25",
+        "mvn": "exit 1",
+        "bwrap": bwrap,
+    }.items():
         (tools / name).write_text(f"#!/bin/sh\n{script}\n")
         (tools / name).chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    root = tmp_path / "root"
-    root.mkdir()
-    with (tmp_path / "lock").open("w") as lock, pytest.raises(ImageError, match=r"(?s)exit code 25.*no such suite"):
-        build(recipe("stable"), root, lock.fileno(), lambda _: None)
+
+    def said() -> str:
+        root = tmp_path / "root"
+        root.mkdir()
+        with (tmp_path / "lock").open("w") as lock, pytest.raises(ImageError) as raised:
+            build(recipe("stable"), root, lock.fileno(), lambda _: None)
+        return str(raised.value)
+
+    return said
+
+
+def test_a_failing_tool_is_quoted(failing: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user reads what the tool said, not a traceback."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    said = failing()
+    assert re.search(r"(?s)exit code 25.*no such suite", said)
+    assert "namespaces" not in said
+
+
+def test_forbidden_namespaces_are_named(failing: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """To whom is not root, beside what the tool said: without them packages cannot be unpacked."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    said = failing()
+    assert "no such suite" in said
+    assert "user namespaces are forbidden here (setting up uid map: Permission denied): allow user namespaces" in said

@@ -1,11 +1,12 @@
 """The sandbox's command line. What it does to processes is tested on real brokers in tests/live."""
 
+import re
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from brokers.places.base import Launch
-from brokers.places.sandbox import Sandbox, command
+from brokers.places.sandbox import Sandbox, command, remedy
 
 
 def _launch(folder: Path) -> Launch:
@@ -64,3 +65,27 @@ def test_a_bubblewrap_that_starts_no_sandbox_is_told_with_its_reason(
     assert lacking is not None
     assert "No permissions to create new namespace" in lacking
     assert "user namespaces" in lacking
+
+
+@pytest.mark.parametrize(
+    ("switches", "says"),
+    [
+        (
+            {"kernel/apparmor_restrict_unprivileged_userns": "1", "kernel/unprivileged_userns_clone": "1"},
+            "AppArmor.*sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+        ({"kernel/unprivileged_userns_clone": "0"}, "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
+        ({"user/max_user_namespaces": "0"}, "sudo sysctl -w user.max_user_namespaces=10000"),
+        (
+            {"kernel/apparmor_restrict_unprivileged_userns": "0", "user/max_user_namespaces": "9"},
+            "a container.*external",
+        ),
+        ({}, "a container.*external"),
+    ],
+)
+def test_what_forbids_user_namespaces_is_named(switches: dict[str, str], says: str, tmp_path: Path) -> None:
+    """The switch of the kernel that does, with the value that allows them; else that a container may."""
+    for name, value in switches.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{value}\n")
+    assert re.search(says, remedy(tmp_path))
