@@ -26,7 +26,7 @@ MOST_MARKS = 200
 
 def nines(percent: float) -> float:
     """Return the place of a percentile on an axis: the number of nines, such as 2 for 99 %."""
-    return float(-np.log10(1 - percent / 100))
+    return float(-np.log10(max(1 - percent / 100, 1e-15)))
 
 
 def traces(data: Dataset, asked: Sequence[Question], cells: Mapping[tuple[str, str], Cell]) -> Iterator[Trace]:

@@ -16,7 +16,7 @@ from bench.results.base import Record
 from bench.stats.resolution import MOST_PAIRS, Resolution
 from bench.units import NS_PER_MS, percent, time_words
 from brokers.places.limits import root_group
-from reports.gate.budget import read_budget
+from reports.gate.budget import Limit, read_budget
 from reports.gate.metrics import METRICS
 
 TOTAL_S = 35.0
@@ -103,7 +103,9 @@ def _tell(status: Status, number: int) -> None:
 
 def noise_report(seen: HostNoise, pauses: str, effect: float | None, pairs: int) -> NoiseReport:
     """Return what was seen, held against the effects that are to be decided; see `noise`."""
-    budget: dict[str, float] = {limit.metric: limit.threshold(None) for limit in read_budget(None).limits}
+    budget: dict[str, float] = {
+        limit.metric: limit.threshold(None) for limit in read_budget(None).limits if isinstance(limit, Limit)
+    }
     lines = tuple(
         _line(metric, one, budget[metric] if effect is None else effect, pairs)
         for metric, one in seen.resolutions.items()

@@ -8,7 +8,7 @@ import pytest
 
 from bench.stats.ratio import DELTA
 from reports.history.changes import Drift, Told, look
-from reports.history.series import Series
+from reports.history.series import METRICS, Series
 from tests.laws.test_change import autocorrelated
 
 KEY = {"metric": "p99 response", "mode": "full", "target": "t", "workload": "w", "scenario": "s"}
@@ -19,7 +19,7 @@ def drift_of(logs: np.ndarray, level: float = 0.05) -> tuple[Drift | None, bool,
     """Return the drift of a series of daily runs, whether its splits alone would raise an alarm, and its changes."""
     names = tuple(f"run-{k}" for k in range(len(logs)))
     times = tuple(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=k) for k in range(len(logs)))
-    series = Series("00000000", KEY, np.exp(logs), (1,) * len(logs), names, names, times)
+    series = Series("00000000", KEY, METRICS[KEY["metric"]], np.exp(logs), (1,) * len(logs), names, names, times)
     splits, large, drift = look(series, NOBODY, level, DELTA)
     return drift, any(abs(split.step) > math.log1p(DELTA) for split in splits), len(large)
 
