@@ -375,8 +375,9 @@ class _Course:
         failure = self._broker.failure()
         if failure is not None:
             raise WorkerEnded(failure, broker=True)
-        idle_ns = now_ns - int(self._board.beats_ns().min())
-        if now_ns - start_ns > _STUCK_NS and idle_ns > _STUCK_NS:
+        # A worker that was stopped before its first sign is awaited from the start on.
+        idle_ns = now_ns - max(int(self._board.beats_ns().min()), start_ns)
+        if idle_ns > _STUCK_NS:
             message = f"a worker has shown no sign of life for {idle_ns / NS_PER_S:.0f} s"
             raise WorkerEnded(message, broker=False)
         self._halted = idle_ns > _QUIET_NS and self._pool.halted()
