@@ -45,7 +45,8 @@ def draw(axes: Axes, one: Judged) -> Axes:
         level = float(np.median(values[old : old + AT_THE_ENDS]))
         color, dash = PALETTE[2] if one.drift.worse else PALETTE[1], _DASH[State.PROPOSED]
         axes.plot([old, new], [level, level * one.drift.ratio], color=color, linewidth=1.6, linestyle=dash)
-        axes.text(new, 1.01, f"drift: × {one.drift.ratio:.2f}", color=color, **_label(axes, "right"))
+        # Above the words of changes, which may lie anywhere.
+        axes.text(new, 1.09, f"drift: × {one.drift.ratio:.2f}", color=color, **_label(axes, "right"))
     for found in one.found:
         color = PALETTE[2] if found.worse else PALETTE[1]
         if found.high > found.low:
