@@ -10,12 +10,13 @@ files=(--md "$work/gate.md" --junit "$work/gate.xml" --json "$work/gate.json" --
 rm -f "$work"/gate.{md,xml,json}
 if [ "$mode" = stored ]; then
   if [ "${HISTORY:-branch}" = none ]; then
-    output code 0
     note "No history is kept (history: none), so there is nothing to compare with."
-    exit 0
+    sides=("$work/no-baseline" "$results" --allow-first) # its absolute limits are judged all the same
+  else
+    sides=("$results" --baseline-store "$store")
+    main=${MAIN:-${CI_DEFAULT_BRANCH:-}}
+    [ -z "$main" ] || is_pull_request || sides+=(--merge-base-with "$main")
   fi
-  sides=("$results" --baseline-store "$store")
-  [ -z "${MAIN:-}" ] || is_pull_request || sides+=(--merge-base-with "$MAIN")
 else
   rm -rf "$results"
   sides=("$SCENARIO" --paired --out "$results")
@@ -36,8 +37,12 @@ case $code in
   0) ;;
   1) fail 1 "The gate found a regression." ;;
   3)
-    [ "${UNDECIDED:-pass}" = pass ] || fail 3 "The gate decided nothing, and undecided: fail is set."
-    warn "the gate decided nothing: the summary says how many pairs would"
+    found="The gate decided nothing"
+    if grep -q '"verdict": *"suspect"' "$work/gate.json" 2>/dev/null; then
+      found="The gate suspects a change, which a paired run would confirm or dismiss"
+    fi
+    [ "${UNDECIDED:-pass}" = pass ] || fail 3 "$found, and undecided: fail is set."
+    warn "$found: the summary says more"
     ;;
   *) fail "$code" "The gate ended with exit code $code; the step's log says why." ;;
 esac

@@ -12,15 +12,16 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 attempts=${ATTEMPTS:-5}
 
 fetch() {
-  mkdir -p "$store"
+  local heads
   # Whole, although its newest commit has every file: a shallow fetch would make the checkout a shallow one.
   if git fetch --quiet --no-tags origin "refs/heads/$branch" 2>"$work/fetch.err"; then
     tip=$(git rev-parse FETCH_HEAD)
     git archive "$tip" | tar --extract --directory "$store"
-  elif [ -z "$(git ls-remote --heads origin "refs/heads/$branch")" ]; then
-    tip= # nothing is stored yet
   else
-    fail 4 "The branch $branch cannot be fetched: $(tail -n 1 "$work/fetch.err")"
+    # Who does not answer may have a history: only an origin that answers and has none begins one.
+    heads=$(git ls-remote --heads origin "refs/heads/$branch") && [ -z "$heads" ] ||
+      fail 4 "The branch $branch cannot be fetched: $(tail -n 1 "$work/fetch.err")"
+    tip=
   fi
 }
 
@@ -67,7 +68,12 @@ push() {
 $(tail -n 1 "$work/push.err")"
 }
 
+mkdir -p "$store"
 case ${1:-} in
-  fetch | add | push) "$1" ;;
+  fetch)
+    rm -rf "${store:?}"/* # of an earlier job, where the folder outlives one
+    fetch
+    ;;
+  add | push) "$1" ;;
   *) fail 2 "history.sh: say fetch, add or push" ;;
 esac

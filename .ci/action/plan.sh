@@ -5,7 +5,8 @@
 # (whether the run goes into the history).
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-rm -f "$work"/{notes,gate,comment}.md "$work"/{history,noise}.txt # of an earlier job, where the folder outlives one
+# What an earlier job left, where the folder outlives one.
+rm -rf "$work"/{notes,gate,comment}.md "$work"/{history,noise}.txt "$work"/gate.{xml,json} "$work/history.html" "$results"
 [ -n "${SCENARIO:-}" ] || fail 2 "scenario: name a file of your repository, such as bench/ci.toml"
 for pair in "against:${AGAINST:=history}:history merge-base" "undecided:${UNDECIDED:=pass}:pass fail" \
   "history:${HISTORY:=branch}:branch artifact none"; do
@@ -17,9 +18,10 @@ mode=stored
 [ -z "${SET_CANDIDATE:-}" ] || mode=paired
 rm -f "$work/baseline.toml"
 if [ "$mode" = stored ] && [ "$AGAINST" = merge-base ] && is_pull_request; then
+  [ -e "$SCENARIO" ] || fail 2 "scenario: $SCENARIO is no file of this repository, which against: merge-base needs"
   base=$(git merge-base HEAD "origin/$target") ||
     fail 2 "HEAD and origin/$target have no commit in common here: set fetch-depth: 0 in actions/checkout"
-  if git show "$base:./$SCENARIO" >"$work/baseline.toml" 2>/dev/null; then
+  if git show "$base:./$(realpath --relative-to=. "$SCENARIO")" >"$work/baseline.toml" 2>/dev/null; then
     mode=paired
   else
     rm "$work/baseline.toml"

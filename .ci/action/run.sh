@@ -2,7 +2,7 @@
 # Measure the scenario once, for a comparison with stored runs and for the history. Output: images (MB of built ones).
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-read -r -a options <<<"${RUN_OPTIONS:-}"
+read -r -d '' -a options <<<"${RUN_OPTIONS:-}" || true # of any number of lines
 rm -rf "$results"
 code=0
 "$bench" run "$SCENARIO" --out "$results" "${options[@]}" || code=$?

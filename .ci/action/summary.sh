@@ -18,7 +18,7 @@ rm -f "$work/latest" # leads to the results: an upload would have them twice
   fi
   if [ -s "$work/history.txt" ]; then
     printf '\n<details><summary>Over time</summary>\n\n```\n'
-    tail -c 30000 "$work/history.txt" | sed 's/```/` ` `/g'
+    tail -n 400 "$work/history.txt" | cut -c -300 | sed 's/```/` ` `/g'
     printf '```\n\n</details>\n'
   fi
   if [ -s "$work/notes.md" ]; then

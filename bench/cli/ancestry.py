@@ -4,6 +4,8 @@ import os
 import subprocess
 from collections.abc import Mapping
 
+from bench.cli.measured import main_of
+
 MOST = 10_000
 """Commits that are looked at."""
 _TARGETS = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "CHANGE_TARGET")
@@ -56,8 +58,10 @@ def is_shallow() -> bool:
 
 def _target(branch: str | None, environment: Mapping[str, str]) -> str:
     _commit("HEAD")
-    told = branch or next((environment[name] for name in _TARGETS if environment.get(name)), None)
-    names = _USUAL if told is None else (f"origin/{told}", told)
+    told = (
+        branch or next((environment[name] for name in _TARGETS if environment.get(name)), None) or main_of(environment)
+    )
+    names = _USUAL if not told else (f"origin/{told}", told)
     found = next((name for name in names if _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")), None)
     if found is None:
         message = f"there is no branch {told or ' or '.join(_USUAL)} here: fetch it, or name another"

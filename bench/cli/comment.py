@@ -8,7 +8,7 @@ import typer
 
 from bench.cli.console import EXIT_USAGE, fail, out
 
-_MOST_BYTES = 64 * 2**20
+_MOST_BYTES = 16 * 2**20
 
 
 def comment(
@@ -24,12 +24,14 @@ def comment(
 
     Exit codes: 0 answered · 2 usage.
     """
-    from bench.untrusted import parse_json  # noqa: PLC0415  (help needs none of this)
+    from bench.untrusted import parse_json, read_text  # noqa: PLC0415  (help needs none of this)
     from reports.gate.comment import CommentError, to_update  # noqa: PLC0415  (as above)
 
     try:
-        text = md.read_text(encoding="utf-8")
-        given = sys.stdin.read(_MOST_BYTES) if str(comments) == "-" else comments.read_text(encoding="utf-8")
+        text = read_text(md)
+        given = sys.stdin.read(_MOST_BYTES + 1) if str(comments) == "-" else read_text(comments, _MOST_BYTES)
+        if len(given) > _MOST_BYTES:
+            fail(EXIT_USAGE, f"{comments}: it holds more than {_MOST_BYTES:,} bytes: give one page of comments")
         found = to_update(text, parse_json(given), author)
     except OSError as error:
         fail(EXIT_USAGE, f"{error.filename} cannot be read ({error.strerror}): name a file")

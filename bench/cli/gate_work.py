@@ -114,7 +114,9 @@ def _with_history(
     if not any((store.folder / "runs").glob("*.parquet")):
         return judge_first(new, budget, results)
     try:
-        found = newest(store.rows(), commits, candidate)
+        kept = store.read()
+        tell(*kept.skipped, kind="warning")
+        found = newest(kept.rows, commits, candidate)
     except ReportError as error:
         fail(EXIT_USAGE, str(error).replace("--store", "--baseline-store"))
     if found.side is None and is_shallow():
@@ -132,7 +134,8 @@ def _with_history(
 def paired(asked: Asked, budget: Budget) -> Gate:
     """Run both sides in turn and judge them."""
     loaded, pairs = _both(asked)
-    names = {one.target for one in pairs.values()}, {workload.name for workload in loaded.scenario.workloads}
+    workloads = {name for one in loaded.scenario.workloads for name in (one.name, one.part_of) if name}
+    names = {one.target for one in pairs.values()}, workloads
     if strangers := [*budget.strangers(*names)]:
         fail(EXIT_USAGE, *strangers)
     check_recipes(loaded.scenario)

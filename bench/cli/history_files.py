@@ -105,7 +105,9 @@ def export(
     from reports.history.store import Store  # noqa: PLC0415  (as above)
 
     try:
-        text = to_history_csv(Store(store).rows(), Store(store).metrics())
+        kept = Store(store).read()
+        tell(*kept.skipped, kind="warning")
+        text = to_history_csv(kept.rows, Store(store).metrics())
     except ReportError as error:
         fail(EXIT_USAGE, str(error))
     if file == Path("-"):

@@ -315,7 +315,7 @@ def _checked(folder: Path, code: int, shown: Shown) -> int:
     from bench.cli.gate_output import check_limits  # noqa: PLC0415  (runs without --check need none of it)
 
     found = check_limits(folder, silently=shown.quiet or shown.json)
-    return found if code in (0, EXIT_INVALID) or found == EXIT_LIMIT else code
+    return found if code == 0 or found == EXIT_LIMIT else code
 
 
 def conduct_all(

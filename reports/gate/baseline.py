@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.results.comparability import RECEIPTS
+from bench.stats.noninferiority import MIN_PAIRS
 from reports.dataset import rows_of
 from reports.gate.metrics import METRICS, figures
 from reports.gate.pairs import Side
@@ -149,6 +150,8 @@ def newest(kept: pd.DataFrame, commits: Sequence[str], new: Side) -> Found:
     here = mine["host_class"] == new.host_class
     others = tuple(sorted(mine.loc[~here, "host_class"].unique().tolist()))
     mine = mine[here]
+    # A run of which too little is kept would make every later gate invalid.
+    mine = mine[mine.groupby(["run_id", "seed"])["repetition"].transform("nunique") >= MIN_PAIRS]
     if mine.empty:
         return Found(None, others)
     at = mine[mine["commit"] == min(mine["commit"].unique(), key=places.__getitem__)]

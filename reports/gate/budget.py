@@ -121,15 +121,15 @@ class Budget(Record):
         """The entries that say what a figure must keep to."""
         return tuple(limit for limit in self.limits if isinstance(limit, AbsoluteLimit))
 
-    def applying(self, target: str, workload: str) -> Iterator[Limit]:
+    def applying(self, target: str, workload: str, part_of: str | None = None) -> Iterator[Limit]:
         """Return the entry of each metric that says how much worse a row may get, in the order of the file.
 
-        The one that names most of target and workload goes first; of two that name one each,
-        that of the target.
+        A workload that is part of a sweep is named by the sweep as well. The entry that names most of target and
+        workload goes first; of two that name one each, that of the target.
         """
         best: dict[str, Limit] = {}
         for limit in self.relative:
-            if limit.target not in (None, target) or limit.workload not in (None, workload):
+            if limit.target not in (None, target) or limit.workload not in (None, workload, part_of):
                 continue
             if limit.metric not in best or _closeness(limit) > _closeness(best[limit.metric]):
                 best[limit.metric] = limit

@@ -163,7 +163,7 @@ def judge_first(new: Dataset, budget: Budget, results: Sequence[str], why: str =
 
 def _first_lines(side: Side, rows: Sequence[PairedCell], budget: Budget, why: str) -> Iterator[GateLine]:
     for cell in rows:
-        for limit in budget.applying(cell.target, cell.workload):
+        for limit in budget.applying(cell.target, cell.workload, side.workload(cell.workload).part_of):
             held = PairedFigures(list(side.figures(limit.metric, cell.target, cell.workload).values()), [])
             one = _Open(cell, limit, METRICS[limit.metric], limit.threshold(None), held, why)
             yield _line(one, "told", Decision(Judgement.UNDECIDED, len(held.candidate), math.nan))
@@ -268,7 +268,7 @@ def _opened(
     few = _few_cpus(base, new)
     for cell in rows:
         closed = isinstance(new.workload(cell.workload).load, InFlightLoad)
-        for limit in budget.applying(cell.target, cell.workload):
+        for limit in budget.applying(cell.target, cell.workload, new.workload(cell.workload).part_of):
             metric = METRICS[limit.metric]
             held = paired_figures(base, new, limit.metric, cell, paired=paired)
             told = "the budget only shows it" if not limit.decides else ""

@@ -309,8 +309,13 @@ def cells(base: GateSide, new: GateSide, *, paired: bool) -> Iterator[PairedCell
         valid = [side.valid(target, workload) for side in sides]
         faults = sum((side.faults(target, workload) for side in sides), Counter[str]())
         why = "; ".join(f"{word} in {n} trial{'s' if n > 1 else ''}" for word, n in faults.most_common())
-        both = len(set.intersection(*valid)) if paired else min(map(len, valid))
-        yield PairedCell(target, workload, min(side.planned(target, workload) for side in sides), both, why)
+        planned = [side.planned(target, workload) for side in sides]
+        if paired:
+            yield PairedCell(target, workload, min(planned), len(set.intersection(*valid)), why)
+            continue
+        # Each side is held to its own plan: the one of which the larger share is left out speaks for the row.
+        few, of = min(zip(map(len, valid), planned, strict=True), key=lambda one: (one[0] / max(one[1], 1), one[0]))
+        yield PairedCell(target, workload, of, few, why)
 
 
 @dataclass(frozen=True)

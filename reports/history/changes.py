@@ -252,7 +252,7 @@ def judge(
 
 
 def _has_ended(one: Series, told: Told, rules: HistoryRules, newest: datetime) -> bool:
-    last = one.run_ids[one.times.index(one.newest)]
+    last = one.run_ids[-1]
     return not one.branch and ((one.name, last) in told.ends or one.without_run(newest, rules.ends_after) is not None)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bench.record.hlog import MOST_BYTES
-from bench.untrusted import read_text
+from bench.untrusted import MOST_JSON_BYTES, read_text
 from brokers.plain_text import printable
 from reports.history.commit import MeasuredCommit
 from reports.history.formats import (
@@ -135,7 +135,8 @@ def import_files(store: Store, files: Sequence[Path], given: Given, commit_times
 def _read(file: Path, given: Given) -> tuple[Format, list[ImportedRun]]:
     name = str(file)
     try:
-        text = read_text(file, MOST_BYTES)
+        # JSON takes some thirty times its size once it is parsed.
+        text = read_text(file, MOST_JSON_BYTES if file.suffix == ".json" else MOST_BYTES)
     except OSError as error:
         raise refused(name, f"it cannot be read ({error.strerror}): name a file of another tool") from None
     except UnicodeDecodeError as error:

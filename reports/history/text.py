@@ -144,8 +144,8 @@ def headline(watched: Watched) -> str:
     which = f"{len(watched.alive)} series" + (f" of branch {watched.branch}" if watched.branch else "")
     ended = len(watched.series) - len(watched.alive)
     rest = f" {ended} more {'have' if ended > 1 else 'has'} ended." if ended else ""
-    if watched.silent is not None:
-        rest += f" No run for {watched.silent.days} days: does the job that adds them still run?"
+    days = None if watched.silent is None else watched.silent.days
+    silence = "" if days is None else f"no run for {days} days: does the job that adds them still run?"
     kinds = {
         "a change": sum(bool(one.suspects) for one in watched.alive),
         "a drift": sum(one.drift is not None for one in watched.alive),
@@ -153,7 +153,9 @@ def headline(watched: Watched) -> str:
     }
     (first, count), *more = [pair for pair in kinds.items() if pair[1]] or [("", 0)]
     if not count:
-        return f"No unconfirmed change in {which}.{rest}"
+        return f"{f'Suspect: {silence} ' if silence else ''}No unconfirmed change in {which}.{rest}"
+    if silence:
+        rest += f" {silence.capitalize()}"
     seen = ", ".join([f"{count} of {which} with {first}", *(f"{count} with {kind}" for kind, count in more)])
     side = "" if first == "no new run" else " Measure old and new side by side to confirm or dismiss it."
     return f"Suspect: {seen}.{side}{rest}"

@@ -275,7 +275,11 @@ def test_both_sides_in_turn(place: Place) -> None:
 
 
 def test_a_scenario_that_is_new_has_no_merge_base(place: Place) -> None:
-    """It is measured once, and the comment says why."""
+    """It is measured once, and the comment says why; one that is not there at all is refused."""
+    absent = place.pull_request({"against": "merge-base", "scenario": "bench/new.toml"})
+    assert absent.failed
+    assert "bench/new.toml is no file of this repository" in absent.ran["What this run does"].said
+    commit(place.workspace, "bench/new.toml", "# new\n")
     ran = place.pull_request({"against": "merge-base", "scenario": "bench/new.toml"})
     assert not ran.failed, ran.ran
     assert "bench/new.toml is new here: there is nothing to compare with yet." in place.service.comments[0]["body"]
@@ -387,12 +391,22 @@ def test_a_shallow_checkout_is_told(place: Place) -> None:
 
 
 def test_without_history_nothing_is_compared(place: Place) -> None:
-    """It is measured, and said so."""
+    """It is measured, and said so; limits that stand by themselves are judged all the same."""
     ran = place.use({"history": "none"})
     assert not ran.failed
-    assert [call.split()[0] for call in place.calls()] == ["run"]
+    assert [call.split()[0] for call in place.calls()] == ["run", "gate"]
+    assert "no-baseline" in place.calls()[1]
+    assert "--allow-first" in place.calls()[1]
     assert "nothing to compare with" in ran.summary
     assert git(place.origin, "branch", "--list", "busbench-history") == ""
+
+
+def test_an_origin_that_does_not_answer_is_no_first_run(place: Place) -> None:
+    """Else every gate would pass where the network is down."""
+    git(place.workspace, "remote", "set-url", "origin", str(place.folder / "nowhere.git"))
+    ran = place.use({})
+    assert ran.failed
+    assert "The branch busbench-history cannot be fetched" in ran.ran["The history, from its branch"].said
 
 
 def test_a_history_kept_as_an_artifact(place: Place) -> None:

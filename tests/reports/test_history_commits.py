@@ -221,7 +221,7 @@ def test_no_run_of_all_is_told(tmp_path: Path) -> None:
     assert commands.watch(store).silent is None
     late = commands.watch(store, now=START + timedelta(days=21))
     assert late.suspect
-    assert text.headline(late).endswith("No run for 20 days: does the job that adds them still run?")
+    assert text.headline(late).startswith("Suspect: no run for 20 days: does the job that adds them still run? ")
     weekly = stored(tmp_path / "weekly", [2.0] * 3, time_utc=lambda k: day(7 * k))
     assert commands.watch(weekly, now=START + timedelta(days=14 + 20)).silent is None
     assert commands.watch(weekly, now=START + timedelta(days=14 + 22)).silent == timedelta(days=22)

@@ -42,9 +42,9 @@ def _read(source: ForeignFile) -> list[ImportedRun]:
     values, counts = [0.0], [0.0]
     for number, line in enumerate(source.text[head.end() :].split("\n"), start=first):
         fields = line.split()
-        if line.startswith("#"):
+        if line.startswith("#"):  # the footer: #[Mean, #[Max with the total count, #[Buckets
             _check_total(checks, f"line {number}", line, counts[-1])
-            break
+            continue
         if not fields:
             continue
         if len(fields) not in _COLUMNS or number - first > _MOST_LINES:

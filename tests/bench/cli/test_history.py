@@ -98,7 +98,8 @@ def test_check_ends_in_three_where_runs_have_ceased_to_come(here: Path) -> None:
     stored(here / "history", [1.0, 1.0])
     result = bench("check")
     assert result.exit_code == 3
-    assert "No unconfirmed change in 1 series. No run for " in result.output
+    assert "Suspect: no run for " in result.output
+    assert "No unconfirmed change in 1 series." in result.output
     assert bench("check", "--silent-after", 36_500).exit_code == 0
 
 
