@@ -8,10 +8,10 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from bench.ceiling.measure import PeerFailed, environment, relay
+from bench.ceiling.measure import PeerFailed, piped, relay
 from bench.ceiling.round_trips import LoopSlice
 from bench.host import canary
 from bench.host.canary import CanaryReading
@@ -94,27 +94,8 @@ def loop_side() -> Iterator[LoopSide]:
 @contextmanager
 def asked(command: list[str]) -> Iterator[LoopSide]:
     """Run a program that answers line by line, and ends with its input."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=environment(),
-    )
-    assert process.stdin is not None  # noqa: S101  (for the type checker: pipes)
-    assert process.stdout is not None  # noqa: S101
-    try:
+    with piped(command) as process:
         yield LoopSide(process)
-    finally:
-        with suppress(BrokenPipeError):  # it ended, and what was asked last is still to be written
-            process.stdin.close()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
 
 
 def look_at_noise(progress: Callable[[int], None], pairs: int = PAIRS) -> HostNoise:

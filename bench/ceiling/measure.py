@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from bench.ceiling.stored import Ceiling, Side, Way, host_name, version
@@ -90,33 +90,47 @@ def relay(port: int = 0, *, memory_mib: int = 64, product: str = "busbench relay
 @contextmanager
 def _served(module: str, words: list[str], name: str) -> Iterator[int]:
     """Run a program that prints its port and ends with its standard input; yield the port."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=environment(),
-    )
-    assert process.stdin is not None  # noqa: S101  (for the type checker: pipes)
-    assert process.stdout is not None  # noqa: S101
-    assert process.stderr is not None  # noqa: S101
-    try:
+    with piped([sys.executable, "-m", module, *words], stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None  # noqa: S101  (for the type checker: pipes)
+        assert process.stderr is not None  # noqa: S101
         line = process.stdout.readline()
         if not line:
             message = f"{name} did not start: {process.stderr.read().strip()[-300:]}"
             raise PeerFailed(message)
         yield int(line)
+
+
+@contextmanager
+def piped(command: list[str], stderr: int | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """Run a program that is spoken to by pipes and ends with its standard input; one that does not is killed.
+
+    Args:
+        command: the program and its words.
+        stderr: as of `subprocess.Popen`.
+    """
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+        env=environment(),
+    )
+    assert process.stdin is not None  # noqa: S101  (for the type checker: pipes)
+    try:
+        yield process
     finally:
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it ended, and what was said last is still to be written
+            process.stdin.close()
         try:
             process.wait(5)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def environment() -> dict[str, str]:

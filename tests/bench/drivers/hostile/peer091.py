@@ -6,7 +6,6 @@ each in a thread of its own. Frames are made and read by pika's codec; what no c
 
 import socket
 import struct
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from pika import BasicProperties, frame, spec
 
 from brokers.endpoint import Endpoint
+from tests.bench.drivers.hostile.peer import Listening, Talking
 
 EVIL = "\x1b]0;owned\x07\x1b[31m<script>alert(1)</script>\n::error::injected "
 """Moves a terminal's title and colour, is HTML, and begins a line as an annotation of a CI."""
@@ -196,12 +196,11 @@ def _deliver(consumer: str, tag: int) -> Any:
     return spec.Basic.Deliver(consumer, tag, False, "", "q")  # noqa: FBT003  (pika's own order)
 
 
-class Hostile091:
+class Hostile091(Listening):
     """The broker.
 
     Attributes:
         endpoint: where it listens.
-        over: set when it is to end.
         mode: how it misbehaves.
         queues: names of those that are there.
         consumers: by queue, those who consume and their tags.
@@ -214,17 +213,13 @@ class Hostile091:
             mode: one of `MODES`.
             workers_only: behave to who does not call itself a producer or consumer of ours, once that is known.
         """
+        super().__init__()
         self.mode = mode
-        self.over = threading.Event()
         self.queues = {"q"}
         self.consumers: dict[str, list[tuple[Conversation, str]]] = {}
-        self._listener = socket.create_server(("127.0.0.1", 0))
         self._workers_only = workers_only
-        port = self._listener.getsockname()[1]
-        self.endpoint = Endpoint("amqp091", "127.0.0.1", port, "/", None, "guest", "guest")
-        self._talks: list[Conversation] = []
-        self._thread = threading.Thread(target=self._accept)
-        self._thread.start()
+        self.endpoint = Endpoint("amqp091", "127.0.0.1", self.port, "/", None, "guest", "guest")
+        self.begin()
 
     def greeting(self) -> bytes:
         """Return connection.start."""
@@ -236,49 +231,26 @@ class Hostile091:
         }
         return method(spec.Connection.Start(server_properties=properties, mechanisms="PLAIN", locales="en_US"), 0)
 
-    def stop(self) -> None:
-        """Hang up on everyone."""
-        self.over.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(5)
-        for talk in self._talks:
-            talk.end()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while not self.over.is_set():
-                client, _ = self._listener.accept()
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._talks.append(Conversation(self, client, self._workers_only))
+    def _talk_with(self, client: socket.socket) -> "Conversation":
+        return Conversation(self, client, self._workers_only)
 
 
-class Conversation:
+class Conversation(Talking):
     """One connection.
 
     Attributes:
         broker: whose it is.
-        socket: connected to the client.
     """
 
     def __init__(self, broker: Hostile091, client: socket.socket, workers_only: bool) -> None:  # noqa: FBT001
-        """Talk in a thread."""
+        """Take a client of a broker's."""
+        super().__init__(client)
         self.broker = broker
-        self.socket = client
         self._mode = broker.mode
         self._workers_only = workers_only
-        self._sending = threading.Lock()
         self._published = self._delivered = 0
         self._confirms = False
         self._queue, self._size, self._body = "", 0, b""
-        self._thread = threading.Thread(target=self._talk)
-        self._thread.start()
-
-    def send(self, octets: bytes) -> None:
-        """Send octets whole."""
-        with self._sending:
-            self.socket.sendall(octets)
 
     def deliver(self, consumer: str, body: bytes) -> None:
         """Deliver a message to its consumer."""
@@ -290,14 +262,7 @@ class Conversation:
         else:
             self.send(made(self, consumer, self._delivered, body))
 
-    def end(self) -> None:
-        """Hang up."""
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
-        self.socket.close()
-
-    def _talk(self) -> None:
+    def _run(self) -> None:
         with suppress(OSError, EOFError):
             try:
                 self._converse()

@@ -6,7 +6,6 @@ made by hand.
 
 import socket
 import struct
-import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import Any
 from proton import Data, Described, symbol, ubyte, uint, ulong, ushort
 
 from brokers.endpoint import Endpoint
+from tests.bench.drivers.hostile.peer import Listening, Talking
 from tests.bench.drivers.hostile.peer091 import AT, BODIES, EVIL, Hangs, Leaves
 
 SASL_HEADER = b"AMQP\x03\x01\x00\x00"
@@ -257,77 +257,41 @@ MODES = (
 )
 
 
-class Hostile10:
+class Hostile10(Listening):
     """The broker.
 
     Attributes:
         endpoint: where it listens.
-        over: set when it is to end.
         mode: how it misbehaves.
         takers: those who consume, with the handle of their link; one queue is enough.
     """
 
     def __init__(self, mode: str) -> None:
         """Listen; `mode` is one of `MODES`."""
+        super().__init__()
         self.mode = mode
-        self.over = threading.Event()
         self.takers: list[Talk] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = Endpoint(
-            "amqp10", "127.0.0.1", self._listener.getsockname()[1], "/", "vhost:/", "guest", "guest"
-        )
-        self._talks: list[Talk] = []
-        self._thread = threading.Thread(target=self._accept)
-        self._thread.start()
+        self.endpoint = Endpoint("amqp10", "127.0.0.1", self.port, "/", "vhost:/", "guest", "guest")
+        self.begin()
 
-    def stop(self) -> None:
-        """Hang up on everyone."""
-        self.over.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(5)
-        for talk in self._talks:
-            talk.end()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while not self.over.is_set():
-                client, _ = self._listener.accept()
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._talks.append(Talk(self, client))
+    def _talk_with(self, client: socket.socket) -> "Talk":
+        return Talk(self, client)
 
 
-class Talk:
+class Talk(Talking):
     """One connection.
 
     Attributes:
         broker: whose it is.
-        socket: connected to the client.
     """
 
     def __init__(self, broker: Hostile10, client: socket.socket) -> None:
-        """Talk in a thread."""
+        """Take a client of a broker's."""
+        super().__init__(client)
         self.broker = broker
-        self.socket = client
-        self._sending = threading.Lock()
         self._came = self._delivered = self._credit = self._granted = 0
         self._waiting: deque[bytes] = deque()
         self._steps: dict[int, Act] = {code: act for name, (code, act) in STEPS.items() if name == broker.mode}
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def send(self, octets: bytes) -> None:
-        """Send octets whole."""
-        with self._sending:
-            self.socket.sendall(octets)
-
-    def end(self) -> None:
-        """Hang up."""
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
-        self.socket.close()
 
     def deliver(self, payload: bytes) -> None:
         """Deliver a message as soon as there is credit for it."""
