@@ -1,17 +1,13 @@
 """Brokers over AMQP 0-9-1 that misbehave in some sixty ways: each driver ends in bounded time, with the right words."""
 
-import re
-from collections.abc import Iterator
-
 import pytest
 
-from brokers.plain_text import is_plain
 from tests.bench.drivers.hostile.exchange import exchange
 from tests.bench.drivers.hostile.expected091 import DRIVERS, ENDINGS, STALLED, ending
+from tests.bench.drivers.hostile.matrix import ends_as_expected, every
 from tests.bench.drivers.hostile.peer091 import MODES, Hostile091
 
 pytestmark = pytest.mark.compiled
-MOST_S = 15.0
 
 QUICK = {
     ("wire091", "http"),
@@ -33,30 +29,10 @@ QUICK = {
 """One of each kind, over all drivers; of those that take seconds `test_silence_ends_in_bounded_time` has one."""
 
 
-def cases() -> Iterator[object]:
-    """Yield every driver with every mode; all but a few are left to soak."""
-    for driver in DRIVERS:
-        for mode in MODES:
-            marks = () if (driver, mode) in QUICK else (pytest.mark.soak,)
-            yield pytest.param(driver, mode, marks=marks, id=f"{driver}-{mode}")
-
-
-@pytest.mark.parametrize(("driver", "mode"), list(cases()))
+@pytest.mark.parametrize(("driver", "mode"), list(every(DRIVERS, MODES, QUICK)))
 def test_it_ends_in_bounded_time_with_the_right_words(driver: str, mode: str) -> None:
     """What is said is fit for a terminal, and holds no password; what was recorded stands."""
-    peer = Hostile091(mode)
-    try:
-        found = exchange(driver, peer.endpoint)
-    finally:
-        peer.stop()
-    expected = ending(driver, mode)
-    assert found.outcome == expected.outcome, found
-    assert re.search(expected.says, found.said), found.said
-    assert found.took_s < MOST_S
-    assert is_plain(found.said)
-    assert not expected.counts or found.counters.get(expected.counts, 0) > 0
-    assert found.merged is not None
-    assert found.merged.ledger.sent >= found.merged.ledger.confirmed
+    found = ends_as_expected(driver, Hostile091(mode), ending(driver, mode))
     if found.outcome == STALLED:
         assert not found.said
 
