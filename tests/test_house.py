@@ -46,6 +46,7 @@ BROKERS_ALLOWED = {
         "bench.results.durability",
         "bench.results.records",
     ),  # classes of what a confirmed message survives
+    "brokers.topology": ("bench.drivers", "bench.topology", "bench.scenario", "bench.run"),  # what is declared
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
     "brokers.sasl": ("bench.drivers",),  # pika's credentials, for drivers as for the control connection
     "brokers.sasl10": ("bench.drivers",),  # SASL over 1.0, for drivers as for admins
@@ -117,6 +118,7 @@ PURE = (
     "brokers.credentials",
     "brokers.plain_text",
     "brokers.settings",
+    "brokers.topology",
     "brokers.endpoint",
     "brokers.durability",
     "brokers.log_patterns",

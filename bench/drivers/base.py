@@ -17,10 +17,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.arrivals.content import BodyContent
 from bench.arrivals.sizes import Sizes
+from bench.arrivals.stamp import COMPACT_SIZE
+from bench.arrivals.stamp import SIZE as STAMP_SIZE
 from bench.host.clock import Clock
 from brokers.endpoint import Endpoint
 from brokers.plain_text import printable
+from brokers.topology import Binding, QueueKind
 
 Int64 = NDArray[np.int64]
 
@@ -54,7 +58,12 @@ class Refused(DriverError):  # noqa: N818
 
 @dataclass(frozen=True)
 class ProducerLane:
-    """One producer: its number in the whole trial, which goes into stamps, and its queue."""
+    """One producer: its number in the whole trial, which goes into stamps, and its queue.
+
+    Attributes:
+        producer: its number.
+        queue: what it publishes to by the default exchange; empty where `PortSpec.route` says where messages go.
+    """
 
     producer: int
     queue: str
@@ -62,10 +71,101 @@ class ProducerLane:
 
 @dataclass(frozen=True)
 class ConsumerLane:
-    """One consumer: its number in the whole trial and its queue."""
+    """One consumer: its number in the whole trial and its queue.
+
+    Attributes:
+        consumer: its number.
+        queue: what it consumes.
+        owned: how it declares its queue itself, where that is exclusive: no other connection could use it.
+        bindings: of a queue that it declares itself.
+        reply: consumes what is answered to the requester of the same row; `queue` is a queue of its own, or a word of
+            `ReplyAddress`.
+    """
 
     consumer: int
     queue: str
+    owned: "OwnedQueue | None" = None
+    reply: bool = False
+
+
+@dataclass(frozen=True)
+class OwnedQueue:
+    """A queue that only its consumer can declare.
+
+    Attributes:
+        kind: how it is declared.
+        bindings: of it.
+    """
+
+    kind: QueueKind
+    bindings: tuple[Binding, ...] = ()
+
+
+class ReplyAddress:
+    """Words in place of the name of a reply queue."""
+
+    DIRECT = "amq.rabbitmq.reply-to"
+    """0-9-1: RabbitMQ's direct reply-to (https://www.rabbitmq.com/docs/direct-reply-to): one channel requests and
+    consumes, without acknowledgement."""
+    DYNAMIC = ""
+    """The broker names it: 1.0, a dynamic node (3.5.3, 3.5.4); 0-9-1, a queue declared exclusive without a name."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where the messages of a port go, where that is not a queue for each producer.
+
+    Attributes:
+        exchange: its name; empty is the default exchange.
+        keys: routing keys.
+        choice: which of them a message has, see `bench.arrivals.keys`.
+    """
+
+    exchange: str
+    keys: tuple[str, ...]
+    choice: Int64
+
+
+@dataclass(frozen=True)
+class Properties:
+    """Properties of messages, by their names in AMQP 0-9-1 (over 1.0 what section 3.2 has in their place).
+
+    In a text, `{seq}` stands for the sequence number, ten digits or more with leading zeros.
+
+    Attributes:
+        headers: name and value of each; over 1.0 application properties. A `{seq}` may stand in texts.
+        priority: 0 to 255; None = not sent.
+        expiration_ms: None = not sent; over 1.0 `ttl` of the header.
+    """
+
+    headers: tuple[tuple[str, str | int | bool], ...] = ()
+    content_type: str = ""
+    content_encoding: str = ""
+    priority: int | None = None
+    correlation_id: str = ""
+    expiration_ms: int | None = None
+    message_id: str = ""
+    type: str = ""
+    app_id: str = ""
+
+
+@dataclass(frozen=True)
+class Consuming:
+    """What consumers ask for, beyond prefetch and acknowledgement.
+
+    Attributes:
+        arguments: of basic.consume, such as `x-priority` or `x-stream-offset`; over 1.0 filters of the source.
+        exclusive: no other consumer may use the queue.
+        reject: share of the deliveries that are rejected for good (basic.reject without requeue; 1.0: rejected), by a
+            hash of the message.
+        requeue: share of the first deliveries that are given back (basic.reject with requeue; 1.0: modified with
+            delivery-failed).
+    """
+
+    arguments: tuple[tuple[str, str | int | bool], ...] = ()
+    exclusive: bool = False
+    reject: float = 0.0
+    requeue: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +176,7 @@ class PortSpec:
         endpoint: where the broker is; None for the memory driver.
         producers: the producing lanes of this worker.
         consumers: the consuming lanes of this worker.
-        size: bytes of each body, at most; the first 32 are the stamp.
-        mix: which size each body has, where it is not the same for all.
+        size: bytes of each body, at most; the first are the stamp.
         durable: send persistent messages.
         confirm_window: unsettled messages a producing lane may have; 0 = none are asked
             for (0-9-1 without confirm.select, 1.0 pre-settled).
@@ -91,6 +190,14 @@ class PortSpec:
             when it arrives all the same.
         wake_fd: an eventfd that ends `poll` early when readable; the port reads it empty.
         options: what only one driver understands, by name.
+        mix: which size each body has, where it is not the same for all.
+        route: where messages go, where it is not the queue of each producer.
+        properties: of each message.
+        body: what bodies hold behind the stamp.
+        compact: stamps have the compact form.
+        consuming: what consumers ask for.
+        requests: each producing lane names where the consuming lane of its row takes replies (`reply-to`).
+        reply_size: bytes of a reply, of a port that answers; 0 = this port answers nothing.
     """
 
     endpoint: Endpoint | None
@@ -107,6 +214,18 @@ class PortSpec:
     wake_fd: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     mix: Sizes | None = None
+    route: Route | None = None
+    properties: Properties = Properties()
+    body: BodyContent = field(default_factory=BodyContent)
+    compact: bool = False
+    consuming: Consuming = Consuming()
+    requests: bool = False
+    reply_size: int = 0
+
+    @property
+    def stamp_size(self) -> int:
+        """Bytes of a stamp."""
+        return COMPACT_SIZE if self.compact else STAMP_SIZE
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -270,6 +389,25 @@ class HoldingPort(Port, Protocol):
 
         What was delivered before is acknowledged now, what comes meanwhile is not before it was
         delivered; it is received when it is delivered. An instant that has passed changes nothing.
+
+        Raises:
+            DriverError: see there.
+        """
+
+
+class ReplyingPort(Port, Protocol):
+    """A port that answers requests: `PortSpec.reply_size` is not 0. Its driver says so: `Driver.replies`.
+
+    What its consumers take are requests. The port learns where a requester wants its replies from the first request
+    of that producer (`reply-to`); a reply to one of whom nothing is known is counted as `unanswerable`.
+    """
+
+    def reply(self, producer: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64) -> Int64:
+        """Send replies whose stamps are those of their requests; all arrays have one length, at most `room()`.
+
+        Replies are sent without confirms. With them `room()` tells how many replies fit; there are no producing lanes.
+
+        Returns when each was sent, monotonic ns.
 
         Raises:
             DriverError: see there.

@@ -10,6 +10,9 @@ from importlib import metadata
 from typing import Literal
 
 Protocol = Literal["amqp091", "amqp10", "memory"]
+Shape = Literal["route", "properties", "body", "compact", "consuming", "requests"]
+"""What not every driver does with messages: fields of `bench.drivers.base.PortSpec`. A driver of `requests` answers
+them too: its port is a `bench.drivers.base.ReplyingPort`."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Driver:
         plans: its port is a `bench.drivers.base.PlanningPort`: it can be handed messages ahead of their times.
         kernel_times: its port is a `bench.drivers.base.TimedPort`: over plain TCP it takes the kernel's time of what
             comes.
+        shapes: what it does of what few workloads ask for.
         holds: its port is a `bench.drivers.base.HoldingPort`: its consumers can be kept waiting while the rest goes on.
         options: names and meanings of the options it understands (`PortSpec.options`).
         inline: it runs in the conductor's process, on virtual time, and opens no port.
@@ -51,6 +55,7 @@ class Driver:
     plans: bool = False
     kernel_times: bool = False
     holds: bool = False
+    shapes: tuple[Shape, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     inline: bool = False
     now: str | None = None

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.arrivals.sizes import FACTOR, MASK, Sizes
+from bench.arrivals.keys import message_hash
+from bench.arrivals.sizes import Sizes
 from bench.jit import kernel_part
 from bench.wire.octets import Int64, Octets
 
@@ -57,16 +58,9 @@ def make_templates(templates: Sequence[Octets], stamps: Sequence[int], mix: Size
 
 
 @kernel_part
-def _mixed(word: int) -> int:
-    word = (((word >> 16) ^ word) * FACTOR) & MASK
-    word = (((word >> 16) ^ word) * FACTOR) & MASK
-    return (word >> 16) ^ word
-
-
-@kernel_part
 def class_of(classes: Int64, producer: int, seq: int) -> int:
     """Return the row of a message's class."""
-    word = _mixed(_mixed(int(classes[0, SEED]) ^ ((int(producer) + (int(seq) >> 32)) & MASK)) ^ (int(seq) & MASK))
+    word = message_hash(classes[0, SEED], producer, seq)
     row = 0
     while word >= classes[row, BOUND]:
         row += 1

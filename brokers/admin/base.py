@@ -2,11 +2,11 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from brokers.endpoint import Sasl, Tls
 from brokers.plain_text import printable
+from brokers.topology import QueueKind as QueueKind  # noqa: PLC0414  (what is declared, with who declares it)
 
 
 class AdminError(Exception):
@@ -66,19 +66,6 @@ class Address:
     password: str = field(repr=False)
     tls: Tls | None = None
     sasl: Sasl = "plain"
-
-
-@dataclass(frozen=True)
-class QueueKind:
-    """What a queue is declared as.
-
-    Attributes:
-        durable: the queue outlives a restart.
-        arguments: of queue.declare (0-9-1), or what the product's own admin understands.
-    """
-
-    durable: bool
-    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
