@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.arrivals.content import BodyContent
+from bench.arrivals.body_content import BodyContent
 from bench.arrivals.sizes import Sizes
 from bench.arrivals.stamp import COMPACT_SIZE
 from bench.arrivals.stamp import SIZE as STAMP_SIZE

@@ -51,7 +51,8 @@ def _random(size: int) -> bytes:
 
 def _json(size: int) -> bytes:
     """Return an array of records, filled up with spaces, which JSON allows behind it."""
-    generator, records, length = np.random.default_rng(_SEED), [], len("[]")
+    generator, length = np.random.default_rng(_SEED), len("[]")
+    records: list[str] = []
     while True:
         number = len(records)
         record = json.dumps(
