@@ -5,6 +5,7 @@ Durations are nanoseconds inside and text with a unit (`5s`, `500ms`) outside.
 
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated
 
@@ -74,6 +75,18 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["500ms", "5s", "2min"]}),
 ]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
+
+
+def at_most(most_ns: int) -> Callable[[int], int]:
+    """Return a validator of durations up to a longest one."""
+
+    def check(ns: int) -> int:
+        if ns > most_ns:
+            message = f"{format_duration(ns)}: at most {format_duration(most_ns)}"
+            raise ValueError(message)
+        return ns
+
+    return check
 
 
 def percent(share: float) -> str:

@@ -49,6 +49,8 @@ class PumpCounters:
     sent: int = 0
     settled: int = 0
     received: int = 0
+    owed: int = 0
+    """Copies that consumers are owed of what was sent and neither refused nor returned."""
     gone: int = 0
     """Of those settled, the ones that were refused or returned. Nobody receives them, but for a broker that delivers
     what it refused: such a message counts twice here, and the ledger tells."""
@@ -301,6 +303,7 @@ class Pump:
         self._beat_ns = now_ns
         if self._producer:
             self._progress.gone = self._producer.ledger.gone
+            self._progress.owed = self._producer.owed
         second = now_ns // NS_PER_S
         if self._consumer and second != self._quantiles_second:
             self._quantiles_second = second

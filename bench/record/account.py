@@ -1,10 +1,11 @@
 """Everything recorded of one worker: latencies, ticks, ledgers, and the account made of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
 
+from bench.arrivals.keys import by_producer
 from bench.drivers.base import MOST_PLANNED, Deliveries, Int64, Outcome, Sends, Settlements
 from bench.jit import packed
 from bench.loadgen.backpressure import Backpressure
@@ -26,18 +27,70 @@ from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.ticks import Ticks, tick_of
 from bench.units import NS_PER_S, TICK_NS
 
+_NEVER_NS = 1 << 62
 DUE, DROPPED = range(2)
 """Rows of the ticks of dropped messages: when they were due, and when they were dropped."""
+
+
+@dataclass(frozen=True)
+class Owing:
+    """What the broker owes of a producer's messages; by default one copy of each.
+
+    Attributes:
+        choice: which key a message has, see `bench.arrivals.keys`.
+        copies: int64, copies owed of a message with each key; one entry where all have as many.
+    """
+
+    choice: Int64 = field(default_factory=lambda: by_producer(1))
+    copies: Int64 = field(default_factory=lambda: np.ones(1, np.int64))
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """How a worker's deliveries are counted.
+
+    Attributes:
+        columns: int64 (lanes,), in which column of the ledger a lane's messages are.
+        column_count: columns of the ledger.
+        first_producer: number of the flow's first producer.
+        last_of: copies of each message that this worker receives, so that it knows when the last one came; else 1.
+        late_ns: latency from which a reply is late.
+    """
+
+    columns: Int64
+    column_count: int = 1
+    first_producer: int = 0
+    last_of: int = 1
+    late_ns: int = _NEVER_NS
+
+
+_FOLLOWED, _FOLLOWED_EACH = 1 << 20, 1 << 14
+"""Messages whose last copy is looked for at once: of all producers, and of one at most."""
+
+
+def _followed(producers: int) -> int:
+    """Return how many messages of a producer are followed, a power of two."""
+    return min(_FOLLOWED_EACH, max(1 << 6, 1 << (_FOLLOWED // producers).bit_length() - 1))
 
 
 class ProducerLog:
     """Everything recorded of a worker's producers."""
 
     def __init__(
-        self, producers: tuple[int, ...], start_ns: int, window: int, *, closed: bool, meter: Meter | None = None
+        self,
+        producers: tuple[int, ...],
+        start_ns: int,
+        window: int,
+        *,
+        closed: bool,
+        meter: Meter | None = None,
+        owing: Owing | None = None,
     ) -> None:
         """Record lanes with these numbers; `window` bounds the unsettled messages of a lane."""
         self._closed = closed
+        self._numbers = np.array(producers, np.int64)
+        self._owing = owing or Owing()
+        self._owed = np.zeros(1, np.int64)
         self._start_ns = start_ns
         self.ledger = SentLedger(producers)
         self.filter = PauseFilter(meter, FURTHER_OF_PRODUCER, slots=2)
@@ -52,8 +105,13 @@ class ProducerLog:
         self._state = self._current()
 
     @property
+    def owed(self) -> int:
+        """Copies owed of all that was sent and neither refused nor returned."""
+        return int(self._owed[0])
+
+    @property
     def intended_sum_ns(self) -> int:
-        """Sum over messages of intended times after the start."""
+        """Sum over copies of intended times after the start."""
         return total_ns(self._sums)
 
     def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, backpressure: Backpressure) -> None:
@@ -106,6 +164,10 @@ class ProducerLog:
             counts=self.ledger.counts,
             outcomes=self.ledger.outcomes,
             sums=self._sums,
+            numbers=self._numbers,
+            choice=self._owing.choice,
+            copies=self._owing.copies,
+            owed=self._owed,
             pauses=self.filter.cells,
             board=self.filter.board,
         )
@@ -116,15 +178,27 @@ class ConsumerLog:
     """Everything recorded of a worker's consumers."""
 
     def __init__(
-        self, lanes: int, producers: int, queues: int, start_ns: int, *, closed: bool, meter: Meter | None = None
+        self,
+        lanes: int,
+        producers: int,
+        queues: int,
+        start_ns: int,
+        *,
+        closed: bool,
+        meter: Meter | None = None,
+        receiving: Receiving | None = None,
     ) -> None:
-        """Record `lanes` consumers of a trial with that many producers and queues."""
+        """Record `lanes` consumers of a flow with that many producers and queues."""
         self._closed = closed
         self._start_ns = start_ns
         self._queues = queues
-        self.ledger = ReceivedLedger(lanes, producers, queues)
+        self._senders = producers
+        self._receiving = receiving or Receiving(np.zeros(max(lanes, 1), np.int64))
+        self.ledger = ReceivedLedger(lanes, producers, queues, self._receiving.column_count)
         self.filter = PauseFilter(meter, FURTHER_OF_CONSUMER, slots=2)
-        self.seconds = SecondsRecorder(start_ns, self.filter.tags)
+        follows = self._receiving.last_of > 1
+        self.seconds = SecondsRecorder(start_ns, self.filter.tags + follows)
+        self._followed = np.full((3, producers if follows else 1, _followed(producers) if follows else 1), -1, np.int64)
         self.ticks = Ticks(start_ns, rows=1)
         self._sums = np.zeros(2, np.int64)
         self._producers = np.zeros(1, np.int64)
@@ -136,7 +210,7 @@ class ConsumerLog:
         return total_ns(self._sums)
 
     def received(self, rows: Deliveries) -> Int64:
-        """Record a batch of deliveries; return the producers of those that are new."""
+        """Record a batch of deliveries; return the producers of those that are new, counted within their flow."""
         if rows.read_ns is None:
             rows = rows._replace(read_ns=rows.received_ns)
         length, done, new, deliveries = len(rows.seq), 0, 0, packed(rows)
@@ -147,7 +221,8 @@ class ConsumerLog:
         while True:
             done, new = record_received(deliveries, done, new, self._state)
             if done == length:
-                return rows.producer if new == length else self._producers[:new].copy()
+                given = new == length and not self._receiving.first_producer
+                return rows.producer if given else self._producers[:new].copy()
             self._make_room(rows, done)
 
     def quantiles_ns(self, now_ns: int) -> tuple[int, int]:
@@ -168,6 +243,13 @@ class ConsumerLog:
             closed=self._closed,
             start_ns=self._start_ns,
             queues=self._queues,
+            first=self._receiving.first_producer,
+            senders=self._senders,
+            late_ns=self._receiving.late_ns,
+            copies=self._receiving.last_of if self._receiving.last_of > 1 else 0,
+            last_tag=self.filter.tags,
+            followed=self._followed,
+            columns=self._receiving.columns,
             stride=self.seconds.stride,
             cells=self.seconds.cells,
             ticks=self.ticks.counts,
@@ -194,6 +276,7 @@ class Account:
         intended_sum_ns, received_sum_ns: sums over messages of intended and received
             times after the start, the two sides of Little's law.
         counters: what the driver counted.
+        flow: number of the worker's flow within its workload.
         marks: pauses as the filter saw them, and messages on their way; the consumers' where there are any; None
             without a meter.
     """
@@ -206,6 +289,7 @@ class Account:
     received_sum_ns: int
     counters: dict[str, int]
     marks: Marks | None = None
+    flow: int = 0
 
 
 def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters: dict[str, int]) -> Account:
@@ -215,12 +299,16 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
     marks = None
     if producer is not None:
         marks = producer.filter.finish(producer.seconds)
-        latencies |= _latencies(producer.seconds, ("send_lag", "backpressure", "confirm"), ("send_lag", "confirm"))
+        tags, slots = ("send_lag", "backpressure", "confirm"), ("send_lag", "confirm")
+        latencies |= _latencies(producer.seconds, producer.filter.tags, tags, slots)
         ticks |= {name: producer.ticks.finish(i) for i, name in enumerate(("offered", "sent", "confirmed"))}
         ticks |= {name: producer.drops.finish(row) for name, row in (("dropped_due", DUE), ("dropped", DROPPED))}
     if consumer is not None:
         marks = consumer.filter.finish(consumer.seconds) or marks
-        latencies |= _latencies(consumer.seconds, ("service", "response", "receive_lag"), ("service", "response"))
+        tags, slots = ("service", "response", "receive_lag"), ("service", "response")
+        latencies |= _latencies(consumer.seconds, consumer.filter.tags, tags, slots)
+        if consumer.seconds.tags > consumer.filter.tags:
+            latencies["last"] = consumer.seconds.finish(consumer.filter.tags)
         ticks["received"] = consumer.ticks.finish(0)
     return Account(
         latencies={tag: part for tag, part in latencies.items() if len(part.totals)},
@@ -234,10 +322,12 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
     )
 
 
-def _latencies(seconds: SecondsRecorder, tags: tuple[str, ...], slots: tuple[str, ...]) -> dict[str, Seconds]:
+def _latencies(
+    seconds: SecondsRecorder, kept: int, tags: tuple[str, ...], slots: tuple[str, ...]
+) -> dict[str, Seconds]:
     """Return what was recorded of each tag and, where there is a meter, the events and the censored of each slot."""
     found = {tag: seconds.finish(i) for i, tag in enumerate(tags)}
-    if seconds.tags > len(tags):
+    if kept > len(tags):
         for slot, tag in enumerate(slots):
             excluded, censored = (seconds.finish(len(tags) + 2 * slot + part) for part in (EXCLUDED, CENSORED))
             found |= {f"{tag}_events": less(found[tag], excluded), f"{tag}_censored": censored}

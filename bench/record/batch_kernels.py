@@ -10,12 +10,13 @@ IndexError, as kernels would otherwise write beside their arrays.
 
 from typing import NamedTuple
 
+from bench.arrivals.keys import key_of
 from bench.drivers.base import Deliveries, Int64, Outcome, Sends, Settlements
 from bench.jit import kernel, kernel_entry
 from bench.loadgen.backpressure import backpressure_between
 from bench.pauses.filter import BOTH, TAIL, OpenSeconds, Pauses, decide, hold, room_for
 from bench.record.buckets import WIDTH, count, page_of
-from bench.record.ledger import FIRST, STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
+from bench.record.ledger import FIRST, LATE, STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
 from bench.record.ticks import tick_of
 
 SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
@@ -50,6 +51,26 @@ def total_ns(sums: Int64) -> int:
     return (int(sums[1]) << _LIMB) + int(sums[0])
 
 
+NUMBER, SO_FAR, LATEST_NS = range(3)
+"""Layers of the messages whose last copy is looked for."""
+
+
+@kernel
+def note_copy(followed: Int64, sender: int, number: int, at_ns: int, copies: int) -> int:
+    """Note that a copy arrived; return when the latest did once all have, 0 before.
+
+    A message is given up where one with a much higher number needs its place.
+    """
+    place = number & (followed.shape[2] - 1)
+    if followed[NUMBER, sender, place] != number:
+        followed[NUMBER, sender, place] = number
+        followed[SO_FAR, sender, place] = 0
+        followed[LATEST_NS, sender, place] = 0
+    followed[SO_FAR, sender, place] += 1
+    followed[LATEST_NS, sender, place] = max(followed[LATEST_NS, sender, place], at_ns)
+    return int(followed[LATEST_NS, sender, place]) if followed[SO_FAR, sender, place] == copies else 0
+
+
 class ProducerState(NamedTuple):
     """What is kept of a worker's producers, as kernels need it.
 
@@ -64,6 +85,10 @@ class ProducerState(NamedTuple):
         counts: int64 (lanes,), messages sent.
         outcomes: int64, messages settled, by `Outcome`.
         sums: int64 (2,), see `total_ns`.
+        numbers: int64 (lanes,), number of each lane's producer in the whole trial.
+        choice: int64, which key a message has; see `bench.arrivals.keys`.
+        copies: int64 (keys,), copies owed of a message with each key.
+        owed: int64 (1,), copies owed of what was sent and not refused or returned.
         pauses: see `bench.pauses.filter`.
         board: of the pause meter.
     """
@@ -78,6 +103,10 @@ class ProducerState(NamedTuple):
     counts: Int64
     outcomes: Int64
     sums: Int64
+    numbers: Int64
+    choice: Int64
+    copies: Int64
+    owed: Int64
     pauses: Int64
     board: Int64
 
@@ -87,9 +116,16 @@ class ConsumerState(NamedTuple):
 
     Attributes:
         closed, start_ns, stride, cells, sums: see `ProducerState`.
-        queues: of the trial.
+        queues: of the flow: producer p is heard at queue p modulo this; 1 where any may be heard anywhere.
+        first: number of the flow's first producer.
+        senders: producers of the flow.
+        late_ns: latency from which a reply is late.
+        copies: copies of each message that this worker receives, where the last of them is looked for; else 0.
+        last_tag: tag of that latency.
+        followed: int64 (3, producers, power of two): of the last messages, number, copies so far, latest arrival.
+        columns: int64 (lanes,), see `bench.topology`.
         ticks: int64 (1, ticks).
-        bits: uint8 (producers, bytes), a bit for each number received.
+        bits: uint8 (columns x producers, bytes), a bit for each number received.
         last: int64 (lanes, producers of a queue), highest number seen.
         counts: int64, deliveries by `DUPLICATED` and so on; see `bench.record.ledger`.
         producers: int64, where the producers of new messages are written.
@@ -99,7 +135,14 @@ class ConsumerState(NamedTuple):
     closed: bool
     start_ns: int
     queues: int
+    first: int
+    senders: int
+    late_ns: int
+    copies: int
+    last_tag: int
     stride: int
+    followed: Int64
+    columns: Int64
     cells: Int64
     ticks: Int64
     bits: Bits
@@ -120,7 +163,7 @@ def record_sent(
     closed, start_ns, stride, cells, ticks = state.closed, state.start_ns, state.stride, state.cells, state.ticks
     length, page, sum_ns = len(sends.seq), -1, 0
     pauses, row, rows_end = state.pauses, state.pauses[TAIL], room_for(state.pauses)
-    done = length
+    done, copies, owed, unlike = length, int(state.copies[0]), 0, len(state.copies) > 1
     for i in range(first, length):
         which, at_ns = int(sends.lane[i]), int(sends.sent_ns[i])
         if not 0 <= which < len(state.counts):
@@ -143,7 +186,11 @@ def record_sent(
         state.ring[which, int(sends.seq[i]) & (state.ring.shape[1] - 1)] = due_ns
         ticks[OFFERED, offered] += 1
         ticks[SENT, sent] += 1
-        sum_ns += due_ns - start_ns
+        if unlike:
+            copies = int(state.copies[key_of(state.choice, state.numbers[which], sends.seq[i])])
+        owed += copies
+        sum_ns += copies * (due_ns - start_ns)
+    state.owed[0] += owed
     _add(state.sums, sum_ns)
     decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_PRODUCER))
     return done
@@ -172,6 +219,9 @@ def record_settled(settlements: Settlements, first: int, state: ProducerState) -
             count(cells, page + CONFIRM * WIDTH, settled_ns - due_ns)
             row = hold(pauses, row, rows_end, due_ns, due_ns, settled_ns, CONFIRM_SLOT)
             ticks[CONFIRMED, tick] += 1
+        else:  # nobody will receive it
+            key = key_of(state.choice, state.numbers[which], number) if len(state.copies) > 1 else 0
+            state.owed[0] -= state.copies[key]
         outcomes[what] += 1
     decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_PRODUCER))
     return done
@@ -190,19 +240,20 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
     slot = SERVICE if closed else BOTH
     pauses, row, rows_end = state.pauses, state.pauses[TAIL], room_for(state.pauses)
     length, page, sum_ns, column, column_of = len(rows.seq), -1, 0, 0, -1
-    done, most, before = length, beyond(len(bits), int(counts[FIRST])), new
+    done, most, before, senders = length, beyond(len(bits), int(counts[FIRST])), new, state.senders
     for i in range(first, length):
-        which, sender = int(rows.lane[i]), int(rows.producer[i])
+        which, sender = int(rows.lane[i]), int(rows.producer[i]) - state.first
         number, again = int(rows.seq[i]), int(rows.redelivered[i])
         if not 0 <= which < len(last):
             raise IndexError("a delivery on a lane that does not exist")
-        if not (0 <= sender < len(bits) and 0 <= number < most):
+        if not (0 <= sender < senders and 0 <= number < most):
             counts[STRAY] += 1
             continue
         if number >> 3 >= bits.shape[1]:
             done = i
             break
-        if is_marked(bits, sender, number):
+        line = int(state.columns[which]) * senders + sender
+        if is_marked(bits, line, number):
             judge_again(counts, again)
             continue
         at_ns, sent_ns = int(rows.received_ns[i]), int(rows.sent_ns[i])
@@ -214,7 +265,7 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
             break
         if sender != column_of:  # a division takes longer than all the rest
             column, column_of = sender // state.queues, sender
-        mark(bits, sender, number)
+        mark(bits, line, number)
         judge_first(last, which, column, number, again, counts)
         count(cells, page + SERVICE * WIDTH, at_ns - sent_ns)
         if not closed:
@@ -222,6 +273,12 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
         read_ns = int(rows.read_ns[i])  # type: ignore[index]
         if read_ns > at_ns:
             count(cells, page + RECEIVE_LAG * WIDTH, read_ns - at_ns)
+        if at_ns - due_ns > state.late_ns:
+            counts[LATE] += 1
+        if state.copies:
+            latest_ns = note_copy(state.followed, sender, number, at_ns, state.copies)
+            if latest_ns:
+                count(cells, page + state.last_tag * WIDTH, latest_ns - due_ns)
         row = hold(pauses, row, rows_end, due_ns, sent_ns, at_ns, slot)
         ticks[0, tick] += 1
         state.producers[new] = sender

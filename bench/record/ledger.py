@@ -6,12 +6,13 @@ gaps, so a bitmap row for each producer is exact and small (an eighth of a byte 
 and side).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.arrivals.keys import by_producer, keys_of
 from bench.drivers.base import Int64, Outcome
 from bench.jit import kernel
 from bench.results.records import Ledger
@@ -23,10 +24,12 @@ _ROW_JUMP, _ALL_JUMP = 1 << 20, 1 << 27
 _SPREAD = 64
 """How much higher with each message received: a worker sees but a share of them, and some are lost."""
 
-DUPLICATED, REDELIVERED, REORDERED, STRAY, FIRST = range(5)
+DUPLICATED, REDELIVERED, REORDERED, STRAY, FIRST, LATE = range(6)
 """Cells of what a consuming worker counts."""
 
 _FIRST_CAPACITY = 1 << 12
+_PART = 1 << 20
+"""Messages whose keys are looked at together; a multiple of eight."""
 
 
 @kernel
@@ -112,8 +115,9 @@ class Received:
     """A consuming worker's account.
 
     Attributes:
-        bits: uint8 (producers of the whole trial, bytes), a bit for each number received.
+        bits: uint8 (columns x producers of the flow, bytes), a bit for each number received.
         duplicated, redelivered, reordered, foreign, stray: deliveries so counted.
+        late: replies that came after their time-out.
     """
 
     bits: Bits
@@ -122,6 +126,7 @@ class Received:
     reordered: int
     foreign: int
     stray: int
+    late: int = 0
 
 
 class SentLedger:
@@ -164,23 +169,23 @@ class ReceivedLedger:
     consumers of one queue may well see two messages in either order.
 
     Attributes:
-        bitmap: a bit for each number received.
+        bitmap: a bit for each number received; a row for each producer, and as many for each further column.
         last: int64 (lanes, producers of a queue), highest number seen, for kernels.
         counts: int64, deliveries by `DUPLICATED` and so on, and first ones, for kernels.
         foreign: bodies that were not ours.
     """
 
-    def __init__(self, lanes: int, producers: int, queues: int) -> None:
-        """Account for `lanes` consumers of a trial with that many producers and queues."""
-        self.bitmap = Bitmap(producers)
+    def __init__(self, lanes: int, producers: int, queues: int, columns: int = 1) -> None:
+        """Account for `lanes` consumers of a flow with that many producers, queues, and columns of its ledger."""
+        self.bitmap = Bitmap(columns * producers)
         self.last = np.full((max(lanes, 1), -(-producers // queues)), -1, np.int64)
-        self.counts = np.zeros(FIRST + 1, np.int64)
+        self.counts = np.zeros(LATE + 1, np.int64)
         self.foreign = 0
 
     def finish(self) -> Received:
         """Return the account."""
-        duplicated, redelivered, reordered, stray, _ = self.counts.tolist()
-        return Received(self.bitmap.bits, duplicated, redelivered, reordered, self.foreign, stray)
+        duplicated, redelivered, reordered, stray, _, late = self.counts.tolist()
+        return Received(self.bitmap.bits, duplicated, redelivered, reordered, self.foreign, stray, late)
 
 
 def _first(bits: Bits, length: int) -> Bits:
@@ -197,12 +202,64 @@ def _set(bits: Bits) -> int:
     return int(np.bitwise_count(bits).sum(dtype=np.int64))
 
 
-def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: bool, left: int | None = 0) -> Ledger:
-    """Merge the accounts of all workers of a trial into one ledger.
+@dataclass(frozen=True)
+class Owed:
+    """Who is owed a copy of what: how a flow's ledger is read. By default each message is owed once.
 
-    A number is *lost* when the broker confirmed it (without confirms: when it was sent),
-    it never arrived, and the broker does not hold it any more. A number received by two
-    workers is a duplicate. Deliveries of numbers never sent are strays.
+    Attributes:
+        first_producer: number of the flow's first producer.
+        producers: of the flow; 0 = as many as sent something.
+        choice: see `bench.arrivals.keys`.
+        columns: int64 (columns, keys), 1 where a message with a key is owed a copy in a column.
+        rules: whether a queue may end messages by a rule of its own.
+    """
+
+    first_producer: int = 0
+    producers: int = 0
+    choice: Int64 = field(default_factory=lambda: by_producer(1))
+    columns: Int64 = field(default_factory=lambda: np.ones((1, 1), np.int64))
+    rules: bool = False
+
+    def bits(self, column: int, producer: int, length: int) -> Bits:
+        """Return a bit for each of the first numbers of a producer: whether it is owed a copy in a column."""
+        wanted = self.columns[column]
+        if wanted.all():
+            return _first(np.full((length + 7) >> 3, 255, np.uint8), length)
+        found = np.zeros((length + 7) >> 3, np.uint8)
+        if wanted.any():
+            for first in range(0, length, _PART):
+                keys = keys_of(self.choice, producer, first, min(_PART, length - first))
+                part = np.packbits(wanted[keys].astype(np.uint8), bitorder="little")
+                found[first >> 3 : (first >> 3) + len(part)] = part
+        return found
+
+
+@dataclass
+class _Counts:
+    confirmed: int = 0
+    owed: int = 0
+    unique: int = 0
+    missing: int = 0
+    lost: int = 0
+    again: int = 0
+    stray: int = 0
+
+
+def balance(
+    sent: Sequence[Sent],
+    received: Sequence[Received],
+    *,
+    confirms: bool,
+    left: int | None = 0,
+    owed: Owed | None = None,
+    ended: Mapping[str, Bits] | None = None,
+) -> Ledger:
+    """Merge the accounts of all workers of a flow into one ledger.
+
+    A copy is *lost* when the broker confirmed its message (without confirms: when it was
+    sent), it never arrived, it did not end by a rule, and the broker does not hold it any
+    more. A copy received by two workers is a duplicate. Deliveries of numbers never sent,
+    or to a queue that they are not owed to, are strays.
 
     Args:
         sent: accounts of producing workers.
@@ -210,57 +267,94 @@ def balance(sent: Sequence[Sent], received: Sequence[Received], *, confirms: boo
         confirms: whether confirms were asked for.
         left: messages that lay on the broker at the end; None where the trial was cut or
             the broker could not say, so that nothing can be called lost.
+        owed: who is owed what; by default each message is owed once.
+        ended: by reason, bits as those of `Received`, of messages that the broker ended by a rule (dead letters).
     """
-    counts = dict.fromkeys(("confirmed", "unique", "lost", "missing", "again", "stray"), 0)
+    owed, ended = owed or Owed(), ended or {}
+    counts, ends = _Counts(), dict.fromkeys(ended, 0)
+    senders = owed.producers or sum(len(part.producer) for part in sent)
     for part in sent:
         for i, producer in enumerate(part.producer.tolist()):
-            # Bits are compared as bits: a hundred million messages are 12.5 MB a side.
-            total = int(part.sent[i])
-            arrived, everywhere = np.zeros((total + 7) >> 3, np.uint8), 0
-            strays = np.zeros(max((other.bits.shape[1] for other in received), default=0), np.uint8)
-            for other in received:
-                row = other.bits[producer]
-                own = _first(row, total)
-                everywhere += _set(own)
-                arrived |= own
-                strays[: len(row)] |= row
-            strays[: len(arrived)] &= ~_first(np.full(len(arrived), 255, np.uint8), total)[: len(strays)]
+            total, row = int(part.sent[i]), producer - owed.first_producer
             confirmed = _first(part.confirmed[i], total)
-            unique = _set(arrived)
-            counts["confirmed"] += _set(confirmed) if confirms else 0
-            counts["unique"] += unique
-            counts["missing"] += total - unique
-            counts["lost"] += _set(confirmed & ~arrived) if confirms else total - unique
-            counts["again"] += everywhere - unique
-            counts["stray"] += _set(strays)
-    promised = counts["lost"]
+            counts.confirmed += _set(confirmed) if confirms else 0
+            for column in range(len(owed.columns)):
+                line = column * senders + row
+                wanted = owed.bits(column, producer, total)
+                arrived = _arrived([other.bits[line] for other in received], total, wanted, counts)
+                missing = wanted & ~arrived
+                for reason, bits in ended.items():
+                    by_rule = _first(bits[line], total) & missing
+                    ends[reason] += _set(by_rule)
+                    missing &= ~by_rule
+                counts.missing += _set(missing)
+                counts.lost += _set(confirmed & missing) if confirms else _set(missing)
+    return _ledger(sent, received, counts, ends, confirms=confirms, left=left, rules=owed.rules)
+
+
+def _arrived(rows: Sequence[Bits], total: int, wanted: Bits, counts: _Counts) -> Bits:
+    """Return the bits of what arrived anywhere, of numbers that were sent and are owed; count the rest."""
+    # Bits are compared as bits: a hundred million messages are 12.5 MB a side.
+    arrived, everywhere = np.zeros((total + 7) >> 3, np.uint8), 0
+    strays = np.zeros(max(map(len, rows), default=0), np.uint8)
+    for row in rows:
+        own = _first(row, total) & wanted
+        everywhere += _set(own)
+        arrived |= own
+        strays[: len(row)] |= row
+    strays[: len(wanted)] &= ~wanted[: len(strays)]
+    unique = _set(arrived)
+    counts.owed += _set(wanted)
+    counts.unique += unique
+    counts.again += everywhere - unique
+    counts.stray += _set(strays)
+    return arrived
+
+
+def _ledger(
+    sent: Sequence[Sent],
+    received: Sequence[Received],
+    counts: _Counts,
+    ends: Mapping[str, int],
+    *,
+    confirms: bool,
+    left: int | None,
+    rules: bool,
+) -> Ledger:
+    promised = counts.lost
     undelivered = promised if left is None else min(promised, left)
+    gone = promised - undelivered
     total_sent = sum(int(part.sent.sum()) for part in sent)
     settled = sum(part.settled for part in sent)
     return Ledger(
         sent=total_sent,
-        confirmed=counts["confirmed"],
+        owed=counts.owed,
+        confirmed=counts.confirmed,
         refused=sum(part.refused for part in sent),
         returned=sum(part.returned for part in sent),
         unknown=total_sent - settled if confirms else 0,
-        received=counts["unique"],
-        lost=promised - undelivered,
+        received=counts.unique,
+        lost=0 if rules else gone,
+        by_rule=gone if rules else 0,
+        ended=dict(ends),
         undelivered=undelivered,
-        unconfirmed_missing=counts["missing"] - promised,
-        duplicated=counts["again"] + sum(part.duplicated for part in received),
+        unconfirmed_missing=counts.missing - promised,
+        duplicated=counts.again + sum(part.duplicated for part in received),
         redelivered=sum(part.redelivered for part in received),
         reordered=sum(part.reordered for part in received),
         foreign=sum(part.foreign for part in received),
-        stray=counts["stray"] + sum(part.stray for part in received),
-        balanced=_balanced(sent, counts, total_sent, settled, confirms=confirms),
+        stray=counts.stray + sum(part.stray for part in received),
+        late=sum(part.late for part in received),
+        balanced=_balanced(sent, counts, ends, confirms=confirms),
     )
 
 
-def _balanced(sent: Sequence[Sent], counts: dict[str, int], total_sent: int, settled: int, *, confirms: bool) -> bool:
-    told_apart = counts["confirmed"] + sum(part.refused + part.returned for part in sent)
+def _balanced(sent: Sequence[Sent], counts: _Counts, ends: Mapping[str, int], *, confirms: bool) -> bool:
+    total_sent, settled = sum(int(part.sent.sum()) for part in sent), sum(part.settled for part in sent)
+    told_apart = counts.confirmed + sum(part.refused + part.returned for part in sent)
     return (
-        counts["unique"] + counts["missing"] == total_sent
-        and 0 <= counts["lost"] <= counts["missing"]
-        and counts["stray"] == 0
+        counts.unique + counts.missing + sum(ends.values()) == counts.owed
+        and 0 <= counts.lost <= counts.missing
+        and counts.stray == 0
         and (not confirms or (settled <= total_sent and told_apart == settled))
     )

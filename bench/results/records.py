@@ -35,12 +35,13 @@ StepKind = Literal["guess", "short", "hold", "curve"]
 
 _FEW_MESSAGES, _FEW_SHARE = 5, 0.01
 """Messages of a trial, and their share of it, that may lack a time of the kernel's: the first on a connection may."""
-TAGS = ("response", "service", "send_lag", "backpressure", "confirm", "receive_lag")
+TAGS = ("response", "service", "send_lag", "backpressure", "confirm", "receive_lag", "last", "reply_lag")
 """Tags of latency.hlog. response = received - intended; service = received - sent; send_lag =
 our own lateness at sending (sent - intended less backpressure); backpressure = the part of
 sent - intended in which the driver had no room; confirm = confirmed - intended; receive_lag = our own lateness at
 receiving (read - received), of messages whose time of receipt the kernel told: the others were received
-when they were read. With a pause meter the log also has of response, service, send_lag and confirm `<tag>_events` and
+when they were read; last = when the last of several copies was received - intended, where one worker receives them all;
+reply_lag = our own lateness at answering (reply sent - request received - think time). With a pause meter the log also has of response, service, send_lag and confirm `<tag>_events` and
 `<tag>_censored`, see `TagRecord`."""
 
 MOST_TRIALS = 100_000
@@ -108,8 +109,9 @@ class Note(Record):
 class Ledger(Record):
     """What happened to every message of a trial, warm-up included.
 
-    sent = received + lost + undelivered + unconfirmed_missing; `balanced` says that this and the
-    sums of settlements hold.
+    owed = received + lost + by_rule + undelivered + unconfirmed_missing + what `ended` counts; `balanced` says that
+    this and the sums of settlements hold. `sent` to `unknown` count messages, the others copies: a message is owed to
+    as many queues as its key is bound to.
     """
 
     sent: int
@@ -121,9 +123,9 @@ class Ledger(Record):
     unknown: int
     """Sent and never settled, where confirms were asked for."""
     received: int
-    """Unique messages received."""
+    """Unique copies received."""
     lost: int
-    """Confirmed (without confirms: sent), never received, and not on the broker either."""
+    """Confirmed (without confirms: sent), never received, not ended by a rule, and not on the broker either."""
     undelivered: int
     """Confirmed (without confirms: sent) and not received, while they lay on the broker or the trial
     was cut before it could deliver them."""
@@ -141,6 +143,16 @@ class Ledger(Record):
     stray: int
     """Deliveries of numbers that were never sent."""
     balanced: bool
+    owed: int = -1
+    """Copies that queues with consumers were owed; -1 in older results, where each message was one."""
+    by_rule: int = 0
+    """As `lost`, where a queue has a rule that may have ended them (time to live, greatest length, delivery limit) and
+    no dead letters tell."""
+    ended: dict[str, int] = Field(default_factory=dict)
+    """Copies that the broker ended by a rule, by its reason, as dead letters tell: expired, maxlen, rejected,
+    delivery_limit."""
+    late: int = 0
+    """Replies that came after their time-out; they are among `received`."""
     missing: int = 0
     """Workers that handed over no account, as they were killed or hung: what they sent and received is not known, so
     that the sums above are of the others, and nothing is balanced."""

@@ -24,7 +24,7 @@ class _Directed(WorkerCells):
     def beat(self, progress: PumpCounters, now_ns: int) -> None:
         super().beat(progress, now_ns)
         one = progress
-        seen = Seen(now_ns, one.due, one.sent, one.settled, one.received, one.done, gone=one.gone)
+        seen = Seen(now_ns, one.due, one.sent, one.settled, one.received, one.done, gone=one.gone, owed=one.owed)
         phase = self._control_state.step(seen)
         if self._control_state.measured_ns is not None:
             self._board.measure(self._control_state.measured_ns)

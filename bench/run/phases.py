@@ -43,6 +43,8 @@ class Seen:
         done: whether every producer has sent all it ever will.
         broker_cpu_s: CPU time of the broker's processes so far; None where unknown.
         known_ns: every pause of the host that began before this is known.
+        owed: copies owed of what was sent and neither refused nor returned; by default one of each.
+        copies: of a message, on average.
         clean_ns: time of the measured part up to then that lies in no pause; None without a pause meter.
     """
 
@@ -57,6 +59,18 @@ class Seen:
     clean_ns: int | None = None
     gone: int = 0
     halted: bool = False
+    owed: int | None = None
+    copies: float = 1.0
+
+    @property
+    def awaited(self) -> int:
+        """Copies of what was sent that are on their way."""
+        return (self.sent - self.gone if self.owed is None else self.owed) - self.received
+
+    @property
+    def backlog(self) -> int:
+        """Messages that are due and not received, counted as messages."""
+        return self.due - self.sent + (self.awaited if self.copies == 1.0 else round(self.awaited / self.copies))
 
 
 class WarmRule:
@@ -216,7 +230,7 @@ class Control:
         A closed loop is never without work: where nothing is on its way, it may not send.
         """
         _, received, settled = self._progress
-        idle = seen.due <= seen.received + seen.gone and not isinstance(self._workload.load, InFlightLoad)
+        idle = seen.due <= seen.sent and seen.awaited <= 0 and not isinstance(self._workload.load, InFlightLoad)
         if idle or (seen.received, seen.settled) != (received, settled):
             self._progress = (seen.now_ns, seen.received, seen.settled)
         # A broker may deliver, and confirm nothing more.
@@ -240,9 +254,9 @@ class Control:
             return
         elif self._is_silent(seen):
             return  # at high rates a backlog is large long before the silence of its broker is called a stall
-        elif seen.due - seen.received - seen.gone > load.max_backlog:
+        elif seen.backlog > load.max_backlog:
             reason = (
-                f"{seen.due - seen.received - seen.gone} messages were due and not received,"
+                f"{seen.backlog} messages were due and not received,"
                 f" more than max_backlog = {load.max_backlog}"
             )
             self._shorten(TrialOutcome.OVERLOADED, reason, seen.now_ns)
@@ -252,7 +266,7 @@ class Control:
         if self._progress[0] - self._settling[0] > self._stall_ns / 2:
             reason = f"nothing was confirmed for {idle_s:.1f} s while {seen.sent - seen.settled} waited for that"
         else:
-            held = seen.sent - seen.received - seen.gone
+            held = seen.awaited
             reason = f"nothing was received or confirmed for {idle_s:.1f} s while {held} were on their way"
         self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
 
@@ -287,7 +301,7 @@ class Control:
 
     def _drain(self, seen: Seen) -> None:
         settled = not self._confirms or seen.settled >= seen.sent
-        if seen.done and settled and seen.received + seen.gone >= seen.sent:
+        if seen.done and settled and seen.awaited <= 0:
             self._whole_ns = self._whole_ns or seen.now_ns
             if seen.now_ns - self._whole_ns >= _GRACE_NS:
                 self.drained = True

@@ -14,7 +14,7 @@ from bench.drivers.base import Int64
 from bench.loadgen.pump import PumpCounters
 
 _START_NS, _END_NS, _STOP, _MEASURED_NS = range(4)
-(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P50_NS, _P99_NS, _HUNGRY, _GONE) = range(11)
+(_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P50_NS, _P99_NS, _HUNGRY, _GONE, _OWED) = range(12)
 _TOKENS = 16
 
 NEVER_NS = (1 << 62) - 1
@@ -76,6 +76,7 @@ class Board:
             settled=int(sums[_SETTLED]),
             received=int(sums[_RECEIVED]),
             gone=int(sums[_GONE]),
+            owed=int(sums[_OWED]),
             done=bool(self._rows[:, _DONE].all()),
             p50_ns=int(self._rows[:, _P50_NS].max()),
             p99_ns=int(self._rows[:, _P99_NS].max()),
@@ -85,22 +86,40 @@ class Board:
         """Return when each worker last showed progress, int64 (workers,)."""
         return self._rows[:, _BEAT_NS].copy()
 
-    def view(self, row: int, wake_fds: tuple[int, ...] = ()) -> "WorkerCells":
-        """Return the view of worker `row`, counted from 0."""
-        return WorkerCells(self.cells, row, wake_fds)
+    def view(
+        self, row: int, wake_fds: tuple[int, ...] = (), producers_from: int = 0, copies: float = 1.0
+    ) -> "WorkerCells":
+        """Return the view of worker `row`, counted from 0; see `WorkerCells`."""
+        return WorkerCells(self.cells, row, wake_fds, producers_from, copies)
 
 
 class WorkerCells:
     """One worker's view of the board."""
 
-    def __init__(self, cells: Int64, row: int, wake_fds: tuple[int, ...]) -> None:
-        """Write row `row` of the workers; ring the wake_fd of worker n, the n-th, when its tokens come back."""
+    def __init__(
+        self,
+        cells: Int64,
+        row: int,
+        wake_fds: tuple[int, ...],
+        producers_from: int = 0,
+        copies: float = 1.0,
+    ) -> None:
+        """Write row `row` of the workers.
+
+        Args:
+            cells: of the board.
+            row: of this worker.
+            wake_fds: the n-th is rung when tokens come back to the n-th producing worker of the flow.
+            producers_from: row of the flow's first producing worker.
+            copies: deliveries that give back the token of one message, on average.
+        """
         self._control = cells[0]
         self._mine = cells[row + 1]
         self._tokens = cells[1:, _TOKENS + row]
-        self._given = self._mine[_TOKENS:]
+        self._given = self._mine[_TOKENS + producers_from :]
         self._wake_fds = wake_fds
-        self._hunger = cells[1 : 1 + len(wake_fds), _HUNGRY]
+        self._hunger = cells[1 + producers_from : 1 + producers_from + len(wake_fds), _HUNGRY]
+        self._copies = copies
 
     def ready(self) -> None:
         """Say that this worker waits for the start."""
@@ -125,6 +144,8 @@ class WorkerCells:
     def tokens(self) -> int:
         """Return how many messages of this worker's producers were received by anyone, or will never be."""
         received: int = sum(self._tokens.tolist())  # few cells: a tenth of the time of their numpy sum
+        if self._copies != 1.0:
+            received = int(received / self._copies)
         return received + int(self._mine[_GONE])
 
     def hunger(self, *, hungry: bool) -> None:
@@ -132,7 +153,7 @@ class WorkerCells:
         self._mine[_HUNGRY] = hungry
 
     def give(self, producers: Int64, workers: int) -> None:
-        """Give tokens back to the producing workers: producer p belongs to worker p mod `workers`."""
+        """Give tokens back to the flow's producing workers: its producer p belongs to worker p mod `workers`."""
         if workers == 1:
             self._given[0] += len(producers)
         else:
@@ -146,5 +167,6 @@ class WorkerCells:
         mine = self._mine
         mine[_DUE], mine[_SENT], mine[_SETTLED] = progress.due, progress.sent, progress.settled
         mine[_RECEIVED], mine[_DONE], mine[_GONE] = progress.received, progress.done, progress.gone
+        mine[_OWED] = progress.owed
         mine[_P50_NS], mine[_P99_NS] = progress.p50_ns, progress.p99_ns
         mine[_BEAT_NS] = now_ns

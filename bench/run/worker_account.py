@@ -12,7 +12,7 @@ from bench.record.histogram import Seconds
 from bench.record.ledger import Received, Sent
 
 _SENT_NUMBERS = ("refused", "returned", "settled")
-_RECEIVED_NUMBERS = ("duplicated", "redelivered", "reordered", "foreign", "stray")
+_RECEIVED_NUMBERS = ("duplicated", "redelivered", "reordered", "foreign", "stray", "late")
 _SECONDS_ARRAYS = ("second", "index", "count", "totals")
 _MARKS_ARRAYS = ("begin_ns", "clear_ns", "is_pause", "crossed")
 
@@ -24,6 +24,7 @@ def save(path: Path, account: Account) -> None:
         "intended_sum_ns": account.intended_sum_ns,
         "received_sum_ns": account.received_sum_ns,
         "counters": account.counters,
+        "flow": account.flow,
     }
     for tag, part in account.latencies.items():
         arrays |= {f"latency.{tag}.{name}": getattr(part, name) for name in _SECONDS_ARRAYS}
@@ -62,5 +63,6 @@ def load(path: Path) -> Account:
             intended_sum_ns=numbers["intended_sum_ns"],
             received_sum_ns=numbers["received_sum_ns"],
             counters=numbers["counters"],
+            flow=numbers["flow"],
             marks=None if marks is None else Marks(*(stored[f"marks.{name}"] for name in _MARKS_ARRAYS), **marks),
         )

@@ -6,23 +6,30 @@ user can write is here, with its meaning, unit and bounds; the reference in
 faults is the business of `bench.scenario.loading`.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bench.arrivals.sizes import Sizes
-from bench.arrivals.stamp import SIZE as STAMP_SIZE
 from bench.scenario.absolute_limit import AbsoluteLimit as AbsoluteLimit  # noqa: PLC0414  (a scenario is read from here)
 from bench.scenario.absolute_limit import MetricName as MetricName  # noqa: PLC0414
+from bench.scenario.control_plane import control_plane
+from bench.scenario.flow import Flow, FlowFields, flow_faults, kind_faults
+from bench.scenario.load import AnyLoad
+from bench.scenario.load import InFlightLoad as InFlightLoad  # noqa: PLC0414
+from bench.scenario.load import RateLoad as RateLoad  # noqa: PLC0414
 from bench.scenario.memory_broker import MemoryBroker as MemoryBroker  # noqa: PLC0414
-from bench.scenario.profile import HIGHEST_RATE, Profile, Rate, Steps, cumulative
+from bench.scenario.profile import cumulative
+from bench.scenario.topology import TopologySettings
 from bench.scenario.warmup import WarmUp as WarmUp  # noqa: PLC0414
-from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, format_duration, parse_size
+from bench.topology.layout import Layout, TopologyError, lay_out, plain_queues
+from bench.units import NS_PER_S, PositiveDuration
 from brokers.registry import settings_models
 from brokers.settings import BrokerName, BrokerSettings, Frozen
+
+MOST_FLOWS = 32
 
 
 def _whole_seconds(ns: int) -> int:
@@ -32,28 +39,7 @@ def _whole_seconds(ns: int) -> int:
     return ns
 
 
-def _at_most(most_ns: int) -> Callable[[int], int]:
-    def check(ns: int) -> int:
-        if ns > most_ns:
-            message = f"{format_duration(ns)}: at most {format_duration(most_ns)}"
-            raise ValueError(message)
-        return ns
-
-    return check
-
-
-def _bytes(given: object) -> object:
-    with suppress(ValueError):
-        return parse_size(given)
-    return None
-
-
-MOST_BYTES = 64 * 1024**2
-BodySize = Annotated[
-    int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=STAMP_SIZE, le=MOST_BYTES)
-]
 WholeSeconds = Annotated[PositiveDuration, AfterValidator(_whole_seconds)]
-Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 if TYPE_CHECKING:
@@ -79,76 +65,9 @@ class Target(Frozen):
     """What only this driver understands, by name; `bench drivers` tells."""
 
 
-class RateLoad(Frozen):
-    """Open loop: messages are due at times fixed before the run, whatever the broker does."""
+class Workload(FlowFields):
+    """What producers and consumers do: load, sizes, durability, settlement, concurrency, routing."""
 
-    kind: Literal["rate"]
-    """`rate`."""
-    rate: Rate
-    """Messages a second, over all producers; with a `profile`, those of the warm-up. A list tries several, each as a
-    workload of its own (see `rates`)."""
-    rates: tuple[Rate, ...] = ()
-    """The rates to try, as a list given to `rate` is kept."""
-    arrivals: Literal["constant", "poisson"] = "constant"
-    """Even spacing, or a seeded Poisson process."""
-    profile: Profile | None = None
-    """How the rate changes over the measured part; by default it does not."""
-    late: Literal["send", "drop"] = "send"
-    """What becomes of messages that the driver has no room for (window, credit, socket) when they are due: they are
-    sent late, or dropped and counted after `late_after`. One that is late for another reason is sent."""
-    late_after: Annotated[PositiveDuration, AfterValidator(_at_most(3600 * NS_PER_S))] = 1 * NS_PER_S
-    """How long a message may wait for room before it is dropped, for `late = "drop"`."""
-    capacity: Rate | None = None
-    """Messages a second that each target does at least, which tells how long a queue takes to drain after the host was
-    away; by default a pilot of 2 s finds it before the first trial. Of a broker that someone else runs nine tenths are
-    taken to be in use."""
-    max_backlog: Annotated[int, Field(ge=1)] = 100_000
-    """Messages due and not yet received at which the trial ends as overloaded."""
-    stall_after: PositiveDuration = 5 * NS_PER_S
-    """Time in which messages are outstanding and none is received or confirmed, after which the trial ends as
-    stalled."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _list_of_rates(cls, given: object) -> object:
-        """Take `rate = [100, 200]` as the rates to try; the first of them is stored as the rate."""
-        if not isinstance(given, dict) or not isinstance(given.get("rate"), list | tuple):
-            return given
-        rates = tuple(given["rate"])
-        if not rates:
-            message = "rate = []: name one rate, or a list of at least one"
-            raise ValueError(message)
-        if len(rates) > 1 and given.get("profile") is not None:
-            message = f"rate = {list(rates)}: with a profile give one rate only, as the profile says how it changes"
-            raise ValueError(message)
-        return given | {"rate": rates[0], "rates": rates if len(rates) > 1 else ()}
-
-
-class InFlightLoad(Frozen):
-    """Closed loop: a bounded number of messages between send and receive."""
-
-    kind: Literal["in_flight"]
-    """`in_flight`."""
-    in_flight: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(min_length=1)]
-    """The bounds to try, over all producers; each makes a workload of its own."""
-    stall_after: PositiveDuration = 5 * NS_PER_S
-    """As of a rate."""
-
-
-class SizeShare(Frozen):
-    """One of several sizes of messages."""
-
-    size: BodySize
-    """Bytes of a message body; the first 32 are the stamp."""
-    weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
-    """How often it comes, relative to the others."""
-
-
-class Workload(Frozen):
-    """What producers and consumers do: load, sizes, durability, settlement, concurrency."""
-
-    name: BrokerName
-    """How reports and folders call it."""
     description: Annotated[str, Field(max_length=1000)] = ""
     """A sentence for the report."""
     only: tuple[str, ...] = ()
@@ -156,109 +75,70 @@ class Workload(Frozen):
     part_of: str = ""
     """What reports call the sweep, the curve or the search that it is a part of. Never given: a list of bounds or
     rates makes such workloads, and so does a search."""
-    load: Annotated[RateLoad | InFlightLoad, Field(discriminator="kind")]
+    load: AnyLoad
     """When messages are sent."""
-    size: BodySize = 100
-    """Bytes of a message body, such as `100` or `"1KiB"`; the first 32 are the stamp. A list mixes several, such as
-    `[{ size = 100, weight = 9 }, { size = 4096, weight = 1 }]`, drawn by the trial's seed; the largest is kept here."""
-    sizes: Annotated[tuple[SizeShare, ...], Field(max_length=64)] = ()
-    """The sizes that are mixed, as a list given to `size` is kept."""
-    durable: bool = False
-    """Durable queue and persistent messages."""
-    producers: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Producers, each with a connection of its own."""
-    consumers: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Consumers, each with a connection of its own."""
-    lanes_per_connection: Annotated[int, Field(ge=1, le=2_000)] = 1
-    """Producers, and consumers, that share a connection, with a channel (1.0: a link) each; compiled drivers only."""
-    queues: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Queues; producers and consumers are dealt over them in turn."""
-    workers: Annotated[int, Field(ge=1, le=256)] = 1
-    """Processes for the producers, and as many for the consumers."""
-    confirm_window: Annotated[int, Field(ge=0, le=1_000_000)] = 256
-    """Unconfirmed (1.0: unsettled) messages a producer may have; 0 = no confirms (pre-settled)."""
-    prefetch: Annotated[int, Field(ge=1, le=65_535)] = 1_000
-    """Messages a consumer may hold unacknowledged (0-9-1 prefetch, 1.0 credit)."""
-    ack_batch: Annotated[int, Field(ge=0, le=65_535)] = 64
-    """Messages acknowledged at once; 0 = automatic acknowledgement (pre-settled)."""
-    consumer_rate: Annotated[float, Field(ge=0.001, le=HIGHEST_RATE)] | None = None
-    """Messages a second that a consumer takes at most, to see what slow consumers do to a broker; by default as many
-    as come. It takes what it may hold at once, then rests as long as that takes: keep `prefetch` small."""
-    received_at: Literal["kernel", "read"] = "kernel"
-    """When a message counts as received: `kernel`, when the kernel had its last segment, where that can be known
-    (compiled drivers, over plain TCP; else as `read`); `read`, when the consumer read it, as client libraries tell it.
-    A slow consumer (`consumer_rate`) always counts what it took."""
     duration: WholeSeconds = 30 * NS_PER_S
     """Length of the measured part, in whole seconds."""
-    spin: Annotated[Duration, AfterValidator(_at_most(1 * NS_PER_MS))] = 0
-    """Longest busy wait before a message is due, after the sleep; costs CPU, saves wake-up lateness. At most 1 ms,
-    for a rate; on virtual time there is nothing to save."""
-    coalesce: Annotated[Duration, AfterValidator(_at_most(10 * NS_PER_MS))] = 0
-    """How long a due message may wait so that several go out in one write; it is recorded as send lag; saves CPU
-    at high rates. At most 10 ms, for a rate."""
+    topology: TopologySettings | None = None
+    """Exchanges, queues and bindings, where plain queues will not do."""
+    flows: Annotated[tuple[Flow, ...], Field(max_length=MOST_FLOWS)] = ()
+    """Several flows that run at once, each with producers and consumers of its own; by default the workload is one."""
+    flow_of: str = ""
+    """The workload whose flow it is, where reports look at a flow alone. Never given."""
+    background: bool = False
+    """Whether it is such a flow, and there for the others' sake. Never given."""
 
     @model_validator(mode="before")
     @classmethod
-    def _list_of_sizes(cls, given: object) -> object:
-        """Take a list given to `size` as the sizes to mix; the largest of them is stored as the size."""
-        if not isinstance(given, dict) or not isinstance(given.get("size"), list | tuple):
+    def _flows_of_a_pattern(cls, given: object) -> object:
+        """Take `openstack-rpc` as the flows that it stands for."""
+        if not isinstance(given, dict) or given.get("pattern") != "openstack-rpc" or given.get("flows"):
             return given
-        sizes = tuple(given["size"])
-        if not sizes:
-            message = "size = []: name one size, or a list of sizes with weights"
-            raise ValueError(message)
-        # What is no size is told of its own entry.
-        known = [_bytes(one.get("size")) for one in sizes if isinstance(one, dict)]
-        largest = max((size for size in known if type(size) is int), default=STAMP_SIZE)
-        return given | {"size": min(max(largest, STAMP_SIZE), MOST_BYTES), "sizes": sizes}
+        return given | {"flows": control_plane(given)}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Workload":
-        faults = [
-            f"{name} = {format_duration(given)}: only for a load of kind 'rate': in a closed loop nothing is due"
-            for name, given in (("spin", self.spin), ("coalesce", self.coalesce))
-            if given and isinstance(self.load, InFlightLoad)
-        ]
-        if self.sizes and self.size != max(one.size for one in self.sizes):
-            faults.append(f"size = {self.size}: of several sizes it is the largest: leave it out, or give it the list")
-        if self.ack_batch > self.prefetch:
-            faults.append(
-                f"ack_batch = {self.ack_batch}: at most the prefetch ({self.prefetch}),"
-                " or no acknowledgement is ever due"
-            )
-        faults += self._slow_consumer_faults()
-        profile = self.load.profile if isinstance(self.load, RateLoad) else None
-        if isinstance(profile, Steps) and profile.length_ns > self.duration:
-            faults.append(
-                f"load.profile.steps last {format_duration(profile.length_ns)} together: at most the duration"
-                f" ({format_duration(self.duration)})"
-            )
-        if self.queues > min(self.producers, self.consumers):
-            faults.append(
-                f"queues = {self.queues}: each needs a producer and a consumer"
-                f" (producers = {self.producers}, consumers = {self.consumers})"
-            )
-        if self.producers % self.workers or self.consumers % self.workers:
-            faults.append(
-                f"workers = {self.workers}: must divide producers ({self.producers}) and consumers ({self.consumers})"
-            )
+        faults: list[str] = []
+        for part in self.parts():
+            name = f"flow {part.name!r}: " if self.flows else ""
+            own = [*flow_faults(part, part.load, self.duration), *(f for kind in part.kinds for f in kind_faults(kind))]
+            # What several have of their workload is told once.
+            told = {fault.removeprefix(f"flow {other.name!r}: ") for other in self.flows for fault in faults}
+            faults += [f"{name}{fault}" for fault in dict.fromkeys(own) if fault not in told]
+        names = [flow.name for flow in self.flows]
+        faults += [f"flows: {name!r} occurs twice: names must differ" for name in {*names} if names.count(name) > 1]
+        if self.flows and all(flow.background for flow in self.flows):
+            faults.append("flows: all are background: at least one must be what is measured")
+        faults += self._topology_faults()
         if faults:
             raise ValueError("; ".join(faults))
         return self
 
-    def _slow_consumer_faults(self) -> list[str]:
-        rate = self.consumer_rate
-        if rate is None:
-            return []
-        faults = []
-        if not self.ack_batch:
-            faults.append(f"consumer_rate = {rate:g}: with ack_batch = 0 nothing bounds what a consumer is sent: use 1")
-        if self.prefetch > max(rate, 1):
-            faults.append(
-                f"prefetch = {self.prefetch}: at most a second's messages ({max(int(rate), 1)}) of consumer_rate ="
-                f" {rate:g}, as it rests after what it may hold at once"
-            )
-        return faults
+    def _topology_faults(self) -> tuple[str, ...]:
+        try:
+            self.laid_out("", [f"{number}" for number in range(self.plain_queues)], 0)
+        except TopologyError as error:
+            return error.faults
+        return ()
+
+    @property
+    def plain_queues(self) -> int:
+        """Queues of the broker's own kind that it needs."""
+        return plain_queues(self.parts(), self.topology)
+
+    def laid_out(self, prefix: str, plain: Sequence[str], seed: int) -> Layout:
+        """Return what is declared for it and where its messages go; see `bench.topology.layout.lay_out`."""
+        return lay_out(self.parts(), self.topology, prefix, plain, seed)
+
+    def parts(self) -> "tuple[Workload, ...]":
+        """Return its flows, each as a workload of one flow; itself where it is one."""
+        if not self.flows:
+            return (self,)
+        return tuple(self._part(flow) for flow in self.flows)
+
+    def _part(self, flow: Flow) -> "Workload":
+        said = {name: getattr(flow, name) for name in flow.model_fields_set if getattr(flow, name) is not None}
+        return self.model_copy(update={"flows": (), "flow_of": self.name, "description": ""} | said)
 
     def mix(self, seed: int) -> Sizes | None:
         """Return which size each message of a trial has; None where all have one."""

@@ -1,0 +1,416 @@
+"""Laying a workload out: the names on the broker, what is declared, each flow's route and who is owed what. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bench.arrivals import keys as arrivals
+from bench.arrivals.keys import Int64
+from bench.results.base import Record
+from bench.scenario.flow import FlowFields
+from bench.scenario.topology import NUMBER, QueueSettings, TopologySettings
+from bench.topology.matching import owed
+from brokers.topology import Argument, Binding, DeclaredQueue, Exchange, QueueKind, Topology
+
+DEAD_LETTERS = ("x-dead-letter-exchange", "x-dead-letter-routing-key")
+"""Arguments of queues that name an exchange and a key, by their names in the scenario."""
+_MOST_MATCHES = 5_000_000
+_MOST_PAIRS = 2_000_000
+
+
+class TopologyError(Exception):
+    """A workload cannot be laid out; `faults` says why, a sentence each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """Keep the faults."""
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+class FlowRoute(Record):
+    """One flow as its workers and the ledger need it; names are those on the broker.
+
+    Attributes:
+        first_producer: number of its first producer in the whole trial.
+        exchange: where producers publish.
+        keys: routing keys.
+        choice: which of them a message has, see `bench.arrivals.keys`.
+        queues: those that its consumers use.
+        owed: by key, which of `queues` get a copy.
+        columns: by queue, in which column of the ledger its messages are.
+        used_by: by kind of consumer, which of `queues` it uses.
+        replies: by requester, the queue of its replies; empty where there is no queue for them.
+        exclusive: those of `queues` that consumers declare themselves.
+    """
+
+    name: str
+    first_producer: int = 0
+    exchange: str = ""
+    keys: tuple[str, ...]
+    choice: tuple[int, ...]
+    queues: tuple[str, ...]
+    owed: tuple[tuple[int, ...], ...]
+    columns: tuple[int, ...]
+    used_by: tuple[tuple[int, ...], ...]
+    replies: tuple[str, ...] = ()
+    exclusive: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether each producer has a queue of the default exchange."""
+        return not self.exchange and self.choice[0] == arrivals.BY_PRODUCER and self.keys == self.queues
+
+    @cached_property
+    def choosing(self) -> Int64:
+        """The choice as kernels take it."""
+        return np.array(self.choice, np.int64)
+
+    @cached_property
+    def copies(self) -> Int64:
+        """Copies owed of a message with each key, int64."""
+        return np.array([len(queues) for queues in self.owed], np.int64)
+
+    @property
+    def uniform(self) -> int | None:
+        """Copies owed of every message; None where that depends on its key."""
+        first = int(self.copies[0])
+        return first if (self.copies == first).all() else None
+
+    @cached_property
+    def mean_copies(self) -> float:
+        """Copies owed of a message, on average."""
+        if self.choice[0] != arrivals.DRAWN:
+            return float(self.copies.mean())
+        shares = np.diff(np.array([0, *self.choice[3:]], np.float64)) / self.choice[-1]
+        return float((self.copies * shares).sum())
+
+    @property
+    def column_count(self) -> int:
+        """Columns of the ledger; at least one."""
+        return max(self.columns, default=0) + 1
+
+    def owed_in(self, column: int) -> Int64:
+        """Return by key whether a message is owed to a queue of a column, int64 of 0 and 1."""
+        return np.array([any(self.columns[queue] == column for queue in queues) for queues in self.owed], np.int64)
+
+    def owed_by(self, producer: int, messages: int) -> int:
+        """Return how many copies are owed of the first messages of a producer."""
+        if self.uniform is not None:
+            return self.uniform * messages
+        keys = arrivals.keys_of(self.choosing, producer, 0, messages)
+        return int(self.copies[keys].sum())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A workload as it is laid out on a broker.
+
+    Attributes:
+        plain: queues of the broker's own kind for such a workload, by name, with whether they are durable.
+        declared: everything else.
+        flows: each flow's route.
+        dead: queues to which messages are dead-lettered and that nobody consumes.
+        rules: queues that may end messages by a rule: time to live, greatest length, delivery limit.
+    """
+
+    plain: Mapping[str, bool]
+    declared: Topology
+    flows: tuple[FlowRoute, ...]
+    dead: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every queue that consumers use, whose messages can be counted."""
+        exclusive = {queue for flow in self.flows for queue in flow.exclusive}
+        names = (queue for flow in self.flows for queue in flow.queues if queue not in exclusive)
+        return tuple(dict.fromkeys(names))
+
+
+def plain_queues(flows: Sequence[FlowFields], topology: TopologySettings | None) -> int:
+    """Return how many queues of the broker's own kind a workload needs."""
+    return sum(flow.queues for flow in flows if _is_plain(flow, topology))
+
+
+def _is_plain(flow: FlowFields, topology: TopologySettings | None) -> bool:
+    if flow.pattern in ("fanout", "topic") or flow.exchange or flow.keys is not None:
+        return False
+    return topology is None or not flow.consume
+
+
+def lay_out(
+    flows: Sequence[FlowFields], topology: TopologySettings | None, prefix: str, plain: Sequence[str], seed: int
+) -> Layout:
+    """Lay a workload out.
+
+    Args:
+        flows: of the workload.
+        topology: of the workload.
+        prefix: of every name that is declared.
+        plain: names of as many queues as `plain_queues` says.
+        seed: of keys that are drawn.
+
+    Raises:
+        TopologyError: the parts do not fit.
+    """
+    durable = any(flow.durable for flow in flows)
+    built = _Builder(topology or TopologySettings(), prefix, seed, durable=durable)
+    routes, taken, first = [], 0, 0
+    for flow in flows:
+        own: Sequence[str] = ()
+        if _is_plain(flow, topology):
+            own, taken = plain[taken : taken + flow.queues], taken + flow.queues
+        route = built.route(flow, own)
+        if route is not None:
+            routes.append(route.model_copy(update={"first_producer": first}))
+        first += flow.producers
+    built.shared(routes)
+    if built.faults:
+        raise TopologyError(tuple(dict.fromkeys(built.faults)))
+    return built.layout(routes)
+
+
+class _Builder:
+    """Gathers what flows need, and what is wrong with it."""
+
+    def __init__(self, topology: TopologySettings, prefix: str, seed: int, *, durable: bool) -> None:
+        self._topology, self._prefix, self._seed = topology, prefix, seed
+        self.faults: list[str] = []
+        self._plain: dict[str, bool] = {}
+        self._durable = durable
+        self._exchanges = {
+            one.name: Exchange(self._name(one.name), one.type, one.durable) for one in topology.exchanges
+        }
+        self._groups = {one.name: tuple(self._numbered(one)) for one in topology.queues}
+        self._queues = {name: one for one in topology.queues for name in self._groups[one.name]}
+        self._bindings: list[Binding] = []
+        for where, names in (
+            ("topology.exchanges", [one.name for one in topology.exchanges]),
+            ("topology.queues", [one.name for one in topology.queues]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            self.faults += [f"{where}: {name!r} occurs twice: names must differ" for name in twice]
+        self._bind()
+
+    def _name(self, name: str) -> str:
+        return f"{self._prefix}-{name}"
+
+    def _numbered(self, one: QueueSettings) -> Iterator[str]:
+        name = self._name(one.name)
+        yield from (name,) if one.count == 1 else (f"{name}-{number}" for number in range(one.count))
+
+    def _bind(self) -> None:
+        for place, one in enumerate(self._topology.bindings):
+            where = f"topology.bindings.{place}"
+            queues = self._groups.get(one.queue)
+            if queues is None:
+                self.faults.append(f"{where}.queue = {one.queue!r}: {_choose(self._groups, 'topology.queues')}")
+            if one.exchange not in self._exchanges:
+                self.faults.append(
+                    f"{where}.exchange = {one.exchange!r}: {_choose(self._exchanges, 'topology.exchanges')}"
+                )
+            if queues is None or one.exchange not in self._exchanges:
+                continue
+            count = len(queues) if one.count is None else one.count
+            if one.count is not None and one.count > 1 and NUMBER not in one.key:
+                self.faults.append(f"{where}.key = {one.key!r}: of {count} bindings each needs its number: write {{n}}")
+            exchange = self._exchanges[one.exchange].name
+            for number in range(count):
+                key = one.key.replace(NUMBER, str(number))
+                self._bindings.append(Binding(exchange, queues[number % len(queues)], key, dict(one.arguments)))
+
+    def route(self, flow: FlowFields, plain: Sequence[str]) -> FlowRoute | None:
+        """Return the route of a flow, whose first producer is number 0; None where it has faults."""
+        if flow.pattern in ("fanout", "topic"):
+            return self._pattern(flow)
+        if _is_plain(flow, self._topology if self._groups else None):
+            self._plain |= dict.fromkeys(plain, flow.durable)
+            keys = tuple(plain)
+            return self._finish(flow, "", keys, arrivals.by_producer(len(keys)), [(key,) for key in keys], keys)
+        return self._by_exchange(flow) if flow.exchange else self._by_name(flow)
+
+    def _by_exchange(self, flow: FlowFields) -> FlowRoute | None:
+        exchange, keys = self._exchanges.get(flow.exchange), self._keys(flow)
+        if exchange is None:
+            self.faults.append(f"exchange = {flow.exchange!r}: {_choose(self._exchanges, 'topology.exchanges')}")
+            return None
+        bindings = [one for one in self._bindings if one.exchange == exchange.name]
+        if len(bindings) * len(keys) > _MOST_MATCHES and exchange.type == "topic":
+            self.faults.append(f"keys: {len(keys)} keys and {len(bindings)} bindings are too many to match: use fewer")
+            return None
+        found = owed(exchange.type, bindings, keys, flow.properties.headers)
+        return self._finish(flow, exchange.name, keys, self._choice(flow, len(keys)), found, None)
+
+    def _by_name(self, flow: FlowFields) -> FlowRoute | None:
+        """Return the route by the default exchange, where a key is the name of a queue."""
+        keys, names = self._keys(flow), {name.removeprefix(f"{self._prefix}-"): name for name in self._queues}
+        missing = [key for key in keys if key not in names]
+        if missing:
+            self.faults.append(
+                f"keys: {missing[0]!r} names no queue, as keys of the default exchange do:"
+                f" {_choose(names, 'topology.queues')}, or name an `exchange`"
+            )
+            return None
+        own = tuple(names[key] for key in keys)
+        return self._finish(flow, "", own, self._choice(flow, len(keys)), [(name,) for name in own], None)
+
+    def _pattern(self, flow: FlowFields) -> FlowRoute | None:
+        exchange = Exchange(self._name(flow.name), "fanout" if flow.pattern == "fanout" else "topic")
+        self._exchanges[f"{flow.pattern} {flow.name}"] = exchange
+        queues = tuple(self._name(f"{flow.name}-{number}") for number in range(flow.queues))
+        self._plain |= dict.fromkeys(queues, flow.durable)
+        if flow.pattern == "fanout":
+            keys: tuple[str, ...] = self._keys(flow) if flow.keys else ("",)
+            bindings = [Binding(exchange.name, queue) for queue in queues]
+        else:
+            keys = self._keys(flow) if flow.keys else tuple(f"key.{number}" for number in range(flow.queues))
+            bindings = [Binding(exchange.name, queues[n % len(queues)], key) for n, key in enumerate(keys)]
+        self._bindings += bindings
+        found = owed(exchange.type, bindings, keys, {})
+        return self._finish(flow, exchange.name, keys, self._choice(flow, len(keys)), found, queues)
+
+    def _keys(self, flow: FlowFields) -> tuple[str, ...]:
+        return ("",) if flow.keys is None else flow.keys.texts
+
+    def _choice(self, flow: FlowFields, count: int) -> Int64:
+        keys = flow.keys
+        if keys is None or keys.order == "round-robin":
+            return arrivals.in_turn(count)
+        if keys.order == "by-producer":
+            return arrivals.by_producer(count)
+        weights = keys.weights if keys.order == "weights" else arrivals.zipf(count, keys.exponent)
+        return arrivals.drawn(weights, self._seed)
+
+    def _finish(
+        self,
+        flow: FlowFields,
+        exchange: str,
+        keys: tuple[str, ...],
+        choice: Int64,
+        found: Sequence[tuple[str, ...]],
+        queues: tuple[str, ...] | None,
+    ) -> FlowRoute | None:
+        """Return the route of a flow whose keys are owed to the queues of `found`, of which consumers use some."""
+        reached = tuple(dict.fromkeys(name for names in found for name in names)) if queues is None else queues
+        used_by = []
+        used: dict[str, int] = {}
+        for kind in flow.kinds:
+            names = self._used(kind, reached)
+            if names is None:
+                return None
+            if len(names) > kind.consumers:
+                self.faults.append(
+                    f"consumers = {kind.consumers}: {len(names)} queues get messages, and each needs a consumer; or let"
+                    " `consume` name those that are used"
+                )
+            used_by.append(tuple(used.setdefault(name, len(used)) for name in names))
+        if not reached:
+            self.faults.append(f"exchange = {flow.exchange!r}: no binding takes a key of flow {flow.name!r}: add one")
+            return None
+        mine = [tuple(used[name] for name in names if name in used) for names in found]
+        if sum(len(names) for names in mine) > _MOST_PAIRS:
+            self.faults.append(f"keys: {len(keys)} keys to {len(used)} queues are too many copies to follow: use fewer")
+            return None
+        if flow.pattern == "rpc":  # what is owed is a reply, to its requester
+            if any(len(names) != 1 for names in mine):
+                self.faults.append(
+                    f"keys: a call of flow {flow.name!r} goes to no queue, or to several: each needs one"
+                )
+            mine = [(0,)] * len(keys)
+        replies: tuple[str, ...] = ()
+        if flow.pattern == "rpc" and flow.reply == "queue":
+            replies = tuple(self._name(f"{flow.name}-reply-{number}") for number in range(flow.producers))
+            self._plain |= dict.fromkeys(replies, False)
+        return FlowRoute(
+            name=flow.name,
+            exchange=exchange,
+            keys=keys,
+            choice=tuple(choice.tolist()),
+            queues=tuple(used),
+            owed=tuple(mine),
+            columns=(0,) * len(used) if flow.pattern == "rpc" else _columns(mine, len(used)),
+            used_by=tuple(used_by),
+            replies=replies,
+            exclusive=tuple(name for name in used if name in self._queues and self._queues[name].exclusive),
+        )
+
+    def _used(self, kind: FlowFields, reached: tuple[str, ...]) -> tuple[str, ...] | None:
+        if not kind.consume:
+            return reached
+        names = self._groups.get(kind.consume)
+        if names is None:
+            self.faults.append(f"consume = {kind.consume!r}: {_choose(self._groups, 'topology.queues')}")
+        return names
+
+    def shared(self, routes: Sequence[FlowRoute]) -> None:
+        """Note queues that two flows use: nobody could say whose messages are whose."""
+        owner: dict[str, str] = {}
+        for route in routes:
+            for queue in route.queues:
+                other = owner.setdefault(queue, route.name)
+                if other != route.name:
+                    self.faults.append(
+                        f"queue {queue.removeprefix(f'{self._prefix}-')!r} is used by the flows {other!r} and"
+                        f" {route.name!r}: give each its own"
+                    )
+
+    def layout(self, routes: Sequence[FlowRoute]) -> Layout:
+        """Return the whole."""
+        declared, rules, dead = [], [], []
+        by_name = {one.name: self._exchanges[one.name] for one in self._topology.exchanges}
+        used = {queue for route in routes for queue in route.queues}
+        for name, one in self._queues.items():
+            arguments = {key: self._own(key, value, by_name) for key, value in one.arguments.items()}
+            kind = QueueKind(
+                self._durable if one.durable is None else one.durable, arguments, one.exclusive, one.auto_delete
+            )
+            declared.append(DeclaredQueue(name, kind))
+            if {"x-message-ttl", "x-max-length", "x-max-length-bytes", "x-delivery-limit"} & set(one.arguments):
+                rules.append(name)
+            if "x-dead-letter-exchange" in arguments:
+                dead += self._dead(arguments)
+        return Layout(
+            plain=self._plain,
+            declared=Topology(tuple(self._exchanges.values()), tuple(declared), tuple(self._bindings)),
+            flows=tuple(routes),
+            dead=tuple(name for name in dict.fromkeys(dead) if name not in used),
+            rules=tuple(rules),
+        )
+
+    def _own(self, argument: str, value: Argument, exchanges: Mapping[str, Exchange]) -> Argument:
+        """Return an argument with names of this topology as they are on the broker."""
+        if argument == DEAD_LETTERS[0] and value in exchanges:
+            return exchanges[str(value)].name
+        if argument == DEAD_LETTERS[1] and value in self._groups:
+            return self._groups[str(value)][0]
+        return value
+
+    def _dead(self, arguments: Mapping[str, Argument]) -> list[str]:
+        """Return the queues to which a queue's dead letters go."""
+        exchange, key = arguments[DEAD_LETTERS[0]], arguments.get(DEAD_LETTERS[1])
+        if exchange == "":
+            return [str(key)] if key in self._queues else []
+        return [one.queue for one in self._bindings if one.exchange == exchange]
+
+
+def _columns(owed_to: Sequence[tuple[int, ...]], queues: int) -> tuple[int, ...]:
+    """Return a column for each queue, so that no message is owed to two queues of one; few, not always the fewest."""
+    keys_of: list[list[int]] = [[] for _ in range(queues)]
+    for key, names in enumerate(owed_to):
+        for queue in names:
+            keys_of[queue].append(key)
+    columns = [-1] * queues
+    taken: list[set[int]] = [set() for _ in owed_to]
+    for queue in range(queues):
+        forbidden = set().union(*(taken[key] for key in keys_of[queue]))
+        column = next(number for number in range(queues) if number not in forbidden)
+        columns[queue] = column
+        for key in keys_of[queue]:
+            taken[key].add(column)
+    return tuple(columns)
+
+
+def _choose(known: Mapping[str, object], where: str) -> str:
+    return f"choose one of {', '.join(known)} ({where})" if known else f"add it to {where}"
