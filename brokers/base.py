@@ -16,10 +16,26 @@ from brokers.endpoint import Endpoint, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.places.sampling import ProcessUsage
 from brokers.product import Facts
+from brokers.topology import Topology
 
 
 class BrokerError(Exception):
     """A broker did not do what was asked; the message names the reason and the next step."""
+
+
+@dataclass(frozen=True)
+class TakenMessage:
+    """A message that was taken out of a queue.
+
+    Attributes:
+        body: of it.
+        reason: for which it was dead-lettered, in the broker's words; empty where it tells none.
+        queue: off which queue it was dead-lettered; empty where the broker does not tell.
+    """
+
+    body: bytes
+    reason: str = ""
+    queue: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,26 @@ class Broker(ABC):
     @abstractmethod
     def declare(self, queue: str, *, durable: bool) -> None:
         """Make an empty queue of the kind that the settings name for such workloads."""
+
+    def declare_topology(self, topology: Topology) -> None:
+        """Declare exchanges, queues and bindings; what exists of these names is deleted first.
+
+        Raises:
+            BrokerError: it refuses, or has no way to do so.
+        """
+        raise NotImplementedError(topology)
+
+    def delete_topology(self, topology: Topology) -> None:
+        """Delete exchanges and queues; no fault where they are gone already."""
+        raise NotImplementedError(topology)
+
+    def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
+        """Take messages out of a queue, with the reason for which each was dead-lettered, where it tells.
+
+        Raises:
+            BrokerError: it does not answer, or refuses.
+        """
+        raise NotImplementedError(queue, most)
 
     @abstractmethod
     def depth(self, queue: str) -> int | None:

@@ -32,6 +32,9 @@ BROKERS_ALLOWED = {
         "bench.scenario.profile",
         "bench.scenario.warmup",
         "bench.scenario.absolute_limit",
+        "bench.scenario.flow",
+        "bench.scenario.load",
+        "bench.scenario.topology",
         "bench.scenario.products",  # what products say of their settings
     ),
     "brokers.registry": (
@@ -81,6 +84,11 @@ PURE = (
     "bench.scenario.memory_broker",
     "bench.scenario.warmup",
     "bench.scenario.settable",
+    "bench.scenario.flow",
+    "bench.scenario.load",
+    "bench.scenario.topology",
+    "bench.scenario.control_plane",
+    "bench.topology",
     "bench.plan",
     "bench.arrivals",
     "bench.loadgen.source",
@@ -142,6 +150,7 @@ SHARED_NAMES = {
     "lane": "producers and consumers over a client library",
     "memory_broker": "the scripted broker in memory",
     "connection": "one connection of a port",
+    "topology": "exchanges, queues and bindings: as a scenario asks for them, and as a broker is told",
     "port": "all connections of a worker",
     # One subject, seen by the rooms that measure, judge, store or draw it.
     "absolute_limit": "what a figure must keep to, whatever other runs had",

@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NAMES = re.compile(r"rabbit|qpid|broker[-_ ]?j(?![a-z])|artemis|activemq", re.IGNORECASE)
-NO_PRODUCT = re.compile(r"qpid[-_ ]proton|https?://\S+", re.IGNORECASE)
-"""A client library, and citations."""
+NO_PRODUCT = re.compile(r"qpid[-_ ]proton|amq\.rabbitmq\.reply-to|https?://\S+", re.IGNORECASE)
+"""A client library, a word of the protocol that several products understand, and citations."""
 EXEMPT = ("bench/crosscheck/", "bench/cli/crosscheck.py", "bench/cli/crosscheck_work.py")
 
 

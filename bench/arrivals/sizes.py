@@ -9,6 +9,7 @@ into the lower), and of numbers that never pass 2⁶³, so that Python and compi
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -53,10 +54,12 @@ class Sizes:
 
 
 def _hash(seed: int, producer: int, seq: int) -> int:
-    return _mixed(_mixed(seed ^ (producer + (seq >> 32) & MASK)) ^ (seq & MASK))
+    found: int = mixed(mixed(seed ^ (producer + (seq >> 32) & MASK)) ^ (seq & MASK))
+    return found
 
 
-def _mixed(word: int) -> int:
+def mixed(word: Any) -> Any:
+    """Return 32 bits, mixed; of an int, or of each number of an int64 array."""
     word = ((word >> 16) ^ word) * FACTOR & MASK
     word = ((word >> 16) ^ word) * FACTOR & MASK
     return (word >> 16) ^ word

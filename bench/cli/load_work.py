@@ -168,7 +168,9 @@ def as_options(faults: Sequence[Fault]) -> Iterator[Fault]:
     for fault in faults:
         named = fault
         for pattern, option in _OPTIONS:
-            if match := re.fullmatch(pattern, fault.path):
+            # What does not fit together is told of the whole, and begins with the field.
+            field = re.match(r"\w+(?= = )", fault.text) if fault.path == "workloads.0" else None
+            if match := re.fullmatch(pattern, f"{fault.path}.{field[0]}" if field else fault.path):
                 named = Fault(match.expand(option), fault.text)
                 break
         if named not in seen:

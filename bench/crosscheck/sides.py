@@ -103,7 +103,7 @@ class Sides:
             workload=pairing.workload,
             plan=self._scenario.plan,
             seed=_SEED,
-            queues=(queue,),
+            layout=pairing.workload.laid_out(queue, (queue,), _SEED),
             loaded_ns=0,
             known_warm=True,
             scratch=scratch,

@@ -27,7 +27,8 @@ from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
 from bench.record.ticks import Ticks, tick_of
 from bench.units import NS_PER_S, TICK_NS
 
-_NEVER_NS = 1 << 62
+NEVER_LATE_NS = 1 << 62
+"""A latency that nothing has."""
 DUE, DROPPED = range(2)
 """Rows of the ticks of dropped messages: when they were due, and when they were dropped."""
 
@@ -61,7 +62,7 @@ class Receiving:
     column_count: int = 1
     first_producer: int = 0
     last_of: int = 1
-    late_ns: int = _NEVER_NS
+    late_ns: int = NEVER_LATE_NS
 
 
 _FOLLOWED, _FOLLOWED_EACH = 1 << 20, 1 << 14
@@ -264,6 +265,27 @@ class ConsumerLog:
         return packed(state)
 
 
+class ResponderLog:
+    """Everything recorded of a worker that answers.
+
+    Attributes:
+        seconds: our own lateness, by the second in which a request was intended.
+        answered: requests that were answered.
+        foreign: bodies that were not ours.
+    """
+
+    def __init__(self, start_ns: int) -> None:
+        """Record from `start_ns` on."""
+        self.seconds = SecondsRecorder(start_ns)
+        self.answered = 0
+        self.foreign = 0
+
+    def replied(self, intended_ns: Int64, lag_ns: Int64) -> None:
+        """Record a batch of replies, and by how much each was later than it should be."""
+        self.answered += len(lag_ns)
+        self.seconds.record(intended_ns, lag_ns)
+
+
 @dataclass(frozen=True)
 class Account:
     """What a worker hands over when its loop has ended.
@@ -292,9 +314,16 @@ class Account:
     flow: int = 0
 
 
-def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters: dict[str, int]) -> Account:
+def account(
+    producer: ProducerLog | None,
+    consumer: ConsumerLog | None,
+    counters: dict[str, int],
+    *,
+    responder: ResponderLog | None = None,
+    flow: int = 0,
+) -> Account:
     """Close the logs of a worker."""
-    latencies: dict[str, Seconds] = {}
+    latencies: dict[str, Seconds] = {} if responder is None else {"reply_lag": responder.seconds.finish()}
     ticks: dict[str, Int64] = {}
     marks = None
     if producer is not None:
@@ -319,6 +348,7 @@ def account(producer: ProducerLog | None, consumer: ConsumerLog | None, counters
         received_sum_ns=consumer.received_sum_ns if consumer else 0,
         counters=counters,
         marks=marks,
+        flow=flow,
     )
 
 

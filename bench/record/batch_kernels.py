@@ -10,7 +10,7 @@ IndexError, as kernels would otherwise write beside their arrays.
 
 from typing import NamedTuple
 
-from bench.arrivals.keys import key_of
+from bench.arrivals.key_kernels import key_of
 from bench.drivers.base import Deliveries, Int64, Outcome, Sends, Settlements
 from bench.jit import kernel, kernel_entry
 from bench.loadgen.backpressure import backpressure_between
@@ -227,6 +227,17 @@ def record_settled(settlements: Settlements, first: int, state: ProducerState) -
     return done
 
 
+@kernel
+def _count_last_and_late(state: ConsumerState, page: int, sender: int, number: int, due_ns: int, at_ns: int) -> None:
+    """Count what few workloads ask for: the last of a message's copies, and a reply that came too late."""
+    if at_ns - due_ns > state.late_ns:
+        state.counts[LATE] += 1
+    if state.copies:
+        latest_ns = note_copy(state.followed, sender, number, at_ns, state.copies)
+        if latest_ns:
+            count(state.cells, page + state.last_tag * WIDTH, latest_ns - due_ns)
+
+
 @kernel_entry
 def record_received(deliveries: Deliveries, first: int, new: int, state: ConsumerState) -> tuple[int, int]:
     """Record deliveries from row `first` on, after `new` new ones.
@@ -273,12 +284,7 @@ def record_received(deliveries: Deliveries, first: int, new: int, state: Consume
         read_ns = int(rows.read_ns[i])  # type: ignore[index]
         if read_ns > at_ns:
             count(cells, page + RECEIVE_LAG * WIDTH, read_ns - at_ns)
-        if at_ns - due_ns > state.late_ns:
-            counts[LATE] += 1
-        if state.copies:
-            latest_ns = note_copy(state.followed, sender, number, at_ns, state.copies)
-            if latest_ns:
-                count(cells, page + state.last_tag * WIDTH, latest_ns - due_ns)
+        _count_last_and_late(state, page, sender, number, due_ns, at_ns)
         row = hold(pauses, row, rows_end, due_ns, sent_ns, at_ns, slot)
         ticks[0, tick] += 1
         state.producers[new] = sender

@@ -39,10 +39,10 @@ TAGS = ("response", "service", "send_lag", "backpressure", "confirm", "receive_l
 """Tags of latency.hlog. response = received - intended; service = received - sent; send_lag =
 our own lateness at sending (sent - intended less backpressure); backpressure = the part of
 sent - intended in which the driver had no room; confirm = confirmed - intended; receive_lag = our own lateness at
-receiving (read - received), of messages whose time of receipt the kernel told: the others were received
-when they were read; last = when the last of several copies was received - intended, where one worker receives them all;
-reply_lag = our own lateness at answering (reply sent - request received - think time). With a pause meter the log also has of response, service, send_lag and confirm `<tag>_events` and
-`<tag>_censored`, see `TagRecord`."""
+receiving (read - received), of messages whose time of receipt the kernel told: the others were received when they were
+read; last = when the last of several copies was received - intended, where one worker receives them all; reply_lag =
+our own lateness at answering (reply sent - request received - think time). With a pause meter the log also has of
+response, service, send_lag and confirm `<tag>_events` and `<tag>_censored`, see `TagRecord`."""
 
 MOST_TRIALS = 100_000
 """Of a run."""
@@ -277,6 +277,27 @@ class PauseRecord(Record):
     """Why there is no estimate, though there was a meter; empty where there is one."""
 
 
+class FlowRecord(Record):
+    """One of several flows of a trial; fields are as of a trial, of this flow alone."""
+
+    name: str
+    """Of the flow."""
+    background: bool = False
+    """Whether it was there for the others' sake."""
+    offered: int
+    sent: int
+    received: int
+    dropped: int = 0
+    achieved_rate: float
+    backlog_growth: float | None = None
+    latency: dict[str, TagRecord]
+    """Tags of its part of latency.hlog begin with its name and a dot."""
+    ledger: Ledger
+    little: Little | None
+    findings: tuple[Note, ...]
+    counters: dict[str, int]
+
+
 class TrialRecord(Record):
     """One trial: one target and one workload, once, on an empty queue."""
 
@@ -334,6 +355,10 @@ class TrialRecord(Record):
     findings: tuple[Note, ...]
     counters: dict[str, int]
     """What the drivers counted, summed over workers."""
+    flow: str = ""
+    """The flow that the fields above are of, where there are several; broker, host and CPU are of all."""
+    flows: tuple[FlowRecord, ...] = ()
+    """The others."""
 
     @property
     def receipt(self) -> Receipt:

@@ -37,13 +37,19 @@ from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.trial_record import Concluded, conclude
 from bench.scenario.products import starts
 from bench.scenario.scenario import AbsoluteLimit, MemoryBroker, RateLoad, Target, Workload
+from bench.topology.layout import Layout
 from bench.units import NS_PER_S
-from brokers.base import BrokerError
+from brokers.base import Broker, BrokerError
 from brokers.log_patterns import since
 from brokers.places.limits import root_group
 from brokers.product import Facts
 
 _MOST_START_FAILURES = 2
+
+
+def laid_out(broker: Broker, workload: Workload, prefix: str, seed: int) -> Layout:
+    """Return a workload as it is laid out on a broker for one trial, every name beginning with a prefix of its own."""
+    return workload.laid_out(prefix, broker.queues(prefix, workload.plain_queues), seed)
 
 
 class Watch(Protocol):
@@ -320,7 +326,7 @@ class Conductor:
     def _in_memory(self, planned: PlannedTrial, workload: Workload, script: MemoryBroker) -> Concluded:
         seed, plan, prefix = self._seed(planned), self._run.scenario.plan, self._prefix(planned)
         account, control, left = run_inline(
-            workload, script, plan, seed, tuple(f"{prefix}-{n}" for n in range(workload.queues))
+            workload, script, plan, seed, tuple(f"{prefix}-{n}" for n in range(workload.plain_queues))
         )
         start_ns = control.start_ns
         rule = WarmRule(plan.warm_up, 0, start_ns, known_warm=True)
@@ -347,7 +353,7 @@ class Conductor:
                 workload=workload,
                 plan=self._run.scenario.plan,
                 seed=seed,
-                queues=instance.broker.queues(self._prefix(planned), workload.queues),
+                layout=laid_out(instance.broker, workload, self._prefix(planned), seed),
                 loaded_ns=instance.loaded_ns,
                 known_warm=cell in instance.warm,
                 scratch=scratch,
@@ -407,11 +413,13 @@ class Conductor:
         """Return how long queues of a workload drain after a pause, the same for all targets and the whole run."""
         if workload.name not in self._drains:
             capacities: list[float | None] = []
-            if isinstance(workload.load, RateLoad) and self._run.purpose == "run":
+            main = workload.parts()[0]
+            if isinstance(main.load, RateLoad) and self._run.purpose == "run":
                 targets = [target for target in self._run.scenario.targets if workload.is_for(target.name)]
-                given = workload.load.capacity
-                capacities = [given or self._pilot(planned, target, workload) for target in targets]
-            self._drains[workload.name] = drain(workload, capacities)
+                given = main.load.capacity
+                if main.consumers:
+                    capacities = [given or self._pilot(planned, target, workload) for target in targets]
+            self._drains[workload.name] = drain(main, capacities)
         return self._drains[workload.name]
 
     def _pilot(self, planned: PlannedTrial, target: Target, workload: Workload) -> float | None:
@@ -431,14 +439,17 @@ class Conductor:
         self._watch.say(f"a pilot of {target.name} under {workload.name}")
         instance = self._fit(target.broker, planned.repetition)
         self._pilots += 1
+        work = pilot(workload.parts()[0])
         with tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
             raw = run_trial(
                 Conditions(
                     target=target,
-                    workload=pilot(workload),
+                    workload=work,
                     plan=PLAN,
                     seed=self._seed(planned),
-                    queues=instance.broker.queues(f"{self._prefix(planned)}-pilot{self._pilots}", workload.queues),
+                    layout=laid_out(
+                        instance.broker, work, f"{self._prefix(planned)}-pilot{self._pilots}", self._seed(planned)
+                    ),
                     loaded_ns=instance.loaded_ns,
                     known_warm=True,
                     scratch=Path(scratch),
@@ -447,7 +458,7 @@ class Conductor:
                 instance.broker,
             )
         instance.loaded_ns += max(0, (raw.control.end_ns or raw.start_ns) - raw.start_ns)
-        return capacity(raw.accounts, raw.control)
+        return capacity(raw)
 
     def _idle_cost(self, name: str, instance: Instance) -> IdleCost | None:
         """Return what a broker costs idle, measured the first time that the run needs it."""

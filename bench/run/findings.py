@@ -82,7 +82,7 @@ def _course(seen: Circumstances, reason: str) -> Iterator[Note]:
 
 
 def _achieved(seen: Circumstances) -> float:
-    return seen.merged.achieved_rate * seen.measured_s / seen.merged.offered
+    return seen.merged.achieved_rate * seen.measured_s / (seen.merged.offered * (seen.merged.copies or 1.0))
 
 
 def _saturated(seen: Circumstances) -> bool:

@@ -16,15 +16,25 @@ _START_NS = 1_000_000_000
 class _Directed(WorkerCells):
     """The worker's view of a board that nobody else looks at: each beat is also a look of the conductor."""
 
-    def __init__(self, board: Board, control: Control) -> None:
-        super().__init__(board.cells, 0, ())
+    def __init__(self, board: Board, control: Control, copies: float) -> None:
+        super().__init__(board.cells, 0, (), copies=copies)
         self._board = board
         self._control_state = control
 
     def beat(self, progress: PumpCounters, now_ns: int) -> None:
         super().beat(progress, now_ns)
         one = progress
-        seen = Seen(now_ns, one.due, one.sent, one.settled, one.received, one.done, gone=one.gone, owed=one.owed)
+        seen = Seen(
+            now_ns,
+            one.due,
+            one.sent,
+            one.settled,
+            one.received,
+            one.done,
+            gone=one.gone,
+            owed=one.owed,
+            copies=self._copies,
+        )
         phase = self._control_state.step(seen)
         if self._control_state.measured_ns is not None:
             self._board.measure(self._control_state.measured_ns)
@@ -46,6 +56,7 @@ def run_inline(
     Virtual time starts at 1 s, the schedule with it.
     """
     clock = VirtualClock(_START_NS)
+    route = workload.laid_out("memory", queues, seed).flows[0]
     task = Assignment(
         role="both",
         worker=0,
@@ -54,7 +65,7 @@ def run_inline(
         driver="memory",
         # A busy wait lets no virtual time pass, and could last for ever.
         workload=workload.model_copy(update={"workers": 1, "spin": 0}),
-        queues=queues,
+        route=route,
         seed=seed,
     )
     rule = WarmRule(plan.warm_up, 0, _START_NS, known_warm=True)
@@ -62,7 +73,7 @@ def run_inline(
     board = Board(1)
     board.start(_START_NS)
     port = MemoryPort(task.port_spec(), clock, script)
-    result, ended = work(task, port, clock, _Directed(board, control))
+    result, ended = work(task, port, clock, _Directed(board, control, route.mean_copies))
     if ended is not None:
         raise ended
     return result, control, port.depth()

@@ -1,6 +1,6 @@
 """From the accounts of all workers to the numbers of one trial. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from bench.drivers.base import Int64, add_counts
 from bench.pauses.filter import Marks
 from bench.record.account import Account
 from bench.record.histogram import Seconds, encode, merge, to_histogram
-from bench.record.ledger import balance
+from bench.record.ledger import Bits, Owed, balance
 from bench.record.ticks import add
 from bench.results.records import TAGS, Ledger, Little, TagRecord
 from bench.units import NS_PER_S, TICK_NS
@@ -30,7 +30,8 @@ class Merged:
         ticks: int64 counts by the tick: offered, sent, received, confirmed, backlog (at the
             tick's end; a message that was dropped is in it until then).
         offered, sent, received, dropped: messages of the measured part.
-        achieved_rate: messages received within the measured part, a second.
+        achieved_rate: copies received within the measured part, a second; where nobody consumes, confirms.
+        copies: owed of each message, on average.
         counters: what drivers counted.
         crossings: pauses as each consumer saw them; empty without a pause meter.
     """
@@ -47,6 +48,7 @@ class Merged:
     counters: dict[str, int]
     dropped: int = 0
     crossings: tuple[Marks, ...] = ()
+    copies: float = 1.0
 
 
 def merge_accounts(
@@ -57,6 +59,9 @@ def merge_accounts(
     drained: bool,
     due: Int64 | None = None,
     left: int | None = 0,
+    owed: Owed | None = None,
+    ended: Mapping[str, Bits] | None = None,
+    copies: float = 1.0,
 ) -> Merged:
     """Merge what workers handed over.
 
@@ -68,6 +73,9 @@ def merge_accounts(
         left: messages left on the broker; None = cut or unknown.
         due: intended times of the whole trial, ns after the start, int64; None for a
             closed loop, where a message is due when it is sent.
+        owed: who is owed what; by default each message is owed once.
+        ended: what the broker ended by a rule, see `bench.record.ledger.balance`.
+        copies: owed of each message, on average; 0 where nobody consumes.
     """
     metered = not any(a.marks is None or a.marks.lost for a in accounts)
     tags = [name for tag in TAGS for name in (tag, *((f"{tag}_events", f"{tag}_censored") if metered else ()))]
@@ -79,8 +87,10 @@ def merge_accounts(
         [a.received for a in accounts if a.received is not None],
         confirms=confirms,
         left=left,
+        owed=owed,
+        ended=ended,
     )
-    ticks = _ticks(accounts, due)
+    ticks = _ticks(accounts, due, copies)
     dropped_due = ticks.pop("dropped_due")
     window = slice(measure.start * TICKS_PER_S, measure.stop * TICKS_PER_S)
     arrived = "response" if due is not None else "service"
@@ -94,7 +104,8 @@ def merge_accounts(
         offered=offered,
         sent=measured["send_lag"].count + measured["send_lag"].negative if "send_lag" in measured else offered,
         received=_values(measured.get(arrived)),
-        achieved_rate=float(ticks["received"][window].sum()) / max(len(measure), 1),
+        achieved_rate=float(ticks["received" if copies else "confirmed"][window].sum()) / max(len(measure), 1),
+        copies=copies,
         counters=_counters(accounts),
         dropped=int(dropped_due[window].sum()),
         crossings=tuple(a.marks for a in accounts if a.marks is not None and a.received is not None) if metered else (),
@@ -128,7 +139,7 @@ def _values(record: TagRecord | None) -> int:
     return 0 if record is None else record.count + record.negative + record.out_of_range
 
 
-def _ticks(accounts: Sequence[Account], due: Int64 | None) -> dict[str, Int64]:
+def _ticks(accounts: Sequence[Account], due: Int64 | None, copies: float) -> dict[str, Int64]:
     length = max([len(row) for a in accounts for row in a.ticks.values()], default=0)
     if due is not None and len(due):
         length = max(length, int(due.max()) // TICK_NS + 1)
@@ -138,7 +149,9 @@ def _ticks(accounts: Sequence[Account], due: Int64 | None) -> dict[str, Int64]:
     }
     if due is not None:
         ticks["offered"] = np.bincount(due // TICK_NS, minlength=length).astype(np.int64)
-    ticks["backlog"] = np.cumsum(ticks["offered"] - ticks["received"] - ticks.pop("dropped"))
+    # Counted as messages: a copy is a part of one. Where nobody consumes, a confirm is all that is awaited.
+    done = ticks["received"] / copies if copies else ticks["confirmed"]
+    ticks["backlog"] = np.rint(np.cumsum(ticks["offered"] - ticks.pop("dropped") - done)).astype(np.int64)
     return ticks
 
 

@@ -255,10 +255,7 @@ class Control:
         elif self._is_silent(seen):
             return  # at high rates a backlog is large long before the silence of its broker is called a stall
         elif seen.backlog > load.max_backlog:
-            reason = (
-                f"{seen.backlog} messages were due and not received,"
-                f" more than max_backlog = {load.max_backlog}"
-            )
+            reason = f"{seen.backlog} messages were due and not received, more than max_backlog = {load.max_backlog}"
             self._shorten(TrialOutcome.OVERLOADED, reason, seen.now_ns)
 
     def _stalled(self, seen: Seen) -> None:

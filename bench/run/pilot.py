@@ -10,8 +10,7 @@ import math
 
 import numpy as np
 
-from bench.record.account import Account
-from bench.run.phases import Control
+from bench.run.trial import Raw
 from bench.scenario.scenario import InFlightLoad, Plan, RateLoad, Workload
 from bench.units import NS_PER_S, TICK_NS
 
@@ -29,16 +28,20 @@ def pilot(workload: Workload) -> Workload:
     """Return the workload of a pilot: a closed loop over the same lanes, bodies and settlements."""
     bound = max(workload.producers, min(_MOST_IN_FLIGHT, workload.producers * (workload.confirm_window or 256)))
     load = InFlightLoad(kind="in_flight", in_flight=(bound,))
-    return workload.model_copy(update={"load": load, "duration": _DURATION_NS, "consumer_rate": None})
+    hurried = {"load": load, "duration": _DURATION_NS, "consumer_rate": None, "groups": ()}
+    # A responder's think time bounds a closed loop of calls, and is kept.
+    return workload.model_copy(update=hurried if workload.pattern == "rpc" else hurried | {"think": 0})
 
 
-def capacity(accounts: list[Account], control: Control) -> float | None:
+def capacity(raw: Raw) -> float | None:
     """Return messages a second that a pilot received in its measured part; None where it did not get so far."""
     ticks_per_s = NS_PER_S // TICK_NS
+    control, accounts = raw.control, raw.accounts
+    copies = 1.0 if raw.layout is None else raw.layout.flows[0].mean_copies
     window = slice(control.measure_from_s * ticks_per_s, control.measure_to_s * ticks_per_s)
     received = sum(int(one.ticks["received"][window].sum()) for one in accounts if "received" in one.ticks)
     length_s = control.measure_to_s - control.measure_from_s
-    return received / length_s if received and length_s else None
+    return received / copies / length_s if received and length_s else None
 
 
 def drain(workload: Workload, capacities: list[float | None]) -> float | None:
@@ -54,7 +57,7 @@ def drain(workload: Workload, capacities: list[float | None]) -> float | None:
     used = UNKNOWN
     if known and len(known) == len(capacities):
         # Slow consumers are a bound of their own, which a pilot leaves out.
-        taken = workload.consumer_rate * workload.consumers if workload.consumer_rate else math.inf
+        taken = workload.taken_rate * workload.consumers if workload.taken_rate else math.inf
         used = min(BUSIEST, _peak(workload) / min(taken, *known))
     return used / (1 - used)
 

@@ -72,7 +72,7 @@ def unfit(scenario: Scenario, environ: Mapping[str, str], *, consume_existing: b
         try:
             workloads = [one for one in scenario.workloads if any(one.is_for(target.name) for target in targets)]
             found = [text for workload in workloads for text in broker.lacks(_needs(workload))]
-            unusable = list(broker.unusable(max((one.queues for one in workloads), default=0)))
+            unusable = list(broker.unusable(max((one.plain_queues for one in workloads), default=0)))
             found += unusable
             found += misfits(scenario, broker, permissions=not unusable)
             faults |= dict.fromkeys(f"brokers.{index} ({settings.name}): {text}" for text in found)
@@ -132,4 +132,4 @@ def _not_allowed(
 
 
 def _needs(workload: Workload) -> Needs:
-    return Needs(queues=workload.queues, confirms=workload.confirm_window > 0)
+    return Needs(queues=workload.plain_queues, confirms=workload.confirm_window > 0)

@@ -10,23 +10,27 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from bench.drivers.base import Int64
+from bench.drivers.base import Int64, OwnedQueue
+from bench.drivers.registry import driver_named
 from bench.loadgen.pump import PumpCounters
 from bench.pauses.meter import PauseMeter
 from bench.pauses.watch import PauseWatch
 from bench.record.account import Account
-from bench.results.records import TrialOutcome
+from bench.results.records import NO_RESULT, TrialOutcome
+from bench.run.dead_letters import DeadLetters, collect
 from bench.run.phases import Control, Phase, Seen, WarmRule
 from bench.run.shared_board import Board
 from bench.run.slow_telemetry import MOST_QUEUES, SlowSample, SlowTelemetry
 from bench.run.telemetry import Sample, Sampler
-from bench.run.worker_assignment import Assignment
+from bench.run.worker_assignment import Assignment, flow_seed, worker_name
 from bench.run.worker_pool import WorkerEnded, WorkerPool
 from bench.scenario.scenario import Plan, Target, Workload
+from bench.topology.layout import FlowRoute, Layout
 from bench.units import NS_PER_MS, NS_PER_S, TICK_NS
 from brokers.admin.base import SilentError
 from brokers.base import Broker, BrokerError
 from brokers.endpoint import Protocol
+from brokers.topology import Topology
 
 _READY_TIMEOUT_S = 60
 _STUCK_NS = 10 * NS_PER_S
@@ -34,6 +38,7 @@ _QUIET_NS = NS_PER_S
 """Without a sign of life for that long, it is looked whether a worker is stopped."""
 _LEAVE_TIMEOUT_S = 10.0
 _LOOK_NS = 20 * NS_PER_MS
+_Role = Literal["producer", "consumer", "requester", "responder"]
 _START_DELAY_NS = 200 * NS_PER_MS
 _NO_PAUSES: Int64 = np.empty((0, 3), np.int64)
 
@@ -72,7 +77,7 @@ class Conditions:
     Attributes:
         target, workload, plan: from the scenario.
         seed: of this trial's schedule.
-        queues: unique names for this trial.
+        layout: what is declared, and where messages go, by names of this trial's own.
         loaded_ns: time under load the broker has had since its start.
         known_warm: whether this target and workload were warmed on it before.
         scratch: a folder for workers' files, empty.
@@ -86,7 +91,7 @@ class Conditions:
     workload: Workload
     plan: Plan
     seed: int
-    queues: tuple[str, ...]
+    layout: Layout
     loaded_ns: int
     known_warm: bool
     scratch: Path
@@ -106,10 +111,13 @@ class Raw:
         control, warm_rule: its course.
         samples: telemetry, each 100 ms.
         left: messages left on the broker; None = unknown.
+        left_of: the same for each flow; empty where there is one.
         slow_samples: telemetry, each second.
         pauses: of the host; None without a meter.
         missing: workers that left no account.
         held_back: why the broker held publishers back, where it was asked and said so.
+        layout: what was declared.
+        dead: dead letters that were found.
     """
 
     accounts: list[Account]
@@ -122,6 +130,9 @@ class Raw:
     pauses: PauseWatch | None = None
     missing: int = 0
     held_back: tuple[str, ...] = ()
+    layout: Layout | None = None
+    dead: tuple[DeadLetters, ...] = ()
+    left_of: tuple[int | None, ...] = ()
 
 
 def run_trial(given: Conditions, broker: Broker) -> Raw:
@@ -132,23 +143,41 @@ def run_trial(given: Conditions, broker: Broker) -> Raw:
     Raises:
         BrokerError: the broker could not be prepared.
     """
-    for queue in given.queues:
-        broker.declare(queue, durable=given.workload.durable)
+    layout = given.layout
+    for queue, durable in layout.plain.items():
+        broker.declare(queue, durable=durable)
     try:
+        if layout.declared != Topology():
+            broker.declare_topology(_without_owned(layout))
         return _with_workers(given, broker)
     finally:
         # A broker that died or froze meanwhile is reported by the trial itself, and not asked again and again.
         with contextlib.suppress(BrokerError):
-            for queue in given.queues if broker.failure() is None else ():
-                broker.delete(queue)
+            if broker.failure() is None:
+                for queue in layout.plain:
+                    broker.delete(queue)
+                if layout.declared != Topology():
+                    broker.delete_topology(layout.declared)
+
+
+def _without_owned(layout: Layout) -> Topology:
+    """Return what is declared for everyone: not the queues that only their consumers can declare."""
+    owned = {queue for flow in layout.flows for queue in flow.exclusive}
+    declared = layout.declared
+    return replace(
+        declared,
+        queues=tuple(one for one in declared.queues if one.name not in owned),
+        bindings=tuple(one for one in declared.bindings if one.queue not in owned),
+    )
 
 
 def _with_workers(given: Conditions, broker: Broker) -> Raw:
-    workers = given.workload.workers
-    wake = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(workers)]
-    shared = Board.share(2 * workers)
+    producing = sum(part.workers for part in given.workload.parts())
+    wake = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(producing)]
+    rows = producing + sum(kind.workers for part in given.workload.parts() for kind in part.kinds)
+    shared = Board.share(rows)
     try:
-        board = Board(2 * workers, shared)
+        board = Board(rows, shared)
         pool = WorkerPool(_tasks(given, broker, wake, shared), given.scratch)
         try:
             with contextlib.closing(_Course(given, broker, board, pool)) as course:
@@ -161,33 +190,70 @@ def _with_workers(given: Conditions, broker: Broker) -> Raw:
 
 
 def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) -> list[Assignment]:
-    workers = given.workload.workers
-    endpoint = broker.endpoint(cast("Protocol", given.target.protocol))
-    tasks = []
-    roles: tuple[tuple[Literal["producer", "consumer"], int], ...] = (("producer", 0), ("consumer", workers))
-    for role, base in roles:
-        for worker in range(workers):
-            task = Assignment(
-                role=role,
-                worker=worker,
-                row=base + worker,
-                rows=2 * workers,
-                driver=given.target.driver,
-                options=given.target.options,
-                workload=given.workload,
-                queues=given.queues,
-                seed=given.seed,
-                endpoint=endpoint,
-                conductor=os.getpid(),
-                board_fd=board_fd,
-                account=given.scratch / f"{role}-{worker}.npz",
-                **_metered(given),
-            )
-            if task.workload.closed:
-                wakes = {"wake_fd": wake[worker]} if role == "producer" else {"wake_fds": tuple(wake)}
-                task = task.model_copy(update=wakes)
-            tasks.append(task)
+    """Return the workers of each flow: those that produce, then those of each kind of its consumers."""
+    parts = given.workload.parts()
+    rows = len(wake) + sum(kind.workers for part in parts for kind in part.kinds)
+    tasks: list[Assignment] = []
+    first = 0
+    for flow, (part, route) in enumerate(zip(parts, given.layout.flows, strict=True)):
+        fds = wake[first : first + part.workers]
+        asks = part.pattern == "rpc"
+        # A requester's tokens are its own: nobody needs to wake it.
+        producing: _Role = "requester" if asks else "producer"
+        consuming: _Role = "responder" if asks else "consumer"
+        roles = [(producing, 0, part), *((consuming, number, kind) for number, kind in enumerate(part.kinds))]
+        first += part.workers
+        drivers = part.consumer_driver, part.producer_driver
+        for role, number, work in roles:
+            for worker in range(part.workers):
+                tasks.append(
+                    Assignment(
+                        role=role,
+                        worker=worker,
+                        flow=flow,
+                        kind=number,
+                        row=len(tasks),
+                        rows=rows,
+                        producers_from=len(tasks) - worker if role == producing else tasks[-1].producers_from,
+                        workload=work,
+                        route=route,
+                        owned=_owned(given.layout, route) if role == "consumer" else {},
+                        seed=flow_seed(given.seed, flow),
+                        conductor=os.getpid(),
+                        board_fd=board_fd,
+                        account=given.scratch / f"{worker_name(role, worker, flow, number)}.npz",
+                        **_driver(given.target, broker, drivers[role == producing]),
+                        **_metered(given),
+                        **_wakes(role, fds, worker, closed=work.closed),
+                    )
+                )
     return tasks
+
+
+def _driver(target: Target, broker: Broker, name: str | None) -> dict[str, Any]:
+    """Return how a worker speaks, and where it reaches the broker by that; options are those of the target's driver."""
+    driver = target.driver if name is None else name
+    protocol = driver_named(driver).protocol
+    return {
+        "driver": driver,
+        "options": target.options if driver == target.driver else {},
+        "endpoint": broker.endpoint(cast("Protocol", protocol)),
+    }
+
+
+def _wakes(role: str, wake: list[int], worker: int, *, closed: bool) -> dict[str, Any]:
+    if not closed or role in ("requester", "responder"):
+        return {}
+    return {"wake_fd": wake[worker]} if role == "producer" else {"wake_fds": tuple(wake)}
+
+
+def _owned(layout: Layout, route: FlowRoute) -> dict[str, OwnedQueue]:
+    """Return the queues of a flow that its consumers declare themselves."""
+    kinds = {one.name: one.kind for one in layout.declared.queues}
+    return {
+        name: OwnedQueue(kinds[name], tuple(one for one in layout.declared.bindings if one.queue == name))
+        for name in route.exclusive
+    }
 
 
 def _metered(given: Conditions) -> dict[str, Any]:
@@ -195,6 +261,11 @@ def _metered(given: Conditions) -> dict[str, Any]:
     if meter is None or meter.trouble:
         return {}
     return {"pauses_fd": meter.fd, "metered_cpus": len(meter.cpus), "drain": given.drain}
+
+
+def _sum(depths: Sequence[int | None]) -> int | None:
+    known = [depth for depth in depths if depth is not None]
+    return sum(known) if len(known) == len(depths) else None
 
 
 def _mean_ns(beats_ns: Int64) -> int:
@@ -224,6 +295,9 @@ class _Course:
         self._pauses: PauseWatch | None = None
         self._started = False
         self._halted = False
+        # For several flows it is a mean of means: it turns a backlog of copies into one of messages.
+        flows = given.layout.flows
+        self._copies = sum(flow.mean_copies for flow in flows) / len(flows) or 1.0
 
     def run(self) -> Raw:
         """Wait for readiness, conduct the phases, collect."""
@@ -247,18 +321,22 @@ class _Course:
         if self._pauses is not None:
             self._pauses.look()
         accounts = self._pool.accounts()
+        left_of = self._left(control)
         return Raw(
             accounts,
             start_ns,
             control,
             rule,
             self._sampler.samples,
-            self._left(control),
+            None if None in left_of else sum(one or 0 for one in left_of),
             self._slow_telemetry.seen,
             self._pauses,
             # Where no schedule began, nothing was sent of which an account could be missing.
             missing=len(self._pool.pids) - len(accounts) if self._started else 0,
             held_back=self._slow_telemetry.held_back,
+            layout=self._given.layout,
+            dead=self._dead_letters(control),
+            left_of=left_of,
         )
 
     def close(self) -> None:
@@ -288,7 +366,7 @@ class _Course:
         """Return what decides the phases of a schedule that starts at `start_ns`."""
         given = self._given
         rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
-        confirms = given.workload.confirm_window > 0
+        confirms = any(part.confirm_window > 0 for part in given.workload.parts())
         return rule, Control(
             given.workload, rule, start_ns, given.plan.drain, confirms=confirms, extend=given.plan.extend
         )
@@ -302,29 +380,34 @@ class _Course:
             if control.outcome is TrialOutcome.COMPLETED:
                 self._end_early(control, ended)
 
-    def _left(self, control: Control) -> int | None:
-        """Return how many messages still lie on the broker; None where it cannot say.
+    def _left(self, control: Control) -> tuple[int | None, ...]:
+        """Return how many messages of each flow still lie on the broker; None where it cannot say.
 
         A broker that leaves a drain unfinished and this question unanswered lost nothing that we know of: it hangs.
         """
+        layout = self._given.layout
         if self._broker.failure() is not None:
-            return None
+            return (None,) * len(layout.flows)
         try:
-            depths = [self._broker.depth(queue) for queue in self._given.queues]
+            known = {queue: self._broker.depth(queue) for queue in layout.queues}
         except BrokerError as error:
             hangs = isinstance(error.__cause__, SilentError) and not control.drained
             if hangs and control.outcome is TrialOutcome.COMPLETED:
                 control.cut(TrialOutcome.STALLED, f"the drain did not end, and {error}", time.monotonic_ns())
-            return None
-        known = [depth for depth in depths if depth is not None]
-        return sum(known) if len(known) == len(depths) else None
+            return (None,) * len(layout.flows)
+        return tuple(_sum([known.get(queue) for queue in flow.queues]) for flow in layout.flows)
+
+    def _dead_letters(self, control: Control) -> tuple[DeadLetters, ...]:
+        """Return what lies in the queues of dead letters; nothing where the trial gave no result."""
+        if not self._given.layout.dead or control.outcome in NO_RESULT or self._broker.failure() is not None:
+            return ()
+        return collect(self._broker, self._given.layout, compact=self._given.workload.body.stamp == "compact")
 
     def _depth(self) -> int | None:
         """Return how many messages lie in all queues, where that is cheap to know."""
-        queues = self._given.queues
+        queues = self._given.layout.queues
         depths = [self._broker.peek_depth(queue) for queue in queues] if len(queues) <= MOST_QUEUES else [None]
-        known = [depth for depth in depths if depth is not None]
-        return sum(known) if len(known) == len(depths) else None
+        return _sum(depths)
 
     def _await_ready(self) -> None:
         until = time.monotonic() + _READY_TIMEOUT_S
@@ -350,7 +433,7 @@ class _Course:
             totals = self._board.totals()
             seen = Seen(
                 now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s, gone=totals.gone,
-                halted=self._halted,
+                halted=self._halted, owed=totals.owed, copies=self._copies,
             )  # fmt: skip
             control.step(self._with_clean_time(seen, control))
             if control.measured_ns is not None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ from bench.results.records import (
     NO_RESULT,
     BrokerRecord,
     Canary,
+    FlowRecord,
+    Note,
     PauseRecord,
     PlannedTrial,
     TrialOutcome,
@@ -27,10 +30,11 @@ from bench.results.records import (
 )
 from bench.run import findings, health, timeline
 from bench.run.cost import cost
+from bench.run.dead_letters import ended, owed
 from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
 from bench.run.pause_record import pause_frame, pause_record
 from bench.run.trial import Raw
-from bench.run.worker_assignment import profiled, schedule
+from bench.run.worker_assignment import flow_seed, profiled, schedule
 from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
 from bench.stats.steady import Growth, Steadiness, growth, steadiness
 from bench.units import NS_PER_S, TICK_NS
@@ -110,46 +114,115 @@ def conclude(
     """
     control = raw.control
     measure = range(control.measure_from_s, control.measure_to_s)
-    merged = merge_accounts(
-        raw.accounts,
-        measure,
-        confirms=workload.confirm_window > 0,
-        drained=control.drained,
-        due=due_times(workload, seed, raw),
-        left=None if control.outcome in NO_RESULT else raw.left,
-    )
-    if raw.missing:
-        merged = replace(
-            merged, ledger=merged.ledger.model_copy(update={"balanced": False, "missing": raw.missing}), little=None
-        )
+    parts = workload.parts()
+    flows = [_merged(raw, number, part, seed, measure) for number, part in enumerate(parts)]
+    # The first that is no background is what the trial is about.
+    first = next(number for number, part in enumerate(parts) if not part.background)
+    merged, main = flows[first], parts[first]
     offset_ns = time.time_ns() - time.monotonic_ns() if clock_offset_ns is None else clock_offset_ns
     start_epoch_s = (raw.start_ns + offset_ns) / NS_PER_S
-    record = _record(planned, raw, merged, broker, start_epoch_s)
+    received = sum(flow.achieved_rate for flow in flows) * len(measure)
+    sent = sum(flow.ledger.sent for flow in flows)
+    record = _record(planned, raw, merged, broker, start_epoch_s, round(received), sent)
     most = None
     if ceiling is not None:
-        most = ceiling.rate(confirms=workload.confirm_window > 0, acks=workload.ack_batch > 0)
-    seen = replace(
-        _circumstances(raw, merged, measure, workload, most, external=external),
-        subject=subject,
-        canary_shift=None if canary is None else canary.shift,
-        pauses=record.pauses,
-        alarms=(
-            *(f"its log says: {line}" for line in (patterns.alarms_in(log) if patterns is not None else ())),
-            *(f"asked over AMQP 0-9-1, it said {said!r}" for said in raw.held_back),
-        ),
-        restarts=0 if patterns is None else patterns.starts_in(log),
-        settings_differ=settings_differ(broker.asked, broker.reported),
-    )
-    record = record.model_copy(update={"ceiling": most, "canary": canary} | _judged(seen, control.reason))
+        most = ceiling.rate(confirms=main.confirm_window > 0, acks=main.ack_batch > 0)
+    seen = [
+        replace(
+            _circumstances(raw, flow, measure, part, most if number == first else None, external=external),
+            subject=subject,
+            canary_shift=None if canary is None else canary.shift,
+            pauses=record.pauses,
+            alarms=(
+                *(f"its log says: {line}" for line in (patterns.alarms_in(log) if patterns is not None else ())),
+                *(f"asked over AMQP 0-9-1, it said {said!r}" for said in raw.held_back),
+            ),
+            restarts=0 if patterns is None else patterns.starts_in(log),
+            settings_differ=settings_differ(broker.asked, broker.reported),
+        )
+        for number, (flow, part) in enumerate(zip(flows, parts, strict=True))
+    ]
+    others = [
+        _flow_record(part, flow, one, control.reason)
+        for number, (part, flow, one) in enumerate(zip(parts, flows, seen, strict=True))
+        if number != first
+    ]
+    judged = _judged(seen[first], control.reason)
+    judged["health"] = _health(parts, seen, first)
+    judged |= {"flow": main.name if len(parts) > 1 else "", "flows": tuple(others)}
+    record = record.model_copy(update={"ceiling": most, "canary": canary} | judged)
+    latencies = dict(merged.latencies)
+    for part, flow in zip(parts, flows, strict=True):
+        if part is not main:
+            latencies |= {f"{part.name}.{tag}": seconds for tag, seconds in flow.latencies.items()}
     frame = timeline.make_timeline(merged.ticks, raw.samples, raw.start_ns, measure, raw.slow_samples)
     pauses = None if raw.pauses is None else pause_frame(raw.pauses.pauses(), raw.start_ns)
-    return Concluded(record, merged.latencies, start_epoch_s, frame, pauses)
+    return Concluded(record, latencies, start_epoch_s, frame, pauses)
 
 
-def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecord, start_epoch_s: float) -> TrialRecord:
+def _merged(raw: Raw, number: int, flow: Workload, seed: int, measure: range) -> Merged:
+    """Merge what the workers of a flow left."""
+    control, layout = raw.control, raw.layout
+    route = None if layout is None else layout.flows[number]
+    left = raw.left_of[number] if raw.left_of else raw.left
+    merged = merge_accounts(
+        [account for account in raw.accounts if account.flow == number],
+        measure,
+        confirms=flow.confirm_window > 0,
+        drained=control.drained,
+        due=due_times(flow, flow_seed(seed, number), raw),
+        left=None if control.outcome in NO_RESULT else left,
+        owed=None if layout is None or route is None else owed(route, layout, flow.producers),
+        ended=None if route is None else ended(route, raw.dead, flow.producers),
+        copies=1.0 if route is None else route.mean_copies,
+    )
+    if not raw.missing:
+        return merged
+    ledger = merged.ledger.model_copy(update={"balanced": False, "missing": raw.missing})
+    return replace(merged, ledger=ledger, little=None)
+
+
+def _flow_record(flow: Workload, merged: Merged, seen: health.Circumstances, reason: str) -> FlowRecord:
+    return FlowRecord(
+        name=flow.name,
+        background=flow.background,
+        offered=merged.offered,
+        sent=merged.sent,
+        received=merged.received,
+        dropped=merged.dropped,
+        achieved_rate=merged.achieved_rate,
+        backlog_growth=None if seen.growth is None else seen.growth.per_s,
+        latency=merged.measured,
+        ledger=merged.ledger,
+        little=merged.little,
+        findings=findings.findings(seen, reason),
+        counters=merged.counters,
+    )
+
+
+def _health(parts: Sequence[Workload], seen: Sequence[health.Circumstances], first: int) -> tuple[Note, ...]:
+    """Return the verdict on the measurement: that of the main flow, and what else is wrong with another."""
+    notes = list(health.health(seen[first]))
+    known = {note.code for note in notes}
+    for part, one in zip(parts, seen, strict=True):
+        more = [note for note in health.health(one) if note.code not in known]
+        known |= {note.code for note in more}
+        notes += [note.model_copy(update={"text": f"Flow {part.name}: {note.text}"}) for note in more]
+    return tuple(notes)
+
+
+def _record(
+    planned: PlannedTrial,
+    raw: Raw,
+    merged: Merged,
+    broker: BrokerRecord,
+    start_epoch_s: float,
+    messages: int,
+    sent: int,
+) -> TrialRecord:
+    """Return the record of a trial before it is judged; `messages` were received in its measured part, of all flows."""
     control = raw.control
     measure = range(control.measure_from_s, control.measure_to_s)
-    messages = round(merged.achieved_rate * len(measure))
     start_ns = raw.start_ns
     return TrialRecord(
         index=planned.index,
@@ -181,7 +254,7 @@ def _record(planned: PlannedTrial, raw: Raw, merged: Merged, broker: BrokerRecor
             start_ns,
             measure,
             messages=messages,
-            sent=merged.ledger.sent,
+            sent=sent,
         ),
         health=(),
         findings=(),

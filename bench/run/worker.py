@@ -18,7 +18,8 @@ from bench.host.clock import Clock, RealClock
 from bench.host.realtime import be_punctual, be_unhurried
 from bench.host.rlimit import allow_most
 from bench.loadgen.pump import Pump
-from bench.record.account import Account, ConsumerLog, ProducerLog, account, warm_kernels
+from bench.loadgen.responder import Responder
+from bench.record.account import Account, ConsumerLog, ProducerLog, ResponderLog, account, warm_kernels
 from bench.run import worker_account
 from bench.run.shared_board import Board, WorkerCells
 from bench.run.worker_assignment import Assignment
@@ -37,17 +38,27 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
     cells.ready()
     while not (start_ns := cells.start_ns()):
         if cells.stopped():
-            return account(None, None, port.counters()), None
+            return account(None, None, port.counters(), flow=task.flow), None
         port.poll(2 * NS_PER_MS)
     load = task.workload
+    if task.role == "responder":
+        return _answer(task, port, clock, cells, start_ns)
     producer = consumer = None
     spec, meter = task.port_spec(), task.meter()
     if spec.producers:
         numbers = tuple(lane.producer for lane in spec.producers)
-        producer = ProducerLog(numbers, start_ns, load.confirm_window, closed=task.workload.closed, meter=meter)
+        producer = ProducerLog(
+            numbers, start_ns, load.confirm_window, closed=load.closed, meter=meter, owing=task.owing()
+        )
     if spec.consumers:
         consumer = ConsumerLog(
-            len(spec.consumers), load.producers, load.queues, start_ns, closed=task.workload.closed, meter=meter
+            len(spec.consumers),
+            load.producers,
+            task.heard_at,
+            start_ns,
+            closed=load.closed,
+            meter=meter,
+            receiving=task.receiving(),
         )
 
     def give(producers: Int64) -> None:
@@ -74,7 +85,21 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         pump.run()
     except DriverError as error:
         ended = error
-    return account(producer, consumer, port.counters() | pump.counters()), ended
+    return account(producer, consumer, port.counters() | pump.counters(), flow=task.flow), ended
+
+
+def _answer(
+    task: Assignment, port: Port, clock: Clock, cells: WorkerCells, start_ns: int
+) -> tuple[Account, DriverError | None]:
+    """Answer requests until stopped; as `work`."""
+    log = ResponderLog(start_ns)
+    responder = Responder(port, clock, cells, log, task.workload.think)
+    ended: DriverError | None = None
+    try:
+        responder.run()
+    except DriverError as error:
+        ended = error
+    return account(None, None, port.counters() | responder.counters(), responder=log, flow=task.flow), ended
 
 
 def main() -> int:
@@ -96,7 +121,7 @@ def main() -> int:
         be_unhurried()
     else:
         be_punctual()
-    cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds)
+    cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds, task.producers_from, task.route.mean_copies)
     try:
         result, ended = work(task, port, clock, cells)
     except DriverError as error:

@@ -14,7 +14,7 @@ from bench.arrivals.stamp import COMPACT_SIZE
 from bench.arrivals.stamp import SIZE as STAMP_SIZE
 from bench.scenario.load import AnyLoad, InFlightLoad, RateLoad
 from bench.scenario.profile import HIGHEST_RATE, Steps
-from bench.scenario.topology import AnyKeys, Argument, Body, MessageProperties
+from bench.scenario.topology import AnyKeys, Argument, BodySettings, MessageProperties
 from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, at_most, format_duration, parse_size
 from brokers.settings import BrokerName, Frozen
 
@@ -83,7 +83,7 @@ class FlowFields(Frozen):
     largest is kept here."""
     sizes: Annotated[tuple[SizeShare, ...], Field(max_length=64)] = ()
     """The sizes that are mixed, as a list given to `size` is kept."""
-    body: Body = Body()
+    body: BodySettings = BodySettings()
     """What bodies hold."""
     properties: MessageProperties = MessageProperties()
     """Properties and headers of messages."""
@@ -132,8 +132,8 @@ class FlowFields(Frozen):
     consumer_arguments: dict[str, Argument] = Field(default_factory=dict)
     """Arguments of basic.consume (1.0: filters), such as `x-priority = 10` or `x-stream-offset = "first"`."""
     reply: Literal["queue", "direct", "dynamic"] = "queue"
-    """With `rpc`, where replies go: a queue for each requester, RabbitMQ's direct reply-to (0-9-1), or a node that the
-    broker names (0-9-1: an exclusive queue; 1.0: a dynamic node)."""
+    """With `rpc`, where replies go: a queue for each requester, direct reply-to (0-9-1, where a broker has it), or a
+    node that the broker names (0-9-1: an exclusive queue; 1.0: a dynamic node)."""
     reply_size: BodySize | None = None
     """With `rpc`, bytes of a reply; by default `size`."""
     reply_timeout: PositiveDuration = 30 * NS_PER_S

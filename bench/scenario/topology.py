@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from brokers.settings import BrokerName, Frozen
 
 MOST_KEYS = 10_000
-Argument = bool | int | float | Annotated[str, Field(max_length=1_000)]
+Argument = bool | int | Annotated[str, Field(max_length=1_000)]
 """Of a queue, a binding, a consumer, or a header of messages."""
 RoutingKey = Annotated[str, Field(max_length=200)]
 NUMBER = "{n}"
@@ -143,7 +143,7 @@ class MessageProperties(Frozen):
     """Of the application."""
 
 
-class Body(Frozen):
+class BodySettings(Frozen):
     """What bodies hold behind their stamp."""
 
     content: Literal["zeros", "random", "compressible", "file", "json"] = "zeros"
@@ -157,7 +157,7 @@ class Body(Frozen):
     service latency, and is for queues of our own."""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> "Body":
+    def _fits_together(self) -> "BodySettings":
         if (self.content == "file") != (self.file is not None):
             message = f"content = {self.content!r}: `file` (a path) goes with content = 'file', and only with it"
             raise ValueError(message)

@@ -16,6 +16,8 @@ from brokers.topology import Argument, Binding, DeclaredQueue, Exchange, QueueKi
 
 DEAD_LETTERS = ("x-dead-letter-exchange", "x-dead-letter-routing-key")
 """Arguments of queues that name an exchange and a key, by their names in the scenario."""
+RULES = {"x-message-ttl", "x-max-length", "x-max-length-bytes", "x-delivery-limit", "x-expires"}
+"""Arguments of queues by which messages end."""
 _MOST_MATCHES = 5_000_000
 _MOST_PAIRS = 2_000_000
 
@@ -112,7 +114,7 @@ class Layout:
         declared: everything else.
         flows: each flow's route.
         dead: queues to which messages are dead-lettered and that nobody consumes.
-        rules: queues that may end messages by a rule: time to live, greatest length, delivery limit.
+        rules: queues that may end messages by a rule, of which no dead letters tell.
     """
 
     plain: Mapping[str, bool]
@@ -367,10 +369,10 @@ class _Builder:
                 self._durable if one.durable is None else one.durable, arguments, one.exclusive, one.auto_delete
             )
             declared.append(DeclaredQueue(name, kind))
-            if {"x-message-ttl", "x-max-length", "x-max-length-bytes", "x-delivery-limit"} & set(one.arguments):
+            letters = self._dead(arguments) if DEAD_LETTERS[0] in arguments else []
+            dead += letters
+            if RULES & set(one.arguments) and not set(letters) - used:
                 rules.append(name)
-            if "x-dead-letter-exchange" in arguments:
-                dead += self._dead(arguments)
         return Layout(
             plain=self._plain,
             declared=Topology(tuple(self._exchanges.values()), tuple(declared), tuple(self._bindings)),

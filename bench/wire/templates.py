@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.arrivals.keys import message_hash
+from bench.arrivals.key_kernels import message_hash
 from bench.arrivals.sizes import Sizes
 from bench.jit import kernel_part
 from bench.wire.octets import Int64, Octets

@@ -143,7 +143,7 @@ def measured(condition: Condition, broker: Broker, meter: PauseMeter, number: in
         workload=WORKLOAD,
         plan=PLAN,
         seed=number,
-        queues=(f"busbench-pauses-{number}-{random.getrandbits(32):x}",),
+        layout=WORKLOAD.laid_out("pauses", (f"busbench-pauses-{number}-{random.getrandbits(32):x}",), number),
         loaded_ns=0,
         known_warm=True,
         scratch=scratch,

@@ -41,7 +41,8 @@ def trial(
     queues = tuple(f"trial-{os.getpid()}-{time.monotonic_ns()}-{n}" for n in range(workload.queues))
     with tempfile.TemporaryDirectory() as own:
         given = Conditions(
-            target, workload, PLAN, SEED, queues, 0, known_warm=True, scratch=scratch or Path(own), watch=watch
+            target, workload, PLAN, SEED, workload.laid_out("live", queues, SEED), 0, known_warm=True,
+            scratch=scratch or Path(own), watch=watch,
         )  # fmt: skip
         raw = run_trial(given, broker)
     planned = PlannedTrial(index=0, repetition=0, target=target.name, workload="w", restart_broker=False)

@@ -109,7 +109,7 @@ def test_what_can_be_set_is_listed(bench: Bench) -> None:
     """With overrides applied, running nothing; a faulty one is told."""
     listed = bench("run", "smoke", "--list-set", "--set", "workloads.steady.size=1KiB")
     assert listed.exit_code == 0
-    assert "workloads.steady.size=1KiB  (size, ≥ 32, ≤ 67,108,864)" in listed.stdout.splitlines()
+    assert "workloads.steady.size=1KiB  (size, ≥ 12, ≤ 67,108,864)" in listed.stdout.splitlines()
     assert "brokers.stalling.stalls.0.length=500ms  (duration)" in listed.stdout.splitlines()
     assert "is no size" in bench.refused(2, "run", "smoke", "--list-set", "--set", "workloads.steady.size=x")
     assert "name one scenario" in bench.refused(2, "run", "--list-set")

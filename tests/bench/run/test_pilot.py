@@ -6,6 +6,7 @@ import pytest
 from bench.record.account import Account
 from bench.run.phases import Control, WarmRule
 from bench.run.pilot import BUSIEST, PLAN, UNKNOWN, capacity, drain, pilot
+from bench.run.trial import Raw
 from bench.scenario.scenario import InFlightLoad, Workload
 from bench.units import NS_PER_S
 
@@ -60,5 +61,6 @@ def test_its_capacity_is_what_arrived_in_the_measured_part() -> None:
     control.measure_from_s, control.measure_to_s = 1, 3
     ticks = {"received": np.repeat([7, 100, 100, 9], 10)}
     done = Account({}, ticks, None, None, 0, 0, {})
-    assert capacity([done], control) == 1000.0
-    assert capacity([], control) is None
+    rule = WarmRule(PLAN.warm_up, 0, 0, known_warm=True)
+    assert capacity(Raw([done], 0, control, rule, (), 0)) == 1000.0
+    assert capacity(Raw([], 0, control, rule, (), 0)) is None

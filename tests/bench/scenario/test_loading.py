@@ -33,7 +33,7 @@ def test_every_shipped_scenario_loads() -> None:
 @pytest.mark.parametrize(
     ("override", "path", "words"),
     [
-        ("workloads.0.size=31", "workloads.0.size", "31: input should be greater than or equal to 32"),
+        ("workloads.0.size=11", "workloads.0.size", "11: input should be greater than or equal to 12"),
         ("workloads.0.load.rate=0", "workloads.0.load.rate", "0: input should be greater than or equal to 0.001"),
         ("workloads.0.duration=5", "workloads.0.duration", "write a number and a unit"),
         ("workloads.0.duration='500ms'", "workloads.0.duration", "whole seconds"),
@@ -78,7 +78,7 @@ def test_every_shipped_scenario_loads() -> None:
         ("workloads.0.load.late=never", "workloads.0.load.late", "'send' or 'drop'"),
         ("workloads.0.load.late_after='2h'", "workloads.0.load.late_after", "2h: at most 1h"),
         ("workloads.0.size=[]", "workloads.0", "name one size, or a list"),
-        ("workloads.0.size=[{size=31}]", "workloads.0.sizes.0.size", "31: input should be greater than or equal to 32"),
+        ("workloads.0.size=[{size=11}]", "workloads.0.sizes.0.size", "11: input should be greater than or equal to 12"),
         ("workloads.0.size=[{size=99, weight=0}]", "workloads.0.sizes.0.weight", "0: input should be greater than 0"),
         ("workloads.0.sizes=[{size=99}, {size=200}]", "workloads.0", "of several sizes it is the largest"),
         ("workloads.0.consumer_rate=100", "workloads.0", "prefetch = 1000: at most a second's messages (100)"),

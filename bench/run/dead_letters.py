@@ -1,0 +1,81 @@
+"""What became of messages that a rule of their queue ended: they are taken out of the queues of dead letters.
+
+Time to live, greatest length, delivery limit and rejecting consumers end messages lawfully.
+Where a queue names where such messages go, each is found there after the trial, with the
+reason that the broker wrote into it, so that the ledger can tell them from losses one by
+one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.arrivals import stamp
+from bench.drivers.base import Int64
+from bench.record.ledger import Bitmap, Bits, Owed
+from bench.topology.layout import FlowRoute, Layout
+from brokers.base import Broker
+
+MOST = 1_000_000
+"""Dead letters that are looked at, at most."""
+UNTOLD = "dead-lettered"
+"""The reason where the broker tells none."""
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """Messages that were ended for one reason, off one queue.
+
+    Attributes:
+        reason: in the broker's words.
+        queue: off which queue, by its name on the broker; empty where it does not tell.
+        producer, seq: int64, rows of equal length.
+    """
+
+    reason: str
+    queue: str
+    producer: Int64
+    seq: Int64
+
+
+def collect(broker: Broker, layout: Layout, *, compact: bool) -> tuple[DeadLetters, ...]:
+    """Take the dead letters of a trial out of their queues; bodies without our stamp are passed over.
+
+    Raises:
+        BrokerError: it does not answer, or refuses.
+    """
+    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for queue in layout.dead:
+        for taken in broker.take(queue, MOST):
+            read = stamp.unpack_compact(taken.body, 0) if compact else stamp.unpack(taken.body)
+            if read is not None:
+                found.setdefault((taken.reason or UNTOLD, taken.queue), []).append(read[:2])
+    return tuple(_letters(reason, queue, rows) for (reason, queue), rows in found.items())
+
+
+def owed(route: FlowRoute, layout: Layout, producers: int) -> Owed:
+    """Return how a flow's ledger is read."""
+    columns = np.array([route.owed_in(column) for column in range(route.column_count)], np.int64)
+    rules = any(queue in layout.rules for queue in route.queues)
+    return Owed(route.first_producer, producers, route.choosing, columns, rules)
+
+
+def ended(route: FlowRoute, dead: Iterable[DeadLetters], producers: int) -> dict[str, Bits]:
+    """Return what a flow's dead letters tell: by reason, bits as the ledger has them."""
+    found: dict[str, Bitmap] = {}
+    for letters in dead:
+        mine = (letters.producer >= route.first_producer) & (letters.producer < route.first_producer + producers)
+        if not mine.any():
+            continue
+        column = route.columns[route.queues.index(letters.queue)] if letters.queue in route.queues else 0
+        row, seq = column * producers + letters.producer[mine] - route.first_producer, letters.seq[mine]
+        bits = found.setdefault(letters.reason, Bitmap(route.column_count * producers))
+        bits.reach(int(seq.max()))
+        np.bitwise_or.at(bits.bits, (row, seq >> 3), (1 << (seq & 7)).astype(np.uint8))
+    return {reason: bitmap.bits for reason, bitmap in found.items()}
+
+
+def _letters(reason: str, queue: str, rows: Iterable[tuple[int, int]]) -> DeadLetters:
+    producer, seq = np.array([*rows], np.int64).T
+    return DeadLetters(reason, queue, np.ascontiguousarray(producer), np.ascontiguousarray(seq))
