@@ -37,6 +37,7 @@ from brokers.durability import DurabilityClass
 from brokers.endpoint import Endpoint, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.settings import BrokerSettings
+from brokers.topology import Topology
 
 S = TypeVar("S", bound=BrokerSettings)
 
@@ -233,6 +234,16 @@ class Product(ABC, Generic[S]):
         Args:
             settings: what was asked for.
             durable: names of the durable workloads that are for it.
+        """
+        yield from ()
+
+    def topology_faults(self, settings: S, topology: Topology, protocol: Protocol) -> Iterator[str]:  # noqa: ARG002
+        """Yield what it has not of what is to be declared, a sentence each that ends in what to do.
+
+        Args:
+            settings: what was asked for.
+            topology: exchanges, queues and bindings.
+            protocol: of those who publish or consume.
         """
         yield from ()
 

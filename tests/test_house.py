@@ -40,6 +40,7 @@ BROKERS_ALLOWED = {
     "brokers.registry": (
         "bench.scenario.scenario",  # a scenario may ask for the products that are installed
         "bench.scenario.errors",  # words for the faults that their settings have
+        "bench.scenario.flow_checks",  # what a broker has not of what flows ask for
         "bench.scenario.checks",  # what settings of brokers and workloads forbid together
         "bench.scenario.products",  # what goes into the record of a run
     ),

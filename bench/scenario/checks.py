@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from bench.drivers.description import Driver
 from bench.drivers.registry import DriverRegistry
 from bench.scenario.errors import Fault
+from bench.scenario.flow_checks import flow_inconsistencies
 from bench.scenario.products import starts
 from bench.scenario.scenario import MemoryBroker, RateLoad, Scenario, Target
 from brokers.registry import places, product_of
@@ -33,6 +34,7 @@ def inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fau
     yield from _quick(scenario)
     yield from _limits(scenario)
     yield from _schedule_lengths(scenario)
+    yield from flow_inconsistencies(scenario, drivers)
 
 
 def _repeated(where: str, names: Iterable[str]) -> Iterator[Fault]:
