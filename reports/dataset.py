@@ -25,6 +25,7 @@ from reports import undisturbed
 from reports.durability import joined
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
+from reports.flows import by_flow
 from reports.format import listed, overload_words, plain
 from reports.pooling import Dimension, RowKey, check_alike, side_by_side
 from reports.quantiles import PERCENTILES, Distribution
@@ -164,6 +165,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
         raise ReportError(message)
     runs = sorted((_open(Path(folder)) for folder in folders), key=lambda run: run.record.run_id)
     check_alike(runs, by)
+    runs = [by_flow(run) for run in runs]
     runs, scenario, rows = side_by_side(runs, by)
     trials, latency, seconds, timeline, happened, notes, absent = ([], [], [], [], [], [], [])  # type: ignore[var-annotated]
     records: dict[tuple[str, int], TrialRecord] = {}
@@ -350,7 +352,8 @@ def _read_timeline(stored: Trial) -> pd.DataFrame:
     if missing:
         message = f"timeline.parquet has no column {', '.join(missing)}"
         raise ValueError(message)
-    return frame[list(TIMELINE_COLUMNS)]
+    # It tells of the flow that the trial is about.
+    return frame.loc[[] if stored.log_prefix else frame.index, list(TIMELINE_COLUMNS)]
 
 
 def _timelines(records: Iterable[tuple[str, TrialRecord]], ticks: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -30,7 +30,10 @@ def read_log(stored: Trial) -> Logged:
     trial = stored.record
     if not trial.latency:
         return {}
-    logged = hlog.read_seconds(stored.folder / "latency.hlog", {*trial.latency, *(f"{tag}_events" for tag in JUDGED)})
+    prefix = stored.log_prefix
+    tags = {*trial.latency, *(f"{tag}_events" for tag in JUDGED)}
+    found = hlog.read_seconds(stored.folder / "latency.hlog", {f"{prefix}{tag}" for tag in tags})
+    logged = {tag.removeprefix(prefix): seconds for tag, seconds in found.items()}
     for name, expected in trial.latency.items():
         part = logged.get(name)
         measured = 0 if part is None else int(part.between(trial.measure_from_s, trial.measure_to_s).count.sum())

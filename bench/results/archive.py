@@ -45,10 +45,11 @@ class NewerArchiveError(ArchiveError):
 
 @dataclass(frozen=True)
 class Trial:
-    """A finished trial: its record and its folder."""
+    """A finished trial: its record, its folder, and what its tags in latency.hlog begin with."""
 
     record: TrialRecord
     folder: Path
+    log_prefix: str = ""
 
 
 @dataclass(frozen=True)
