@@ -1,7 +1,8 @@
 """Findings: what the broker did wrong in a trial. Such a trial stays in the data and stays valid. Pure.
 
 Codes: the outcomes that a broker is to blame for, growing, saturated, dropped, backpressure, no-credit, alarm,
-restarted, drifting, credit-leak, protocol-violation, lost, duplicated, reordered, refused, not-drained.
+restarted, drifting, credit-leak, protocol-violation, lost, duplicated, reordered, refused, ended-by-rule, late-replies,
+not-drained.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,8 @@ def findings(seen: Circumstances, reason: str) -> tuple[Note, ...]:
         *_flow(seen),
         *_starved(seen.merged),
         *_violations(seen.merged),
-        *_losses(seen.merged.ledger),
+        *_losses(seen.merged),
+        *_lawful_ends(seen.merged.ledger),
         *_held(seen),
     )
 
@@ -135,20 +137,46 @@ def _violations(merged: Merged) -> Iterator[Note]:
         yield _finding("protocol-violation", f"It said what no broker may: {', '.join(told)}.")
 
 
-def _losses(ledger: Ledger) -> Iterator[Note]:
+def _losses(merged: Merged) -> Iterator[Note]:
+    ledger = merged.ledger
     if ledger.lost:
         promise = "confirmed" if ledger.confirmed else "sent (no confirms were asked for)"
         yield _finding(
             "lost",
-            f"{ledger.lost} messages that were {promise} never arrived and are gone: lost, or dropped by a rule of the"
-            " queue, such as a time to live or a greatest length.",
+            f"{ledger.lost} messages that were {promise} never arrived and are gone: lost, or dropped by a rule that the"
+            " broker has for the queue, such as a time to live or a greatest length.",
         )
-    if ledger.duplicated:
-        yield _finding("duplicated", f"{ledger.duplicated} messages arrived more than once.")
+    again = ledger.duplicated - merged.counters.get("requeued", 0)  # what consumers gave back comes again by right
+    if again > 0:
+        yield _finding("duplicated", f"{again} messages arrived more than once.")
     if ledger.reordered:
         yield _finding("reordered", f"{ledger.reordered} messages arrived after a later one of their producer.")
     if ledger.refused or ledger.returned:
         yield _finding("refused", f"{ledger.refused} messages were refused and {ledger.returned} returned.")
+
+
+def _lawful_ends(ledger: Ledger) -> Iterator[Note]:
+    """What a rule of a queue, or a time-out, did to messages: it counts, and it is no loss."""
+    if ledger.ended:
+        told = ", ".join(f"{count} {_ENDS.get(reason, reason)}" for reason, count in sorted(ledger.ended.items()))
+        yield _finding("ended-by-rule", f"Rules of queues ended messages before they were received: {told}.")
+    if ledger.by_rule:
+        yield _finding(
+            "ended-by-rule",
+            f"{ledger.by_rule} messages were not received: a queue has a rule that ends messages (time to live, greatest"
+            " length, delivery limit), and no dead letters tell them from losses: name an x-dead-letter-exchange.",
+        )
+    if ledger.late:
+        yield _finding("late-replies", f"{ledger.late} replies came after their calls had timed out.")
+
+
+_ENDS = {
+    "expired": "expired",
+    "maxlen": "dropped as the queue was full",
+    "rejected": "rejected by consumers",
+    "delivery_limit": "delivered too often",
+}
+"""Reasons of dead letters in words (https://www.rabbitmq.com/docs/dlx)."""
 
 
 def _held(seen: Circumstances) -> Iterator[Note]:

@@ -6,9 +6,16 @@ itself its workload says for all.
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from bench.arrivals.stamp import COMPACT_SIZE
 from bench.arrivals.stamp import SIZE as STAMP_SIZE
@@ -209,6 +216,11 @@ class Flow(FlowFields):
     """When messages are sent."""
     background: bool = False
     """Whether it is there for the others' sake: reported apart, never judged."""
+
+    @model_serializer(mode="wrap")
+    def _what_it_says(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write what it says of itself alone: the rest is its workload's, when it is read again too."""
+        return {name: value for name, value in write(self).items() if name in self.model_fields_set}
 
 
 def flow_faults(flow: FlowFields, load: AnyLoad, duration: int) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from bench.arrivals.sizes import Sizes
 from bench.scenario.absolute_limit import AbsoluteLimit as AbsoluteLimit  # noqa: PLC0414  (a scenario is read from here)
 from bench.scenario.absolute_limit import MetricName as MetricName  # noqa: PLC0414
-from bench.scenario.control_plane import control_plane
+from bench.scenario.control_plane import IDLE, control_plane, resting
 from bench.scenario.flow import Flow, FlowFields, flow_faults, kind_faults
 from bench.scenario.load import AnyLoad
 from bench.scenario.load import InFlightLoad as InFlightLoad  # noqa: PLC0414
@@ -83,6 +83,9 @@ class Workload(FlowFields):
     """Exchanges, queues and bindings, where plain queues will not do."""
     flows: Annotated[tuple[Flow, ...], Field(max_length=MOST_FLOWS)] = ()
     """Several flows that run at once, each with producers and consumers of its own; by default the workload is one."""
+    idle_connections: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Connections that are open beside and hear of something now and then, over at most 1,000 queues: one more flow, in
+    the background."""
     flow_of: str = ""
     """The workload whose flow it is, where reports look at a flow alone. Never given."""
     background: bool = False
@@ -91,10 +94,16 @@ class Workload(FlowFields):
     @model_validator(mode="before")
     @classmethod
     def _flows_of_a_pattern(cls, given: object) -> object:
-        """Take `openstack-rpc` as the flows that it stands for."""
-        if not isinstance(given, dict) or given.get("pattern") != "openstack-rpc" or given.get("flows"):
+        """Take `openstack-rpc` as the flows that it stands for, and connections that rest as one more."""
+        if not isinstance(given, dict):
             return given
-        return given | {"flows": control_plane(given)}
+        flows = list(given.get("flows") or ())
+        if given.get("pattern") == "openstack-rpc" and not flows:
+            flows = control_plane(given)
+        rest = given.get("idle_connections")
+        if type(rest) is int and rest > 0 and all(isinstance(one, dict) and one.get("name") != IDLE for one in flows):
+            flows = [*(flows or [{"name": "work"}]), resting(rest)]
+        return given | {"flows": flows} if flows else given
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Workload":
