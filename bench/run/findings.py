@@ -50,7 +50,8 @@ def overload(seen: Circumstances) -> str:
     growth, ledger = seen.growth, seen.merged.ledger
     if growth is None or not growth.relevant or not _saturated(seen):
         return ""
-    gone = (ledger.lost + ledger.refused + ledger.returned) / seen.merged.offered
+    ended = ledger.lost + ledger.by_rule + sum(ledger.ended.values())
+    gone = (ended / (seen.merged.copies or 1.0) + ledger.refused + ledger.returned) / seen.merged.offered
     return f"the backlog grew by {growth.per_s:,.0f} msg/s" if growth.share - gone > GROWTH else ""
 
 
@@ -143,8 +144,8 @@ def _losses(merged: Merged) -> Iterator[Note]:
         promise = "confirmed" if ledger.confirmed else "sent (no confirms were asked for)"
         yield _finding(
             "lost",
-            f"{ledger.lost} messages that were {promise} never arrived and are gone: lost, or dropped by a rule that the"
-            " broker has for the queue, such as a time to live or a greatest length.",
+            f"{ledger.lost} messages that were {promise} never arrived and are gone: lost, or dropped by a rule that"
+            " the broker has for the queue, such as a time to live or a greatest length.",
         )
     again = ledger.duplicated - merged.counters.get("requeued", 0)  # what consumers gave back comes again by right
     if again > 0:
@@ -163,8 +164,9 @@ def _lawful_ends(ledger: Ledger) -> Iterator[Note]:
     if ledger.by_rule:
         yield _finding(
             "ended-by-rule",
-            f"{ledger.by_rule} messages were not received: a queue has a rule that ends messages (time to live, greatest"
-            " length, delivery limit), and no dead letters tell them from losses: name an x-dead-letter-exchange.",
+            f"{ledger.by_rule} messages were not received: a queue has a rule that ends messages (time to live,"
+            " greatest length, delivery limit), and no dead letters tell them from losses: name an"
+            " x-dead-letter-exchange.",
         )
     if ledger.late:
         yield _finding("late-replies", f"{ledger.late} replies came after their calls had timed out.")
