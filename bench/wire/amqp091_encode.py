@@ -47,11 +47,12 @@ def _put_method(out: Octets, at: int, tables: ChannelTables, row: int, seq: int)
 
 
 @kernel_aside
-def _put_seq(out: Octets, end: int, tables: ChannelTables, seq: int) -> None:
-    """Write the sequence number into the header frame that ends at `end`."""
-    outline = tables.outline
+def _put_seq(out: Octets, at: int, tables: ChannelTables, row: int, seq: int) -> None:
+    """Write the sequence number into the prefix at `at`."""
+    outline, lanes = tables.outline, tables.lanes
     for i in range(outline[SEQ_TEXTS]):
-        put_digits(out, end - outline[OUTLINE + i], seq)
+        place = outline[OUTLINE + i]
+        put_digits(out, at + place + (lanes[row, SIZE_AT] if place >= 0 else lanes[row, PREFIX]), seq)
 
 
 @kernel_entry
@@ -88,9 +89,9 @@ def encode(
             put64(out, at + lanes[row, SIZE_AT], classes[kind, SIZE])
         if lanes[row, TAG_AT]:
             put64(out, at + lanes[row, TAG_AT], lanes[row, PUBLISHED] + 1)
-        at += length
         if has_seq:
-            _put_seq(out, at, tables, seq[i])
+            _put_seq(out, at, tables, row, seq[i])
+        at += length
         copy(out, at, body, body_at, octets)
         if lanes[row, COMPACT]:
             write_compact_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], sends.intended_ns[i])

@@ -29,7 +29,8 @@ class HeaderFrame(NamedTuple):
 
     Attributes:
         octets: the frame.
-        digits: how far before its end each `{seq}` begins.
+        digits: where each `{seq}` begins: behind the place of the body size where `reply-to` comes later, so that its
+            length makes no difference; else below 0, counted from the end.
     """
 
     octets: bytes
@@ -54,8 +55,12 @@ def header_frame(channel: int, size: int, properties: Properties, *, durable: bo
         pika.frame.Header(channel, size, _encoded(properties, digit * DIGITS, reply_to, durable=durable)).marshal()
         for digit in "01"
     )
-    differ = [at for at, (zero, one) in enumerate(zip(zeros, ones, strict=True)) if zero != one]
-    return HeaderFrame(zeros, tuple(len(zeros) - at for at in differ[::DIGITS]))
+    differ = [at for at, (zero, one) in enumerate(zip(zeros, ones, strict=True)) if zero != one][::DIGITS]
+    values = [properties.content_type, properties.content_encoding, properties.correlation_id]
+    values += [value for _, value in properties.headers if isinstance(value, str)]
+    early = sum(value.count(SEQ) for value in values)
+    digits = (at - (_BODY_SIZE_AT if number < early else len(zeros)) for number, at in enumerate(differ))
+    return HeaderFrame(zeros, tuple(digits))
 
 
 def _encoded(given: Properties, seq: str, reply_to: str, *, durable: bool) -> pika.BasicProperties:

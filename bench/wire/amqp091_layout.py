@@ -79,7 +79,7 @@ BEYOND = 21
 REPEATED = 22
 """Deliveries whose tag is not above the one before it."""
 SIZE_AT = 23
-"""Where in its prefix the body size is written, where messages have several."""
+"""Where in its prefix the body size stands."""
 COMPACT = 24
 """1 where stamps have the compact form."""
 REJECT_BELOW = 25
@@ -101,8 +101,9 @@ SEQ_TEXTS = 0
 KEYS = 1
 """Routing keys; 0 = that of its lane, which the lane's prefix has."""
 OUTLINE = 2
-"""Cells before what follows: how far before the end of a prefix each of those texts begins; the choice of the key,
-see `bench.arrivals.keys`; where the method frame of each key begins among the prefixes, and where the last one ends."""
+"""Cells before what follows: where in a prefix each of those texts begins, see `amqp091_frames.HeaderFrame.digits`;
+the choice of the key, see `bench.arrivals.keys`; where the method frame of each key begins among the prefixes, and
+where the last one ends."""
 
 
 class ChannelState(IntEnum):

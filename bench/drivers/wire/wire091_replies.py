@@ -61,11 +61,12 @@ class Replies091:
         if self._known == len(self._connection_of):
             self._grow(2 * self._known)
         row, self._known = self._known, self._known + 1
-        octets = _method(channel, address) + self._header(channel).octets
-        at = row * self._width
+        header = self._header(channel)
+        octets = _method(channel, address) + header.octets
+        at, size_at = row * self._width, len(octets) - header.size_at
         self._state.prefixes[at : at + len(octets)] = np.frombuffer(octets, np.uint8)
-        cells = (layout.PREFIX_AT, layout.PREFIX, layout.CHANNEL, layout.PRODUCER, layout.COMPACT)
-        self._state.lanes[row, cells] = at, len(octets), channel, producer, self._context.spec.compact
+        cells = (layout.PREFIX_AT, layout.PREFIX, layout.SIZE_AT, layout.CHANNEL, layout.PRODUCER, layout.COMPACT)
+        self._state.lanes[row, cells] = at, len(octets), size_at, channel, producer, self._context.spec.compact
         self._connection_of[row] = connection
         self._row_of[producer] = row + 1
 
