@@ -14,7 +14,7 @@ from bench.drivers.wire.wire091_frames import Frames091
 from bench.drivers.wire.wire091_tables import FRAME_MAX, Tables091
 from bench.wire import amqp091_layout as layout
 from bench.wire import cursor as cursor_at
-from bench.wire.amqp091_encode import delivery_prefix
+from bench.wire.amqp091_frames import delivery_prefix
 
 _PREFIX_WIDTH = 512
 _CONFIRM_BATCH = 1 << 20
@@ -120,7 +120,8 @@ class _Host091(Host):
         super().__init__(new_context(connections, size, "amqp091", cursor_at.CURSOR_WIDTH), lanes)
         rows = connections * lanes
         span = ring_span(min(PREFETCH_MOST, (1 << 22) // rows))
-        self._tables = Tables091(self.context, rows, rows, span, ROWS, _PREFIX_WIDTH)
+        state = layout.make_channel_tables(connections, rows, rows, span, rows * _PREFIX_WIDTH, FRAME_MAX)
+        self._tables = Tables091(self.context, state, ROWS, _PREFIX_WIDTH)
 
     def connect(self, index: int, lanes: Sequence[Lane], stream: Stream) -> Peer091:
         """Return the broker's end of a connection whose rows, used or not, are as new."""

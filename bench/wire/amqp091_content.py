@@ -5,9 +5,10 @@ Sources: AMQP 0-9-1 specification, 4.2.6 (content); the layout of the tables is 
 """
 
 from bench.jit import kernel_aside
-from bench.wire.amqp091_deliver import BASIC, HEADER_LEAST, RETURN, delivered, owe_ack
+from bench.wire.amqp091_deliver import BASIC, HEADER_LEAST, RETURN, delivered, owe_ack, stamp_octets, take_stamp
 from bench.wire.amqp091_layout import (
     BODY_LEFT,
+    COMPACT,
     HEAD,
     KIND,
     PHASE,
@@ -17,9 +18,10 @@ from bench.wire.amqp091_layout import (
     ChannelTables,
     Status,
 )
+from bench.wire.amqp091_requesters import keep_reply_to, note_requester
 from bench.wire.amqp091_settle import note_returned
-from bench.wire.cursor import DELIVERED, FOREIGN, SETTLED_ROWS, Scanned
-from bench.wire.octets import STAMP, Octets, copy, get16, get63, read_stamp, stamp_seq
+from bench.wire.cursor import FOREIGN, Scanned
+from bench.wire.octets import STAMP, Octets, compact_seq, copy, get16, get63, stamp_seq
 
 _AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(ChannelState.METHOD), int(ChannelState.HEADER), int(ChannelState.BODY)
 _MORE, _SHORT, _BAD_CLASS = int(Status.MORE), int(Status.SHORT), int(Status.BAD_CLASS)
@@ -32,16 +34,20 @@ def end_content(buf: Octets, at: int, now_ns: int, tables: ChannelTables, lane: 
     """End the content of a lane; its stamp, where it is long enough for one, begins at `at` of `buf`."""
     lanes, cursor = tables.lanes, found.cursor
     lanes[lane, PHASE] = _AWAIT_METHOD
-    whole = lanes[lane, HEAD] == STAMP
+    whole = lanes[lane, HEAD] == stamp_octets(tables, lane)
     if lanes[lane, KIND] == RETURN:
-        seq = stamp_seq(buf, at) if whole else -1
+        seq = -1
+        if whole:
+            seq = compact_seq(buf, at) if lanes[lane, COMPACT] else stamp_seq(buf, at)
         if seq >= 0:
             note_returned(tables, lane, seq)
-    elif whole and read_stamp(buf, at, found.rows, SETTLED_ROWS + 1, cursor[DELIVERED]):
+    elif whole and take_stamp(buf, at, tables, lane, found):
+        if len(tables.requesters):
+            note_requester(tables, lane, found)
         delivered(tables, lane, found, lanes[lane, TAG], lanes[lane, REDELIVERED], now_ns)
     else:
         cursor[FOREIGN] += 1
-        owe_ack(tables, lane, found, lanes[lane, TAG], now_ns)
+        owe_ack(tables, lane, found, lanes[lane, TAG], now_ns, -1)
 
 
 @kernel_aside
@@ -50,12 +56,12 @@ def take_body(buf: Octets, at: int, size: int, now_ns: int, tables: ChannelTable
     lanes, heads = tables.lanes, tables.heads
     left = lanes[lane, BODY_LEFT] - size
     lanes[lane, BODY_LEFT] = left
-    head = lanes[lane, HEAD]
-    if head == 0 and left == 0 and size >= STAMP:
-        lanes[lane, HEAD] = STAMP
+    head, stamp = lanes[lane, HEAD], stamp_octets(tables, lane)
+    if head == 0 and left == 0 and size >= stamp:
+        lanes[lane, HEAD] = stamp
         end_content(buf, at, now_ns, tables, lane, found)
         return
-    take = min(STAMP - head, size)
+    take = min(stamp - head, size)
     copy(heads, lane * STAMP + head, buf, at, take)
     lanes[lane, HEAD] = head + take
     if left == 0:
@@ -75,6 +81,8 @@ def begin_body(buf: Octets, at: int, size: int, tables: ChannelTables, lane: int
     length = get63(buf, at + 4)
     if length == _BODY_SIZE_LARGEST:
         return _BODY_SIZE
+    if len(tables.requesters):
+        keep_reply_to(buf, at, size, tables, lane)
     lanes[lane, BODY_LEFT] = length
     lanes[lane, HEAD] = 0
     lanes[lane, PHASE] = _AWAIT_BODY

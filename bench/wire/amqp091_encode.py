@@ -2,51 +2,57 @@
 
 A message is a method frame (basic.publish or, where we play the broker, basic.deliver), a
 header frame and body frames (AMQP 0-9-1 specification, 2.3.5 and 4.2.6). What differs
-between lanes (channel, routing key) is a part of `prefixes`: the first two frames. The body
-frames are one template for all, whose channel numbers and stamp are written over.
+between lanes (channel, routing key, reply-to) is a part of `prefixes`: the first two frames. Where
+messages have routing keys of their own, method frames are there once a key, and the lane has
+the header frame alone. The body frames are one template for all, whose channel numbers and
+stamp are written over.
 """
 
-import numpy as np
-import pika
-import pika.frame
-from numpy.typing import NDArray
-
+from bench.arrivals.key_kernels import key_of
 from bench.drivers.base import Sends
-from bench.jit import kernel_entry
-from bench.wire.amqp091_deliver import BODY, END_OCTET, FRAME_EXTRA, FRAME_HEADER
-from bench.wire.amqp091_layout import CHANNEL, PREFIX, PREFIX_AT, PRODUCER, PUBLISHED, TAG_AT, ChannelTables
+from bench.jit import kernel_aside, kernel_entry
+from bench.wire.amqp091_deliver import FRAME_EXTRA, FRAME_HEADER
+from bench.wire.amqp091_layout import (
+    CHANNEL,
+    COMPACT,
+    KEYS,
+    OUTLINE,
+    PREFIX,
+    PREFIX_AT,
+    PRODUCER,
+    PUBLISHED,
+    SEQ_TEXTS,
+    SIZE_AT,
+    TAG_AT,
+    ChannelTables,
+)
 from bench.wire.amqp091_settle import note_published
-from bench.wire.octets import Octets, copy, get32, put16, put64, write_stamp
+from bench.wire.octets import Octets, copy, get32, put16, put64, put_digits, write_compact_stamp, write_stamp
 from bench.wire.templates import FIRST, OCTETS, SIZE, Templates, class_of
 
-_PERSISTENT, _TRANSIENT = 2, 1
-_SIZE_BEFORE_END = 12
-"""Where, from the end of a prefix, the body size stands: itself, property flags, delivery mode, end octet."""
+OF_REQUESTS = -1
+"""In place of a time: each stamp has the time that its request was sent, which is in `Sends.sent_ns`."""
 
 
-def prefix(channel: int, queue: str, size: int, *, durable: bool, mandatory: bool) -> bytes:
-    """Return the method and header frames of a message to the default exchange."""
-    publish = pika.spec.Basic.Publish(exchange="", routing_key=queue, mandatory=mandatory)
-    properties = pika.BasicProperties(delivery_mode=_PERSISTENT if durable else _TRANSIENT)
-    frames = (pika.frame.Method(channel, publish), pika.frame.Header(channel, size, properties))
-    return b"".join(frame.marshal() for frame in frames)
+@kernel_aside
+def _put_method(out: Octets, at: int, tables: ChannelTables, row: int, seq: int) -> int:
+    """Write the method frame of a message's key; return the offset behind it."""
+    outline = tables.outline
+    frames = len(outline) - outline[KEYS] - 1
+    key = frames + key_of(outline[OUTLINE + outline[SEQ_TEXTS] : frames], tables.lanes[row, PRODUCER], seq)
+    length = int(outline[key + 1] - outline[key])
+    copy(out, at, tables.prefixes, outline[key], length)
+    put16(out, at + 1, tables.lanes[row, CHANNEL])
+    return at + length
 
 
-def delivery_prefix(channel: int, consumer_tag: str, queue: str, size: int) -> tuple[bytes, int]:
-    """Return the method and header frames of a delivery, and where in them the delivery tag stands."""
-    deliver = pika.spec.Basic.Deliver(consumer_tag, 0, redelivered=False, exchange="", routing_key=queue)
-    frames = (pika.frame.Method(channel, deliver), pika.frame.Header(channel, size, pika.BasicProperties()))
-    return b"".join(frame.marshal() for frame in frames), FRAME_HEADER + 5 + len(consumer_tag.encode())
-
-
-def body_frames(size: int, frame_max: int) -> NDArray[np.uint8]:
-    """Return the frames of a body of `size` zeros, on channel 0; uint8."""
-    most = frame_max - FRAME_EXTRA
-    parts = []
-    for start in range(0, size, most):
-        length = min(most, size - start)
-        parts.append(bytes((BODY, 0, 0)) + length.to_bytes(4, "big") + bytes(length) + bytes((END_OCTET,)))
-    return np.frombuffer(b"".join(parts), np.uint8)
+@kernel_aside
+def _put_seq(out: Octets, at: int, tables: ChannelTables, row: int, seq: int) -> None:
+    """Write the sequence number into the prefix at `at`."""
+    outline, lanes = tables.outline, tables.lanes
+    for i in range(outline[SEQ_TEXTS]):
+        place = outline[OUTLINE + i]
+        put_digits(out, at + place + (lanes[row, SIZE_AT] if place >= 0 else lanes[row, PREFIX]), seq)
 
 
 @kernel_entry
@@ -61,7 +67,7 @@ def encode(
         templates: of `body_frames`.
         tables: the state of all lanes.
         sends: messages; `lane` is the row of each one's lane, all of one connection.
-        sent_ns: stamped on all of them, monotonic ns.
+        sent_ns: stamped on all of them, monotonic ns; or `OF_REQUESTS`.
         first: the first message to write.
         end: behind the last one.
     """
@@ -69,19 +75,30 @@ def encode(
     body, classes, lanes, seq = templates.octets, templates.classes, tables.lanes, sends.seq
     tracked = tables.ring.shape[1] > 1
     body_at, octets, mixed = 0, len(body), len(classes) > 1
+    has_keys, has_seq = tables.outline[KEYS] > 0, tables.outline[SEQ_TEXTS] > 0
+    stamped_ns = sent_ns
     for i in range(first, end):
         row = sends.lane[i]
+        if has_keys:
+            at = _put_method(out, at, tables, row, seq[i])
         length = lanes[row, PREFIX]
         copy(out, at, tables.prefixes, lanes[row, PREFIX_AT], length)
         if mixed:
             kind = class_of(classes, lanes[row, PRODUCER], seq[i])
             body_at, octets = int(classes[kind, FIRST]), int(classes[kind, OCTETS])
-            put64(out, at + length - _SIZE_BEFORE_END, classes[kind, SIZE])
+            put64(out, at + lanes[row, SIZE_AT], classes[kind, SIZE])
         if lanes[row, TAG_AT]:
             put64(out, at + lanes[row, TAG_AT], lanes[row, PUBLISHED] + 1)
+        if has_seq:
+            _put_seq(out, at, tables, row, seq[i])
         at += length
         copy(out, at, body, body_at, octets)
-        write_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], sends.intended_ns[i], sent_ns)
+        if lanes[row, COMPACT]:
+            write_compact_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], sends.intended_ns[i])
+        else:
+            if sent_ns == OF_REQUESTS:
+                stamped_ns = sends.sent_ns[i]
+            write_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], sends.intended_ns[i], stamped_ns)
         channel, after = lanes[row, CHANNEL], at + octets
         while at < after:
             put16(out, at + 1, channel)

@@ -65,7 +65,7 @@ PRODUCER = 14
 OWN = 15
 """Number of the lane among the producing or consuming lanes of the port, for rows."""
 PREFIX_AT = 16
-"""Where the lane's method and header frames begin among the prefixes."""
+"""Where the lane's method and header frames begin among the prefixes; where messages have keys, the header frame."""
 PREFIX = 17
 """Octets of them."""
 TAG_AT = 18
@@ -78,7 +78,32 @@ BEYOND = 21
 """Confirms with `multiple` up to a tag that was never published."""
 REPEATED = 22
 """Deliveries whose tag is not above the one before it."""
-LANE_WIDTH = 23
+SIZE_AT = 23
+"""Where in its prefix the body size stands."""
+COMPACT = 24
+"""1 where stamps have the compact form."""
+REJECT_BELOW = 25
+"""Messages whose hash is below are rejected for good."""
+REQUEUE_BELOW = 26
+"""Others whose hash is below are given back when they come for the first time; 0 = all are acknowledged."""
+REJECTED = 27
+"""Messages rejected for good."""
+REQUEUED = 28
+"""Messages given back."""
+REPLIES = 29
+"""Replies that a producer's channel awaits at any time, as it does its confirms; 0 where it takes none."""
+LANE_WIDTH = 30
+
+# --- the outline of messages: int64 -----------------------------------------------------------
+
+SEQ_TEXTS = 0
+"""How often the header frame names the sequence number."""
+KEYS = 1
+"""Routing keys; 0 = that of its lane, which the lane's prefix has."""
+OUTLINE = 2
+"""Cells before what follows: where in a prefix each of those texts begins, see `amqp091_frames.HeaderFrame.digits`;
+the choice of the key, see `bench.arrivals.keys`; where the method frame of each key begins among the prefixes, and
+where the last one ends."""
 
 
 class ChannelState(IntEnum):
@@ -105,7 +130,10 @@ class ChannelTables(NamedTuple):
         heads: uint8 (32 x lanes,), stamps of bodies that come in pieces.
         ring: int64 (lanes that send, power of two), messages without a confirm; of length 1
             where none are awaited.
-        prefixes: uint8, method and header frames of the lanes that send, at their PREFIX_AT.
+        prefixes: uint8, method and header frames of the lanes that send, at their PREFIX_AT; then the method frames
+            of keys, on channel 0.
+        outline: int64, what messages have beyond that.
+        requesters: uint8, who sent requests, of those that are answered; see `amqp091_requesters`.
     """
 
     conns: Int64
@@ -113,6 +141,8 @@ class ChannelTables(NamedTuple):
     heads: Octets
     ring: Int64
     prefixes: Octets
+    outline: Int64
+    requesters: Octets
 
 
 def make_channel_tables(conns: int, lanes: int, rings: int, span: int, prefixes: int, frame_max: int) -> ChannelTables:
@@ -132,6 +162,8 @@ def make_channel_tables(conns: int, lanes: int, rings: int, span: int, prefixes:
         heads=np.zeros(lanes * STAMP, np.uint8),
         ring=np.zeros((max(rings, 1), span), np.int64),
         prefixes=np.zeros(prefixes, np.uint8),
+        outline=np.zeros(OUTLINE, np.int64),
+        requesters=np.zeros(0, np.uint8),
     )
     tables.conns[:, FRAME_MAX] = frame_max
     tables.lanes[:, OLDEST] = 1

@@ -17,7 +17,13 @@ Octets = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 
 STAMP = stamp.SIZE
+COMPACT_STAMP = stamp.COMPACT_SIZE
+DIGITS = 13
+"""Decimal digits of a sequence number in a text."""
 _MAGIC = stamp.MAGIC
+_SEQ_MASK = stamp.SEQ_MASK
+_TIME_BITS = stamp.TIME_BITS
+_TIME_MASK = stamp.TIME_MASK
 _LARGEST = 0x7FFF_FFFF_FFFF_FFFF
 
 
@@ -103,7 +109,7 @@ def read_stamp(buf: Octets, at: int, table: Int64, first: int, column: int) -> b
     if _get_little32(buf, at) != _MAGIC:
         return False
     table[first, column] = _get_little32(buf, at + 4)
-    table[first + 1, column] = get_little64(buf, at + 8)
+    table[first + 1, column] = get_little64(buf, at + 8) & _SEQ_MASK
     table[first + 2, column] = get_little64(buf, at + 16)
     table[first + 3, column] = get_little64(buf, at + 24)
     return True
@@ -112,7 +118,7 @@ def read_stamp(buf: Octets, at: int, table: Int64, first: int, column: int) -> b
 @kernel_part
 def stamp_seq(buf: Octets, at: int) -> int:
     """Return the sequence number of the stamp at `at`; -1 where there is none."""
-    return get_little64(buf, at + 8) if _get_little32(buf, at) == _MAGIC else -1
+    return get_little64(buf, at + 8) & _SEQ_MASK if _get_little32(buf, at) == _MAGIC else -1
 
 
 @kernel_part
@@ -122,3 +128,36 @@ def write_stamp(buf: Octets, at: int, producer: int, seq: int, intended_ns: int,
     _put_little64(buf, at + 8, seq)
     _put_little64(buf, at + 16, intended_ns)
     _put_little64(buf, at + 24, sent_ns)
+
+
+@kernel_part
+def read_compact_stamp(buf: Octets, at: int, table: Int64, first: int, column: int, now_ns: int) -> None:
+    """Read the compact stamp at `at` as `read_stamp` does, at `now_ns`."""
+    word = get_little64(buf, at)
+    intended_ns = now_ns - ((now_ns - (word & _TIME_MASK)) & _TIME_MASK)
+    table[first, column] = (word >> _TIME_BITS) & ((1 << (64 - _TIME_BITS)) - 1)
+    table[first + 1, column] = compact_seq(buf, at)
+    table[first + 2, column] = intended_ns
+    table[first + 3, column] = intended_ns
+
+
+@kernel_part
+def compact_seq(buf: Octets, at: int) -> int:
+    """Return the sequence number of the compact stamp at `at`."""
+    return _get_little32(buf, at + 8)
+
+
+@kernel_part
+def write_compact_stamp(buf: Octets, at: int, producer: int, seq: int, intended_ns: int) -> None:
+    """Write a compact stamp over 12 octets; see `bench.arrivals.stamp`."""
+    _put_little64(buf, at, (intended_ns & _TIME_MASK) | (producer << _TIME_BITS))
+    for i in range(4):
+        buf[np.uint64(at + 8 + i)] = (seq >> (8 * i)) & 0xFF
+
+
+@kernel_part
+def put_digits(out: Octets, at: int, number: int) -> None:
+    """Write the last `DIGITS` decimal digits of a number, with leading zeros."""
+    for i in range(DIGITS):
+        out[np.uint64(at + DIGITS - 1 - i)] = 48 + number % 10
+        number //= 10

@@ -180,15 +180,19 @@ def ending(kind: type[DriverError], endpoint: Endpoint, owner: str, queue: str, 
     """Return the error that says how a lane ended: `Refused`, or lost."""
     verb = "refused" if kind is Refused else "dropped"
     return kind(
-        f"broker at {address(endpoint)} {verb} {owner} of queue {queue!r}"
-        f" over {_PROTOCOL_NAMES[endpoint.protocol]}: {detail}"
+        f"broker at {address(endpoint)} {verb} {owner}{_of(queue)} over {_PROTOCOL_NAMES[endpoint.protocol]}: {detail}"
     )
+
+
+def _of(queue: str) -> str:
+    """Return words for the queue of a lane, which may have none."""
+    return f" of queue {queue!r}" if queue else ""
 
 
 def unopened(endpoint: Endpoint, owner: str, queue: str, waiting: str, limit_s: int) -> ConnectionLost:
     """Return the error that says that a broker opens nothing; `waiting` tells how many wait for it."""
     return ConnectionLost(
-        f"broker at {address(endpoint)} took the connection but did not open {owner} of queue {queue!r} within"
+        f"broker at {address(endpoint)} took the connection but did not open {owner}{_of(queue)} within"
         f" {limit_s} s ({waiting} wait): it is overloaded or blocks, or it does not speak {endpoint.protocol} at this"
         " port"
     )

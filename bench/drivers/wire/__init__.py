@@ -15,6 +15,7 @@ WIRE091 = _compiled(
     description="our compiled AMQP 0-9-1: drives a broker to its limit",
     open_port="bench.drivers.wire.wire091:open_port",
     warm="bench.drivers.wire.wire091:warm",
+    shapes=("route", "properties", "body", "compact", "consuming", "requests"),
 )
 
 WIRE10 = _compiled(

@@ -69,6 +69,7 @@ class WireConnection(WireSocket):
         self._is_full = False
         self._carry = b""
         self._lingers = False
+        self._withheld = b""
 
     @abstractmethod
     def begin(self) -> None:
@@ -194,12 +195,19 @@ class WireConnection(WireSocket):
 
         Writes the time of the stamp into `sent_ns`: one reading of the clock serves what goes out at once.
         """
+        self._put_out(self.tables.encode, sends, octets, first, end)
+
+    def reply(self, sends: Sends, octets: int) -> None:
+        """As `publish`, for replies: `sent_ns` has the times that requests were sent, and then those of the replies."""
+        self._put_out(self.tables.encode_replies, sends, octets, 0, len(sends.seq))
+
+    def _put_out(self, encode: Callable[..., int], sends: Sends, octets: int, first: int, end: int) -> None:
         rows = packed(sends)
         step = max(1, FLUSH_BYTES // octets)
         for start in range(first, end, step):
             stop = min(start + step, end)
             now_ns = self.context.clock.now_ns()
-            length = self.tables.encode(rows, now_ns, start, stop)
+            length = encode(rows, now_ns, start, stop)
             sends.sent_ns[start:stop] = now_ns
             self.write(self.context.outbox_view[:length])
 
@@ -224,7 +232,9 @@ class WireConnection(WireSocket):
         status = self.tables.scan(self.index, start, end, self._received_ns)
         if out := marks[OUT]:
             marks[OUT] = 0
-            if not self.closing:
+            if self.context.held_ns:
+                self._withheld += self.tables.acks_view[:out]
+            elif not self.closing:
                 self.write(self.tables.acks_view[:out])
         self._after_scan()
         return status, marks[TAKEN], marks[FRAME_END]
@@ -235,6 +245,12 @@ class WireConnection(WireSocket):
         if marks[OWES]:
             marks[OWES] = 0
             self._owe_acks()
+
+    def release(self) -> None:
+        """Write what was owed at once for messages that the consumers did not take until now."""
+        if self._withheld and not self.closed:
+            self.write(self._withheld)
+        self._withheld = b""
 
     def _use(self, end: int) -> bool:
         """Scan the inbox up to `end`; return whether there was no room for all rows."""

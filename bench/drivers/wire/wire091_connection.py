@@ -3,11 +3,12 @@
 Everything after connection.tune goes out at once, as a broker answers in order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pika import spec as amqp
 
+from bench.drivers.base import ReplyAddress
 from bench.drivers.sockets.connection import connect
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.lanes import Lane
@@ -28,6 +29,8 @@ _CAPABILITIES = {
 class Connection091(Frames091):
     """One connection; its lanes are the channels from 1 on."""
 
+    tables: ClientTables091
+
     def __init__(self, tables: ClientTables091, index: int, lanes: Sequence[Lane]) -> None:
         """Connect; see `WireConnection`.
 
@@ -36,7 +39,7 @@ class Connection091(Frames091):
             Refused: TLS failed.
         """
         super().__init__(tables, index, lanes, Stream(connect(tables.context.endpoint)))
-        self._unopened = len(self.lanes)
+        self._unanswered = 0
         self._stopped_by: set[str] = set()
         self.handlers |= {
             amqp.Connection.Start: self._on_start,
@@ -46,13 +49,15 @@ class Connection091(Frames091):
             amqp.Connection.Unblocked: self._on_unblocked,
             amqp.Connection.Close: self._on_connection_close,
             amqp.Connection.CloseOk: self._on_close_ok,
-            amqp.Channel.OpenOk: self._pass_over,
+            amqp.Channel.OpenOk: self._on_answer,
             amqp.Channel.Flow: self._on_flow,
             amqp.Channel.Close: self._on_channel_close,
+            amqp.Exchange.DeclareOk: self._on_answer,
             amqp.Queue.DeclareOk: self._on_queue,
-            amqp.Confirm.SelectOk: self._on_open_lane,
-            amqp.Basic.QosOk: self._pass_over,
-            amqp.Basic.ConsumeOk: self._on_open_lane,
+            amqp.Queue.BindOk: self._on_answer,
+            amqp.Confirm.SelectOk: self._on_answer,
+            amqp.Basic.QosOk: self._on_answer,
+            amqp.Basic.ConsumeOk: self._on_answer,
             amqp.Basic.Cancel: self._on_cancelled,
         }
         tables.enter(index, self.lanes)
@@ -71,8 +76,8 @@ class Connection091(Frames091):
     def _pass_over(self, _channel: int, _method: Any) -> None:
         """Nothing follows from it."""
 
-    def _lane(self, channel: int) -> Lane:
-        return self.lanes[channel - 1]
+    def _lane(self, channel: int) -> Lane | None:
+        return self.lanes[channel - 1] if 0 < channel <= len(self.lanes) else None
 
     def _on_start(self, _channel: int, method: Any) -> None:
         endpoint = self.context.endpoint
@@ -108,25 +113,64 @@ class Connection091(Frames091):
             amqp.Connection.Open(self.context.endpoint.virtual_host),
         )
         for channel, lane in enumerate(self.lanes, 1):
-            self.say(
-                channel, amqp.Channel.Open(), amqp.Queue.Declare(queue=lane.queue, passive=True), *self._begin(lane)
-            )
+            methods = (amqp.Channel.Open(), *self._begin_producer(lane), *self._begin_consumer(lane))
+            self._unanswered += len(methods)
+            self.say(channel, *methods)
 
-    def _begin(self, lane: Lane) -> tuple[Any, ...]:
-        """Return the methods that make an open channel a lane."""
+    def _begin_producer(self, lane: Lane) -> Iterator[Any]:
+        """Yield the methods that let an open channel publish, if it does: where messages go must be there."""
+        if not lane.producing:
+            return
         given = self.context.spec
-        if self.producing:
-            return (amqp.Confirm.Select(),) if given.confirm_window else ()
-        consume = amqp.Basic.Consume(queue=lane.queue, no_ack=given.ack_batch == 0)
-        return (amqp.Basic.Qos(prefetch_count=given.prefetch), consume)
+        if lane.queue:
+            yield amqp.Queue.Declare(queue=lane.queue, passive=True)
+        if given.route is not None and given.route.exchange:
+            # Without a type: Broker-J compares that of a passive declaration too.
+            yield amqp.Exchange.Declare(exchange=given.route.exchange, type="", passive=True)
+        if given.confirm_window:
+            yield amqp.Confirm.Select()
+
+    def _begin_consumer(self, lane: Lane) -> Iterator[Any]:
+        """Yield the methods that let an open channel consume, if it does."""
+        given, consumer = self.context.spec, self.tables.consumer_of(lane)
+        if consumer is None:
+            return
+        queue, direct = consumer.queue, consumer.queue == ReplyAddress.DIRECT
+        if consumer.owned is not None:
+            kind = consumer.owned.kind
+            yield amqp.Queue.Declare(
+                queue=queue,
+                durable=kind.durable,
+                exclusive=kind.exclusive,
+                auto_delete=kind.auto_delete,
+                arguments=dict(kind.arguments),
+            )
+            for one in consumer.owned.bindings:
+                yield amqp.Queue.Bind(
+                    queue=one.queue, exchange=one.exchange, routing_key=one.key, arguments=dict(one.arguments)
+                )
+        elif queue == ReplyAddress.DYNAMIC:
+            yield amqp.Queue.Declare(queue="", exclusive=True)
+        elif not direct:
+            yield amqp.Queue.Declare(queue=queue, passive=True)
+        yield amqp.Basic.Qos(prefetch_count=given.prefetch)
+        # Without a name it is the queue that was declared last on the channel.
+        yield amqp.Basic.Consume(
+            queue=queue,
+            no_ack=direct or given.ack_batch == 0,
+            exclusive=given.consuming.exclusive,
+            arguments=dict(given.consuming.arguments),
+        )
 
     def _on_queue(self, channel: int, method: Any) -> None:
-        if self.producing and not self.context.spec.confirm_window:
-            self._on_open_lane(channel, method)
+        lane = self._lane(channel)
+        if lane is not None and self.context.spec.requests:
+            self.tables.name_reply_queue(channel, lane, method.queue)
+        self._on_answer(channel, method)
 
-    def _on_open_lane(self, _channel: int, _method: Any) -> None:
-        self._unopened -= 1
-        self.ready = self._unopened <= 0
+    def _on_answer(self, _channel: int, _method: Any) -> None:
+        self._unanswered -= 1
+        self.ready = self._unanswered <= 0
 
     def _on_cancelled(self, channel: int, _method: Any) -> None:
         self.refuse_or_lose("basic.cancel: the queue was deleted or has moved", self._lane(channel))
@@ -139,7 +183,7 @@ class Connection091(Frames091):
 
     def _on_blocked(self, _channel: int, _method: Any) -> None:
         self.context.count("blocked_events")
-        self._stop("blocked", stopped=self.producing)
+        self._stop("blocked", stopped=self.producing or self.context.spec.reply_size > 0)
 
     def _on_unblocked(self, _channel: int, _method: Any) -> None:
         self._stop("blocked", stopped=False)

@@ -27,7 +27,7 @@ from bench.drivers.wire.receive_loop import (
 from bench.drivers.wire.send_loop import due_end, note_sent
 from bench.jit import kernel_entry
 from bench.wire.amqp091_encode import encode
-from bench.wire.amqp091_layout import IN_FLIGHT, ChannelTables
+from bench.wire.amqp091_layout import IN_FLIGHT, REPLIES, ChannelTables
 from bench.wire.amqp091_scan import scan
 from bench.wire.amqp091_settle import room
 from bench.wire.cursor import Scanned
@@ -97,7 +97,8 @@ def pace(loop: Loop, templates: Templates, tables: ChannelTables, conn: int, fou
             stop = _TIME
         else:
             state[UNTIL] = until_ns if full else min(until_ns, next_ns)
-            stop = await_confirms(loop, found, tables.lanes[lane, IN_FLIGHT])
+            awaited = tables.lanes[lane, IN_FLIGHT] + tables.lanes[lane, REPLIES]
+            stop = await_confirms(loop, found, awaited)
             if stop == GO_ON:
                 status = scan(loop.inbox, state[AT], state[END], loop.received[LAST_RECEIVED_NS], tables, conn, found)
                 stop = settle_up(loop, found, status)

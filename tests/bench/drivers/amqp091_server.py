@@ -15,12 +15,16 @@ from pika import frame, spec
 
 from brokers.endpoint import Endpoint
 
+NAMED = "amq.gen-of-the-server"
+"""The name of a queue that is declared without one."""
 ANSWERS: dict[type, Callable[[Any], Any]] = {
     spec.Connection.Open: lambda _: spec.Connection.OpenOk(),
     spec.Connection.Close: lambda _: spec.Connection.CloseOk(),
     spec.Channel.Open: lambda _: spec.Channel.OpenOk(),
     spec.Channel.Close: lambda _: spec.Channel.CloseOk(),
-    spec.Queue.Declare: lambda asked: spec.Queue.DeclareOk(asked.queue, 0, 0),
+    spec.Exchange.Declare: lambda _: spec.Exchange.DeclareOk(),
+    spec.Queue.Declare: lambda asked: spec.Queue.DeclareOk(asked.queue or NAMED, 0, 0),
+    spec.Queue.Bind: lambda _: spec.Queue.BindOk(),
     spec.Confirm.Select: lambda _: spec.Confirm.SelectOk(),
     spec.Basic.Qos: lambda _: spec.Basic.QosOk(),
     spec.Basic.Consume: lambda asked: spec.Basic.ConsumeOk(asked.consumer_tag),
@@ -32,8 +36,10 @@ class Amqp091Server:
 
     Attributes:
         endpoint: where it listens.
+        asked: methods that it answered, each with its channel.
         heard: methods that it did not answer, as they come.
         heartbeats: heartbeat frames that came.
+        headers: of the messages that came.
         bodies: of the messages that came, each as long as its header says.
     """
 
@@ -45,8 +51,10 @@ class Amqp091Server:
         self.endpoint = Endpoint(
             "amqp091", "127.0.0.1", port, "/", None, "guest", "guest", confirms_unadvertised=not confirms
         )
+        self.asked: list[tuple[int, Any]] = []
         self.heard: Queue[Any] = Queue()
         self.heartbeats = 0
+        self.headers: list[frame.Header] = []
         self.bodies: list[bytes] = []
         self._body, self._expected = b"", 0
         self._tune = spec.Connection.Tune(10, 131_072, heartbeat_s)
@@ -60,16 +68,16 @@ class Amqp091Server:
         assert self._client is not None
         self._client.sendall(frame.Method(channel, method).marshal())
 
-    def delivery(self, tag: int, body: bytes, *, redelivered: bool = False) -> bytes:
+    def delivery(self, tag: int, body: bytes, *, redelivered: bool = False, reply_to: str | None = None) -> bytes:
         """Return the octets of a message to the consumer."""
         method = frame.Method(1, spec.Basic.Deliver(self._consumer, tag, redelivered, "", "q")).marshal()
-        header = frame.Header(1, len(body), spec.BasicProperties()).marshal()
+        header = frame.Header(1, len(body), spec.BasicProperties(reply_to=reply_to)).marshal()
         return method + header + (frame.Body(1, body).marshal() if body else b"")
 
-    def deliver(self, tag: int, body: bytes, *, redelivered: bool = False) -> None:
+    def deliver(self, tag: int, body: bytes, *, redelivered: bool = False, reply_to: str | None = None) -> None:
         """Send a message to the consumer."""
         assert self._client is not None
-        self._client.sendall(self.delivery(tag, body, redelivered=redelivered))
+        self._client.sendall(self.delivery(tag, body, redelivered=redelivered, reply_to=reply_to))
 
     def hear(self, kind: type) -> Any:
         """Return the next unanswered method of that kind, passing over others; wait at most 5 s."""
@@ -123,6 +131,7 @@ class Amqp091Server:
         self.heartbeats += isinstance(came, frame.Heartbeat)
         if isinstance(came, frame.Header):
             self._body, self._expected = b"", came.body_size
+            self.headers.append(came)
         elif isinstance(came, frame.Body):
             self._body += came.fragment
             if len(self._body) >= self._expected:
@@ -139,4 +148,5 @@ class Amqp091Server:
         if answer is None:
             self.heard.put(came.method)
         else:
+            self.asked.append((came.channel_number, came.method))
             self.say(answer(came.method), came.channel_number)

@@ -12,6 +12,7 @@ from bench.drivers.base import Outcome
 from bench.drivers.pika.confirm_window import ConfirmWindow
 from bench.wire import amqp091_layout as layout
 from bench.wire import cursor as cursor_at
+from bench.wire.amqp091_requesters import ANSWERING_WIDTH
 from bench.wire.amqp091_scan import scan
 
 NOW = 1_000_000
@@ -30,6 +31,7 @@ class Found:
         delivered: (lane, producer, seq, intended_ns, sent_ns, redelivered).
         foreign: bodies without our stamp.
         acks: (channel, tag, multiple) of the acknowledgements that are due.
+        rejects: (channel, tag, requeue) of what is rejected.
         controls: other frames, as they came.
         heartbeats: heartbeat frames.
     """
@@ -38,6 +40,7 @@ class Found:
     delivered: list[Row] = field(default_factory=list)
     foreign: int = 0
     acks: list[tuple[int, int, bool]] = field(default_factory=list)
+    rejects: list[tuple[int, int, bool]] = field(default_factory=list)
     controls: list[bytes] = field(default_factory=list)
     heartbeats: int = 0
 
@@ -132,7 +135,7 @@ class Fast:
         for seq in range(published):
             self.tables.ring[:, seq + 1] = seq << layout.STATE_BITS | layout.WAITING
         self.rows = np.zeros((cursor_at.ROWS_WIDTH, capacity), np.int64)
-        self.cursor = np.zeros(cursor_at.CURSOR_WIDTH, np.int64)
+        self.cursor = np.zeros(ANSWERING_WIDTH, np.int64)
         self.cursor[cursor_at.READ_NS] = _READ
         self.scanned = cursor_at.Scanned(rows=self.rows, cursor=self.cursor, out=np.zeros(21 * capacity, np.uint8))
         self._carry = b""
@@ -175,7 +178,10 @@ class Fast:
             length, frame = pika.frame.decode_frame(out)
             assert frame is not None
             method = frame.method
-            self.found.acks.append((frame.channel_number, method.delivery_tag, method.multiple))
+            if isinstance(method, spec.Basic.Reject):
+                self.found.rejects.append((frame.channel_number, method.delivery_tag, method.requeue))
+            else:
+                self.found.acks.append((frame.channel_number, method.delivery_tag, method.multiple))
             out = out[length:]
         self.cursor[[0, 1, 2, cursor_at.OUT]] = 0
 
