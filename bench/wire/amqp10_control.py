@@ -34,6 +34,8 @@ EMPTY = b"\x00\x00\x00\x08\x02\x00\x00\x00"
 UNSETTLED, SETTLED, MIXED = 0, 1, 2
 """Settlement modes of a sender."""
 
+_FILTER = 7
+"""Field of a source (3.5.3), counted from 0."""
 _HEAD = struct.Struct(">IBBH")
 _Kind = TypeVar("_Kind")
 
@@ -73,8 +75,39 @@ class Begin:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a receiving link takes its messages from (3.5.3).
+
+    Attributes:
+        address: of a node; empty where the peer is to make one and name it (dynamic).
+        filters: name and value of each filter, which is described by its name.
+    """
+
+    address: str
+    filters: tuple[tuple[str, str | int | bool], ...] = ()
+
+    def fields(self) -> list[Any]:
+        """Return the fields of the terminus, as Proton's types."""
+        filters = {symbol(name): Described(symbol(name), value) for name, value in self.filters}
+        fields = [self.address or None, None, None, None, not self.address, None, None, filters]
+        return fields if filters else fields[:5] if not self.address else fields[:1]
+
+
+@dataclass(frozen=True)
 class Attach:
-    """The peer's end of a link; without source or target it is about to be detached."""
+    """The peer's end of a link; without source or target it is about to be detached.
+
+    Attributes:
+        name: of the link.
+        handle: the peer's.
+        receives: the peer does.
+        has_source: it has one.
+        has_target: it has one.
+        snd_settle_mode: settlement of the sender.
+        initial_delivery_count: of a peer that sends.
+        source_address: of the source; empty where it has none.
+        filters: names of the filters that its source has.
+    """
 
     name: str
     handle: int
@@ -83,6 +116,8 @@ class Attach:
     has_target: bool
     snd_settle_mode: int = MIXED
     initial_delivery_count: int = 0
+    source_address: str = ""
+    filters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -133,9 +168,18 @@ def begin_frame(
 
 
 def attach_frame(
-    name: str, handle: int, *, receives: bool, settled: bool, source: str | None = None, target: str | None = None
+    name: str,
+    handle: int,
+    *,
+    receives: bool,
+    settled: bool,
+    source: Source | None = None,
+    target: str | None = None,
 ) -> bytes:
-    """Attach a link between two addresses; one that sends has 0 as initial delivery-count."""
+    """Attach a link between two addresses; one that sends has 0 as initial delivery-count.
+
+    A target without address is the anonymous terminus, where one sends.
+    """
     return control_frame(
         ATTACH,
         name,
@@ -143,7 +187,7 @@ def attach_frame(
         receives,
         ubyte(SETTLED if settled else UNSETTLED),
         ubyte(0),
-        Described(ulong(SOURCE), [source]),
+        Described(ulong(SOURCE), [None] if source is None else source.fields()),
         Described(ulong(TARGET), [target]),
         None,
         None,
@@ -208,6 +252,14 @@ class _Fields:
         message = f"field {index} of a performative is {value}, beyond {most}"
         raise WireError(message)
 
+    def source(self, index: int) -> tuple[str, frozenset[str]]:
+        """Return address and names of filters of a source; what is no legal one has neither."""
+        value = self.any(index)
+        fields = _Fields(value.value if isinstance(value, Described) and isinstance(value.value, list) else [])
+        address, filters = fields.any(0), fields.any(_FILTER)
+        names = filters if isinstance(filters, dict) else {}
+        return str(address) if isinstance(address, str) else "", frozenset(map(str, names))
+
     def condition(self, index: int) -> Condition | None:
         """Return an error; one that is no legal error is told by what it is."""
         value = self.any(index)
@@ -230,6 +282,7 @@ _MAKERS: dict[int, Callable[[_Fields, int], Control]] = {
         its.any(6) is not None,
         its.number(3, MIXED, MIXED),
         its.number(9, default=0),
+        *its.source(5),
     ),
     DETACH: lambda its, _: Detach(its.number(0), its.condition(2)),
     END: lambda its, _: End(its.condition(0)),

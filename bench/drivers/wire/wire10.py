@@ -1,6 +1,6 @@
 """AMQP 1.0 through our own compiled codec: the driver `wire10`."""
 
-from bench.drivers.base import DriverError, PortSpec
+from bench.drivers.base import DriverError, PortSpec, Refused, ReplyAddress
 from bench.drivers.sockets.port import endpoint_of
 from bench.drivers.wire.codec_tables import nowhere
 from bench.drivers.wire.port import WirePort
@@ -13,12 +13,33 @@ _OPTION = "reattach"
 
 def open_port(spec: PortSpec, clock: Clock) -> WirePort:
     """See `bench.drivers.base.Opener`."""
+    _check(spec)
     return WirePort(spec, ClientTables10(spec, endpoint_of(spec), clock, _reattach(spec)), Connection10)
 
 
 def warm() -> None:
     """Compile what is not compiled, or load it, without a broker: making tables does."""
     ClientTables10(*nowhere("amqp10"), RealClock())
+
+
+def _check(spec: PortSpec) -> None:
+    """Look whether AMQP 1.0 can do what is asked for.
+
+    Raises:
+        Refused: it cannot.
+    """
+    consuming = spec.consuming
+    if consuming.exclusive:
+        raise Refused("consuming.exclusive: AMQP 1.0 has no exclusive consumers; use AMQP 0-9-1, or leave it out")
+    if (consuming.reject or consuming.requeue) and not spec.ack_batch:
+        raise Refused("consuming.reject and consuming.requeue need acknowledgements: set ack_batch from 1 on")
+    for lane in spec.consumers:
+        if lane.owned is not None and lane.queue != ReplyAddress.DYNAMIC:
+            message = (
+                f"queue {lane.queue!r}: over AMQP 1.0 a consumer cannot declare a queue of a name; use AMQP 0-9-1,"
+                " declare it beforehand, or let the broker name it (a dynamic node)"
+            )
+            raise Refused(message)
 
 
 def _reattach(spec: PortSpec) -> int:

@@ -21,7 +21,7 @@ from bench.units import NS_PER_MS
 from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
-from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
+from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open, Source
 from bench.wire.amqp10_table_rows import attached, begun, detached
 from bench.wire.octets import Int64
 from brokers.sasl10 import SaslClient, SaslRefused
@@ -184,18 +184,21 @@ class Connection10(Frames10):
             messages = self.tables.messages
             address = messages.target if messages.routed else self.context.endpoint.address(lane.queue)
             return control.attach_frame(name, handle, receives=False, settled=spec.confirm_window == 0, target=address)
-        address = self.context.endpoint.address(lane.queue)
-        return control.attach_frame(name, handle, receives=True, settled=spec.ack_batch == 0, source=address)
+        source = Source(self.context.endpoint.address(lane.queue), spec.consuming.arguments)
+        return control.attach_frame(name, handle, receives=True, settled=spec.ack_batch == 0, source=source)
 
     def _on_attach(self, peer: Attach) -> None:
         lane = self._links.pop(peer.name, None)
         if lane is None:
             self.lose(f"it attached link {peer.name!r}, for which nobody asked")
             return
-        if peer.has_target if lane.producing else peer.has_source:
+        wanted = set() if lane.producing else {name for name, _ in self.context.spec.consuming.arguments}
+        if not (peer.has_target if lane.producing else peer.has_source):
+            self._refused[peer.handle] = lane  # a detach that says why follows (2.6.3)
+        elif unknown := sorted(wanted - peer.filters):
+            self.refuse_or_lose(f"it does not know the filter {unknown[0]} (consuming.arguments)", lane)
+        else:
             attached(self.tables.state, lane.row, peer)
-        else:  # a detach that says why follows (2.6.3)
-            self._refused[peer.handle] = lane
 
     def _on_detach(self, peer: Detach) -> None:
         if self.closing:
