@@ -34,8 +34,10 @@ EMPTY = b"\x00\x00\x00\x08\x02\x00\x00\x00"
 UNSETTLED, SETTLED, MIXED = 0, 1, 2
 """Settlement modes of a sender."""
 
-_FILTER = 7
-"""Field of a source (3.5.3), counted from 0."""
+_FILTER, _REPLY_TO = 7, 4
+"""Fields of a source (3.5.3) and of the properties section (3.2.4), counted from 0."""
+_UNREADABLE = (DataException, ValueError, TypeError, OverflowError, RecursionError)
+"""What Proton raises of bytes that are no legal value."""
 _HEAD = struct.Struct(">IBBH")
 _Kind = TypeVar("_Kind")
 
@@ -307,7 +309,7 @@ def parse(frame: bytes) -> Control:
         data.rewind()
         data.next()
         performative = data.get_object()
-    except (DataException, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise WireError("a frame holds no legal value") from error
     if end != size - 4 * offset:
         raise WireError("bytes follow a performative that has no payload")
@@ -320,3 +322,23 @@ def parse(frame: bytes) -> Control:
         message = f"a frame holds performative {named!r}, which is not expected here"
         raise WireError(message)
     return maker(_Fields(performative.value), channel)
+
+
+def reply_to(properties: bytes) -> str:
+    """Return `reply-to` of a properties section (3.2.4): the constructor of its list, then what follows its size.
+
+    Empty where there is none, or where this is no such list.
+    """
+    width = {0xC0: 1, 0xD0: 4}.get(properties[0]) if properties else None
+    if width is None:
+        return ""
+    data = Data()
+    try:
+        data.decode(properties[:1] + (len(properties) - 1).to_bytes(width, "big") + properties[1:])
+        data.rewind()
+        data.next()
+        fields = data.get_object()
+    except _UNREADABLE:
+        return ""
+    found = fields[_REPLY_TO] if isinstance(fields, list) and len(fields) > _REPLY_TO else None
+    return found if isinstance(found, str) else ""

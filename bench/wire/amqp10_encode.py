@@ -261,3 +261,37 @@ def encode(
             _park(tables, conn, row, seq[taken], sends.intended_ns[taken], sent_ns)
             at = resume(out, at, templates, tables, conn)
     return at, end
+
+
+@kernel_entry
+def encode_replies(
+    out: Octets, at: int, templates: Templates, tables: LinkTables, sends: Sends, producers: Int64, first: int, end: int
+) -> tuple[int, int]:
+    """Take replies first <= i < end in order, and write them: `encode` for stamps of others.
+
+    Args:
+        out: as `encode`, as are at, templates, tables, first and end.
+        at: offset of the first byte to write.
+        templates: the message.
+        tables: the state of all links.
+        sends: replies, all of one lane; `sent_ns` is when each request was sent.
+        producers: who sent each request.
+        first: the first reply.
+        end: behind the last one.
+
+    Returns:
+        As `encode`.
+    """
+    templates, tables, sends = Templates(*templates), LinkTables(*tables), Sends(*sends)
+    lanes = tables.lanes
+    for taken in range(first, end):
+        row = sends.lane[taken]
+        if lanes[row, L_PARKED] == 1:
+            at = resume(out, at, templates, tables, lanes[row, L_CONN])
+        if lanes[row, L_PARKED] == 1:
+            return at, taken
+        lanes[row, L_PRODUCER] = producers[taken]
+        at, behind = encode(out, at, templates, tables, sends, sends.sent_ns[taken], taken, taken + 1)
+        if behind == taken:
+            return at, taken
+    return at, end

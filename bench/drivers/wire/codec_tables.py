@@ -12,10 +12,11 @@ import numpy as np
 from bench.drivers.base import ConsumerLane, PortSpec, ProducerLane, Sends
 from bench.drivers.sockets.connection import FLUSH_BYTES
 from bench.drivers.wire.context import WireContext
+from bench.drivers.wire.lanes import Lane, deal
 from bench.drivers.wire.receive_loop import COMPILED, DESCRIPTOR, STEP, WAKE, Loop, read_once
 from bench.jit import packed
 from bench.wire.cursor import OUT, Scanned
-from bench.wire.octets import STAMP, Octets
+from bench.wire.octets import STAMP, Int64, Octets
 from bench.wire.templates import LONGEST, Templates
 from brokers.endpoint import Endpoint
 
@@ -99,6 +100,25 @@ class WireTables(ABC, Generic[_State]):
 
         A null peer's tables have no such lanes.
         """
+        raise NotImplementedError
+
+    def deal(self) -> list[list[Lane]]:
+        """Return the lanes of each connection."""
+        return deal(self.context.spec)
+
+    def find_requesters(self, producer: Int64) -> tuple[Int64, Int64]:
+        """Return the row of each of these requesters and the number of its connection; -1 where it is not known.
+
+        This and the next two are only asked of a port that answers.
+        """
+        raise NotImplementedError
+
+    def encode_replies(self, sends: Sends, sent_ns: int, first: int, end: int) -> int:
+        """As `encode`, for replies: `lane` is the row of a requester, `Sends.sent_ns` when its request was sent."""
+        raise NotImplementedError
+
+    def reply_octets(self) -> int:
+        """Return the octets of an encoded reply, framing included, at most."""
         raise NotImplementedError
 
     def counters(self) -> dict[str, int]:

@@ -194,12 +194,19 @@ class WireConnection(WireSocket):
 
         Writes the time of the stamp into `sent_ns`: one reading of the clock serves what goes out at once.
         """
+        self._put_out(self.tables.encode, sends, octets, first, end)
+
+    def reply(self, sends: Sends, octets: int) -> None:
+        """As `publish`, for replies: `sent_ns` has the times that requests were sent, and then those of the replies."""
+        self._put_out(self.tables.encode_replies, sends, octets, 0, len(sends.seq))
+
+    def _put_out(self, encode: Callable[..., int], sends: Sends, octets: int, first: int, end: int) -> None:
         rows = packed(sends)
         step = max(1, FLUSH_BYTES // octets)
         for start in range(first, end, step):
             stop = min(start + step, end)
             now_ns = self.context.clock.now_ns()
-            length = self.tables.encode(rows, now_ns, start, stop)
+            length = encode(rows, now_ns, start, stop)
             sends.sent_ns[start:stop] = now_ns
             self.write(self.context.outbox_view[:length])
 

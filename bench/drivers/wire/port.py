@@ -31,7 +31,7 @@ from bench.drivers.wire.codec_tables import WireTables
 from bench.drivers.wire.connection import WireConnection
 from bench.drivers.wire.context import LAST_IN, LAST_OUT, ROWS, SAY_EVERY, SILENT_AFTER
 from bench.drivers.wire.kernel_timestamps import CLOCK_SET
-from bench.drivers.wire.lanes import Lane, deal
+from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.receive_loop import COMPILED, ROWS_KEPT_FREE
 from bench.units import NS_PER_S
 from bench.wire.cursor import SETTLED_ROWS
@@ -76,13 +76,15 @@ class WirePort(LoopPort[WireConnection]):
         self._early: deque[tuple[Settlements, Deliveries]] = deque()
         self._opening = True
         try:
-            self._open(connect(tables, index, lanes) for index, lanes in enumerate(deal(spec)))
+            self._open(connect(tables, index, lanes) for index, lanes in enumerate(tables.deal()))
         except BaseException:
             self._release()
             raise
         self._opening = False
         self._by_lane = np.array([connection.index for connection in self._of_lane], np.int64)
-        self._octets = tables.message_octets() if self._lanes else 1
+        self._in_order = tuple(self._connections.values())
+        self._sends = self._lanes > 0 or spec.reply_size > 0
+        self._octets = tables.message_octets() if self._lanes else tables.reply_octets() if spec.reply_size else 1
         self._solo = self._alone()
         self._gather_ns = spec.gather_ns
         self._watch_keep_alive()
@@ -90,14 +92,21 @@ class WirePort(LoopPort[WireConnection]):
     def room(self) -> int:
         """See `bench.drivers.base.Port`."""
         context = self._context
-        if not self._lanes or context.stopped or context.failures:
+        if not self._sends or context.stopped or context.failures:
             return 0
+        if not self._lanes:
+            return self._room_for_replies()
         least = self._tables.window_room()
         most = OUTPUT_LIMIT // self._octets + 1
         for connection in context.laggards:
             left = connection.octets_left()
             most = min(most, (left // self._octets + 1) // len(connection.lanes) if left else 0)
         return min(least, most) * self._lanes
+
+    def _room_for_replies(self) -> int:
+        """Return how many fit, should all of them go out on one connection."""
+        left = min((connection.octets_left() for connection in self._context.laggards), default=OUTPUT_LIMIT)
+        return left // self._octets + 1 if left else 0
 
     def send(self, lane: Int64, seq: Int64, intended_ns: Int64) -> Int64:
         """See `bench.drivers.base.Port`."""
@@ -116,6 +125,21 @@ class WirePort(LoopPort[WireConnection]):
             self._of_lane[sends.lane[first]].publish(sends, octets, first, end)
         sent_ns[order] = sends.sent_ns
         return sent_ns
+
+    def reply(self, producer: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64) -> Int64:
+        """See `bench.drivers.base.ReplyingPort`; what cannot be answered has the time of the call."""
+        self._raise_failure()
+        row, index = self._tables.find_requesters(producer)
+        replied_ns = np.full(len(seq), self._clock.now_ns())
+        for number in sorted(set(index.tolist())):
+            chosen = np.flatnonzero(index == number)
+            if number < 0:
+                self._context.count("unanswerable", len(chosen))
+                continue
+            sends = Sends(lane=row[chosen], seq=seq[chosen], intended_ns=intended_ns[chosen], sent_ns=sent_ns[chosen])
+            self._in_order[number].reply(sends, self._octets)
+            replied_ns[chosen] = sends.sent_ns
+        return replied_ns
 
     def plans(self) -> bool:
         """See `bench.drivers.base.PlanningPort`: one lane on a connection that has taken all that was written."""
@@ -245,7 +269,7 @@ class WirePort(LoopPort[WireConnection]):
         for connection in connections:
             self._watch(connection)
             if connection.producing:
-                self._of_lane += [connection] * len(connection.lanes)
+                self._of_lane += [connection] * sum(lane.producing for lane in connection.lanes)
             connection.begin()
             if len(self._connections) % OPENING_AT_ONCE == 0:
                 self._await_ready()
@@ -278,7 +302,7 @@ class WirePort(LoopPort[WireConnection]):
         marks, timers = self._marks, self._context.timers
         now_ns = self._clock.now_ns()
         deadline_ns = now_ns + timeout_ns
-        had_no_room = self._lanes > 0 and self.room() == 0
+        had_no_room = self._sends and self.room() == 0
         gather_ns = 0 if had_no_room else self._gather_ns
         wake_fd = -1 if self._wake_fd is None else self._wake_fd
         while True:

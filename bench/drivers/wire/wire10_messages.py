@@ -17,8 +17,8 @@ from bench.wire.amqp10_outgoing import make_form
 from bench.wire.octets import Octets
 from brokers.endpoint import Endpoint
 
-MOST_ADDRESS = 512
-"""Octets of an address that a broker or requester may name."""
+MOST_ADDRESS = 1_024
+"""Octets of an address of a reply queue; that of a name of 255 octets, each percent-encoded, has less."""
 _TEXT_HEAD = 5
 ANSWERED = 1_024
 """Producers whose reply addresses there is room for at first."""

@@ -13,8 +13,8 @@ from bench.arrivals.body_content import BodyContent
 from bench.arrivals.keys import in_turn
 from bench.drivers.base import (
     ConnectionLost,
-    Consuming,
     ConsumerLane,
+    Consuming,
     DriverError,
     OwnedQueue,
     Port,
@@ -173,7 +173,7 @@ def test_a_broker_that_knows_one_key_a_link_says_so(monkeypatch: pytest.MonkeyPa
     assert "one routing key a link over AMQP 1.0, not 2" in text
 
 
-def test_a_filter_that_the_broker_ignores_is_told(opened: Opened) -> None:
+def test_a_filter_that_the_broker_ignores_is_told() -> None:
     """It echoes what it applies, so what is missing from its attach is not applied."""
     server = Amqp10Server()
     server.keeps_filters = False
