@@ -24,6 +24,7 @@ from bench.drivers.base import (
     Refused,
     Route,
 )
+from bench.drivers.wire.receive_loop import COMPILED
 from bench.drivers.wire.wire10 import open_port
 from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
@@ -228,7 +229,8 @@ def test_compact_stamps_go_out(opened: Opened, planned: bool) -> None:  # noqa: 
     """Also from the compiled loop that paces."""
     port, server = opened(size=12, compact=True)
     now_ns = CLOCK.now_ns()
-    if planned:
+    assert port.plans() is COMPILED
+    if planned and COMPILED:
         port.send_planned(np.zeros(2, np.int64), np.arange(2), np.full(2, now_ns), now_ns + NS_PER_S, 0)
     else:
         port.send(np.zeros(2, np.int64), np.arange(2), np.full(2, now_ns))
