@@ -16,7 +16,7 @@ from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.connection import MORE
 from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.wire10_frames import Frames10, reason
-from bench.drivers.wire.wire10_messages import MOST_ADDRESS
+from bench.drivers.wire.wire10_messages import MOST_MADE, target_of
 from bench.drivers.wire.wire10_tables import FRAME_MAX, IN_WINDOW, ClientTables10
 from bench.units import NS_PER_MS
 from bench.wire import amqp10_control as control
@@ -188,8 +188,7 @@ class Connection10(Frames10):
         name, spec = f"{lane.owner} {uuid4()}", self.context.spec
         self._links[name] = lane
         if lane.producing:
-            messages = self.tables.messages
-            address = messages.target if messages.routed else self.context.endpoint.address(lane.queue)
+            address = target_of(self.tables.messages, lane, self.context.endpoint)
             return control.attach_frame(name, handle, receives=False, settled=spec.confirm_window == 0, target=address)
         address = self._source_of(lane)
         source = Source(address, () if self.tables.consumer_of(lane).reply else spec.consuming.arguments)
@@ -217,8 +216,8 @@ class Connection10(Frames10):
         unknown = sorted({name for name, _ in asked} - peer.filters)
         if unknown:
             self.refuse_or_lose(f"it does not know the filter {unknown[0]} (consuming.arguments)", lane)
-        elif not 0 < len(address.encode()) <= MOST_ADDRESS:
-            self.refuse_or_lose(f"its node has the name {address!r}: 1 to {MOST_ADDRESS} octets are taken", lane)
+        elif lane.queue == ReplyAddress.DYNAMIC and not 0 < len(address.encode()) <= MOST_MADE:
+            self.refuse_or_lose(f"it named a node {address!r}: 1 to {MOST_MADE} octets are taken", lane)
         else:
             if consumer.reply:
                 self.tables.set_reply_to(lane, address)

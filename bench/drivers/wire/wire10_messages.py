@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.arrivals.keys import by_producer
-from bench.drivers.base import Int64, PortSpec, Refused, Route
+from bench.arrivals.keys import BY_PRODUCER, by_producer
+from bench.drivers.base import ConsumerLane, Int64, PortSpec, Refused, ReplyAddress, Route
+from bench.drivers.wire.lanes import Lane
 from bench.wire.amqp10_front import SEQ, Front, Varying, make_front, text_value
 from bench.wire.amqp10_layout import SPAN_LENGTH, SPAN_START
 from bench.wire.amqp10_outgoing import make_form
@@ -19,6 +20,8 @@ from brokers.endpoint import Endpoint
 
 MOST_ADDRESS = 1_024
 """Octets of an address of a reply queue; that of a name of 255 octets, each percent-encoded, has less."""
+MOST_MADE = 256
+"""Octets of an address that a broker makes."""
 _TEXT_HEAD = 5
 ANSWERED = 1_024
 """Producers whose reply addresses there is room for at first."""
@@ -29,8 +32,8 @@ class Messages:
     """What messages of a port are made of, beside their bodies.
 
     Attributes:
-        target: the address that producing links attach, where it is not that of their queues; None = none.
-        routed: whether `target` holds.
+        targets: addresses that links attach, one for all or one for each key; None = the anonymous terminus. Empty
+            where producers send to their queues.
         front: the sections before the body.
         form: how a message is put together; see `bench.wire.amqp10_layout`.
         choice: which of `texts` a message has.
@@ -39,8 +42,7 @@ class Messages:
         longest: octets that are put into a message at most.
     """
 
-    target: str | None
-    routed: bool
+    targets: tuple[str | None, ...]
     front: Front
     form: Int64
     choice: Int64
@@ -62,32 +64,43 @@ def make_messages(spec: PortSpec, endpoint: Endpoint, lanes: int) -> Messages:
         front = make_front(properties, durable=spec.durable, varying=Varying(destination=True))
         form = make_form(front, keyed=True, compact=spec.compact)
         return Messages(
-            target=None,
-            routed=True,
+            targets=(None,),
             front=front,
             form=form,
             choice=by_producer(ANSWERED),
             rows=ANSWERED,
             longest=_TEXT_HEAD + MOST_ADDRESS + 1,
         )
-    target, carried = (None, ()) if spec.route is None else _targets(spec.route, endpoint)
+    targets, carried = ((), ()) if spec.route is None else _targets(spec.route, endpoint)
     several = len(carried) > 1
     to, subject = carried[0] if len(carried) == 1 else ("", "")
     varying = Varying(destination=several, reply_to=spec.requests)
     front = make_front(properties, durable=spec.durable, to=to, subject=subject, varying=varying)
     texts = tuple(destination_text(*one) for one in carried) if several else ()
     longest = max((len(text) for text in texts), default=0)
+    if spec.requests:
+        longest += _TEXT_HEAD + max((_reply_octets(lane, endpoint) for lane in spec.consumers), default=0)
     rows = len(texts) + (lanes if spec.requests else 0)
     return Messages(
-        target=target,
-        routed=spec.route is not None,
+        targets=targets,
         front=front,
         form=make_form(front, keyed=several, replies=len(texts) if spec.requests else -1, compact=spec.compact),
         choice=np.zeros(0, np.int64) if spec.route is None else spec.route.choice,
         texts=texts,
         rows=rows,
-        longest=longest + (MOST_ADDRESS + _TEXT_HEAD if spec.requests else 0),
+        longest=longest,
     )
+
+
+def target_of(messages: Messages, lane: Lane, endpoint: Endpoint) -> str | None:
+    """Return the address that a producing lane attaches; None = the anonymous terminus."""
+    targets = messages.targets
+    return targets[lane.number % len(targets)] if targets else endpoint.address(lane.queue)
+
+
+def _reply_octets(lane: ConsumerLane, endpoint: Endpoint) -> int:
+    """Return how long the address of replies is, at most."""
+    return MOST_MADE if lane.queue == ReplyAddress.DYNAMIC else len(endpoint.address(lane.queue).encode())
 
 
 def destination_text(to: str, subject: str) -> bytes:
@@ -95,8 +108,8 @@ def destination_text(to: str, subject: str) -> bytes:
     return text_value(to) + text_value(subject)
 
 
-def _targets(route: Route, endpoint: Endpoint) -> tuple[str | None, tuple[tuple[str, str], ...]]:
-    """Return the address of the target, and `to` and `subject` for each key, where messages carry them.
+def _targets(route: Route, endpoint: Endpoint) -> tuple[tuple[str | None, ...], tuple[tuple[str, str], ...]]:
+    """Return the targets of links, and `to` and `subject` for each key, where messages carry them.
 
     Raises:
         Refused: a link of that broker has one key alone.
@@ -104,16 +117,16 @@ def _targets(route: Route, endpoint: Endpoint) -> tuple[str | None, tuple[tuple[
     found = [endpoint.destination(route.exchange, key) for key in route.keys]
     first = found[0]
     if first.key_in == "subject":
-        return first.address, tuple(("", key) for key in route.keys)
-    if first.key_in == "address" and len(found) == 1:
-        return first.address, ()
+        return (first.address,), tuple(("", key) for key in route.keys)
+    if first.key_in == "address" and (len(found) == 1 or route.choice[0] == BY_PRODUCER):
+        return tuple(one.address for one in found), ()
     if any(one.to is None for one in found):
         message = (
             f"{endpoint.host}:{endpoint.port} takes one routing key a link over AMQP 1.0, not {len(found)}:"
-            f" give each flow one key, or use AMQP 0-9-1"
+            " let each producer have one key, or use AMQP 0-9-1"
         )
         raise Refused(message)
-    return first.address if first.key_in == "to" else None, tuple((one.to or "", "") for one in found)
+    return (first.address if first.key_in == "to" else None,), tuple((one.to or "", "") for one in found)
 
 
 class Texts:

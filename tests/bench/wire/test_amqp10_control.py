@@ -138,6 +138,29 @@ def test_a_source_that_is_none_has_no_address() -> None:
         assert (peer.source_address, peer.filters) == ("", frozenset())
 
 
+def listed(fields: list[object], *, long: bool) -> bytes:
+    """Return a list as a properties section has it, without its size."""
+    data = Data()
+    data.put_object(fields)
+    encoded = bytes(data.encode())
+    assert encoded[0] == 0xD0
+    return encoded[:1] + encoded[5:] if long else b"\xc0" + encoded[8:]
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_reply_to_is_read_from_a_properties_section(long: bool) -> None:  # noqa: FBT001
+    """In both forms of a list; empty where it is not there or no text."""
+    assert c.reply_to(listed(["m", None, "to", None, "replies"], long=long)) == "replies"
+    assert c.reply_to(listed(["m", None, "to", None, 7, "c"], long=long)) == ""
+    assert c.reply_to(listed(["m"], long=long)) == ""
+
+
+@given(octets=st.binary(max_size=60), first=st.sampled_from([b"\xc0", b"\xd0", b"\x45", b""]))
+def test_any_properties_are_survived(octets: bytes, first: bytes) -> None:
+    """Whatever they hold, the answer is a text."""
+    assert isinstance(c.reply_to(first + octets), str)
+
+
 def test_numeric_symbolic_and_wide_descriptors_are_one() -> None:
     """An end in each form."""
     for described in (

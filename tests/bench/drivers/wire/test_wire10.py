@@ -10,7 +10,7 @@ from proton import Message
 
 from bench.arrivals import stamp
 from bench.arrivals.body_content import BodyContent
-from bench.arrivals.keys import in_turn
+from bench.arrivals.keys import by_producer, in_turn
 from bench.drivers.base import (
     ConnectionLost,
     ConsumerLane,
@@ -222,6 +222,12 @@ def test_each_message_has_the_key_of_its_number(opened: Opened, how: str, keys: 
         assert message.id == f"m{seq:013}"
         assert stamp.unpack(message.body)[:2] == (7, seq)
         assert message.body[stamp.SIZE :] == BodyContent("json").fill(40)[stamp.SIZE :]
+
+
+def test_a_producer_of_one_key_has_it_in_its_address(opened: Opened) -> None:
+    """Where each producer has one of several keys, its link says so once and messages need not."""
+    _, server = opened(1, route=Route("", KEYS, by_producer(3)))
+    assert server.link.remote_target.address == KEYS[7 % 3]
 
 
 @pytest.mark.parametrize("planned", [False, True])
