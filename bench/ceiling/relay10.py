@@ -1,7 +1,8 @@
 """The relay's end of AMQP 1.0: Proton's engine as a server that accepts every SASL mechanism.
 
 A link's address is the name of a queue, which is made where there is none; RabbitMQ's form
-`/queues/<name>` means the same. Credit is what bounds a receiver, and a sender is given more
+`/queues/<name>` means the same. To a target without address each message names its own
+in `to`. Credit is what bounds a receiver, and a sender is given more
 as it uses it: a relay that is full does not read, as over 0-9-1.
 """
 
@@ -12,6 +13,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import cproton as pn
+from proton import Message as ProtonMessage
+from proton import ProtonException
 
 from bench.ceiling.relay_queues import Message, Message10, RelayClient, RelayConsumer, RelayQueue, RelayStore
 
@@ -70,7 +73,7 @@ class Relay10(RelayClient):
         self._login: bytes | None = b""
         self._sessions: set[Any] = set()
         self._receiving: dict[Any, Consumer10] = {}
-        self._sending: dict[Any, RelayQueue] = {}
+        self._sending: dict[Any, RelayQueue | None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._handlers: dict[int, Callable[[Any], None]] = {
             pn.PN_CONNECTION_REMOTE_OPEN: lambda _: pn.pn_connection_open(self._amqp),
@@ -207,19 +210,19 @@ class Relay10(RelayClient):
         remote = pn.pn_link_remote_source(link) if gives else pn.pn_link_remote_target(link)
         address = pn.pn_terminus_get_address(remote)
         dynamic = pn.pn_terminus_is_dynamic(remote)
-        if not address and not dynamic:
+        if gives and not address and not dynamic:
             pn.pn_link_open(link)
             self.refuse(link, "amqp:not-implemented", "name the queue in the link's address")
             return
-        queue = self.store.make("" if dynamic else _queue_name(address))
+        queue = self.store.make("" if dynamic else _queue_name(address)) if address or dynamic else None
         pn.pn_terminus_copy(pn.pn_link_source(link), pn.pn_link_remote_source(link))
         pn.pn_terminus_copy(pn.pn_link_target(link), pn.pn_link_remote_target(link))
-        if dynamic:
+        if dynamic and queue is not None:
             pn.pn_terminus_set_address(pn.pn_link_source(link) if gives else pn.pn_link_target(link), queue.name)
         mode = pn.pn_link_remote_snd_settle_mode(link)
         pn.pn_link_set_snd_settle_mode(link, mode)
         pn.pn_link_open(link)
-        if gives:
+        if gives and queue is not None:
             self._receiving[link] = Consumer10(self, queue, link, settled=mode == pn.PN_SND_SETTLED)
         else:
             self._sending[link] = queue
@@ -253,13 +256,24 @@ class Relay10(RelayClient):
         elif pn.pn_delivery_readable(delivery) and not pn.pn_delivery_partial(delivery):
             encoded = bytes(pn.pn_link_recv(link, pn.pn_delivery_pending(delivery))[1])
             pn.pn_link_advance(link)
+            queue = self._sending[link] or self._named_in(encoded)
             if not pn.pn_delivery_settled(delivery):
-                pn.pn_delivery_update(delivery, pn.PN_ACCEPTED)
+                pn.pn_delivery_update(delivery, pn.PN_REJECTED if queue is None else pn.PN_ACCEPTED)
             pn.pn_delivery_settle(delivery)
             self.store.publishers.add(self)
-            self._sending[link].put(Message10(encoded))
+            if queue is not None:
+                queue.put(Message10(encoded))
         if 2 * pn.pn_link_credit(link) <= _CREDIT:
             pn.pn_link_flow(link, _CREDIT - pn.pn_link_credit(link))
+
+    def _named_in(self, encoded: bytes) -> RelayQueue | None:
+        """Return the queue that a message names; None where it names none, or is no message."""
+        message = ProtonMessage()
+        try:
+            message.decode(encoded)
+        except (ProtonException, ValueError, TypeError):
+            return None
+        return self.store.make(_queue_name(message.address)) if message.address else None
 
 
 def _queue_name(address: str) -> str:

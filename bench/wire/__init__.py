@@ -20,7 +20,8 @@ their values, `amqp10_control`). The *cursor* is an int64 array that
 says where the scan stopped, how many rows there are, and why it stopped (`cursor`).
 
 Writing. A message is made once, as a template; to send it is to copy the template and put in the
-stamp and what changes (`amqp091_encode`, `amqp10_encode`; `templates` where sizes differ). What a receiver
+stamp and what changes (`amqp091_encode`, `amqp10_encode`; `templates` where sizes differ; `amqp10_front` and
+`amqp10_pieces` where keys, reply addresses or numbers in texts do). What a receiver
 owes is written in batches: acknowledgements with `multiple` in 0-9-1, dispositions over ranges and
 flows in 1.0 (`amqp10_answer`). What a sender is told, confirms or dispositions, is matched with what it
 sent (`amqp091_settle`, `amqp10_settle`) by a ring of the messages that wait.

@@ -34,6 +34,10 @@ EMPTY = b"\x00\x00\x00\x08\x02\x00\x00\x00"
 UNSETTLED, SETTLED, MIXED = 0, 1, 2
 """Settlement modes of a sender."""
 
+_FILTER, _REPLY_TO = 7, 4
+"""Fields of a source (3.5.3) and of the properties section (3.2.4), counted from 0."""
+_UNREADABLE = (DataException, ValueError, TypeError, OverflowError, RecursionError)
+"""What Proton raises of bytes that are no legal value."""
 _HEAD = struct.Struct(">IBBH")
 _Kind = TypeVar("_Kind")
 
@@ -73,8 +77,39 @@ class Begin:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a receiving link takes its messages from (3.5.3).
+
+    Attributes:
+        address: of a node; empty where the peer is to make one and name it (dynamic).
+        filters: name and value of each filter, which is described by its name.
+    """
+
+    address: str
+    filters: tuple[tuple[str, str | int | bool], ...] = ()
+
+    def fields(self) -> list[Any]:
+        """Return the fields of the terminus, as Proton's types."""
+        filters = {symbol(name): Described(symbol(name), value) for name, value in self.filters}
+        fields = [self.address or None, None, None, None, not self.address, None, None, filters]
+        return fields if filters else fields[:5] if not self.address else fields[:1]
+
+
+@dataclass(frozen=True)
 class Attach:
-    """The peer's end of a link; without source or target it is about to be detached."""
+    """The peer's end of a link; without source or target it is about to be detached.
+
+    Attributes:
+        name: of the link.
+        handle: the peer's.
+        receives: the peer does.
+        has_source: it has one.
+        has_target: it has one.
+        snd_settle_mode: settlement of the sender.
+        initial_delivery_count: of a peer that sends.
+        source_address: of the source; empty where it has none.
+        filters: names of the filters that its source has.
+    """
 
     name: str
     handle: int
@@ -83,6 +118,8 @@ class Attach:
     has_target: bool
     snd_settle_mode: int = MIXED
     initial_delivery_count: int = 0
+    source_address: str = ""
+    filters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -133,9 +170,18 @@ def begin_frame(
 
 
 def attach_frame(
-    name: str, handle: int, *, receives: bool, settled: bool, source: str | None = None, target: str | None = None
+    name: str,
+    handle: int,
+    *,
+    receives: bool,
+    settled: bool,
+    source: Source | None = None,
+    target: str | None = None,
 ) -> bytes:
-    """Attach a link between two addresses; one that sends has 0 as initial delivery-count."""
+    """Attach a link between two addresses; one that sends has 0 as initial delivery-count.
+
+    A target without address is the anonymous terminus, where one sends.
+    """
     return control_frame(
         ATTACH,
         name,
@@ -143,7 +189,7 @@ def attach_frame(
         receives,
         ubyte(SETTLED if settled else UNSETTLED),
         ubyte(0),
-        Described(ulong(SOURCE), [source]),
+        Described(ulong(SOURCE), [None] if source is None else source.fields()),
         Described(ulong(TARGET), [target]),
         None,
         None,
@@ -208,6 +254,14 @@ class _Fields:
         message = f"field {index} of a performative is {value}, beyond {most}"
         raise WireError(message)
 
+    def source(self, index: int) -> tuple[str, frozenset[str]]:
+        """Return address and names of filters of a source; what is no legal one has neither."""
+        value = self.any(index)
+        fields = _Fields(value.value if isinstance(value, Described) and isinstance(value.value, list) else [])
+        address, filters = fields.any(0), fields.any(_FILTER)
+        names = filters if isinstance(filters, dict) else {}
+        return str(address) if isinstance(address, str) else "", frozenset(map(str, names))
+
     def condition(self, index: int) -> Condition | None:
         """Return an error; one that is no legal error is told by what it is."""
         value = self.any(index)
@@ -230,6 +284,7 @@ _MAKERS: dict[int, Callable[[_Fields, int], Control]] = {
         its.any(6) is not None,
         its.number(3, MIXED, MIXED),
         its.number(9, default=0),
+        *its.source(5),
     ),
     DETACH: lambda its, _: Detach(its.number(0), its.condition(2)),
     END: lambda its, _: End(its.condition(0)),
@@ -254,7 +309,7 @@ def parse(frame: bytes) -> Control:
         data.rewind()
         data.next()
         performative = data.get_object()
-    except (DataException, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise WireError("a frame holds no legal value") from error
     if end != size - 4 * offset:
         raise WireError("bytes follow a performative that has no payload")
@@ -267,3 +322,23 @@ def parse(frame: bytes) -> Control:
         message = f"a frame holds performative {named!r}, which is not expected here"
         raise WireError(message)
     return maker(_Fields(performative.value), channel)
+
+
+def reply_to(properties: bytes) -> str:
+    """Return `reply-to` of a properties section (3.2.4): the constructor of its list, then what follows its size.
+
+    Empty where there is none, or where this is no such list.
+    """
+    width = {0xC0: 1, 0xD0: 4}.get(properties[0]) if properties else None
+    if width is None:
+        return ""
+    data = Data()
+    try:
+        data.decode(properties[:1] + (len(properties) - 1).to_bytes(width, "big") + properties[1:])
+        data.rewind()
+        data.next()
+        fields = data.get_object()
+    except _UNREADABLE:
+        return ""
+    found = fields[_REPLY_TO] if isinstance(fields, list) and len(fields) > _REPLY_TO else None
+    return found if isinstance(found, str) else ""

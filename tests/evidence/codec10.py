@@ -142,7 +142,9 @@ def opening_us() -> float:
     tables = x.make_link_tables(1, 1, 256)
     opens = control.open_frame("broker", None, max_frame=65_536, idle_timeout_ms=60_000)
     begins = control.begin_frame(incoming_window=400, outgoing_window=400, handle_max=255)
-    attaches = control.attach_frame("link", 0, receives=True, settled=False, source="queue", target="queue")
+    attaches = control.attach_frame(
+        "link", 0, receives=True, settled=False, source=control.Source("queue"), target="queue"
+    )
 
     def work() -> int:
         new_connection(tables, 0, lane0=0, lanes=1, max_frame=65_536, window=65_536)

@@ -24,6 +24,7 @@ WIRE10 = _compiled(
     description="our compiled AMQP 1.0: drives a broker to its limit",
     open_port="bench.drivers.wire.wire10:open_port",
     warm="bench.drivers.wire.wire10:warm",
+    shapes=("route", "properties", "body", "compact", "consuming", "requests"),
     options=(
         (
             "reattach",

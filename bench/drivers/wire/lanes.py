@@ -33,6 +33,20 @@ def deal(spec: PortSpec) -> list[list[Lane]]:
     return [lanes[first : first + most] for lanes in (producers, consumers) for first in range(0, len(lanes), most)]
 
 
+def deal_pairs(spec: PortSpec) -> list[list[Lane]]:
+    """Return the lanes of each connection of a port that requests: those that send, then those of their replies.
+
+    At most `lanes_per_connection` pairs share one. Rows follow each other over all connections.
+    """
+    dealt: list[list[Lane]] = []
+    for first in range(0, len(spec.producers), spec.lanes_per_connection):
+        chosen = slice(first, first + spec.lanes_per_connection)
+        named = [(lane.producer, lane.queue, True) for lane in spec.producers[chosen]]
+        named += [(lane.consumer, lane.queue, False) for lane in spec.consumers[chosen]]
+        dealt.append([Lane(2 * first + place, *one) for place, one in enumerate(named)])
+    return dealt
+
+
 def connections(spec: PortSpec) -> int:
     """Return how many connections `deal` makes."""
     return sum(-(-len(lanes) // spec.lanes_per_connection) for lanes in (spec.producers, spec.consumers))

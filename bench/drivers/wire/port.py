@@ -271,7 +271,7 @@ class WirePort(LoopPort[WireConnection]):
         for connection in connections:
             self._watch(connection)
             if connection.producing:
-                self._of_lane += [connection] * len(connection.lanes)
+                self._of_lane += [connection] * sum(lane.producing for lane in connection.lanes)
             connection.begin()
             if len(self._connections) % OPENING_AT_ONCE == 0:
                 self._await_ready()

@@ -9,19 +9,20 @@ from uuid import uuid4
 
 import numpy as np
 
-from bench.drivers.base import Sends, add_counts
+from bench.drivers.base import ReplyAddress, Sends, add_counts
 from bench.drivers.sockets.connection import connect
 from bench.drivers.sockets.credit_watch import CreditWatch
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.wire.connection import MORE
 from bench.drivers.wire.lanes import Lane
 from bench.drivers.wire.wire10_frames import Frames10, reason
+from bench.drivers.wire.wire10_messages import MOST_MADE, target_of
 from bench.drivers.wire.wire10_tables import FRAME_MAX, IN_WINDOW, ClientTables10
 from bench.units import NS_PER_MS
 from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
-from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open
+from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open, Source
 from bench.wire.amqp10_table_rows import attached, begun, detached
 from bench.wire.octets import Int64
 from brokers.sasl10 import SaslClient, SaslRefused
@@ -45,11 +46,12 @@ class Connection10(Frames10):
         """
         endpoint = tables.context.endpoint
         super().__init__(tables, index, lanes, Stream(connect(endpoint)))
+        self._sends = sum(lane.producing for lane in self.lanes)
         self._sasl = SaslClient(endpoint.sasl, endpoint.username, endpoint.password)
         self._opened = False
         self._credit_watch = CreditWatch()
-        self._counts: Int64 = np.full(len(lanes), -1)
-        """Delivery-count of each lane at the last look."""
+        self._counts: Int64 = np.full(self._sends, -1)
+        """Delivery-count of each sending lane at the last look."""
         self._links: dict[str, Lane] = {}
         self._refused: dict[int, Lane] = {}
         self._leaving: set[Lane] = set()
@@ -78,14 +80,18 @@ class Connection10(Frames10):
 
     def publish(self, sends: Sends, octets: int, first: int, end: int) -> None:
         """Send messages; see `WireConnection`."""
-        super().publish(sends, octets, first, end)
+        super().publish(self._of_rows(sends), octets, first, end)
         self._leave()
 
     def pace(self, sends: Sends, until_ns: int, coalesce_ns: int) -> tuple[int, bool]:
         """Send messages at their times; see `WireConnection`."""
-        done = super().pace(sends, until_ns, coalesce_ns)
+        done = super().pace(self._of_rows(sends), until_ns, coalesce_ns)
         self._leave()
         return done
+
+    def _of_rows(self, sends: Sends) -> Sends:
+        """Return messages with the rows of their lanes, which are others than their numbers where lanes are paired."""
+        return sends._replace(lane=self.tables.producing[sends.lane]) if self.context.spec.requests else sends
 
     def lose(self, detail: str) -> None:
         """Record that the connection broke; RabbitMQ refuses a virtual host in this way."""
@@ -115,12 +121,13 @@ class Connection10(Frames10):
         if not self.ready:
             rows = self.tables.lanes[self.first : self.first + len(self.lanes)]
             usable = rows[:, layout.L_HANDLE] >= 0
-            if self.producing:
-                usable &= rows[:, layout.L_CREDIT] > 0
+            usable &= (rows[:, layout.L_CREDIT] > 0) | (rows[:, layout.L_SENDS] == 0)
             self.ready = bool(usable.all())
             if self.ready and self.producing:
                 self._look_at_credit()
         super()._after_scan()
+        if self.context.marks[layout.T_LEARNED]:
+            self.tables.learn()
         self._leave()
 
     def _look_at_credit(self) -> None:
@@ -130,7 +137,7 @@ class Connection10(Frames10):
         """
         if self.closed:
             return
-        rows = self.tables.lanes[self.first : self.first + len(self.lanes)]
+        rows = self.tables.lanes[self.first : self.first + self._sends]
         now_ns, counts = self.context.clock.now_ns(), rows[:, layout.L_COUNT].copy()
         without = rows[:, layout.L_CREDIT] <= 0
         without |= self.tables.conns[self.index, layout.C_OUT_WINDOW] <= 0
@@ -159,6 +166,11 @@ class Connection10(Frames10):
     def _on_open(self, peer: Open) -> None:
         self._opened = True
         self.tables.agree(self.index, peer)
+        if self.producing and self.tables.first_octets > self.tables.frame_max:
+            self.refuse_or_lose(
+                f"it takes frames of {self.tables.frame_max} octets, and the properties of a message with its stamp may"
+                f" have {self.tables.first_octets}: make properties shorter"
+            )
         # Half of what the peer bears, so that a frame that is late is still in time.
         self.keep_up(peer.idle_timeout_ms * NS_PER_MS // 2, 2 * _IDLE_MS * NS_PER_MS)
 
@@ -174,21 +186,43 @@ class Connection10(Frames10):
     def _attach(self, lane: Lane, handle: int) -> bytes:
         """Return the frame that attaches a lane's link, by a name of its own."""
         name, spec = f"{lane.owner} {uuid4()}", self.context.spec
-        address = self.context.endpoint.address(lane.queue)
         self._links[name] = lane
         if lane.producing:
+            address = target_of(self.tables.messages, lane, self.context.endpoint)
             return control.attach_frame(name, handle, receives=False, settled=spec.confirm_window == 0, target=address)
-        return control.attach_frame(name, handle, receives=True, settled=spec.ack_batch == 0, source=address)
+        address = self._source_of(lane)
+        source = Source(address, () if self.tables.consumer_of(lane).reply else spec.consuming.arguments)
+        return control.attach_frame(name, handle, receives=True, settled=spec.ack_batch == 0, source=source)
+
+    def _source_of(self, lane: Lane) -> str:
+        """Return the address that a lane consumes from; empty where the broker is to make a node."""
+        return self.context.endpoint.address(lane.queue) if lane.queue != ReplyAddress.DYNAMIC else ""
 
     def _on_attach(self, peer: Attach) -> None:
         lane = self._links.pop(peer.name, None)
         if lane is None:
             self.lose(f"it attached link {peer.name!r}, for which nobody asked")
             return
-        if peer.has_target if lane.producing else peer.has_source:
+        if not (peer.has_target if lane.producing else peer.has_source):
+            self._refused[peer.handle] = lane  # a detach that says why follows (2.6.3)
+        elif lane.producing or self._takes_source(lane, peer):
             attached(self.tables.state, lane.row, peer)
-        else:  # a detach that says why follows (2.6.3)
-            self._refused[peer.handle] = lane
+
+    def _takes_source(self, lane: Lane, peer: Attach) -> bool:
+        """Look at what a consuming lane was given, and note where replies go; return whether it is what was asked."""
+        consumer = self.tables.consumer_of(lane)
+        address = self._source_of(lane) or peer.source_address
+        asked = () if consumer.reply else self.context.spec.consuming.arguments
+        unknown = sorted({name for name, _ in asked} - peer.filters)
+        if unknown:
+            self.refuse_or_lose(f"it does not know the filter {unknown[0]} (consuming.arguments)", lane)
+        elif lane.queue == ReplyAddress.DYNAMIC and not 0 < len(address.encode()) <= MOST_MADE:
+            self.refuse_or_lose(f"it named a node {address!r}: 1 to {MOST_MADE} octets are taken", lane)
+        else:
+            if consumer.reply:
+                self.tables.set_reply_to(lane, address)
+            return True
+        return False
 
     def _on_detach(self, peer: Detach) -> None:
         if self.closing:
@@ -207,7 +241,7 @@ class Connection10(Frames10):
         t = self.tables
         if not t.reattach or self.closing or not self.producing:
             return
-        for lane in self.lanes:
+        for lane in self.lanes[: self._sends]:
             row = t.lanes[lane.row]
             if row[layout.L_COUNT] >= t.reattach and not row[layout.L_PARKED] and lane not in self._leaving:
                 self._leaving.add(lane)

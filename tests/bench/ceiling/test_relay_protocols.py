@@ -10,7 +10,7 @@ import pika
 import pika.exceptions
 import pytest
 from proton import Link, Message, Timeout
-from proton.utils import BlockingConnection, LinkDetached
+from proton.utils import BlockingConnection, LinkDetached, SendException
 
 from bench.ceiling.measure import relay
 from tests.bench.ceiling.relay_client import channel, declared
@@ -235,14 +235,19 @@ def test_a_sender_is_accepted_on_an_address_that_it_makes(port: int) -> None:
 
 
 def test_links_without_an_address(port: int) -> None:
-    """A dynamic source is given a name; a target that names nothing is refused."""
+    """A dynamic source is given a name; to a target that names nothing each message names its own, or is rejected."""
     connection = proton(port)
     receiver = connection.create_receiver(None, dynamic=True, credit=1)
     name = receiver.link.remote_source.address
     connection.create_sender(name).send(Message(body="x"))
     assert receiver.receive(5).body == "x"
+    anonymous = connection.create_sender(None)
+    anonymous.send(Message(body="y", address=name))
+    assert receiver.receive(5).body == "y"
+    with pytest.raises(SendException):
+        anonymous.send(Message(body="z"))
     with pytest.raises(LinkDetached, match="name the queue"):
-        connection.create_sender(None)
+        connection.create_receiver(None)
     connection.close()
 
 

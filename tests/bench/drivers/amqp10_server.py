@@ -38,6 +38,7 @@ class Amqp10Server:
         messages: what each of them carried.
         sasl: outcome code it answers with.
         frames: number of frames the client has sent.
+        keeps_filters: whether it echoes the filters of a source.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Amqp10Server:
             "amqp10", "127.0.0.1", self._listener.getsockname()[1], "/", "vhost:/", "guest", "guest"
         )
         self.sasl = sasl
+        self.keeps_filters = True
         self.link: Any = None
         self.names: list[str] = []
         self.deliveries: list[Any] = []
@@ -162,6 +164,8 @@ class Amqp10Server:
 
     def _open(self, link: Any) -> None:
         link.source.copy(link.remote_source)
+        if not self.keeps_filters:
+            link.source.filter.clear()
         link.target.copy(link.remote_target)
         link.snd_settle_mode = link.remote_snd_settle_mode
         link.open()

@@ -4,6 +4,7 @@ import cproton as pn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proton import Data
 
 from bench.wire import amqp10_control as c
 from bench.wire import amqp10_layout as x
@@ -39,7 +40,7 @@ FRAMES = {
         ),
     ),
     "receiver": (
-        c.attach_frame("n", 300, receives=True, settled=False, source="q"),
+        c.attach_frame("n", 300, receives=True, settled=False, source=c.Source("q")),
         (
             "00000040 02000000 005312 d0 00000030 0000000a a1016e 700000012c 41 5000 5000"
             "005328 d0 00000007 00000001 a10171 005329 d0 00000005 00000001 40 40 40 40"
@@ -94,6 +95,70 @@ def test_absent_fields_have_the_standards_defaults() -> None:
     assert c.parse(frame(0x16, b"\x52\x09")) == c.Detach(9)
     assert c.parse(frame(0x18, b"\x00\x53\x1d\xc0\x06\x01\xa3\x03a:b")) == c.Close(c.Condition("a:b"))
     assert c.parse(frame(0x18, b"\xa1\x03odd")) == c.Close(c.Condition("amqp:undefined-error", "'odd'"))
+
+
+SOURCES = {
+    "named": c.Source("q"),
+    "dynamic": c.Source(""),
+    "filtered": c.Source("q", (("a:filter", "x > 1"), ("b:filter", 7), ("c:filter", True))),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_is_read_by_proton_and_by_us(name: str) -> None:
+    """Address, whether the peer is to make the node, filters described by their names."""
+    source = SOURCES[name]
+    made = c.attach_frame("l", 0, receives=True, settled=False, source=source)
+    peer = c.parse(made)
+    assert isinstance(peer, c.Attach)
+    assert (peer.source_address, peer.filters) == (source.address, {name for name, _ in source.filters})
+    server = ProtonPeer()
+    server.push(c.AMQP_HEADER + c.open_frame("x", None, max_frame=65_536))
+    server.push(c.begin_frame(incoming_window=9, outgoing_window=9, handle_max=0) + made)
+    seen = pn.pn_link_remote_source(server.links["l"])
+    assert pn.pn_terminus_is_dynamic(seen) is (name == "dynamic")
+    assert (pn.pn_terminus_get_address(seen) or "") == source.address
+    filters = Data(pn.pn_terminus_filter(seen))
+    filters.rewind()
+    if filters.next() is not None:
+        found = filters.get_object()
+        assert {str(key): (str(value.descriptor), value.value) for key, value in found.items()} == {
+            name: (name, value) for name, value in source.filters
+        }
+    else:
+        assert not source.filters
+    server.close()
+
+
+def test_a_source_that_is_none_has_no_address() -> None:
+    """Whatever stands in its place, and in place of its filters."""
+    for source in (b"\x40", b"\x45", b"\x00\x53\x28\x45", b"\x00\x53\x28\x52\x07", b"\xa1\x01q"):
+        peer = c.parse(frame(0x12, b"\xa1\x01l", b"\x43", b"\x41", b"\x40", b"\x40", source))
+        assert isinstance(peer, c.Attach)
+        assert (peer.source_address, peer.filters) == ("", frozenset())
+
+
+def listed(fields: list[object], *, long: bool) -> bytes:
+    """Return a list as a properties section has it, without its size."""
+    data = Data()
+    data.put_object(fields)
+    encoded = bytes(data.encode())
+    assert encoded[0] == 0xD0
+    return encoded[:1] + encoded[5:] if long else b"\xc0" + encoded[8:]
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_reply_to_is_read_from_a_properties_section(long: bool) -> None:  # noqa: FBT001
+    """In both forms of a list; empty where it is not there or no text."""
+    assert c.reply_to(listed(["m", None, "to", None, "replies"], long=long)) == "replies"
+    assert c.reply_to(listed(["m", None, "to", None, 7, "c"], long=long)) == ""
+    assert c.reply_to(listed(["m"], long=long)) == ""
+
+
+@given(octets=st.binary(max_size=60), first=st.sampled_from([b"\xc0", b"\xd0", b"\x45", b""]))
+def test_any_properties_are_survived(octets: bytes, first: bytes) -> None:
+    """Whatever they hold, the answer is a text."""
+    assert isinstance(c.reply_to(first + octets), str)
 
 
 def test_numeric_symbolic_and_wide_descriptors_are_one() -> None:

@@ -148,15 +148,22 @@ def test_reasons_are_quoted_once_without_time_stamps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "prefix"),
-    [("3.10.8", "/amq/queue/"), ("3.13.7", "/amq/queue/"), ("4.0.5", "/queues/"), ("", "/queues/")],
+    ("version", "prefix", "exchanges"),
+    [
+        ("3.10.8", "/amq/queue/", "/exchange/"),
+        ("3.13.7", "/amq/queue/", "/exchange/"),
+        ("4.0.5", "/queues/", "/exchanges/"),
+        ("", "/queues/", "/exchanges/"),
+    ],
 )
-def test_addresses_are_those_of_the_reported_version(version: str, prefix: str) -> None:
+def test_addresses_are_those_of_the_reported_version(version: str, prefix: str, exchanges: str) -> None:
     """Format v2 came with 4.0; a server that does not say what it is counts as a new one."""
     first, second = (PRODUCT.dialect(one, version) for one in PRODUCT.listeners(SETTINGS))
     assert first == PRODUCT.listeners(SETTINGS)[0]
     assert second.address_prefix == prefix
-    assert second.endpoint(Address("h", 1, "/", "", "")).address("a b") == f"{prefix}a%20b"
+    at = second.endpoint(Address("h", 1, "/", "", ""))
+    assert at.address("a b") == f"{prefix}a%20b"
+    assert at.destination("x", "a b").address == f"{exchanges}x/a%20b"
 
 
 def test_transient_messages_may_be_put_on_a_durable_queue() -> None:

@@ -1,24 +1,42 @@
 """What only the compiled driver does over 1.0: many links a connection, links attached anew, what does not fit."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from proton import Message
 
 from bench.arrivals import stamp
-from bench.drivers.base import ConnectionLost, DriverError, Port, PortSpec, ProducerLane
+from bench.arrivals.body_content import BodyContent
+from bench.arrivals.keys import by_producer, in_turn
+from bench.drivers.base import (
+    ConnectionLost,
+    ConsumerLane,
+    Consuming,
+    DriverError,
+    OwnedQueue,
+    Port,
+    PortSpec,
+    ProducerLane,
+    Properties,
+    Refused,
+    Route,
+)
+from bench.drivers.wire.receive_loop import COMPILED
 from bench.drivers.wire.wire10 import open_port
 from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
-from brokers.endpoint import Endpoint
+from brokers.endpoint import Destination, Endpoint
+from brokers.topology import QueueKind
 from tests.bench.drivers.amqp10_server import Amqp10Server
 
 pytestmark = pytest.mark.compiled
 
 
 CLOCK = RealClock()
-Opened = Callable[..., tuple[Port, Amqp10Server]]
+Opened = Callable[..., tuple[Any, Amqp10Server]]
 
 
 @pytest.fixture
@@ -27,12 +45,18 @@ def opened() -> Iterator[Opened]:
     ends: list[Callable[[], None]] = []
 
     def open_one(
-        lanes: int = 1, size: int = 40, *, max_frame: int = 0, frames: int = 0, **options: Any
-    ) -> tuple[Port, Amqp10Server]:
+        lanes: int = 1,
+        size: int = 40,
+        *,
+        max_frame: int = 0,
+        frames: int = 0,
+        at: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> tuple[Any, Amqp10Server]:
         server = Amqp10Server(grant=100, max_frame=max_frame, frames=frames)
         ends.append(server.stop)
         producers = tuple(ProducerLane(7 + lane, f"q{lane}") for lane in range(lanes))
-        port = open_port(PortSpec(server.endpoint, producers, (), size, **options), CLOCK)
+        port = open_port(PortSpec(replace(server.endpoint, **(at or {})), producers, (), size, **options), CLOCK)
         ends.append(port.close)
         return port, server
 
@@ -125,3 +149,97 @@ def test_bytes_that_are_no_amqp_are_told(opened: Opened) -> None:
     server.raw(b"\x00\x00\x00\x08\x01\x00\x00\x00")
     with pytest.raises(ConnectionLost, match=r"dropped producer 7 .* it sent what no peer may: a frame's data offset"):
         until(port, lambda: False)
+
+
+def refused(**asked: Any) -> str:
+    """Return why a port is not opened that asks for this; nothing is connected."""
+    nowhere = Endpoint("amqp10", "127.0.0.1", 9, "/", None, "guest", "guest")
+    with pytest.raises(Refused) as caught:
+        open_port(PortSpec(nowhere, **{"producers": (), "consumers": (), "size": 40} | asked), CLOCK)
+    return str(caught.value)
+
+
+def test_what_the_protocol_has_not_is_refused() -> None:
+    """With the field's name, and what to do."""
+    assert "consuming.exclusive" in refused(consuming=Consuming(exclusive=True))
+    assert "set ack_batch" in refused(consuming=Consuming(reject=0.1), ack_batch=0)
+    owned = ConsumerLane(0, "mine", owned=OwnedQueue(QueueKind(durable=False)))
+    assert "queue 'mine': over AMQP 1.0 a consumer cannot declare" in refused(consumers=(owned,))
+
+
+def test_a_broker_that_knows_one_key_a_link_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it has no anonymous terminus."""
+    monkeypatch.setattr(Endpoint, "destination", lambda _, exchange, key: Destination(exchange + key, "address"))
+    text = refused(producers=(ProducerLane(0, ""),), route=Route("x", ("a", "b"), in_turn(2)))
+    assert "one routing key a link over AMQP 1.0, not 2" in text
+
+
+def test_a_filter_that_the_broker_ignores_is_told() -> None:
+    """It echoes what it applies, so what is missing from its attach is not applied."""
+    server = Amqp10Server()
+    server.keeps_filters = False
+    asked = PortSpec(server.endpoint, (), (ConsumerLane(0, "q"),), 40, consuming=Consuming((("x:filter", "y"),)))
+    with pytest.raises(Refused, match=r"does not know the filter x:filter \(consuming\.arguments\)"):
+        open_port(asked, CLOCK)
+    server.stop()
+
+
+def test_properties_that_fill_a_frame_are_refused(opened: Opened) -> None:
+    """What is patched must be in the first frame of a message."""
+    with pytest.raises(Refused, match=r"takes frames of 600 octets, .* make properties shorter"):
+        opened(max_frame=600, properties=Properties(headers=(("long", "x" * 600),)))
+
+
+KEYS = ("a", "b.c", "d")
+ENDPOINTS: dict[str, tuple[dict[str, Any], str, list[tuple[str | None, str | None]]]] = {
+    "in the address": ({}, "", [(key, None) for key in KEYS]),
+    "below a prefix": (
+        {"exchange_prefix": "/exchanges/"},
+        "x y",
+        [(f"/exchanges/x%20y/{key}", None) for key in KEYS],
+    ),
+    "in the subject": ({"key_in_subject": True}, "ex", [(None, key) for key in KEYS]),
+}
+
+
+@pytest.mark.parametrize("how", ENDPOINTS)
+@pytest.mark.parametrize("keys", [1, 3])
+def test_each_message_has_the_key_of_its_number(opened: Opened, how: str, keys: int) -> None:
+    """One key is in the link's address or in all messages; several are in each; the properties are there as well."""
+    more, exchange, carried = ENDPOINTS[how]
+    asked = {"properties": Properties(message_id="m{seq}"), "body": BodyContent("json")}
+    port, server = opened(route=Route(exchange, KEYS[:keys], in_turn(keys)), at=more, **asked)
+    send(port, [0] * 10)
+    until(port, lambda: len(server.messages) == 10)
+    target = server.link.remote_target.address
+    for seq, octets in enumerate(server.messages):
+        message = Message()
+        message.decode(octets)
+        to, subject = carried[(7 + seq) % keys]
+        alone = keys == 1 and subject is None
+        assert (message.address, message.subject) == (None, None) if alone else (to, subject)
+        assert target == (exchange if subject else to if alone else None)
+        assert message.id == f"m{seq:013}"
+        assert stamp.unpack(message.body)[:2] == (7, seq)
+        assert message.body[stamp.SIZE :] == BodyContent("json").fill(40)[stamp.SIZE :]
+
+
+def test_a_producer_of_one_key_has_it_in_its_address(opened: Opened) -> None:
+    """Where each producer has one of several keys, its link says so once and messages need not."""
+    _, server = opened(1, route=Route("", KEYS, by_producer(3)))
+    assert server.link.remote_target.address == KEYS[7 % 3]
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_compact_stamps_go_out(opened: Opened, planned: bool) -> None:  # noqa: FBT001
+    """Also from the compiled loop that paces."""
+    port, server = opened(size=12, compact=True)
+    now_ns = CLOCK.now_ns()
+    assert port.plans() is COMPILED
+    if planned and COMPILED:
+        port.send_planned(np.zeros(2, np.int64), np.arange(2), np.full(2, now_ns), now_ns + NS_PER_S, 0)
+    else:
+        port.send(np.zeros(2, np.int64), np.arange(2), np.full(2, now_ns))
+    until(port, lambda: len(server.messages) == 2)
+    read = [stamp.unpack_compact(octets[-12:], CLOCK.now_ns()) for octets in server.messages]
+    assert read == [(7, 0, now_ns, now_ns), (7, 1, now_ns, now_ns)]
