@@ -176,6 +176,9 @@ def _merged(raw: Raw, number: int, flow: Workload, seed: int, measure: range) ->
         ended=None if route is None else ended(route, raw.dead, flow.producers),
         copies=1.0 if route is None else route.mean_copies,
     )
+    if flow.pattern == "rpc" and flow.consumers > flow.queues:
+        # Calls of one requester may be answered by several responders, in whatever order.
+        merged = replace(merged, ledger=merged.ledger.model_copy(update={"reordered": 0}))
     if not raw.missing:
         return merged
     ledger = merged.ledger.model_copy(update={"balanced": False, "missing": raw.missing})
