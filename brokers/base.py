@@ -16,6 +16,7 @@ from brokers.endpoint import Endpoint, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.places.sampling import ProcessUsage
 from brokers.product import Facts
+from brokers.topology import TakenMessage, Topology
 
 
 class BrokerError(Exception):
@@ -101,6 +102,31 @@ class Broker(ABC):
     @abstractmethod
     def declare(self, queue: str, *, durable: bool) -> None:
         """Make an empty queue of the kind that the settings name for such workloads."""
+
+    def declare_topology(self, topology: Topology) -> None:  # noqa: ARG002
+        """Make exchanges, empty queues and bindings; what has one of their names is deleted first.
+
+        Endpoints that are asked for from then on know the addresses of its queues.
+
+        Raises:
+            BrokerError: something is refused; what was made is deleted again.
+        """
+        message = f"broker {self.name!r} has no exchanges"
+        raise BrokerError(message)
+
+    def delete_topology(self, topology: Topology) -> None:  # noqa: B027
+        """Delete exchanges, bindings, and queues with their messages; no fault where they are gone already."""
+
+    def take(self, queue: str, most: int) -> Iterator[TakenMessage]:  # noqa: ARG002
+        """Take messages out of a queue until it is empty or `most` are taken, with what they tell of their death.
+
+        Some brokers look at the age of a message only when somebody asks for it: take a queue whose messages expire
+        before the queue of its dead letters.
+
+        Raises:
+            BrokerError: it does not answer, or refuses.
+        """
+        yield from ()
 
     @abstractmethod
     def depth(self, queue: str) -> int | None:

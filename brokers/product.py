@@ -14,6 +14,7 @@ What must live in a product's folder
     admin           how queues are declared, counted and deleted
     facts           version, runtime, settings as asked and as reported
     checks          what its settings and a durable workload forbid together
+    topology        which exchanges and arguments of queues it has not, and its own words for those that it has
     parts           what an image must hold
     caveats         what a report must say whenever it was measured
 
@@ -32,11 +33,12 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, Generic, TypeVar
 
 from brokers.admin.abilities import Abilities
-from brokers.admin.base import Address, Admin, QueueKind
+from brokers.admin.base import Address, Admin
 from brokers.durability import DurabilityClass
-from brokers.endpoint import Endpoint, Protocol
+from brokers.endpoint import Endpoint, ExchangeAddresses, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.settings import BrokerSettings
+from brokers.topology import QueueKind, Topology, faults_anywhere
 
 S = TypeVar("S", bound=BrokerSettings)
 
@@ -72,6 +74,7 @@ class Listener:
         hostname: 1.0: `hostname` of the open frame, `{}` standing for the virtual host; None = none is sent.
         address_prefix: see `Endpoint`.
         confirms_unadvertised: see `Endpoint`.
+        exchanges: see `Endpoint`.
         advice: how it is enabled where it does not answer.
     """
 
@@ -81,6 +84,7 @@ class Listener:
     hostname: str | None = None
     address_prefix: str = ""
     confirms_unadvertised: bool = False
+    exchanges: ExchangeAddresses | None = None
     advice: str = ""
 
     def endpoint(self, at: Address) -> Endpoint:
@@ -95,6 +99,7 @@ class Listener:
             password=at.password,
             address_prefix=self.address_prefix,
             confirms_unadvertised=self.confirms_unadvertised,
+            exchanges=self.exchanges,
             tls=at.tls,
             sasl=at.sasl,
         )
@@ -235,6 +240,24 @@ class Product(ABC, Generic[S]):
             durable: names of the durable workloads that are for it.
         """
         yield from ()
+
+    def topology_faults(self, settings: S, topology: Topology, protocol: Protocol) -> Iterator[str]:  # noqa: ARG002
+        """Yield what a topology asks for and this product has not: each names what, its value, and what to do.
+
+        Args:
+            settings: what was asked for.
+            topology: names are those of the scenario, or of a trial.
+            protocol: what the workload's drivers speak.
+        """
+        yield from faults_anywhere(topology)
+
+    def as_declared(self, settings: S, topology: Topology) -> Topology:  # noqa: ARG002
+        """Return a topology without faults as it is declared: in the product's own words, and in its order."""
+        return topology
+
+    def sources(self, topology: Topology) -> Mapping[str, str]:  # noqa: ARG002
+        """Return the addresses of its queues that have another over AMQP 1.0 than their name, by that name."""
+        return {}
 
     def caveats(self, settings: S) -> tuple[str, ...]:  # noqa: ARG002
         """Return what its figures never show.
