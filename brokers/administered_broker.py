@@ -14,6 +14,7 @@ from brokers.endpoint import PROTOCOL_NAMES, Endpoint, Protocol
 from brokers.entry_points import function
 from brokers.product import Facts, Product
 from brokers.settings import BrokerSettings
+from brokers.topology import TakenMessage, Topology
 
 TRIED_PREFIX = "busbench-tried-"
 """Of the names of queues on which it is tried what is allowed."""
@@ -41,6 +42,8 @@ class AdministeredBroker(Broker):
         self._admin: Admin | None = None
         self._listening: Admin | None = None
         """Is told of alarms, once somebody asks."""
+        self._sources: dict[str, str] = {}
+        """See `Endpoint.sources`."""
 
     def _attach(self, address: Address, admin: Admin) -> None:
         """Take the address of the first listener and an admin that is connected to it."""
@@ -55,6 +58,7 @@ class AdministeredBroker(Broker):
             if admin is not None:
                 admin.drop()
         self._address = self._admin = self._listening = None
+        self._sources.clear()
 
     def _attached(self) -> tuple[Address, Admin]:
         if self._address is None or self._admin is None:
@@ -75,7 +79,8 @@ class AdministeredBroker(Broker):
             message = f"broker {self.name!r} ({self._product.title}) does not speak {protocol}: it speaks {spoken}"
             raise BrokerError(message)
         listener = self._product.dialect(listener, self.facts().version)
-        return listener.endpoint(dataclasses.replace(at, port=self._port(listener.port)))
+        found = listener.endpoint(dataclasses.replace(at, port=self._port(listener.port)))
+        return dataclasses.replace(found, sources=dict(self._sources))
 
     def _port(self, name: str) -> int:  # noqa: ARG002
         """Return the port of that name; by default the one of the address."""
@@ -94,6 +99,39 @@ class AdministeredBroker(Broker):
         fault = self._fault("declare", queue, error)
         advice = self._product.advice(self._settings, str(error), durable=durable)
         return BrokerError(f"{fault}: {advice}") if advice else fault
+
+    def declare_topology(self, topology: Topology) -> None:
+        """See `Broker`."""
+        _, admin = self._attached()
+        own = self._product.as_declared(self._settings, topology)
+        try:
+            admin.delete_topology(own)
+            admin.declare_topology(own)
+        except AdminError as error:
+            fault = BrokerError(f"broker {self.name!r} cannot declare the topology: {self._reason(error)}")
+            with contextlib.suppress(BrokerError):
+                self.delete_topology(topology)
+            raise fault from error
+        self._sources |= self._product.sources(topology)
+
+    def delete_topology(self, topology: Topology) -> None:
+        """See `Broker`."""
+        _, admin = self._attached()
+        for queue in topology.queues:
+            self._sources.pop(queue.name, None)
+        try:
+            admin.delete_topology(self._product.as_declared(self._settings, topology))
+        except AdminError as error:
+            message = f"broker {self.name!r} cannot delete the topology: {self._reason(error)}"
+            raise BrokerError(message) from error
+
+    def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
+        """See `Broker`."""
+        _, admin = self._attached()
+        try:
+            yield from admin.take(queue, most)
+        except AdminError as error:
+            raise self._fault("take messages out of", queue, error) from error
 
     def depth(self, queue: str) -> int | None:
         """See `Broker`."""

@@ -16,26 +16,11 @@ from brokers.endpoint import Endpoint, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.places.sampling import ProcessUsage
 from brokers.product import Facts
-from brokers.topology import Topology
+from brokers.topology import TakenMessage, Topology
 
 
 class BrokerError(Exception):
     """A broker did not do what was asked; the message names the reason and the next step."""
-
-
-@dataclass(frozen=True)
-class TakenMessage:
-    """A message that was taken out of a queue.
-
-    Attributes:
-        body: of it.
-        reason: for which it was dead-lettered, in the broker's words; empty where it tells none.
-        queue: off which queue it was dead-lettered; empty where the broker does not tell.
-    """
-
-    body: bytes
-    reason: str = ""
-    queue: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,25 +103,30 @@ class Broker(ABC):
     def declare(self, queue: str, *, durable: bool) -> None:
         """Make an empty queue of the kind that the settings name for such workloads."""
 
-    def declare_topology(self, topology: Topology) -> None:
-        """Declare exchanges, queues and bindings; what exists of these names is deleted first.
+    def declare_topology(self, topology: Topology) -> None:  # noqa: ARG002
+        """Make exchanges, empty queues and bindings; what has one of their names is deleted first.
+
+        Endpoints that are asked for from then on know the addresses of its queues.
 
         Raises:
-            BrokerError: it refuses, or has no way to do so.
+            BrokerError: something is refused; what was made is deleted again.
         """
-        raise NotImplementedError(topology)
+        message = f"broker {self.name!r} has no exchanges"
+        raise BrokerError(message)
 
-    def delete_topology(self, topology: Topology) -> None:
-        """Delete exchanges and queues; no fault where they are gone already."""
-        raise NotImplementedError(topology)
+    def delete_topology(self, topology: Topology) -> None:  # noqa: B027
+        """Delete exchanges, bindings, and queues with their messages; no fault where they are gone already."""
 
-    def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
-        """Take messages out of a queue, with the reason for which each was dead-lettered, where it tells.
+    def take(self, queue: str, most: int) -> Iterator[TakenMessage]:  # noqa: ARG002
+        """Take messages out of a queue until it is empty or `most` are taken, with what they tell of their death.
+
+        Some brokers look at the age of a message only when somebody asks for it: take a queue whose messages expire
+        before the queue of its dead letters.
 
         Raises:
             BrokerError: it does not answer, or refuses.
         """
-        raise NotImplementedError(queue, most)
+        yield from ()
 
     @abstractmethod
     def depth(self, queue: str) -> int | None:

@@ -1,5 +1,6 @@
 """Where and how a driver reaches a broker: address, credentials, names. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
@@ -29,14 +30,37 @@ class Tls:
 
 
 @dataclass(frozen=True)
-class Destination:
-    """Where messages with a routing key go over AMQP 1.0, on one broker.
+class ExchangeAddresses:
+    """How a sender of AMQP 1.0 names exchanges and routing keys, which the protocol itself does not have.
 
     Attributes:
-        address: of the target that a link attaches; None = the anonymous terminus, a target without address.
-        key_in: what carries the key: the link's address, so that a link serves one key alone, or of each message's
-            properties `to` or `subject`.
-        to: the text of `to` for that key, where messages can be sent to the anonymous terminus; else None.
+        bare: address of an exchange, `{exchange}` standing for its name.
+        keyed: address of a routing key on an exchange, `{key}` standing for that one.
+        several: where each message has its key, on a link for several: `to` is the keyed address, of a link whose
+            target has none (https://docs.oasis-open.org/amqp/anonterm/v1.0/), `subject` the key alone.
+        encoded: names and keys stand there percent-encoded.
+    """
+
+    bare: str
+    keyed: str
+    several: Literal["to", "subject"]
+    encoded: bool = False
+
+    def address(self, exchange: str, key: str) -> str:
+        """Return the address of a key on an exchange; of the exchange where the key is empty."""
+        if self.encoded:
+            exchange, key = quote(exchange, safe=""), quote(key, safe="")
+        return (self.keyed if key else self.bare).format(exchange=exchange, key=key)
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a sender of AMQP 1.0 attaches, and what its messages carry for their routing key.
+
+    Attributes:
+        address: of the target; None = the target has none, and each message says where it goes.
+        key_in: what tells the routing key: the address of the link, or `to` or `subject` of each message's properties.
+        to: where `key_in` is `to`, what stands there.
     """
 
     address: str | None
@@ -62,16 +86,16 @@ class Endpoint:
     password: str = field(repr=False)
     address_prefix: str = ""
     """1.0: what stands before the percent-encoded queue name (`/queues/` on RabbitMQ 4)."""
-    exchange_prefix: str = ""
-    """1.0: what stands before the percent-encoded names of an exchange and a key (`/exchanges/` on RabbitMQ 4)."""
-    key_in_subject: bool = False
-    """1.0: the target is the exchange, and each message's `subject` its key (Broker-J)."""
     confirms_unadvertised: bool = False
     """0-9-1: confirm.select works although server-properties do not say so (Broker-J)."""
     tls: Tls | None = None
     """None: plain TCP."""
     sasl: Sasl = "plain"
     """The one SASL mechanism that is used; only `plain` sends user name and password."""
+    exchanges: ExchangeAddresses | None = None
+    """1.0: how exchanges and routing keys are named; None = there are none."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """1.0: addresses of queues that have another than their name, by that name."""
 
     def address(self, queue: str) -> str:
         """Return the address of a queue: an AMQP 1.0 node, or a 0-9-1 routing key.
@@ -81,20 +105,30 @@ class Endpoint:
         """
         if self.protocol == "amqp091":
             return queue
+        if queue in self.sources:
+            return self.sources[queue]
         name = quote(queue, safe="") if self.address_prefix else queue
         return self.address_prefix + name
 
-    def destination(self, exchange: str, key: str) -> Destination:
-        """Return where messages of an exchange with a key go over AMQP 1.0; an empty name is the default exchange.
+    def destination(self, exchange: str, key: str, *, several: bool = False) -> Destination:
+        """Return where a sender of AMQP 1.0 attaches for an exchange, and how it tells the routing key.
 
-        Where a product knows no exchanges, a key is an address. Addresses of exchanges:
-        https://www.rabbitmq.com/docs/amqp#target-address-v2
+        Args:
+            exchange: its name; empty = the default exchange, where the key is the name of a queue.
+            key: of the messages; empty for an exchange that looks at none (fanout, headers).
+            several: whether the link is for messages of other keys too.
+
+        Raises:
+            ValueError: exchanges cannot be named at this endpoint.
         """
-        if exchange and self.key_in_subject:
-            return Destination(exchange, "subject")
-        if exchange and self.exchange_prefix:
-            names = [quote(exchange, safe=""), *([quote(key, safe="")] if key else [])]
-            address = self.exchange_prefix + "/".join(names)
-        else:
-            address = self.address(key)
-        return Destination(address, "address", to=address)
+        if self.protocol == "amqp10" and not exchange:
+            at = self.address(key)
+            return Destination(None, "to", at) if several else Destination(at, "address")
+        if self.exchanges is None:
+            message = f"exchange {exchange!r} has no address over {PROTOCOL_NAMES[self.protocol]} at this endpoint"
+            raise ValueError(message)
+        if not several:
+            return Destination(self.exchanges.address(exchange, key), "address")
+        if self.exchanges.several == "subject":
+            return Destination(self.exchanges.address(exchange, ""), "subject")
+        return Destination(None, "to", self.exchanges.address(exchange, key))

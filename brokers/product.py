@@ -14,6 +14,7 @@ What must live in a product's folder
     admin           how queues are declared, counted and deleted
     facts           version, runtime, settings as asked and as reported
     checks          what its settings and a durable workload forbid together
+    topology        which exchanges and arguments of queues it has not, and its own words for those that it has
     parts           what an image must hold
     caveats         what a report must say whenever it was measured
 
@@ -32,12 +33,12 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar, Generic, TypeVar
 
 from brokers.admin.abilities import Abilities
-from brokers.admin.base import Address, Admin, QueueKind
+from brokers.admin.base import Address, Admin
 from brokers.durability import DurabilityClass
-from brokers.endpoint import Endpoint, Protocol
+from brokers.endpoint import Endpoint, ExchangeAddresses, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.settings import BrokerSettings
-from brokers.topology import Topology
+from brokers.topology import QueueKind, Topology, faults_anywhere
 
 S = TypeVar("S", bound=BrokerSettings)
 
@@ -71,8 +72,9 @@ class Listener:
         port: name of the port; several protocols may share one.
         virtual_host: the default virtual host.
         hostname: 1.0: `hostname` of the open frame, `{}` standing for the virtual host; None = none is sent.
-        address_prefix: see `Endpoint`, as are exchange_prefix and key_in_subject.
+        address_prefix: see `Endpoint`.
         confirms_unadvertised: see `Endpoint`.
+        exchanges: see `Endpoint`.
         advice: how it is enabled where it does not answer.
     """
 
@@ -81,9 +83,8 @@ class Listener:
     virtual_host: str = "/"
     hostname: str | None = None
     address_prefix: str = ""
-    exchange_prefix: str = ""
-    key_in_subject: bool = False
     confirms_unadvertised: bool = False
+    exchanges: ExchangeAddresses | None = None
     advice: str = ""
 
     def endpoint(self, at: Address) -> Endpoint:
@@ -97,9 +98,8 @@ class Listener:
             username=at.username,
             password=at.password,
             address_prefix=self.address_prefix,
-            exchange_prefix=self.exchange_prefix,
-            key_in_subject=self.key_in_subject,
             confirms_unadvertised=self.confirms_unadvertised,
+            exchanges=self.exchanges,
             tls=at.tls,
             sasl=at.sasl,
         )
@@ -242,14 +242,22 @@ class Product(ABC, Generic[S]):
         yield from ()
 
     def topology_faults(self, settings: S, topology: Topology, protocol: Protocol) -> Iterator[str]:  # noqa: ARG002
-        """Yield what it has not of what is to be declared, a sentence each that ends in what to do.
+        """Yield what a topology asks for and this product has not: each names what, its value, and what to do.
 
         Args:
             settings: what was asked for.
-            topology: exchanges, queues and bindings.
-            protocol: of those who publish or consume.
+            topology: names are those of the scenario, or of a trial.
+            protocol: what the workload's drivers speak.
         """
-        yield from ()
+        yield from faults_anywhere(topology)
+
+    def as_declared(self, settings: S, topology: Topology) -> Topology:  # noqa: ARG002
+        """Return a topology without faults as it is declared: in the product's own words, and in its order."""
+        return topology
+
+    def sources(self, topology: Topology) -> Mapping[str, str]:  # noqa: ARG002
+        """Return the addresses of its queues that have another over AMQP 1.0 than their name, by that name."""
+        return {}
 
     def caveats(self, settings: S) -> tuple[str, ...]:  # noqa: ARG002
         """Return what its figures never show.

@@ -12,19 +12,20 @@ from proton import Message
 
 from brokers.admin.amqp10_conditions import RefusedError
 from brokers.admin.amqp10_connection import Amqp10Connection
-from brokers.admin.amqp10_links import NOT_FOUND, Dialogue, browsed, empty, receiver, sender
+from brokers.admin.amqp10_links import NOT_FOUND, Dialogue, browsed, empty, received, receiver, sender
 from brokers.admin.base import (
     Address,
     ConnectedAdmin,
     Holding,
-    QueueKind,
     SilentError,
     UnreachableError,
     UnsupportedError,
     VirtualHostRefusedError,
 )
+from brokers.topology import QueueKind, TakenMessage
 
 PURGE_TIMEOUT_S = 30.0
+"""For all that is taken out of a queue."""
 
 
 class Amqp10Admin(ConnectedAdmin):
@@ -95,6 +96,17 @@ class Amqp10Admin(ConnectedAdmin):
         """
         with self._attached(lambda session: receiver(session, queue)) as (connection, link):
             empty(connection, link, PURGE_TIMEOUT_S)
+
+    def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
+        """See `Admin`; the queue is empty once nothing comes for a second."""
+        with self._attached(lambda session: receiver(session, queue)) as (connection, link):
+            found = received(connection, link, most, PURGE_TIMEOUT_S)
+        for message in found:
+            yield self._with_its_death(_bytes(message.body), message)
+
+    def _with_its_death(self, body: bytes, message: Message) -> TakenMessage:  # noqa: ARG002
+        """Return a message with what it tells of its death; the protocol itself has no words for that."""
+        return TakenMessage(body)
 
     def delete(self, queue: str) -> None:
         """Raise UnsupportedError: AMQP 1.0 cannot delete a node that it did not make for one link."""
@@ -205,3 +217,10 @@ class Amqp10Admin(ConnectedAdmin):
         connection, self._connection, self._session, self._dialogue = self._connection, None, None, None
         if connection is not None:
             connection.drop()
+
+
+def _bytes(body: object) -> bytes:
+    """Return the body of a message as bytes, be it data (section 3.2.6) or a value."""
+    if isinstance(body, (bytes, memoryview)):
+        return bytes(body)
+    return b"" if body is None else str(body).encode()

@@ -113,14 +113,47 @@ def receiver(session: Any, address: str | None, *, copies: bool = False) -> Link
 def taken(link: Any) -> Iterator[Message]:
     """Yield what came on a receiver, whole messages alone; each is accepted, settled and its credit renewed."""
     while _is_whole(link):
-        delivery = link.current
         message = Message()
-        message.decode(link.recv(delivery.pending))
-        link.advance()
-        delivery.update(Delivery.ACCEPTED)
-        delivery.settle()
+        message.decode(_accepted(link))
         link.flow(1)
         yield message
+
+
+def _accepted(link: Any) -> bytes:
+    """Return the message that came, accepted and settled, in its encoding."""
+    delivery = link.current
+    encoded: bytes = link.recv(delivery.pending)
+    link.advance()
+    delivery.update(Delivery.ACCEPTED)
+    delivery.settle()
+    return encoded
+
+
+def received(connection: Amqp10Connection, link: Any, most: int, within_s: float) -> list[Message]:
+    """Return what a node hands out to a receiver, until these are `most` or nothing comes for QUIET_S.
+
+    Raises:
+        SilentError: messages still come when the time is up.
+    """
+    found: list[Message] = []
+    asked = min(most, PURGED)
+    link.flow(asked)
+    deadline = time.monotonic() + within_s
+    while len(found) < most and _came(connection, link, QUIET_S):
+        _in_time(deadline, within_s)
+        while _is_whole(link):
+            found.append(Message())
+            found[-1].decode(_accepted(link))
+            if asked < most:
+                link.flow(1)
+                asked += 1
+    return found
+
+
+def _in_time(deadline: float, within_s: float) -> None:
+    if time.monotonic() > deadline:
+        message = f"it still hands out messages after {within_s:g} s"
+        raise SilentError(message)
 
 
 def browsed(connection: Amqp10Connection, link: Any) -> int:
@@ -146,15 +179,9 @@ def empty(connection: Amqp10Connection, link: Any, within_s: float) -> None:
     link.flow(PURGED)
     deadline = time.monotonic() + within_s
     while _came(connection, link, QUIET_S):
-        if time.monotonic() > deadline:
-            message = f"it still hands out messages after {within_s:g} s"
-            raise SilentError(message)
+        _in_time(deadline, within_s)
         while _is_whole(link):
-            delivery: Any = link.current
-            link.recv(delivery.pending)
-            link.advance()
-            delivery.update(Delivery.ACCEPTED)
-            delivery.settle()
+            _accepted(link)
             link.flow(1)
 
 

@@ -1,12 +1,13 @@
-"""What an admin connection is: the contract, its faults, and what a queue is declared as."""
+"""What an admin connection is: the contract, and its faults."""
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from brokers.endpoint import Sasl, Tls
 from brokers.plain_text import printable
-from brokers.topology import QueueKind as QueueKind  # noqa: PLC0414  (what is declared, with who declares it)
+from brokers.topology import Binding, Exchange, QueueKind, TakenMessage, Topology
 
 
 class AdminError(Exception):
@@ -125,6 +126,54 @@ class Admin(ABC):
     def deletes(self) -> bool:
         """Whether queues can be deleted at all."""
         return True
+
+    def declare_exchange(self, exchange: Exchange) -> None:
+        """Declare an exchange; raise AdminError where the broker refuses, UnsupportedError where it has none."""
+        message = f"this broker has no exchanges, and cannot declare {exchange.name!r}"
+        raise UnsupportedError(message)
+
+    def has_exchange(self, name: str) -> bool:  # noqa: ARG002
+        """Return whether there is an exchange of that name."""
+        return False
+
+    def delete_exchange(self, name: str) -> None:  # noqa: B027
+        """Delete an exchange with its bindings; nothing happens where there is none."""
+
+    def bind(self, binding: Binding) -> None:
+        """Bind a queue to an exchange, both of which are there; raise AdminError as `declare_exchange` does."""
+        message = f"this broker has no exchanges, and cannot bind {binding.queue!r} to {binding.exchange!r}"
+        raise UnsupportedError(message)
+
+    def declare_topology(self, topology: Topology) -> None:
+        """Declare exchanges, queues and bindings in this order, where nothing of these names is there.
+
+        Raises:
+            AdminError: something is refused; what came before it stays.
+        """
+        for exchange in topology.exchanges:
+            self.declare_exchange(exchange)
+        for queue in topology.queues:
+            self.declare(queue.name, queue.kind)
+        for binding in topology.bindings:
+            self.bind(binding)
+
+    def delete_topology(self, topology: Topology) -> None:
+        """Delete queues, the last one first, and then exchanges; nothing happens where they are gone."""
+        for queue in reversed(topology.queues):
+            self.delete(queue.name)
+        for exchange in topology.exchanges:
+            self.delete_exchange(exchange.name)
+
+    @abstractmethod
+    def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
+        """Take messages out of a queue, in its order, until it is empty or `most` are taken.
+
+        What others hold stays there. They are taken some thousand at a time: who stops asking before the end
+        loses those that were taken and not handed out.
+
+        Raises:
+            AdminError: there is no such queue, it is refused, or it does not end in time.
+        """
 
     @abstractmethod
     def check(self) -> None:

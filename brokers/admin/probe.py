@@ -11,7 +11,8 @@ from brokers.admin.amqp091 import Amqp091Admin
 from brokers.admin.amqp10_conditions import RefusedError
 from brokers.admin.amqp10_connection import Amqp10Connection
 from brokers.admin.amqp10_links import sender
-from brokers.admin.base import Address, AdminError, QueueKind, SilentError
+from brokers.admin.base import Address, AdminError, SilentError
+from brokers.topology import QueueKind
 
 PREFIX = "busbench-probe-"
 """Of the names of scratch queues."""

@@ -6,12 +6,16 @@ JSON array; so does the answer's body carry the result
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from proton import Message
 
 from brokers.admin.amqp10 import Amqp10Admin
-from brokers.admin.base import AdminError, Holding, QueueKind
+from brokers.admin.base import AdminError, Holding
+from brokers.artemis import routing
+from brokers.plain_text import printable
+from brokers.topology import Exchange, QueueKind, TakenMessage, Topology
 
 ADDRESS = "activemq.management"
 BROKER = "broker"
@@ -20,6 +24,9 @@ DELETE_TIMEOUT_S = 30.0
 """Patience for a deletion, which discards message by message."""
 _SUCCEEDED = "_AMQ_OperationSucceeded"
 _NO_QUEUE = "AMQ229017"
+_NO_ADDRESS = "AMQ229203"
+_DIED_IN, _EXPIRED = "x-opt-ORIG-QUEUE", "x-opt-ACTUAL-EXPIRY"
+"""Annotations of a dead letter."""
 _IF_IT_IS_NOT_THERE = _CONSUMERS_TOO = _ITS_ADDRESS_TOO = True
 
 
@@ -48,6 +55,51 @@ class ArtemisAdmin(Amqp10Admin):
             message = f"the broker has a queue {queue!r} already, which is {'not ' * kind.durable}durable"
             raise AdminError(message)
 
+    def declare_exchange(self, exchange: Exchange) -> None:
+        """Create the address that an exchange is; the queues that are bound to it lie there or below."""
+        self.operation(BROKER, "createAddress", exchange.name, "MULTICAST")
+
+    def has_exchange(self, name: str) -> bool:
+        """See `Admin`."""
+        return name in self.operation(BROKER, "getAddressNames")
+
+    def delete_exchange(self, name: str) -> None:
+        """Delete the address and those below it, which messages have made by their keys."""
+        for address in self.operation(BROKER, "getAddressNames"):
+            if address == name or address.startswith(f"{name}."):
+                self._gone(_NO_ADDRESS, "deleteAddress", address, _CONSUMERS_TOO)
+
+    def declare_topology(self, topology: Topology) -> None:
+        """See `Admin`; a queue is created at the address of the exchange that it is bound to."""
+        for match, settings in routing.address_settings(topology):
+            self.operation(BROKER, "addAddressSettings", match, json.dumps(settings))
+        for exchange in topology.exchanges:
+            self.declare_exchange(exchange)
+        for configuration in routing.queue_configurations(topology):
+            self.operation(BROKER, "createQueue", json.dumps(configuration), not _IF_IT_IS_NOT_THERE)
+
+    def delete_topology(self, topology: Topology) -> None:
+        """See `Admin`."""
+        super().delete_topology(topology)
+        for match, _ in routing.address_settings(topology):
+            self.operation(BROKER, "removeAddressSettings", match)
+
+    def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
+        """See `Admin`."""
+        depth = self.depth(queue)
+        if depth is None:
+            message = f"there is no queue {queue!r}"
+            raise AdminError(message)
+        if depth and most > 0:
+            address = self.attribute(f"queue.{queue}", "address")
+            yield from super().take(f"{address}::{queue}", min(depth, most))
+
+    def _with_its_death(self, body: bytes, message: Message) -> TakenMessage:
+        """Return a message with where it died; of the reasons only that it was too old is told."""
+        told = {str(name): value for name, value in (message.annotations or {}).items()}
+        reason = "expired" if _EXPIRED in told else ""
+        return TakenMessage(body, reason, printable(str(told.get(_DIED_IN, ""))), int(_DIED_IN in told))
+
     def depth(self, queue: str) -> int | None:
         """Return its message count, or None where there is no such queue.
 
@@ -74,10 +126,14 @@ class ArtemisAdmin(Amqp10Admin):
 
     def delete(self, queue: str) -> None:
         """Delete a queue and its address; its consumers are detached. Nothing happens where there is none."""
+        self._gone(_NO_QUEUE, "destroyQueue", queue, _CONSUMERS_TOO, _ITS_ADDRESS_TOO)
+
+    def _gone(self, absent: str, operation: str, *arguments: Any) -> None:
+        """Delete something; `absent` is the code that says that it is not there."""
         try:
-            self.operation(BROKER, "destroyQueue", queue, _CONSUMERS_TOO, _ITS_ADDRESS_TOO, within_s=DELETE_TIMEOUT_S)
+            self.operation(BROKER, operation, *arguments, within_s=DELETE_TIMEOUT_S)
         except ArtemisRefusedError as error:
-            if _NO_QUEUE not in str(error):
+            if absent not in str(error):
                 raise
 
     def attribute(self, resource: str, name: str) -> Any:

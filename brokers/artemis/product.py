@@ -1,18 +1,23 @@
 """Artemis as a product. What is written and run: `brokers.artemis.config`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from brokers.admin.base import Address, Admin, QueueKind
-from brokers.artemis import config, facts
+from brokers.admin.base import Address, Admin
+from brokers.artemis import config, facts, routing
 from brokers.artemis.settings import ArtemisSettings
+from brokers.endpoint import ExchangeAddresses, Protocol
 from brokers.entry_points import function
 from brokers.log_patterns import LogPatterns
 from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site, nothing_kept
 from brokers.settings import BrokerSettings
+from brokers.topology import QueueKind, Topology
 
 if TYPE_CHECKING:  # it loads Proton, which a list of products does not need
     from brokers.artemis.admin import ArtemisAdmin
+
+
+EXCHANGES = ExchangeAddresses("{exchange}", "{exchange}.{key}", "to")
 
 
 class Artemis(Product[ArtemisSettings]):
@@ -29,7 +34,7 @@ class Artemis(Product[ArtemisSettings]):
 
     def listeners(self, settings: ArtemisSettings) -> tuple[Listener, ...]:  # noqa: ARG002
         """See `Product`; it has no virtual hosts, and takes any hostname."""
-        return (Listener("amqp10", virtual_host=""),)
+        return (Listener("amqp10", virtual_host="", exchanges=EXCHANGES),)
 
     def queue(self, settings: ArtemisSettings, *, durable: bool) -> Queue:
         """See `Product`."""
@@ -42,6 +47,15 @@ class Artemis(Product[ArtemisSettings]):
     def checks(self, settings: ArtemisSettings, durable: Iterable[str]) -> Iterator[tuple[str, str]]:
         """See `Product`."""
         return nothing_kept(settings.store, durable, "nio")
+
+    def topology_faults(self, settings: ArtemisSettings, topology: Topology, protocol: Protocol) -> Iterator[str]:
+        """See `Product`."""
+        yield from super().topology_faults(settings, topology, protocol)
+        yield from routing.faults(topology)
+
+    def sources(self, topology: Topology) -> Mapping[str, str]:
+        """See `Product`."""
+        return routing.sources(topology)
 
     def caveats(self, settings: ArtemisSettings) -> tuple[str, ...]:  # noqa: ARG002
         """See `Product`."""

@@ -1,14 +1,18 @@
 """The two generic kinds. What they share: they are always run by someone else, and promise nothing."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar, Literal, cast
 
 from brokers.admin.abilities import Abilities
-from brokers.admin.base import Address, Admin, QueueKind
+from brokers.admin.base import Address, Admin
+from brokers.endpoint import Protocol
 from brokers.entry_points import function
 from brokers.log_patterns import LogPatterns
 from brokers.product import Listener, Product, Queue, S
 from brokers.settings import BrokerSettings
+from brokers.topology import QueueKind, Topology
 
 NEVER = re.compile(r"(?!)")
 """Matches nothing: the log of a broker that someone else runs is not ours to read."""
@@ -75,6 +79,14 @@ class Amqp091(GenericProduct[Amqp091Settings]):
             return ""
         return "use transient_queue = 'durable' for this broker, a durable queue that takes transient messages"
 
+    def as_declared(self, settings: Amqp091Settings, topology: Topology) -> Topology:
+        """See `Product`; where no transient queues are permitted, all are durable."""
+        queues = (
+            replace(one, kind=replace(one.kind, durable=self.queue(settings, durable=one.kind.durable).kind.durable))
+            for one in topology.dead_letters_first()
+        )
+        return replace(topology, queues=tuple(queues))
+
     def admin(self, settings: Amqp091Settings, at: Address) -> Admin:  # noqa: ARG002
         """See `Product`."""
         return cast("Admin", function("brokers.admin.amqp091:Amqp091Admin")(at))
@@ -98,6 +110,18 @@ class Amqp10(GenericProduct[Amqp10Settings]):
         """See `Product`; `hostname` is the peer's name unless a virtual host is given (AMQP 1.0 part 2, 2.7.1)."""
         host = settings.external.host if settings.external is not None else "localhost"
         return (Listener("amqp10", virtual_host=host, hostname="{}"),)
+
+    def topology_faults(self, settings: Amqp10Settings, topology: Topology, protocol: Protocol) -> Iterator[str]:
+        """See `Product`; AMQP 1.0 has neither exchanges nor arguments of queues."""
+        yield from super().topology_faults(settings, topology, protocol)
+        instead = "name the broker's own kind, or use AMQP 0-9-1 (kind = 'amqp091')"
+        for exchange in topology.exchanges:
+            yield f"exchange {exchange.name!r}: AMQP 1.0 has no way to declare one: {instead}"
+        for whose, queues in topology.alike():
+            kind = queues[0].kind
+            asked = [*kind.arguments, *(["auto_delete"] if kind.auto_delete else [])]
+            if asked:
+                yield f"{whose}: {', '.join(asked)}: AMQP 1.0 has no way to declare a queue with that: {instead}"
 
     def admin(self, settings: Amqp10Settings, at: Address) -> Admin:  # noqa: ARG002
         """See `Product`."""

@@ -35,6 +35,7 @@ from brokers.places.base import Opening, Place
 from brokers.places.sampling import ProcessUsage, Sampled, descendants
 from brokers.product import Facts
 from brokers.settings import ClientTls, External
+from brokers.topology import Topology
 
 GUEST = "guest"
 """User name and password where the environment has none."""
@@ -169,6 +170,8 @@ class ExternalBroker(AdministeredBroker):
         self._speaks: set[Protocol] = set()
         self._facts: Facts | None = None
         self._queues: set[str] = set()
+        self._topologies: list[Topology] = []
+        """Those that we declared, or began to, and did not delete."""
         self._used: set[str] = set()
         """Queues that the user named and that were found empty, or emptied, for a trial of ours."""
         self._sampled = Sampled(self.pids)
@@ -329,6 +332,43 @@ class ExternalBroker(AdministeredBroker):
                 self._queues.discard(queue)  # refused; without an answer it may have been made
             raise self._not_declared(queue, error, durable=durable) from error
 
+    def declare_topology(self, topology: Topology) -> None:
+        """See `Broker`; what was there before is someone else's and not touched."""
+        if self._external.queues:
+            message = (
+                f"broker {self.name!r}: external.queues names queues that are there, and the workload has a topology,"
+                " whose queues are declared: leave out one of them"
+            )
+            raise BrokerError(message)
+        if topology not in self._topologies:
+            self._unless_there(topology)
+            self._topologies.append(topology)
+        super().declare_topology(topology)
+
+    def _unless_there(self, topology: Topology) -> None:
+        """Raise BrokerError where the broker has something of these names."""
+        _, admin = self._attached()
+        try:
+            there = [f"the exchange {one.name!r}" for one in topology.exchanges if admin.has_exchange(one.name)]
+            there += [f"the queue {one.name!r}" for one in topology.queues if admin.depth(one.name) is not None]
+        except UnsupportedError:
+            return  # names are drawn for each run
+        except AdminError as error:
+            raise BrokerError(self._explain(error)) from error
+        if there:
+            message = (
+                f"broker {self.name!r} has {', '.join(there)}, which this run did not make: nothing was changed."
+                f" Names that start with {QUEUE_PREFIX!r} are left by runs that were killed: delete them there unless"
+                " another run uses them now"
+            )
+            raise BrokerError(message)
+
+    def delete_topology(self, topology: Topology) -> None:
+        """See `Broker`; of a topology that this run did not declare nothing is deleted."""
+        if topology in self._topologies:
+            super().delete_topology(topology)
+            self._topologies.remove(topology)
+
     def _left_alone(self, queue: str) -> Holding | None:
         """Return what a queue holds; of one that we used, once our own consumers have left it."""
         until = time.monotonic() + (LEAVE_S if queue in self._used else 0.0)
@@ -417,7 +457,7 @@ class ExternalBroker(AdministeredBroker):
         return ""
 
     def stop(self) -> None:
-        """Delete the queues that we declared and disconnect.
+        """Delete the queues and topologies that we declared and disconnect.
 
         Raises:
             BrokerError: queues are left there; names each, and the reason.
@@ -432,14 +472,29 @@ class ExternalBroker(AdministeredBroker):
             self._sampled.close()
         if error is not None:
             message = (
-                f"broker {self.name!r} keeps queues that this run made and could not delete; delete them there:"
-                f" {', '.join(sorted(self._queues))}. Reason: {self._explain(error)}"
+                f"broker {self.name!r} keeps what this run made and could not delete; delete them there:"
+                f" {', '.join(self._kept())}. Reason: {self._explain(error)}"
             )
             raise BrokerError(message)
 
+    def _kept(self) -> list[str]:
+        """Return the names of what we made and did not delete."""
+        exchanges = {one.name for topology in self._topologies for one in topology.exchanges}
+        queues = {one.name for topology in self._topologies for one in topology.queues}
+        return sorted(self._queues | exchanges | queues)
+
     def _delete_all(self, admin: Admin) -> AdminError | None:
-        """Delete our queues as far as possible; return the first failure."""
+        """Delete what is ours as far as possible; return the first failure."""
         first: AdminError | None = None
+        for topology in tuple(self._topologies):
+            try:
+                admin.delete_topology(self._product.as_declared(self._settings, topology))
+            except (UnreachableError, SilentError) as error:
+                return error
+            except AdminError as error:
+                first = first or error
+            else:
+                self._topologies.remove(topology)
         for queue in sorted(self._queues):
             try:
                 self._drop_queue(queue, admin)

@@ -8,18 +8,22 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, cast
 
-from brokers.admin.base import Address, Admin, AdminError, QueueKind
+from brokers.admin.base import Address, Admin, AdminError
 from brokers.durability import DurabilityClass
+from brokers.endpoint import ExchangeAddresses, Protocol
 from brokers.entry_points import function
 from brokers.product import USER, Facts, Inquiry, Listener, Product, Program, Queue, Site, nothing_kept
-from brokers.qpid_broker_j import config
+from brokers.qpid_broker_j import config, translation
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.settings import BrokerSettings
+from brokers.topology import QueueKind, Topology
 
 REST_TIMEOUT_S = 5.0
 PROBE = "bench.probe"
 # Counted one message at a time: BDB makes one fsync a message, Derby one O_DSYNC write a message.
 PROMISES = {"memory": DurabilityClass.NONE, "bdb": DurabilityClass.SYSTEM, "derby": DurabilityClass.SYSTEM}
+
+EXCHANGES = ExchangeAddresses("{exchange}", "{exchange}/{key}", "subject")
 
 CAVEAT = (
     "Whether your framework can speak to it: OpenStack's oslo.messaging, for one, has removed its AMQP 1.0"
@@ -47,7 +51,7 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
             # confirm.select works, and server-properties do not say so.
             Listener("amqp091", virtual_host=host, confirms_unadvertised=True),
             # The virtual host is found by open.hostname.
-            Listener("amqp10", virtual_host=host, hostname="{}", key_in_subject=True),
+            Listener("amqp10", virtual_host=host, hostname="{}", exchanges=EXCHANGES),
         )
 
     def queue(self, settings: QpidBrokerJSettings, *, durable: bool) -> Queue:
@@ -61,6 +65,15 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
     def checks(self, settings: QpidBrokerJSettings, durable: Iterable[str]) -> Iterator[tuple[str, str]]:
         """See `Product`."""
         return nothing_kept(settings.store, durable, "bdb or derby")
+
+    def topology_faults(self, settings: QpidBrokerJSettings, topology: Topology, protocol: Protocol) -> Iterator[str]:
+        """See `Product`."""
+        yield from super().topology_faults(settings, topology, protocol)
+        yield from translation.faults(topology, protocol)
+
+    def as_declared(self, settings: QpidBrokerJSettings, topology: Topology) -> Topology:  # noqa: ARG002
+        """See `Product`."""
+        return translation.translated(topology)
 
     def caveats(self, settings: QpidBrokerJSettings) -> tuple[str, ...]:  # noqa: ARG002
         """See `Product`."""

@@ -1,15 +1,18 @@
 """RabbitMQ as a product. What is written and run: `brokers.rabbitmq.config`."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import ClassVar, cast
 
-from brokers.admin.base import Address, Admin, QueueKind
+from brokers.admin.base import Address, Admin
 from brokers.durability import DurabilityClass
+from brokers.endpoint import ExchangeAddresses, Protocol
 from brokers.entry_points import function
 from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, Site
-from brokers.rabbitmq import config
+from brokers.rabbitmq import config, queue_types
 from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.settings import BrokerSettings
+from brokers.topology import QueueKind, Topology
 
 # Counted one message at a time: a quorum queue makes one fsync a message, a classic one one in a thousand.
 PROMISES = {
@@ -21,8 +24,10 @@ DENIED = "transient_nonexcl_queues"
 """The deprecated feature that is named where a server permits no transient queues."""
 
 V1_PREFIX = "/amq/queue/"
-V1_EXCHANGES = "/exchange/"
 """Addresses of format v1 name a queue that is there so (https://www.rabbitmq.com/docs/3.13/amqp)."""
+# https://www.rabbitmq.com/docs/amqp#target-address-v2: there the key is in the address, of the link or of each message.
+V2_EXCHANGES = ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True)
+V1_EXCHANGES = ExchangeAddresses("/exchange/{exchange}", "/exchange/{exchange}/{key}", "subject", encoded=True)
 BEFORE_4 = "RabbitMQ before 4.0: the plugin rabbitmq_amqp1_0"
 
 
@@ -44,13 +49,7 @@ class RabbitMQ(Product[RabbitMQSettings]):
         return (
             Listener("amqp091"),
             # https://www.rabbitmq.com/docs/amqp#virtual-hosts and #address-v2
-            Listener(
-                "amqp10",
-                hostname="vhost:{}",
-                address_prefix="/queues/",
-                exchange_prefix="/exchanges/",
-                advice=BEFORE_4,
-            ),
+            Listener("amqp10", hostname="vhost:{}", address_prefix="/queues/", exchanges=V2_EXCHANGES, advice=BEFORE_4),
         )
 
     def queue(self, settings: RabbitMQSettings, *, durable: bool) -> Queue:
@@ -73,11 +72,26 @@ class RabbitMQ(Product[RabbitMQSettings]):
             f" {DENIED} there"
         )
 
+    def topology_faults(self, settings: RabbitMQSettings, topology: Topology, protocol: Protocol) -> Iterator[str]:
+        """See `Product`."""
+        yield from super().topology_faults(settings, topology, protocol)
+        for whose, queues in topology.alike():
+            yield from (f"{whose}: {fault}" for fault in queue_types.faults(queues[0].kind))
+
+    def as_declared(self, settings: RabbitMQSettings, topology: Topology) -> Topology:
+        """See `Product`; a queue that names no type gets that of the settings, where that type can be what it asks."""
+        default = {durable: self.queue(settings, durable=durable).kind for durable in (False, True)}
+        queues = (
+            dataclasses.replace(one, kind=queue_types.typed(one.kind, default[one.kind.durable]))
+            for one in topology.queues
+        )
+        return dataclasses.replace(topology, queues=tuple(queues))
+
     def dialect(self, listener: Listener, version: str) -> Listener:
         """See `Product`; before 4.0 the plugin rabbitmq_amqp1_0 knows addresses of format v1 alone."""
         major = version.partition(".")[0]
         if listener.protocol == "amqp10" and major.isdigit() and int(major) < 4:  # noqa: PLR2004
-            return dataclasses.replace(listener, address_prefix=V1_PREFIX, exchange_prefix=V1_EXCHANGES)
+            return dataclasses.replace(listener, address_prefix=V1_PREFIX, exchanges=V1_EXCHANGES)
         return listener
 
     def asked(self, settings: RabbitMQSettings) -> dict[str, str]:

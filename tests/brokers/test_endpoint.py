@@ -2,7 +2,7 @@
 
 import pytest
 
-from brokers.endpoint import Destination, Endpoint
+from brokers.endpoint import Destination, Endpoint, ExchangeAddresses
 
 AT = {
     "protocol": "amqp10",
@@ -12,22 +12,35 @@ AT = {
     "hostname": None,
     "username": "",
     "password": "",
+    "address_prefix": "/queues/",
 }
-PREFIXES = {"address_prefix": "/queues/", "exchange_prefix": "/exchanges/"}
+IN_TO = ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True)
+IN_SUBJECT = ExchangeAddresses("{exchange}", "{exchange}/{key}", "subject")
 
 
 @pytest.mark.parametrize(
-    ("more", "exchange", "key", "expected"),
+    ("exchanges", "names", "several", "expected"),
     [
-        (PREFIXES, "x y", "a/b", ("/exchanges/x%20y/a%2Fb", "address", "/exchanges/x%20y/a%2Fb")),
-        (PREFIXES, "fan", "", ("/exchanges/fan", "address", "/exchanges/fan")),
-        (PREFIXES, "", "q 1", ("/queues/q%201", "address", "/queues/q%201")),
-        ({"key_in_subject": True}, "topic", "a.b", ("topic", "subject", None)),
-        ({"key_in_subject": True}, "", "q", ("q", "address", "q")),
-        ({}, "", "q", ("q", "address", "q")),
-        ({}, "ignored", "q", ("q", "address", "q")),
+        (IN_TO, ("x y", "a/b"), False, Destination("/exchanges/x%20y/a%2Fb", "address")),
+        (IN_TO, ("x", "a.b"), True, Destination(None, "to", "/exchanges/x/a.b")),
+        (IN_TO, ("fan", ""), False, Destination("/exchanges/fan", "address")),
+        (IN_TO, ("", "q 1"), False, Destination("/queues/q%201", "address")),
+        (IN_TO, ("", "q 1"), True, Destination(None, "to", "/queues/q%201")),
+        (IN_SUBJECT, ("topic", "a.b"), True, Destination("topic", "subject")),
+        (IN_SUBJECT, ("topic", "a.b"), False, Destination("topic/a.b", "address")),
     ],
 )
-def test_destinations(more: dict[str, object], exchange: str, key: str, expected: tuple[str, str, str | None]) -> None:
-    """Percent-encoded behind a prefix; the default exchange is a queue; without exchanges a key is an address."""
-    assert Endpoint(**(AT | more)).destination(exchange, key) == Destination(*expected)  # type: ignore[arg-type]
+def test_destinations(
+    exchanges: ExchangeAddresses,
+    names: tuple[str, str],
+    several: bool,  # noqa: FBT001
+    expected: Destination,
+) -> None:
+    """Percent-encoded behind a prefix; the default exchange is a queue; several keys are told by each message."""
+    assert Endpoint(**AT, exchanges=exchanges).destination(*names, several=several) == expected  # type: ignore[arg-type]
+
+
+def test_what_has_no_exchanges_has_no_destination() -> None:
+    """But for queues."""
+    with pytest.raises(ValueError, match=r"exchange 'x' has no address over AMQP 1\.0"):
+        Endpoint(**AT).destination("x", "key")  # type: ignore[arg-type]

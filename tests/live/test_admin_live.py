@@ -10,10 +10,11 @@ import pytest
 
 from brokers.admin.amqp091 import Amqp091Admin
 from brokers.admin.amqp10 import Amqp10Admin
-from brokers.admin.base import Address, Holding, QueueKind, UnsupportedError, VirtualHostRefusedError
+from brokers.admin.base import Address, Holding, UnsupportedError, VirtualHostRefusedError
 from brokers.admin.probe import PREFIX, probe_amqp091, probe_amqp10
 from brokers.base import Broker
 from brokers.endpoint import Endpoint
+from brokers.topology import QueueKind
 
 
 def _at(endpoint: Endpoint) -> Address:

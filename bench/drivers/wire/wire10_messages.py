@@ -114,19 +114,23 @@ def _targets(route: Route, endpoint: Endpoint) -> tuple[tuple[str | None, ...], 
     Raises:
         Refused: a link of that broker has one key alone.
     """
-    found = [endpoint.destination(route.exchange, key) for key in route.keys]
+    alone = len(route.keys) == 1 or route.choice[0] == BY_PRODUCER
+    try:
+        found = [endpoint.destination(route.exchange, key, several=not alone) for key in route.keys]
+    except ValueError as error:
+        raise Refused(str(error)) from error
     first = found[0]
     if first.key_in == "subject":
         return (first.address,), tuple(("", key) for key in route.keys)
-    if first.key_in == "address" and (len(found) == 1 or route.choice[0] == BY_PRODUCER):
-        return tuple(one.address for one in found), ()
-    if any(one.to is None for one in found):
+    if first.key_in == "to":
+        return (None,), tuple((one.to or "", "") for one in found)
+    if not alone:
         message = (
             f"{endpoint.host}:{endpoint.port} takes one routing key a link over AMQP 1.0, not {len(found)}:"
             " let each producer have one key, or use AMQP 0-9-1"
         )
         raise Refused(message)
-    return (first.address if first.key_in == "to" else None,), tuple((one.to or "", "") for one in found)
+    return tuple(one.address for one in found), ()
 
 
 class Texts:

@@ -10,8 +10,9 @@ from pika import spec
 
 from brokers.admin import amqp091
 from brokers.admin.amqp091 import Amqp091Admin
-from brokers.admin.base import Address, LoginRefusedError, QueueKind, SilentError
+from brokers.admin.base import Address, LoginRefusedError, SilentError
 from brokers.endpoint import Sasl
+from brokers.topology import QueueKind
 from tests.bench.drivers.amqp091_server import ANSWERS, Amqp091Server
 
 CALLS: list[tuple[str, Callable[[Amqp091Admin], object]]] = [

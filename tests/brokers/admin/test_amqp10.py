@@ -18,7 +18,6 @@ from brokers.admin.base import (
     AdminError,
     Holding,
     LoginRefusedError,
-    QueueKind,
     SilentError,
     TlsRefusedError,
     UnreachableError,
@@ -27,6 +26,7 @@ from brokers.admin.base import (
 )
 from brokers.artemis.admin import ArtemisAdmin
 from brokers.endpoint import Sasl
+from brokers.topology import QueueKind
 from tests.brokers.admin.amqp10_peer import Amqp10Peer, amqp10_peer
 from tests.tls_server import tls_server
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from proton import Message
 
-from brokers.admin.base import AdminError, Holding, QueueKind
+from brokers.admin.base import AdminError, Holding
 from brokers.artemis.admin import ADDRESS, ArtemisAdmin, ArtemisRefusedError
+from brokers.topology import QueueKind
 from tests.brokers.admin.amqp10_peer import amqp10_peer
 
 

@@ -28,7 +28,7 @@ from bench.drivers.wire.receive_loop import COMPILED
 from bench.drivers.wire.wire10 import open_port
 from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
-from brokers.endpoint import Destination, Endpoint
+from brokers.endpoint import Destination, Endpoint, ExchangeAddresses
 from brokers.topology import QueueKind
 from tests.bench.drivers.amqp10_server import Amqp10Server
 
@@ -169,7 +169,7 @@ def test_what_the_protocol_has_not_is_refused() -> None:
 
 def test_a_broker_that_knows_one_key_a_link_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it has no anonymous terminus."""
-    monkeypatch.setattr(Endpoint, "destination", lambda _, exchange, key: Destination(exchange + key, "address"))
+    monkeypatch.setattr(Endpoint, "destination", lambda _, exchange, key, **__: Destination(exchange + key, "address"))
     text = refused(producers=(ProducerLane(0, ""),), route=Route("x", ("a", "b"), in_turn(2)))
     assert "one routing key a link over AMQP 1.0, not 2" in text
 
@@ -192,13 +192,21 @@ def test_properties_that_fill_a_frame_are_refused(opened: Opened) -> None:
 
 KEYS = ("a", "b.c", "d")
 ENDPOINTS: dict[str, tuple[dict[str, Any], str, list[tuple[str | None, str | None]]]] = {
-    "in the address": ({}, "", [(key, None) for key in KEYS]),
+    "in the address": (
+        {"exchanges": ExchangeAddresses("{exchange}", "{exchange}.{key}", "to")},
+        "ex",
+        [(f"ex.{key}", None) for key in KEYS],
+    ),
     "below a prefix": (
-        {"exchange_prefix": "/exchanges/"},
+        {"exchanges": ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True)},
         "x y",
         [(f"/exchanges/x%20y/{key}", None) for key in KEYS],
     ),
-    "in the subject": ({"key_in_subject": True}, "ex", [(None, key) for key in KEYS]),
+    "in the subject": (
+        {"exchanges": ExchangeAddresses("{exchange}", "{exchange}/{key}", "subject")},
+        "ex",
+        [(None, key) for key in KEYS],
+    ),
 }
 
 
@@ -216,9 +224,12 @@ def test_each_message_has_the_key_of_its_number(opened: Opened, how: str, keys: 
         message = Message()
         message.decode(octets)
         to, subject = carried[(7 + seq) % keys]
-        alone = keys == 1 and subject is None
-        assert (message.address, message.subject) == (None, None) if alone else (to, subject)
-        assert target == (exchange if subject else to if alone else None)
+        if keys == 1:
+            assert (message.address, message.subject) == (None, None)
+            assert target == (f"{exchange}/{subject}" if subject else to)
+        else:
+            assert (message.address, message.subject) == (to, subject)
+            assert target == (exchange if subject else None)
         assert message.id == f"m{seq:013}"
         assert stamp.unpack(message.body)[:2] == (7, seq)
         assert message.body[stamp.SIZE :] == BodyContent("json").fill(40)[stamp.SIZE :]
