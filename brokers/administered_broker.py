@@ -14,7 +14,7 @@ from brokers.endpoint import PROTOCOL_NAMES, Endpoint, Protocol
 from brokers.entry_points import function
 from brokers.product import Facts, Product
 from brokers.settings import BrokerSettings
-from brokers.topology import TakenMessage, Topology
+from brokers.topology import QueueKind, TakenMessage, Topology
 
 TRIED_PREFIX = "busbench-tried-"
 """Of the names of queues on which it is tried what is allowed."""
@@ -85,6 +85,10 @@ class AdministeredBroker(Broker):
     def _port(self, name: str) -> int:  # noqa: ARG002
         """Return the port of that name; by default the one of the address."""
         return self._attached()[0].port
+
+    def queue_kind(self, *, durable: bool) -> QueueKind:
+        """See `Broker`."""
+        return self._product.queue(self._settings, durable=durable).kind
 
     def declare(self, queue: str, *, durable: bool) -> None:
         """See `Broker`; an existing queue of that name is deleted first, with its messages."""

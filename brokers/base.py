@@ -16,7 +16,7 @@ from brokers.endpoint import Endpoint, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.places.sampling import ProcessUsage
 from brokers.product import Facts
-from brokers.topology import TakenMessage, Topology
+from brokers.topology import QueueKind, TakenMessage, Topology
 
 
 class BrokerError(Exception):
@@ -102,6 +102,10 @@ class Broker(ABC):
     @abstractmethod
     def declare(self, queue: str, *, durable: bool) -> None:
         """Make an empty queue of the kind that the settings name for such workloads."""
+
+    def queue_kind(self, *, durable: bool) -> QueueKind:
+        """Return what queues of such workloads are declared as."""
+        return QueueKind(durable)
 
     def declare_topology(self, topology: Topology) -> None:  # noqa: ARG002
         """Make exchanges, empty queues and bindings; what has one of their names is deleted first.

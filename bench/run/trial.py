@@ -144,26 +144,27 @@ def run_trial(given: Conditions, broker: Broker) -> Raw:
         BrokerError: the broker could not be prepared.
     """
     layout = given.layout
-    for queue, durable in layout.plain.items():
+    plain, topology = layout.told(lambda durable: broker.queue_kind(durable=durable))
+    topology = _without_owned(topology, layout)
+    for queue, durable in plain.items():
         broker.declare(queue, durable=durable)
     try:
-        if layout.declared != Topology():
-            broker.declare_topology(_without_owned(layout))
+        if topology != Topology():
+            broker.declare_topology(topology)
         return _with_workers(given, broker)
     finally:
         # A broker that died or froze meanwhile is reported by the trial itself, and not asked again and again.
         with contextlib.suppress(BrokerError):
             if broker.failure() is None:
-                for queue in layout.plain:
+                for queue in plain:
                     broker.delete(queue)
-                if layout.declared != Topology():
-                    broker.delete_topology(layout.declared)
+                if topology != Topology():
+                    broker.delete_topology(topology)
 
 
-def _without_owned(layout: Layout) -> Topology:
+def _without_owned(declared: Topology, layout: Layout) -> Topology:
     """Return what is declared for everyone: not the queues that only their consumers can declare."""
     owned = {queue for flow in layout.flows for queue in flow.exclusive}
-    declared = layout.declared
     return replace(
         declared,
         queues=tuple(one for one in declared.queues if one.name not in owned),

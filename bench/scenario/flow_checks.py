@@ -142,8 +142,9 @@ def _broker(
         )
         yield "topology" if workload.topology else "pattern", text
     product = product_of(broker)
+    _, topology = layout.told(lambda durable: product.queue(broker, durable=durable).kind)
     for protocol in _protocols(drivers, target, workload):
-        for text in product.topology_faults(broker, layout.declared, protocol):
+        for text in product.topology_faults(broker, topology, protocol):
             yield "topology" if workload.topology else "pattern", f"broker {broker.name}: {text}"
 
 

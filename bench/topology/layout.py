@@ -1,7 +1,7 @@
 """Laying a workload out: the names on the broker, what is declared, each flow's route and who is owed what. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -123,12 +123,34 @@ class Layout:
     dead: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
 
+    def told(self, kind: Callable[[bool], QueueKind]) -> tuple[Mapping[str, bool], Topology]:
+        """Return what a broker is told: queues of its own kind by themselves, and the rest.
+
+        Args:
+            kind: what its own queues are declared as, durable or not; queues with bindings are told with these, and
+                of the arguments of others those that are not given.
+        """
+        bound = {one.queue for one in self.declared.bindings}
+        own = [DeclaredQueue(name, kind(durable)) for name, durable in self.plain.items() if name in bound]
+        asked = [_completed(one, kind(one.kind.durable)) for one in self.declared.queues]
+        alone = {name: durable for name, durable in self.plain.items() if name not in bound}
+        return alone, replace(self.declared, queues=(*own, *asked))
+
     @property
     def queues(self) -> tuple[str, ...]:
         """Every queue that consumers use, whose messages can be counted."""
         exclusive = {queue for flow in self.flows for queue in flow.exclusive}
         names = (queue for flow in self.flows for queue in flow.queues if queue not in exclusive)
         return tuple(dict.fromkeys(names))
+
+
+def _completed(queue: DeclaredQueue, kind: QueueKind) -> DeclaredQueue:
+    """Return a queue with the arguments that it would have by itself, but for those that are asked for."""
+    asked = queue.kind
+    # What only its consumer can declare, or goes with it, is a queue of the simplest kind.
+    usual = {} if asked.exclusive or asked.auto_delete else dict(kind.arguments)
+    durable = asked.durable or (kind.durable and not asked.exclusive and "x-queue-type" not in asked.arguments)
+    return replace(queue, kind=replace(asked, durable=durable, arguments=usual | dict(asked.arguments)))
 
 
 def plain_queues(flows: Sequence[FlowFields], topology: TopologySettings | None) -> int:
