@@ -23,6 +23,7 @@ from bench.record.account import Account, ConsumerLog, ProducerLog, ResponderLog
 from bench.run import worker_account
 from bench.run.shared_board import Board, WorkerCells
 from bench.run.worker_assignment import Assignment
+from bench.scenario.scenario import A_PART
 from bench.units import NS_PER_MS
 
 EXIT_BROKER = 20
@@ -106,7 +107,7 @@ def main() -> int:
     """Run one worker process: assignment on standard input, account in a file."""
     die_with_parent()  # a conductor that is killed outright cannot end its workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the conductor decides what Ctrl-C means
-    task = Assignment.model_validate_json(sys.stdin.buffer.read())
+    task = Assignment.model_validate_json(sys.stdin.buffer.read(), context=A_PART)
     if os.getppid() != task.conductor:
         return 1  # it died before the kernel was asked to tell us
     assert task.account is not None  # noqa: S101  (for the type checker: a process hands over a file)
