@@ -322,8 +322,8 @@ def at() -> Iterator[Endpoint]:
         yield Endpoint("amqp091", "127.0.0.1", port, "/", None, "guest", "guest")
 
 
-@pytest.mark.parametrize(("compact", "size"), [(False, 200_000), (True, 12)])
-def test_calls_go_round(at: Endpoint, compact: bool, size: int) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("compact", "size", "calls"), [(False, 140_000, 2), (False, 32, 20), (True, 12, 20)])
+def test_calls_go_round(at: Endpoint, compact: bool, size: int, calls: int) -> None:  # noqa: FBT001
     """Three requesters over two connections, two responders: each reply comes to whom it is for, with its stamp."""
     own = OwnedQueue(QueueKind(durable=False))
     responding = PortSpec(
@@ -341,7 +341,7 @@ def test_calls_go_round(at: Endpoint, compact: bool, size: int) -> None:  # noqa
     )
     requester = open_port(requesting, CLOCK)
     try:
-        lane, seq = np.tile(np.arange(3), 20), np.repeat(np.arange(20), 3)
+        lane, seq = np.tile(np.arange(3), calls), np.repeat(np.arange(calls), 3)
         intended_ns = CLOCK.now_ns() - 1_000 + lane
         sent_ns = intended_ns if compact else requester.send(lane, seq, intended_ns)
         if compact:
