@@ -10,7 +10,7 @@ stamp are written over.
 
 from bench.arrivals.keys import key_of
 from bench.drivers.base import Sends
-from bench.jit import kernel_aside, kernel_entry
+from bench.jit import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp091_deliver import FRAME_EXTRA, FRAME_HEADER
 from bench.wire.amqp091_layout import (
     CHANNEL,
@@ -46,7 +46,7 @@ def _put_method(out: Octets, at: int, tables: ChannelTables, row: int, seq: int)
     return at + length
 
 
-@kernel_aside
+@kernel_part
 def _put_special(out: Octets, at: int, tables: ChannelTables, sends: Sends, sent_ns: int, i: int) -> None:
     """Write the sequence number into the header frame that ends at `at`, and a stamp, of either form, behind it."""
     outline, lanes, row, seq = tables.outline, tables.lanes, sends.lane[i], sends.seq[i]
