@@ -21,7 +21,10 @@ says where the scan stopped, how many rows there are, and why it stopped (`curso
 
 Writing. A message is made once, as a template; to send it is to copy the template and put in the
 stamp and what changes (`amqp091_encode`, `amqp10_encode`; `templates` where sizes differ; `amqp10_front` and
-`amqp10_pieces` where keys, reply addresses or numbers in texts do). What a receiver
+`amqp10_pieces` where keys, reply addresses or numbers in texts do). Over 0-9-1 there are first frames once a lane, or
+once a routing key and once a lane, and the digits of a sequence number in a property are written over as the stamp is
+(`amqp091_frames`). Who answers requests writes down where each requester wants its replies (`amqp091_requesters`). What
+a receiver
 owes is written in batches: acknowledgements with `multiple` in 0-9-1, dispositions over ranges and
 flows in 1.0 (`amqp10_answer`). What a sender is told, confirms or dispositions, is matched with what it
 sent (`amqp091_settle`, `amqp10_settle`) by a ring of the messages that wait.

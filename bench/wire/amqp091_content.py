@@ -5,10 +5,18 @@ Sources: AMQP 0-9-1 specification, 4.2.6 (content); the layout of the tables is 
 """
 
 from bench.jit import kernel_aside
-from bench.wire.amqp091_deliver import BASIC, HEADER_LEAST, RETURN, delivered, owe_ack, stamp_octets, take_stamp
+from bench.wire.amqp091_deliver import (
+    BASIC,
+    HEADER_LEAST,
+    RETURN,
+    delivered,
+    owe_ack,
+    stamp_octets,
+    stamped_seq,
+    take_stamp,
+)
 from bench.wire.amqp091_layout import (
     BODY_LEFT,
-    COMPACT,
     HEAD,
     KIND,
     PHASE,
@@ -21,7 +29,7 @@ from bench.wire.amqp091_layout import (
 from bench.wire.amqp091_requesters import keep_reply_to, note_requester
 from bench.wire.amqp091_settle import note_returned
 from bench.wire.cursor import FOREIGN, Scanned
-from bench.wire.octets import STAMP, Octets, compact_seq, copy, get16, get63, stamp_seq
+from bench.wire.octets import STAMP, Octets, copy, get16, get63
 
 _AWAIT_METHOD, _AWAIT_HEADER, _AWAIT_BODY = int(ChannelState.METHOD), int(ChannelState.HEADER), int(ChannelState.BODY)
 _MORE, _SHORT, _BAD_CLASS = int(Status.MORE), int(Status.SHORT), int(Status.BAD_CLASS)
@@ -34,14 +42,12 @@ def end_content(buf: Octets, at: int, now_ns: int, tables: ChannelTables, lane: 
     """End the content of a lane; its stamp, where it is long enough for one, begins at `at` of `buf`."""
     lanes, cursor = tables.lanes, found.cursor
     lanes[lane, PHASE] = _AWAIT_METHOD
-    whole = lanes[lane, HEAD] == stamp_octets(tables, lane)
+    whole = lanes[lane, HEAD] == stamp_octets(tables)
     if lanes[lane, KIND] == RETURN:
-        seq = -1
-        if whole:
-            seq = compact_seq(buf, at) if lanes[lane, COMPACT] else stamp_seq(buf, at)
+        seq = stamped_seq(buf, at, tables) if whole else -1
         if seq >= 0:
             note_returned(tables, lane, seq)
-    elif whole and take_stamp(buf, at, tables, lane, found):
+    elif whole and take_stamp(buf, at, tables, found):
         if len(tables.requesters):
             note_requester(tables, lane, found)
         delivered(tables, lane, found, lanes[lane, TAG], lanes[lane, REDELIVERED], now_ns)
@@ -56,7 +62,7 @@ def take_body(buf: Octets, at: int, size: int, now_ns: int, tables: ChannelTable
     lanes, heads = tables.lanes, tables.heads
     left = lanes[lane, BODY_LEFT] - size
     lanes[lane, BODY_LEFT] = left
-    head, stamp = lanes[lane, HEAD], stamp_octets(tables, lane)
+    head, stamp = lanes[lane, HEAD], stamp_octets(tables)
     if head == 0 and left == 0 and size >= stamp:
         lanes[lane, HEAD] = stamp
         end_content(buf, at, now_ns, tables, lane, found)

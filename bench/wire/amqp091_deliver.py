@@ -36,6 +36,7 @@ from bench.wire.octets import (
     COMPACT_STAMP,
     STAMP,
     Octets,
+    compact_seq,
     get16,
     get32,
     get63,
@@ -44,6 +45,7 @@ from bench.wire.octets import (
     put64,
     read_compact_stamp,
     read_stamp,
+    stamp_seq,
 )
 
 FRAME_HEADER = 7
@@ -137,19 +139,25 @@ def owe_ack(tables: ChannelTables, lane: int, found: Scanned, tag: int, now_ns: 
 
 
 @kernel_part
-def take_stamp(buf: Octets, at: int, tables: ChannelTables, lane: int, found: Scanned) -> bool:
+def take_stamp(buf: Octets, at: int, tables: ChannelTables, found: Scanned) -> bool:
     """Begin a row of deliveries by the stamp at `at`; return False, and write nothing, where there is none."""
     cursor = found.cursor
-    if tables.lanes[lane, COMPACT]:
+    if tables.outline[COMPACT]:
         read_compact_stamp(buf, at, found.rows, SETTLED_ROWS + 1, cursor[DELIVERED], cursor[READ_NS])
         return True
     return read_stamp(buf, at, found.rows, SETTLED_ROWS + 1, cursor[DELIVERED])
 
 
 @kernel_part
-def stamp_octets(tables: ChannelTables, lane: int) -> int:
-    """Return the octets of a lane's stamps."""
-    return COMPACT_STAMP if tables.lanes[lane, COMPACT] else STAMP
+def stamped_seq(buf: Octets, at: int, tables: ChannelTables) -> int:
+    """Return the sequence number of the stamp at `at`; -1 where there is none."""
+    return compact_seq(buf, at) if tables.outline[COMPACT] else stamp_seq(buf, at)
+
+
+@kernel_part
+def stamp_octets(tables: ChannelTables) -> int:
+    """Return the octets of a stamp."""
+    return COMPACT_STAMP if tables.outline[COMPACT] else STAMP
 
 
 @kernel_part
@@ -192,7 +200,7 @@ def take_whole(buf: Octets, at: int, end: int, now_ns: int, tables: ChannelTable
     """
     lanes, conns, rows, cursor = tables.lanes, tables.conns, found.rows, found.cursor
     first, channels, largest = conns[conn, FIRST_LANE], conns[conn, CHANNELS], conns[conn, FRAME_MAX] - FRAME_EXTRA
-    acks_end, learns = len(found.out) - ACK_FRAME, len(tables.requesters) > 0
+    acks_end, learns, stamp = len(found.out) - ACK_FRAME, len(tables.requesters) > 0, stamp_octets(tables)
     while cursor[DELIVERED] < rows.shape[1] and cursor[OUT] <= acks_end and end - at > FRAME_EXTRA + 4:
         channel, size = get16(buf, at + 1), get32(buf, at + 3)
         header = at + FRAME_EXTRA + size
@@ -209,8 +217,8 @@ def take_whole(buf: Octets, at: int, end: int, now_ns: int, tables: ChannelTable
             tag, redelivered = get63(buf, tag_at), octet(buf, tag_at + 8) & 1
         elif method != _PUBLISH:
             break
-        body = _body_frame(buf, header, end, channel, largest, stamp_octets(tables, lane))
-        if body < 0 or not take_stamp(buf, body + FRAME_HEADER, tables, lane, found):
+        body = _body_frame(buf, header, end, channel, largest, stamp)
+        if body < 0 or not take_stamp(buf, body + FRAME_HEADER, tables, found):
             break
         if learns:
             learn(buf, header + FRAME_HEADER, get32(buf, header + 3), tables, lane, found)

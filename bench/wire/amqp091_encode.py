@@ -10,7 +10,7 @@ stamp are written over.
 
 from bench.arrivals.key_kernels import key_of
 from bench.drivers.base import Sends
-from bench.jit import kernel_aside, kernel_entry
+from bench.jit import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp091_deliver import FRAME_EXTRA, FRAME_HEADER
 from bench.wire.amqp091_layout import (
     CHANNEL,
@@ -46,13 +46,19 @@ def _put_method(out: Octets, at: int, tables: ChannelTables, row: int, seq: int)
     return at + length
 
 
-@kernel_aside
-def _put_seq(out: Octets, at: int, tables: ChannelTables, row: int, seq: int) -> None:
-    """Write the sequence number into the prefix at `at`."""
-    outline, lanes = tables.outline, tables.lanes
-    for i in range(outline[SEQ_TEXTS]):
-        place = outline[OUTLINE + i]
-        put_digits(out, at + place + (lanes[row, SIZE_AT] if place >= 0 else lanes[row, PREFIX]), seq)
+@kernel_part
+def _put_special(out: Octets, at: int, tables: ChannelTables, sends: Sends, sent_ns: int, i: int) -> None:
+    """Write the sequence number into the header frame that ends at `at`, and a stamp, of either form, behind it."""
+    outline, lanes, row, seq = tables.outline, tables.lanes, sends.lane[i], sends.seq[i]
+    producer, intended_ns, begin = lanes[row, PRODUCER], sends.intended_ns[i], at - lanes[row, PREFIX]
+    for text in range(outline[SEQ_TEXTS]):
+        place = outline[OUTLINE + text]
+        put_digits(out, begin + lanes[row, SIZE_AT] + place if place >= 0 else at + place, seq)
+    if outline[COMPACT]:
+        write_compact_stamp(out, at + FRAME_HEADER, producer, seq, intended_ns)
+    else:
+        stamped_ns = sends.sent_ns[i] if sent_ns == OF_REQUESTS else sent_ns
+        write_stamp(out, at + FRAME_HEADER, producer, seq, intended_ns, stamped_ns)
 
 
 @kernel_entry
@@ -75,8 +81,8 @@ def encode(
     body, classes, lanes, seq = templates.octets, templates.classes, tables.lanes, sends.seq
     tracked = tables.ring.shape[1] > 1
     body_at, octets, mixed = 0, len(body), len(classes) > 1
-    has_keys, has_seq = tables.outline[KEYS] > 0, tables.outline[SEQ_TEXTS] > 0
-    stamped_ns = sent_ns
+    outline, has_keys = tables.outline, tables.outline[KEYS] > 0
+    special = outline[SEQ_TEXTS] > 0 or outline[COMPACT] > 0 or sent_ns == OF_REQUESTS
     for i in range(first, end):
         row = sends.lane[i]
         if has_keys:
@@ -89,16 +95,12 @@ def encode(
             put64(out, at + lanes[row, SIZE_AT], classes[kind, SIZE])
         if lanes[row, TAG_AT]:
             put64(out, at + lanes[row, TAG_AT], lanes[row, PUBLISHED] + 1)
-        if has_seq:
-            _put_seq(out, at, tables, row, seq[i])
         at += length
         copy(out, at, body, body_at, octets)
-        if lanes[row, COMPACT]:
-            write_compact_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], sends.intended_ns[i])
+        if special:
+            _put_special(out, at, tables, sends, sent_ns, i)
         else:
-            if sent_ns == OF_REQUESTS:
-                stamped_ns = sends.sent_ns[i]
-            write_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], sends.intended_ns[i], stamped_ns)
+            write_stamp(out, at + FRAME_HEADER, lanes[row, PRODUCER], seq[i], sends.intended_ns[i], sent_ns)
         channel, after = lanes[row, CHANNEL], at + octets
         while at < after:
             put16(out, at + 1, channel)

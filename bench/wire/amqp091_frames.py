@@ -85,7 +85,9 @@ def _encoded(given: Properties, seq: str, reply_to: str, *, durable: bool) -> pi
     )
 
 
-def make_outline(texts: Sequence[int], choice: Int64 | None, keys: Sequence[bytes], begin: int) -> Int64:
+def make_outline(
+    texts: Sequence[int], choice: Int64 | None, keys: Sequence[bytes], begin: int, *, compact: bool
+) -> Int64:
     """Return what messages have beyond a prefix a lane; see `bench.wire.amqp091_layout.OUTLINE`.
 
     Args:
@@ -93,8 +95,9 @@ def make_outline(texts: Sequence[int], choice: Int64 | None, keys: Sequence[byte
         choice: of a key; None where there are none.
         keys: the method frame of each key.
         begin: where the first one stands among the prefixes.
+        compact: whether stamps are.
     """
-    front = np.array([len(texts), len(keys), *texts], np.int64)
+    front = np.array([len(texts), len(keys), compact, *texts], np.int64)
     if choice is None:
         return front
     return np.concatenate([front, choice, np.cumsum([begin, *map(len, keys)], dtype=np.int64)])

@@ -80,19 +80,17 @@ REPEATED = 22
 """Deliveries whose tag is not above the one before it."""
 SIZE_AT = 23
 """Where in its prefix the body size stands."""
-COMPACT = 24
-"""1 where stamps have the compact form."""
-REJECT_BELOW = 25
+REJECT_BELOW = 24
 """Messages whose hash is below are rejected for good."""
-REQUEUE_BELOW = 26
+REQUEUE_BELOW = 25
 """Others whose hash is below are given back when they come for the first time; 0 = all are acknowledged."""
-REJECTED = 27
+REJECTED = 26
 """Messages rejected for good."""
-REQUEUED = 28
+REQUEUED = 27
 """Messages given back."""
-REPLIES = 29
+REPLIES = 28
 """Replies that a producer's channel awaits at any time, as it does its confirms; 0 where it takes none."""
-LANE_WIDTH = 30
+LANE_WIDTH = 29
 
 # --- the outline of messages: int64 -----------------------------------------------------------
 
@@ -100,7 +98,9 @@ SEQ_TEXTS = 0
 """How often the header frame names the sequence number."""
 KEYS = 1
 """Routing keys; 0 = that of its lane, which the lane's prefix has."""
-OUTLINE = 2
+COMPACT = 2
+"""1 where stamps have the compact form, also those that come."""
+OUTLINE = 3
 """Cells before what follows: where in a prefix each of those texts begins, see `amqp091_frames.HeaderFrame.digits`;
 the choice of the key, see `bench.arrivals.keys`; where the method frame of each key begins among the prefixes, and
 where the last one ends."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.jit import kernel_aside
+from bench.jit import kernel_aside, kernel_part
 from bench.wire.amqp091_layout import ChannelTables
 from bench.wire.cursor import CURSOR_WIDTH, DELIVERED, SETTLED_ROWS, Scanned
 from bench.wire.octets import Int64, Octets, copy, get16, get32, octet, put32
@@ -86,7 +86,7 @@ def note_requester(tables: ChannelTables, lane: int, found: Scanned) -> None:
     cursor[NOTED] += 8 + length
 
 
-@kernel_aside
+@kernel_part
 def learn(buf: Octets, at: int, size: int, tables: ChannelTables, lane: int, found: Scanned) -> None:
     """As `keep_reply_to` and `note_requester`, where the producer is not known."""
     producer = found.rows[SETTLED_ROWS + 1, found.cursor[DELIVERED]]

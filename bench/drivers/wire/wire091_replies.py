@@ -37,8 +37,10 @@ class Replies091:
         octets: of an encoded reply, framing included, at most.
     """
 
-    def __init__(self, context: WireContext, frame_max: int) -> None:
-        """Know nobody yet."""
+    octets: int
+
+    def __init__(self, context: WireContext) -> None:
+        """Know nobody yet; there are no bodies before `cut`."""
         self._context = context
         self._width = len(_method(0, "") + self._header(0).octets) + LONGEST_NAME
         self._row_of: Int64 = np.zeros(KNOWN, np.int64)
@@ -47,9 +49,8 @@ class Replies091:
         self._connection_of: Int64 = np.zeros(_AT_FIRST, np.int64)
         self._state = self._make_state(_AT_FIRST)
         self._packed = packed(self._state)
-        self.agree(frame_max)
 
-    def agree(self, frame_max: int) -> None:
+    def cut(self, frame_max: int) -> None:
         """Cut bodies into frames of that size."""
         spec = self._context.spec
         body = body_frames(spec.body.fill(spec.reply_size), frame_max)
@@ -65,8 +66,8 @@ class Replies091:
         octets = _method(channel, address) + header.octets
         at, size_at = row * self._width, len(octets) - header.size_at
         self._state.prefixes[at : at + len(octets)] = np.frombuffer(octets, np.uint8)
-        cells = (layout.PREFIX_AT, layout.PREFIX, layout.SIZE_AT, layout.CHANNEL, layout.PRODUCER, layout.COMPACT)
-        self._state.lanes[row, cells] = at, len(octets), size_at, channel, producer, self._context.spec.compact
+        cells = (layout.PREFIX_AT, layout.PREFIX, layout.SIZE_AT, layout.CHANNEL, layout.PRODUCER)
+        self._state.lanes[row, cells] = at, len(octets), size_at, channel, producer
         self._connection_of[row] = connection
         self._row_of[producer] = row + 1
 
@@ -93,7 +94,9 @@ class Replies091:
 
     def _make_state(self, rows: int) -> layout.ChannelTables:
         state = layout.make_channel_tables(1, rows, 0, 1, rows * self._width, 0)
-        return state._replace(outline=make_outline(self._header(0).digits, None, [], 0))
+        return state._replace(
+            outline=make_outline(self._header(0).digits, None, [], 0, compact=self._context.spec.compact)
+        )
 
 
 def _method(channel: int, address: str) -> bytes:

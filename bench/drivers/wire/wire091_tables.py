@@ -138,14 +138,14 @@ class ClientTables091(Tables091):
             connections(dealt), lanes, rings, span, prefixes + sum(map(len, keys)), FRAME_MAX
         )
         choice = None if route is None else route.choice
-        state = state._replace(outline=make_outline(header.digits, choice, keys, prefixes))
+        state = state._replace(outline=make_outline(header.digits, choice, keys, prefixes, compact=spec.compact))
         state.prefixes[prefixes:] = np.frombuffer(b"".join(keys), np.uint8)
         if spec.reply_size:
             state = state._replace(requesters=make_requesters(lanes, _LETTERS))
         self._connection_of = np.zeros(lanes, np.int64)
         io = np.zeros((len(state.conns), IO_WIDTH), np.int64)
         context = WireContext(spec, endpoint, clock, io, np.zeros(ANSWERING_WIDTH, np.int64))
-        self._replies = Replies091(context, FRAME_MAX) if spec.reply_size else None
+        self._replies = Replies091(context) if spec.reply_size else None
         super().__init__(context, state, acks=ROWS if spec.consumers and spec.ack_batch else 1, width=width)
 
     def find_requesters(self, producer: Int64) -> tuple[Int64, Int64]:
@@ -179,7 +179,6 @@ class ClientTables091(Tables091):
         super().enter(index, lanes)
         self._connection_of[[lane.row for lane in lanes]] = index
         for channel, lane in enumerate(lanes, 1):
-            self.lanes[lane.row, layout.COMPACT] = self.context.spec.compact
             consumer = self.consumer_of(lane)
             if lane.producing:
                 self._enter_producer(channel, lane, "" if consumer is None else consumer.queue)
@@ -211,11 +210,11 @@ class ClientTables091(Tables091):
             row[layout.REJECT_BELOW] = round(asked.reject * (MASK + 1))
             row[layout.REQUEUE_BELOW] = round((asked.reject + asked.requeue) * (MASK + 1))
 
-    def agree(self, index: int, frame_max: int) -> None:
-        """Note the frame size that was agreed on; bodies are cut for the smallest of all connections."""
-        super().agree(index, frame_max)
+    def _make_bodies(self) -> None:
+        super()._make_bodies()
         if self._replies is not None:
-            self._replies.agree(self.frame_max)
+            self._replies.cut(self.frame_max)
+            self._grow_outbox(self._replies.octets)
 
     def message_octets(self) -> int:
         """Return the octets of an encoded message, framing included, at most."""

@@ -16,7 +16,7 @@ from bench.wire.amqp091_requesters import ANSWERING_WIDTH
 from bench.wire.amqp091_scan import scan
 
 NOW = 1_000_000
-_READ = NOW + 7
+READ = NOW + 7
 CHANNELS = 3
 SPAN = 64
 Row = tuple[int, ...]
@@ -136,7 +136,7 @@ class Fast:
             self.tables.ring[:, seq + 1] = seq << layout.STATE_BITS | layout.WAITING
         self.rows = np.zeros((cursor_at.ROWS_WIDTH, capacity), np.int64)
         self.cursor = np.zeros(ANSWERING_WIDTH, np.int64)
-        self.cursor[cursor_at.READ_NS] = _READ
+        self.cursor[cursor_at.READ_NS] = READ
         self.scanned = cursor_at.Scanned(rows=self.rows, cursor=self.cursor, out=np.zeros(21 * capacity, np.uint8))
         self._carry = b""
 
@@ -171,7 +171,7 @@ class Fast:
         self.found.settled += [tuple(row[:3]) for row in self.rows[:4, :settled].T.tolist()]
         came = self.rows[4:, :delivered].T.tolist()
         self.found.delivered += [(*row[:5], row[6]) for row in came]
-        assert {(row[5], row[7]) for row in came} <= {(NOW, _READ)}
+        assert {(row[5], row[7]) for row in came} <= {(NOW, READ)}
         self.found.foreign += foreign
         out = bytes(self.scanned.out[: self.cursor[cursor_at.OUT]])
         while out:

@@ -41,10 +41,15 @@ def decoded(octets: bytes) -> list[pika.frame.Frame]:
 
 
 def filled(
-    prefixes: list[bytes], header: HeaderFrame, *, choice: Int64 | None = None, methods: tuple[bytes, ...] = ()
+    prefixes: list[bytes],
+    header: HeaderFrame,
+    *,
+    choice: Int64 | None = None,
+    methods: tuple[bytes, ...] = (),
+    span: int = SPAN,
 ) -> Fast:
     """Return tables of lanes with these first frames, which end with a header, and with method frames of keys."""
-    state, width = Fast(span=SPAN), max(map(len, prefixes))
+    state, width = Fast(span=span), max(map(len, prefixes))
     block = np.zeros(width * len(prefixes), np.uint8)
     for row, octets in enumerate(prefixes):
         block[row * width : row * width + len(octets)] = np.frombuffer(octets, np.uint8)
@@ -52,7 +57,7 @@ def filled(
         state.lanes[row, cells] = row * width, len(octets), 100 + row, len(octets) - header.size_at
     state.tables = state.tables._replace(
         prefixes=np.concatenate([block, np.frombuffer(b"".join(methods), np.uint8)]),
-        outline=make_outline(header.digits, choice, methods, len(block)),
+        outline=make_outline(header.digits, choice, methods, len(block), compact=False),
     )
     return state
 
@@ -75,13 +80,7 @@ def written(
     prefixes: list[bytes], size: int, frame_max: int, rows: list[int], *, tag_at: int = 0, tracked: bool = True
 ) -> tuple[bytes, Fast]:
     """Encode one message for each lane in `rows`, numbered from 0; return the octets and the state."""
-    state = Fast(span=SPAN if tracked else 1)
-    width = max(map(len, prefixes))
-    block = np.zeros(width * len(prefixes), np.uint8)
-    tables = state.tables._replace(prefixes=block)
-    for row, octets in enumerate(prefixes):
-        block[row * width : row * width + len(octets)] = np.frombuffer(octets, np.uint8)
-        state.lanes[row, [layout.PREFIX_AT, layout.PREFIX, layout.PRODUCER]] = row * width, len(octets), 100 + row
+    state, width = filled(prefixes, TRANSIENT, span=SPAN if tracked else 1), max(map(len, prefixes))
     state.lanes[:, layout.TAG_AT] = tag_at
     body = body_frames(bytes(size), frame_max)
     out = np.full(len(rows) * (width + len(body)) + 8, 0x5A, np.uint8)
@@ -89,8 +88,8 @@ def written(
     templates = make_templates([body], [0], None)
     sends = Sends(lane=lane, seq=seq, intended_ns=seq * 7 - 3, sent_ns=seq)
     half = len(rows) // 2
-    middle = encode(out, 0, templates, tables, sends, 1 << 40, 0, half)
-    end = encode(out, middle, templates, tables, sends, 1 << 40, half, len(rows))
+    middle = encode(out, 0, templates, state.tables, sends, 1 << 40, 0, half)
+    end = encode(out, middle, templates, state.tables, sends, 1 << 40, half, len(rows))
     assert (out[end:] == 0x5A).all()
     return bytes(out[:end]), state
 
@@ -218,7 +217,7 @@ def test_bodies_hold_their_content_behind_the_stamp() -> None:
     content = BodyContent("json").fill(6_000)
     for compact in (0, 1):
         state = filled([publish_frame(1, "", "q", mandatory=False) + TRANSIENT.octets], TRANSIENT)
-        state.lanes[0, layout.COMPACT] = compact
+        state.tables.outline[layout.COMPACT] = compact
         templates = make_templates([body_frames(content, 4_096)], [7], None)
         frames = encoded(state, templates, sends_of([0], [9]), 77)
         body = b"".join(frame.fragment for frame in frames[2:])
@@ -232,7 +231,7 @@ def test_bodies_hold_their_content_behind_the_stamp() -> None:
 def test_compact_stamps_hold_what_they_can(producer: int, seq: int, intended_ns: int) -> None:
     """Producers of 20 bits, numbers of 32, and the lower bits of a time."""
     state = filled([publish_frame(1, "", "q", mandatory=False) + TRANSIENT.octets], TRANSIENT)
-    state.lanes[0, [layout.COMPACT, layout.PRODUCER]] = 1, producer
+    state.tables.outline[layout.COMPACT], state.lanes[0, layout.PRODUCER] = 1, producer
     sends = sends_of([0], [seq])._replace(intended_ns=np.array([intended_ns]))
     (*_, body) = encoded(state, make_templates([body_frames(bytes(12), 4_096)], [7], None), sends, 1)
     assert stamp.unpack_compact(body.fragment, intended_ns + 5) == (producer, seq, intended_ns, intended_ns)

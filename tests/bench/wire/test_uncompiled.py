@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[3]
 CODECS = ("tests/bench/wire", "tests/bench/drivers/wire/test_wire10.py")
 DRIVERS = (
     "tests/bench/drivers/wire/test_port.py",
+    "tests/bench/drivers/wire/test_wire091.py",
     "tests/bench/drivers/test_lanes_091.py",
     "tests/bench/drivers/test_lanes_10.py",
 )

