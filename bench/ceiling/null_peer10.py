@@ -13,7 +13,7 @@ from bench.drivers.wire.wire10_tables import FRAME_MAX, IN_WINDOW, Tables10
 from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
-from bench.wire.amqp10_control import SETTLED, Attach, Begin, Close, Condition, Detach, End, Open, Source
+from bench.wire.amqp10_control import SETTLED, Attach, Begin, Close, Condition, Detach, End, Open, SourceTerminus
 from bench.wire.amqp10_table_rows import attached, begun, detached, new_connection, new_receiver, new_sender
 
 _CREDIT = 20_000
@@ -78,7 +78,12 @@ class Peer10(Frames10, PeerConnection):
         attached(t.state, row, peer)
         self.write(
             control.attach_frame(  # Proton takes a source or target without an address for none
-                peer.name, handle, receives=not peer.receives, settled=settled, source=Source("queue"), target="queue"
+                peer.name,
+                handle,
+                receives=not peer.receives,
+                settled=settled,
+                source=SourceTerminus("queue"),
+                target="queue",
             )
         )
 

@@ -77,7 +77,7 @@ class Begin:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceTerminus:
     """Where a receiving link takes its messages from (3.5.3).
 
     Attributes:
@@ -175,7 +175,7 @@ def attach_frame(
     *,
     receives: bool,
     settled: bool,
-    source: Source | None = None,
+    source: SourceTerminus | None = None,
     target: str | None = None,
 ) -> bytes:
     """Attach a link between two addresses; one that sends has 0 as initial delivery-count.

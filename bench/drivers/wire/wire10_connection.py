@@ -22,7 +22,7 @@ from bench.units import NS_PER_MS
 from bench.wire import amqp10_control as control
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import OUT_WINDOW
-from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open, Source
+from bench.wire.amqp10_control import Attach, Begin, Close, Detach, End, Open, SourceTerminus
 from bench.wire.amqp10_table_rows import attached, begun, detached
 from bench.wire.octets import Int64
 from brokers.sasl10 import SaslClient, SaslRefused
@@ -191,7 +191,7 @@ class Connection10(Frames10):
             address = target_of(self.tables.messages, lane, self.context.endpoint)
             return control.attach_frame(name, handle, receives=False, settled=spec.confirm_window == 0, target=address)
         address = self._source_of(lane)
-        source = Source(address, () if self.tables.consumer_of(lane).reply else spec.consuming.arguments)
+        source = SourceTerminus(address, () if self.tables.consumer_of(lane).reply else spec.consuming.arguments)
         return control.attach_frame(name, handle, receives=True, settled=spec.ack_batch == 0, source=source)
 
     def _source_of(self, lane: Lane) -> str:

@@ -110,7 +110,7 @@ class Client:
             self.out += control.attach_frame(f"s{lane}", lane, receives=False, settled=self._settled, target=f"q{lane}")
         for lane in range(self.senders, self.senders + self.receivers):
             self.out += control.attach_frame(
-                f"r{lane}", lane, receives=True, settled=False, source=control.Source(f"q{lane}")
+                f"r{lane}", lane, receives=True, settled=False, source=control.SourceTerminus(f"q{lane}")
             )
 
     def ready(self, credit: int = 1_000, *, window: int = 100_000, peer_frame: int = 65_536) -> None:

@@ -40,7 +40,7 @@ FRAMES = {
         ),
     ),
     "receiver": (
-        c.attach_frame("n", 300, receives=True, settled=False, source=c.Source("q")),
+        c.attach_frame("n", 300, receives=True, settled=False, source=c.SourceTerminus("q")),
         (
             "00000040 02000000 005312 d0 00000030 0000000a a1016e 700000012c 41 5000 5000"
             "005328 d0 00000007 00000001 a10171 005329 d0 00000005 00000001 40 40 40 40"
@@ -98,9 +98,9 @@ def test_absent_fields_have_the_standards_defaults() -> None:
 
 
 SOURCES = {
-    "named": c.Source("q"),
-    "dynamic": c.Source(""),
-    "filtered": c.Source("q", (("a:filter", "x > 1"), ("b:filter", 7), ("c:filter", True))),
+    "named": c.SourceTerminus("q"),
+    "dynamic": c.SourceTerminus(""),
+    "filtered": c.SourceTerminus("q", (("a:filter", "x > 1"), ("b:filter", 7), ("c:filter", True))),
 }
 
 
