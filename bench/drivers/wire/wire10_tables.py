@@ -185,6 +185,7 @@ class ClientTables10(Tables10):
         together = max((len(lanes) for lanes in self._dealt), default=1)
         every = [lane for lanes in self._dealt for lane in lanes]
         self.producing = np.array([lane.row for lane in every if lane.producing], np.int64)
+        self._rows_to_ask = int(self.producing[-1]) + 1 if len(self.producing) else 0
         self.consuming = np.array([lane.row for lane in every if not lane.producing], np.int64)
         super().__init__(
             context,
@@ -241,7 +242,7 @@ class ClientTables10(Tables10):
 
     def window_room(self) -> int:
         """Return the messages that the fullest of the producing lanes may still send: window, credit."""
-        return self.room(0, int(self.producing[-1]) + 1)
+        return self.room(0, self._rows_to_ask)
 
     def find_requesters(self, producer: Int64) -> tuple[Int64, Int64]:
         """Return the row of the text of each requester, and 0, its connection; -1 where none is known."""
