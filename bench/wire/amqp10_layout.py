@@ -83,8 +83,9 @@ L_LAST = 33  # delivery-count at which the link is to be attached anew; 0 = neve
 L_STAMP = 34  # octets of the stamps it receives
 L_REJECT = 35  # deliveries whose hash is below that are rejected
 L_REQUEUE = 36  # and others below that are given back once; 0 = all are accepted
-L_KEPT = 37  # octets of the properties section that are kept in `letters`
-LANE_FIELDS = 38
+L_KEPT = 37  # octets of the properties section that are kept in `scratch`
+L_MORE = 38  # 1 = stamps are compact, or properties are kept
+LANE_FIELDS = 39
 
 # Cells of `form`: how a message is put together, see `amqp10_pieces`.
 F_SPLIT = 0  # offset in the template at which texts are put in; 0 = none are
@@ -93,7 +94,9 @@ F_SIZE = 2  # that size, while nothing is put in
 F_KEYED = 3  # 1 = each message has the text of its key
 F_REPLIES = 4  # first row of `spans` of the texts of lanes; -1 = they have none
 F_COMPACT = 5  # 1 = stamps have the compact form
-F_DIGITS = 6  # from here on: offsets in the template of digits of the sequence number
+F_CHOICE = 6  # where the choice of keys begins, see `bench.arrivals.keys`; it ends with the array
+F_NEWS = 7  # octets of `texts`, the first ones, for news of producers that have no text yet
+F_DIGITS = 8  # from here up to the choice: offsets in the template of digits of the sequence number
 
 SPAN_START, SPAN_LENGTH = 0, 1
 """Columns of `spans`; a length below 0 is that of what is known to be missing."""
@@ -112,7 +115,7 @@ T_NEVER_SENT = CURSOR_WIDTH + 8  # dispositions of a delivery that was never sen
 T_AGAIN = CURSOR_WIDTH + 9  # dispositions of what has its outcome already
 T_REJECTED = CURSOR_WIDTH + 10  # deliveries that we rejected
 T_REQUEUED = CURSOR_WIDTH + 11  # deliveries that we gave back
-T_LEARNED = CURSOR_WIDTH + 12  # octets of `news`
+T_LEARNED = CURSOR_WIDTH + 12  # octets of news in `texts`
 TALLIES = CURSOR_WIDTH + 13
 
 # What `scan` answers. Negative: `NEED` inside of the codec, else a protocol error.
@@ -215,7 +218,7 @@ some, which has a run for each delivery, delivery-id << 32 | descriptor of the o
 
 
 NEWS_HEAD = 8
-"""Octets of an entry of `news` before its section."""
+"""Octets of an entry of news before its section."""
 
 MOST_FIELDS = 11
 """Fields of the performative, or header section, that has most of those that are read."""
@@ -227,19 +230,16 @@ class LinkTables(NamedTuple):
     Attributes:
         conns: int64, a row a connection.
         lanes: int64, a row a link.
-        scratch: uint8, a row a link: the unfinished head of a section, and a split stamp.
+        scratch: uint8, a row a link: the unfinished head of a section, and a split stamp; where it has more columns,
+            in those the constructor and list of the properties section.
         rings: int64, a row a connection that sends: messages sent, at delivery-id modulo
             its length, which is a power of two. Those connections have the first rows.
         runs: int64, a row a link: runs of delivery-ids to be acknowledged.
         fields: int64 (MOST_FIELDS,), those of the performative or header section being read.
         form: int64, how a message is put together; empty where messages differ by stamps alone.
-        choice: int64, of a message's key; see `bench.arrivals.keys`.
-        texts: uint8, what is put into templates.
+        texts: uint8, what is put into templates; before that news: of messages whose producer has no text yet
+            producer, length (four octets each), and the properties section.
         spans: int64, a row a text: where it lies in `texts`.
-        letters: uint8, a row a link: the constructor and list of the properties section being received; of width 0
-            where nobody answers.
-        news: uint8, properties sections of producers that have no text yet: producer, length (four octets each) and
-            what `letters` had.
     """
 
     conns: Int64
@@ -249,11 +249,8 @@ class LinkTables(NamedTuple):
     runs: Int64
     fields: Int64
     form: Int64
-    choice: Int64
     texts: Octets
     spans: Int64
-    letters: Octets
-    news: Octets
 
 
 def make_link_tables(conns: int, lanes: int, ring: int, runs: int = 16, senders: int | None = None) -> LinkTables:
@@ -277,9 +274,6 @@ def make_link_tables(conns: int, lanes: int, ring: int, runs: int = 16, senders:
         runs=np.zeros((lanes, runs), np.int64),
         fields=np.zeros(MOST_FIELDS, np.int64),
         form=np.zeros(0, np.int64),
-        choice=np.zeros(0, np.int64),
         texts=np.zeros(0, np.uint8),
         spans=np.zeros((0, 2), np.int64),
-        letters=np.zeros((lanes, 0), np.uint8),
-        news=np.zeros(0, np.uint8),
     )

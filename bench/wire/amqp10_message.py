@@ -37,6 +37,7 @@ from bench.wire.amqp10_layout import (
     S_PROPERTIES,
     S_SEQUENCE,
     S_VALUE,
+    SCRATCH,
     LinkTables,
 )
 from bench.wire.amqp10_types import BOOLEAN, UBYTE, UINT, descriptor, list_at, read_fields
@@ -182,8 +183,8 @@ def _section(buf: Octets, at: int, end: int, tables: LinkTables, lane: int) -> i
     status = _enter(tables.lanes, lane, code, form, size)
     if status < 0:
         return status
-    if code == S_PROPERTIES and tables.letters.shape[1] > 0:
-        tables.letters[lane, 0] = form
+    if code == S_PROPERTIES and tables.scratch.shape[1] > SCRATCH:
+        tables.scratch[lane, SCRATCH] = form
     if code == S_HEADER:
         at = stop - (1 if form == 0x45 else 2 if form == 0xC0 else 5)
         stop += size
@@ -208,8 +209,8 @@ def _split_stamp(buf: Octets, at: int, size: int, tables: LinkTables, lane: int)
 @kernel_aside
 def _keep(buf: Octets, at: int, size: int, tables: LinkTables, lane: int) -> None:
     """Keep bytes of a properties section, as far as there is room for them."""
-    lanes, own = tables.lanes, tables.letters[lane]
-    have = 1 + lanes[lane, L_KEPT]
+    lanes, own = tables.lanes, tables.scratch[lane]
+    have = SCRATCH + 1 + lanes[lane, L_KEPT]
     if have + size <= len(own):
         copy(own, have, buf, at, size)
     lanes[lane, L_KEPT] += size
@@ -230,7 +231,7 @@ def take_payload(buf: Octets, at: int, stop: int, tables: LinkTables, lane: int)
                     _read_stamp(buf, at, lanes, lane)
                 else:
                     _split_stamp(buf, at, size, tables, lane)
-            elif lanes[lane, L_SECTION] == S_PROPERTIES and tables.letters.shape[1] > 0:
+            elif lanes[lane, L_SECTION] == S_PROPERTIES and tables.scratch.shape[1] > SCRATCH:
                 _keep(buf, at, size, tables, lane)
             lanes[lane, L_LEFT] = left - size
             at += size

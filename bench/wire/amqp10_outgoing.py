@@ -16,9 +16,11 @@ from bench.wire.amqp10_layout import (
     C_OLDEST,
     C_OUT_WINDOW,
     C_PARKED,
+    F_CHOICE,
     F_COMPACT,
     F_DIGITS,
     F_KEYED,
+    F_NEWS,
     F_REPLIES,
     F_SIZE,
     F_SIZE_AT,
@@ -69,23 +71,26 @@ def make_template(
     return Template(frame, HEAD + len(before))
 
 
-def make_form(front: Front, *, keyed: bool = False, replies: int = -1, compact: bool = False) -> Int64:
+def make_form(
+    front: Front, *, choice: Int64 | None = None, replies: int = -1, compact: bool = False, news: int = 0
+) -> Int64:
     """Return how messages are put together; see `bench.wire.amqp10_pieces`.
 
     Args:
         front: of their template.
-        keyed: each has the text of its key.
+        choice: which text a message has, by its key; None = there are no keys.
         replies: first row of the texts of lanes; -1 = they have none.
         compact: stamps have the compact form.
+        news: octets in front of the texts.
     """
     if not (front.split or front.digits or compact):
         return np.zeros(0, np.int64)
-    form = np.zeros(F_DIGITS + len(front.digits), np.int64)
+    form = np.zeros(F_DIGITS, np.int64)
     form[F_SPLIT], form[F_SIZE_AT], form[F_SIZE] = HEAD + front.split, HEAD + front.size_at, front.size
-    form[F_KEYED], form[F_REPLIES], form[F_COMPACT] = keyed, replies, compact
-    form[F_DIGITS:] = front.digits
-    form[F_DIGITS:] += HEAD
-    return form
+    form[F_KEYED], form[F_REPLIES], form[F_COMPACT] = choice is not None, replies, compact
+    form[F_CHOICE], form[F_NEWS] = F_DIGITS + len(front.digits), news
+    digits = HEAD + np.array(front.digits, np.int64)
+    return np.concatenate([form, digits, np.zeros(0, np.int64) if choice is None else choice])
 
 
 @kernel_part

@@ -12,6 +12,7 @@ from bench.arrivals.stamp import TIME_BITS, TIME_MASK
 from bench.jit import kernel_aside, kernel_part
 from bench.wire.amqp10_front import SEQ_DIGITS
 from bench.wire.amqp10_layout import (
+    F_CHOICE,
     F_COMPACT,
     F_DIGITS,
     F_KEYED,
@@ -37,7 +38,7 @@ def inserted(tables: LinkTables, lane: int, seq: int) -> int:
     """Return how many octets are put into the template of a message."""
     form, spans, more = tables.form, tables.spans, 0
     if form[F_KEYED] == 1:
-        more += int(spans[key_of(tables.choice, tables.lanes[lane, L_PRODUCER], seq), SPAN_LENGTH])
+        more += int(spans[key_of(form[form[F_CHOICE] :], tables.lanes[lane, L_PRODUCER], seq), SPAN_LENGTH])
     if form[F_REPLIES] >= 0:
         more += int(spans[form[F_REPLIES] + lane, SPAN_LENGTH])
     return more
@@ -51,7 +52,7 @@ def put_front(out: Octets, at: int, template: Octets, size: int, tables: LinkTab
     copy(out, at, template, 0, split)
     end = at + split
     if form[F_KEYED] == 1:
-        row = key_of(tables.choice, tables.lanes[lane, L_PRODUCER], seq)
+        row = key_of(form[form[F_CHOICE] :], tables.lanes[lane, L_PRODUCER], seq)
         copy(out, end, texts, spans[row, SPAN_START], spans[row, SPAN_LENGTH])
         end += int(spans[row, SPAN_LENGTH])
     if form[F_REPLIES] >= 0:
@@ -62,7 +63,7 @@ def put_front(out: Octets, at: int, template: Octets, size: int, tables: LinkTab
     copy(out, end, template, split, size - split - more)
     if split > HEAD:
         put32(out, at + form[F_SIZE_AT], form[F_SIZE] + more)
-    for cell in range(F_DIGITS, len(form)):
+    for cell in range(F_DIGITS, form[F_CHOICE]):
         place = int(form[cell])
         _put_digits(out, at + place + (more if place >= split else 0), seq)
     return more

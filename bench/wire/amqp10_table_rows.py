@@ -22,6 +22,7 @@ from bench.wire.amqp10_layout import (
     L_HANDLE,
     L_LAST,
     L_LIMIT,
+    L_MORE,
     L_NUMBER,
     L_OFFSET,
     L_OPEN,
@@ -36,6 +37,7 @@ from bench.wire.amqp10_layout import (
     L_SENDS,
     L_STAMP,
     MASK32,
+    SCRATCH,
     SMALLEST_FRAME,
     STAMP_SIZE,
     LinkTables,
@@ -103,6 +105,7 @@ def new_receiver(
     row = tables.lanes[lane]
     row[L_NUMBER], row[L_OURS], row[L_SENDS] = number, handle, 0
     row[L_PREFETCH], row[L_ACK_BATCH], row[L_STAMP] = prefetch, ack_batch, stamp
+    row[L_MORE] = stamp != STAMP_SIZE or tables.scratch.shape[1] > SCRATCH
     rejected, requeued = shares
     row[L_REJECT] = round(rejected * (MASK32 + 1))
     row[L_REQUEUE] = round((rejected + requeued) * (MASK32 + 1))

@@ -29,6 +29,7 @@ from bench.wire.amqp10_layout import (
     E_MISSING,
     E_ROLE,
     E_TAG,
+    F_NEWS,
     L_ACK_BATCH,
     L_COUNT,
     L_CREDIT,
@@ -36,6 +37,7 @@ from bench.wire.amqp10_layout import (
     L_INTENDED,
     L_KEPT,
     L_LAST_NS,
+    L_MORE,
     L_NUMBER,
     L_OPEN,
     L_OURS_STAMP,
@@ -58,6 +60,7 @@ from bench.wire.amqp10_layout import (
     NEWS_HEAD,
     REJECTED,
     RUN_BITS,
+    SCRATCH,
     SPAN_LENGTH,
     T_ABORTED,
     T_DELIVERIES,
@@ -138,28 +141,33 @@ def _judge(tables: LinkTables, conn: int, lane: int, now_ns: int, tally: Int64) 
         conns[conn, C_DUE] |= DUE_LANES
 
 
-@kernel_part
-def _unfold(lanes: Int64, lane: int, now_ns: int) -> None:
-    """Take the time of a compact stamp for the last instant at or before now that it may mean."""
-    lanes[lane, L_INTENDED] = now_ns - ((now_ns - lanes[lane, L_INTENDED]) & TIME_MASK)
-    lanes[lane, L_SENT] = lanes[lane, L_INTENDED]
+@kernel_aside
+def _look_closer(tables: LinkTables, lane: int, rows: Int64, row: int, tally: Int64) -> None:
+    """Unfold the time of a compact stamp, and learn from the message's properties, where the lane does."""
+    if tables.lanes[lane, L_STAMP] == COMPACT_SIZE:
+        now_ns = max(rows[SETTLED_ROWS + 5, row], tally[READ_NS])
+        intended_ns = now_ns - ((now_ns - rows[SETTLED_ROWS + 3, row]) & TIME_MASK)
+        rows[SETTLED_ROWS + 3, row] = intended_ns
+        rows[SETTLED_ROWS + 4, row] = intended_ns
+    if tables.scratch.shape[1] > SCRATCH:
+        _learn(tables, lane, tally)
 
 
 @kernel_aside
 def _learn(tables: LinkTables, lane: int, tally: Int64) -> None:
     """Hand on the properties of a message whose producer is not known yet."""
-    lanes, spans, news = tables.lanes, tables.spans, tables.news
+    lanes, spans, texts = tables.lanes, tables.spans, tables.texts
     producer, at = lanes[lane, L_PRODUCER], tally[T_LEARNED]
     if producer < len(spans) and spans[producer, SPAN_LENGTH] != 0:
         return
     length = 1 + lanes[lane, L_KEPT]
-    if length == 1 or length > tables.letters.shape[1]:
+    if length == 1 or length > tables.scratch.shape[1] - SCRATCH:
         length = 0
-    if at + NEWS_HEAD + length > len(news):
+    if at + NEWS_HEAD + length > tables.form[F_NEWS]:
         return
-    put32(news, at, producer)
-    put32(news, at + 4, length)
-    copy(news, at + NEWS_HEAD, tables.letters[lane], 0, length)
+    put32(texts, at, producer)
+    put32(texts, at + 4, length)
+    copy(texts, at + NEWS_HEAD, tables.scratch[lane], SCRATCH, length)
     tally[T_LEARNED] = at + NEWS_HEAD + length
 
 
@@ -179,16 +187,14 @@ def _delivered(now_ns: int, tables: LinkTables, conn: int, lane: int, found: Sca
             rows[SETTLED_ROWS, row] = lanes[lane, L_NUMBER]
             rows[SETTLED_ROWS + 1, row] = lanes[lane, L_PRODUCER]
             rows[SETTLED_ROWS + 2, row] = lanes[lane, L_SEQ]
-            if lanes[lane, L_STAMP] == COMPACT_SIZE:
-                _unfold(lanes, lane, max(now_ns, tally[READ_NS]))
             rows[SETTLED_ROWS + 3, row] = lanes[lane, L_INTENDED]
             rows[SETTLED_ROWS + 4, row] = lanes[lane, L_SENT]
             rows[SETTLED_ROWS + 5, row] = now_ns
             rows[SETTLED_ROWS + 6, row] = lanes[lane, L_REDELIVERED]
             rows[SETTLED_ROWS + 7, row] = tally[READ_NS]
             tally[T_DELIVERIES] = row + 1
-            if tables.letters.shape[1] > 0:
-                _learn(tables, lane, tally)
+            if lanes[lane, L_MORE] == 1:
+                _look_closer(tables, lane, rows, row, tally)
         else:
             tally[T_FOREIGN] += 1
         if lanes[lane, L_SETTLED] == 0:

@@ -143,7 +143,7 @@ def opening_us() -> float:
     opens = control.open_frame("broker", None, max_frame=65_536, idle_timeout_ms=60_000)
     begins = control.begin_frame(incoming_window=400, outgoing_window=400, handle_max=255)
     attaches = control.attach_frame(
-        "link", 0, receives=True, settled=False, source=control.Source("queue"), target="queue"
+        "link", 0, receives=True, settled=False, source=control.SourceTerminus("queue"), target="queue"
     )
 
     def work() -> int:

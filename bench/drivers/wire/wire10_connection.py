@@ -46,6 +46,7 @@ class Connection10(Frames10):
         """
         endpoint = tables.context.endpoint
         super().__init__(tables, index, lanes, Stream(connect(endpoint)))
+        self._paired = tables.context.spec.requests
         self._sends = sum(lane.producing for lane in self.lanes)
         self._sasl = SaslClient(endpoint.sasl, endpoint.username, endpoint.password)
         self._opened = False
@@ -80,18 +81,18 @@ class Connection10(Frames10):
 
     def publish(self, sends: Sends, octets: int, first: int, end: int) -> None:
         """Send messages; see `WireConnection`."""
-        super().publish(self._of_rows(sends), octets, first, end)
+        super().publish(self._of_rows(sends) if self._paired else sends, octets, first, end)
         self._leave()
 
     def pace(self, sends: Sends, until_ns: int, coalesce_ns: int) -> tuple[int, bool]:
         """Send messages at their times; see `WireConnection`."""
-        done = super().pace(self._of_rows(sends), until_ns, coalesce_ns)
+        done = super().pace(self._of_rows(sends) if self._paired else sends, until_ns, coalesce_ns)
         self._leave()
         return done
 
     def _of_rows(self, sends: Sends) -> Sends:
-        """Return messages with the rows of their lanes, which are others than their numbers where lanes are paired."""
-        return sends._replace(lane=self.tables.producing[sends.lane]) if self.context.spec.requests else sends
+        """Return messages with the rows of their lanes, where those are not the numbers of lanes."""
+        return sends._replace(lane=self.tables.producing[sends.lane])
 
     def lose(self, detail: str) -> None:
         """Record that the connection broke; RabbitMQ refuses a virtual host in this way."""

@@ -23,6 +23,8 @@ MOST_ADDRESS = 1_024
 MOST_MADE = 256
 """Octets of an address that a broker makes."""
 _TEXT_HEAD = 5
+MOST_NEWS = 1 << 20
+"""Octets of properties that are kept until they are learned from: more than is read at once."""
 ANSWERED = 1_024
 """Producers whose reply addresses there is room for at first."""
 
@@ -36,7 +38,6 @@ class Messages:
             where producers send to their queues.
         front: the sections before the body.
         form: how a message is put together; see `bench.wire.amqp10_layout`.
-        choice: which of `texts` a message has.
         texts: what a key, or a lane, puts into its messages.
         rows: texts there will be.
         longest: octets that are put into a message at most.
@@ -45,7 +46,6 @@ class Messages:
     targets: tuple[str | None, ...]
     front: Front
     form: Int64
-    choice: Int64
     texts: tuple[bytes, ...] = ()
     rows: int = 0
     longest: int = 0
@@ -62,12 +62,11 @@ def make_messages(spec: PortSpec, endpoint: Endpoint, lanes: int) -> Messages:
         properties = replace(properties, correlation_id=SEQ)
     if spec.reply_size:
         front = make_front(properties, durable=spec.durable, varying=Varying(destination=True))
-        form = make_form(front, keyed=True, compact=spec.compact)
+        form = make_form(front, choice=by_producer(ANSWERED), compact=spec.compact, news=MOST_NEWS)
         return Messages(
             targets=(None,),
             front=front,
             form=form,
-            choice=by_producer(ANSWERED),
             rows=ANSWERED,
             longest=_TEXT_HEAD + MOST_ADDRESS + 1,
         )
@@ -81,11 +80,11 @@ def make_messages(spec: PortSpec, endpoint: Endpoint, lanes: int) -> Messages:
     if spec.requests:
         longest += _TEXT_HEAD + max((_reply_octets(lane, endpoint) for lane in spec.consumers), default=0)
     rows = len(texts) + (lanes if spec.requests else 0)
+    choice = spec.route.choice if spec.route is not None and several else None
     return Messages(
         targets=targets,
         front=front,
-        form=make_form(front, keyed=several, replies=len(texts) if spec.requests else -1, compact=spec.compact),
-        choice=np.zeros(0, np.int64) if spec.route is None else spec.route.choice,
+        form=make_form(front, choice=choice, replies=len(texts) if spec.requests else -1, compact=spec.compact),
         texts=texts,
         rows=rows,
         longest=longest,
@@ -137,15 +136,15 @@ class Texts:
     """Texts that are put into messages, in the arrays that kernels read.
 
     Attributes:
-        texts: uint8, one behind the other.
+        texts: uint8, one behind the other, behind what is left free for news.
         spans: int64 (rows, 2), where each lies.
     """
 
-    def __init__(self, texts: Sequence[bytes], rows: int) -> None:
-        """Begin with these, and room for so many rows."""
-        self.texts: Octets = np.zeros(max(sum(map(len, texts)), 1), np.uint8)
+    def __init__(self, texts: Sequence[bytes], rows: int, news: int = 0) -> None:
+        """Begin with these, and room for so many rows; `news` octets in front are for others."""
+        self.texts: Octets = np.zeros(max(news + sum(map(len, texts)), 1), np.uint8)
         self.spans: Int64 = np.zeros((rows, 2), np.int64)
-        self._used = 0
+        self._used = news
         for row, text in enumerate(texts):
             self.put(row, text)
 

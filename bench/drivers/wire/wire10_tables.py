@@ -12,7 +12,7 @@ from bench.drivers.wire.codec_tables import Kernels, WireTables, ring_span
 from bench.drivers.wire.context import IO_WIDTH, WireContext
 from bench.drivers.wire.lanes import Lane, deal, deal_pairs
 from bench.drivers.wire.wire10_loops import pace, receive
-from bench.drivers.wire.wire10_messages import MOST_ADDRESS, Texts, destination_text, make_messages
+from bench.drivers.wire.wire10_messages import MOST_ADDRESS, MOST_NEWS, Texts, destination_text, make_messages
 from bench.host.clock import Clock
 from bench.jit import packed
 from bench.wire import amqp10_layout as layout
@@ -45,7 +45,7 @@ _MET = {
     "rejected": layout.T_REJECTED,
     "requeued": layout.T_REQUEUED,
 }
-_LONGEST_LETTER = 2 * MOST_ADDRESS
+_MOST_PROPERTIES = 2 * MOST_ADDRESS
 """Octets of a properties section that are kept to learn `reply-to` from."""
 _KERNELS = Kernels(scan=take, receive=receive, pace=pace)
 
@@ -71,15 +71,12 @@ class Tables10(WireTables[layout.LinkTables]):
         """
         spec = context.spec
         self.messages = make_messages(spec, context.endpoint, lanes)
-        self._texts = Texts(self.messages.texts, self.messages.rows)
+        self._texts = Texts(self.messages.texts, self.messages.rows, MOST_NEWS if spec.reply_size else 0)
         state = layout.make_link_tables(len(context.io), lanes, ring, runs, senders)._replace(
-            form=self.messages.form, choice=self.messages.choice, texts=self._texts.texts, spans=self._texts.spans
+            form=self.messages.form, texts=self._texts.texts, spans=self._texts.spans
         )
         if spec.reply_size:
-            state = state._replace(
-                letters=np.zeros((lanes, _LONGEST_LETTER), np.uint8),
-                news=np.zeros(len(context.loop.inbox) + _LONGEST_LETTER, np.uint8),
-            )
+            state = state._replace(scratch=np.zeros((lanes, layout.SCRATCH + _MOST_PROPERTIES), np.uint8))
         super().__init__(context, _KERNELS, state, 2 * answer_octets(together, runs) + _OWED)
         self.conns, self.lanes = state.conns, state.lanes
         self.conn_marks = self.conns.reshape(-1).data
@@ -137,8 +134,10 @@ class Tables10(WireTables[layout.LinkTables]):
 
     def _renew_texts(self) -> None:
         """Hand over the arrays of texts, which may be others; whoever answers has a text for each producer."""
-        choice = by_producer(len(self._texts.spans)) if self.context.spec.reply_size else self.state.choice
-        self.state = self.state._replace(texts=self._texts.texts, spans=self._texts.spans, choice=choice)
+        form = self.state.form
+        if self.context.spec.reply_size:
+            form[form[layout.F_CHOICE] :] = by_producer(len(self._texts.spans))
+        self.state = self.state._replace(texts=self._texts.texts, spans=self._texts.spans)
         self._state = packed(self.state)
 
     def resume(self, index: int) -> int:
@@ -186,6 +185,7 @@ class ClientTables10(Tables10):
         together = max((len(lanes) for lanes in self._dealt), default=1)
         every = [lane for lanes in self._dealt for lane in lanes]
         self.producing = np.array([lane.row for lane in every if lane.producing], np.int64)
+        self._rows_to_ask = int(self.producing[-1]) + 1 if len(self.producing) else 0
         self.consuming = np.array([lane.row for lane in every if not lane.producing], np.int64)
         super().__init__(
             context,
@@ -242,7 +242,7 @@ class ClientTables10(Tables10):
 
     def window_room(self) -> int:
         """Return the messages that the fullest of the producing lanes may still send: window, credit."""
-        return self.room(0, int(self.producing[-1]) + 1)
+        return self.room(0, self._rows_to_ask)
 
     def find_requesters(self, producer: Int64) -> tuple[Int64, Int64]:
         """Return the row of the text of each requester, and 0, its connection; -1 where none is known."""
@@ -254,7 +254,7 @@ class ClientTables10(Tables10):
     def learn(self) -> None:
         """Take over where producers want their replies, from the properties of requests that came."""
         cursor = self.cursor
-        news = bytes(self.state.news[: cursor[layout.T_LEARNED]])
+        news = bytes(self.state.texts[: cursor[layout.T_LEARNED]])
         cursor[layout.T_LEARNED] = 0
         while news:
             producer, length = struct.unpack_from(">II", news)

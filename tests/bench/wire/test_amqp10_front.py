@@ -37,7 +37,7 @@ class Sender:
     """A client whose messages differ by more than their stamps."""
 
     def __init__(
-        self, front: Any, texts: list[bytes], choice: Int64, *, size: int = 100, lanes: int = 1, **form: Any
+        self, front: Any, texts: list[bytes], choice: Int64 | None, *, size: int = 100, lanes: int = 1, **form: Any
     ) -> None:
         """Make its tables."""
         self.client = Client(senders=lanes, limit=0)
@@ -45,8 +45,7 @@ class Sender:
         spans[:, 1] = [len(text) for text in texts]
         spans[:, 0] = np.cumsum(spans[:, 1]) - spans[:, 1]
         self.client.tables = self.client.tables._replace(
-            form=make_form(front, **form),
-            choice=choice,
+            form=make_form(front, choice=choice, **form),
             texts=np.frombuffer(b"".join(texts) + b"\0", np.uint8).copy(),
             spans=spans,
         )
@@ -85,7 +84,7 @@ def test_without_properties_it_is_the_header_alone() -> None:
 @pytest.mark.parametrize("seq", [0, 7, 2**40 - 1])
 def test_every_property_is_read(seq: int, peer_frame: int) -> None:
     """Header, properties, application properties; digits wherever they were asked for; the body behind its stamp."""
-    sender = Sender(make_front(ALL, durable=True, to="t{seq}", subject="s"), [], np.zeros(0, np.int64), size=700)
+    sender = Sender(make_front(ALL, durable=True, to="t{seq}", subject="s"), [], None, size=700)
     (message,) = sender.sent([0], [seq], peer_frame=peer_frame)
     digits = f"{seq:013}"
     assert (message.durable, message.priority, message.ttl) == (True, 9, 5.0)
@@ -116,7 +115,7 @@ def test_any_text_is_read(name: str, text: str, identity: str, number: int, vari
     varying = Varying(destination=varies, reply_to=varies)
     front = make_front(asked, durable=False, varying=varying)
     texts = [text_value(text) + text_value(name), *[b""] * GUARDS, text_value(identity)]
-    (message,) = Sender(front, texts, by_producer(1), keyed=varies, replies=1 if varies else -1).sent([0], [1])
+    (message,) = Sender(front, texts, by_producer(1) if varies else None, replies=1 if varies else -1).sent([0], [1])
     assert message.properties == {name: text, name + "2": number}
     assert ((message.id or ""), (message.correlation_id or "")) == (identity, text)
     if varies:
@@ -140,7 +139,7 @@ def test_each_message_has_its_key(how: str, size: int, peer_frame: int) -> None:
     texts = [text_value("") + text_value(key) for key in KEYS[:2]]
     texts += [text_value(f"/exchanges/x/{key}") + text_value("") for key in KEYS[2:]]
     front = make_front(Properties(message_id="{seq}"), durable=True, varying=Varying(destination=True))
-    sender = Sender(front, texts, choice, size=size, lanes=2, keyed=True)
+    sender = Sender(front, texts, choice, size=size, lanes=2)
     lanes = [0, 1] * 10
     found = sender.sent(lanes, list(range(20)), peer_frame=peer_frame)
     for lane, seq, message in zip(lanes, range(20), found, strict=True):
@@ -156,7 +155,7 @@ def test_each_message_has_its_key(how: str, size: int, peer_frame: int) -> None:
 def test_a_message_that_was_parked_is_the_same(window: int) -> None:
     """What the session's window kept back has its own key and digits."""
     front = make_front(Properties(message_id="{seq}"), durable=False, varying=Varying(destination=True))
-    sender = Sender(front, [text_value(key) + text_value("") for key in KEYS], in_turn(4), size=1_500, keyed=True)
+    sender = Sender(front, [text_value(key) + text_value("") for key in KEYS], in_turn(4), size=1_500)
     client = sender.client
     client.ready(window=window, peer_frame=1_024)
     assert client.send(sender.made, [0, 0], [3, 4]) == 1
@@ -177,7 +176,7 @@ def test_a_message_that_was_parked_is_the_same(window: int) -> None:
 def test_compact_stamps_are_written_and_read(size: int, seq: int) -> None:
     """By kernels as by `bench.arrivals.stamp`; the time is unfolded when it is read."""
     producer, now_ns = 2**20 - 1, 2**50 + 12_345
-    sender = Sender(make_front(BARE, durable=False), [], np.zeros(0, np.int64), size=size, compact=True)
+    sender = Sender(make_front(BARE, durable=False), [], None, size=size, compact=True)
     sender.client.ready()
     sender.client.lane(0)[x.L_PRODUCER] = producer
     sender.client.send(sender.made, [0], [seq], intended_ns=now_ns - 99)
@@ -186,7 +185,7 @@ def test_compact_stamps_are_written_and_read(size: int, seq: int) -> None:
     for step in (1, 7, 1_000):
         receiver = Client(receivers=1)
         receiver.ready()
-        receiver.lane(0)[x.L_STAMP] = stamp.COMPACT_SIZE
+        receiver.lane(0)[x.L_STAMP], receiver.lane(0)[x.L_MORE] = stamp.COMPACT_SIZE, 1
         receiver.now_ns = now_ns
         receiver.feed_all(wire[at : at + step] for at in range(0, len(wire), step))
         assert receiver.deliveries == [(0, producer, seq, now_ns - 99, now_ns - 99, now_ns, 0)]

@@ -7,7 +7,10 @@ from proton import Data, Message
 
 from bench.arrivals import stamp
 from bench.arrivals.sizes import Sizes
+from bench.drivers.base import Properties
 from bench.wire import amqp10_layout as x
+from bench.wire.amqp10_front import make_front
+from bench.wire.amqp10_outgoing import make_form
 from bench.wire.amqp10_table_rows import new_receiver
 from bench.wire.amqp10_transfer import JUDGING_SEED
 from tests.bench.wire.amqp10_client import Client
@@ -66,15 +69,18 @@ def learning(width: int = 200, news: int = 2_000) -> Client:
     client = Client(receivers=2, prefetch=100)
     client.tables = client.tables._replace(
         spans=np.zeros((4, 2), np.int64),
-        letters=np.zeros((len(client.tables.lanes), width), np.uint8),
-        news=np.zeros(news, np.uint8),
+        scratch=np.zeros((len(client.tables.lanes), x.SCRATCH + width), np.uint8),
+        texts=np.zeros(news + 10, np.uint8),
+        form=make_form(make_front(Properties(), durable=False), compact=True, news=news),
     )
+    for lane in range(2):
+        client.lane(lane)[x.L_MORE] = 1
     return client
 
 
 def learned(client: Client) -> list[tuple[int, list[object] | None]]:
     """Return producers with the lists that were handed on."""
-    news, found = client.tables.news[: client.tally[x.T_LEARNED]].tobytes(), []
+    news, found = client.tables.texts[: client.tally[x.T_LEARNED]].tobytes(), []
     while news:
         producer, length = int.from_bytes(news[:4], "big"), int.from_bytes(news[4:8], "big")
         octets, news = news[8 : 8 + length], news[8 + length :]
@@ -126,6 +132,7 @@ def test_what_there_is_no_room_for_is_left_out() -> None:
     peer.deliver("r0", b"a", [b"\0\x53\x75\xa0\x28" + encoded(1, 0)[-40:]], settled=False)
     peer.deliver("r0", b"b", [encoded(1, 1, reply_to="some-address")], settled=False)
     exchange(client, peer)
+    assert not client.tables.texts[20:].any()
     assert learned(client) == [(1, None)]
     assert len(client.deliveries) == 2
     peer.close()

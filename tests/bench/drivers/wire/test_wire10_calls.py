@@ -49,6 +49,7 @@ class Calls:
         sent: (lane, seq) to (intended, sent) of each request.
         answered: the same of requests that were answered.
         came: rows of replies, as (lane, producer, seq, intended, sent).
+        waiting: requests that a responder had no room to answer yet, as (producer, seq, intended, sent).
     """
 
     def __init__(self, requesting: Any, responding: Any, lanes: int) -> None:
@@ -56,6 +57,7 @@ class Calls:
         self.requesting, self.responding, self.lanes = requesting, responding, lanes
         self.sent: dict[tuple[int, int], tuple[int, int]] = {}
         self.came: list[tuple[int, ...]] = []
+        self.waiting: dict[Any, list[tuple[int, ...]]] = {}
 
     def ask(self, first: int, count: int) -> None:
         """Send requests, dealt over the lanes."""
@@ -68,11 +70,14 @@ class Calls:
     def turn(self) -> None:
         """Answer what came, and take what was answered."""
         asked = self.responding.poll(5 * NS_PER_MS)[1]
-        if len(asked.seq):
-            assert self.responding.room() >= len(asked.seq)
+        waiting = self.waiting.setdefault(self.responding, [])
+        waiting += zip(*(row.tolist() for row in asked[1:5]), strict=True)
+        fitting = waiting[: self.responding.room()]
+        if fitting:
             before = CLOCK.now_ns()
-            replied_ns = self.responding.reply(asked.producer, asked.seq, asked.intended_ns, asked.sent_ns)
+            replied_ns = self.responding.reply(*np.array(fitting).T.copy())
             assert (replied_ns >= before).all()
+            del waiting[: len(fitting)]
         d = self.requesting.poll(5 * NS_PER_MS)[1]
         self.came += zip(*(row.tolist() for row in d[:5]), strict=True)
 
