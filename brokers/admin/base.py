@@ -132,8 +132,8 @@ class Admin(ABC):
         message = f"this broker has no exchanges, and cannot declare {exchange.name!r}"
         raise UnsupportedError(message)
 
-    def has_exchange(self, name: str) -> bool:  # noqa: ARG002
-        """Return whether there is an exchange of that name."""
+    def has_exchange(self, exchange: Exchange) -> bool:  # noqa: ARG002
+        """Return whether there is such an exchange; raise AdminError where one of that name has another type."""
         return False
 
     def delete_exchange(self, name: str) -> None:  # noqa: B027
@@ -163,7 +163,7 @@ class Admin(ABC):
         A look at each of a thousand names that are not there costs as much as to declare them.
         """
         for exchange in topology.exchanges[:1]:
-            return self.has_exchange(exchange.name)
+            return self.has_exchange(exchange)
         return any(self.depth(queue.name) is not None for queue in topology.queues[:1])
 
     def delete_topology(self, topology: Topology) -> None:

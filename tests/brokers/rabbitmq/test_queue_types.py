@@ -46,6 +46,11 @@ def _kind(durable: bool = True, auto_delete: bool = False, **arguments: Argument
             "x-overflow = 'block': RabbitMQ has 'drop-head', 'reject-publish', 'reject-publish-dlx'",
             "use one of them",
         ),
+        (
+            _kind(x_queue_type="quorum", x_max_length=1, x_overflow="reject-publish-dlx"),
+            "x-overflow = 'reject-publish-dlx': a quorum queue of RabbitMQ drops its oldest message then",
+            "leave it out, or use x-queue-type = 'classic'",
+        ),
         (_kind(x_max_priority=300), "x-max-priority = 300", "RabbitMQ takes 255 at most, and advises 10"),
         (_kind(x_mesage_ttl=5), "x-mesage-ttl = 5: RabbitMQ would pass over it", "did you mean x-message-ttl?"),
     ],
@@ -68,6 +73,7 @@ def test_an_argument_of_a_plugin_passes() -> None:
         (_kind(x_max_priority=5), (True, "classic")),
         (_kind(auto_delete=True), (True, "classic")),
         (_kind(x_max_age="1h"), (True, "stream")),
+        (_kind(x_max_length=1, x_overflow="reject-publish-dlx"), (True, "classic")),
         (_kind(x_queue_type="classic"), (True, "classic")),
     ],
 )
