@@ -105,7 +105,7 @@ class AdministeredBroker(Broker):
         _, admin = self._attached()
         own = self._product.as_declared(self._settings, topology)
         try:
-            if admin.has_topology(own):
+            if admin.deletes and admin.has_topology(own):
                 admin.delete_topology(own)
             admin.declare_topology(own)
         except AdminError as error:

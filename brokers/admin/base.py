@@ -162,13 +162,16 @@ class Admin(ABC):
 
         A look at each of a thousand names that are not there costs as much as to declare them.
         """
-        for exchange in topology.exchanges[:1]:
-            return self.has_exchange(exchange)
+        if topology.exchanges:
+            return self.has_exchange(topology.exchanges[0])
         return any(self.depth(queue.name) is not None for queue in topology.queues[:1])
 
     def delete_topology(self, topology: Topology) -> None:
-        """Delete queues and then exchanges, the last ones first; nothing happens where they are gone."""
-        for queue in reversed(topology.queues):
+        """Delete queues, where they can be deleted at all, and then exchanges, the last ones first.
+
+        Nothing happens where they are gone.
+        """
+        for queue in reversed(topology.queues if self.deletes else ()):
             self.delete(queue.name)
         for exchange in reversed(topology.exchanges):
             self.delete_exchange(exchange.name)
