@@ -109,7 +109,8 @@ class AdministeredBroker(Broker):
         _, admin = self._attached()
         own = self._product.as_declared(self._settings, topology)
         try:
-            admin.delete_topology(own)
+            if admin.deletes and admin.has_topology(own):
+                admin.delete_topology(own)
             admin.declare_topology(own)
         except AdminError as error:
             fault = BrokerError(f"broker {self.name!r} cannot declare the topology: {self._reason(error)}")

@@ -130,10 +130,14 @@ PURE = (
     "brokers.topology",
     "brokers.endpoint",
     "brokers.durability",
+    "brokers.topology",
     "brokers.log_patterns",
     "brokers.rabbitmq.settings",
     "brokers.rabbitmq.config",
+    "brokers.rabbitmq.queue_types",
     "brokers.qpid_broker_j.settings",
+    "brokers.qpid_broker_j.translation",
+    "brokers.artemis.routing",
 )
 IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading", "ctypes", "select")
 KERNELS = ("kernel", "kernel_entry", "kernel_part", "kernel_aside")

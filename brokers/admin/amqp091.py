@@ -76,11 +76,12 @@ class Amqp091Admin(ConnectedAdmin):
         with self._asking("exchange.declare") as channel:
             channel.exchange_declare(exchange.name, exchange.type, durable=exchange.durable)
 
-    def has_exchange(self, name: str) -> bool:
+    def has_exchange(self, exchange: Exchange) -> bool:
         """See `Admin`."""
         try:
             with self._asking("exchange.declare (passive)") as channel:
-                channel.exchange_declare(name, passive=True)
+                # Broker-J compares the type here as well.
+                channel.exchange_declare(exchange.name, exchange.type, passive=True)
         except _NotFoundError:
             return False
         return True

@@ -132,8 +132,8 @@ class Admin(ABC):
         message = f"this broker has no exchanges, and cannot declare {exchange.name!r}"
         raise UnsupportedError(message)
 
-    def has_exchange(self, name: str) -> bool:  # noqa: ARG002
-        """Return whether there is an exchange of that name."""
+    def has_exchange(self, exchange: Exchange) -> bool:  # noqa: ARG002
+        """Return whether there is such an exchange; raise AdminError where one of that name has another type."""
         return False
 
     def delete_exchange(self, name: str) -> None:  # noqa: B027
@@ -145,7 +145,7 @@ class Admin(ABC):
         raise UnsupportedError(message)
 
     def declare_topology(self, topology: Topology) -> None:
-        """Declare exchanges, queues and bindings in this order, where nothing of these names is there.
+        """Declare exchanges, queues and bindings in this order; nothing of these names may be there.
 
         Raises:
             AdminError: something is refused; what came before it stays.
@@ -157,11 +157,23 @@ class Admin(ABC):
         for binding in topology.bindings:
             self.bind(binding)
 
+    def has_topology(self, topology: Topology) -> bool:
+        """Return whether there is something of it: what comes first, as it is declared in order and deleted backwards.
+
+        A look at each of a thousand names that are not there costs as much as to declare them.
+        """
+        if topology.exchanges:
+            return self.has_exchange(topology.exchanges[0])
+        return any(self.depth(queue.name) is not None for queue in topology.queues[:1])
+
     def delete_topology(self, topology: Topology) -> None:
-        """Delete queues, the last one first, and then exchanges; nothing happens where they are gone."""
-        for queue in reversed(topology.queues):
+        """Delete queues, where they can be deleted at all, and then exchanges, the last ones first.
+
+        Nothing happens where they are gone.
+        """
+        for queue in reversed(topology.queues if self.deletes else ()):
             self.delete(queue.name)
-        for exchange in topology.exchanges:
+        for exchange in reversed(topology.exchanges):
             self.delete_exchange(exchange.name)
 
     @abstractmethod

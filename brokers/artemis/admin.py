@@ -59,9 +59,9 @@ class ArtemisAdmin(Amqp10Admin):
         """Create the address that an exchange is; the queues that are bound to it lie there or below."""
         self.operation(BROKER, "createAddress", exchange.name, "MULTICAST")
 
-    def has_exchange(self, name: str) -> bool:
-        """See `Admin`."""
-        return name in self.operation(BROKER, "getAddressNames")
+    def has_exchange(self, exchange: Exchange) -> bool:
+        """See `Admin`; an address has no type of exchange."""
+        return exchange.name in self.operation(BROKER, "getAddressNames")
 
     def delete_exchange(self, name: str) -> None:
         """Delete the address and those below it, which messages have made by their keys."""

@@ -349,7 +349,7 @@ class ExternalBroker(AdministeredBroker):
         """Raise BrokerError where the broker has something of these names."""
         _, admin = self._attached()
         try:
-            there = [f"the exchange {one.name!r}" for one in topology.exchanges if admin.has_exchange(one.name)]
+            there = [f"the exchange {one.name!r}" for one in topology.exchanges if admin.has_exchange(one)]
             there += [f"the queue {one.name!r}" for one in topology.queues if admin.depth(one.name) is not None]
         except UnsupportedError:
             return  # names are drawn for each run

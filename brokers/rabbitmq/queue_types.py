@@ -27,7 +27,8 @@ KNOWN = {name for names in REFUSED.values() for name in names} | {
     *(*topology.COUNTS, *topology.SWITCHES, *topology.WORDS),
     *("x-queue-leader-locator", "x-initial-cluster-size", "x-queue-master-locator", "x-consumer-timeout"),
 }
-OVERFLOWS = (topology.DROP_HEAD, topology.REJECT_PUBLISH, "reject-publish-dlx")
+_CLASSIC_OVERFLOW = "reject-publish-dlx"
+OVERFLOWS = (topology.DROP_HEAD, topology.REJECT_PUBLISH, _CLASSIC_OVERFLOW)
 MOST_PRIORITIES = 255
 CLASSIC = "classic"
 
@@ -40,15 +41,15 @@ def faults(kind: QueueKind) -> Iterator[str]:
         yield f"{topology.QUEUE_TYPE} = {wanted!r}: RabbitMQ has {', '.join(map(repr, REFUSED))}: use one of them"
         return
     named = str(wanted)
-    if topology.QUEUE_TYPE in asked or not any(not [*_refused(kind, one)] for one in REFUSED):
-        yield from (f"{fault}: leave it out, or use {_types_with(kind, named)}" for fault in _refused(kind, named))
+    if topology.QUEUE_TYPE in asked or not _takers(kind):
+        yield from (f"{fault}: leave it out, or use {_instead(kind)}" for fault in _refused(kind, named))
     overflow = asked.get(topology.OVERFLOW, topology.DROP_HEAD)
     if overflow not in OVERFLOWS:
         yield f"{topology.OVERFLOW} = {overflow!r}: RabbitMQ has {', '.join(map(repr, OVERFLOWS))}: use one of them"
     priorities = asked.get(topology.MAX_PRIORITY)
     if isinstance(priorities, int) and priorities > MOST_PRIORITIES:
         yield f"{topology.MAX_PRIORITY} = {priorities}: RabbitMQ takes {MOST_PRIORITIES} at most, and advises 10"
-    for name in asked.keys() - KNOWN:
+    for name in sorted(asked.keys() - KNOWN):
         # It passes over an argument that it does not know; a plugin may know it.
         if near := difflib.get_close_matches(name, KNOWN, 1, 0.8):
             yield f"{name} = {asked[name]!r}: RabbitMQ would pass over it: did you mean {near[0]}?"
@@ -79,13 +80,20 @@ def _refused(kind: QueueKind, named: str) -> Iterator[str]:
             yield f"{name} = {kind.arguments[name]!r}: a {named} queue of RabbitMQ has no such argument"
     if named == CLASSIC:
         return
+    if named == "quorum" and kind.arguments.get(topology.OVERFLOW) == _CLASSIC_OVERFLOW:
+        yield f"{topology.OVERFLOW} = {_CLASSIC_OVERFLOW!r}: a quorum queue of RabbitMQ drops its oldest message then"
     if not kind.durable:
         yield f"durable = false: a {named} queue of RabbitMQ is durable (messages may be transient)"
     if kind.auto_delete:
         yield f"auto_delete = true: a {named} queue of RabbitMQ is never deleted by itself"
 
 
-def _types_with(kind: QueueKind, refusing: str) -> str:
-    """Return which other types take all that is asked for, as what to write."""
-    others = [name for name in REFUSED if name != refusing and not [*_refused(kind, name)]]
+def _takers(kind: QueueKind) -> list[str]:
+    """Return the types that can be all that is asked for."""
+    return [name for name in REFUSED if not [*_refused(kind, name)]]
+
+
+def _instead(kind: QueueKind) -> str:
+    """Return what to write for a queue that can be what it asks."""
+    others = _takers(kind)
     return f"{topology.QUEUE_TYPE} = {' or '.join(map(repr, others))}" if others else "another queue for it"

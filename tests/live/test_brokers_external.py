@@ -16,6 +16,7 @@ from brokers.opening import open_broker
 from brokers.places.ports import LOOPBACK, free_ports
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
+from brokers.topology import Binding, DeclaredQueue, Exchange, QueueKind, Topology
 from tests.live.driver_exchange import credentials
 
 Starter = Callable[[RabbitMQSettings | QpidBrokerJSettings], Broker]
@@ -63,6 +64,25 @@ def test_a_queue_of_someone_else_is_not_touched(far: Broker, broker: Broker) -> 
         far.declare(name, durable=False)
     assert broker.depth(name) == 0
     broker.delete(name)
+
+
+def test_a_topology_is_declared_and_goes_with_us(far: Broker, broker: Broker) -> None:
+    """Where something of its names is there, nothing is changed."""
+    exchange, queue = (f"test-{uuid.uuid4()}" for _ in range(2))
+    kind = QueueKind(durable=False, arguments={"x-max-length": 1})
+    topology = Topology((Exchange(exchange, "fanout"),), (DeclaredQueue(queue, kind),), (Binding(exchange, queue),))
+    broker.declare_topology(topology)
+    with pytest.raises(BrokerError, match=f"has the exchange '{exchange}', the queue '{queue}', which this run did"):
+        far.declare_topology(topology)
+    far.delete_topology(topology)
+    assert broker.depth(queue) == 0
+    broker.delete_topology(topology)
+    for _ in range(2):
+        far.declare_topology(topology)
+    assert far.depth(queue) == 0
+    far.stop()
+    with pytest.raises(BrokerError, match="declare it first"):
+        broker.depth(queue)
 
 
 def test_its_facts_are_what_it_says_of_itself(far: Broker, broker: Broker) -> None:

@@ -10,9 +10,9 @@ from pika import spec
 
 from brokers.admin import amqp091
 from brokers.admin.amqp091 import Amqp091Admin
-from brokers.admin.base import Address, LoginRefusedError, SilentError
+from brokers.admin.base import Address, AdminError, LoginRefusedError, SilentError
 from brokers.endpoint import Sasl
-from brokers.topology import QueueKind
+from brokers.topology import Exchange, QueueKind, TakenMessage, Topology
 from tests.bench.drivers.amqp091_server import ANSWERS, Amqp091Server
 
 CALLS: list[tuple[str, Callable[[Amqp091Admin], object]]] = [
@@ -20,6 +20,8 @@ CALLS: list[tuple[str, Callable[[Amqp091Admin], object]]] = [
     ("queue.declare", lambda asked: asked.declare("q", QueueKind(durable=True, arguments={}))),
     ("queue.declare (passive)", lambda asked: asked.depth("q")),
     ("queue.delete", lambda asked: asked.delete("q")),
+    ("exchange.declare", lambda asked: asked.declare_topology(Topology((Exchange("e", "direct"),)))),
+    ("exchange.delete", lambda asked: asked.delete_exchange("e")),
 ]
 SILENT = {"channel.open": spec.Channel.Open, "queue.declare": spec.Queue.Declare, "queue.delete": spec.Queue.Delete}
 
@@ -49,7 +51,7 @@ def test_each_call_ends_and_names_what_was_not_answered(
     method: str, call: Callable[[Amqp091Admin], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In its time; afterwards the socket is closed, which the server sees."""
-    monkeypatch.delitem(ANSWERS, SILENT[method.removesuffix(" (passive)")], raising=False)
+    monkeypatch.delitem(ANSWERS, SILENT.get(method.removesuffix(" (passive)"), spec.Exchange.Declare), raising=False)
     server = Amqp091Server()
     asked = _control(server)
     asked.open()
@@ -155,4 +157,35 @@ def test_ctrl_c_ends_a_call_and_its_connection(monkeypatch: pytest.MonkeyPatch) 
     interrupter.join()
     server._thread.join(5)
     assert not server._thread.is_alive()
+    server.stop()
+
+
+DEATHS = [{"reason": "expired", "queue": "q", "count": 2}, {"reason": "rejected", "queue": "p", "count": 1}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({"x-death": DEATHS}, TakenMessage(b"", "expired", "q", 2)),
+        ({"x-death": [{}]}, TakenMessage(b"")),
+        ({"x-death": [{"count": "many", "queue": "\x1b[2J"}]}, TakenMessage(b"", "", "\\x1b[2J", 0)),
+        ({"x-death": "soon"}, TakenMessage(b"")),
+        ({}, TakenMessage(b"")),
+    ],
+)
+def test_the_last_death_is_told(headers: dict[str, object], found: TakenMessage) -> None:
+    """Whatever a stranger wrote there."""
+    assert amqp091._with_its_death(b"", headers) == found
+
+
+def test_nothing_is_taken_from_a_queue_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor from one that is empty, which is not consumed from."""
+    server = Amqp091Server()
+    asked = _control(server)
+    asked.open()
+    assert list(asked.take("q", 5)) == []
+    monkeypatch.setitem(ANSWERS, spec.Queue.Declare, lambda _: spec.Channel.Close(404, "no queue", 50, 10))
+    with pytest.raises(AdminError, match="there is no queue 'q'"):
+        list(asked.take("q", 5))
+    asked.drop()
     server.stop()

@@ -26,7 +26,7 @@ from brokers.admin.base import (
 )
 from brokers.artemis.admin import ArtemisAdmin
 from brokers.endpoint import Sasl
-from brokers.topology import QueueKind
+from brokers.topology import Binding, DeclaredQueue, Exchange, QueueKind, Topology
 from tests.brokers.admin.amqp10_peer import Amqp10Peer, amqp10_peer
 from tests.tls_server import tls_server
 
@@ -328,3 +328,15 @@ class _talker:  # noqa: N801  (used as a function)
                 client.sendall(self._says)
                 while client.recv(1024):
                     pass
+
+
+def test_of_a_topology_the_protocol_leaves_the_queues() -> None:
+    """It cannot delete them, and has no exchanges; nobody is asked."""
+    admin = Amqp10Admin(Address("127.0.0.1", 1, "", "", ""))
+    topology = Topology((Exchange("e", "fanout"),), (DeclaredQueue("q", QueueKind(durable=True)),))
+    admin.delete_topology(topology)
+    with pytest.raises(UnsupportedError, match="has no exchanges, and cannot declare 'e'"):
+        admin.declare_topology(topology)
+    with pytest.raises(UnsupportedError, match="cannot bind 'q' to 'e'"):
+        admin.bind(Binding("e", "q"))
+    assert not admin.has_topology(topology)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from proton import Message
+from proton import Message, symbol
 
-from brokers.admin.base import AdminError, Holding
+from brokers.admin.base import Address, AdminError, Holding
 from brokers.artemis.admin import ADDRESS, ArtemisAdmin, ArtemisRefusedError
-from brokers.topology import QueueKind
+from brokers.topology import Binding, DeclaredQueue, Exchange, QueueKind, TakenMessage, Topology
 from tests.brokers.admin.amqp10_peer import amqp10_peer
 
 
@@ -40,8 +40,8 @@ class _Management:
         if what == "destroyQueue":
             gone = self.queues.pop(arguments[0], None)
             return gone is not None, None if gone else f"AMQ229017: Queue {arguments[0]} does not exist"
-        if what == "getQueueNames":
-            return True, list(self.queues)
+        if "Address" in what or what == "getQueueNames":
+            return True, {"getQueueNames": [*self.queues], "getAddressNames": ["e", "e.a.b", "ee"]}.get(what)
         found = self.queues.get(resource.removeprefix("queue."))
         if found is None or what == "nope":
             return False, f"Problem while retrieving attribute {what}"
@@ -104,6 +104,40 @@ def test_a_purge_is_an_operation_of_the_queue() -> None:
     management = _Management(q=(True, 5))
     _done(management, lambda admin: admin.purge("q"))
     assert management.asked == [("queue.q", "removeAllMessages", [])]
+
+
+def test_a_topology_is_declared_and_goes() -> None:
+    """Settings before what they are for; at the end also the addresses that messages have made by their keys."""
+    management = _Management()
+    topology = Topology(
+        (Exchange("e", "topic"),),
+        (DeclaredQueue("q", QueueKind(durable=False, arguments={"x-message-ttl": 5})),),
+        (Binding("e", "q", "a.#"),),
+    )
+    _done(
+        management,
+        lambda admin: admin.declare_topology(topology),
+        lambda admin: admin.has_topology(topology),
+        lambda admin: admin.delete_topology(topology),
+    )
+    asked = [(what, arguments[:1]) for _, what, arguments in management.asked if what != "getAddressNames"]
+    assert [what for what, _ in asked[:3]] == ["addAddressSettings", "createAddress", "createQueue"]
+    assert asked[3:] == [
+        ("destroyQueue", ["q"]),
+        ("deleteAddress", ["e"]),
+        ("deleteAddress", ["e.a.b"]),
+        ("removeAddressSettings", ["e.#"]),
+    ]
+
+
+def test_what_is_taken_tells_of_its_death() -> None:
+    """By annotations; the reason only where it was too old. A queue is consumed from by both its names."""
+    message = Message(annotations={symbol("x-opt-ORIG-QUEUE"): "a", symbol("x-opt-ACTUAL-EXPIRY"): 5})
+    admin = ArtemisAdmin(Address("127.0.0.1", 1, "", "", ""))
+    assert admin._with_its_death(b"b", message) == TakenMessage(b"b", "expired", "a", 1)
+    assert admin._with_its_death(b"b", Message()) == TakenMessage(b"b")
+    with pytest.raises(AdminError, match="there is no queue 'q'"):
+        _done(_Management(), lambda admin: [*admin.take("q", 5)])
 
 
 def test_what_fails_says_why() -> None:

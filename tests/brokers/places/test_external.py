@@ -33,6 +33,7 @@ from brokers.rabbitmq.product import PRODUCT
 from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.registry import products
 from brokers.settings import External
+from brokers.topology import DeclaredQueue, Exchange, QueueKind, Topology
 from tests.bench.drivers.amqp091_server import ANSWERS, Amqp091Server
 
 EXTERNAL = External(host="broker.example", port=5671)
@@ -272,3 +273,35 @@ def test_consumers_of_our_own_last_trial_are_waited_for(tmp_path: Path, monkeypa
     broker._used.add("orders")
     assert list(broker.unusable(1)) == []
     assert list(consumers) == []
+
+
+TOPOLOGY = Topology((Exchange("busbench-e", "fanout"),), (DeclaredQueue("busbench-q", QueueKind(durable=False)),))
+
+
+def test_a_topology_and_named_queues_exclude_each_other(server: Amqp091Server, tmp_path: Path) -> None:
+    """Whoever names queues may not be allowed to declare any."""
+    broker = _connected(server, set(), tmp_path)
+    broker._external = EXTERNAL.model_copy(update={"queues": ("orders",)})
+    with pytest.raises(BrokerError, match=r"external.queues names queues that are there.*leave out one of them"):
+        broker.declare_topology(TOPOLOGY)
+    broker.stop()
+
+
+def test_what_was_there_before_is_neither_declared_nor_deleted(
+    server: Amqp091Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exchanges and queues alike; the server answers no deletion, and is asked for none."""
+    monkeypatch.setitem(ANSWERS, spec.Exchange.Declare, lambda _: spec.Exchange.DeclareOk())
+    broker = _connected(server, set(), tmp_path)
+    with pytest.raises(BrokerError, match=r"has the exchange 'busbench-e', the queue 'busbench-q', which this run did"):
+        broker.declare_topology(TOPOLOGY)
+    broker.delete_topology(TOPOLOGY)
+    broker.stop()
+
+
+def test_a_topology_that_cannot_be_deleted_is_named_at_the_end(server: Amqp091Server, tmp_path: Path) -> None:
+    """All of its parts."""
+    broker = _connected(server, set(), tmp_path)
+    broker._topologies.append(TOPOLOGY)
+    with pytest.raises(BrokerError, match="delete them there: busbench-e, busbench-q"):
+        broker.stop()
