@@ -44,7 +44,7 @@ class Assignment(Record):
 
     Roles: `producer` and `consumer` are processes of their own. A `requester` produces, and
     consumes the replies; a `responder` answers. `both` is the one inline worker of the
-    memory driver.
+    memory driver, which is a `requester` where the driver itself answers.
     """
 
     role: Literal["producer", "consumer", "requester", "responder", "both"]
@@ -164,7 +164,7 @@ class Assignment(Record):
 
     def _numbered(self) -> list[tuple[int, int]]:
         """Return each consumer's number within its kind, and which of the flow's queues it uses."""
-        used, work = self.route.used_by[self.kind], self.workload
+        used, work = self.route.used_by[self.kind] if self.route.used_by else (), self.workload
         return [(c, used[c % len(used)]) for c in range(self.worker, work.consumers, work.workers)]
 
     def _replies(self) -> tuple[ConsumerLane, ...]:

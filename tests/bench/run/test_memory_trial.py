@@ -16,7 +16,7 @@ def test_scripted_faults_are_counted_exactly() -> None:
         {"name": "m", "kind": "memory", "lose": [10, 20], "duplicate": [30, 40, 50], "swap": [60]}
     )
     work = Workload.model_validate({"name": "w", "duration": "2s", "load": {"kind": "rate", "rate": 200}})
-    account, control, _ = run_inline(work, script, PLAN, 1, ("q",))
+    account, control, *_ = run_inline(work, script, PLAN, 1, ("q",))
     ledger = merge_accounts([account], range(2), confirms=True, drained=control.drained).ledger
     assert (ledger.lost, ledger.duplicated, ledger.reordered) == (2, 3, 1)
     assert (ledger.sent, ledger.confirmed, ledger.received) == (400, 400, 398)
@@ -31,7 +31,7 @@ def test_many_lanes_share_the_load() -> None:
          "load": {"kind": "rate", "rate": 1000, "arrivals": "poisson"}}
     )  # fmt: skip
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "capacity": 3000})
-    account, control, _ = run_inline(work, script, PLAN, 1, ("a", "b"))
+    account, control, *_ = run_inline(work, script, PLAN, 1, ("a", "b"))
     ledger = merge_accounts([account], range(1), confirms=True, drained=control.drained).ledger
     assert control.drained
     assert ledger.balanced
@@ -45,7 +45,7 @@ def test_an_overloaded_memory_broker_ends_by_name() -> None:
         {"name": "w", "duration": "60s", "load": {"kind": "rate", "rate": 2000, "max_backlog": 3000}}
     )
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "capacity": 1000})
-    _, control, _ = run_inline(work, script, PLAN, 1, ("q",))
+    _, control, *_ = run_inline(work, script, PLAN, 1, ("q",))
     assert control.outcome is TrialOutcome.OVERLOADED
     assert control.measure_to_s == 3
 
@@ -56,7 +56,7 @@ def test_a_lost_token_stalls_a_closed_loop() -> None:
         {"name": "w", "duration": "60s", "load": {"kind": "in_flight", "in_flight": [1], "stall_after": "1s"}}
     )
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "lose": [50]})
-    account, control, _ = run_inline(work, script, PLAN, 1, ("q",))
+    account, control, *_ = run_inline(work, script, PLAN, 1, ("q",))
     assert control.outcome is TrialOutcome.STALLED
     ledger = merge_accounts([account], range(1), confirms=True, drained=control.drained).ledger
     assert (ledger.sent, ledger.received, ledger.lost) == (51, 50, 1)
@@ -70,7 +70,7 @@ def test_what_lies_on_the_broker_is_not_lost() -> None:
          "load": {"kind": "rate", "rate": 20_000, "max_backlog": 20_000}}
     )  # fmt: skip
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "capacity": 1000})
-    account, control, left = run_inline(work, script, PLAN, 1, ("q",))
+    account, control, left, *_ = run_inline(work, script, PLAN, 1, ("q",))
     assert left > 0
     ledger = merge_accounts([account], range(1), confirms=False, drained=control.drained, left=left).ledger
     assert (ledger.lost, ledger.undelivered) == (0, left)
