@@ -49,9 +49,9 @@ class InlineTrial(NamedTuple):
 class _Directed(WorkerCells):
     """The worker's view of a board that nobody else looks at: each beat is also a look of the conductor."""
 
-    def __init__(self, board: Board, control: Control, copies: float) -> None:
-        super().__init__(board.cells, 0, (), copies=copies)
-        self._mean_copies = copies or 1.0
+    def __init__(self, board: Board, control: Control, task: Assignment) -> None:
+        super().__init__(board.cells, 0, (), completion=task.completion())
+        self._copies = task.route.mean_copies or 1.0
         self._board = board
         self._control_state = control
 
@@ -67,7 +67,7 @@ class _Directed(WorkerCells):
             one.done,
             gone=one.gone,
             owed=one.owed,
-            copies=self._mean_copies,
+            copies=self._copies,
         )
         phase = self._control_state.step(seen)
         if self._control_state.measured_ns is not None:
@@ -114,7 +114,7 @@ def run_inline(
     board = Board(1)
     board.start(_START_NS)
     port = MemoryPort(task.port_spec(), clock, script, _routing(flow, layout))
-    account, ended = work(task, port, clock, _Directed(board, control, route.mean_copies))
+    account, ended = work(task, port, clock, _Directed(board, control, task))
     if ended is not None:
         raise ended
     left = port.depth()

@@ -27,6 +27,7 @@ from bench.record.account import NEVER_LATE_NS, Owing, Receiving
 from bench.results.base import Record
 from bench.scenario.profile import cumulative
 from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
+from bench.topology.completion import Completion
 from bench.topology.layout import FlowRoute
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint
@@ -183,6 +184,12 @@ class Assignment(Record):
         uniform = self.route.uniform
         copies = self.route.copies if uniform is None else np.array([uniform], np.int64)
         return Owing(self.route.choosing, copies)
+
+    def completion(self) -> Completion | None:
+        """Return what tells how many of this worker's messages are complete; None where each has one copy."""
+        if not self.produces or self.route.uniform == 1:
+            return None
+        return Completion(self.route, [lane.producer for lane in self._producers()])
 
     def receiving(self) -> Receiving:
         """Return how this worker's deliveries are counted."""
