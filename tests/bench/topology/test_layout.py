@@ -1,0 +1,65 @@
+"""Columns of the ledger: no message is owed to two queues of one, and there are few."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.scenario.scenario import Workload
+from bench.topology.layout import FlowRoute
+
+LOAD = {"kind": "rate", "rate": 100}
+types = st.sampled_from(["direct", "topic", "fanout"])
+key = st.lists(st.sampled_from(["a", "b", "*", "#"]), min_size=1, max_size=3).map(".".join)
+
+
+def route_of(workload: dict[str, object]) -> FlowRoute:
+    """Return the route of a workload's one flow."""
+    work = Workload.model_validate({"name": "w", "load": LOAD, **workload})
+    return work.laid_out("p", [f"q-{n}" for n in range(work.plain_queues)], 1).flows[0]
+
+
+@given(types, st.lists(st.tuples(st.integers(0, 5), key), min_size=1, max_size=12))
+def test_no_message_is_owed_to_two_queues_of_a_column(kind: str, bound: list[tuple[int, str]]) -> None:
+    """Any bindings of six queues; every copy that is owed is in a column."""
+    texts = [f"{one}.{other}" for one in "ab" for other in "ab"] + ["a", "b"]
+    # So that some key is bound.
+    bindings = [{"exchange": "e", "queue": f"q{n}", "key": text} for n, text in [*bound, (0, "a")]]
+    route = route_of(
+        {
+            "exchange": "e", "keys": texts, "consumers": 6,
+            "topology": {
+                "exchanges": [{"name": "e", "type": kind}],
+                "queues": [{"name": f"q{n}"} for n in range(6)],
+                "bindings": bindings,
+            },
+        }
+    )  # fmt: skip
+    for owed in route.owed:
+        assert len({route.columns[queue] for queue in owed}) == len(owed)
+    by_column = [route.owed_in(column) for column in range(route.column_count)]
+    assert [int(copies) for copies in sum(by_column)] == [len(owed) for owed in route.owed]
+    assert all(column.any() for column in by_column)
+
+
+def test_queues_that_share_no_message_share_a_column() -> None:
+    """A thousand queues of one key each need one; a fan-out needs one a subscriber."""
+    assert route_of({"pattern": "topic", "queues": 1_000, "consumers": 1_000}).column_count == 1
+    assert route_of({"pattern": "fanout", "queues": 7, "consumers": 7}).column_count == 7
+    assert route_of({"queues": 4, "producers": 4, "consumers": 4}).column_count == 1
+
+
+def test_copies_of_the_first_messages() -> None:
+    """Counted by key where they differ."""
+    bindings = [{"exchange": "e", "queue": queue, "key": "0"} for queue in ("a", "b")]
+    route = route_of(
+        {
+            "exchange": "e", "keys": {"key": "{n}", "count": 3}, "consumers": 2,
+            "topology": {
+                "exchanges": [{"name": "e", "type": "direct"}],
+                "queues": [{"name": "a"}, {"name": "b"}],
+                "bindings": [*bindings, {"exchange": "e", "queue": "b", "key": "1"}],
+            },
+        }
+    )  # fmt: skip
+    assert [route.owed_by(0, messages) for messages in range(7)] == [0, 2, 3, 3, 5, 6, 6]
+    assert [route.owed_by(1, messages) for messages in range(4)] == [0, 1, 1, 3]
+    assert (route.uniform, route.mean_copies) == (None, 1.0)
