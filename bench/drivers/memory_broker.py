@@ -49,7 +49,7 @@ DRIVER = Driver(
 
 _NEVER_NS = 1 << 62
 _REPLY = -1
-"""Number of a reply: script counts requests."""
+"""Number of a reply: the script counts requests."""
 _KEYS_BITS = 10
 """How many keys of a producer are looked up together, as a power of two."""
 
@@ -260,7 +260,7 @@ class MemoryPort:
         message.settled_ns = max(message.sent_ns, self._free_ns)
 
     def _ask(self, request: _Copy) -> None:
-        """Let a request that departs be answered; script applies to requests."""
+        """Let a request that departs be answered, lost, answered twice, or after its successor."""
         if request.number in self._swap and self._held is None:
             self._held = request
             return
@@ -341,8 +341,7 @@ class MemoryPort:
         rows: list[tuple[int, ...]] = []
         given_back: list[_Copy] = []
         for copy in gone:
-            # What was given back is past the script.
-            scripted = not copy.redelivered
+            scripted = not copy.redelivered  # what was given back comes as it is
             if scripted and copy.number in self._swap and self._held is None:
                 self._held = copy
                 continue

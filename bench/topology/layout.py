@@ -181,6 +181,7 @@ class _Builder:
         self._topology, self._prefix, self._seed = topology, prefix, seed
         self.faults: list[str] = []
         self._plain: dict[str, bool] = {}
+        self._expiring: set[str] = set()
         self._durable = durable
         self._exchanges = {
             one.name: Exchange(self._name(one.name), one.type, one.durable) for one in topology.exchanges
@@ -321,6 +322,8 @@ class _Builder:
                     f"keys: a call of flow {flow.name!r} goes to no queue, or to several: each needs one"
                 )
             mine = [(0,)] * len(keys)
+        if flow.properties.expiration is not None:
+            self._expiring |= used.keys()
         replies: tuple[str, ...] = ()
         if flow.pattern == "rpc" and flow.reply == "queue":
             replies = tuple(self._name(f"{flow.name}-reply-{number}") for number in range(flow.producers))
@@ -371,14 +374,14 @@ class _Builder:
             declared.append(DeclaredQueue(name, kind))
             letters = self._dead(arguments) if DEAD_LETTERS[0] in arguments else []
             dead += letters
-            if RULES & set(one.arguments) and not set(letters) - used:
+            if (RULES & set(one.arguments) or name in self._expiring) and not set(letters) - used:
                 rules.append(name)
         return Layout(
             plain=self._plain,
             declared=Topology(tuple(self._exchanges.values()), tuple(declared), tuple(self._bindings)),
             flows=tuple(routes),
             dead=tuple(name for name in dict.fromkeys(dead) if name not in used),
-            rules=tuple(rules),
+            rules=(*rules, *(name for name in self._plain if name in self._expiring)),
         )
 
     def _own(self, argument: str, value: Argument, exchanges: Mapping[str, Exchange]) -> Argument:

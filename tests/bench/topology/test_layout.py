@@ -1,5 +1,6 @@
 """Columns of the ledger: no message is owed to two queues of one, and there are few."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,21 @@ def test_queues_that_share_no_message_share_a_column() -> None:
     assert route_of({"pattern": "topic", "queues": 1_000, "consumers": 1_000}).column_count == 1
     assert route_of({"pattern": "fanout", "queues": 7, "consumers": 7}).column_count == 7
     assert route_of({"queues": 4, "producers": 4, "consumers": 4}).column_count == 1
+
+
+@pytest.mark.parametrize("topology", [None, {"queues": [{"name": "q"}]}])
+def test_messages_that_expire_make_a_rule_of_every_queue_they_are_in(topology: dict[str, object] | None) -> None:
+    """So that nobody calls them lost; dead letters tell better, where there are some."""
+    given = {"name": "w", "load": LOAD, "topology": topology} | ({"keys": "q", "consume": "q"} if topology else {})
+    work = Workload.model_validate(given)
+    assert work.laid_out("p", ["p-q"], 1).rules == ()
+    expiring = Workload.model_validate(given | {"properties": {"expiration": 1_000}})
+    assert expiring.laid_out("p", ["p-q"], 1).rules == ("p-q",)
+    if topology is not None:
+        letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+        queues = [{"name": "q", "arguments": letters}, {"name": "dead"}]
+        told = Workload.model_validate(expiring.model_dump() | {"topology": {"queues": queues}})
+        assert (told.laid_out("p", [], 1).rules, told.laid_out("p", [], 1).dead) == ((), ("p-dead",))
 
 
 def test_copies_of_the_first_messages() -> None:
