@@ -117,7 +117,7 @@ def run_inline(
     account, ended = work(task, port, clock, _Directed(board, control, task))
     if ended is not None:
         raise ended
-    left = port.depth()
+    left = port.depth()  # before dead letters are looked at: what has expired since ends here
     return InlineTrial(account, control, left, layout, by_reason(port.dead))
 
 
