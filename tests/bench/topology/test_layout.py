@@ -63,6 +63,34 @@ def test_messages_that_expire_make_a_rule_of_every_queue_they_are_in(topology: d
         assert (told.laid_out("p", [], 1).rules, told.laid_out("p", [], 1).dead) == ((), ("p-dead",))
 
 
+@pytest.mark.parametrize(
+    ("kind", "binding", "more", "told"),
+    [
+        ("fanout", "", {}, True),
+        ("topic", "k.#", {}, True),
+        ("topic", "k.0", {}, False),
+        ("direct", "k.0", {"x-dead-letter-routing-key": "k.0"}, True),
+        ("direct", "k.0", {"x-dead-letter-routing-key": "other"}, False),
+    ],
+)
+def test_dead_letters_tell_only_where_every_key_finds_a_queue(
+    kind: str, binding: str, more: dict[str, object], *, told: bool
+) -> None:
+    """A letter that no binding takes is gone without a word: that is the rule's doing, and no loss."""
+    arguments = {"x-message-ttl": 5, "x-dead-letter-exchange": "dlx"} | more
+    work = Workload.model_validate(
+        {
+            "name": "w", "load": LOAD, "exchange": "e", "keys": ["k.0", "k.1"], "consume": "q",
+            "topology": {
+                "exchanges": [{"name": "e", "type": "fanout"}, {"name": "dlx", "type": kind}],
+                "queues": [{"name": "q", "arguments": arguments}, {"name": "dead"}],
+                "bindings": [{"exchange": "e", "queue": "q"}, {"exchange": "dlx", "queue": "dead", "key": binding}],
+            },
+        }
+    )  # fmt: skip
+    assert work.laid_out("p", [], 1).rules == (() if told else ("p-q",))
+
+
 def test_copies_of_the_first_messages() -> None:
     """Counted by key where they differ."""
     bindings = [{"exchange": "e", "queue": queue, "key": "0"} for queue in ("a", "b")]
