@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.drivers.base import Deliveries, PortSpec, Settlements
-from bench.drivers.memory_broker import MemoryPort
+from bench.drivers.memory_broker import MemoryPort, MemoryRouting
 from bench.host.clock import Clock
 from bench.record.histogram import SecondsRecorder
 from bench.results.records import Ledger, TrialOutcome
@@ -48,9 +48,11 @@ def around(numbers: Merged, **changes: object) -> Circumstances:
 class BusyPort(MemoryPort):
     """A driver with a callback that computes for 50 ms once a second, in which nothing is sent or taken."""
 
-    def __init__(self, spec: PortSpec, clock: Clock, script: MemoryBroker) -> None:
+    def __init__(
+        self, spec: PortSpec, clock: Clock, script: MemoryBroker, routing: MemoryRouting | None = None
+    ) -> None:
         """Be busy for the first time after half a second."""
-        super().__init__(spec, clock, script)
+        super().__init__(spec, clock, script, routing)
         self._busy_ns = clock.now_ns() + NS_PER_S // 2
 
     def poll(self, timeout_ns: int) -> tuple[Settlements, Deliveries]:

@@ -49,11 +49,12 @@ class Sizes:
 
     def of(self, producer: int, seq: int) -> int:
         """Return the bytes of a producer's message."""
-        found = _hash(self.folded_seed, producer, seq)
+        found = hash_of(self.folded_seed, producer, seq)
         return next(size for size, bound in zip(self.sizes, self.bounds, strict=True) if found < bound)
 
 
-def _hash(seed: int, producer: int, seq: int) -> int:
+def hash_of(seed: int, producer: int, seq: int) -> int:
+    """Return the hash of a message, below 2³²: `bench.arrivals.key_kernels.message_hash`, for Python."""
     found: int = mixed(mixed(seed ^ (producer + (seq >> 32) & MASK)) ^ (seq & MASK))
     return found
 

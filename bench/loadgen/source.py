@@ -121,13 +121,17 @@ class ClosedLoop:
         """Return the number of free tokens."""
         if not self._start_ns <= now_ns < end_ns:
             return 0
-        free = self._bound - self._taken + self._tokens.tokens()
+        free = self._free()
         if (free <= 0) != self._hungry:
             self._hungry = not self._hungry
             self._tokens.hunger(hungry=self._hungry)
             # One may have come back between the look and the word.
-            free = self._bound - self._taken + self._tokens.tokens()
+            free = self._free()
         return max(0, free)
+
+    def _free(self) -> int:
+        # What a broker refuses and delivers all the same counts twice, and never makes more room than there is.
+        return self._bound - max(0, self._taken - self._tokens.tokens())
 
     def take(self, count: int, now_ns: int) -> Int64:
         """Use tokens up; messages are intended now."""

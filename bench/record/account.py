@@ -112,7 +112,7 @@ class ProducerLog:
 
     @property
     def intended_sum_ns(self) -> int:
-        """Sum over copies of intended times after the start."""
+        """Sum over copies that are owed of intended times after the start."""
         return total_ns(self._sums)
 
     def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, backpressure: Backpressure) -> None:

@@ -84,7 +84,7 @@ class ProducerState(NamedTuple):
         bits: uint8 (lanes, bytes), a bit for each confirmed number.
         counts: int64 (lanes,), messages sent.
         outcomes: int64, messages settled, by `Outcome`.
-        sums: int64 (2,), see `total_ns`.
+        sums: int64 (2,), intended times of copies that are owed; see `total_ns`.
         numbers: int64 (lanes,), number of each lane's producer in the whole trial.
         choice: int64, which key a message has; see `bench.arrivals.keys`.
         copies: int64 (keys,), copies owed of a message with each key.
@@ -221,7 +221,9 @@ def record_settled(settlements: Settlements, first: int, state: ProducerState) -
             ticks[CONFIRMED, tick] += 1
         else:  # nobody will receive it
             key = key_of(state.choice, state.numbers[which], number) if len(state.copies) > 1 else 0
-            state.owed[0] -= state.copies[key]
+            copies, due_ns = int(state.copies[key]), int(ring[which, number & (ring.shape[1] - 1)])
+            state.owed[0] -= copies
+            _add(state.sums, copies * (state.start_ns - due_ns))
         outcomes[what] += 1
     decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_PRODUCER))
     return done

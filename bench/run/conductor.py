@@ -325,12 +325,10 @@ class Conductor:
 
     def _in_memory(self, planned: PlannedTrial, workload: Workload, script: MemoryBroker) -> Concluded:
         seed, plan, prefix = self._seed(planned), self._run.scenario.plan, self._prefix(planned)
-        account, control, left = run_inline(
-            workload, script, plan, seed, tuple(f"{prefix}-{n}" for n in range(workload.plain_queues))
-        )
-        start_ns = control.start_ns
+        done = run_inline(workload, script, plan, seed, tuple(f"{prefix}-{n}" for n in range(workload.plain_queues)))
+        start_ns = done.control.start_ns
         rule = WarmRule(plan.warm_up, 0, start_ns, known_warm=True)
-        raw = Raw([account], start_ns, control, rule, (), left)
+        raw = Raw([done.account], start_ns, done.control, rule, (), done.left, layout=done.layout, dead=done.dead)
         facts = Facts("scripted memory broker", "1", "virtual time", labels=("virtual time",))
         broker = broker_record(script.name, script.kind, facts, 1)
         subject = self._run.scenario.subject

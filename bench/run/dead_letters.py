@@ -6,7 +6,7 @@ reason that the broker wrote into it, so that the ledger can tell them from loss
 one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,12 +45,22 @@ def collect(broker: Broker, layout: Layout, *, compact: bool) -> tuple[DeadLette
     Raises:
         BrokerError: it does not answer, or refuses.
     """
+
+    def found() -> Iterator[tuple[str, str, int, int]]:
+        for queue in layout.dead:
+            for taken in broker.take(queue, MOST):
+                read = stamp.unpack_compact(taken.body, 0) if compact else stamp.unpack(taken.body)
+                if read is not None:
+                    yield taken.reason or UNTOLD, taken.queue, read[0], read[1]
+
+    return by_reason(found())
+
+
+def by_reason(letters: Iterable[tuple[str, str, int, int]]) -> tuple[DeadLetters, ...]:
+    """Return dead letters, each of a reason, a queue, a producer and a number, by reason and queue."""
     found: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for queue in layout.dead:
-        for taken in broker.take(queue, MOST):
-            read = stamp.unpack_compact(taken.body, 0) if compact else stamp.unpack(taken.body)
-            if read is not None:
-                found.setdefault((taken.reason or UNTOLD, taken.queue), []).append(read[:2])
+    for reason, queue, producer, seq in letters:
+        found.setdefault((reason, queue), []).append((producer, seq))
     return tuple(_letters(reason, queue, rows) for (reason, queue), rows in found.items())
 
 

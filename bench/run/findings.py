@@ -45,13 +45,13 @@ def overload(seen: Circumstances) -> str:
     """Return why a trial counts as overloaded though it ran to its end; empty where it does not.
 
     Its backlog grew, and it did not deliver what was due. Messages that are gone for good
-    stay in a backlog as well; they are losses and no overload.
+    stay in a backlog as well; they are losses, or ended by a rule, and no overload.
     """
     growth, ledger = seen.growth, seen.merged.ledger
     if growth is None or not growth.relevant or not _saturated(seen):
         return ""
-    ended = ledger.lost + ledger.by_rule + sum(ledger.ended.values())
-    gone = (ended / (seen.merged.copies or 1.0) + ledger.refused + ledger.returned) / seen.merged.offered
+    copies = ledger.lost + ledger.by_rule + sum(ledger.ended.values())
+    gone = (copies / (seen.merged.copies or 1.0) + ledger.refused + ledger.returned) / seen.merged.offered
     return f"the backlog grew by {growth.per_s:,.0f} msg/s" if growth.share - gone > GROWTH else ""
 
 

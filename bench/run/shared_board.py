@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.drivers.base import Int64
 from bench.loadgen.pump import PumpCounters
+from bench.topology.completion import Completion
 
 _START_NS, _END_NS, _STOP, _MEASURED_NS = range(4)
 (_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P50_NS, _P99_NS, _HUNGRY, _GONE, _OWED) = range(12)
@@ -87,10 +88,10 @@ class Board:
         return self._rows[:, _BEAT_NS].copy()
 
     def view(
-        self, row: int, wake_fds: tuple[int, ...] = (), producers_from: int = 0, copies: float = 1.0
+        self, row: int, wake_fds: tuple[int, ...] = (), producers_from: int = 0, completion: Completion | None = None
     ) -> "WorkerCells":
         """Return the view of worker `row`, counted from 0; see `WorkerCells`."""
-        return WorkerCells(self.cells, row, wake_fds, producers_from, copies)
+        return WorkerCells(self.cells, row, wake_fds, producers_from, completion)
 
 
 class WorkerCells:
@@ -102,7 +103,7 @@ class WorkerCells:
         row: int,
         wake_fds: tuple[int, ...],
         producers_from: int = 0,
-        copies: float = 1.0,
+        completion: Completion | None = None,
     ) -> None:
         """Write row `row` of the workers.
 
@@ -111,7 +112,7 @@ class WorkerCells:
             row: of this worker.
             wake_fds: the n-th is rung when tokens come back to the n-th producing worker of the flow.
             producers_from: row of the flow's first producing worker.
-            copies: deliveries that give back the token of one message, on average.
+            completion: tells how many messages copies make up; None where each is one.
         """
         self._control = cells[0]
         self._mine = cells[row + 1]
@@ -119,7 +120,7 @@ class WorkerCells:
         self._given = self._mine[_TOKENS + producers_from :]
         self._wake_fds = wake_fds
         self._hunger = cells[1 + producers_from : 1 + producers_from + len(wake_fds), _HUNGRY]
-        self._copies = copies
+        self._completion = completion
 
     def ready(self) -> None:
         """Say that this worker waits for the start."""
@@ -144,9 +145,11 @@ class WorkerCells:
     def tokens(self) -> int:
         """Return how many messages of this worker's producers were received by anyone, or will never be."""
         received: int = sum(self._tokens.tolist())  # few cells: a tenth of the time of their numpy sum
-        if self._copies != 1.0:
-            received = int(received / self._copies)
-        return received + int(self._mine[_GONE])
+        if self._completion is None:
+            return received + int(self._mine[_GONE])
+        return self._completion.messages(
+            received, int(self._mine[_GONE]), int(self._mine[_SENT]), int(self._mine[_OWED])
+        )
 
     def hunger(self, *, hungry: bool) -> None:
         """Say whether this worker waits for a token."""

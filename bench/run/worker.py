@@ -122,7 +122,7 @@ def main() -> int:
         be_unhurried()
     else:
         be_punctual()
-    cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds, task.producers_from, task.route.mean_copies)
+    cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds, task.producers_from, task.completion())
     try:
         result, ended = work(task, port, clock, cells)
     except DriverError as error:

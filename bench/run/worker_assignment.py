@@ -27,6 +27,7 @@ from bench.record.account import NEVER_LATE_NS, Owing, Receiving
 from bench.results.base import Record
 from bench.scenario.profile import cumulative
 from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
+from bench.topology.completion import Completion
 from bench.topology.layout import FlowRoute
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.endpoint import Endpoint
@@ -44,7 +45,7 @@ class Assignment(Record):
 
     Roles: `producer` and `consumer` are processes of their own. A `requester` produces, and
     consumes the replies; a `responder` answers. `both` is the one inline worker of the
-    memory driver.
+    memory driver, which is a `requester` where the driver itself answers.
     """
 
     role: Literal["producer", "consumer", "requester", "responder", "both"]
@@ -164,7 +165,7 @@ class Assignment(Record):
 
     def _numbered(self) -> list[tuple[int, int]]:
         """Return each consumer's number within its kind, and which of the flow's queues it uses."""
-        used, work = self.route.used_by[self.kind], self.workload
+        used, work = self.route.used_by[self.kind] if self.route.used_by else (), self.workload
         return [(c, used[c % len(used)]) for c in range(self.worker, work.consumers, work.workers)]
 
     def _replies(self) -> tuple[ConsumerLane, ...]:
@@ -183,6 +184,12 @@ class Assignment(Record):
         uniform = self.route.uniform
         copies = self.route.copies if uniform is None else np.array([uniform], np.int64)
         return Owing(self.route.choosing, copies)
+
+    def completion(self) -> Completion | None:
+        """Return what tells how many of this worker's messages are complete; None where each has one copy."""
+        if not self.produces or self.route.uniform == 1:
+            return None
+        return Completion(self.route, [lane.producer for lane in self._producers()])
 
     def receiving(self) -> Receiving:
         """Return how this worker's deliveries are counted."""

@@ -1,6 +1,6 @@
 """Laying a workload out: the names on the broker, what is declared, each flow's route and who is owed what. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -203,12 +203,16 @@ class _Builder:
         self._topology, self._prefix, self._seed = topology, prefix, seed
         self.faults: list[str] = []
         self._plain: dict[str, bool] = {}
+        self._expiring: set[str] = set()
         self._durable = durable
         self._exchanges = {
             one.name: Exchange(self._name(one.name), one.type, one.durable) for one in topology.exchanges
         }
         self._groups = {one.name: tuple(self._numbered(one)) for one in topology.queues}
         self._queues = {name: one for one in topology.queues for name in self._groups[one.name]}
+        self._keys_at: dict[str, dict[str, Mapping[str, Argument]]] = {
+            name: {} for name, one in self._queues.items() if DEAD_LETTERS[0] in one.arguments
+        }
         self._bindings: list[Binding] = []
         for where, names in (
             ("topology.exchanges", [one.name for one in topology.exchanges]),
@@ -343,6 +347,7 @@ class _Builder:
                     f"keys: a call of flow {flow.name!r} goes to no queue, or to several: each needs one"
                 )
             mine = [(0,)] * len(keys)
+        self._note_ends(flow, keys, found, used)
         replies: tuple[str, ...] = ()
         if flow.pattern == "rpc" and flow.reply == "queue":
             replies = tuple(self._name(f"{flow.name}-reply-{number}") for number in range(flow.producers))
@@ -359,6 +364,16 @@ class _Builder:
             replies=replies,
             exclusive=tuple(name for name in used if name in self._queues and self._queues[name].exclusive),
         )
+
+    def _note_ends(
+        self, flow: FlowFields, keys: Sequence[str], found: Sequence[tuple[str, ...]], used: Iterable[str]
+    ) -> None:
+        """Note what tells how messages of a flow may end in their queues."""
+        for key, names in zip(keys, found, strict=True):
+            for name in self._keys_at.keys() & names:
+                self._keys_at[name][key] = flow.properties.headers
+        if flow.properties.expiration is not None:
+            self._expiring |= {*used}
 
     def _used(self, kind: FlowFields, reached: tuple[str, ...]) -> tuple[str, ...] | None:
         if not kind.consume:
@@ -391,16 +406,17 @@ class _Builder:
                 self._durable if one.durable is None else one.durable, arguments, one.exclusive, one.auto_delete
             )
             declared.append(DeclaredQueue(name, kind))
-            letters = self._dead(arguments) if DEAD_LETTERS[0] in arguments else []
-            dead += letters
-            if RULES & set(one.arguments) and not set(letters) - used:
+            letters = list(self._dead(name, arguments))
+            dead += [queue for queues in letters for queue in queues]
+            told = letters and all(set(queues) - used for queues in letters)
+            if (RULES & set(one.arguments) or name in self._expiring) and not told:
                 rules.append(name)
         return Layout(
             plain=self._plain,
             declared=Topology(tuple(self._exchanges.values()), tuple(declared), tuple(self._bindings)),
             flows=tuple(routes),
             dead=tuple(name for name in dict.fromkeys(dead) if name not in used),
-            rules=tuple(rules),
+            rules=(*rules, *(name for name in self._plain if name in self._expiring)),
         )
 
     def _own(self, argument: str, value: Argument, exchanges: Mapping[str, Exchange]) -> Argument:
@@ -411,12 +427,17 @@ class _Builder:
             return self._groups[str(value)][0]
         return value
 
-    def _dead(self, arguments: Mapping[str, Argument]) -> list[str]:
-        """Return the queues to which a queue's dead letters go."""
-        exchange, key = arguments[DEAD_LETTERS[0]], arguments.get(DEAD_LETTERS[1])
-        if exchange == "":
-            return [str(key)] if key in self._queues else []
-        return [one.queue for one in self._bindings if one.exchange == exchange]
+    def _dead(self, name: str, arguments: Mapping[str, Argument]) -> Iterator[tuple[str, ...]]:
+        """Yield, for each key that a queue's messages have, the queues to which their dead letters go."""
+        exchange, instead = arguments.get(DEAD_LETTERS[0]), arguments.get(DEAD_LETTERS[1])
+        kind = next((one.type for one in self._exchanges.values() if one.name == exchange), None)
+        bindings = [one for one in self._bindings if one.exchange == exchange]
+        for key, headers in self._keys_at.get(name, {}).items():
+            sent = key if instead is None else str(instead)
+            if kind is None:  # by the default exchange, or by one that nobody declared
+                yield (sent,) if exchange == "" and sent in self._queues else ()
+            else:
+                yield owed(kind, bindings, (sent,), headers)[0]
 
 
 def _columns(owed_to: Sequence[tuple[int, ...]], queues: int) -> tuple[int, ...]:

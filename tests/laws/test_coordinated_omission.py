@@ -23,7 +23,7 @@ def run(workload: dict[str, object], script: dict[str, object], seed: int = 7) -
     """Run one trial of the memory broker and merge it."""
     work = Workload.model_validate({"name": "w", **workload})
     broker = MemoryBroker.model_validate({"name": "m", "kind": "memory", **script})
-    account, control, _ = run_inline(work, broker, PLAN, seed, ("q",))
+    account, control, *_ = run_inline(work, broker, PLAN, seed, ("q",))
     due = None
     if isinstance(work.load, RateLoad):
         times = schedule(work.load, seed).times(0, int(work.load.rate * work.duration / NS_PER_S * 2) + 100)

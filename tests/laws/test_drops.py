@@ -50,7 +50,7 @@ def run(work: Workload, stall_ns: tuple[int, int], seed: int) -> tuple[Merged, C
     """Run a trial with one stall; return it with its intended times."""
     stall = {"at": f"{stall_ns[0]}ns", "length": f"{stall_ns[1] - stall_ns[0]}ns"}
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory", "capacity": CAPACITY, "stalls": [stall]})
-    account, control, _ = run_inline(work, script, PLAN, seed, ("q",))
+    account, control, *_ = run_inline(work, script, PLAN, seed, ("q",))
     assert isinstance(work.load, RateLoad)
     due = schedule(work.load, seed).times(0, 20_000)
     due = due[due < work.duration]

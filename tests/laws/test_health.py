@@ -25,7 +25,7 @@ def trial(workload: dict[str, object], script: dict[str, object]) -> TrialRecord
     """Run one trial of the scripted broker and judge it."""
     work = Workload.model_validate({"name": "w", "confirm_window": 256, "duration": "10s", **workload})
     broker = MemoryBroker.model_validate({"name": "m", "kind": "memory", **script})
-    account, control, left = memory_trial.run_inline(work, broker, PLAN, 7, ("q",))
+    account, control, left, *_ = memory_trial.run_inline(work, broker, PLAN, 7, ("q",))
     rule = WarmRule(PLAN.warm_up, 0, control.start_ns, known_warm=True)
     raw = Raw([account], control.start_ns, control, rule, (), left)
     return conclude(PLANNED, work, 7, raw, BROKER, external=True).record

@@ -212,6 +212,48 @@ def test_a_hundred_million_messages_fit(tmp_path: Path) -> None:
     assert int(done.stdout) < 100_000
 
 
+SUBSCRIBERS = """
+import resource, sys
+import numpy as np
+from bench.arrivals.keys import in_turn
+from bench.record.account import ConsumerLog, Receiving
+from bench.record.ledger import Owed, Sent, balance
+from tests.laws.test_ledger import deliveries, row
+
+TOTAL, QUEUES, BATCH = int(sys.argv[1]), 10, 100_000
+OWED = {"all": np.ones((QUEUES, 1), np.int64), "by key": 1 - np.eye(QUEUES, dtype=np.int64)}[sys.argv[2]]
+log = ConsumerLog(QUEUES, 1, 1, 0, closed=False, receiving=Receiving(np.arange(QUEUES), QUEUES))
+log.received(deliveries(row(0, 0), row(0, 0)))
+owed = Owed(producers=1, choice=in_turn(OWED.shape[1]), columns=OWED)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+copies = 0
+for first in range(0, TOTAL, BATCH):
+    seqs = np.arange(first, first + BATCH)
+    for queue in range(QUEUES):
+        mine = seqs[OWED[queue, seqs % OWED.shape[1]] == 1]
+        copies += len(mine)
+        log.received(deliveries(row(0, len(mine)), mine)._replace(lane=row(queue, len(mine))))
+confirmed = np.full((1, TOTAL >> 3), 255, np.uint8)
+sent = Sent(np.array([0]), np.array([TOTAL]), confirmed, 0, 0, TOTAL)
+ledger = balance([sent], [log.ledger.finish()], confirms=True, owed=owed)
+assert ledger.balanced and ledger.received == ledger.owed == copies and ledger.lost == ledger.duplicated == 0, ledger
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("total", [10**6, pytest.param(10**7, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("owed", ["all", "by key"])
+def test_messages_to_ten_subscribers_fit(total: int, owed: str, tmp_path: Path) -> None:
+    """Recorded and balanced in less than 100 MB beside what the process held before: ten bits a message."""
+    script = tmp_path / "subscribers.py"
+    script.write_text(SUBSCRIBERS)
+    variables = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    order = [sys.executable, script, str(total), owed]
+    done = subprocess.run(order, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 100_000
+
+
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20_000)), max_size=80))
 def test_bitmap_equals_a_set(marks: list[tuple[int, int]]) -> None:
     """A bitmap says new exactly when a set of pairs would."""

@@ -189,7 +189,7 @@ def test_a_trial_offers_what_its_profile_says(profile: dict[str, object], arriva
     work = Workload(name="w", load=load_of(profile, arrivals), duration="5s", confirm_window=0)
     plan = Plan(warm_up=WarmUp().model_copy(update={"settle": NS_PER_S // 2}))
     script = MemoryBroker(name="m", kind="memory", capacity=1_000_000)
-    account, control, _ = run_inline(work, script, plan, 5, ("q",))
+    account, control, *_ = run_inline(work, script, plan, 5, ("q",))
     assert control.measured_ns is not None
     begin_ns = control.measured_ns - control.start_ns
     assert begin_ns == NS_PER_S

@@ -34,7 +34,7 @@ def test_what_a_slow_consumer_receives_equals_its_recursion(arrivals: str, rate:
     """Every response is that of the broker's queue and then the consumer's, every confirm that of the broker alone."""
     load = RateLoad(kind="rate", rate=rate, arrivals=arrivals)
     work = Workload(name="w", load=load, duration="4s", consumer_rate=slow, prefetch=1, ack_batch=1)
-    account, control, _ = run_inline(work, MemoryBroker(name="m", kind="memory", capacity=2_000), PLAN, 7, ("q",))
+    account, control, *_ = run_inline(work, MemoryBroker(name="m", kind="memory", capacity=2_000), PLAN, 7, ("q",))
     due = schedule(load, 7).times(0, 10_000)
     due = due[due < 4 * NS_PER_S]
     departs = due + lindley(due, NS_PER_S // 2_000)
@@ -57,7 +57,7 @@ def test_a_consumer_at_four_fifths_of_the_rate_falls_behind_by_a_fifth(consumers
         name="w", load=RateLoad(kind="rate", rate=1_000), duration="20s",
         consumers=consumers, consumer_rate=800 / consumers, prefetch=prefetch, ack_batch=1,
     )  # fmt: skip
-    account, control, _ = run_inline(work, MemoryBroker(name="m", kind="memory", capacity=5_000), PLAN, 1, ("q",))
+    account, control, *_ = run_inline(work, MemoryBroker(name="m", kind="memory", capacity=5_000), PLAN, 1, ("q",))
     due = np.arange(20_000) * 1_000_000
     merged = merge_accounts([account], range(20), confirms=True, drained=control.drained, due=due)
     assert merged.achieved_rate == pytest.approx(800, rel=0.01)
@@ -71,7 +71,7 @@ def test_a_backlog_behind_slow_consumers_ends_the_trial_as_overloaded() -> None:
     """The backlog bound counts what waits for a slow consumer: 100 a second too many reach 500 after 5 s."""
     load = RateLoad(kind="rate", rate=200, max_backlog=500)
     work = Workload(name="w", load=load, duration="60s", consumer_rate=100, prefetch=1, ack_batch=1)
-    account, control, left = run_inline(work, MemoryBroker(name="m", kind="memory"), PLAN, 1, ("q",))
+    account, control, left, *_ = run_inline(work, MemoryBroker(name="m", kind="memory"), PLAN, 1, ("q",))
     assert control.outcome is TrialOutcome.OVERLOADED
     assert control.measure_to_s == 5
     ledger = merge_accounts([account], range(5), confirms=True, drained=control.drained, left=left).ledger

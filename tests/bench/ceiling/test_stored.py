@@ -79,7 +79,7 @@ def test_a_trial_keeps_the_ceiling_and_is_judged_by_it(rate: float, bound: bool)
     """400 msg/s are more than half of 700 and less than half of 900; the record holds what was compared with."""
     work = Workload.model_validate({"name": "w", "duration": "1s", "load": {"kind": "rate", "rate": 400}})
     plan = Plan.model_validate({"warm_up": {"settle": "0s"}, "drain": "1s"})
-    account, control, left = run_inline(work, MemoryBroker(name="m", kind="memory"), plan, 1, ("q",))
+    account, control, left, *_ = run_inline(work, MemoryBroker(name="m", kind="memory"), plan, 1, ("q",))
     raw = Raw(
         [account], control.start_ns, control, WarmRule(plan.warm_up, 0, control.start_ns, known_warm=True), (), left
     )

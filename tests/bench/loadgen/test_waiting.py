@@ -161,7 +161,7 @@ def test_a_scenario_says_how_a_worker_waits() -> None:
     load = {"kind": "rate", "rate": 1_000}
     work = Workload.model_validate({"name": "w", "duration": "1s", "load": load, "coalesce": "5ms", "spin": "1ms"})
     script = MemoryBroker.model_validate({"name": "m", "kind": "memory"})
-    account, _, _ = run_inline(work, script, Plan.model_validate({"warm_up": {"settle": "0s"}}), 1, ("q",))
+    account, *_ = run_inline(work, script, Plan.model_validate({"warm_up": {"settle": "0s"}}), 1, ("q",))
     assert 0 < account.latencies["send_lag"].sum_ns <= 5 * NS_PER_MS * 1_000
     assert account.sent is not None
     assert account.sent.sent.tolist() == [1_000]

@@ -110,6 +110,8 @@ class Producers:
         """Record settlements."""
         self.outcomes.update(rows.outcome.tolist())
         good = rows.outcome == Outcome.CONFIRMED
+        gone_ns = self._intended[rows.lane[~good], rows.seq[~good] & self._mask]
+        self.intended_sum_ns -= int((gone_ns - self._start_ns).sum())
         lane, seq, at_ns = rows.lane[good], rows.seq[good], rows.at_ns[good]
         self.confirmed |= set(zip(lane.tolist(), seq.tolist(), strict=True))
         intended_ns = self._intended[lane, seq & self._mask]

@@ -1,10 +1,12 @@
 """The logs of a worker: what each figure counts and what it leaves out."""
 
 import numpy as np
+import pytest
 
+from bench.arrivals.keys import in_turn
 from bench.drivers.base import MOST_PLANNED, Deliveries, Outcome, Settlements
 from bench.loadgen.backpressure import Backpressure
-from bench.record.account import ConsumerLog, ProducerLog, account, warm_kernels
+from bench.record.account import ConsumerLog, Owing, ProducerLog, Receiving, account, warm_kernels
 
 
 def test_only_confirms_are_confirm_latencies() -> None:
@@ -63,3 +65,43 @@ def test_confirms_of_a_plan_find_the_times_they_are_about() -> None:
     log.settled(Settlements(lane, seq, np.full(count, int(Outcome.CONFIRMED)), intended_ns + 700))
     confirm = account(log, None, {}).latencies["confirm"]
     assert (int(confirm.count.sum()), confirm.sum_ns, confirm.negative) == (count, count * 700, 0)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_what_is_refused_is_neither_owed_nor_in_the_integral(batch: int) -> None:
+    """Copies of a refused or returned message leave both sums, by its key."""
+    owing = Owing(in_turn(3), np.array([2, 0, 5]))
+    log = ProducerLog((4, 6), 1_000, 8, closed=False, owing=owing)
+    lane, seq = np.array([0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 2])  # keys 1, 0, 2, 1, 0
+    intended_ns = 1_000 + np.array([10, 20, 30, 40, 50])
+    log.sent(lane, seq, intended_ns, intended_ns, Backpressure())
+    assert (log.owed, log.intended_sum_ns) == (9, 2 * 20 + 5 * 30 + 2 * 50)
+    outcomes = np.array([Outcome.RETURNED, Outcome.REFUSED, Outcome.CONFIRMED], np.int64)
+    rows = lane[:3], seq[:3], outcomes, intended_ns[:3] + 5
+    for first in range(0, 3, batch):
+        log.settled(Settlements(*(np.ascontiguousarray(row[first : first + batch]) for row in rows)))
+    assert (log.owed, log.intended_sum_ns) == (7, 5 * 30 + 2 * 50)
+
+
+@pytest.mark.parametrize("copies", [2, 3])
+def test_the_last_of_several_copies_has_a_latency_of_its_own(copies: int) -> None:
+    """When all have come, in whatever order; of what misses one there is none."""
+    receiving = Receiving(np.arange(copies), copies, first_producer=7, last_of=copies)
+    log = ConsumerLog(copies, 1, 1, 0, closed=False, receiving=receiving)
+    order = [(lane, seq) for lane in reversed(range(copies)) for seq in (2, 0, 1) if (lane, seq) != (0, 1)]
+    lane, seq = np.array(order, np.int64).T.copy()
+    intended_ns, zero = seq * 100, np.zeros_like(seq)
+    received_ns = 1_000 + 10 * np.arange(len(seq))
+    log.received(Deliveries(lane, zero + 7, seq, intended_ns, intended_ns, received_ns, zero))
+    found = account(None, log, {}).latencies["last"]
+    last = {number: int(received_ns[seq == number].max()) - 100 * number for number in (0, 2)}
+    assert (int(found.count.sum()), found.sum_ns) == (2, sum(last.values()))
+
+
+def test_answers_after_their_time_out_are_counted() -> None:
+    """Late is what takes longer than the time-out, by intended time; it is received all the same."""
+    log = ConsumerLog(1, 1, 1, 0, closed=False, receiving=Receiving(np.zeros(1, np.int64), late_ns=500))
+    zero, seq = np.zeros(3, np.int64), np.arange(3)
+    log.received(Deliveries(zero, zero, seq, zero, zero + 400, np.array([499, 500, 501]), zero))
+    found = log.ledger.finish()
+    assert (found.late, found.duplicated, found.stray) == (1, 0, 0)

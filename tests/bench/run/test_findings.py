@@ -72,6 +72,9 @@ def test_messages_that_are_gone_are_no_backlog() -> None:
     for fate in ("lost", "refused", "returned"):
         gone = merged(ledger=CLEAN.model_copy(update={fate: 100}), achieved_rate=900.0)
         assert overload(around(gone, growth=GROWING)) == ""
+    for ends in ({"by_rule": 300}, {"ended": {"expired": 200, "maxlen": 100}}):  # copies, three of a message
+        gone = merged(ledger=CLEAN.model_copy(update=ends), achieved_rate=2_700.0, copies=3.0)
+        assert overload(around(gone, growth=GROWING)) == ""
     some = merged(ledger=CLEAN.model_copy(update={"lost": 80}), achieved_rate=900.0)
     assert overload(around(some, growth=GROWING)) == "the backlog grew by 100 msg/s"
 

@@ -1,0 +1,109 @@
+"""Columns of the ledger: no message is owed to two queues of one, and there are few."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.scenario.scenario import Workload
+from bench.topology.layout import FlowRoute
+
+LOAD = {"kind": "rate", "rate": 100}
+types = st.sampled_from(["direct", "topic", "fanout"])
+key = st.lists(st.sampled_from(["a", "b", "*", "#"]), min_size=1, max_size=3).map(".".join)
+
+
+def route_of(workload: dict[str, object]) -> FlowRoute:
+    """Return the route of a workload's one flow."""
+    work = Workload.model_validate({"name": "w", "load": LOAD, **workload})
+    return work.laid_out("p", [f"q-{n}" for n in range(work.plain_queues)], 1).flows[0]
+
+
+@given(types, st.lists(st.tuples(st.integers(0, 5), key), min_size=1, max_size=12))
+def test_no_message_is_owed_to_two_queues_of_a_column(kind: str, bound: list[tuple[int, str]]) -> None:
+    """Any bindings of six queues; every copy that is owed is in a column."""
+    texts = [f"{one}.{other}" for one in "ab" for other in "ab"] + ["a", "b"]
+    # So that some key is bound.
+    bindings = [{"exchange": "e", "queue": f"q{n}", "key": text} for n, text in [*bound, (0, "a")]]
+    route = route_of(
+        {
+            "exchange": "e", "keys": texts, "consumers": 6,
+            "topology": {
+                "exchanges": [{"name": "e", "type": kind}],
+                "queues": [{"name": f"q{n}"} for n in range(6)],
+                "bindings": bindings,
+            },
+        }
+    )  # fmt: skip
+    for owed in route.owed:
+        assert len({route.columns[queue] for queue in owed}) == len(owed)
+    by_column = [route.owed_in(column) for column in range(route.column_count)]
+    assert [int(copies) for copies in sum(by_column)] == [len(owed) for owed in route.owed]
+    assert all(column.any() for column in by_column)
+
+
+def test_queues_that_share_no_message_share_a_column() -> None:
+    """A thousand queues of one key each need one; a fan-out needs one a subscriber."""
+    assert route_of({"pattern": "topic", "queues": 1_000, "consumers": 1_000}).column_count == 1
+    assert route_of({"pattern": "fanout", "queues": 7, "consumers": 7}).column_count == 7
+    assert route_of({"queues": 4, "producers": 4, "consumers": 4}).column_count == 1
+
+
+@pytest.mark.parametrize("topology", [None, {"queues": [{"name": "q"}]}])
+def test_messages_that_expire_make_a_rule_of_every_queue_they_are_in(topology: dict[str, object] | None) -> None:
+    """So that nobody calls them lost; dead letters tell better, where there are some."""
+    given = {"name": "w", "load": LOAD, "topology": topology} | ({"keys": "q", "consume": "q"} if topology else {})
+    work = Workload.model_validate(given)
+    assert work.laid_out("p", ["p-q"], 1).rules == ()
+    expiring = Workload.model_validate(given | {"properties": {"expiration": 1_000}})
+    assert expiring.laid_out("p", ["p-q"], 1).rules == ("p-q",)
+    if topology is not None:
+        letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead"}
+        queues = [{"name": "q", "arguments": letters}, {"name": "dead"}]
+        told = Workload.model_validate(expiring.model_dump() | {"topology": {"queues": queues}})
+        assert (told.laid_out("p", [], 1).rules, told.laid_out("p", [], 1).dead) == ((), ("p-dead",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "binding", "more", "told"),
+    [
+        ("fanout", "", {}, True),
+        ("topic", "k.#", {}, True),
+        ("topic", "k.0", {}, False),
+        ("direct", "k.0", {"x-dead-letter-routing-key": "k.0"}, True),
+        ("direct", "k.0", {"x-dead-letter-routing-key": "other"}, False),
+    ],
+)
+def test_dead_letters_tell_only_where_every_key_finds_a_queue(
+    kind: str, binding: str, more: dict[str, object], *, told: bool
+) -> None:
+    """A letter that no binding takes is gone without a word: that is the rule's doing, and no loss."""
+    arguments = {"x-message-ttl": 5, "x-dead-letter-exchange": "dlx"} | more
+    work = Workload.model_validate(
+        {
+            "name": "w", "load": LOAD, "exchange": "e", "keys": ["k.0", "k.1"], "consume": "q",
+            "topology": {
+                "exchanges": [{"name": "e", "type": "fanout"}, {"name": "dlx", "type": kind}],
+                "queues": [{"name": "q", "arguments": arguments}, {"name": "dead"}],
+                "bindings": [{"exchange": "e", "queue": "q"}, {"exchange": "dlx", "queue": "dead", "key": binding}],
+            },
+        }
+    )  # fmt: skip
+    assert work.laid_out("p", [], 1).rules == (() if told else ("p-q",))
+
+
+def test_copies_of_the_first_messages() -> None:
+    """Counted by key where they differ."""
+    bindings = [{"exchange": "e", "queue": queue, "key": "0"} for queue in ("a", "b")]
+    route = route_of(
+        {
+            "exchange": "e", "keys": {"key": "{n}", "count": 3}, "consumers": 2,
+            "topology": {
+                "exchanges": [{"name": "e", "type": "direct"}],
+                "queues": [{"name": "a"}, {"name": "b"}],
+                "bindings": [*bindings, {"exchange": "e", "queue": "b", "key": "1"}],
+            },
+        }
+    )  # fmt: skip
+    assert [route.owed_by(0, messages) for messages in range(7)] == [0, 2, 3, 3, 5, 6, 6]
+    assert [route.owed_by(1, messages) for messages in range(4)] == [0, 1, 1, 3]
+    assert (route.uniform, route.mean_copies) == (None, 1.0)
