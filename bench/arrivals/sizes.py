@@ -48,11 +48,12 @@ class Sizes:
 
     def of(self, producer: int, seq: int) -> int:
         """Return the bytes of a producer's message."""
-        found = _hash(self.folded_seed, producer, seq)
+        found = hash_of(self.folded_seed, producer, seq)
         return next(size for size, bound in zip(self.sizes, self.bounds, strict=True) if found < bound)
 
 
-def _hash(seed: int, producer: int, seq: int) -> int:
+def hash_of(seed: int, producer: int, seq: int) -> int:
+    """Return the hash of a message, below 2³²: `bench.arrivals.keys.message_hash`, for Python."""
     return _mixed(_mixed(seed ^ (producer + (seq >> 32) & MASK)) ^ (seq & MASK))
 
 
