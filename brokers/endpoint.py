@@ -29,6 +29,22 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Destination:
+    """Where messages with a routing key go over AMQP 1.0, on one broker.
+
+    Attributes:
+        address: of the target that a link attaches; None = the anonymous terminus, a target without address.
+        key_in: what carries the key: the link's address, so that a link serves one key alone, or of each message's
+            properties `to` or `subject`.
+        to: the text of `to` for that key, where messages can be sent to the anonymous terminus; else None.
+    """
+
+    address: str | None
+    key_in: Literal["address", "to", "subject"]
+    to: str | None = None
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """One protocol of one running broker, as a driver needs it.
 
@@ -46,6 +62,10 @@ class Endpoint:
     password: str = field(repr=False)
     address_prefix: str = ""
     """1.0: what stands before the percent-encoded queue name (`/queues/` on RabbitMQ 4)."""
+    exchange_prefix: str = ""
+    """1.0: what stands before the percent-encoded names of an exchange and a key (`/exchanges/` on RabbitMQ 4)."""
+    key_in_subject: bool = False
+    """1.0: the target is the exchange, and each message's `subject` its key (Broker-J)."""
     confirms_unadvertised: bool = False
     """0-9-1: confirm.select works although server-properties do not say so (Broker-J)."""
     tls: Tls | None = None
@@ -63,3 +83,18 @@ class Endpoint:
             return queue
         name = quote(queue, safe="") if self.address_prefix else queue
         return self.address_prefix + name
+
+    def destination(self, exchange: str, key: str) -> Destination:
+        """Return where messages of an exchange with a key go over AMQP 1.0; an empty name is the default exchange.
+
+        Where a product knows no exchanges, a key is an address. Addresses of exchanges:
+        https://www.rabbitmq.com/docs/amqp#target-address-v2
+        """
+        if exchange and self.key_in_subject:
+            return Destination(exchange, "subject")
+        if exchange and self.exchange_prefix:
+            names = [quote(exchange, safe=""), *([quote(key, safe="")] if key else [])]
+            address = self.exchange_prefix + "/".join(names)
+        else:
+            address = self.address(key)
+        return Destination(address, "address", to=address)

@@ -70,7 +70,7 @@ class Listener:
         port: name of the port; several protocols may share one.
         virtual_host: the default virtual host.
         hostname: 1.0: `hostname` of the open frame, `{}` standing for the virtual host; None = none is sent.
-        address_prefix: see `Endpoint`.
+        address_prefix: see `Endpoint`, as are exchange_prefix and key_in_subject.
         confirms_unadvertised: see `Endpoint`.
         advice: how it is enabled where it does not answer.
     """
@@ -80,6 +80,8 @@ class Listener:
     virtual_host: str = "/"
     hostname: str | None = None
     address_prefix: str = ""
+    exchange_prefix: str = ""
+    key_in_subject: bool = False
     confirms_unadvertised: bool = False
     advice: str = ""
 
@@ -94,6 +96,8 @@ class Listener:
             username=at.username,
             password=at.password,
             address_prefix=self.address_prefix,
+            exchange_prefix=self.exchange_prefix,
+            key_in_subject=self.key_in_subject,
             confirms_unadvertised=self.confirms_unadvertised,
             tls=at.tls,
             sasl=at.sasl,

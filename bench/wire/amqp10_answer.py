@@ -36,9 +36,12 @@ from bench.wire.amqp10_layout import (
     L_OURS,
     L_PENDING,
     L_PREFETCH,
+    L_REQUEUE,
     L_RUNS,
     L_SENDS,
     MASK32,
+    MODIFIED,
+    REJECTED,
     RUN_BITS,
     T_ACKS,
     T_CREDITS,
@@ -66,6 +69,9 @@ def _frame(code: int, fields: bytes, count: int) -> Octets:
 _ID = b"\x70\0\0\0\0"
 _ACCEPT = _frame(DISPOSITION, b"\x41" + 2 * _ID + b"\x41\x00\x53" + bytes((ACCEPTED, 0x45)), 5)
 """role receiver, first, last, settled, accepted."""
+_REJECT = _frame(DISPOSITION, b"\x41" + 2 * _ID + b"\x41\x00\x53" + bytes((REJECTED, 0x45)), 5)
+_REQUEUE = _frame(DISPOSITION, b"\x41" + 2 * _ID + b"\x41\x00\x53" + bytes((MODIFIED, 0xC0, 2, 1, 0x41)), 5)
+"""As above, but rejected, and modified with delivery-failed."""
 _SETTLE = _frame(DISPOSITION, b"\x42" + 2 * _ID + b"\x41", 4)
 """role sender, first, last, settled."""
 _FIRST, _LAST = 16, 21
@@ -118,7 +124,15 @@ def _lane(out: Octets, at: int, tables: LinkTables, conn: int, lane: int, tally:
             return -1 - at
         for place in range(count):
             run = runs[lane, place]
-            at = _disposition(out, at, _ACCEPT, run >> RUN_BITS & MASK32, run & MASK32)
+            first = run >> RUN_BITS & MASK32
+            if lanes[lane, L_REQUEUE] == 0:
+                at = _disposition(out, at, _ACCEPT, first, run & MASK32)
+            elif run & MASK32 == REJECTED:
+                at = _disposition(out, at, _REJECT, first, 1)
+            elif run & MASK32 == MODIFIED:
+                at = _disposition(out, at, _REQUEUE, first, 1)
+            else:
+                at = _disposition(out, at, _ACCEPT, first, 1)
         lanes[lane, L_RUNS] = 0
         lanes[lane, L_PENDING] = 0
         tally[T_ACKS] += count

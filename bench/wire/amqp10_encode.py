@@ -39,6 +39,7 @@ from bench.wire.amqp10_layout import (
     SEQ_BITS,
     LinkTables,
 )
+from bench.wire.amqp10_pieces import inserted, put_front, put_stamp
 from bench.wire.amqp10_settle import find_oldest
 from bench.wire.octets import Int64, Octets, copy, put32, write_stamp
 from bench.wire.templates import FIRST, OCTETS, STAMP_AT, Templates, class_of
@@ -81,6 +82,26 @@ def _put_frame(
 
 
 @kernel_aside
+def _put_first(
+    out: Octets, at: int, template: Octets, stamp: int, size: int, tables: LinkTables, lane: int, seq: int
+) -> tuple[int, int]:
+    """Write the first frame of a message that differs by more than its stamp, with `size` payload octets.
+
+    Its delivery-id is that which was given last. Returns the offset behind it, and where its stamp begins.
+    """
+    more = put_front(out, at, template, HEAD + size, tables, lane, seq)
+    conns, lanes = tables.conns, tables.lanes
+    delivery = (conns[lanes[lane, L_CONN], C_DELIVERY] - 1) & MASK32
+    put32(out, at, HEAD + size)
+    put32(out, at + _HANDLE, lanes[lane, L_OURS])
+    put32(out, at + _DELIVERY, delivery)
+    put32(out, at + _TAG, delivery)
+    out[np.uint64(at + _SETTLED)] = _FALSE if lanes[lane, L_LIMIT] > 0 else _TRUE
+    out[np.uint64(at + _MORE)] = _TRUE if HEAD + size < len(template) + more else _FALSE
+    return at + HEAD + size, at + stamp + more
+
+
+@kernel_aside
 def _park(tables: LinkTables, conn: int, lane: int, seq: int, intended_ns: int, sent_ns: int) -> None:
     """Keep a message in its lane's row until it is wholly written."""
     conns, lanes = tables.conns, tables.lanes
@@ -111,8 +132,11 @@ def _continue(out: Octets, at: int, templates: Templates, tables: LinkTables, co
     conns, lanes, classes = tables.conns, tables.lanes, templates.classes
     kind = class_of(classes, lanes[lane, L_PRODUCER], lanes[lane, L_SEQ]) if len(classes) > 1 else 0
     template = templates.octets[classes[kind, FIRST] : classes[kind, FIRST] + classes[kind, OCTETS]]
+    shaped, more = len(tables.form) > 0, 0
+    if shaped:
+        more = inserted(tables, lane, lanes[lane, L_SEQ])
     most = conns[conn, C_MAX_OUT] - HEAD
-    total = len(template) - HEAD
+    total = len(template) + more - HEAD
     while conns[conn, C_OUT_WINDOW] > 0:
         offset = lanes[lane, L_OFFSET]
         size = min(most, total - offset)
@@ -122,16 +146,15 @@ def _continue(out: Octets, at: int, templates: Templates, tables: LinkTables, co
             if _ring_full(tables, conn):
                 return at
             lanes[lane, L_SENT_ID] = _begin(tables, conn, lane, lanes[lane, L_SEQ])
-        after = _put_frame(out, at, template, offset, size, lanes, lane, lanes[lane, L_SENT_ID])
-        if offset == 0:
-            write_stamp(
-                out,
-                at + classes[kind, STAMP_AT],
-                lanes[lane, L_PRODUCER],
-                lanes[lane, L_SEQ],
-                lanes[lane, L_INTENDED],
-                lanes[lane, L_SENT],
-            )
+        seq, intended_ns, sent_ns = lanes[lane, L_SEQ], lanes[lane, L_INTENDED], lanes[lane, L_SENT]
+        if offset > 0:
+            after = _put_frame(out, at, template, offset - more, size, lanes, lane, lanes[lane, L_SENT_ID])
+        elif shaped:
+            after, stamp_at = _put_first(out, at, template, classes[kind, STAMP_AT], size, tables, lane, seq)
+            put_stamp(out, stamp_at, tables, lane, seq, intended_ns, sent_ns)
+        else:
+            after = _put_frame(out, at, template, offset, size, lanes, lane, lanes[lane, L_SENT_ID])
+            write_stamp(out, at + classes[kind, STAMP_AT], lanes[lane, L_PRODUCER], seq, intended_ns, sent_ns)
         at = after
         conns[conn, C_OUT_WINDOW] -= 1
         conns[conn, C_NEXT_OUT] = (conns[conn, C_NEXT_OUT] + 1) & MASK32
@@ -203,7 +226,7 @@ def encode(
     if conns[conn, C_PARKED] > 0:
         at = resume(out, at, templates, tables, conn)
     made, size, stamp, mixed = templates.octets, len(templates.octets), classes[0, STAMP_AT], len(classes) > 1
-    whole = size <= conns[conn, C_MAX_OUT]
+    whole, shaped = size <= conns[conn, C_MAX_OUT], len(tables.form) > 0
     needed = min(size, conns[conn, C_MAX_OUT])
     for taken in range(first, end):
         row = sends.lane[taken]
@@ -211,6 +234,10 @@ def encode(
             kind = class_of(classes, lanes[row, L_PRODUCER], seq[taken])
             size, stamp = classes[kind, OCTETS], classes[kind, STAMP_AT]
             made = templates.octets[classes[kind, FIRST] : classes[kind, FIRST] + size]
+            whole = size <= conns[conn, C_MAX_OUT]
+            needed = min(size, conns[conn, C_MAX_OUT])
+        if shaped:
+            size = len(made) + inserted(tables, row, seq[taken])
             whole = size <= conns[conn, C_MAX_OUT]
             needed = min(size, conns[conn, C_MAX_OUT])
         if lanes[row, L_CREDIT] <= 0 or lanes[row, L_PARKED] == 1 or len(out) - at < needed:
@@ -221,8 +248,12 @@ def encode(
             lanes[row, L_INFLIGHT] += 1
         if whole and conns[conn, C_PARKED] == 0 and conns[conn, C_OUT_WINDOW] > 0:
             delivery = _begin(tables, conn, row, seq[taken])
-            after = _put_frame(out, at, made, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
-            write_stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], sends.intended_ns[taken], sent_ns)
+            if shaped:
+                after, stamp_at = _put_first(out, at, made, stamp, size - HEAD, tables, row, seq[taken])
+                put_stamp(out, stamp_at, tables, row, seq[taken], sends.intended_ns[taken], sent_ns)
+            else:
+                after = _put_frame(out, at, made, lanes[row, L_OFFSET], size - HEAD, lanes, row, delivery)
+                write_stamp(out, at + stamp, lanes[row, L_PRODUCER], seq[taken], sends.intended_ns[taken], sent_ns)
             at = after
             conns[conn, C_OUT_WINDOW] -= 1
             conns[conn, C_NEXT_OUT] = (conns[conn, C_NEXT_OUT] + 1) & MASK32

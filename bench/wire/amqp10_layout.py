@@ -80,7 +80,23 @@ L_TICKET = 30  # its place among the parked
 L_CONN = 31  # row of its connection
 L_DRAINED = 32  # 1 = credit was used up on demand, which the flow that is due must say
 L_LAST = 33  # delivery-count at which the link is to be attached anew; 0 = never
-LANE_FIELDS = 34
+L_STAMP = 34  # octets of the stamps it receives
+L_REJECT = 35  # deliveries whose hash is below that are rejected
+L_REQUEUE = 36  # and others below that are given back once; 0 = all are accepted
+L_KEPT = 37  # octets of the properties section that are kept in `letters`
+LANE_FIELDS = 38
+
+# Cells of `form`: how a message is put together, see `amqp10_pieces`.
+F_SPLIT = 0  # offset in the template at which texts are put in; 0 = none are
+F_SIZE_AT = 1  # offset of the size of the list of properties
+F_SIZE = 2  # that size, while nothing is put in
+F_KEYED = 3  # 1 = each message has the text of its key
+F_REPLIES = 4  # first row of `spans` of the texts of lanes; -1 = they have none
+F_COMPACT = 5  # 1 = stamps have the compact form
+F_DIGITS = 6  # from here on: offsets in the template of digits of the sequence number
+
+SPAN_START, SPAN_LENGTH = 0, 1
+"""Columns of `spans`; a length below 0 is that of what is known to be missing."""
 
 # Cells of `tally`, the codec's cursor: behind those that every codec has, what is counted.
 T_SETTLEMENTS, T_DELIVERIES, T_FOREIGN = SETTLED, DELIVERED, FOREIGN
@@ -94,7 +110,10 @@ T_CREDITS = CURSOR_WIDTH + 6  # flow frames written
 T_STARVED = CURSOR_WIDTH + 7  # flow frames after which a pre-settled sender had credit for one message
 T_NEVER_SENT = CURSOR_WIDTH + 8  # dispositions of a delivery that was never sent
 T_AGAIN = CURSOR_WIDTH + 9  # dispositions of what has its outcome already
-TALLIES = CURSOR_WIDTH + 10
+T_REJECTED = CURSOR_WIDTH + 10  # deliveries that we rejected
+T_REQUEUED = CURSOR_WIDTH + 11  # deliveries that we gave back
+T_LEARNED = CURSOR_WIDTH + 12  # octets of `news`
+TALLIES = CURSOR_WIDTH + 13
 
 # What `scan` answers. Negative: `NEED` inside of the codec, else a protocol error.
 DONE = 0  # everything was read but an unfinished rest
@@ -191,8 +210,12 @@ SCRATCH = HEAD_SIZE + STAMP_SIZE
 SEQ_BITS = 40
 """An entry of `rings` is (lane of the connection + 1) << 40 | seq; 0 = nothing waits."""
 RUN_BITS = 32
-"""An entry of `runs` is first delivery-id << 32 | number of deliveries."""
+"""An entry of `runs` is first delivery-id << 32 | number of deliveries; on a lane that rejects or gives back
+some, which has a run for each delivery, delivery-id << 32 | descriptor of the outcome."""
 
+
+NEWS_HEAD = 8
+"""Octets of an entry of `news` before its section."""
 
 MOST_FIELDS = 11
 """Fields of the performative, or header section, that has most of those that are read."""
@@ -209,6 +232,14 @@ class LinkTables(NamedTuple):
             its length, which is a power of two. Those connections have the first rows.
         runs: int64, a row a link: runs of delivery-ids to be acknowledged.
         fields: int64 (MOST_FIELDS,), those of the performative or header section being read.
+        form: int64, how a message is put together; empty where messages differ by stamps alone.
+        choice: int64, of a message's key; see `bench.arrivals.keys`.
+        texts: uint8, what is put into templates.
+        spans: int64, a row a text: where it lies in `texts`.
+        letters: uint8, a row a link: the constructor and list of the properties section being received; of width 0
+            where nobody answers.
+        news: uint8, properties sections of producers that have no text yet: producer, length (four octets each) and
+            what `letters` had.
     """
 
     conns: Int64
@@ -217,6 +248,12 @@ class LinkTables(NamedTuple):
     rings: Int64
     runs: Int64
     fields: Int64
+    form: Int64
+    choice: Int64
+    texts: Octets
+    spans: Int64
+    letters: Octets
+    news: Octets
 
 
 def make_link_tables(conns: int, lanes: int, ring: int, runs: int = 16, senders: int | None = None) -> LinkTables:
@@ -239,4 +276,10 @@ def make_link_tables(conns: int, lanes: int, ring: int, runs: int = 16, senders:
         rings=np.zeros((rings, 1 << max(0, ring - 1).bit_length()), np.int64),
         runs=np.zeros((lanes, runs), np.int64),
         fields=np.zeros(MOST_FIELDS, np.int64),
+        form=np.zeros(0, np.int64),
+        choice=np.zeros(0, np.int64),
+        texts=np.zeros(0, np.uint8),
+        spans=np.zeros((0, 2), np.int64),
+        letters=np.zeros((lanes, 0), np.uint8),
+        news=np.zeros(0, np.uint8),
     )

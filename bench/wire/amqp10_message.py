@@ -1,13 +1,14 @@
 """AMQP 1.0: the sections of a message as they come, in pieces of any size, compiled (part 3.2).
 
-Only a section's head, the header section and the first 32 bytes of the body are ever
-looked at; the rest is counted and passed over. State lies in the lane's row, so that the
+Only a section's head, the header section and the first bytes of the body, those of a
+stamp, are ever looked at; the rest is counted and passed over. Who answers also keeps the
+properties. State lies in the lane's row, so that the
 messages of many links may come interleaved. Frames and deliveries live elsewhere.
 """
 
 import numpy as np
 
-from bench.arrivals.stamp import MAGIC
+from bench.arrivals.stamp import COMPACT_SIZE, MAGIC, MOST_COMPACT_PRODUCERS, SEQ_MASK, TIME_BITS, TIME_MASK
 from bench.jit import kernel_aside, kernel_part
 from bench.wire.amqp10_layout import (
     E_BODY,
@@ -19,6 +20,7 @@ from bench.wire.amqp10_layout import (
     L_BODY,
     L_FILL,
     L_INTENDED,
+    L_KEPT,
     L_LEFT,
     L_OURS_STAMP,
     L_PRODUCER,
@@ -26,6 +28,7 @@ from bench.wire.amqp10_layout import (
     L_SECTION,
     L_SENT,
     L_SEQ,
+    L_STAMP,
     MASK32,
     NEED,
     S_DATA,
@@ -34,13 +37,13 @@ from bench.wire.amqp10_layout import (
     S_PROPERTIES,
     S_SEQUENCE,
     S_VALUE,
-    STAMP_SIZE,
     LinkTables,
 )
 from bench.wire.amqp10_types import BOOLEAN, UBYTE, UINT, descriptor, list_at, read_fields
 from bench.wire.octets import Int64, Octets, copy, get32, get_little64, octet
 
 _HEADER = np.array((BOOLEAN, UBYTE, UINT, BOOLEAN, UINT), np.int64)
+_MOST_PRODUCER = MOST_COMPACT_PRODUCERS - 1
 _REST = 1 << 62
 """Bytes to come of a message that is passed over: however many there are."""
 _FIRST_ACQUIRER, _DELIVERY_COUNT = 3, 4
@@ -50,12 +53,18 @@ _HEADER_MAX = 4 + 2 + 2 + 5 + 2 + 5
 
 @kernel_part
 def _read_stamp(buf: Octets, at: int, lanes: Int64, lane: int) -> None:
-    """Keep the fields of a stamp that lies wholly at `at`, where it is one."""
+    """Keep the fields of a stamp that lies wholly at `at`, where it is one; of a compact one the time is folded."""
     word = get_little64(buf, at)
+    if lanes[lane, L_STAMP] == COMPACT_SIZE:
+        lanes[lane, L_OURS_STAMP] = 1
+        lanes[lane, L_PRODUCER] = word >> TIME_BITS & _MOST_PRODUCER
+        lanes[lane, L_SEQ] = get_little64(buf, at + 4) >> 32 & MASK32
+        lanes[lane, L_INTENDED] = word & TIME_MASK
+        return
     if word & MASK32 == MAGIC:
         lanes[lane, L_OURS_STAMP] = 1
         lanes[lane, L_PRODUCER] = word >> 32 & MASK32
-        lanes[lane, L_SEQ] = get_little64(buf, at + 8)
+        lanes[lane, L_SEQ] = get_little64(buf, at + 8) & SEQ_MASK
         lanes[lane, L_INTENDED] = get_little64(buf, at + 16)
         lanes[lane, L_SENT] = get_little64(buf, at + 24)
 
@@ -173,6 +182,8 @@ def _section(buf: Octets, at: int, end: int, tables: LinkTables, lane: int) -> i
     status = _enter(tables.lanes, lane, code, form, size)
     if status < 0:
         return status
+    if code == S_PROPERTIES and tables.letters.shape[1] > 0:
+        tables.letters[lane, 0] = form
     if code == S_HEADER:
         at = stop - (1 if form == 0x45 else 2 if form == 0xC0 else 5)
         stop += size
@@ -184,14 +195,24 @@ def _section(buf: Octets, at: int, end: int, tables: LinkTables, lane: int) -> i
 
 @kernel_aside
 def _split_stamp(buf: Octets, at: int, size: int, tables: LinkTables, lane: int) -> None:
-    """Gather the first 32 bytes of a body that come in pieces."""
+    """Gather the first bytes of a body, those of a stamp, that come in pieces."""
     lanes, own = tables.lanes, tables.scratch[lane]
-    have = lanes[lane, L_BODY]
-    more = min(size, STAMP_SIZE - have)
+    have, wanted = lanes[lane, L_BODY], lanes[lane, L_STAMP]
+    more = min(size, wanted - have)
     copy(own, HEAD_SIZE + have, buf, at, more)
     lanes[lane, L_BODY] = have + more
-    if have + more == STAMP_SIZE:
+    if have + more == wanted:
         _read_stamp(own, HEAD_SIZE, lanes, lane)
+
+
+@kernel_aside
+def _keep(buf: Octets, at: int, size: int, tables: LinkTables, lane: int) -> None:
+    """Keep bytes of a properties section, as far as there is room for them."""
+    lanes, own = tables.lanes, tables.letters[lane]
+    have = 1 + lanes[lane, L_KEPT]
+    if have + size <= len(own):
+        copy(own, have, buf, at, size)
+    lanes[lane, L_KEPT] += size
 
 
 @kernel_part
@@ -202,13 +223,15 @@ def take_payload(buf: Octets, at: int, stop: int, tables: LinkTables, lane: int)
         left = lanes[lane, L_LEFT]
         if left > 0:
             size = min(left, stop - at)
-            have = lanes[lane, L_BODY]
-            if have < STAMP_SIZE and S_DATA <= lanes[lane, L_SECTION] <= S_VALUE:
-                if have == 0 and size >= STAMP_SIZE:
-                    lanes[lane, L_BODY] = STAMP_SIZE
+            have, wanted = lanes[lane, L_BODY], lanes[lane, L_STAMP]
+            if have < wanted and S_DATA <= lanes[lane, L_SECTION] <= S_VALUE:
+                if have == 0 and size >= wanted:
+                    lanes[lane, L_BODY] = wanted
                     _read_stamp(buf, at, lanes, lane)
                 else:
                     _split_stamp(buf, at, size, tables, lane)
+            elif lanes[lane, L_SECTION] == S_PROPERTIES and tables.letters.shape[1] > 0:
+                _keep(buf, at, size, tables, lane)
             lanes[lane, L_LEFT] = left - size
             at += size
             continue

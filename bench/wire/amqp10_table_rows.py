@@ -30,9 +30,14 @@ from bench.wire.amqp10_layout import (
     L_PENDING,
     L_PREFETCH,
     L_PRODUCER,
+    L_REJECT,
+    L_REQUEUE,
     L_RUNS,
     L_SENDS,
+    L_STAMP,
+    MASK32,
     SMALLEST_FRAME,
+    STAMP_SIZE,
     LinkTables,
 )
 
@@ -72,11 +77,35 @@ def new_sender(
     row[L_PRODUCER], row[L_LIMIT], row[L_LAST] = producer, limit, last
 
 
-def new_receiver(tables: LinkTables, lane: int, *, number: int, handle: int, prefetch: int, ack_batch: int) -> None:
-    """Make the row of a lane that receives, `ack_batch` 0 where the peer is to settle."""
+def new_receiver(
+    tables: LinkTables,
+    lane: int,
+    *,
+    number: int,
+    handle: int,
+    prefetch: int,
+    ack_batch: int,
+    stamp: int = STAMP_SIZE,
+    shares: tuple[float, float] = (0.0, 0.0),
+) -> None:
+    """Make the row of a lane that receives.
+
+    Args:
+        tables: where.
+        lane: its row.
+        number: the lane as the pump knows it.
+        handle: our handle.
+        prefetch: messages it may hold unacknowledged.
+        ack_batch: messages acknowledged at once; 0 where the peer is to settle.
+        stamp: octets of the stamps.
+        shares: of the deliveries: those that are rejected, and those that are given back the first time.
+    """
     row = tables.lanes[lane]
     row[L_NUMBER], row[L_OURS], row[L_SENDS] = number, handle, 0
-    row[L_PREFETCH], row[L_ACK_BATCH] = prefetch, ack_batch
+    row[L_PREFETCH], row[L_ACK_BATCH], row[L_STAMP] = prefetch, ack_batch, stamp
+    rejected, requeued = shares
+    row[L_REJECT] = round(rejected * (MASK32 + 1))
+    row[L_REQUEUE] = round((rejected + requeued) * (MASK32 + 1))
 
 
 def opened(tables: LinkTables, conn: int, peer: Open) -> None:

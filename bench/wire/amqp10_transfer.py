@@ -6,8 +6,11 @@ frame of a delivery a row is added. Frames themselves are found by `amqp10_scan`
 
 import numpy as np
 
-from bench.jit import kernel_part
+from bench.arrivals.keys import message_hash
+from bench.arrivals.stamp import COMPACT_SIZE, TIME_MASK
+from bench.jit import kernel_aside, kernel_part
 from bench.wire.amqp10_layout import (
+    ACCEPTED,
     C_CHANNEL,
     C_DUE,
     C_IN_SIZE,
@@ -31,6 +34,7 @@ from bench.wire.amqp10_layout import (
     L_CREDIT,
     L_ID,
     L_INTENDED,
+    L_KEPT,
     L_LAST_NS,
     L_NUMBER,
     L_OPEN,
@@ -39,18 +43,28 @@ from bench.wire.amqp10_layout import (
     L_PREFETCH,
     L_PRODUCER,
     L_REDELIVERED,
+    L_REJECT,
+    L_REQUEUE,
     L_RUNS,
     L_SECTION,
     L_SENDS,
     L_SENT,
     L_SEQ,
     L_SETTLED,
+    L_STAMP,
     MASK32,
+    MODIFIED,
     NEED,
+    NEWS_HEAD,
+    REJECTED,
     RUN_BITS,
+    SPAN_LENGTH,
     T_ABORTED,
     T_DELIVERIES,
     T_FOREIGN,
+    T_LEARNED,
+    T_REJECTED,
+    T_REQUEUED,
     T_UNASKED,
     LinkTables,
 )
@@ -63,12 +77,14 @@ from bench.wire.amqp10_settle import (
 )
 from bench.wire.amqp10_types import BINARY, BOOLEAN, NULL, STATE, UBYTE, UINT, list_at, read_fields
 from bench.wire.cursor import READ_NS, SETTLED_ROWS, Scanned
-from bench.wire.octets import Int64, Octets, get16
+from bench.wire.octets import Int64, Octets, copy, get16, put32
 
 TRANSFER_SCHEMA = np.array(
     (UINT, UINT, BINARY, UINT, BOOLEAN, BOOLEAN, UBYTE, STATE, BOOLEAN, BOOLEAN, BOOLEAN), np.int64
 )
 _LONGEST_TAG = 32
+JUDGING_SEED = 1
+"""Of the hash that says which deliveries are rejected or given back."""
 _MORE, _ABORTED = 1, 2
 
 
@@ -95,6 +111,58 @@ def _acknowledge_later(tables: LinkTables, conn: int, lane: int, now_ns: int) ->
         conns[conn, C_DUE] |= DUE_LANES
 
 
+@kernel_aside
+def _judge(tables: LinkTables, conn: int, lane: int, now_ns: int, tally: Int64) -> None:
+    """Decide by a hash whether a delivery is accepted, rejected or given back; it is a run of its own.
+
+    Bodies of others are accepted.
+    """
+    conns, lanes, runs = tables.conns, tables.lanes, tables.runs
+    outcome = ACCEPTED
+    if lanes[lane, L_OURS_STAMP] == 1:
+        word = message_hash(JUDGING_SEED, lanes[lane, L_PRODUCER], lanes[lane, L_SEQ])
+        if word < lanes[lane, L_REJECT]:
+            outcome = REJECTED
+            tally[T_REJECTED] += 1
+        elif word < lanes[lane, L_REQUEUE] and lanes[lane, L_REDELIVERED] == 0:
+            outcome = MODIFIED
+            tally[T_REQUEUED] += 1
+    count = lanes[lane, L_RUNS]
+    runs[lane, count] = lanes[lane, L_ID] << RUN_BITS | outcome
+    lanes[lane, L_RUNS] = count + 1
+    lanes[lane, L_PENDING] += 1
+    lanes[lane, L_LAST_NS] = now_ns
+    if count + 1 == runs.shape[1]:
+        conns[conn, C_DUE] |= DUE_NOW | DUE_LANES
+    if lanes[lane, L_PENDING] >= lanes[lane, L_ACK_BATCH]:
+        conns[conn, C_DUE] |= DUE_LANES
+
+
+@kernel_part
+def _unfold(lanes: Int64, lane: int, now_ns: int) -> None:
+    """Take the time of a compact stamp for the last instant at or before now that it may mean."""
+    lanes[lane, L_INTENDED] = now_ns - ((now_ns - lanes[lane, L_INTENDED]) & TIME_MASK)
+    lanes[lane, L_SENT] = lanes[lane, L_INTENDED]
+
+
+@kernel_aside
+def _learn(tables: LinkTables, lane: int, tally: Int64) -> None:
+    """Hand on the properties of a message whose producer is not known yet."""
+    lanes, spans, news = tables.lanes, tables.spans, tables.news
+    producer, at = lanes[lane, L_PRODUCER], tally[T_LEARNED]
+    if producer < len(spans) and spans[producer, SPAN_LENGTH] != 0:
+        return
+    length = 1 + lanes[lane, L_KEPT]
+    if length == 1 or length > tables.letters.shape[1]:
+        length = 0
+    if at + NEWS_HEAD + length > len(news):
+        return
+    put32(news, at, producer)
+    put32(news, at + 4, length)
+    copy(news, at + NEWS_HEAD, tables.letters[lane], 0, length)
+    tally[T_LEARNED] = at + NEWS_HEAD + length
+
+
 @kernel_part
 def _delivered(now_ns: int, tables: LinkTables, conn: int, lane: int, found: Scanned) -> int:
     """End a delivery whose last frame has come; return 0 or an error."""
@@ -111,16 +179,23 @@ def _delivered(now_ns: int, tables: LinkTables, conn: int, lane: int, found: Sca
             rows[SETTLED_ROWS, row] = lanes[lane, L_NUMBER]
             rows[SETTLED_ROWS + 1, row] = lanes[lane, L_PRODUCER]
             rows[SETTLED_ROWS + 2, row] = lanes[lane, L_SEQ]
+            if lanes[lane, L_STAMP] == COMPACT_SIZE:
+                _unfold(lanes, lane, max(now_ns, tally[READ_NS]))
             rows[SETTLED_ROWS + 3, row] = lanes[lane, L_INTENDED]
             rows[SETTLED_ROWS + 4, row] = lanes[lane, L_SENT]
             rows[SETTLED_ROWS + 5, row] = now_ns
             rows[SETTLED_ROWS + 6, row] = lanes[lane, L_REDELIVERED]
             rows[SETTLED_ROWS + 7, row] = tally[READ_NS]
             tally[T_DELIVERIES] = row + 1
+            if tables.letters.shape[1] > 0:
+                _learn(tables, lane, tally)
         else:
             tally[T_FOREIGN] += 1
         if lanes[lane, L_SETTLED] == 0:
-            _acknowledge_later(tables, conn, lane, now_ns)
+            if lanes[lane, L_REQUEUE] > 0:
+                _judge(tables, conn, lane, now_ns, tally)
+            else:
+                _acknowledge_later(tables, conn, lane, now_ns)
     if 2 * (lanes[lane, L_CREDIT] + lanes[lane, L_PENDING]) <= lanes[lane, L_PREFETCH]:
         conns[conn, C_DUE] |= DUE_LANES
     return 0
@@ -143,6 +218,7 @@ def _begin_transfer(tables: LinkTables, conn: int, lane: int, tally: Int64) -> i
         for column in range(L_SECTION, L_OURS_STAMP + 1):
             lanes[lane, column] = 0
         lanes[lane, L_REDELIVERED] = 0
+        lanes[lane, L_KEPT] = 0
         lanes[lane, L_OPEN] = 1
         lanes[lane, L_ID] = delivery
         lanes[lane, L_SETTLED] = 0

@@ -47,7 +47,7 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
             # confirm.select works, and server-properties do not say so.
             Listener("amqp091", virtual_host=host, confirms_unadvertised=True),
             # The virtual host is found by open.hostname.
-            Listener("amqp10", virtual_host=host, hostname="{}"),
+            Listener("amqp10", virtual_host=host, hostname="{}", key_in_subject=True),
         )
 
     def queue(self, settings: QpidBrokerJSettings, *, durable: bool) -> Queue:

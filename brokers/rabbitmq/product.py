@@ -21,6 +21,7 @@ DENIED = "transient_nonexcl_queues"
 """The deprecated feature that is named where a server permits no transient queues."""
 
 V1_PREFIX = "/amq/queue/"
+V1_EXCHANGES = "/exchange/"
 """Addresses of format v1 name a queue that is there so (https://www.rabbitmq.com/docs/3.13/amqp)."""
 BEFORE_4 = "RabbitMQ before 4.0: the plugin rabbitmq_amqp1_0"
 
@@ -43,7 +44,13 @@ class RabbitMQ(Product[RabbitMQSettings]):
         return (
             Listener("amqp091"),
             # https://www.rabbitmq.com/docs/amqp#virtual-hosts and #address-v2
-            Listener("amqp10", hostname="vhost:{}", address_prefix="/queues/", advice=BEFORE_4),
+            Listener(
+                "amqp10",
+                hostname="vhost:{}",
+                address_prefix="/queues/",
+                exchange_prefix="/exchanges/",
+                advice=BEFORE_4,
+            ),
         )
 
     def queue(self, settings: RabbitMQSettings, *, durable: bool) -> Queue:
@@ -70,7 +77,7 @@ class RabbitMQ(Product[RabbitMQSettings]):
         """See `Product`; before 4.0 the plugin rabbitmq_amqp1_0 knows addresses of format v1 alone."""
         major = version.partition(".")[0]
         if listener.protocol == "amqp10" and major.isdigit() and int(major) < 4:  # noqa: PLR2004
-            return dataclasses.replace(listener, address_prefix=V1_PREFIX)
+            return dataclasses.replace(listener, address_prefix=V1_PREFIX, exchange_prefix=V1_EXCHANGES)
         return listener
 
     def asked(self, settings: RabbitMQSettings) -> dict[str, str]:

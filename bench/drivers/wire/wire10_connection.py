@@ -159,6 +159,11 @@ class Connection10(Frames10):
     def _on_open(self, peer: Open) -> None:
         self._opened = True
         self.tables.agree(self.index, peer)
+        if self.producing and self.tables.first_octets > self.tables.frame_max:
+            self.refuse_or_lose(
+                f"it takes frames of {self.tables.frame_max} octets, and the properties of a message with its stamp may"
+                f" have {self.tables.first_octets}: make properties shorter"
+            )
         # Half of what the peer bears, so that a frame that is late is still in time.
         self.keep_up(peer.idle_timeout_ms * NS_PER_MS // 2, 2 * _IDLE_MS * NS_PER_MS)
 
@@ -174,10 +179,12 @@ class Connection10(Frames10):
     def _attach(self, lane: Lane, handle: int) -> bytes:
         """Return the frame that attaches a lane's link, by a name of its own."""
         name, spec = f"{lane.owner} {uuid4()}", self.context.spec
-        address = self.context.endpoint.address(lane.queue)
         self._links[name] = lane
         if lane.producing:
+            messages = self.tables.messages
+            address = messages.target if messages.routed else self.context.endpoint.address(lane.queue)
             return control.attach_frame(name, handle, receives=False, settled=spec.confirm_window == 0, target=address)
+        address = self.context.endpoint.address(lane.queue)
         return control.attach_frame(name, handle, receives=True, settled=spec.ack_batch == 0, source=address)
 
     def _on_attach(self, peer: Attach) -> None:

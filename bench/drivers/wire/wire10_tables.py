@@ -9,6 +9,7 @@ from bench.drivers.wire.codec_tables import Kernels, WireTables, ring_span
 from bench.drivers.wire.context import IO_WIDTH, WireContext
 from bench.drivers.wire.lanes import Lane, connections
 from bench.drivers.wire.wire10_loops import pace, receive
+from bench.drivers.wire.wire10_messages import Texts, make_messages
 from bench.host.clock import Clock
 from bench.wire import amqp10_layout as layout
 from bench.wire.amqp10_answer import NEVER, answer
@@ -17,7 +18,7 @@ from bench.wire.amqp10_encode import encode, resume
 from bench.wire.amqp10_outgoing import make_template, room
 from bench.wire.amqp10_scan_answer import answer_octets, take
 from bench.wire.amqp10_table_rows import new_connection, new_receiver, new_sender, opened
-from bench.wire.templates import make_templates
+from bench.wire.templates import LONGEST, make_templates
 from brokers.endpoint import Endpoint
 
 FRAME_MAX = 131_072
@@ -36,12 +37,19 @@ _MET = {
     "confirms_never_sent": layout.T_NEVER_SENT,
     "confirms_again": layout.T_AGAIN,
     "transfers_unasked": layout.T_UNASKED,
+    "rejected": layout.T_REJECTED,
+    "requeued": layout.T_REQUEUED,
 }
 _KERNELS = Kernels(scan=take, receive=receive, pace=pace)
 
 
 class Tables10(WireTables[layout.LinkTables]):
-    """State of every connection and lane, whichever end we are; layouts are in `bench.wire.amqp10_layout`."""
+    """State of every connection and lane, whichever end we are; layouts are in `bench.wire.amqp10_layout`.
+
+    Attributes:
+        messages: what messages are made of.
+        first_octets: of a message, which must be in its first frame: all up to the end of the stamp.
+    """
 
     def __init__(self, context: WireContext, lanes: int, senders: int, together: int, ring: int, runs: int) -> None:
         """Make tables.
@@ -54,13 +62,20 @@ class Tables10(WireTables[layout.LinkTables]):
             ring: unsettled messages of one connection, see `ring_span`.
             runs: runs of acknowledgements that a lane gathers.
         """
-        state = layout.make_link_tables(len(context.io), lanes, ring, runs, senders)
+        spec = context.spec
+        self.messages = make_messages(spec, context.endpoint, lanes)
+        self._texts = Texts(self.messages.texts, self.messages.rows)
+        state = layout.make_link_tables(len(context.io), lanes, ring, runs, senders)._replace(
+            form=self.messages.form, choice=self.messages.choice, texts=self._texts.texts, spans=self._texts.spans
+        )
         super().__init__(context, _KERNELS, state, 2 * answer_octets(together, runs) + _OWED)
         self.conns, self.lanes = state.conns, state.lanes
         self.conn_marks = self.conns.reshape(-1).data
-        spec = context.spec
-        made = [make_template(size, durable=spec.durable) for size in spec.sizes]
-        self._use(make_templates([one.frame for one in made], [one.stamp for one in made], spec.mix))
+        made = [make_template(size, front=self.messages.front, content=spec.body) for size in spec.sizes]
+        templates = make_templates([one.frame for one in made], [one.stamp for one in made], spec.mix)
+        templates.classes[:, LONGEST] += self.messages.longest
+        self._use(templates)
+        self.first_octets = max(one.stamp for one in made) + self.messages.longest + spec.stamp_size
         self.frame_max = FRAME_MAX
         self._make_room()
         self._load_kernels()
@@ -164,6 +179,8 @@ class ClientTables10(Tables10):
                     handle=handle,
                     prefetch=spec.prefetch,
                     ack_batch=spec.ack_batch,
+                    stamp=spec.stamp_size,
+                    shares=(spec.consuming.reject, spec.consuming.requeue),
                 )
 
     def batch_acks(self, messages: int) -> None:
