@@ -213,6 +213,11 @@ def ending(kind: type[DriverError], endpoint: Endpoint, owner: str, queue: str, 
     )
 
 
+def _of(queue: str) -> str:
+    """Return words for the queue of a lane, which may have none."""
+    return f" of queue {queue!r}" if queue else ""
+
+
 def unopened(endpoint: Endpoint, owner: str, queue: str, waiting: str, limit_s: int) -> ConnectionLost:
     """Return the error that says that a broker opens nothing; `waiting` tells how many wait for it."""
     return ConnectionLost(
@@ -220,10 +225,6 @@ def unopened(endpoint: Endpoint, owner: str, queue: str, waiting: str, limit_s: 
         f" {limit_s} s ({waiting} wait): it is overloaded or blocks, or it does not speak {endpoint.protocol} at this"
         " port"
     )
-
-
-def _of(queue: str) -> str:
-    return f" of queue {queue!r}" if queue else ""
 
 
 class Connection(ABC):

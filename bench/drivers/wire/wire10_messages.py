@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.arrivals.keys import by_producer
-from bench.drivers.base import Int64, PortSpec, Refused, Route
+from bench.drivers.base import Int64, PortSpec
+from bench.drivers.targets import targets
 from bench.wire.amqp10_front import SEQ, Front, Varying, make_front, text_value
 from bench.wire.amqp10_layout import SPAN_LENGTH, SPAN_START
 from bench.wire.amqp10_outgoing import make_form
@@ -70,7 +71,7 @@ def make_messages(spec: PortSpec, endpoint: Endpoint, lanes: int) -> Messages:
             rows=ANSWERED,
             longest=_TEXT_HEAD + MOST_ADDRESS + 1,
         )
-    target, carried = (None, ()) if spec.route is None else _targets(spec.route, endpoint)
+    target, carried = (None, ()) if spec.route is None else targets(spec.route.exchange, spec.route.keys, endpoint)
     several = len(carried) > 1
     to, subject = carried[0] if len(carried) == 1 else ("", "")
     varying = Varying(destination=several, reply_to=spec.requests)
@@ -93,27 +94,6 @@ def make_messages(spec: PortSpec, endpoint: Endpoint, lanes: int) -> Messages:
 def destination_text(to: str, subject: str) -> bytes:
     """Return the fields `to` and `subject`, encoded."""
     return text_value(to) + text_value(subject)
-
-
-def _targets(route: Route, endpoint: Endpoint) -> tuple[str | None, tuple[tuple[str, str], ...]]:
-    """Return the address of the target, and `to` and `subject` for each key, where messages carry them.
-
-    Raises:
-        Refused: a link of that broker has one key alone.
-    """
-    found = [endpoint.destination(route.exchange, key) for key in route.keys]
-    first = found[0]
-    if first.key_in == "subject":
-        return first.address, tuple(("", key) for key in route.keys)
-    if first.key_in == "address" and len(found) == 1:
-        return first.address, ()
-    if any(one.to is None for one in found):
-        message = (
-            f"{endpoint.host}:{endpoint.port} takes one routing key a link over AMQP 1.0, not {len(found)}:"
-            f" give each flow one key, or use AMQP 0-9-1"
-        )
-        raise Refused(message)
-    return first.address if first.key_in == "to" else None, tuple((one.to or "", "") for one in found)
 
 
 class Texts:
