@@ -11,7 +11,7 @@ from bench.drivers.base import PortSpec
 _SEED = 1
 
 
-class Verdict(Enum):
+class Disposition(Enum):
     """What a consumer says of a delivery; each value is the name of the counter that counts it."""
 
     ACCEPTED = "accepted"
@@ -22,21 +22,21 @@ class Verdict(Enum):
 
 
 class Refusals:
-    """The verdicts of a port's consumers."""
+    """The dispositions of a port's consumers."""
 
     def __init__(self, spec: PortSpec) -> None:
         """Work out the bounds; consumers that do not acknowledge refuse nothing."""
         reject, requeue = (spec.consuming.reject, spec.consuming.requeue) if spec.ack_batch else (0.0, 0.0)
         self._reject_below = round(reject * (MASK + 1))
-        self._requeue_below = self._reject_below + round(requeue * (MASK + 1))
+        self._requeue_below = round((reject + requeue) * (MASK + 1))
 
     def __bool__(self) -> bool:
         """Return whether any delivery is refused."""
         return self._requeue_below > 0
 
-    def of(self, producer: int, seq: int, *, redelivered: bool) -> Verdict:
+    def of(self, producer: int, seq: int, *, redelivered: bool) -> Disposition:
         """Return what is said of a delivery; what was given back once is accepted."""
         found = hash_of(_SEED, producer, seq)
         if found < self._reject_below:
-            return Verdict.REJECTED
-        return Verdict.REQUEUED if found < self._requeue_below and not redelivered else Verdict.ACCEPTED
+            return Disposition.REJECTED
+        return Disposition.REQUEUED if found < self._requeue_below and not redelivered else Disposition.ACCEPTED

@@ -11,7 +11,7 @@ from bench.arrivals import stamp
 from bench.arrivals.body_content import BodyContent
 from bench.arrivals.keys import in_turn
 from bench.drivers.base import ConsumerLane, Consuming, Outcome, OwnedQueue, ProducerLane, Properties, Refused, Route
-from bench.drivers.refusals import Refusals, Verdict
+from bench.drivers.refusals import Disposition, Refusals
 from bench.units import NS_PER_MS, NS_PER_S
 from brokers.base import Broker
 from brokers.topology import Binding, QueueKind
@@ -157,8 +157,8 @@ def test_some_are_rejected_and_some_given_back(broker: Broker, driver: str) -> N
     with queue(broker) as name:
         asked = spec(endpoint(broker, driver), (name,), (name,), **options)
         refusals = Refusals(asked)
-        verdicts = [refusals.of(100, seq, redelivered=False) for seq in range(100)]
-        rejected, requeued = verdicts.count(Verdict.REJECTED), verdicts.count(Verdict.REQUEUED)
+        dispositions = [refusals.of(100, seq, redelivered=False) for seq in range(100)]
+        rejected, requeued = dispositions.count(Disposition.REJECTED), dispositions.count(Disposition.REQUEUED)
         assert requeued > 10
         assert (rejected > 10) == (consuming.reject > 0)
         with port(driver, asked) as opened:
@@ -172,7 +172,9 @@ def test_some_are_rejected_and_some_given_back(broker: Broker, driver: str) -> N
         assert broker.depth(name) == 0
     assert (counted.get("rejected", 0), counted["requeued"]) == (rejected, requeued)
     came = {seq: [row[6] for row in rows.delivered if row[2] == seq] for seq in range(100)}
-    assert came == {seq: [0, 1] if verdict is Verdict.REQUEUED else [0] for seq, verdict in enumerate(verdicts)}
+    assert came == {
+        seq: [0, 1] if disposition is Disposition.REQUEUED else [0] for seq, disposition in enumerate(dispositions)
+    }
 
 
 @pytest.mark.parametrize("driver", OVER_091)

@@ -18,7 +18,7 @@ from bench.drivers.blocking.patience import PATIENCE_S, Patience
 from bench.drivers.bodies import Bodies
 from bench.drivers.message_keys import MessageKeys
 from bench.drivers.message_properties import MessageProperties
-from bench.drivers.refusals import Verdict
+from bench.drivers.refusals import Disposition
 from bench.drivers.sockets.connection import (
     ACK_LINGER_NS,
     SLIPS,
@@ -284,7 +284,7 @@ class BlockingConsumer(BlockingLane):
         self.accepted_tag = 0
         self._lane = lane
         self._unacknowledged = self._last_tag = 0
-        self._refused: list[tuple[int, Verdict]] = []
+        self._refused: list[tuple[int, Disposition]] = []
         super().__init__(context, f"consumer {consumer.consumer}", consumer.queue)
 
     @abstractmethod
@@ -299,11 +299,11 @@ class BlockingConsumer(BlockingLane):
         """Take in a message that the library hands over, and acknowledge where a batch is full."""
         context = self.context
         now_ns = context.clock.now_ns()
-        verdict = context.take(self._lane, body, now_ns, redelivered=redelivered)
-        if verdict is Verdict.ACCEPTED:
+        disposition = context.take(self._lane, body, now_ns, redelivered=redelivered)
+        if disposition is Disposition.ACCEPTED:
             self.accepted_tag = self._last_tag
         else:
-            self._refused.append((self._last_tag, verdict))
+            self._refused.append((self._last_tag, disposition))
         if not self.automatic:
             self._unacknowledged += 1
             self.ack_due_ns = now_ns + ACK_LINGER_NS
@@ -323,8 +323,8 @@ class BlockingConsumer(BlockingLane):
             accepts = self._unacknowledged > len(refused)
             self._unacknowledged, self.ack_due_ns = 0, NEVER_NS
             with self.told():
-                for tag, verdict in refused:
-                    self.refuse(tag, requeue=verdict is Verdict.REQUEUED)
-                    self.context.count(verdict.value)
+                for tag, disposition in refused:
+                    self.refuse(tag, requeue=disposition is Disposition.REQUEUED)
+                    self.context.count(disposition.value)
                 if accepts:
                     self.acknowledge()

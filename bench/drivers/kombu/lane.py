@@ -5,6 +5,7 @@ A publisher that wants confirms waits for each of them: kombu's transport option
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -241,14 +242,7 @@ class KombuConsumer(KombuLane, BlockingConsumer):
         if self.owned is None:
             super().prove()
             return
-        kind = self.owned.kind
-        self.channel.queue_declare(
-            self.queue,
-            durable=kind.durable,
-            exclusive=kind.exclusive,
-            auto_delete=kind.auto_delete,
-            arguments=dict(kind.arguments),
-        )
+        self.channel.queue_declare(self.queue, **asdict(self.owned.kind))
         for bound in self.owned.bindings:
             self.channel.queue_bind(bound.queue, bound.exchange, bound.key, arguments=dict(bound.arguments))
 

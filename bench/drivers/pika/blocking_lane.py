@@ -7,6 +7,7 @@ each confirm. What is read is asked for by `process_data_events`, as an applicat
 import contextlib
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -171,14 +172,7 @@ class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
         if self.owned is None:
             super().prove()
             return
-        kind = self.owned.kind
-        self.channel.queue_declare(
-            self.queue,
-            durable=kind.durable,
-            exclusive=kind.exclusive,
-            auto_delete=kind.auto_delete,
-            arguments=dict(kind.arguments),
-        )
+        self.channel.queue_declare(self.queue, **asdict(self.owned.kind))
         for bound in self.owned.bindings:
             self.channel.queue_bind(bound.queue, bound.exchange, bound.key, dict(bound.arguments))
 

@@ -7,6 +7,7 @@ Whose socket and loop carry that is the business of `codec_lane` and `select_lan
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from bench.drivers.message_properties import MessageProperties
 from bench.drivers.pika.confirm_window import ConfirmWindow
 from bench.drivers.pika.parameters import ask_for_confirms, words
 from bench.drivers.pika.properties import basic_properties
-from bench.drivers.refusals import Verdict
+from bench.drivers.refusals import Disposition
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, SLIPS, Connection, Consumer, Context, Producer, is_ours
 from brokers.frame091 import NotAFrameError
 
@@ -214,7 +215,7 @@ class PikaConsumer(PikaLane, Consumer):
         self._owned = consumer.owned
         self._last_tag = 0
         self._accepted_tag: int | None = None
-        self._refused: list[tuple[int, Verdict]] = []
+        self._refused: list[tuple[int, Disposition]] = []
         self._start()
 
     def begin_close(self) -> None:
@@ -226,9 +227,9 @@ class PikaConsumer(PikaLane, Consumer):
     def acknowledge(self) -> None:
         """Refuse what is refused, and acknowledge everything else up to the last message that is not."""
         refused, self._refused = self._refused, []
-        for tag, verdict in refused:
-            self._channel.basic_reject(tag, requeue=verdict is Verdict.REQUEUED)
-            self.context.count(verdict.value)
+        for tag, disposition in refused:
+            self._channel.basic_reject(tag, requeue=disposition is Disposition.REQUEUED)
+            self.context.count(disposition.value)
         if self._accepted_tag is not None:
             self._channel.basic_ack(self._accepted_tag, multiple=True)
             self._accepted_tag = None
@@ -239,14 +240,7 @@ class PikaConsumer(PikaLane, Consumer):
             super()._prove(channel)
             return
         kind, bindings = self._owned.kind, self._owned.bindings
-        channel.queue_declare(
-            self.queue,
-            durable=kind.durable,
-            exclusive=kind.exclusive,
-            auto_delete=kind.auto_delete,
-            arguments=dict(kind.arguments),
-            callback=None if bindings else self._on_proof,
-        )
+        channel.queue_declare(self.queue, **asdict(kind), callback=None if bindings else self._on_proof)
         for bound in bindings:
             proof = self._on_proof if bound is bindings[-1] else None
             channel.queue_bind(bound.queue, bound.exchange, bound.key, dict(bound.arguments), callback=proof)
@@ -274,12 +268,12 @@ class PikaConsumer(PikaLane, Consumer):
 
     def _on_message(self, _channel: Any, method: Any, _properties: Any, body: bytes) -> None:
         now_ns = self.context.clock.now_ns()
-        verdict = self.context.take(self.lane, body, now_ns, redelivered=method.redelivered)
+        disposition = self.context.take(self.lane, body, now_ns, redelivered=method.redelivered)
         tag = method.delivery_tag
-        if verdict is Verdict.ACCEPTED:
+        if disposition is Disposition.ACCEPTED:
             self._accepted_tag = tag
         else:
-            self._refused.append((tag, verdict))
+            self._refused.append((tag, disposition))
         if tag <= self._last_tag:
             self.context.count("tags_repeated")
         self._last_tag = tag

@@ -28,7 +28,7 @@ class EncodedMessages:
         same = b"" if self._fronts else only.octets
         self._bodies = {size: _body(same + data_head(size), spec.body.fill(size)) for size in spec.sizes}
         self._one = self._bodies[spec.size]
-        self.longest = max(len(front.octets) for front in fronts.values()) + len(self._one[0])
+        self.longest = max([len(front.octets) for front in self._fronts.values()], default=0) + len(self._one[0])
 
     def front(self, seq: int) -> bytes | None:
         """Return the sections before the body of a message; None where `rest` has them, as all messages do."""

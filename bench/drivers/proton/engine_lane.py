@@ -16,7 +16,7 @@ from bench.drivers.base import ConsumerLane, Outcome, ProducerLane, Refused
 from bench.drivers.proton.addressing import Addressing
 from bench.drivers.proton.encoded import EncodedMessages
 from bench.drivers.proton.engine import ProtonConnection
-from bench.drivers.refusals import Verdict
+from bench.drivers.refusals import Disposition
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, Consumer, Context, Producer
 from bench.drivers.sockets.credit_watch import CreditWatch
 from bench.drivers.sockets.port import SocketPort
@@ -34,7 +34,11 @@ _OUTCOMES = {
     pn.PN_MODIFIED: Outcome.REFUSED,
     pn.PN_RELEASED: Outcome.RETURNED,
 }
-_STATES = {Verdict.ACCEPTED: pn.PN_ACCEPTED, Verdict.REJECTED: pn.PN_REJECTED, Verdict.REQUEUED: pn.PN_MODIFIED}
+_STATES = {
+    Disposition.ACCEPTED: pn.PN_ACCEPTED,
+    Disposition.REJECTED: pn.PN_REJECTED,
+    Disposition.REQUEUED: pn.PN_MODIFIED,
+}
 
 
 class ProtonProducer(ProtonConnection, Producer):
@@ -149,7 +153,7 @@ class ProtonConsumer(ProtonConnection, Consumer):
         self._automatic = spec.ack_batch == 0
         self._stamp_size = spec.stamp_size
         self._filters = spec.consuming.arguments
-        self._pending: list[tuple[Any, Verdict]] = []
+        self._pending: list[tuple[Any, Disposition]] = []
         self._before_body = b"\x00never"
         self._redelivered = False
         self._start(pn.pn_receiver)
@@ -161,12 +165,12 @@ class ProtonConsumer(ProtonConnection, Consumer):
 
     def acknowledge(self) -> None:
         """Accept, or refuse, and settle what was delivered; the engine makes ranges of it."""
-        for delivery, verdict in self._pending:
-            if verdict is not Verdict.ACCEPTED:
-                self.context.count(verdict.value)
-                if verdict is Verdict.REQUEUED:
+        for delivery, disposition in self._pending:
+            if disposition is not Disposition.ACCEPTED:
+                self.context.count(disposition.value)
+                if disposition is Disposition.REQUEUED:
                     pn.pn_disposition_set_failed(pn.pn_delivery_local(delivery), True)  # noqa: FBT003  (positional only)
-            pn.pn_delivery_update(delivery, _STATES[verdict])
+            pn.pn_delivery_update(delivery, _STATES[disposition])
             pn.pn_delivery_settle(delivery)
         self._pending.clear()
         self._give_credit()
@@ -195,12 +199,12 @@ class ProtonConsumer(ProtonConnection, Consumer):
         pn.pn_link_advance(self._link)
         now_ns = self.context.clock.now_ns()
         stamp = self._stamp_of(message)
-        verdict = self.context.take(self.lane, stamp, now_ns, redelivered=self._redelivered)
+        disposition = self.context.take(self.lane, stamp, now_ns, redelivered=self._redelivered)
         if pn.pn_delivery_settled(delivery):
             pn.pn_delivery_settle(delivery)
             self._give_credit()
         else:
-            self._pending.append((delivery, verdict))
+            self._pending.append((delivery, disposition))
             self.delivered(now_ns)
 
     def _stamp_of(self, message: bytearray) -> bytearray:

@@ -21,7 +21,7 @@ from bench.drivers.base import (
     add_counts,
 )
 from bench.drivers.bodies import StampReader, stamp_reader
-from bench.drivers.refusals import Refusals, Verdict
+from bench.drivers.refusals import Disposition, Refusals
 from bench.drivers.sockets.row_buffer import DeliveryRows, SettlementRows
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.sockets.timers import Timers
@@ -106,14 +106,16 @@ class Context:
         self.unstamp = stamp_reader(compact=self.spec.compact)
         self.refusals = Refusals(self.spec)
 
-    def take(self, lane: int, body: bytes | bytearray, now_ns: int, *, redelivered: bool) -> Verdict:
+    def take(self, lane: int, body: bytes | bytearray, now_ns: int, *, redelivered: bool) -> Disposition:
         """Note a delivery to a consuming lane, and return what the lane is to say of it."""
         stamped = self.unstamp(body, now_ns)
         if stamped is None:
             self.deliveries.foreign += 1
-            return Verdict.ACCEPTED
+            return Disposition.ACCEPTED
         self.deliveries.add(lane, *stamped, now_ns, redelivered)
-        return self.refusals.of(stamped[0], stamped[1], redelivered=redelivered) if self.refusals else Verdict.ACCEPTED
+        return (
+            self.refusals.of(stamped[0], stamped[1], redelivered=redelivered) if self.refusals else Disposition.ACCEPTED
+        )
 
     @property
     def news(self) -> bool:
