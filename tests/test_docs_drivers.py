@@ -44,6 +44,23 @@ def test_the_example_is_the_driver_that_is_shipped() -> None:
     assert BLOCKS["busbench_our_kombu/lane.py"] == (ROOT / "bench/drivers/kombu/lane.py").read_text()
 
 
+def test_the_table_of_shapes_is_what_descriptions_say() -> None:
+    """Each driver over a client library is in it."""
+    table = re.search(r"^\| driver \| .*?\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    assert table is not None
+    (_, *shapes), _, *rows = (
+        [cell.strip("` ") for cell in row.strip("|").split("|")] for row in table[0].splitlines() if row
+    )
+    told = {
+        name: {shape for shape, cell in zip(shapes, cells, strict=True) if cell.startswith("yes")}
+        for names, *cells in rows
+        for name in re.findall(r"[\w-]+", names)
+    }
+    found = registry().installed
+    libraries = {name for name, one in found.items() if one.member.distribution and one.member.now is None}
+    assert told == {name: set(found[name].member.shapes) for name in libraries}
+
+
 def test_the_example_is_listed(example: str) -> None:
     """With its package and the version of its client; nothing is left out."""
     listed = CliRunner().invoke(app, ["drivers"])

@@ -13,11 +13,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, cast
 
-from bench.arrivals import stamp
-from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, Outcome, ProducerLane, Refused
+from bench.drivers.base import ConnectionLost, ConsumerLane, DriverError, Outcome, ProducerLane, Properties, Refused
 from bench.drivers.blocking.patience import PATIENCE_S, Patience
 from bench.drivers.bodies import Bodies
-from bench.drivers.sockets.connection import ACK_LINGER_NS, SLIPS, Context, ending, is_ours, unanswered, unopened
+from bench.drivers.message_keys import MessageKeys
+from bench.drivers.message_properties import MessageProperties
+from bench.drivers.refusals import Disposition
+from bench.drivers.sockets.connection import (
+    ACK_LINGER_NS,
+    SLIPS,
+    Context,
+    ending,
+    is_ours,
+    sender,
+    unanswered,
+    unopened,
+)
 from bench.drivers.sockets.timers import NEVER_NS
 from brokers.frame091 import NotAFrameError
 
@@ -77,7 +88,7 @@ class BlockingLane(ABC):
         Args:
             context: what the lanes of the port share.
             owner: how messages name the lane, such as `producer 3`.
-            queue: its queue.
+            queue: its queue; empty where it has none.
 
         Raises:
             Refused: the broker said no.
@@ -200,7 +211,13 @@ class BlockingProducer(BlockingLane):
 
     Attributes:
         confirms: whether the workload wants them.
+        exchange: where its messages go; empty is the default exchange.
+        key: routing key of the message that is delivered.
+        properties: what the library is told of that message's properties, see `described`.
     """
+
+    key: str
+    properties: Any
 
     def __init__(self, context: Context, lane: int, producer: ProducerLane) -> None:
         """Connect for producing lane `lane` of this worker."""
@@ -209,14 +226,21 @@ class BlockingProducer(BlockingLane):
         self._lane = lane
         self._number = producer.producer
         self._bodies = Bodies(context.spec)
+        self._keys = MessageKeys(context.spec.route, producer)
+        self.exchange = self._keys.exchange
         self._burst = max(1, _BURST_BYTES // size)
         self._writable = select.poll()
-        super().__init__(context, f"producer {producer.producer}", producer.queue)
+        super().__init__(context, sender(producer, context.spec.route), producer.queue)
         self._writable.register(self.fileno(), select.POLLOUT)
+        self._properties_of = MessageProperties(context.spec.properties, self.described)
 
     @abstractmethod
     def deliver(self, body: bytes) -> Outcome:
         """Publish a message; where `confirms`, mandatory, and return what the broker said of it."""
+
+    def described(self, properties: Properties) -> Any:
+        """Return properties in the library's words; called once where all messages have the same."""
+        return properties
 
     def room(self) -> int:
         """Return how many messages may be published now: one with confirms, else what surely fits."""
@@ -231,9 +255,10 @@ class BlockingProducer(BlockingLane):
     def publish(self, seq: int, intended_ns: int) -> int:
         """Stamp and deliver one message; return the time of the stamp, monotonic ns."""
         now_ns = self.context.clock.now_ns
+        self.key = self._keys.of(seq)
+        self.properties = self._properties_of.of(seq)
         sent_ns = now_ns()
-        body = self._bodies.of(self._number, seq)
-        stamp.pack_into(body, self._number, seq, intended_ns, sent_ns)
+        body = self._bodies.stamped(self._number, seq, intended_ns, sent_ns)
         with self.told():
             outcome = self.deliver(bytes(body))
         if self.confirms:
@@ -246,6 +271,8 @@ class BlockingConsumer(BlockingLane):
 
     Attributes:
         automatic: messages need no acknowledgement.
+        owned: how it declares its queue itself; None where that is there.
+        accepted_tag: the last delivery tag that is acknowledged, of those that `tagged` was told of.
         ack_due_ns: when an unfinished batch has waited long enough; `NEVER_NS` where there is none.
     """
 
@@ -253,23 +280,30 @@ class BlockingConsumer(BlockingLane):
         """Connect for consuming lane `lane` of this worker."""
         self.automatic = context.spec.ack_batch == 0
         self.ack_due_ns = NEVER_NS
+        self.owned = consumer.owned
+        self.accepted_tag = 0
         self._lane = lane
         self._unacknowledged = self._last_tag = 0
+        self._refused: list[tuple[int, Disposition]] = []
         super().__init__(context, f"consumer {consumer.consumer}", consumer.queue)
 
     @abstractmethod
     def acknowledge(self) -> None:
-        """Acknowledge everything up to the last message that was delivered."""
+        """Acknowledge everything up to the last message that was accepted: where none is refused, the last one."""
+
+    def refuse(self, tag: int, *, requeue: bool) -> None:
+        """Reject the message of a delivery tag, or give it back; of drivers whose shapes have `consuming`."""
+        raise NotImplementedError
 
     def delivered(self, body: bytes, *, redelivered: bool) -> None:
         """Take in a message that the library hands over, and acknowledge where a batch is full."""
         context = self.context
         now_ns = context.clock.now_ns()
-        stamped = stamp.unpack(body)
-        if stamped is None:
-            context.deliveries.foreign += 1
+        disposition = context.take(self._lane, body, now_ns, redelivered=redelivered)
+        if disposition is Disposition.ACCEPTED:
+            self.accepted_tag = self._last_tag
         else:
-            context.deliveries.add(self._lane, *stamped, now_ns, redelivered)
+            self._refused.append((self._last_tag, disposition))
         if not self.automatic:
             self._unacknowledged += 1
             self.ack_due_ns = now_ns + ACK_LINGER_NS
@@ -285,6 +319,12 @@ class BlockingConsumer(BlockingLane):
     def settle(self) -> None:
         """Acknowledge what was delivered and was not yet; while the consumers rest, what came was not delivered."""
         if self._unacknowledged and not self.context.held_ns:
+            refused, self._refused = self._refused, []
+            accepts = self._unacknowledged > len(refused)
             self._unacknowledged, self.ack_due_ns = 0, NEVER_NS
             with self.told():
-                self.acknowledge()
+                for tag, disposition in refused:
+                    self.refuse(tag, requeue=disposition is Disposition.REQUEUED)
+                    self.context.count(disposition.value)
+                if accepts:
+                    self.acknowledge()

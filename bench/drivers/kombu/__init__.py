@@ -11,8 +11,10 @@ DRIVER = Driver(
     protocol="amqp091",
     description="kombu over py-amqp, no TLS; waits for each confirm (confirm_publish), so its window is 1",
     open_port="bench.drivers.kombu.lane:open_port",
+    warm="bench.drivers.message_keys:warm",
     distribution="kombu",
     install="kombu>=5.5",
     mixes=True,
     holds=True,
+    shapes=("route", "properties", "body", "compact", "consuming"),
 )

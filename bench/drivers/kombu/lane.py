@@ -5,6 +5,7 @@ A publisher that wants confirms waits for each of them: kombu's transport option
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from amqp.exceptions import AMQPError, ConsumerCancelled, MessageNacked, Unexpec
 from amqp.transport import TCPTransport
 from kombu.transport import pyamqp
 
-from bench.drivers.base import Outcome
+from bench.drivers.base import Outcome, Properties
 from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
@@ -25,6 +26,8 @@ _EOF = "Server unexpectedly closed connection"
 _UNKNOWN = "Unknown AMQP method"
 """py-amqp's own words."""
 _FRAME_LIMIT = 16 * 2**20
+_TEXTS = ("correlation_id", "message_id", "type", "app_id")
+"""Properties that kombu takes as they are."""
 _PERSISTENT = 2
 _TRANSIENT = 1
 
@@ -114,9 +117,14 @@ class KombuLane(BlockingLane):
         self._descriptor = descriptor
 
     def open(self) -> None:
-        """Prove that the queue is there, as publishing to none would be no fault."""
+        """Open a channel; prove that the queue is there, as publishing to none would be no fault."""
         self.channel: Any = self._connection.channel()
-        kombu.Queue(self.queue)(self.channel).queue_declare(passive=True)
+        self.prove()
+
+    def prove(self) -> None:
+        """Prove that the queue is there, where the lane has one."""
+        if self.queue:
+            self.channel.queue_declare(self.queue, passive=True)
 
     def read(self) -> bool:
         """Act on one method that has come, such as a delivery."""
@@ -158,19 +166,36 @@ class KombuLane(BlockingLane):
 
 
 class KombuProducer(KombuLane, BlockingProducer):
-    """Publishes to the default exchange, with the queue's name as routing key."""
+    """Publishes to an exchange: to the default one, with the queue's name as routing key, where there is no route."""
 
     _returned = False
 
     def open(self) -> None:
         """Make ready to publish."""
         super().open()
-        durable = self.context.spec.durable
-        self._publish: Any = kombu.Producer(self.channel, routing_key=self.queue, on_return=self._on_return).publish
-        self._how = {
-            "delivery_mode": _PERSISTENT if durable else _TRANSIENT,
-            "content_type": "application/octet-stream",
-            "content_encoding": "binary",
+        exchange = kombu.Exchange(self.exchange)
+        self._publish: Any = kombu.Producer(
+            self.channel, exchange, auto_declare=False, on_return=self._on_return
+        ).publish
+
+    def prove(self) -> None:
+        """Prove that queue or exchange are there."""
+        super().prove()
+        if self.exchange:
+            self.channel.exchange_declare(self.exchange, "", passive=True)
+
+    def described(self, properties: Properties) -> dict[str, Any]:
+        """Return how a message is published; what is left out has kombu's own default."""
+        expiration_ms = properties.expiration_ms
+        texts = {name: getattr(properties, name) for name in _TEXTS}
+        return {
+            **{name: text for name, text in texts.items() if text},
+            "delivery_mode": _PERSISTENT if self.context.spec.durable else _TRANSIENT,
+            "content_type": properties.content_type or "application/octet-stream",
+            "content_encoding": properties.content_encoding or "binary",
+            "headers": dict(properties.headers),
+            "priority": properties.priority or 0,
+            "expiration": None if expiration_ms is None else (expiration_ms + 0.5) / 1_000,  # kombu rounds it down
             "mandatory": self.confirms,
             "timeout": PATIENCE_S,
             "confirm_timeout": PATIENCE_S,
@@ -184,7 +209,7 @@ class KombuProducer(KombuLane, BlockingProducer):
         """Publish a message; with confirms, kombu returns once the broker has spoken."""
         self._returned = False
         try:
-            self._publish(body, **self._how)
+            self._publish(body, routing_key=self.key, **self.properties)
         except MessageNacked:
             return Outcome.REFUSED
         return Outcome.RETURNED if self._returned else Outcome.CONFIRMED
@@ -199,23 +224,38 @@ class KombuConsumer(KombuLane, BlockingConsumer):
     def open(self) -> None:
         """Begin to consume."""
         super().open()
+        spec = self.context.spec
+        # kombu has exclusive queues, and no word for exclusive consumers.
+        self.channel.basic_consume = partial(self.channel.basic_consume, exclusive=spec.consuming.exclusive)
         self._consumer: Any = kombu.Consumer(
             self.channel,
-            [kombu.Queue(self.queue)],
+            [kombu.Queue(self.queue, consumer_arguments=dict(spec.consuming.arguments))],
             no_ack=self.automatic,
             auto_declare=False,
             on_message=self._on_message,
         )
-        self._consumer.qos(prefetch_count=self.context.spec.prefetch)
+        self._consumer.qos(prefetch_count=spec.prefetch)
         self._consumer.consume()
 
+    def prove(self) -> None:
+        """Prove that the queue is there, or declare it where only this lane may use it."""
+        if self.owned is None:
+            super().prove()
+            return
+        self.channel.queue_declare(self.queue, **asdict(self.owned.kind))
+        for bound in self.owned.bindings:
+            self.channel.queue_bind(bound.queue, bound.exchange, bound.key, arguments=dict(bound.arguments))
+
     def acknowledge(self) -> None:
-        """Acknowledge up to the last message."""
-        self._last.ack(multiple=True)
+        """Acknowledge up to the last message that is accepted."""
+        self.channel.basic_ack(self.accepted_tag, multiple=True)
+
+    def refuse(self, tag: int, *, requeue: bool) -> None:
+        """Reject one message."""
+        self.channel.basic_reject(tag, requeue=requeue)
 
     def _on_message(self, message: Any) -> None:
         self.tagged(message.delivery_tag)
-        self._last = message
         self.delivered(message.body, redelivered=message.delivery_info["redelivered"])
 
 

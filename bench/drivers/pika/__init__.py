@@ -14,7 +14,15 @@ from functools import partial
 
 from bench.drivers.description import Driver
 
-_pika = partial(Driver, protocol="amqp091", distribution="pika", mixes=True, holds=True)
+_pika = partial(
+    Driver,
+    protocol="amqp091",
+    distribution="pika",
+    warm="bench.drivers.message_keys:warm",
+    mixes=True,
+    holds=True,
+    shapes=("route", "properties", "body", "compact", "consuming"),
+)
 
 CODEC = _pika(
     name="pika-codec",

@@ -6,7 +6,8 @@ each confirm. What is read is asked for by `process_data_events`, as an applicat
 
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -14,11 +15,12 @@ import pika
 from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 from pika.exceptions import AMQPConnectionError, AMQPError, ConsumerCancelled, NackError, UnroutableError
 
-from bench.drivers.base import Outcome
+from bench.drivers.base import Outcome, Properties
 from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
-from bench.drivers.pika.parameters import ask_for_confirms, innermost, is_loss, parameters, properties, words
+from bench.drivers.pika.parameters import ask_for_confirms, innermost, is_loss, parameters, words
+from bench.drivers.pika.properties import basic_properties
 from brokers.admin.checked_connection import checked
 from brokers.frame091 import NotAFrameError
 
@@ -54,9 +56,14 @@ class PikaBlockingLane(BlockingLane):
         self._connection.add_on_connection_unblocked_callback(self.on_unblocked)
 
     def open(self) -> None:
-        """Prove that the queue is there, as publishing to none would be no fault."""
+        """Open a channel; prove that the queue is there, as publishing to none would be no fault."""
         self.channel: Any = self._connection.channel()
-        self.channel.queue_declare(self.queue, passive=True)
+        self.prove()
+
+    def prove(self) -> None:
+        """Prove that the queue is there, where the lane has one."""
+        if self.queue:
+            self.channel.queue_declare(self.queue, passive=True)
 
     def read(self) -> bool:
         """Let pika act on what has come."""
@@ -106,20 +113,28 @@ class PikaBlockingLane(BlockingLane):
 
 
 class PikaBlockingProducer(PikaBlockingLane, BlockingProducer):
-    """Publishes to the default exchange, with the queue's name as routing key."""
+    """Publishes to an exchange: to the default one, with the queue's name as routing key, where there is no route."""
 
     def open(self) -> None:
         """Make ready to publish."""
         super().open()
         if self.confirms:
             self.channel.confirm_delivery()
-        durable = self.context.spec.durable
-        self._properties = properties(durable=durable)
+
+    def prove(self) -> None:
+        """Prove that queue or exchange are there."""
+        super().prove()
+        if self.exchange:
+            self.channel.exchange_declare(self.exchange, "", passive=True)
+
+    def described(self, properties: Properties) -> pika.BasicProperties:
+        """Return pika's own."""
+        return basic_properties(properties, durable=self.context.spec.durable)
 
     def deliver(self, body: bytes) -> Outcome:
         """Publish a message; with confirms, pika returns once the broker has spoken."""
         try:
-            self.channel.basic_publish("", self.queue, body, self._properties, mandatory=self.confirms)
+            self.channel.basic_publish(self.exchange, self.key, body, self.properties, mandatory=self.confirms)
         except NackError:
             return Outcome.REFUSED
         except UnroutableError:
@@ -140,17 +155,33 @@ class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
     def open(self) -> None:
         """Begin to consume."""
         super().open()
-        self._due: list[int] = []
-        self.channel.basic_qos(prefetch_count=self.context.spec.prefetch)
+        self._due: list[Callable[[], None]] = []
+        spec = self.context.spec
+        self.channel.basic_qos(prefetch_count=spec.prefetch)
         self.channel.add_on_cancel_callback(self._on_cancel)
-        self.channel.basic_consume(self.queue, self._on_message, auto_ack=self.automatic)
+        self.channel.basic_consume(
+            self.queue,
+            self._on_message,
+            auto_ack=self.automatic,
+            exclusive=spec.consuming.exclusive,
+            arguments=dict(spec.consuming.arguments),
+        )
+
+    def prove(self) -> None:
+        """Prove that the queue is there, or declare it where only this lane may use it."""
+        if self.owned is None:
+            super().prove()
+            return
+        self.channel.queue_declare(self.queue, **asdict(self.owned.kind))
+        for bound in self.owned.bindings:
+            self.channel.queue_bind(bound.queue, bound.exchange, bound.key, dict(bound.arguments))
 
     def read(self) -> bool:
         """Let pika hand over what has come, then acknowledge what is due."""
         self._handing_over = True
         came = super().read()
         self._handing_over = False
-        self._acknowledge_due()
+        self._say_due()
         if self._cancelled is not None:
             raise ConsumerCancelled(self._cancelled)
         return came
@@ -160,20 +191,26 @@ class PikaBlockingConsumer(PikaBlockingLane, BlockingConsumer):
         return super().pending() or bool(self.channel._pending_events)  # noqa: SLF001  (an application's next `process_data_events` has them)
 
     def acknowledge(self) -> None:
-        """Acknowledge up to the last message; behind the read that hands it over."""
-        self._due.append(self._last)
-        if not self._handing_over:
-            self._acknowledge_due()
+        """Acknowledge up to the last message that is accepted; behind the read that hands it over."""
+        self._say(partial(self.channel.basic_ack, self.accepted_tag, multiple=True))
 
-    def _acknowledge_due(self) -> None:
+    def refuse(self, tag: int, *, requeue: bool) -> None:
+        """Reject one message; behind the read that hands it over."""
+        self._say(partial(self.channel.basic_reject, tag, requeue=requeue))
+
+    def _say(self, what: Callable[[], None]) -> None:
+        self._due.append(what)
+        if not self._handing_over:
+            self._say_due()
+
+    def _say_due(self) -> None:
         due, self._due = self._due, []
-        for tag in due:
-            self.channel.basic_ack(tag, multiple=True)
+        for say in due:
+            say()
 
     def _on_message(self, _channel: Any, method: Any, _properties: Any, body: bytes) -> None:
         self._came = True
         self.tagged(method.delivery_tag)
-        self._last = method.delivery_tag
         self.delivered(body, redelivered=method.redelivered)
 
     def _on_cancel(self, frame: Any) -> None:

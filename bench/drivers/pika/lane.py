@@ -7,16 +7,21 @@ Whose socket and loop carry that is the business of `codec_lane` and `select_lan
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pika
 import pika.exceptions
 
-from bench.arrivals import stamp
 from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
 from bench.drivers.bodies import Bodies
+from bench.drivers.message_keys import MessageKeys
+from bench.drivers.message_properties import MessageProperties
 from bench.drivers.pika.confirm_window import ConfirmWindow
-from bench.drivers.pika.parameters import ask_for_confirms, properties, words
+from bench.drivers.pika.parameters import ask_for_confirms, words
+from bench.drivers.pika.properties import basic_properties
+from bench.drivers.refusals import Disposition
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, SLIPS, Connection, Consumer, Context, Producer, is_ours
 from brokers.frame091 import NotAFrameError
 
@@ -61,13 +66,16 @@ class PikaLane(Connection):
         connection.channel(on_open_callback=self._on_channel)
 
     def _on_channel(self, channel: Any) -> None:
-        """Prove that the queue is there, as publishing to none would be no fault."""
         self._channel = channel
         channel.add_on_close_callback(self._on_channel_closed)
-        channel.queue_declare(self.queue, passive=True, callback=self._on_queue)
+        self._prove(channel)
+
+    def _prove(self, channel: Any) -> None:
+        """Prove that the queue is there, as publishing to none would be no fault."""
+        channel.queue_declare(self.queue, passive=True, callback=self._on_proof)
 
     @abstractmethod
-    def _on_queue(self, _frame: Any) -> None:
+    def _on_proof(self, _frame: Any) -> None:
         """Go on with opening, now that the queue is known to be there."""
 
     def _on_blocked(self, _connection: Any, _frame: Any) -> None:
@@ -92,7 +100,7 @@ class PikaLane(Connection):
 
 
 class PikaProducer(PikaLane, Producer):
-    """Publishes to the default exchange, with the queue's name as routing key.
+    """Publishes to an exchange: to the default one, with the queue's name as routing key, where there is no route.
 
     With a confirm window, messages are mandatory, so that one that reaches no queue is
     returned instead of silently confirmed. Without, what bounds it is the socket, as
@@ -101,13 +109,14 @@ class PikaProducer(PikaLane, Producer):
 
     def __init__(self, context: Context, lane: int, producer: ProducerLane) -> None:
         """Connect and begin to open."""
-        super().__init__(context, lane, producer)
         spec = context.spec
+        self._keys = MessageKeys(spec.route, producer)
+        super().__init__(context, lane, producer)
         self._window = ConfirmWindow()
         self._limit = spec.confirm_window
         self._bodies = Bodies(spec)
         self._stopped_by: set[str] = set()
-        self._properties = properties(durable=spec.durable)
+        self._properties = MessageProperties(spec.properties, partial(basic_properties, durable=spec.durable))
         self._start()
 
     def counts(self) -> Mapping[str, int]:
@@ -131,13 +140,22 @@ class PikaProducer(PikaLane, Producer):
         """Stamp and encode one message; return the time of the stamp, monotonic ns."""
         if self._limit:
             self._window.publish(seq)
+        key, properties = self._keys.of(seq), self._properties.of(seq)
         sent_ns = self.context.clock.now_ns()
-        body = self._bodies.of(self.producer, seq)
-        stamp.pack_into(body, self.producer, seq, intended_ns, sent_ns)
-        self._channel.basic_publish("", self.queue, bytes(body), self._properties, mandatory=self._limit > 0)
+        body = bytes(self._bodies.stamped(self.producer, seq, intended_ns, sent_ns))
+        self._channel.basic_publish(self._keys.exchange, key, body, properties, mandatory=self._limit > 0)
         return sent_ns
 
-    def _on_queue(self, _frame: Any) -> None:
+    def _prove(self, channel: Any) -> None:
+        """Prove that exchange or queue are there; the default exchange is."""
+        if self._keys.exchange:
+            channel.exchange_declare(self._keys.exchange, "", passive=True, callback=self._on_proof)
+        elif self.queue:
+            super()._prove(channel)
+        else:
+            self._on_proof(None)
+
+    def _on_proof(self, _frame: Any) -> None:
         self._channel.add_on_flow_callback(self._on_flow)
         if self._limit:
             self._channel.add_on_return_callback(self._on_return)
@@ -157,7 +175,7 @@ class PikaProducer(PikaLane, Producer):
             add(self.lane, seq, what, now_ns)
 
     def _on_return(self, _channel: Any, _method: Any, _properties: Any, body: bytes) -> None:
-        stamped = stamp.unpack(body)
+        stamped = self.context.unstamp(body, self.context.clock.now_ns())
         if stamped is not None:
             self._window.give_back(stamped[1])
 
@@ -194,7 +212,10 @@ class PikaConsumer(PikaLane, Consumer):
         """Connect and begin to open."""
         super().__init__(context, lane, consumer)
         self._automatic = context.spec.ack_batch == 0
+        self._owned = consumer.owned
         self._last_tag = 0
+        self._accepted_tag: int | None = None
+        self._refused: list[tuple[int, Disposition]] = []
         self._start()
 
     def begin_close(self) -> None:
@@ -204,15 +225,40 @@ class PikaConsumer(PikaLane, Consumer):
         super().begin_close()
 
     def acknowledge(self) -> None:
-        """Acknowledge everything up to the last message."""
-        self._channel.basic_ack(self._last_tag, multiple=True)
+        """Refuse what is refused, and acknowledge everything else up to the last message that is not."""
+        refused, self._refused = self._refused, []
+        for tag, disposition in refused:
+            self._channel.basic_reject(tag, requeue=disposition is Disposition.REQUEUED)
+            self.context.count(disposition.value)
+        if self._accepted_tag is not None:
+            self._channel.basic_ack(self._accepted_tag, multiple=True)
+            self._accepted_tag = None
 
-    def _on_queue(self, _frame: Any) -> None:
+    def _prove(self, channel: Any) -> None:
+        """Prove that the queue is there, or declare it where only this lane may use it."""
+        if self._owned is None:
+            super()._prove(channel)
+            return
+        kind, bindings = self._owned.kind, self._owned.bindings
+        channel.queue_declare(self.queue, **asdict(kind), callback=None if bindings else self._on_proof)
+        for bound in bindings:
+            proof = self._on_proof if bound is bindings[-1] else None
+            channel.queue_bind(bound.queue, bound.exchange, bound.key, dict(bound.arguments), callback=proof)
+
+    def _on_proof(self, _frame: Any) -> None:
         self._channel.add_on_cancel_callback(self._on_cancelled)
         self._channel.basic_qos(prefetch_count=self.context.spec.prefetch, callback=self._on_prefetch)
 
     def _on_prefetch(self, _frame: Any) -> None:
-        self._channel.basic_consume(self.queue, self._on_message, auto_ack=self._automatic, callback=self._on_consuming)
+        consuming = self.context.spec.consuming
+        self._channel.basic_consume(
+            self.queue,
+            self._on_message,
+            auto_ack=self._automatic,
+            exclusive=consuming.exclusive,
+            arguments=dict(consuming.arguments),
+            callback=self._on_consuming,
+        )
 
     def _on_consuming(self, _frame: Any) -> None:
         self.ready = True
@@ -222,13 +268,14 @@ class PikaConsumer(PikaLane, Consumer):
 
     def _on_message(self, _channel: Any, method: Any, _properties: Any, body: bytes) -> None:
         now_ns = self.context.clock.now_ns()
-        stamped = stamp.unpack(body)
-        if stamped is None:
-            self.context.deliveries.foreign += 1
+        disposition = self.context.take(self.lane, body, now_ns, redelivered=method.redelivered)
+        tag = method.delivery_tag
+        if disposition is Disposition.ACCEPTED:
+            self._accepted_tag = tag
         else:
-            self.context.deliveries.add(self.lane, *stamped, now_ns, method.redelivered)
-        if method.delivery_tag <= self._last_tag:
+            self._refused.append((tag, disposition))
+        if tag <= self._last_tag:
             self.context.count("tags_repeated")
-        self._last_tag = method.delivery_tag
+        self._last_tag = tag
         if not self._automatic:
             self.delivered(now_ns)

@@ -1,4 +1,4 @@
-"""What pika is told to connect and to publish, whichever of its loops does so, and why it could not connect."""
+"""What pika is told to connect, whichever of its loops does so, and why it could not connect."""
 
 import logging
 import re
@@ -30,11 +30,6 @@ def ask_for_confirms(connection: Any, endpoint: Endpoint) -> None:
     """Let pika ask for confirms where a broker has them and does not advertise them."""
     if endpoint.confirms_unadvertised:
         connection.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}
-
-
-def properties(*, durable: bool) -> pika.BasicProperties:
-    """Return what pika sends with a message: its delivery mode, 2 for persistent (0-9-1, class basic)."""
-    return pika.BasicProperties(delivery_mode=2 if durable else 1)
 
 
 _EOF = "Transport indicated EOF"

@@ -17,10 +17,12 @@ from proton import ConnectionException, Delivery, LinkException, Message, Proton
 from proton.reactor import AtMostOnce
 from proton.utils import BlockingConnection, LinkDetached
 
-from bench.drivers.base import Outcome
+from bench.drivers.base import Outcome, ProducerLane, Properties
 from bench.drivers.blocking.lane import BlockingConsumer, BlockingLane, BlockingProducer, only_plain
 from bench.drivers.blocking.patience import PATIENCE_S
 from bench.drivers.blocking.port import BlockingPort
+from bench.drivers.proton.addressing import Addressing
+from bench.drivers.sockets.connection import Context
 from bench.drivers.sockets.credit_watch import CreditWatch
 
 _OPEN_S = 5.0
@@ -149,11 +151,33 @@ class ProtonBlockingLane(BlockingLane):
 class ProtonBlockingProducer(ProtonBlockingLane, BlockingProducer):
     """Sends and waits until the message is settled; pre-settled where no confirms are wanted."""
 
+    def __init__(self, context: Context, lane: int, producer: ProducerLane) -> None:
+        """Connect and open."""
+        self._addressing = Addressing(context.spec, context.endpoint, producer)
+        super().__init__(context, lane, producer)
+
     def open(self) -> None:
         """Open the link."""
         self._credit_watch = CreditWatch()
-        address = self.context.endpoint.address(self.queue)
-        self.link = self._connection.create_sender(address, options=None if self.confirms else AtMostOnce())
+        options = None if self.confirms else AtMostOnce()
+        self.link = self._connection.create_sender(self._addressing.target, options=options)
+
+    def described(self, properties: Properties) -> dict[str, Any]:
+        """Return what Proton's Message is made with; what 1.0 has no place for is an application property."""
+        more = {name: text for name in ("type", "app_id") if (text := getattr(properties, name))}
+        made: dict[str, Any] = {
+            "id": properties.message_id,
+            "correlation_id": properties.correlation_id,
+            "content_type": properties.content_type,
+            "content_encoding": properties.content_encoding,
+            "properties": {**dict(properties.headers), **more},
+        }
+        given = {name: value for name, value in made.items() if value}
+        if properties.priority is not None:
+            given["priority"] = properties.priority
+        if properties.expiration_ms is not None:
+            given["ttl"] = (properties.expiration_ms + 0.5) / 1_000  # Proton rounds it down
+        return given
 
     def room(self) -> int:
         """Return how many messages may be sent now; none without credit."""
@@ -168,7 +192,15 @@ class ProtonBlockingProducer(ProtonBlockingLane, BlockingProducer):
 
     def deliver(self, body: bytes) -> Outcome:
         """Send a message; with confirms, Proton returns once the broker has settled it."""
-        message = Message(body=body, inferred=True, durable=self.context.spec.durable)
+        to, subject = self._addressing.carried[self.key]
+        message = Message(
+            body=body,
+            inferred=True,
+            durable=self.context.spec.durable,
+            address=to or None,
+            subject=subject or None,
+            **self.properties,
+        )
         delivery = self.link.send(message, timeout=PATIENCE_S, error_states=[])
         if not self.confirms:
             self.turn()

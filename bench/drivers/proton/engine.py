@@ -66,11 +66,11 @@ class ProtonConnection(Connection):
         self._session = pn.pn_session(self._amqp)
         pn.pn_session_open(self._session)
         self._link = make_link(self._session, f"{self.owner} {uuid4()}")
-        self._attach(endpoint.address(self.queue))
+        self._attach()
         pn.pn_link_open(self._link)
 
     @abstractmethod
-    def _attach(self, address: str) -> None:
+    def _attach(self) -> None:
         """Set the link's terminus and settlement modes before it is opened."""
 
     @abstractmethod

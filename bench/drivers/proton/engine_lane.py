@@ -10,14 +10,17 @@ from functools import partial
 from typing import Any
 
 import cproton as pn
+from proton import Data, Described, symbol
 
-from bench.arrivals import stamp
-from bench.drivers.base import ConsumerLane, Outcome, ProducerLane
+from bench.drivers.base import ConsumerLane, Outcome, ProducerLane, Refused
+from bench.drivers.proton.addressing import Addressing
+from bench.drivers.proton.encoded import EncodedMessages
 from bench.drivers.proton.engine import ProtonConnection
+from bench.drivers.refusals import Disposition
 from bench.drivers.sockets.connection import OUTPUT_LIMIT, Consumer, Context, Producer
 from bench.drivers.sockets.credit_watch import CreditWatch
 from bench.drivers.sockets.port import SocketPort
-from bench.wire.amqp10_body import find_body, opening
+from bench.wire.amqp10_body import find_body
 
 _FRAMING_BYTES = 64
 """About what a transfer adds to a message."""
@@ -31,13 +34,11 @@ _OUTCOMES = {
     pn.PN_MODIFIED: Outcome.REFUSED,
     pn.PN_RELEASED: Outcome.RETURNED,
 }
-
-
-def _message(size: int, *, durable: bool) -> tuple[bytearray, memoryview]:
-    """Return a message with a body of `size` bytes, and that body in it."""
-    before = opening(size, durable=durable)
-    message = bytearray(before + bytes(size))
-    return message, memoryview(message)[len(before) :]
+_STATES = {
+    Disposition.ACCEPTED: pn.PN_ACCEPTED,
+    Disposition.REJECTED: pn.PN_REJECTED,
+    Disposition.REQUEUED: pn.PN_MODIFIED,
+}
 
 
 class ProtonProducer(ProtonConnection, Producer):
@@ -51,12 +52,12 @@ class ProtonProducer(ProtonConnection, Producer):
 
     def __init__(self, context: Context, lane: int, producer: ProducerLane) -> None:
         """Connect and begin to open."""
-        super().__init__(context, lane, producer)
         spec = context.spec
+        addressing = Addressing(spec, context.endpoint, producer)
+        super().__init__(context, lane, producer)
+        self._target = addressing.target
         self._limit = spec.confirm_window
-        self._mix = spec.mix
-        self._messages = {size: _message(size, durable=spec.durable) for size in spec.sizes}
-        self._longest = self._messages[spec.size]
+        self._messages = EncodedMessages(spec, self.producer, addressing)
         self._unsettled: dict[Any, int] = {}
         self._tags = 0
         self._credit_watch = CreditWatch()
@@ -76,7 +77,7 @@ class ProtonProducer(ProtonConnection, Producer):
         credit = max(0, int(pn.pn_link_credit(self._link)))
         if not credit or self._credit_watch.since_ns is not None:
             self._credit_watch.look(self.context.clock.now_ns(), credit=credit > 0)
-        fits = min(credit, 1 + bytes_left // (len(self._longest[0]) + _FRAMING_BYTES))
+        fits = min(credit, 1 + bytes_left // (self._messages.longest + _FRAMING_BYTES))
         return min(fits, self._limit - len(self._unsettled)) if self._limit else fits
 
     def counts(self) -> Mapping[str, int]:
@@ -86,13 +87,14 @@ class ProtonProducer(ProtonConnection, Producer):
     def publish(self, seq: int, intended_ns: int) -> int:
         """Stamp and encode one message; return the time of the stamp, monotonic ns."""
         link = self._link
+        front = self._messages.front(seq)
         sent_ns = self.context.clock.now_ns()
-        mix = self._mix
-        message, stamp_here = self._longest if mix is None else self._messages[mix.of(self.producer, seq)]
-        stamp.pack_into(stamp_here, self.producer, seq, intended_ns, sent_ns)
+        rest = self._messages.rest(seq, intended_ns, sent_ns)
         self._tags = (self._tags + 1) % _TAGS
         delivery = pn.pn_delivery(link, _TAG.pack(self._tags))
-        pn.pn_link_send(link, message)
+        if front is not None:
+            pn.pn_link_send(link, front)
+        pn.pn_link_send(link, rest)
         pn.pn_link_advance(link)
         if self._limit:
             self._unsettled[delivery] = seq
@@ -104,8 +106,9 @@ class ProtonProducer(ProtonConnection, Producer):
         """Return the bytes that the kernel has not yet been given."""
         return int(pn.pn_session_outgoing_bytes(self._session)) + self._unsent
 
-    def _attach(self, address: str) -> None:
-        pn.pn_terminus_set_address(pn.pn_link_target(self._link), address)
+    def _attach(self) -> None:
+        if self._target is not None:
+            pn.pn_terminus_set_address(pn.pn_link_target(self._link), self._target)
         pn.pn_link_set_snd_settle_mode(self._link, pn.PN_SND_UNSETTLED if self._limit else pn.PN_SND_SETTLED)
 
     def _on_link_news(self) -> None:
@@ -141,10 +144,16 @@ class ProtonConsumer(ProtonConnection, Consumer):
 
     def __init__(self, context: Context, lane: int, consumer: ConsumerLane) -> None:
         """Connect and begin to open."""
+        spec = context.spec
+        if spec.consuming.exclusive:
+            message = "AMQP 1.0 has no exclusive consumers: use AMQP 0-9-1, or leave `exclusive` out"
+            raise Refused(message)
         super().__init__(context, lane, consumer)
-        self._prefetch = context.spec.prefetch
-        self._automatic = context.spec.ack_batch == 0
-        self._pending: list[Any] = []
+        self._prefetch = spec.prefetch
+        self._automatic = spec.ack_batch == 0
+        self._stamp_size = spec.stamp_size
+        self._filters = spec.consuming.arguments
+        self._pending: list[tuple[Any, Disposition]] = []
         self._before_body = b"\x00never"
         self._redelivered = False
         self._start(pn.pn_receiver)
@@ -155,15 +164,23 @@ class ProtonConsumer(ProtonConnection, Consumer):
         super().begin_close()
 
     def acknowledge(self) -> None:
-        """Accept and settle what was delivered; the engine makes ranges of it."""
-        for delivery in self._pending:
-            pn.pn_delivery_update(delivery, pn.PN_ACCEPTED)
+        """Accept, or refuse, and settle what was delivered; the engine makes ranges of it."""
+        for delivery, disposition in self._pending:
+            if disposition is not Disposition.ACCEPTED:
+                self.context.count(disposition.value)
+                if disposition is Disposition.REQUEUED:
+                    pn.pn_disposition_set_failed(pn.pn_delivery_local(delivery), True)  # noqa: FBT003  (positional only)
+            pn.pn_delivery_update(delivery, _STATES[disposition])
             pn.pn_delivery_settle(delivery)
         self._pending.clear()
         self._give_credit()
 
-    def _attach(self, address: str) -> None:
-        pn.pn_terminus_set_address(pn.pn_link_source(self._link), address)
+    def _attach(self) -> None:
+        source = pn.pn_link_source(self._link)
+        pn.pn_terminus_set_address(source, self.context.endpoint.address(self.queue))
+        filters = {symbol(name): Described(symbol(name), value) for name, value in self._filters}
+        if filters:
+            Data(pn.pn_terminus_filter(source)).put_object(filters)
         pn.pn_link_set_snd_settle_mode(self._link, pn.PN_SND_SETTLED if self._automatic else pn.PN_SND_UNSETTLED)
         pn.pn_link_flow(self._link, self._prefetch)
 
@@ -181,20 +198,17 @@ class ProtonConsumer(ProtonConnection, Consumer):
         message = pn.pn_link_recv(self._link, pn.pn_delivery_pending(delivery))[1]
         pn.pn_link_advance(self._link)
         now_ns = self.context.clock.now_ns()
-        stamped = self._stamp_of(message)
-        if stamped is None:
-            self.context.deliveries.foreign += 1
-        else:
-            self.context.deliveries.add(self.lane, *stamped, now_ns, self._redelivered)
+        stamp = self._stamp_of(message)
+        disposition = self.context.take(self.lane, stamp, now_ns, redelivered=self._redelivered)
         if pn.pn_delivery_settled(delivery):
             pn.pn_delivery_settle(delivery)
             self._give_credit()
         else:
-            self._pending.append(delivery)
+            self._pending.append((delivery, disposition))
             self.delivered(now_ns)
 
-    def _stamp_of(self, message: bytearray) -> tuple[int, int, int, int] | None:
-        """Return the stamp, None where there is none; note whether it was redelivered.
+    def _stamp_of(self, message: bytearray) -> bytearray:
+        """Return the first octets of the body, where there is one; note whether it was redelivered.
 
         What precedes the body is the same for nearly all messages, so it is taken apart
         only when it differs from the last.
@@ -202,11 +216,11 @@ class ProtonConsumer(ProtonConnection, Consumer):
         if not message.startswith(self._before_body):
             body = find_body(message)
             if body is None:
-                return None
+                return bytearray()
             self._before_body = bytes(message[: body.start])
             self._redelivered = body.redelivered
         start = len(self._before_body)
-        return stamp.unpack(message[start : start + stamp.SIZE])
+        return message[start : start + self._stamp_size]
 
     def _give_credit(self) -> None:
         """Restore the credit once half of the prefetch is used and acknowledged."""

@@ -17,8 +17,11 @@ from bench.drivers.base import (
     PortSpec,
     ProducerLane,
     Refused,
+    Route,
     add_counts,
 )
+from bench.drivers.bodies import StampReader, stamp_reader
+from bench.drivers.refusals import Disposition, Refusals
 from bench.drivers.sockets.row_buffer import DeliveryRows, SettlementRows
 from bench.drivers.sockets.stream import Stream
 from bench.drivers.sockets.timers import Timers
@@ -80,6 +83,8 @@ class Context:
         watch_writable: tells the port that a connection waits, or waits no longer, for
             its socket to take more.
         held_ns: until when consumers take nothing, see `bench.drivers.base.HoldingPort`; 0 = they do.
+        unstamp: reads the stamps of bodies.
+        refusals: which deliveries consumers refuse.
     """
 
     spec: PortSpec
@@ -93,6 +98,24 @@ class Context:
     buffer: bytearray = field(default_factory=bytearray)
     watch_writable: "Callable[[Connection, bool], None]" = lambda _connection, _wanted: None
     held_ns: int = 0
+    unstamp: StampReader = field(init=False)
+    refusals: Refusals = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Learn from the spec how deliveries are taken in."""
+        self.unstamp = stamp_reader(compact=self.spec.compact)
+        self.refusals = Refusals(self.spec)
+
+    def take(self, lane: int, body: bytes | bytearray, now_ns: int, *, redelivered: bool) -> Disposition:
+        """Note a delivery to a consuming lane, and return what the lane is to say of it."""
+        stamped = self.unstamp(body, now_ns)
+        if stamped is None:
+            self.deliveries.foreign += 1
+            return Disposition.ACCEPTED
+        self.deliveries.add(lane, *stamped, now_ns, redelivered)
+        return (
+            self.refusals.of(stamped[0], stamped[1], redelivered=redelivered) if self.refusals else Disposition.ACCEPTED
+        )
 
     @property
     def news(self) -> bool:
@@ -174,6 +197,14 @@ def departure(endpoint: Endpoint, stream: Stream, error: OSError | None = None) 
     if endpoint.tls is not None and endpoint.tls.cert_file is None and not stream.heard:
         return True, f"{detail}, right after the TLS handshake: does it want a client certificate?"
     return False, detail
+
+
+def sender(producer: ProducerLane, route: Route | None) -> str:
+    """Return how messages name a producing lane; without a route its queue is named behind it."""
+    name = f"producer {producer.producer}"
+    if route is None:
+        return name
+    return f"{name} to exchange {route.exchange!r}" if route.exchange else f"{name} to the default exchange"
 
 
 def ending(kind: type[DriverError], endpoint: Endpoint, owner: str, queue: str, detail: str) -> DriverError:
@@ -331,7 +362,7 @@ class Producer(Connection):
         """Connect for producing lane `lane` of this worker."""
         self.lane = lane
         self.producer = producer.producer
-        super().__init__(context, f"producer {producer.producer}", producer.queue)
+        super().__init__(context, sender(producer, context.spec.route), producer.queue)
 
     @abstractmethod
     def room(self) -> int:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.arrivals.keys import BY_PRODUCER, by_producer
-from bench.drivers.base import ConsumerLane, Int64, PortSpec, Refused, ReplyAddress, Route
+from bench.drivers.base import ConsumerLane, Int64, PortSpec, ReplyAddress, Route
+from bench.drivers.targets import Carried, targets
 from bench.drivers.wire.lanes import Lane
 from bench.wire.amqp10_front import SEQ, Front, Varying, make_front, text_value
 from bench.wire.amqp10_layout import SPAN_LENGTH, SPAN_START
@@ -70,7 +71,7 @@ def make_messages(spec: PortSpec, endpoint: Endpoint, lanes: int) -> Messages:
             rows=ANSWERED,
             longest=_TEXT_HEAD + MOST_ADDRESS + 1,
         )
-    targets, carried = ((), ()) if spec.route is None else _targets(spec.route, endpoint)
+    attached, carried = ((), ()) if spec.route is None else _targets(spec.route, endpoint)
     several = len(carried) > 1
     to, subject = carried[0] if len(carried) == 1 else ("", "")
     varying = Varying(destination=several, reply_to=spec.requests)
@@ -82,7 +83,7 @@ def make_messages(spec: PortSpec, endpoint: Endpoint, lanes: int) -> Messages:
     rows = len(texts) + (lanes if spec.requests else 0)
     choice = spec.route.choice if spec.route is not None and several else None
     return Messages(
-        targets=targets,
+        targets=attached,
         front=front,
         form=make_form(front, choice=choice, replies=len(texts) if spec.requests else -1, compact=spec.compact),
         texts=texts,
@@ -93,8 +94,8 @@ def make_messages(spec: PortSpec, endpoint: Endpoint, lanes: int) -> Messages:
 
 def target_of(messages: Messages, lane: Lane, endpoint: Endpoint) -> str | None:
     """Return the address that a producing lane attaches; None = the anonymous terminus."""
-    targets = messages.targets
-    return targets[lane.number % len(targets)] if targets else endpoint.address(lane.queue)
+    attached = messages.targets
+    return attached[lane.number % len(attached)] if attached else endpoint.address(lane.queue)
 
 
 def _reply_octets(lane: ConsumerLane, endpoint: Endpoint) -> int:
@@ -107,29 +108,16 @@ def destination_text(to: str, subject: str) -> bytes:
     return text_value(to) + text_value(subject)
 
 
-def _targets(route: Route, endpoint: Endpoint) -> tuple[tuple[str | None, ...], tuple[tuple[str, str], ...]]:
+def _targets(route: Route, endpoint: Endpoint) -> tuple[tuple[str | None, ...], tuple[Carried, ...]]:
     """Return the targets of links, and `to` and `subject` for each key, where messages carry them.
 
     Raises:
         Refused: a link of that broker has one key alone.
     """
-    alone = len(route.keys) == 1 or route.choice[0] == BY_PRODUCER
-    try:
-        found = [endpoint.destination(route.exchange, key, several=not alone) for key in route.keys]
-    except ValueError as error:
-        raise Refused(str(error)) from error
-    first = found[0]
-    if first.key_in == "subject":
-        return (first.address,), tuple(("", key) for key in route.keys)
-    if first.key_in == "to":
-        return (None,), tuple((one.to or "", "") for one in found)
-    if not alone:
-        message = (
-            f"{endpoint.host}:{endpoint.port} takes one routing key a link over AMQP 1.0, not {len(found)}:"
-            " let each producer have one key, or use AMQP 0-9-1"
-        )
-        raise Refused(message)
-    return tuple(one.address for one in found), ()
+    if route.choice[0] == BY_PRODUCER:  # a link for each key
+        return tuple(targets(route.exchange, (key,), endpoint)[0] for key in route.keys), ()
+    target, carried = targets(route.exchange, route.keys, endpoint)
+    return (target,), carried
 
 
 class Texts:
