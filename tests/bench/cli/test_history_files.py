@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.cli.history_files import FileKind, LatencyUnit, commit_times
+from bench.cli.history_files import FileKind, LatencyUnit
 from bench.cli.main import app
+from bench.cli.repository import commit_times
 from reports.history.formats.contract import LATENCY_UNITS
 from reports.history.imported import FORMATS
 from reports.history.store import Store
