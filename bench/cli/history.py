@@ -96,6 +96,23 @@ def add(
         out.print(f"{folder}: {added} rows added{where}" if added else f"{folder}: already in {store}, nothing added")
 
 
+@history_app.command("branch")
+def branch_(
+    main: Annotated[
+        str | None, typer.Option(help="The main branch; by default as the CI system says, or git.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the branch by which `add` keeps the commit checked out here; nothing where that is the main one.
+
+    It is what `check` and `show` are given as --branch, in a script.
+
+    Exit codes: 0.
+    """
+    measured = measured_commit(main=main)
+    if measured.branch != measured.main:
+        out.print(measured.branch)
+
+
 @history_app.command()
 def show(
     store: StoreOption = STORE,

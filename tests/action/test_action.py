@@ -34,6 +34,7 @@ case "$1 ${2:-}" in
   "history add") want=--store; s=$(option "$@"); mkdir -p "$s/runs"; echo "$GITHUB_SHA" >"$s/runs/${RUN:-1}.parquet" ;;
   "history check") echo "p99: a step at $GITHUB_SHA"; exit "${FAKE_CHECK:-0}" ;;
   "history show") ;;
+  "history branch") [ -z "${FAKE_BRANCH:-}" ] || echo "$FAKE_BRANCH" ;;
   "run "*) want=--out; mkdir -p "$(option "$@")"; exit "${FAKE_RUN:-0}" ;;
   "gate "*)
     want=--md; md=$(option "$@"); want=--comment-marker
@@ -142,6 +143,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
     for name in (
         "requirements.lock",
         "pyproject.toml",
+        ".ci/sandbox.sh",
+        "reports/gate/comment.py",
         *(f"brokers/image/{one}.toml" for one in ("stable", "current")),
     ):
         (action / name).parent.mkdir(parents=True, exist_ok=True)
@@ -174,6 +177,7 @@ def test_a_push_is_measured_judged_and_stored(place: Place) -> None:
         ["run", "bench/ci.toml"],
         ["gate", f"{work}/results"],
         ["history", "add"],
+        ["history", "branch"],
         ["history", "check"],
         ["history", "show"],
     ]
@@ -497,7 +501,7 @@ def test_other_systems_call_the_same(place: Place, lines: list[str]) -> None:
             ["sh", "-e", "-c", line], cwd=place.workspace, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-    assert [call.split()[0] for call in place.calls()] == ["run", "gate", *["history"] * 3]
+    assert [call.split()[0] for call in place.calls()] == ["run", "gate", *["history"] * 4]
     assert place.stored()
     assert "**verdict** 0" in (work / "comment.md").read_text()
     assert (work / "gate.md").exists()

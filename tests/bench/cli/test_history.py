@@ -47,7 +47,7 @@ def test_runs_are_added_once_with_their_commit(here: Path, quick_run: Path) -> N
     again = bench("add", quick_run, "--commit", "abc")
     assert again.exit_code == 0
     assert "already in history, nothing added" in again.output
-    assert set(Store(Path("history")).rows()["commit"]) == {"abc"}
+    assert set(Store(Path("history")).read().rows["commit"]) == {"abc"}
     shown = bench("show")
     assert shown.exit_code == 0
     assert "calm, steady: p99 response (smoke)" in shown.output
@@ -63,7 +63,7 @@ def test_what_is_given_of_a_commit_is_kept(here: Path, quick_run: Path) -> None:
     assert not (here / "history").exists()
     added = bench("add", quick_run, *given, "--committed", "2026-01-01T12:00:00+02:00")
     assert "beside trunk, on branch topic" in added.output
-    row = Store(Path("history")).rows().iloc[0]
+    row = Store(Path("history")).read().rows.iloc[0]
     expected = {"branch": "topic", "main": "trunk", "position": 7, "committed_utc": "2026-01-01T10:00:00+00:00"}
     assert row[list(expected)].to_dict() == expected
     assert bench("check").exit_code == 2  # nothing of the main branch yet
