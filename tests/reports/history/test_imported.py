@@ -193,7 +193,7 @@ def test_an_export_is_an_import(tmp_path: Path) -> None:
     second = Store(tmp_path / "second")
     [done] = imported(second, tmp_path / "out.csv", given=Given())
     assert done.runs == 4
-    here, there = (series_of(one.rows(), metrics=one.metrics()) for one in (first, second))
+    here, there = (series_of(one.read().rows, metrics=one.metrics()) for one in (first, second))
     assert len(here) == 12
     for one, other in zip(here, there, strict=True):
         assert (one.name, one.key, one.metric) == (other.name, other.key, other.metric)
