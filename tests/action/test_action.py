@@ -194,6 +194,14 @@ def test_a_push_is_measured_judged_and_stored(place: Place) -> None:
     assert git(place.workspace, "status", "--porcelain") == ""
 
 
+def test_of_a_branch_its_own_series_are_looked_at(place: Place) -> None:
+    """As `bench history branch` names it, which is what the run was stored by."""
+    assert not place.use(FAKE_BRANCH="topic").failed
+    looked = [call for call in place.calls() if call.startswith(("history check", "history show"))]
+    assert len(looked) == 2
+    assert all("--branch topic" in call for call in looked)
+
+
 def test_the_history_grows_whoever_stores_meanwhile(place: Place) -> None:
     """A second run adds to the first; one that another job stored in between is kept, too."""
     place.use(RUN="1")

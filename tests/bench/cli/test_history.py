@@ -70,6 +70,15 @@ def test_what_is_given_of_a_commit_is_kept(here: Path, quick_run: Path) -> None:
     assert bench("show", "--branch", "topic").exit_code == 0
 
 
+def test_the_branch_of_a_run_is_data(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name and nothing else, for scripts; nothing on the main branch."""
+    del here
+    assert (bench("branch").exit_code, bench("branch").stdout) == (0, "")
+    monkeypatch.setenv("BRANCH_NAME", "topic")
+    assert bench("branch").stdout == "topic\n"
+    assert bench("branch", "--main", "topic").stdout == ""
+
+
 @pytest.mark.compiled
 def test_without_a_commit_a_word_says_so(here: Path, quick_run: Path) -> None:
     """Outside a repository runs are stored without a commit, with a warning."""
