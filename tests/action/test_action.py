@@ -33,7 +33,6 @@ option() { # name, words: its value
 case "$1 ${2:-}" in
   "history add") want=--store; s=$(option "$@"); mkdir -p "$s/runs"; echo "$GITHUB_SHA" >"$s/runs/${RUN:-1}.parquet" ;;
   "history check") echo "p99: a step at $GITHUB_SHA"; exit "${FAKE_CHECK:-0}" ;;
-  "history show") ;;
   "history branch") [ -z "${FAKE_BRANCH:-}" ] || echo "$FAKE_BRANCH" ;;
   "run "*) want=--out; mkdir -p "$(option "$@")"; exit "${FAKE_RUN:-0}" ;;
   "gate "*)
@@ -179,7 +178,6 @@ def test_a_push_is_measured_judged_and_stored(place: Place) -> None:
         ["history", "add"],
         ["history", "branch"],
         ["history", "check"],
-        ["history", "show"],
     ]
     words = place.gate()
     assert words[words.index("--baseline-store") + 1] == f"{work}/history"
@@ -197,9 +195,8 @@ def test_a_push_is_measured_judged_and_stored(place: Place) -> None:
 def test_of_a_branch_its_own_series_are_looked_at(place: Place) -> None:
     """As `bench history branch` names it, which is what the run was stored by."""
     assert not place.use(FAKE_BRANCH="topic").failed
-    looked = [call for call in place.calls() if call.startswith(("history check", "history show"))]
-    assert len(looked) == 2
-    assert all("--branch topic" in call for call in looked)
+    [looked] = [call for call in place.calls() if call.startswith("history check")]
+    assert "--branch topic" in looked
 
 
 def test_the_history_grows_whoever_stores_meanwhile(place: Place) -> None:
@@ -509,7 +506,7 @@ def test_other_systems_call_the_same(place: Place, lines: list[str]) -> None:
             ["sh", "-e", "-c", line], cwd=place.workspace, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-    assert [call.split()[0] for call in place.calls()] == ["run", "gate", *["history"] * 4]
+    assert [call.split()[0] for call in place.calls()] == ["run", "gate", *["history"] * 3]
     assert place.stored()
     assert "**verdict** 0" in (work / "comment.md").read_text()
     assert (work / "gate.md").exists()

@@ -121,6 +121,8 @@ def test_show_writes_page_and_picture(here: Path) -> None:
     assert result.output.split()[-2:] == ["h.html", "h.png"]
     assert Path("h.html").exists()
     assert Path("h.png").exists()
+    assert bench("check", "--html", "c.html", "--silent-after", 36_500).exit_code == 0
+    assert Path("c.html").read_text() == Path("h.html").read_text()
 
 
 def test_faults_are_one_message(here: Path) -> None:
