@@ -116,7 +116,7 @@ def test_check_ends_in_three_where_runs_have_ceased_to_come(here: Path) -> None:
 def test_show_writes_page_and_picture(here: Path) -> None:
     """--html and --png are written and named last."""
     stored(here / "history", noisy((30, 2.0)))
-    result = bench("show", "--html", "h.html", "--png", "h.png")
+    result = bench("show", "--html", "h.html", "--png", "h.png", "--silent-after", 36_500)
     assert result.exit_code == 0
     assert result.output.split()[-2:] == ["h.html", "h.png"]
     assert Path("h.html").exists()
