@@ -144,9 +144,8 @@ system_part() {
 }
 
 sandbox_part() { # told and not changed, as it is a switch of the whole machine
-  local reason
-  ! has bwrap || reason=$(bwrap --ro-bind / / --unshare-pid true 2>&1) ||
-    say "no sandbox starts here, and so no broker of the image ($reason): bench doctor says what to do"
+  source .ci/sandbox.sh
+  sandbox_starts || say "$(no_sandbox | paste -sd ' ')"
 }
 
 # --- Python packages --------------------------------------------------------------------

@@ -3,7 +3,8 @@
     github.py comment FILE     write FILE as the comment, in place of the one with the same first line
     github.py history FOLDER   unpack the newest history that a run on the main branch left as an artifact
 
-It needs nothing but Python, so that it works where the setup failed. Variables: GITHUB_TOKEN, GITHUB_REPOSITORY and
+It needs nothing but Python, so that it works where the setup failed; the rule by which a comment is found is a file of
+`bench comment`'s that needs no more. Variables: GITHUB_TOKEN, GITHUB_REPOSITORY and
 GITHUB_API_URL as GitHub sets them; PULL_REQUEST, its number; AUTHOR, as whom the token writes; MAIN, the main branch;
 ARTIFACT, what the history is called.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import runpy
 import sys
 import urllib.error
 import urllib.parse
@@ -30,6 +32,7 @@ MOST_CHARACTERS = 65_000
 PAGE = 100
 MOST_PAGES = 50
 EXIT_USAGE, EXIT_FAILED = 2, 4
+COMMENTS = Path(__file__).parents[2] / "reports/gate/comment.py"
 
 
 class WorkflowError(Exception):
@@ -99,11 +102,10 @@ def comment(github: GitHub, text: str, number: str, author: str) -> str:
         raise WorkflowError(message)
     if len(text) > MOST_CHARACTERS:
         text = f"{text[:MOST_CHARACTERS]}\n\n… the rest stands in the summary of the run."
-    marker = text.partition("\n")[0]
-    for one in github.all_of(f"/issues/{number}/comments"):
-        if str(one["body"]).startswith(marker) and one["user"]["login"] == author:
-            github.ask("PATCH", f"/issues/comments/{one['id']}", {"body": text})
-            return f"comment {one['id']} updated"
+    to_update = runpy.run_path(str(COMMENTS))["to_update"]
+    if found := to_update(text, github.all_of(f"/issues/{number}/comments"), author):
+        github.ask("PATCH", f"/issues/comments/{found}", {"body": text})
+        return f"comment {found} updated"
     github.ask("POST", f"/issues/{number}/comments", {"body": text})
     return "comment added"
 

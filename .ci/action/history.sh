@@ -26,13 +26,11 @@ fetch() {
 }
 
 add() {
-  local code=0 said of
-  said=$("$bench" history add "$results" --store "$store") || fail $? "The run was not stored; the step's log says why."
-  echo "$said"
-  of=$(sed -n 's/.*, on branch //p' <<<"$said") # of a branch, its own series are looked at
-  "$bench" history check --store "$store" ${of:+--branch "$of"} >"$work/history.txt" || code=$?
+  local code=0 of
+  "$bench" history add "$results" --store "$store" || fail $? "The run was not stored; the step's log says why."
+  of=$("$bench" history branch) # of a branch, its own series are looked at
+  "$bench" history check --store "$store" ${of:+--branch "$of"} --html "$work/history.html" >"$work/history.txt" || code=$?
   cat "$work/history.txt"
-  "$bench" history show --store "$store" ${of:+--branch "$of"} --html "$work/history.html" >/dev/null
   case $code in
     0) ;;
     3) warn "the history shows a change that nobody has judged: the summary has it" ;;

@@ -28,7 +28,7 @@ def doctor(
     effect: Annotated[
         str | None,
         typer.Option(
-            help="With --noise: the change that is to be decided, such as 5%; by default those of the gate's budget.",
+            help="With --noise: the change to be decided, such as 5%; by default those of the gate's built-in budget.",
             metavar="SHARE",
         ),
     ] = None,

@@ -7,12 +7,13 @@ from typing import NoReturn
 
 import typer
 
-from bench.cli.ancestry import FETCH, AncestryError, before_branching, is_shallow, of_branch
+from bench.cli.ancestry import FETCH, before_branching, of_branch
 from bench.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, as_typed, err, fail, out, resuming, tell
 from bench.cli.gate import Asked, AskedHistory, GateFiles
 from bench.cli.gate_output import keep_gate, print_annotations, print_gate, write_gate
 from bench.cli.image import check_recipes
 from bench.cli.report import write_reports
+from bench.cli.repository import GitError, is_shallow
 from bench.cli.run_work import begin, conduct_all, print_plan
 from bench.plan.paired import merged, paired_plan
 from bench.plan.plan import estimate_ns
@@ -108,7 +109,7 @@ def _with_history(
     store = Store(history.store or Path())
     try:
         commits = of_branch(history.branch) if history.branch else before_branching(history.merged_into)
-    except AncestryError as error:
+    except GitError as error:
         fail(EXIT_USAGE, f"--baseline-store: {error}")
     candidate = KeptSide(new)
     if not any((store.folder / "runs").glob("*.parquet")):

@@ -39,6 +39,7 @@ EndsOption = Annotated[
         "--ends-after", help="Days without a run, while others had some, after which a series ends.", min=0, max=10**6
     ),
 ]
+HtmlOption = Annotated[Path | None, typer.Option(help="Write a page with a figure of each series here.")]
 STORE = Path("history")
 
 
@@ -96,6 +97,23 @@ def add(
         out.print(f"{folder}: {added} rows added{where}" if added else f"{folder}: already in {store}, nothing added")
 
 
+@history_app.command("branch")
+def branch_(
+    main: Annotated[
+        str | None, typer.Option(help="The main branch; by default as the CI system says, or git.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the branch by which `add` keeps the commit checked out here; nothing where that is the main one.
+
+    It is what `check` and `show` are given as --branch, in a script.
+
+    Exit codes: 0.
+    """
+    measured = measured_commit(main=main)
+    if measured.branch != measured.main:
+        out.print(measured.branch)
+
+
 @history_app.command()
 def show(
     store: StoreOption = STORE,
@@ -104,7 +122,7 @@ def show(
     budget: BudgetOption = 1.0,
     silent_after: SilentOption = 14,
     ends_after: EndsOption = 60,
-    html: Annotated[Path | None, typer.Option(help="Write a page with a figure of each series here.")] = None,
+    html: HtmlOption = None,
     png: Annotated[Path | None, typer.Option(help="Write one picture of all series here.")] = None,
 ) -> None:
     """Print every series with its changes, and what watching it can show."""
@@ -132,6 +150,7 @@ def check(
     budget: BudgetOption = 1.0,
     silent_after: SilentOption = 14,
     ends_after: EndsOption = 60,
+    html: HtmlOption = None,
 ) -> None:
     """Say whether a level changed or drifted that nobody has judged, or runs have ceased to come.
 
@@ -142,10 +161,11 @@ def check(
     Exit codes: 0 nothing to look at · 2 usage · 3 suspect.
     """
     from reports import ReportError  # noqa: PLC0415  (as above)
-    from reports.history import text  # noqa: PLC0415  (as above)
+    from reports.history import commands, text  # noqa: PLC0415  (as above)
 
     try:
         watched = _watch(store, only, branch, budget, silent_after, ends_after)
+        commands.draw(watched, html=html)
     except ReportError as error:
         fail(EXIT_USAGE, str(error))
     for one in watched.alive:

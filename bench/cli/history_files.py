@@ -1,9 +1,5 @@
 """`bench history import` and `export`: figures of other tools into a store, and a store into a CSV."""
 
-import re
-import subprocess
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +9,7 @@ import typer
 from bench.cli.console import EXIT_USAGE, fail, out, tell
 from bench.cli.history import STORE, StoreOption, history_app
 from bench.cli.measured import measured_commit
-
-_DIGITS = re.compile(r"[0-9a-f]{4,64}")
-_COMMITTED = re.compile(rb"^committer .* (\d{1,12}) [+-]\d{4}$", re.MULTILINE)
+from bench.cli.repository import commit_times
 
 
 class FileKind(StrEnum):
@@ -118,25 +112,3 @@ def export(
     except OSError as error:
         fail(EXIT_USAGE, f"{file} cannot be written ({error.strerror}): name a file in a folder that exists")
     out.print(str(file))
-
-
-def commit_times(commits: Sequence[str]) -> dict[str, datetime]:
-    """Return when commits were made, of those that the repository of this folder holds."""
-    asked = [commit for commit in commits if _DIGITS.fullmatch(commit)]
-    words = ["git", "cat-file", "--batch"]
-    wanted = "".join(f"{commit}^{{commit}}\n" for commit in asked)
-    try:
-        done = subprocess.run(words, input=wanted.encode(), capture_output=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    found: dict[str, datetime] = {}
-    rest = done.stdout
-    for commit in asked:
-        head, _, rest = rest.partition(b"\n")
-        if not head.rpartition(b" ")[2].isdigit():  # as in `abc^{commit} missing`
-            continue
-        size = int(head.rpartition(b" ")[2])
-        if made := _COMMITTED.search(rest[:size]):
-            found[commit] = datetime.fromtimestamp(int(made[1]), UTC)
-        rest = rest[size + 1 :]
-    return found

@@ -7,10 +7,12 @@ called `main` too.
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bench.cli import repository
+from bench.cli.repository import Commit, GitError
 
 if TYPE_CHECKING:
     from reports.history.commit import MeasuredCommit
@@ -48,20 +50,20 @@ def measured_commit(
     found = _commit(name.removesuffix("-dirty"))
     on = _git("symbolic-ref", "--short", "--quiet", "HEAD")
     main = main or main_of(variables) or _main_here(on)
-    whole = bool(found) and _git("rev-parse", "--is-shallow-repository") != "true"
-    base, base_position = _base(found, main) if whole else ("", UNKNOWN)
+    whole = bool(found.name) and _git("rev-parse", "--is-shallow-repository") != "true"
+    base, base_position = _base(found, main) if whole else (Commit(), UNKNOWN)
     is_head = found == _commit("HEAD")
-    here = main if found and base == found else (on if is_head else "") or (DETACHED if found else main)
+    here = main if found.name and base == found else (on if is_head else "") or (DETACHED if found.name else main)
     return MeasuredCommit(
-        commit=found if found and found.startswith(name) else name,
-        parent=_commit(f"{found}^") if found else "",
+        commit=found.name if found.name and found.name.startswith(name) else name,
+        parent=found.parent,
         branch=branch or branch_of(variables) or here,
         main=main,
-        position=position if position is not None else _count(found) if whole else UNKNOWN,
-        committed_utc=committed or _time(found),
-        base=base,
+        position=position if position is not None else _count(found.name) if whole else UNKNOWN,
+        committed_utc=committed or found.time,
+        base=base.name,
         base_position=base_position,
-        base_committed_utc=_time(base),
+        base_committed_utc=base.time,
     )
 
 
@@ -104,37 +106,36 @@ def _main_here(on: str) -> str:
 def _heads(branch: str) -> Iterator[str]:
     """Yield the commits that a branch has here and at the origin."""
     for place in ("remotes/origin", "heads"):
-        if head := _commit(f"refs/{place}/{branch}"):
+        if head := _commit(f"refs/{place}/{branch}").name:
             yield head
 
 
-def _commit(name: str) -> str:
-    """Return the commit that a word names in this repository; empty where it names none."""
-    return "" if not name or name.startswith("-") else _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-
-
-def _base(commit: str, main: str) -> tuple[str, int]:
+def _base(commit: Commit, main: str) -> tuple[Commit, int]:
     """Return the newest commit of the main branch, first parents only, that is in a commit, and its position."""
     found = ("", -1)
-    for head in _heads(main):
-        beyond = int(_git("rev-list", "--count", "--first-parent", head, f"^{commit}") or 0)
+    for head in dict.fromkeys(_heads(main)):
+        beyond = int(_git("rev-list", "--count", "--first-parent", head, f"^{commit.name}") or 0)
         base = _git("rev-list", "--first-parent", "--max-count=1", f"--skip={beyond}", head)
         found = max(found, (base, _count(base)), key=lambda pair: pair[1])
-    return found
+    name, position = found
+    return (commit if name == commit.name else _commit(name)), position
 
 
 def _count(commit: str) -> int:
     return int(_git("rev-list", "--count", "--first-parent", commit) or -1) if commit else -1
 
 
-def _time(commit: str) -> str:
-    return _git("show", "--no-patch", "--format=%cI", commit) if commit else ""
+def _commit(word: str) -> Commit:
+    """Return the commit that a word names in this repository; an empty one where it names none."""
+    try:
+        return repository.commit_named(word)
+    except GitError:
+        return Commit()
 
 
 def _git(*words: str) -> str:
     """Return what git says in this folder; empty where it says nothing, fails or is not there."""
     try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        return repository.git(*words)
+    except GitError:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

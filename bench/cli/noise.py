@@ -1,5 +1,6 @@
 """`bench doctor --noise`: which effects this host can decide, in words, in half a minute."""
 
+import os
 import time
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from bench.results.base import Record
 from bench.stats.resolution import MOST_PAIRS, Resolution
 from bench.units import NS_PER_MS, percent, time_words
 from brokers.places.limits import root_group
+from reports.cases import MIN_CPUS
 from reports.gate.budget import Limit, read_budget
 from reports.gate.metrics import METRICS
 
@@ -43,6 +45,8 @@ class NoiseLine(Record):
     """Pairs that decide it; None where even `MOST_PAIRS` would not."""
     enough: bool
     """Whether the pairs that are planned decide it."""
+    gated: bool
+    """Whether a gate decides by it here: by throughput it does not on few CPUs."""
 
 
 class NoiseReport(Record):
@@ -57,7 +61,7 @@ class NoiseReport(Record):
     """Pairs that a gate is planned with."""
     lines: tuple[NoiseLine, ...]
     decides: bool
-    """Whether every effect that was asked for can be decided with them."""
+    """Whether every effect that was asked for, of a metric that is gated here, can be decided with them."""
     sentence: str
 
 
@@ -79,7 +83,7 @@ def noise(effect: float | None, pairs: int, *, json: bool) -> NoReturn:
             seen = look_at_noise(lambda number: _tell(status, number))
     except PeerFailed as error:
         fail(EXIT_FAILED, str(error))
-    found = noise_report(seen, pauses, effect, pairs)
+    found = noise_report(seen, pauses, effect, pairs, os.cpu_count() or 0)
     if json:
         out.print(found.model_dump_json(indent=1))
     else:
@@ -101,13 +105,13 @@ def _tell(status: Status, number: int) -> None:
     status.update(f"closed loop beside itself: pair {number + 1} of {PAIRS}, {time_words(left_s)} left")
 
 
-def noise_report(seen: HostNoise, pauses: str, effect: float | None, pairs: int) -> NoiseReport:
-    """Return what was seen, held against the effects that are to be decided; see `noise`."""
+def noise_report(seen: HostNoise, pauses: str, effect: float | None, pairs: int, cpus: int) -> NoiseReport:
+    """Return what was seen on a host of so many CPUs, held against the effects that are to be decided; see `noise`."""
     budget: dict[str, float] = {
         limit.metric: limit.threshold(None) for limit in read_budget(None).limits if isinstance(limit, Limit)
     }
     lines = tuple(
-        _line(metric, one, budget[metric] if effect is None else effect, pairs)
+        _line(metric, one, budget[metric] if effect is None else effect, pairs, cpus=cpus)
         for metric, one in seen.resolutions.items()
     )
     return NoiseReport(
@@ -116,12 +120,12 @@ def noise_report(seen: HostNoise, pauses: str, effect: float | None, pairs: int)
         canary_waited=seen.waited,
         pairs=pairs,
         lines=lines,
-        decides=all(line.enough for line in lines),
-        sentence=sentence(lines, pairs),
+        decides=all(line.enough for line in lines if line.gated),
+        sentence=sentence(tuple(line for line in lines if line.gated), pairs),
     )
 
 
-def _line(metric: str, one: Resolution, effect: float, pairs: int) -> NoiseLine:
+def _line(metric: str, one: Resolution, effect: float, pairs: int, *, cpus: int) -> NoiseLine:
     smallest, needed = one.smallest(pairs), one.needed(effect)
     return NoiseLine(
         metric=metric,
@@ -132,6 +136,7 @@ def _line(metric: str, one: Resolution, effect: float, pairs: int) -> NoiseLine:
         effect=effect,
         pairs_needed=needed,
         enough=smallest <= effect,
+        gated=cpus >= MIN_CPUS or not METRICS[metric].throughput,
     )
 
 
@@ -182,8 +187,10 @@ def print_noise(found: NoiseReport, seen: HostNoise) -> None:
         "\nThis is of trials of half a second. Longer ones differ less where the noise is short, and not where the host"
         "\nchanges from minute to minute; and of how hosts differ from each other nothing is known from one."
     )
+    if not all(line.gated for line in found.lines):
+        out.print(f"Throughput is gated on hosts of {MIN_CPUS} CPUs and more, so achieved_rate does not count here.")
     for line in found.lines:
-        if not line.enough:
+        if line.gated and not line.enough:
             tell(remedy(line), kind="too noisy")
     out.print(found.sentence)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from bench.stats.change_point import ALPHA, LEAST, best_scores, found_by_chance, permutations_for
+from bench.stats.signed_rank import MAD_TO_DEVIATION
 
 FOUND = 0.95
 """Share of steps that must be found for the delay and the smallest step."""
@@ -38,7 +39,6 @@ _SERIES, _SHORT_SERIES = 200, 500
 _ALARMS = 1_000
 _LARGEST = 20.0  # spreads; every step that large is found
 _SEED = 20140115
-_STRAIGHT = 1.4826  # median absolute deviation to standard deviation, of normal noise
 _SPIKES = 10
 """Points with which a spike can be told from noise."""
 _CORRELATED = 20
@@ -76,7 +76,7 @@ def _without_spikes(rest: Floats) -> Floats:
     """Return distances from a level, one series a row: those beyond four spreads are spikes, and are cut there."""
     if rest.shape[1] < _SPIKES:
         return rest
-    spread = _STRAIGHT * np.median(np.abs(rest), axis=1, keepdims=True)
+    spread = MAD_TO_DEVIATION * np.median(np.abs(rest), axis=1, keepdims=True)
     spread = np.where(spread > 0, spread, rest.std(axis=1, keepdims=True))
     return np.clip(rest, -4 * spread, 4 * spread)
 

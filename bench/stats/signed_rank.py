@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 OUTLYING = 3.5
 """Robust standard deviations from the median beyond which a difference is an outlier (Iglewicz and Hoaglin, "How to
 detect and handle outliers", ASQC 1993)."""
-_STRAIGHT = 1.4826  # median absolute deviation to standard deviation, of normal noise
+MAD_TO_DEVIATION = 1.4826
+"""Standard deviations in a median absolute deviation, of normal noise: 1 / Φ⁻¹(3/4)."""
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +72,7 @@ def has_outliers(differences: Sequence[float] | Floats) -> bool:
     if not len(values):
         return False
     away = np.abs(values - np.median(values))
-    return bool(away.max() > OUTLYING * _STRAIGHT * np.median(away))
+    return bool(away.max() > OUTLYING * MAD_TO_DEVIATION * np.median(away))
 
 
 def _p_value(telling: Floats) -> float:

@@ -16,12 +16,12 @@ from bench.stats.noninferiority import MIN_PAIRS
 from reports.dataset import rows_of
 from reports.gate.metrics import METRICS, figures
 from reports.gate.pairs import Side
-from reports.history.series import BY_KERNEL, UNDISTURBED, load_digest
+from reports.history.series import BY_KERNEL, FILE, PERCENTILES, UNDISTURBED, load_digest, rows
+from reports.history.store import files_of
 
 _SHORTEST = 7
 """Characters of a commit that was stored by less than its whole name."""
 _KEPT = {"achieved_rate": "achieved rate", "broker_cpu": "broker CPU"}
-_PERCENTILES = ("p50", "p99", "p99.9")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class HistorySide:
 
     def receipt(self, target: str, workload: str) -> str | None:
         """See `GateSide`."""
-        latencies = [one for one in rows_of(self.kept, target, workload)["metric"] if one.startswith(_PERCENTILES)]
+        latencies = [one for one in rows_of(self.kept, target, workload)["metric"] if one.startswith(PERCENTILES)]
         by_kernel = {BY_KERNEL in one for one in latencies}
         if not by_kernel:
             return None
@@ -87,7 +87,7 @@ class HistorySide:
 
     def lacks(self, metric: str) -> str:
         """See `GateSide`."""
-        kept = METRICS[metric].counted or metric in _PERCENTILES or metric in _KEPT
+        kept = METRICS[metric].counted or metric in PERCENTILES or metric in _KEPT
         return "" if kept else "a history does not keep it"
 
     def figures(self, metric: str, target: str, workload: str, *, whole: bool = False) -> dict[int, float]:
@@ -133,17 +133,17 @@ def newest(kept: pd.DataFrame, commits: Sequence[str], new: Side) -> Found:
     """Return the newest run of the candidate's scenario and class of hosts at one of some commits.
 
     Args:
-        kept: rows of a history, columns as in `reports.history.series.COLUMNS`.
+        kept: rows of a history, with the file that each stands in: one a run, whatever runs are called.
         commits: whole names, the newest first; the first that has a run counts.
         new: the candidate, whose own run is left out.
     """
     run = new.run
     loads = {(target, workload): load_digest(new.workload(workload)) for target, workload in new.rows()}
     alike = (kept["scenario"] == run.scenario.name) & (kept["mode"] == run.mode)
-    alike &= ~((kept["run_id"] == run.run_id) & (kept["seed"] == run.seed))
+    alike &= ~kept[FILE].isin(files_of(kept, rows(new.data, "")))
     mine = kept[alike]
-    rows = zip(mine["target"], mine["workload"], mine["load"], strict=True)
-    same = [loads.get((target, workload)) == load for target, workload, load in rows]
+    named = zip(mine["target"], mine["workload"], mine["load"], strict=True)
+    same = [loads.get((target, workload)) == load for target, workload, load in named]
     mine = mine[pd.Series(same, mine.index, dtype=bool)]
     places = _places(mine["commit"].unique().tolist(), commits)
     mine = mine[mine["commit"].isin(places.keys())]
@@ -151,13 +151,12 @@ def newest(kept: pd.DataFrame, commits: Sequence[str], new: Side) -> Found:
     others = tuple(sorted(mine.loc[~here, "host_class"].unique().tolist()))
     mine = mine[here]
     # A run of which too little is kept would make every later gate invalid.
-    mine = mine[mine.groupby(["run_id", "seed"])["repetition"].transform("nunique") >= MIN_PAIRS]
+    mine = mine[mine.groupby(FILE)["repetition"].transform("nunique") >= MIN_PAIRS]
     if mine.empty:
         return Found(None, others)
     at = mine[mine["commit"] == min(mine["commit"].unique(), key=places.__getitem__)]
     last = at.loc[pd.to_datetime(at["time_utc"], utc=True, format="ISO8601").idxmax()]
-    chosen = at[(at["run_id"] == last["run_id"]) & (at["seed"] == last["seed"])]
-    return Found(HistorySide(chosen, new.cpus), others)
+    return Found(HistorySide(at[at[FILE] == last[FILE]], new.cpus), others)
 
 
 def _places(stored: Sequence[str], commits: Sequence[str]) -> dict[str, int]:

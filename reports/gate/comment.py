@@ -13,7 +13,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _MARKER = re.compile(rf"<!-- busbench: ({NAME.pattern}) -->")
 
 
-class CommentError(Exception):
+class CommentError(ValueError):
     """A comment cannot be found; the message says what is wrong with what was given."""
 
 

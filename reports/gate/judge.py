@@ -151,11 +151,13 @@ def judge_first(new: Dataset, budget: Budget, results: Sequence[str], why: str =
     """Judge a run that has no baseline yet: its figures are told, and absolute limits alone decide.
 
     Raises:
-        GateError: it is a quick look, or the budget names what it does not have.
+        GateError: it is a quick look, has fewer trials than a comparison needs, so that every gate after it would be
+            invalid, or the budget names what it does not have.
     """
     side = Side(new)
     rows = list(cells(side, side, paired=False))
-    _refuse([*quick_looks(side), *_strangers(budget, side, rows)])
+    few = sorted({row.planned for row in rows if row.planned < MIN_PAIRS}) if budget.relative else []
+    _refuse([*quick_looks(side), *map(words.too_few, few), *_strangers(budget, side, rows)])
     lines = () if side.run.ended_early else tuple(_first_lines(side, rows, budget, why))
     found = _Compared(lines, sentence=f"Pass: {why}.", hosts=(side.host_class,))
     return _gate(side, found, budget, (None, side.title), results)
@@ -323,15 +325,16 @@ def _closed(opened: Sequence[_Open], *, paired: bool) -> tuple[tuple[GateLine, .
     decisions = decide([one.measure for one in deciding], paired=paired)
     wholes = decide([one.whole_measure for one in deciding], paired=paired)
     found = {id(one): pair for one, pair in zip(deciding, zip(decisions, wholes, strict=True), strict=True)}
-    return tuple(_lines(opened, found, paired=paired)), _drift(opened, decisions)
+    return tuple(_lines(opened, found, paired=paired)), _drift(decisions)
 
 
-def _drift(opened: Sequence[_Open], decisions: Sequence[Decision]) -> DriftOfSides | None:
-    seen = next((one.drift for one in decisions if one.drift is not NONE), None)
-    if seen is None:
+def _drift(decisions: Sequence[Decision]) -> DriftOfSides | None:
+    """Return the drift that widened lines; of lines of unlike numbers of pairs that of the most."""
+    widened = [one for one in decisions if one.drift is not NONE]
+    if not widened:
         return None
-    pairs = max(one.cell.planned for one in opened)
-    return DriftOfSides(lag1=seen.lag1, widening=seen.widening(pairs), lines=seen.lines)
+    most = max(widened, key=lambda one: one.n)
+    return DriftOfSides(lag1=most.drift.lag1, widening=most.drift.widening(most.n), lines=most.drift.lines)
 
 
 def _lines(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bench.stats.noninferiority import MIN_PAIRS
 from reports.format import count, listed
 from reports.gate.metrics import METRICS
 from reports.gate.pairs import PairedCell
@@ -94,6 +95,15 @@ def drift(found: DriftOfSides) -> str:
         f"Neighbouring pairs are alike (lag-1 correlation {found.lag1:.2f}, mean of {found.lines}"
         f" line{'s' if found.lines > 1 else ''}): each side drifts for itself, so intervals are"
         f" {found.widening:.1f} times as wide."
+    )
+
+
+def too_few(repetitions: int) -> str:
+    """Return that a run has too few trials for any comparison to come."""
+    return (
+        f"plan.repetitions: {repetitions}, and a gate compares {MIN_PAIRS} trials a side or more: this run could be"
+        f" no baseline, and every gate after it would be invalid; set it to {MIN_PAIRS}, better 10, or give a budget"
+        " of absolute limits alone"
     )
 
 

@@ -42,7 +42,8 @@ FILE = "file"
 _STRETCH = 3
 """Usual distances of its runs without one before a series is silent or has ended, if that is longer."""
 _PACE_POINTS = 20
-_PERCENTILES = ("p50", "p99", "p99.9")
+PERCENTILES = ("p50", "p99", "p99.9")
+"""Of latencies, that a history keeps."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ METRICS = {
     for end in ("", UNDISTURBED)
     for by in ("", BY_KERNEL)
     for tag in ("response", "service")
-    for percentile in _PERCENTILES
+    for percentile in PERCENTILES
 } | {
     "achieved rate": SeriesMetric(lower_is_better=False, scale=1.0, unit="msg/s"),
     "broker CPU": SeriesMetric(lower_is_better=True, scale=1.0, unit="µs/msg"),
@@ -122,15 +123,15 @@ def load_digest(workload: Workload) -> str:
 
 def _figures(data: Dataset) -> pd.DataFrame:
     usable = data.trials[data.trials["usable"]]
-    columns = ["run_id", "index", "tag", "entered", *(f"{way}{name}" for way in ("", "all_") for name in _PERCENTILES)]
+    columns = ["run_id", "index", "tag", "entered", *(f"{way}{name}" for way in ("", "all_") for name in PERCENTILES)]
     timed = usable.merge(data.latency[columns], on=["run_id", "index", "tag"])
     timed = timed[timed["receipt"] != "both"].copy()
     timed["tag"] = timed["tag"] + np.where(timed["receipt"] == "kernel", BY_KERNEL, "")
     plain, metered = timed[timed["entered"].isna()], timed[timed["entered"].notna()]
     parts = [
-        *((plain, name + " " + plain["tag"], plain[name]) for name in _PERCENTILES),
-        *((metered, name + " " + metered["tag"], metered[f"all_{name}"]) for name in _PERCENTILES),
-        *((metered, name + " " + metered["tag"] + UNDISTURBED, metered[name]) for name in _PERCENTILES),
+        *((plain, name + " " + plain["tag"], plain[name]) for name in PERCENTILES),
+        *((metered, name + " " + metered["tag"], metered[f"all_{name}"]) for name in PERCENTILES),
+        *((metered, name + " " + metered["tag"] + UNDISTURBED, metered[name]) for name in PERCENTILES),
         (usable, pd.Series("achieved rate", usable.index), usable["received_rate"]),
         (usable, pd.Series("broker CPU", usable.index), usable["broker_cpu_us_per_message"].astype(float)),
     ]

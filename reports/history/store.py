@@ -152,14 +152,6 @@ class Store:
         acceptances = self._read("accepted", ACCEPTED, skipped)
         return Stored(rows, confirmations, acceptances, self._metrics(skipped), tuple(skipped))
 
-    def rows(self) -> pd.DataFrame:
-        """Return the rows of all runs that can be read.
-
-        Raises:
-            ReportError: there is none.
-        """
-        return self.read().rows
-
     def metrics(self) -> dict[str, SeriesMetric]:
         """Return how each metric reads: ours, and those that other tools brought."""
         return self._metrics([])
@@ -222,6 +214,16 @@ class Store:
             message = f"--store {self.folder} cannot be written ({error.strerror}): name another folder."
             raise ReportError(message) from None
         return True
+
+
+def files_of(stored: pd.DataFrame, added: pd.DataFrame) -> set[str]:
+    """Return in which files of rows that were read a run stands: one, or none where it was not stored."""
+    try:
+        run = _sound(_of_columns(added, COLUMNS))
+    except ValueError:  # it would not be stored, either
+        return set()
+    alike = stored[stored["run_id"].isin(run["run_id"]) & stored["seed"].isin(run["seed"])]
+    return {str(file) for file, rows in alike.groupby(FILE) if _is_same_run(rows, run)}
 
 
 def _is_same_run(stored: pd.DataFrame, added: pd.DataFrame) -> bool:

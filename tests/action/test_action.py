@@ -33,7 +33,7 @@ option() { # name, words: its value
 case "$1 ${2:-}" in
   "history add") want=--store; s=$(option "$@"); mkdir -p "$s/runs"; echo "$GITHUB_SHA" >"$s/runs/${RUN:-1}.parquet" ;;
   "history check") echo "p99: a step at $GITHUB_SHA"; exit "${FAKE_CHECK:-0}" ;;
-  "history show") ;;
+  "history branch") [ -z "${FAKE_BRANCH:-}" ] || echo "$FAKE_BRANCH" ;;
   "run "*) want=--out; mkdir -p "$(option "$@")"; exit "${FAKE_RUN:-0}" ;;
   "gate "*)
     want=--md; md=$(option "$@"); want=--comment-marker
@@ -142,6 +142,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
     for name in (
         "requirements.lock",
         "pyproject.toml",
+        ".ci/sandbox.sh",
+        "reports/gate/comment.py",
         *(f"brokers/image/{one}.toml" for one in ("stable", "current")),
     ):
         (action / name).parent.mkdir(parents=True, exist_ok=True)
@@ -174,8 +176,8 @@ def test_a_push_is_measured_judged_and_stored(place: Place) -> None:
         ["run", "bench/ci.toml"],
         ["gate", f"{work}/results"],
         ["history", "add"],
+        ["history", "branch"],
         ["history", "check"],
-        ["history", "show"],
     ]
     words = place.gate()
     assert words[words.index("--baseline-store") + 1] == f"{work}/history"
@@ -188,6 +190,13 @@ def test_a_push_is_measured_judged_and_stored(place: Place) -> None:
     assert "The run took 0 min" in ran.summary
     assert place.service.comments == []
     assert git(place.workspace, "status", "--porcelain") == ""
+
+
+def test_of_a_branch_its_own_series_are_looked_at(place: Place) -> None:
+    """As `bench history branch` names it, which is what the run was stored by."""
+    assert not place.use(FAKE_BRANCH="topic").failed
+    [looked] = [call for call in place.calls() if call.startswith("history check")]
+    assert "--branch topic" in looked
 
 
 def test_the_history_grows_whoever_stores_meanwhile(place: Place) -> None:

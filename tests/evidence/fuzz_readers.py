@@ -385,7 +385,7 @@ def _others() -> tuple[Path, ...]:
     (folder / "log").write_text("\n".join(["#[StartTime: 1441753532.570 (seconds since epoch)]", *lines]))
     (folder / "hgrm").write_text(percentile_text(ours))
     store = Store(_history())
-    (folder / "csv").write_text(to_history_csv(store.rows(), store.metrics()))
+    (folder / "csv").write_text(to_history_csv(store.read().rows, store.metrics()))
     return tuple(sorted(folder.iterdir()))
 
 
@@ -405,8 +405,8 @@ def _make_import(folder: Path, rng: random.Random) -> None:
 def _read_import(folder: Path, number: int) -> None:
     store, files = Store(folder / "store"), sorted(folder.iterdir())
     import_files(store, files, Given(time=("", "2026-01-01")[number % 2]), lambda _commits: {})
-    series_of(store.rows(), metrics=store.metrics())
-    to_history_csv(store.rows(), store.metrics())
+    series_of(store.read().rows, metrics=store.metrics())
+    to_history_csv(store.read().rows, store.metrics())
     for one in commands.watch(store).series if number % _DRAWN == 0 else ():
         text.block(one)
 

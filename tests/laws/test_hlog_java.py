@@ -142,7 +142,7 @@ def test_logs_of_others_are_imported_by_tag(others: tuple[Path, dict[tuple[str, 
     folder, found = others
     store = Store(tmp_path / "history")
     import_files(store, sorted(folder.glob("*.hlog")), Given(), lambda _commits: {})
-    rows = store.rows()
+    rows = store.read().rows
     assert len(set(rows["run_id"])) == 3
     assert set(rows["time_utc"]) == {"2015-09-08T23:05:32.570000+00:00"}
     for (file, tag), one in found.items():

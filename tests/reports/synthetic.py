@@ -264,7 +264,11 @@ def search_text(*answers: dict[str, Any]) -> str:
 
 def build(folder: Path, **asked: Any) -> Path:
     """Write the results folder of a run that is asked for as of `make`, and return it."""
-    made = make(**asked)
+    return write(folder, make(**asked))
+
+
+def write(folder: Path, made: Made) -> Path:
+    """Write the results folder of a run, and return it."""
     (folder / "trials").mkdir(parents=True)
     (folder / "run.json").write_text(made.record.model_dump_json(), encoding="utf-8")
     for trial in made.trials:

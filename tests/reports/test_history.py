@@ -49,9 +49,9 @@ def test_a_run_is_added_once(tmp_path: Path) -> None:
     folder = build(tmp_path / "run", repetitions=1, seconds=1, closed_loop=False)
     store = Store(tmp_path / "store")
     added = commands.add(store, folder, "abc")
-    assert added == len(store.rows()) > 0
+    assert added == len(store.read().rows) > 0
     assert commands.add(store, folder, "other") == 0
-    assert set(store.rows()["commit"]) == {"abc"}
+    assert set(store.read().rows["commit"]) == {"abc"}
 
 
 @pytest.mark.compiled
@@ -100,7 +100,7 @@ def test_series_are_kept_apart_by_what_makes_figures_unlike(tmp_path: Path) -> N
     """Another class of hosts or another load is another series."""
     store = stored(tmp_path, [1.0])
     for run, other in (("a", {"host_class": "two"}), ("b", {"load": "11111111"}), ("c", {"mode": "quick"})):
-        frame = store.rows().head(3).assign(run_id=run, **other)
+        frame = store.read().rows.head(3).assign(run_id=run, **other)
         assert store.add(frame)
     assert len(commands.watch(store).series) == 4
 
@@ -207,7 +207,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path, stepped: Store) -> None:
         commands.watch(stepped, only="nothing")
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="cannot be written"):
-        Store(tmp_path / "file").add(stepped.rows().head(1))
+        Store(tmp_path / "file").add(stepped.read().rows.head(1))
 
 
 @pytest.mark.compiled

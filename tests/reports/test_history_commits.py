@@ -31,7 +31,7 @@ def measured(position: int, **fields: Any) -> dict[str, Any]:
 
 def extended(store: Store, values: list[float], runs: list[dict[str, Any]], **fields: Any) -> Store:
     """Add runs to a store, one for each value, each with columns of its own; return it."""
-    template = store.rows().iloc[:3]
+    template = store.read().rows.iloc[:3]
     for value, run in zip(values, runs, strict=True):
         frame = template.assign(value=value * 1e6, seed=len(list((store.folder / "runs").iterdir())), **(fields | run))
         assert store.add(frame[list(COLUMNS)])
@@ -155,9 +155,9 @@ def test_runs_of_before_a_rebase_are_left_out(tmp_path: Path) -> None:
     store = branch_store(tmp_path, [2.0] * 40, [3.0] * 4)
     rebased = measured(31, branch="topic", commit="r000") | {"base": "c030", "base_position": 30, "time_utc": day(50)}
     extended(store, [3.0], [rebased])
-    [series] = series_of(store.rows(), "topic")
+    [series] = series_of(store.read().rows, "topic")
     assert series.commits[29:] == ("c029", "c030", "r000")
-    [series] = series_of(store.rows().assign(base_position=-1, base_committed_utc=""), "topic")
+    [series] = series_of(store.read().rows.assign(base_position=-1, base_committed_utc=""), "topic")
     assert series.commits[-2:] == ("c031", "r000")  # by the time of its first commit, as its base is not known
 
 
@@ -165,7 +165,7 @@ def test_a_branch_may_measure_what_the_main_one_does_not(tmp_path: Path) -> None
     """A series of a new target has the branch's points alone."""
     store = branch_store(tmp_path, [2.0] * 25, [3.0] * 2)
     extended(store, [1.0], [measured(23, branch="topic", time_utc=day(50))], target="new")
-    new, old = sorted(series_of(store.rows(), "topic"), key=lambda one: len(one.values))
+    new, old = sorted(series_of(store.read().rows, "topic"), key=lambda one: len(one.values))
     assert (new.begin, len(new.values), new.key["target"]) == (0, 1, "new")
     assert old.begin == 21
 
@@ -173,7 +173,7 @@ def test_a_branch_may_measure_what_the_main_one_does_not(tmp_path: Path) -> None
 def test_a_store_without_its_main_branch_says_what_it_has(tmp_path: Path) -> None:
     """As where the main branch was taken for another."""
     store = stored(tmp_path, [1.0, 1.0], branch="trunk", main="main")
-    assert branches_of(store.rows()) == {"trunk": 2}
+    assert branches_of(store.read().rows) == {"trunk": 2}
     with pytest.raises(ReportError, match="no run of its main branch; other branches with runs: trunk"):
         commands.watch(store)
 

@@ -16,7 +16,7 @@ from tests.reports.history_stores import stored
 
 def run(store: Store, **fields: Any) -> pd.DataFrame:
     """Return rows of the first run of a store with other fields."""
-    rows = store.rows()
+    rows = store.read().rows
     return rows[rows[FILE] == rows[FILE].min()].assign(**fields)[list(COLUMNS)]
 
 
@@ -49,7 +49,7 @@ def test_a_store_of_version_1_is_read(tmp_path: Path) -> None:
     for file in (tmp_path / "runs").iterdir():
         frame = pd.read_parquet(file)
         frame.assign(store_version=1).drop(columns=new).to_parquet(file)
-    rows = store.rows()
+    rows = store.read().rows
     assert set(rows["branch"]) == set(rows["main"]) == {""}
     assert not store.add(run(store, store_version=2, trial_utc="2026-01-01T00:00:00+00:00"))
     assert store.add(
@@ -119,7 +119,7 @@ def test_other_files_with_a_fault_are_left_out_too(tmp_path: Path) -> None:
     for file in (tmp_path / "runs").glob("run*"):
         file.unlink()
     with pytest.raises(ReportError, match=r"holds no run that can be read: runs/a.parquet .* \(and 2 more\)"):
-        store.rows()
+        store.read()
 
 
 def test_a_file_with_a_fault_stands_in_nobodys_way(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from bench.cli import ancestry
 from bench.cli.main import app
+from bench.cli.repository import GitError
 
 pytestmark = pytest.mark.compiled
 
@@ -119,10 +120,10 @@ def test_the_branch_to_be_merged_into_is_what_ci_says(repository: Repository, mo
     assert ancestry.of_branch("main") == (third, second, first)
     repository.git("checkout", "--quiet", "main")
     assert ancestry.before_branching(None, {}) == (second, first)  # a run of the same commit is no baseline
-    with pytest.raises(ancestry.AncestryError, match="there is no branch other here"):
+    with pytest.raises(GitError, match="there is no branch other here"):
         ancestry.before_branching("other", {})
     monkeypatch.chdir(repository.folder.parent)
-    with pytest.raises(ancestry.AncestryError, match="no commit is checked out in this folder"):
+    with pytest.raises(GitError, match="no commit is checked out in this folder"):
         ancestry.before_branching(None, {})
 
 
@@ -144,10 +145,10 @@ def test_what_git_cannot_tell_is_told(repository: Repository, tmp_path: Path, mo
     """With what to fetch."""
     repository.git("checkout", "--quiet", "--orphan", "alone")
     repository.commit("alone")
-    with pytest.raises(ancestry.AncestryError, match=r"have no commit in common here: fetch the whole history"):
+    with pytest.raises(GitError, match=r"have no commit in common here: fetch the whole history"):
         ancestry.before_branching("main", {})
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ancestry.AncestryError, match="git cannot be asked for commits"):
+    with pytest.raises(GitError, match="git cannot be asked for commits"):
         ancestry.before_branching("main", {})
 
 

@@ -47,7 +47,7 @@ def test_runs_are_added_once_with_their_commit(here: Path, quick_run: Path) -> N
     again = bench("add", quick_run, "--commit", "abc")
     assert again.exit_code == 0
     assert "already in history, nothing added" in again.output
-    assert set(Store(Path("history")).rows()["commit"]) == {"abc"}
+    assert set(Store(Path("history")).read().rows["commit"]) == {"abc"}
     shown = bench("show")
     assert shown.exit_code == 0
     assert "calm, steady: p99 response (smoke)" in shown.output
@@ -63,11 +63,20 @@ def test_what_is_given_of_a_commit_is_kept(here: Path, quick_run: Path) -> None:
     assert not (here / "history").exists()
     added = bench("add", quick_run, *given, "--committed", "2026-01-01T12:00:00+02:00")
     assert "beside trunk, on branch topic" in added.output
-    row = Store(Path("history")).rows().iloc[0]
+    row = Store(Path("history")).read().rows.iloc[0]
     expected = {"branch": "topic", "main": "trunk", "position": 7, "committed_utc": "2026-01-01T10:00:00+00:00"}
     assert row[list(expected)].to_dict() == expected
     assert bench("check").exit_code == 2  # nothing of the main branch yet
     assert bench("show", "--branch", "topic").exit_code == 0
+
+
+def test_the_branch_of_a_run_is_data(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name and nothing else, for scripts; nothing on the main branch."""
+    del here
+    assert (bench("branch").exit_code, bench("branch").stdout) == (0, "")
+    monkeypatch.setenv("BRANCH_NAME", "topic")
+    assert bench("branch").stdout == "topic\n"
+    assert bench("branch", "--main", "topic").stdout == ""
 
 
 @pytest.mark.compiled
@@ -107,11 +116,13 @@ def test_check_ends_in_three_where_runs_have_ceased_to_come(here: Path) -> None:
 def test_show_writes_page_and_picture(here: Path) -> None:
     """--html and --png are written and named last."""
     stored(here / "history", noisy((30, 2.0)))
-    result = bench("show", "--html", "h.html", "--png", "h.png")
+    result = bench("show", "--html", "h.html", "--png", "h.png", "--silent-after", 36_500)
     assert result.exit_code == 0
     assert result.output.split()[-2:] == ["h.html", "h.png"]
     assert Path("h.html").exists()
     assert Path("h.png").exists()
+    assert bench("check", "--html", "c.html", "--silent-after", 36_500).exit_code == 0
+    assert Path("c.html").read_text() == Path("h.html").read_text()
 
 
 def test_faults_are_one_message(here: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bench.cli.history_files import FileKind, LatencyUnit, commit_times
+from bench.cli.history_files import FileKind, LatencyUnit
 from bench.cli.main import app
+from bench.cli.repository import commit_times
 from reports.history.formats.contract import LATENCY_UNITS
 from reports.history.imported import FORMATS
 from reports.history.store import Store
@@ -72,7 +73,7 @@ def test_a_commit_has_the_time_at_which_it_was_made(here: Path) -> None:
     assert commit_times(asked) == {commit: made, commit[:8]: made}
     result = bench("import", PERFTEST, "--commit", commit)
     assert result.exit_code == 0, result.output
-    assert set(Store(here / "history").rows()["time_utc"]) == {made.isoformat()}
+    assert set(Store(here / "history").read().rows["time_utc"]) == {made.isoformat()}
 
 
 def test_a_store_is_exported(here: Path) -> None:

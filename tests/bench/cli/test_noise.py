@@ -1,6 +1,7 @@
 """`bench doctor --noise`: the words, the JSON and the exit code, on hosts that are made up."""
 
 import json
+import os
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -27,6 +28,7 @@ def host(p50: float, p99: float, rate: float, bias: float = 0.0) -> HostNoise:
 def on(monkeypatch: pytest.MonkeyPatch) -> "On":
     """The command on a host that is made up."""
     monkeypatch.setattr(noise, "_pauses", lambda: "this host was not away in 5 s")
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
     return On(monkeypatch)
 
 
@@ -73,6 +75,21 @@ def test_a_noisy_host_ends_in_3_and_says_what_would_do(on: On) -> None:
     assert "too noisy: achieved_rate: a change of 5 % takes more than 100 pairs" in words
     assert "too noisy: p50" not in words
     assert on(host(0.01, 0.05, 0.01), "--pairs", "15").exit_code == 0
+
+
+def test_throughput_counts_only_where_a_gate_decides_by_it(on: On, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On two CPUs its noise is shown; it promises nothing, and fails nothing."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    result = on(host(0.01, 0.02, 0.6))
+    assert result.exit_code == 0, result.output
+    assert "achieved_rate does not count here" in result.stdout
+    assert (
+        result.stdout.strip()
+        .splitlines()[-1]
+        .endswith("p50 by 2.6 % or more and p99 by 5.2 % or more; nothing smaller.")
+    )
+    found = json.loads(on(host(0.01, 0.02, 0.6), "--json").stdout)
+    assert [line["gated"] for line in found["lines"]] == [True, True, False]
 
 
 @pytest.mark.parametrize("effect", ["20%", "20 %", "0.2"])

@@ -1,17 +1,21 @@
 """Which run of a history is a baseline, and what a gate says beside it."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from bench.scenario.absolute_limit import AbsoluteLimit
 from reports.dataset import Dataset
 from reports.gate.baseline import HistorySide, KeptSide, newest
-from reports.gate.budget import read_budget
+from reports.gate.budget import Budget, read_budget
 from reports.gate.judge import judge_first, judge_sides
 from reports.gate.pairs import GateError, GateSide, Side
 from reports.gate.result import Gate
 from reports.history.series import rows
+from reports.history.store import Store
 from tests.reports.in_memory import made_tables
 
 COMMITS = tuple(f"{k:x}" * 40 for k in range(8))
@@ -38,7 +42,10 @@ def slower(trial: dict[str, Any]) -> dict[str, Any]:
 
 def kept(*runs: tuple[Dataset, str]) -> pd.DataFrame:
     """Return what a history keeps of runs at commits."""
-    return pd.concat([rows(data, commit) for data, commit in runs], ignore_index=True)
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        assert all(store.add(rows(data, commit)) for data, commit in runs)
+        return store.read().rows
 
 
 def chosen(history: pd.DataFrame, new: Dataset, commits: tuple[str, ...] = COMMITS) -> str | None:
@@ -63,6 +70,18 @@ def test_commits_are_known_by_their_beginning_and_others_are_none(new: Dataset) 
     history = kept((run("short"), COMMITS[2][:7]), (run("dirty"), f"{COMMITS[1]}-dirty"), (run("word"), "nightly"))
     assert chosen(history, new) == "short"
     assert chosen(kept((run("few"), COMMITS[2][:6])), new) is None
+
+
+def test_two_runs_of_one_name_are_two(new: Dataset) -> None:
+    """As of two hosts that began in one second with one seed: neither the other's trials, nor the candidate's own."""
+    later = {"started_utc": "2026-01-01T12:00:00.5Z"}
+    one, two = run("twin"), run("twin", later, change=slower)
+    found = newest(kept((one, COMMITS[1]), (two, COMMITS[1])), COMMITS, Side(new)).side
+    assert found is not None
+    assert (found.kept["file"].nunique(), set(found.kept["time_utc"])) == (1, {"2026-01-01T12:00:00.500000+00:00"})
+    namesake = newest(kept((new, COMMITS[0]), (run("new", later), COMMITS[1])), COMMITS, Side(new)).side
+    assert namesake is not None
+    assert set(namesake.kept["commit"]) == {COMMITS[1]}
 
 
 def test_only_the_same_is_compared(new: Dataset) -> None:
@@ -122,6 +141,15 @@ def test_the_first_run_passes_and_shows_its_figures(new: Dataset) -> None:
     assert all((line.n, line.baseline) == (10, None) and line.candidate is not None for line in p99)
     with pytest.raises(GateError, match="is a quick look"):
         judge_first(run("quick", mode="quick"), read_budget(None), ["quick"])
+
+
+def test_a_first_run_that_could_be_no_baseline_is_refused() -> None:
+    """It passed, and every gate after it was invalid; where nothing is to be compared, absolute limits judge it."""
+    few = run("few", repetitions=4)
+    with pytest.raises(GateError, match=r"plan.repetitions: 4, and a gate compares 5 trials a side or more"):
+        judge_first(few, read_budget(None), ["few"])
+    limit = AbsoluteLimit(metric="p99", at_most="1s")
+    assert {line.n for line in judge_first(few, Budget(limits=(limit,)), ["few"]).limits} == {4}
 
 
 def test_every_side_is_a_gate_side(new: Dataset) -> None:

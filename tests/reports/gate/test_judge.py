@@ -30,14 +30,15 @@ def in_turn(run: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
-def judged(rates: list[float]) -> Gate:
-    """Return a gate by the rate of ten pairs, the candidate's as given and the baseline's 2,000."""
+def judged(rates: list[float], invalid: tuple[int, ...] = ()) -> Gate:
+    """Return a gate by the rate of pairs, the candidate's as given and the baseline's 2,000; some are invalid."""
 
     def with_rate(trial: dict[str, Any]) -> dict[str, Any]:
         new = SIDES.get(trial["target"]) == "candidate"
-        return trial | {"achieved_rate": rates[trial["repetition"]] if new else 2_000.0}
+        health = [{"code": "send-lag", "hard": True, "text": "late"}] if trial["repetition"] in invalid else []
+        return trial | {"achieved_rate": rates[trial["repetition"]] if new else 2_000.0, "health": health}
 
-    data = made_tables(mode="full", repetitions=10, closed_loop=False, change=with_rate, change_run=in_turn)
+    data = made_tables(mode="full", repetitions=len(rates), closed_loop=False, change=with_rate, change_run=in_turn)
     return judge_paired(data, Budget(limits=(Limit(metric="achieved_rate", workload="steady"),)), None, ["run"])
 
 
@@ -64,3 +65,6 @@ def test_drift_of_a_side_is_said() -> None:
     assert found.drift.widening > 2
     assert found.remarks[0].startswith("Neighbouring pairs are alike (lag-1 correlation 1.")
     assert "of 1 line): each side drifts for itself, so intervals are" in found.remarks[0]
+    fewer = judged([2_000.0 - 20 * k for k in range(10)], invalid=(8, 9)).drift
+    eight = judged([2_000.0 - 20 * k for k in range(8)]).drift
+    assert fewer == eight != found.drift  # of the pairs that there are, not of those that were planned

@@ -39,7 +39,7 @@ def imported(store: Store, *files: Path, given: Given | None = None) -> list[Imp
 
 def values(store: Store) -> dict[str, float]:
     """Return the value of each metric of a store that has one row of each."""
-    rows = store.rows()
+    rows = store.read().rows
     assert rows["metric"].is_unique
     return dict(zip(rows["metric"], rows["value"], strict=True))
 
@@ -73,7 +73,7 @@ def test_perftests_csv(tmp_path: Path) -> None:
     assert found["received rate"] == pytest.approx(table["received (msg/s)"].mean())
     assert found["p99 consumer latency of intervals"] == pytest.approx(3.1915)
     assert found["p50 confirm latency of intervals"] == pytest.approx(0.1355)
-    assert set(Store(tmp_path).rows()["workload"]) == {"nightly"}
+    assert set(Store(tmp_path).read().rows["workload"]) == {"nightly"}
 
 
 def test_perftests_csv_of_a_locale_without_the_sign(tmp_path: Path, written: Any) -> None:
@@ -82,7 +82,7 @@ def test_perftests_csv_of_a_locale_without_the_sign(tmp_path: Path, written: Any
     file = written("c.csv", content.replace("µ", "?").replace("nightly", "test-123456-789"))
     imported(Store(tmp_path), file)
     assert values(Store(tmp_path))["p99 consumer latency of intervals"] == pytest.approx(3.1915)
-    assert set(Store(tmp_path).rows()["workload"]) == {"unnamed"}
+    assert set(Store(tmp_path).read().rows["workload"]) == {"unnamed"}
 
 
 def test_perftests_json(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_perftests_json(tmp_path: Path) -> None:
     file = FILES / "perftest-2.22.1.json"
     [done] = imported(Store(tmp_path), file)
     assert done.format.name == "perftest-json"
-    rows = Store(tmp_path).rows().set_index(["workload", "metric"])["value"]
+    rows = Store(tmp_path).read().rows.set_index(["workload", "metric"])["value"]
     wanted = json.loads(file.read_text())
     points = {"steady": wanted["steady"]} | {f"sizes, minMsgSize {k}": v for k, v in wanted["sizes"]["data"].items()}
     assert set(rows.index.get_level_values(0)) == set(points)
@@ -116,12 +116,12 @@ def test_openmessaging_benchmark(tmp_path: Path, written: Any) -> None:
     }
     metrics = Store(tmp_path).metrics()
     assert (metrics["p99 publish delay"].unit, metrics["publish rate"].lower_is_better) == ("µs", False)
-    rows = Store(tmp_path).rows()
+    rows = Store(tmp_path).read().rows
     assert set(rows["target"]) == {"RabbitMQ"}
     assert set(rows["workload"]) == {OMB["workload"]}
     other = written("other.json", json.dumps(OMB | {"messageSize": 2048}))
     imported(Store(tmp_path), other)
-    assert len(set(Store(tmp_path).rows()["load"])) == 2
+    assert len(set(Store(tmp_path).read().rows["load"])) == 2
 
 
 @pytest.mark.compiled
@@ -167,7 +167,7 @@ def test_a_commit_has_its_time_from_the_repository(tmp_path: Path, written: Any)
     file = written("own.csv", "commit,metric,value,direction\nabc1,m,1,lower\nabc2,m,2,lower\n")
     made = {"abc1": datetime(2026, 1, 1, tzinfo=UTC), "abc2": datetime(2026, 1, 2, tzinfo=UTC)}
     import_files(Store(tmp_path / "s"), [file], Given(), lambda commits: {one: made[one] for one in commits})
-    assert sorted(Store(tmp_path / "s").rows()["time_utc"]) == [one.isoformat() for one in made.values()]
+    assert sorted(Store(tmp_path / "s").read().rows["time_utc"]) == [one.isoformat() for one in made.values()]
     [fault] = faults(file, folder=tmp_path, given=Given(time=""))[:1]
     assert "own.csv: time is 'that of commit abc1': the file tells no time" in fault
     assert "give it with --time" in fault
@@ -189,11 +189,11 @@ def test_an_export_is_an_import(tmp_path: Path) -> None:
     """What a store exports makes the same series in another, values and trials and names; in its own, nothing new."""
     first = stored(tmp_path / "first", [2.0, 2.1, 1.9])
     imported(first, FILES / "perftest-2.22.1.csv")
-    (tmp_path / "out.csv").write_text(to_history_csv(first.rows(), first.metrics()))
+    (tmp_path / "out.csv").write_text(to_history_csv(first.read().rows, first.metrics()))
     second = Store(tmp_path / "second")
     [done] = imported(second, tmp_path / "out.csv", given=Given())
     assert done.runs == 4
-    here, there = (series_of(one.rows(), metrics=one.metrics()) for one in (first, second))
+    here, there = (series_of(one.read().rows, metrics=one.metrics()) for one in (first, second))
     assert len(here) == 12
     for one, other in zip(here, there, strict=True):
         assert (one.name, one.key, one.metric) == (other.name, other.key, other.metric)
@@ -219,11 +219,11 @@ def test_branches_and_times_of_commits_are_exported(tmp_path: Path, written: Any
     lines.append("2026-02-05,0000005,2026-01-05T00:00:00Z,topic,m,9,lower")
     first, second = Store(tmp_path / "first"), Store(tmp_path / "second")
     imported(first, written("own.csv", "\n".join(lines)), given=Given(main="main", branch="main"))
-    imported(second, written("out.csv", to_history_csv(first.rows(), first.metrics())), given=Given())
+    imported(second, written("out.csv", to_history_csv(first.read().rows, first.metrics())), given=Given())
     for store in (first, second):
-        [main] = series_of(store.rows(), metrics=store.metrics())
+        [main] = series_of(store.read().rows, metrics=store.metrics())
         np.testing.assert_allclose(main.values, [1, 2, 3, 4])
-        [topic] = series_of(store.rows(), "topic", store.metrics())
+        [topic] = series_of(store.read().rows, "topic", store.metrics())
         np.testing.assert_allclose(topic.values, [1, 2, 3, 4, 9][-len(topic.commits) :])
         assert topic.commits[topic.begin :] == ("0000005",)
 
@@ -232,7 +232,7 @@ def test_what_a_user_says_is_kept(tmp_path: Path) -> None:
     """Names, kind of host, commit and branch."""
     given = Given(time=NOON, commit="c0ffee", branch="topic", target="t", workload="w", host_class="h")
     imported(Store(tmp_path), FILES / "perftest-2.22.1.csv", given=given)
-    rows = Store(tmp_path).rows()
+    rows = Store(tmp_path).read().rows
     for column, value in (("commit", "c0ffee"), ("target", "t"), ("workload", "w"), ("host_class", "h")):
         assert set(rows[column]) == {value}
     assert set(rows["time_utc"]) == {"2026-01-31T12:00:00+00:00"}
