@@ -6,9 +6,19 @@ from bench.arrivals.keys import Int64, by_producer, in_turn
 from bench.drivers.base import PortSpec, ProducerLane, Route
 from bench.drivers.proton.addressing import Addressing
 from bench.drivers.targets import Carried
-from brokers.endpoint import Endpoint
+from brokers.endpoint import Endpoint, ExchangeAddresses
 
-AT = Endpoint("amqp10", "h", 1, "/", None, "u", "p", address_prefix="/queues/", exchange_prefix="/exchanges/")
+AT = Endpoint(
+    "amqp10",
+    "h",
+    1,
+    "/",
+    None,
+    "u",
+    "p",
+    address_prefix="/queues/",
+    exchanges=ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True),
+)
 LANE = ProducerLane(4, "q 1")
 
 

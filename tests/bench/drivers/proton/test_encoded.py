@@ -9,9 +9,18 @@ from bench.arrivals.sizes import Sizes
 from bench.drivers.base import PortSpec, ProducerLane, Properties, Route
 from bench.drivers.proton.addressing import Addressing
 from bench.drivers.proton.encoded import EncodedMessages
-from brokers.endpoint import Endpoint
+from brokers.endpoint import Endpoint, ExchangeAddresses
 
-AT = Endpoint("amqp10", "h", 1, "/", None, "u", "p", exchange_prefix="/exchanges/")
+AT = Endpoint(
+    "amqp10",
+    "h",
+    1,
+    "/",
+    None,
+    "u",
+    "p",
+    exchanges=ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True),
+)
 LANE = ProducerLane(7, "q")
 MIX = Sizes((40, 300), (1.0, 1.0), seed=5)
 
