@@ -102,6 +102,7 @@ def _answer(
     return Answer(
         question=question.name,
         workloads=tuple(workload.name for workload in question.workloads),
+        swept=question.swept,
         load=question.load,
         metric=case.metric,
         kind=said.kind,
@@ -151,19 +152,23 @@ def _whole(each: Comparison | None) -> dict[str, Any]:
 def _remarks(question: Question, found: Mapping[str, Name], cells: Cells) -> Iterator[str]:
     for target, name in found.items():
         for workload in question.workloads:
-            where = f"{name.label}, {workload.name}" if question.many else name.label
+            where = f"{name.label}, {question.called(workload.name)}" if question.many else name.label
             for remark in cells[target, workload.name].remarks:
                 yield f"{where}: {remark.rstrip('.')}."
 
 
 def _promises(asked: Sequence[Question], found: Mapping[str, Name], cells: Cells) -> Iterator[str]:
     for question in asked:
-        groups: dict[str, list[str]] = {}
-        for target, name in found.items():
-            first = cells[target, question.workloads[0].name]
-            groups.setdefault(first.durability, []).append(name.label)
-        parts = [promise + (f" ({listed(labels)})" if len(groups) > 1 else "") for promise, labels in groups.items()]
-        yield f"{question.name}: a confirmed message survives {'; '.join(parts)}."
+        promised = {each.durable: each.name for each in question.workloads}
+        for durable, workload in promised.items():
+            groups: dict[str, list[str]] = {}
+            for target, name in found.items():
+                groups.setdefault(cells[target, workload].durability, []).append(name.label)
+            parts = [
+                promise + (f" ({listed(labels)})" if len(groups) > 1 else "") for promise, labels in groups.items()
+            ]
+            which = "" if len(promised) == 1 else f", {'persistent' if durable else 'transient'}"
+            yield f"{question.name}{which}: a confirmed message survives {'; '.join(parts)}."
 
 
 def _run(run: RunRecord) -> RunSummary:

@@ -6,7 +6,7 @@ user can write is here, with its meaning, unit and bounds; the reference in
 faults is the business of `bench.scenario.loading`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Literal, Union
 
@@ -48,6 +48,10 @@ def _bytes(given: object) -> object:
     return None
 
 
+def _as_list(given: object) -> object:
+    return (given,) if isinstance(given, int) else given
+
+
 MOST_BYTES = 64 * 1024**2
 BodySize = Annotated[
     int, BeforeValidator(parse_size, json_schema_input_type=int | str), Field(ge=STAMP_SIZE, le=MOST_BYTES)
@@ -85,10 +89,7 @@ class RateLoad(Frozen):
     kind: Literal["rate"]
     """`rate`."""
     rate: Rate
-    """Messages a second, over all producers; with a `profile`, those of the warm-up. A list tries several, each as a
-    workload of its own (see `rates`)."""
-    rates: tuple[Rate, ...] = ()
-    """The rates to try, as a list given to `rate` is kept."""
+    """Messages a second, over all producers; with a `profile`, those of the warm-up. A list is a sweep."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Even spacing, or a seeded Poisson process."""
     profile: Profile | None = None
@@ -108,20 +109,9 @@ class RateLoad(Frozen):
     """Time in which messages are outstanding and none is received or confirmed, after which the trial ends as
     stalled."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _list_of_rates(cls, given: object) -> object:
-        """Take `rate = [100, 200]` as the rates to try; the first of them is stored as the rate."""
-        if not isinstance(given, dict) or not isinstance(given.get("rate"), list | tuple):
-            return given
-        rates = tuple(given["rate"])
-        if not rates:
-            message = "rate = []: name one rate, or a list of at least one"
-            raise ValueError(message)
-        if len(rates) > 1 and given.get("profile") is not None:
-            message = f"rate = {list(rates)}: with a profile give one rate only, as the profile says how it changes"
-            raise ValueError(message)
-        return given | {"rate": rates[0], "rates": rates if len(rates) > 1 else ()}
+
+Bound = Annotated[int, Field(ge=1, le=1_000_000)]
+Bounds = Annotated[tuple[Bound, ...], Field(min_length=1)]
 
 
 class InFlightLoad(Frozen):
@@ -129,8 +119,8 @@ class InFlightLoad(Frozen):
 
     kind: Literal["in_flight"]
     """`in_flight`."""
-    in_flight: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(min_length=1)]
-    """The bounds to try, over all producers; each makes a workload of its own."""
+    in_flight: Annotated[Bounds, BeforeValidator(_as_list, json_schema_input_type=Bound | Bounds)]
+    """The bound, over all producers. A list of several is a sweep."""
     stall_after: PositiveDuration = 5 * NS_PER_S
     """As of a rate."""
 
@@ -154,8 +144,10 @@ class Workload(Frozen):
     only: tuple[str, ...] = ()
     """Names of the targets it is for; all where empty."""
     part_of: str = ""
-    """What reports call the sweep, the curve or the search that it is a part of. Never given: a list of bounds or
-    rates makes such workloads, and so does a search."""
+    """What reports call the sweep, the curve or the search that it is a part of. Never given: a sweep makes such
+    workloads, and so does a search."""
+    at: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Of a point of a sweep: the value of each swept field, by its path. Never given."""
     load: Annotated[RateLoad | InFlightLoad, Field(discriminator="kind")]
     """When messages are sent."""
     size: BodySize = 100
@@ -291,22 +283,9 @@ class Workload(Frozen):
         """Return whether it is done to a target, by the target's name."""
         return not self.only or target in self.only
 
-    def singles(self) -> "tuple[Workload, ...]":
-        """Return one workload for each bound or rate of a sweep, named `<name>-<bound>`; itself where there is none."""
-        load = self.load
-        changes: list[tuple[str, dict[str, object]]]
-        if isinstance(load, InFlightLoad):
-            changes = [(f"{bound}", {"in_flight": (bound,)}) for bound in load.in_flight]
-        else:
-            changes = [(f"{rate:.10g}", {"rate": rate, "rates": ()}) for rate in load.rates]
-        if len(changes) < 2:  # noqa: PLR2004  (a sweep of one is none)
-            return (self,)
-        return tuple(
-            self.model_copy(
-                update={"name": f"{self.name}-{value}", "part_of": self.name, "load": load.model_copy(update=change)}
-            )
-            for value, change in changes
-        )
+    def is_among(self, names: Sequence[str]) -> bool:
+        """Return whether it is named, or the sweep that it is a point of."""
+        return self.name in names or self.part_of in names
 
 
 class Plan(Frozen):
