@@ -5,6 +5,7 @@ They stand above the figure, and describe it to readers who cannot see it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from bench.scenario.sweep import IN_FLIGHT, RATE
 from reports.dataset import Dataset
 from reports.events import spoken
 from reports.format import Name, count, listed, milliseconds, number, rate
@@ -101,6 +102,7 @@ def _of(
     yield "cost", "CPU time a message", _cost_sentence(rows)
 
 
+_LOADS = {RATE: "offered rate", IN_FLIGHT: "messages in flight"}
 MOST_AXES = 2
 """Swept fields that a figure can show."""
 
@@ -110,26 +112,28 @@ def _of_fields(question: Question, rows: Sequence[Cell], labels: Labels) -> Iter
     if len(question.swept) > MOST_AXES:
         return
     along, *others = [label_of(axis.field) for axis in question.axes]
-    against = f"against {along}" + "".join(f", for each {other}" for other in others)
+    against = f"against {_LOADS.get(question.axes[0].field, along)}" + "".join(
+        f", for each {other}" for other in others
+    )
     bars = " Bars are 95 % intervals." if _has_intervals(question, rows) else ""
     tag = rows[0].latency_tag
     if question.closed_loop:
-        best = best_and_worst(question, rows, labels, lambda cell: cell.achieved_rate, rate, "msg/s", highest=True)
+        best = _best_and_worst(question, rows, labels, lambda cell: cell.achieved_rate, rate, "msg/s", highest=True)
         yield "decision", f"achieved rate {against}", f"{best}{bars}"
         both = "In a closed loop throughput is the number in flight divided by latency."
-        slow = best_and_worst(question, rows, labels, lambda cell: cell.latency_ns["p99"], milliseconds, "ms")
+        slow = _best_and_worst(question, rows, labels, lambda cell: cell.latency_ns["p99"], milliseconds, "ms")
         title = f"throughput and latency {against}" if not others else f"p99 {tag} {against}"
         yield "sweep", title, f"p99 {tag}: {slow} {both}{bars}"
     else:
-        best = best_and_worst(question, rows, labels, lambda cell: cell.latency_ns["p99"], milliseconds, "ms")
+        best = _best_and_worst(question, rows, labels, lambda cell: cell.latency_ns["p99"], milliseconds, "ms")
         over = " Rows that did not carry the load have no point." if any(cell.saturated for cell in rows) else ""
         yield "decision", f"p99 {tag} {against}", f"{best}{bars}{over}"
     if any(cell.broker_cpu_us.centre is not None for cell in rows):
-        spent = best_and_worst(question, rows, labels, lambda cell: cell.broker_cpu_us, number, "µs a message")
+        spent = _best_and_worst(question, rows, labels, lambda cell: cell.broker_cpu_us, number, "µs a message")
         yield "cost", f"broker CPU time a message {against}", f"{spent}{bars}"
 
 
-def best_and_worst(
+def _best_and_worst(
     question: Question,
     rows: Sequence[Cell],
     labels: Labels,
@@ -152,16 +156,15 @@ def best_and_worst(
     """
     each = []
     for target, label in labels.items():
-        known = [
-            cell for cell in rows if cell.target == target and figure(cell).centre is not None and not cell.overloaded
-        ]
+        mine = [cell for cell in rows if cell.target == target and figure(cell).centre is not None]
+        known = [cell for cell in mine if not cell.overloaded]
         if not known:
             continue
         known.sort(key=lambda cell: figure(cell).centre or 0.0, reverse=highest)
-        ends = [
-            f"{text(figure(cell).centre)} {unit} at {question.called(cell.workload)}" for cell in (known[0], known[-1])
-        ]
-        each.append(f"{label} {' to '.join(dict.fromkeys(ends))}")
+        best, worst = (f"{text(figure(cell).centre)} {unit}" for cell in (known[0], known[-1]))
+        places = [question.called(cell.workload) for cell in (known[0], known[-1])]
+        alike = f"{label} {best} everywhere"
+        each.append(alike if best == worst else f"{label} {best} at {places[0]} to {worst} at {places[1]}")
     word = "highest to lowest" if highest else "lowest to highest"
     return f"From {word}: {'; '.join(each)}." if each else "No trial could be used."
 

@@ -27,6 +27,9 @@ from reports.traces import marks, traces
 from reports.trust import trust
 from reports.verdict import answer, comparisons
 
+_MOST_POINTS = 2
+"""Points of a sweep that a remark names."""
+
 
 def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
     """Return everything that a report of these runs says.
@@ -151,10 +154,18 @@ def _whole(each: Comparison | None) -> dict[str, Any]:
 
 def _remarks(question: Question, found: Mapping[str, Name], cells: Cells) -> Iterator[str]:
     for target, name in found.items():
+        where: dict[str, list[str]] = {}
         for workload in question.workloads:
-            where = f"{name.label}, {question.called(workload.name)}" if question.many else name.label
             for remark in cells[target, workload.name].remarks:
-                yield f"{where}: {remark.rstrip('.')}."
+                where.setdefault(remark.rstrip("."), []).append(question.called(workload.name))
+        for remark, points in where.items():
+            if question.of_fields and len(points) > _MOST_POINTS:
+                yield f"{name.label}, {len(points)} of {len(question.workloads)} points: {remark}."
+            else:
+                yield from (
+                    f"{name.label}, {point}: {remark}." if question.many else f"{name.label}: {remark}."
+                    for point in points
+                )
 
 
 def _promises(asked: Sequence[Question], found: Mapping[str, Name], cells: Cells) -> Iterator[str]:

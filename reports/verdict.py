@@ -409,11 +409,15 @@ def _ends(case: Case, rows: Sequence[Row]) -> str:
         value = math.inf if row.overload or row.centre is None else row.centre
         return -value if case.by_throughput and math.isfinite(value) else value
 
-    each = []
-    for row in (min(rows, key=rank), max(rows, key=rank)):
+    def words(row: Row) -> str:
         text = _printed(case, row)
-        each.append(f"{text}{f' {unit}' if text[0].isdigit() else ''} at {case.question.called(row.workload)}")
-    return f"from {' to '.join(dict.fromkeys(each))}"
+        return f"{text} {unit}" if text[0].isdigit() else text
+
+    best, worst = min(rows, key=rank), max(rows, key=rank)
+    if words(best) == words(worst):
+        return f"{words(best)} everywhere"
+    ends = [f"{words(row)} at {case.question.called(row.workload)}" for row in (best, worst)]
+    return f"from {' to '.join(ends)}"
 
 
 def _printed(case: Case, row: Row) -> str:

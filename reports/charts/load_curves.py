@@ -13,7 +13,8 @@ from reports.format import count, milliseconds, number, rate
 from reports.model import Spread, spread
 from reports.swept import Axis, value_words
 
-_CROWDED = 7
+_TICK_GAP, _TICK_LETTER = 0.02, 0.032
+"""Shares of the x axis: what words of ticks keep apart, and what one letter takes."""
 _ASIDE = 0.14
 """Distance of the targets' dots where values are categories, which lines do not join."""
 
@@ -216,6 +217,22 @@ def _scale_y(axes: Axes, quantity: Quantity, most_ticks: int | None = None) -> N
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_tick(value) if value < 1 else f"{value:,.10g}"))
 
 
+def _apart(axes: Axes, words: Mapping[float, str]) -> list[float]:
+    """Return the places whose words stand clear of each other, the first and the last among them."""
+    places = list(words)
+    at = axes.transAxes.inverted().transform(axes.transData.transform([(place, 1.0) for place in places]))[:, 0]
+
+    def clear(one: int, other: int) -> bool:
+        longest = max(len(words[places[one]]), len(words[places[other]]))
+        return bool(at[other] - at[one] > _TICK_GAP + _TICK_LETTER * longest)
+
+    kept = [0]
+    for place in range(1, len(places) - 1):
+        if clear(kept[-1], place) and clear(place, len(places) - 1):
+            kept.append(place)
+    return [places[place] for place in dict.fromkeys((*kept, len(places) - 1))]
+
+
 def _scale_x(axes: Axes, along: Axis) -> None:
     words = {place: value_words(along.field, value) for value, place in along.places.items()}
     places = list(words)
@@ -227,8 +244,7 @@ def _scale_x(axes: Axes, along: Axis) -> None:
     else:
         room = 0.04 * (places[-1] - places[0])
         axes.set_xlim(places[0] - room, places[-1] + room)
-    ticks = places[:: 1 + len(places) // _CROWDED] if along.numeric else places
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_locator(FixedLocator(_apart(axes, words) if along.numeric else places))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.get(value, "")))
     axes.set_xlabel(along.label)

@@ -172,7 +172,7 @@ def test_older_searches_say_which_step_a_trial_is() -> None:
         changes |= {"part_of": "a-b-c-hold"} if kind == "hold" else {}
         run, _ = extended(run, base.model_copy(update=changes), "calm", step)
     closed = load_scenario("rabbitmq-vs-qpid").scenario.workloads[-1]
-    changes = {"name": "a-b-c-guess", "part_of": "a-b-c"}
+    changes = {"name": "a-b-c-guess", "part_of": "a-b-c", "at": {}}
     run, _ = extended(
         run, closed.model_copy(update=changes), "calm", SearchStep(workload="a-b-c", kind="guess", rate=None)
     )
