@@ -5,7 +5,7 @@ They stand above the figure, and describe it to readers who cannot see it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bench.scenario.sweep import IN_FLIGHT, RATE
+from bench.scenario.reference import IN_FLIGHT, RATE
 from reports.dataset import Dataset
 from reports.events import spoken
 from reports.format import Name, count, listed, milliseconds, number, rate

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.scenario.scenario import InFlightLoad, RateLoad, Scenario, Workload
-from bench.scenario.sweep import IN_FLIGHT, RATE
 from bench.units import format_duration
 from reports.format import count, rate
 from reports.swept import LOADS, Axis, Value, axes_of, label_of, point_words, value_of

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from bench.scenario.reference import IN_FLIGHT, RATE, is_bytes
 from bench.scenario.scenario import InFlightLoad, Workload
-from bench.scenario.sweep import IN_FLIGHT, RATE, is_bytes
 from bench.units import exact_size, parse_duration
 from reports.format import count, listed, rate
 

@@ -28,6 +28,7 @@ BROKERS_ALLOWED = {
         "bench.results.records",
         "bench.scenario.reference",
         "bench.scenario.errors",  # words for the faults that a scenario's settings have
+        "bench.scenario.sweep",  # what may be a name
         "bench.scenario.memory_broker",  # parts of a scenario, as the two below
         "bench.scenario.profile",
         "bench.scenario.warmup",
@@ -80,6 +81,7 @@ PURE = (
     "bench.scenario.memory_broker",
     "bench.scenario.warmup",
     "bench.scenario.settable",
+    "bench.scenario.sweep",
     "bench.plan",
     "bench.arrivals",
     "bench.loadgen.source",

@@ -21,8 +21,8 @@ from bench.results.durability import DURABILITY_SCHEMA_VERSION, DurabilityRecord
 from bench.results.records import SCHEMA_VERSION, RunRecord, TrialRecord
 from bench.results.search import SEARCH_SCHEMA_VERSION, SearchRecord
 from bench.scenario.products import describe
+from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.scenario.scenario import Scenario
-from bench.scenario.sweep import IN_FLIGHT, RATE
 from bench.untrusted import parse_json
 
 Document = dict[str, Any]

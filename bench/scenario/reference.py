@@ -25,6 +25,8 @@ NEVER_GIVEN = {("Workload", "sizes"): "size", ("Workload", "part_of"): "", ("Wor
 """Fields that a scenario file does not have, and the one whose list becomes them, where there is one."""
 SWEEP = "sweep"
 """The one key of the table that gives a field several values."""
+RATE, IN_FLIGHT = "load.rate", "load.in_flight"
+"""The fields of a load, as paths of a workload, whose sweep may be a bare list."""
 NOT_SWEPT = ("name", "description", "only", "kind")
 """Fields of a workload that say what it is."""
 _HEAD = """# Scenario files
@@ -162,6 +164,26 @@ def _name(annotation: object) -> str:
     names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
     name = getattr(annotation, "__name__", str(annotation))
     return names.get(name, name)
+
+
+def field_at(field: str) -> FieldInfo | None:
+    """Return the field of a workload's models that a path means; None where there is none."""
+    models: list[type[BaseModel]] = [Workload]
+    found: FieldInfo | None = None
+    for step in field.split("."):
+        if step.isdigit():
+            continue
+        found = next((model.model_fields[step] for model in models if step in model.model_fields), None)
+        if found is None:
+            return None
+        models = list(models_within(found.annotation))
+    return found
+
+
+def is_bytes(field: str) -> bool:
+    """Return whether a path means a field that is bytes."""
+    found = field_at(field)
+    return found is not None and is_size(found)
 
 
 def is_duration(field: FieldInfo) -> bool:

@@ -16,11 +16,10 @@ from dataclasses import dataclass, replace
 from itertools import count, product
 from typing import Any, TypeGuard
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import TypeAdapter, ValidationError
 
 from bench.scenario.errors import Fault
-from bench.scenario.reference import NOT_SWEPT, SWEEP, is_size, models_within
+from bench.scenario.reference import IN_FLIGHT, NOT_SWEPT, RATE, SWEEP, field_at, is_bytes
 from bench.scenario.scenario import Scenario, Workload
 from bench.scenario.settable import toml
 from bench.units import exact_size, parse_size
@@ -30,11 +29,10 @@ MOST_POINTS = 100
 """Points of one workload, at most."""
 LONGEST_NAME = 32
 """As `BrokerName` has it, which folders and records rely on."""
-RATE, IN_FLIGHT = "load.rate", "load.in_flight"
-"""The fields whose values can be a bare list, and stand in names by themselves."""
 _NAME = TypeAdapter[str](BrokerName)
 _MADE = ("part_of", "at")
-_LISTS = (("load", "rate"), ("load", "in_flight"))
+_LISTS = tuple(tuple(field.split(".")) for field in (RATE, IN_FLIGHT))
+"""Ends of paths whose values can be a bare list."""
 
 Path = tuple[str | int, ...]
 Table = dict[str, Any]
@@ -75,8 +73,8 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Point:
-    """Where a workload comes from: the place of the one that was given, and of the value of each of its sweeps."""
+class Origin:
+    """Where a point comes from: the place of the workload that was given, and of the value of each of its sweeps."""
 
     given: int
     chosen: tuple[tuple[Sweep, int], ...] = ()
@@ -88,13 +86,13 @@ class Points:
 
     Attributes:
         document: the parsed file with a workload a point.
-        points: what each of its workloads is.
+        origins: where each of its workloads comes from.
         faults: of the sweeps themselves, under the paths that the user wrote.
         unread: the paths of sweeps that have no value, of which nothing more is to be said.
     """
 
     document: Table
-    points: tuple[Point, ...] = ()
+    origins: tuple[Origin, ...] = ()
     faults: tuple[Fault, ...] = ()
     unread: frozenset[str] = frozenset()
 
@@ -106,19 +104,19 @@ class Points:
     def whole(self, scenario: Scenario) -> Scenario:
         """Return a sound scenario of the document with the workloads that were given, each at its first point."""
         firsts: dict[int, Workload] = {}
-        for point, one in zip(self.points, scenario.workloads, strict=True):
-            firsts.setdefault(point.given, one.model_copy(update={"name": one.part_of or one.name}))
+        for origin, one in zip(self.origins, scenario.workloads, strict=True):
+            firsts.setdefault(origin.given, one.model_copy(update={"name": one.part_of or one.name}))
         return scenario.model_copy(update={"workloads": tuple(firsts.values())})
 
     def _path(self, path: str) -> str:
         found = re.fullmatch(r"workloads\.(\d+)(?:\.(.*))?", path)
-        if found is None or int(found[1]) >= len(self.points):
+        if found is None or int(found[1]) >= len(self.origins):
             return path
-        point, rest = self.points[int(found[1])], found[2] or ""
-        for sweep, place in point.chosen:
+        origin, rest = self.origins[int(found[1])], found[2] or ""
+        for sweep, place in origin.chosen:
             if _is_below(rest, sweep.field):
                 rest = sweep.at(place) + rest.removeprefix(sweep.field)
-        return f"workloads.{point.given}.{rest}" if rest else f"workloads.{point.given}"
+        return f"workloads.{origin.given}.{rest}" if rest else f"workloads.{origin.given}"
 
 
 def _is_below(path: str, whole: str) -> bool:
@@ -131,13 +129,13 @@ def expand(document: Table) -> Points:
     if not isinstance(given, list):
         return Points(document)
     made: list[Any] = []
-    points: list[Point] = []
+    origins: list[Origin] = []
     faults: list[Fault] = []
     unread: set[str] = set()
     for index, one in enumerate(given):
         if not isinstance(one, dict):
             made.append(one)
-            points.append(Point(index))
+            origins.append(Origin(index))
             continue
         where = f"workloads.{index}"
         faults += [
@@ -161,9 +159,9 @@ def expand(document: Table) -> Points:
             sweeps = [replace(sweep, values=sweep.values[:1]) for sweep in sweeps]  # one point stands for all
         tables = list(_taken_apart(workload, sweeps, names))
         made += [table for table, _ in tables]
-        points += [Point(index, chosen) for _, chosen in tables]
+        origins += [Origin(index, chosen) for _, chosen in tables]
     faults += _repeated(given, made)
-    return Points(document | {"workloads": made}, tuple(points), tuple(faults), frozenset(unread))
+    return Points(document | {"workloads": made}, tuple(origins), tuple(faults), frozenset(unread))
 
 
 def _repeated(given: Sequence[Any], made: Sequence[Any]) -> Iterator[Fault]:
@@ -254,9 +252,10 @@ def _faults(sweep: Sweep, where: str, workload: Table) -> Iterator[Fault]:
         yield Fault(path, f"{SWEEP} = {toml(table[SWEEP])}: give a list of the values to try, such as [1, 10, 100]")
     elif not sweep.values:
         yield Fault(path, f"{toml(table)}: name one value, or a list of at least one")
-    for place, value in enumerate(sweep.values):
-        if any(type(one) is type(value) and one == value for one in sweep.values[:place]):
-            text = f"{toml(value)} stands there twice: the values of a sweep must differ"
+    values = [sweep.value(place) for place in range(len(sweep.values))]
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            text = f"{toml(sweep.values[place])} stands there twice: the values of a sweep must differ"
             yield Fault(f"{where}.{sweep.at(place)}", text)
     if sweep.path[-2:] == _LISTS[0] and len(sweep.values) > 1 and "profile" in _at(workload, sweep.path[:-1]):
         yield Fault(path, "with a profile give one rate only, as the profile says how it changes")
@@ -266,26 +265,6 @@ def _at(table: Any, path: Path) -> Any:
     for step in path:
         table = table[step]
     return table
-
-
-def field_at(field: str) -> FieldInfo | None:
-    """Return the field of a workload's models that a path means; None where there is none."""
-    models: list[type[BaseModel]] = [Workload]
-    found: FieldInfo | None = None
-    for step in field.split("."):
-        if step.isdigit():
-            continue
-        found = next((model.model_fields[step] for model in models if step in model.model_fields), None)
-        if found is None:
-            return None
-        models = list(models_within(found.annotation))
-    return found
-
-
-def is_bytes(field: str) -> bool:
-    """Return whether a path means a field that is bytes."""
-    found = field_at(field)
-    return found is not None and is_size(found)
 
 
 def _point_names(base: object, sweeps: Sequence[Sweep]) -> list[str]:

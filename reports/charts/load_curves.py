@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from bench.scenario.sweep import IN_FLIGHT
+from bench.scenario.reference import IN_FLIGHT
 from bench.units import NS_PER_MS
 from reports.charts.theme import INK, Style, belongs, label_ends, millisecond_axis, name_beside, plain_tick
 from reports.format import count, milliseconds, number, rate
@@ -53,14 +53,14 @@ class Quantity:
         of: a row's figure.
         scale: factor from that to the axis' unit.
         words: that figure with its unit.
-        logarithmic: whether the axis is.
+        latency: whether it is one: on a logarithmic axis, and of no row that did not carry the load.
     """
 
     label: str
     of: Callable[[Point], Spread]
     scale: float
     words: Callable[[float | None], str]
-    logarithmic: bool = False
+    latency: bool = False
 
 
 RATE = Quantity("messages a second", lambda point: point.rate, 1.0, lambda value: f"{rate(value)} msg/s")
@@ -76,7 +76,7 @@ def p99(tag: str) -> Quantity:
         lambda point: point.p99_ns,
         1 / NS_PER_MS,
         lambda v: f"p99 {milliseconds(v)} ms",
-        logarithmic=True,
+        latency=True,
     )
 
 
@@ -168,15 +168,15 @@ End = tuple[float, float, Style]
 
 
 def _known(lines: Lines, quantity: Quantity) -> Iterator[Point]:
-    """Yield the points that have a figure; no latency stands of a row that did not carry the load."""
+    """Yield the points that have a figure."""
     for points in lines.values():
         for point in points:
-            if quantity.of(point).centre is not None and not (quantity.logarithmic and point.saturated):
+            if quantity.of(point).centre is not None and not (quantity.latency and point.saturated):
                 yield point
 
 
 def _lines(axes: Axes, lines: Lines, styles: Mapping[str, Style], along: Axis, quantity: Quantity) -> list[End]:
-    if quantity.logarithmic:
+    if quantity.latency:
         axes.set_yscale("log")
     ends = []
     shown = [target for target in styles if target in lines]
@@ -208,7 +208,7 @@ def _line(
 
 def _scale_y(axes: Axes, quantity: Quantity, most_ticks: int | None = None) -> None:
     axes.set_ylabel(quantity.label)
-    if quantity.logarithmic:
+    if quantity.latency:
         millisecond_axis(axes)
         return
     axes.set_ylim(bottom=0)

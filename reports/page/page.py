@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.results.comparability import BROKERS_OWN
-from bench.scenario.sweep import IN_FLIGHT, RATE
+from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.units import NS_PER_MS
 from reports import format as printed
 from reports.charts import over_time
