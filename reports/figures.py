@@ -175,7 +175,9 @@ def _cost(source: FigureData, question: Question) -> Figure:
     return figure
 
 
-def _lines(source: FigureData, question: Question, only: Mapping[str, Value] | None = None) -> dict[str, list[Point]]:
+def lines_along(
+    source: FigureData, question: Question, only: Mapping[str, Value] | None = None
+) -> dict[str, list[Point]]:
     """Return the points of each target along the first axis: all, or those of one value of another field."""
     along, known = question.axes[0], {each.name: question.at(each) for each in question.workloads}
     found = {}
@@ -202,7 +204,7 @@ def _against(source: FigureData, question: Question, quantity: Quantity) -> Figu
     if len(question.axes) == 1:
         figure, (axes,) = theme.figure(3.0)
         figure.subplots_adjust(0.17, 0.18, 0.725, 0.97)
-        load_curves.draw(axes, _lines(source, question), styles, along, quantity)
+        load_curves.draw(axes, lines_along(source, question), styles, along, quantity)
         return figure
     other = question.axes[1]
     height = _LABELS_IN + _PANEL_IN * len(other.values)
@@ -211,7 +213,7 @@ def _against(source: FigureData, question: Question, quantity: Quantity) -> Figu
     panels = {
         axes: (
             f"{label_of(other.field)} {value_words(other.field, value)}",
-            _lines(source, question, {other.field: value}),
+            lines_along(source, question, {other.field: value}),
         )
         for axes, value in zip(axes_of_panels, other.values, strict=True)
     }
@@ -227,7 +229,7 @@ def _sweep(source: FigureData, question: Question) -> Figure:
     if len(question.axes) > 1:
         return _against(source, question, load_curves.p99(tag_of(question.workloads[0])))
     styles, along = source.among(question), question.axes[0]
-    lines = _lines(source, question)
+    lines = lines_along(source, question)
     figure, (upper, lower) = theme.figure(4.6, 1.0, 1.0)
     figure.subplots_adjust(0.17, 0.12, 0.725, 0.97, hspace=0.12)
     load_curves.draw(upper, lines, styles, along, load_curves.RATE)
@@ -246,7 +248,7 @@ def _curve(source: FigureData, question: Question) -> Figure:
         for knee in source.summary.knees
         if knee.question == question.name and knee.rate is not None and knee.next_rate is not None
     }
-    load_curves.draw_curve(axes, _lines(source, question), styles, question.axes[0], knees)
+    load_curves.draw_curve(axes, lines_along(source, question), styles, question.axes[0], knees)
     return figure
 
 

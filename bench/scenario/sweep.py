@@ -27,6 +27,8 @@ from brokers.settings import BrokerName
 
 MOST_POINTS = 100
 """Points of one workload, at most."""
+MOST_IN_ALL = 1_000
+"""Points of all sweeps of a file, at most."""
 LONGEST_NAME = 32
 """As `BrokerName` has it, which folders and records rely on."""
 _NAME = TypeAdapter[str](BrokerName)
@@ -60,6 +62,11 @@ class Sweep:
     def at(self, place: int) -> str:
         """Return the path of one of the values."""
         return ".".join(map(str, (*self.path, *self.within, place)))
+
+    @property
+    def at_its_first(self) -> "Sweep":
+        """The same with its first value alone."""
+        return replace(self, values=self.values[:1])
 
     def value(self, place: int) -> bool | float | str:
         """Return what a point says of the field: bytes as a number, tables and lists as TOML, the rest as it is."""
@@ -132,18 +139,15 @@ def expand(document: Table) -> Points:
     origins: list[Origin] = []
     faults: list[Fault] = []
     unread: set[str] = set()
+    left = MOST_IN_ALL
     for index, one in enumerate(given):
         if not isinstance(one, dict):
             made.append(one)
             origins.append(Origin(index))
             continue
         where = f"workloads.{index}"
-        faults += [
-            Fault(f"{where}.{name}", f"it is never given: leave it out, or give a field {{ {SWEEP} = [...] }}")
-            for name in _MADE
-            if name in one
-        ]
         workload = {name: value for name, value in one.items() if name not in _MADE}
+        faults += _given_in_vain(one, where)
         sweeps = []
         for sweep in _sweeps(workload):
             wrong = list(_faults(sweep, where, workload))
@@ -151,17 +155,25 @@ def expand(document: Table) -> Points:
             if not sweep.values:
                 unread.add(f"{where}.{sweep.field}")
             else:
-                sweeps.append(replace(sweep, values=sweep.values[:1]) if wrong else sweep)
+                sweeps.append(sweep.at_its_first if wrong else sweep)
         several = [sweep for sweep in sweeps if len(sweep.values) > 1]
         names = _point_names(workload.get("name"), several)
-        if fault := _too_many(several, where) or _too_long(names, where):
+        if fault := _too_many(several, where, left) or _too_long(names, where):
             faults.append(fault)
-            sweeps = [replace(sweep, values=sweep.values[:1]) for sweep in sweeps]  # one point stands for all
+            sweeps = [sweep.at_its_first for sweep in sweeps]  # one point stands for all
         tables = list(_taken_apart(workload, sweeps, names))
+        left -= len(tables) if several else 0
         made += [table for table, _ in tables]
         origins += [Origin(index, chosen) for _, chosen in tables]
     faults += _repeated(given, made)
     return Points(document | {"workloads": made}, tuple(origins), tuple(faults), frozenset(unread))
+
+
+def _given_in_vain(workload: Table, where: str) -> Iterator[Fault]:
+    for name in _MADE:
+        if name in workload:
+            text = f"it is never given: leave it out, or give a field {{ {SWEEP} = [...] }}"
+            yield Fault(f"{where}.{name}", text)
 
 
 def _repeated(given: Sequence[Any], made: Sequence[Any]) -> Iterator[Fault]:
@@ -191,12 +203,14 @@ def _is_name(given: object) -> TypeGuard[str]:
         return False
 
 
-def _too_many(sweeps: Sequence[Sweep], where: str) -> Fault | None:
+def _too_many(sweeps: Sequence[Sweep], where: str, left: int) -> Fault | None:
     number = math.prod(len(sweep.values) for sweep in sweeps)
-    if number <= MOST_POINTS:
-        return None
     each = " × ".join(f"{len(sweep.values):,} of {sweep.field}" for sweep in sweeps)
-    return Fault(where, f"its sweeps make {number:,} points ({each}): at most {MOST_POINTS}, so give fewer values")
+    if number > MOST_POINTS:
+        return Fault(where, f"its sweeps make {number:,} points ({each}): at most {MOST_POINTS}, so give fewer values")
+    if sweeps and number > left:
+        return Fault(where, f"the sweeps of this file make more points than {MOST_IN_ALL:,}: give fewer values")
+    return None
 
 
 def _too_long(names: Sequence[str], where: str) -> Fault | None:
@@ -252,9 +266,11 @@ def _faults(sweep: Sweep, where: str, workload: Table) -> Iterator[Fault]:
         yield Fault(path, f"{SWEEP} = {toml(table[SWEEP])}: give a list of the values to try, such as [1, 10, 100]")
     elif not sweep.values:
         yield Fault(path, f"{toml(table)}: name one value, or a list of at least one")
-    values = [sweep.value(place) for place in range(len(sweep.values))]
-    for place, value in enumerate(values):
-        if value in values[:place]:
+    seen: set[object] = set()
+    for place in range(len(sweep.values)):
+        if (value := sweep.value(place)) not in seen:
+            seen.add(value)
+        else:
             text = f"{toml(sweep.values[place])} stands there twice: the values of a sweep must differ"
             yield Fault(f"{where}.{sweep.at(place)}", text)
     if sweep.path[-2:] == _LISTS[0] and len(sweep.values) > 1 and "profile" in _at(workload, sweep.path[:-1]):

@@ -13,7 +13,7 @@ from bench.plan.plan import make_plan
 from bench.scenario.errors import ScenarioError
 from bench.scenario.loading import load_scenario, what_can_be_set
 from bench.scenario.scenario import InFlightLoad, RateLoad, Scenario, Workload
-from bench.scenario.sweep import MOST_POINTS, expand, trials_words
+from bench.scenario.sweep import MOST_IN_ALL, MOST_POINTS, expand, trials_words
 
 LOAD: dict[str, Any] = {"kind": "rate", "rate": 10}
 
@@ -176,6 +176,14 @@ def test_points_are_bounded() -> None:
     assert str(fault) == (
         "workloads.0: its sweeps make 202 points (101 of size × 2 of x): at most 100, so give fewer values"
     )
+
+
+def test_points_of_a_file_are_bounded() -> None:
+    """Many sweeps are as many points as one that is too large."""
+    one = {"size": {"sweep": list(range(MOST_POINTS))}}
+    found = expand({"workloads": [{"name": f"w{n}", **one} for n in range(12)]})
+    assert [fault.path for fault in found.faults] == ["workloads.10", "workloads.11"]
+    assert len(found.document["workloads"]) == MOST_IN_ALL + 2
 
 
 def test_names_of_points_meet_no_others() -> None:
