@@ -167,9 +167,7 @@ class Results:
         swept = (one for one in questions(self.frames.scenario) if len(one.swept) == 1)
         question = next(swept, None) if workload is None else self._question(workload)
         if question is None or len(question.swept) != 1:
-            message = (
-                f"workload {workload!r} is no part of a sweep of one field" if workload else "nothing is swept alone"
-            )
+            message = f"workload {workload!r} is no part of a sweep of one field" if workload else "no field is swept"
             raise ReportError(message)
         source = self._drawn()
         decides = load_curves.RATE if question.closed_loop else load_curves.p99("response")

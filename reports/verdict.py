@@ -18,7 +18,7 @@ from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Key, Row, Trials
 from reports.exclusions import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs, why_not
 from reports.format import Name, listed, milliseconds, number, rate
 
-_MOST_TOLD = 8
+_MOST_TOLD = 4
 """Points of a sweep that are told one by one."""
 Kind = Literal["winner", "ahead", "same", "open", "measured", "not ranked", "no result"]
 
@@ -102,18 +102,20 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
     each = [_standing(case, workload, told) for workload in case.rows]
     said = each[0]
     if len(each) > 1:
-        said = _of_all_points(case, each)
+        said = _of_all_points(case, each, {key: one for key, one in told.items() if key[0] in case.rows})
     return Statement(said.kind, said.headline, said.effect, not_compared(case), figures, said.winner)
 
 
-def _of_all_points(case: Case, each: Sequence[Statement]) -> Statement:
+def _of_all_points(case: Case, each: Sequence[Statement], judged: Mapping[Key, Comparison]) -> Statement:
     """Return one answer for all workloads of a curve or a sweep, from that for each of them."""
     where, first = case.question.each, each[0]
     told = [(case.question.called(name), one) for name, one in zip(case.rows, each, strict=True)]
     if len({one.winner for one in each}) == 1 and first.winner is not None:
         effects = " ".join(f"{name}: {one.effect}" for name, one in told)
         if len(each) > _MOST_TOLD:
-            effects = f"So it is at each of {len(each)} points; the comparisons of each are listed below."
+            won = [one for (_, who, _), one in judged.items() if who == first.winner]
+            times, interval = _times(won)
+            effects = f"Over {len(each)} points the others have {times} times that ({interval}).{_of_all(won)}"
         return Statement("winner", f"{first.headline} at every {where}", effects, winner=first.winner)
     words: dict[str, list[str]] = {}
     for name, one in told:
@@ -368,10 +370,9 @@ def _mirror(comparison: Comparison) -> Comparison:
 
 
 def _opening(case: Case) -> str:
+    went = "went" if case.question.many and not case.question.of_fields else "was"
     if case.by_throughput:
-        went = "went" if case.question.many else "was"
         return f"With {case.question.load}, the achieved rate {went}"
-    went = "went" if case.question.many else "was"
     return f"At {case.question.load}, the p99 response {went}"
 
 

@@ -124,30 +124,28 @@ def scenario(
         for n in (IN_FLIGHT if closed_loop else ())
     ]
     if sweep is not None:
-        workloads = [workloads[0] | {"name": SWEPT, **sweep}]
+        workloads = expand({"workloads": [workloads[0] | {"name": SWEPT, **sweep}]}).document["workloads"]
     return Scenario.model_validate(
-        expand(
-            {
-                "name": "rabbitmq-vs-qpid",
-                "title": "RabbitMQ and Apache Qpid Broker-J, over AMQP 0-9-1 and AMQP 1.0",
-                "question": "Which broker and which protocol carry 2,000 small messages a second at the lower latency?",
-                "brokers": [
-                    {"name": "rabbitmq", "kind": "rabbitmq"},
-                    {"name": "broker-j", "kind": "qpid-broker-j", "store": "bdb"},
-                ],
-                "targets": [
-                    {
-                        "name": name,
-                        "broker": "rabbitmq" if name.startswith("rabbitmq") else "broker-j",
-                        "protocol": "amqp10" if name.endswith("10") else "amqp091",
-                        "driver": "proton-engine" if name.endswith("10") else "pika-codec",
-                    }
-                    for name in TARGETS
-                ],
-                "workloads": workloads,
-                "plan": {"repetitions": repetitions, "restart": "run"},
-            }
-        ).document
+        {
+            "name": "rabbitmq-vs-qpid",
+            "title": "RabbitMQ and Apache Qpid Broker-J, over AMQP 0-9-1 and AMQP 1.0",
+            "question": "Which broker and which protocol carry 2,000 small messages a second at the lower latency?",
+            "brokers": [
+                {"name": "rabbitmq", "kind": "rabbitmq"},
+                {"name": "broker-j", "kind": "qpid-broker-j", "store": "bdb"},
+            ],
+            "targets": [
+                {
+                    "name": name,
+                    "broker": "rabbitmq" if name.startswith("rabbitmq") else "broker-j",
+                    "protocol": "amqp10" if name.endswith("10") else "amqp091",
+                    "driver": "proton-engine" if name.endswith("10") else "pika-codec",
+                }
+                for name in TARGETS
+            ],
+            "workloads": workloads,
+            "plan": {"repetitions": repetitions, "restart": "run"},
+        }
     )
 
 
