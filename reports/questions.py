@@ -142,11 +142,8 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
             swept = tuple(field for field in group[0].at if len({value_of(each, field) for each in group}) > 1)
             axes = axes_of(group, swept)
             places = {each.name: [axis.places[value_of(each, axis.field)] for axis in axes] for each in group}
-            name = (
-                group[0].part_of
-                if len({each.closed for each in scenario.workloads if each.part_of == group[0].part_of}) == 1
-                else _sweep(group[0]).replace(" ", "-")
-            )
+            kinds = {each.closed for each in scenario.workloads if each.part_of == group[0].part_of}
+            name = group[0].part_of if len(kinds) == 1 else _sweep(group[0]).replace(" ", "-")
             found.append(Question(name, tuple(sorted(group, key=lambda each: places[each.name])), swept))
         elif closed and len(group) > 1:
             ordered = sorted(group, key=in_flight)
