@@ -5,6 +5,7 @@ They stand above the figure, and describe it to readers who cannot see it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from bench.scenario.reference import IN_FLIGHT, RATE
 from reports.dataset import Dataset
 from reports.events import spoken
 from reports.format import Name, count, listed, milliseconds, number, rate
@@ -13,6 +14,7 @@ from reports.questions import Question
 from reports.seconds import widest
 from reports.summary import Caption, Cell, Knee, LeftOut, Mark
 from reports.sustained import Sustained
+from reports.swept import label_of
 
 Labels = Mapping[str, str]
 """Target -> its label."""
@@ -76,6 +78,9 @@ def _of(
     knees: Sequence[Knee],
     marks: Sequence[Mark],
 ) -> Iterator[tuple[str, str, str]]:
+    if question.of_fields:
+        yield from _of_fields(question, rows, labels)
+        return
     if question.many and question.closed_loop:
         yield "decision", "achieved rate against messages in flight", _sweep_sentence(rows, labels)
         both = "In a closed loop throughput is the number in flight divided by latency: read both panels together."
@@ -95,6 +100,73 @@ def _of(
     yield "time", "latency over time", _time_sentence(data, question, marks)
     yield "rate", "throughput", _throughput_sentence(rows, labels)
     yield "cost", "CPU time a message", _cost_sentence(rows)
+
+
+_LOADS = {RATE: "offered rate", IN_FLIGHT: "messages in flight"}
+MOST_AXES = 2
+"""Swept fields that a figure can show."""
+
+
+def _of_fields(question: Question, rows: Sequence[Cell], labels: Labels) -> Iterator[tuple[str, str, str]]:
+    """Yield the figures of a sweep of more than the load; more fields than a figure can show have a table only."""
+    if len(question.swept) > MOST_AXES:
+        return
+    along, *others = [label_of(axis.field) for axis in question.axes]
+    against = f"against {_LOADS.get(question.axes[0].field, along)}" + "".join(
+        f", for each {other}" for other in others
+    )
+    bars = " Bars are 95 % intervals." if _has_intervals(question, rows) else ""
+    tag = rows[0].latency_tag
+    if question.closed_loop:
+        best = _best_and_worst(question, rows, labels, lambda cell: cell.achieved_rate, rate, "msg/s", highest=True)
+        yield "decision", f"achieved rate {against}", f"{best}{bars}"
+        both = "In a closed loop throughput is the number in flight divided by latency."
+        slow = _best_and_worst(question, rows, labels, lambda cell: cell.latency_ns["p99"], milliseconds, "ms")
+        title = f"throughput and latency {against}" if not others else f"p99 {tag} {against}"
+        yield "sweep", title, f"p99 {tag}: {slow} {both}{bars}"
+    else:
+        best = _best_and_worst(question, rows, labels, lambda cell: cell.latency_ns["p99"], milliseconds, "ms")
+        over = " Rows that did not carry the load have no point." if any(cell.saturated for cell in rows) else ""
+        yield "decision", f"p99 {tag} {against}", f"{best}{bars}{over}"
+    if any(cell.broker_cpu_us.centre is not None for cell in rows):
+        spent = _best_and_worst(question, rows, labels, lambda cell: cell.broker_cpu_us, number, "µs a message")
+        yield "cost", f"broker CPU time a message {against}", f"{spent}{bars}"
+
+
+def _best_and_worst(
+    question: Question,
+    rows: Sequence[Cell],
+    labels: Labels,
+    figure: Callable[[Cell], Spread],
+    text: Callable[[float | None], str],
+    unit: str,
+    *,
+    highest: bool = False,
+) -> str:
+    """Return where each target's figure is best and where it is worst, as a sentence.
+
+    Args:
+        question: a sweep.
+        rows: of all its points.
+        labels: of the targets.
+        figure: of a row.
+        text: prints it.
+        unit: of what is printed.
+        highest: whether the highest is best.
+    """
+    each = []
+    for target, label in labels.items():
+        mine = [cell for cell in rows if cell.target == target and figure(cell).centre is not None]
+        known = [cell for cell in mine if not cell.overloaded]
+        if not known:
+            continue
+        known.sort(key=lambda cell: figure(cell).centre or 0.0, reverse=highest)
+        best, worst = (f"{text(figure(cell).centre)} {unit}" for cell in (known[0], known[-1]))
+        places = [question.called(cell.workload) for cell in (known[0], known[-1])]
+        alike = f"{label} {best} everywhere"
+        each.append(alike if best == worst else f"{label} {best} at {places[0]} to {worst} at {places[1]}")
+    word = "highest to lowest" if highest else "lowest to highest"
+    return f"From {word}: {'; '.join(each)}." if each else "No trial could be used."
 
 
 def _has_intervals(question: Question, rows: Sequence[Cell]) -> bool:

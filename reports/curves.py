@@ -16,7 +16,7 @@ BEND = 2.0
 
 def knees(question: Question, targets: Sequence[str], cells: Mapping[tuple[str, str], Cell]) -> Iterator[Knee]:
     """Yield the knee of each target that has figures, for a question that is a curve."""
-    if question.closed_loop or not question.many:
+    if not question.curve:
         return
     for target in targets:
         points = [cells[target, workload.name] for workload in question.workloads]

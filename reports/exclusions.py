@@ -70,7 +70,7 @@ def _pairs(case: Case) -> Iterator[str]:
     for workload in case.rows:
         pairs = too_few(case, workload)
         if pairs and not none_paired(case, workload):
-            where = f" at {workload}" if case.question.many else ""
+            where = f" at {case.question.called(workload)}" if case.question.many else ""
             few = f"with {extent(pairs)} usable pairs of {MIN_TRIALS} needed"
             yield f"Not compared{where}, {few}: {_who(candidates(case, workload), pairs)}."
 

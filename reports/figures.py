@@ -17,6 +17,7 @@ from reports.captions import interval
 from reports.cells import latency_of, tag_of
 from reports.charts import cost, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
 from reports.charts.estimates import Bar
+from reports.charts.load_curves import Point, Quantity
 from reports.charts.svg import standalone
 from reports.charts.theme import RC, Style
 from reports.dataset import Dataset
@@ -24,8 +25,10 @@ from reports.format import Printer, milliseconds, rate
 from reports.model import Spread
 from reports.questions import Question, questions
 from reports.summary import Caption, Cell, Summary
+from reports.swept import Axis, Value, label_of, value_words
 
 _LABELS_IN, _TITLE_IN = 0.55, 0.25  # inches for the x axis' words, and for a line above the axes
+_PANEL_IN = 1.5
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,10 @@ def _drawn(source: FigureData, caption: Caption, asked: Mapping[str, Question]) 
 
 def _decision(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
-    if question.many and question.closed_loop:
-        return _sweep_throughput(source, question)
-    if question.many:
+    if question.curve:
         return _curve(source, question)
+    if question.many:
+        return _deciding(source, question)
     height = 0.75 + 0.52 * len(styles)
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.24, _LABELS_IN / height, 0.74, 0.98)
@@ -160,6 +163,8 @@ def _throughput(source: FigureData, question: Question) -> Figure:
 
 
 def _cost(source: FigureData, question: Question) -> Figure:
+    if question.of_fields:
+        return _against(source, question, load_curves.BROKER_CPU)
     styles = source.among(question)
     height = 0.8 + 0.55 * len(styles)
     figure, (axes,) = theme.figure(height)
@@ -170,36 +175,66 @@ def _cost(source: FigureData, question: Question) -> Figure:
     return figure
 
 
-def _lines(source: FigureData, question: Question) -> dict[str, list[load_curves.Point]]:
-    return {
-        target: [
-            load_curves.Point(
-                x=float(cell.in_flight or cell.offered_rate or 0.0),
-                rate=cell.achieved_rate,
-                p99_ns=cell.latency_ns["p99"],
-                saturated=cell.saturated,
-            )
-            for cell in cells
-        ]
-        for target, cells in source.cells(question).items()
+def lines_along(
+    source: FigureData, question: Question, only: Mapping[str, Value] | None = None
+) -> dict[str, list[Point]]:
+    """Return the points of each target along the first axis: all, or those of one value of another field."""
+    along, known = question.axes[0], {each.name: question.at(each) for each in question.workloads}
+    found = {}
+    for target, cells in source.cells(question).items():
+        mine = [cell for cell in cells if (only or {}).items() <= known[cell.workload].items()]
+        found[target] = [_point(along, known[cell.workload][along.field], cell) for cell in mine]
+    return found
+
+
+def _point(along: Axis, value: Value, cell: Cell) -> Point:
+    return Point(
+        x=along.places[value],
+        rate=cell.achieved_rate,
+        p99_ns=cell.latency_ns["p99"],
+        saturated=cell.saturated,
+        at=f"{label_of(along.field)} {value_words(along.field, value)}",
+        broker_cpu_us=cell.broker_cpu_us,
+    )
+
+
+def _against(source: FigureData, question: Question, quantity: Quantity) -> Figure:
+    """Draw a quantity against one swept field; of two, a panel for each value of the other."""
+    styles, along = source.among(question), question.axes[0]
+    if len(question.axes) == 1:
+        figure, (axes,) = theme.figure(3.0)
+        figure.subplots_adjust(0.17, 0.18, 0.725, 0.97)
+        load_curves.draw(axes, lines_along(source, question), styles, along, quantity)
+        return figure
+    other = question.axes[1]
+    height = _LABELS_IN + _PANEL_IN * len(other.values)
+    figure, axes_of_panels = theme.figure(height, *[1.0] * len(other.values))
+    figure.subplots_adjust(0.17, _LABELS_IN / height, 0.725, 1 - _TITLE_IN / height, hspace=0.32)
+    panels = {
+        axes: (
+            f"{label_of(other.field)} {value_words(other.field, value)}",
+            lines_along(source, question, {other.field: value}),
+        )
+        for axes, value in zip(axes_of_panels, other.values, strict=True)
     }
-
-
-def _sweep_throughput(source: FigureData, question: Question) -> Figure:
-    styles = source.among(question)
-    figure, (axes,) = theme.figure(3.0)
-    figure.subplots_adjust(0.17, 0.18, 0.725, 0.97)
-    load_curves.draw_throughput(axes, _lines(source, question), styles)
+    load_curves.draw_panels(panels, styles, along, quantity)
     return figure
 
 
+def _deciding(source: FigureData, question: Question) -> Figure:
+    return _against(source, question, load_curves.RATE if question.closed_loop else load_curves.p99("response"))
+
+
 def _sweep(source: FigureData, question: Question) -> Figure:
-    styles = source.among(question)
-    lines = _lines(source, question)
+    if len(question.axes) > 1:
+        return _against(source, question, load_curves.p99(tag_of(question.workloads[0])))
+    styles, along = source.among(question), question.axes[0]
+    lines = lines_along(source, question)
     figure, (upper, lower) = theme.figure(4.6, 1.0, 1.0)
     figure.subplots_adjust(0.17, 0.12, 0.725, 0.97, hspace=0.12)
-    load_curves.draw_throughput(upper, lines, styles)
-    load_curves.draw_latency(lower, lines, styles, tag_of(question.workloads[0]), labels=False)
+    load_curves.draw(upper, lines, styles, along, load_curves.RATE)
+    tag = tag_of(question.workloads[0])
+    load_curves.draw(lower, lines, styles, along, load_curves.p99(tag), labels=False)
     upper.label_outer()
     return figure
 
@@ -213,7 +248,7 @@ def _curve(source: FigureData, question: Question) -> Figure:
         for knee in source.summary.knees
         if knee.question == question.name and knee.rate is not None and knee.next_rate is not None
     }
-    load_curves.draw_curve(axes, _lines(source, question), styles, knees)
+    load_curves.draw_curve(axes, lines_along(source, question), styles, question.axes[0], knees)
     return figure
 
 

@@ -19,12 +19,12 @@ from bench.record.histogram import new_histogram
 from bench.results.archive import read
 from reports import sustained
 from reports.cells import tag_of
-from reports.charts import over_time, percentiles, theme, throughput
+from reports.charts import load_curves, over_time, percentiles, theme, throughput
 from reports.charts.theme import Style
 from reports.dataset import Dataset
 from reports.dataset import load as load_frames
 from reports.errors import ReportError
-from reports.figures import FigureData
+from reports.figures import FigureData, lines_along
 from reports.format import milliseconds, rate
 from reports.pooling import Dimension
 from reports.questions import Question, questions
@@ -64,6 +64,15 @@ class Results:
     def timeline(self) -> pd.DataFrame:
         """One row a trial and 100 ms: offered, sent, received, confirmed, backlog; CPU and memory of both sides."""
         return self.frames.timeline
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """One row a workload that is a point of a sweep: part_of, and a column a swept field, such as `load.rate`.
+
+        Merge it with other frames on `workload`.
+        """
+        swept = [one for one in self.frames.scenario.workloads if one.at]
+        return pd.DataFrame([{"workload": one.name, "part_of": one.part_of, **one.at} for one in swept])
 
     @property
     def settings(self) -> pd.DataFrame:
@@ -144,6 +153,27 @@ class Results:
         cell = next(cell for cell in self.summary.cells if cell.workload == question.workloads[0].name)
         with mpl.rc_context(theme.RC):
             return throughput.draw(axes, trials, self._styles(question), cell.offered_rate)
+
+    def plot_sweep(self, axes: Axes, workload: str | None = None) -> Axes:
+        """Draw what decides against the field that is swept, a line a target; see `plot_percentiles`.
+
+        Args:
+            axes: where to draw.
+            workload: any of a sweep; by default the first of a sweep of one field.
+
+        Raises:
+            ReportError: there is no such workload, or it is no part of a sweep of one field.
+        """
+        swept = (one for one in questions(self.frames.scenario) if len(one.swept) == 1)
+        question = next(swept, None) if workload is None else self._question(workload)
+        if question is None or len(question.swept) != 1:
+            message = f"workload {workload!r} is no part of a sweep of one field" if workload else "no field is swept"
+            raise ReportError(message)
+        source = self._drawn()
+        decides = load_curves.RATE if question.closed_loop else load_curves.p99("response")
+        with mpl.rc_context(theme.RC):
+            lines = lines_along(source, question)
+            return load_curves.draw(axes, lines, source.among(question), question.axes[0], decides)
 
     def _drawn(self) -> FigureData:
         return FigureData(self.frames, self.summary, theme.styles(self.summary.targets))

@@ -64,7 +64,7 @@ def check_alike(runs: Sequence[Run], by: Dimension | None) -> None:
 
 def _fixed(scenario: Scenario, by: Dimension | None) -> dict[str, Any]:
     """Return what may not differ."""
-    fields = scenario.model_dump(mode="json", exclude={"workloads": {"__all__": {"part_of"}}})
+    fields = scenario.model_dump(mode="json", exclude={"workloads": {"__all__": {"part_of", "at"}}})
     fields["brokers"] = [
         {key: value for key, value in broker.items() if key not in _FREE[by]} for broker in fields["brokers"]
     ]

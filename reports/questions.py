@@ -1,11 +1,14 @@
-"""Which workloads make one question: a rate by itself, rates of one curve, the bounds of one sweep. Pure."""
+"""Which workloads make one question: one by itself, rates of one curve, the points of one sweep. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.scenario.scenario import InFlightLoad, RateLoad, Scenario, Workload
 from bench.units import format_duration
 from reports.format import count, rate
+from reports.swept import LOADS, Axis, Value, axes_of, label_of, point_words, value_of
 
 _MOST_STEPS = 5
 CURVE = 3
@@ -14,10 +17,17 @@ CURVE = 3
 
 @dataclass(frozen=True)
 class Question:
-    """One workload, or several that differ only in their rate (a curve) or their bound in flight (a sweep)."""
+    """One workload, or several that differ only in what is swept.
+
+    Attributes:
+        name: what the report calls it.
+        workloads: in rising order.
+        swept: the fields in which they differ: the rate makes a curve of latency against load.
+    """
 
     name: str
     workloads: tuple[Workload, ...]
+    swept: tuple[str, ...] = ()
 
     @property
     def closed_loop(self) -> bool:
@@ -30,20 +40,52 @@ class Question:
         return len(self.workloads) > 1
 
     @property
+    def curve(self) -> bool:
+        """Whether it is a curve of latency against load."""
+        return self.swept == (RATE,)
+
+    @property
+    def of_fields(self) -> bool:
+        """Whether more is swept than the load."""
+        return bool({*self.swept} - {*LOADS})
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """What is swept, with its values; the field that figures have along their x axis comes first."""
+        return axes_of(self.workloads, self.swept)
+
+    @property
+    def each(self) -> str:
+        """What is meant by `every` of a sweep, such as `rate`."""
+        if len(self.swept) > 1:
+            return "point"
+        return "number in flight" if self.swept == (IN_FLIGHT,) else label_of(self.swept[0])
+
+    def at(self, workload: Workload) -> dict[str, Value]:
+        """Return the values of one of its workloads, by what is swept."""
+        return {field: value_of(workload, field) for field in self.swept}
+
+    def called(self, workload: str) -> str:
+        """Return what one of its workloads is called in sentences: its name, or the values of a point."""
+        if not self.of_fields:
+            return workload
+        return next(point_words(self.at(each)) for each in self.workloads if each.name == workload)
+
+    @property
     def load(self) -> str:
         """The load in words, such as `2,000 msg/s of 100 B, persistent`."""
         workload = self.workloads[0]
+        spans = {axis.field: axis.span for axis in self.axes}
         kept = "persistent" if workload.durable else "transient"
+        if "durable" in spans:
+            kept = "transient and persistent"
+        size = spans.pop("size", "") or sizes(workload)
         if isinstance(workload.load, InFlightLoad):
-            span = _span([count(in_flight(each)) for each in self.workloads])
-            return f"{span} messages in flight of {sizes(workload)}, {kept}"
-        if not self.many:
-            return f"{_rates(workload.load)} of {sizes(workload)}, {kept}"
-        return f"{_span([rate(offered(each)) for each in self.workloads])} msg/s of {sizes(workload)}, {kept}"
-
-
-def _span(shown: Sequence[str]) -> str:
-    return shown[0] if len(shown) == 1 else f"{shown[0]} to {shown[-1]}"
+            pace = f"{spans.pop(IN_FLIGHT, count(in_flight(workload)))} messages in flight"
+        else:
+            pace = f"{spans.pop(RATE)} msg/s" if RATE in spans else _rates(workload.load)
+        others = [f"{label_of(field)} {span}" for field, span in spans.items() if field != "durable"]
+        return ", ".join([f"{pace} of {size}", kept, *others])
 
 
 def _rates(load: RateLoad) -> str:
@@ -92,20 +134,37 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
     """Return the questions of a resolved scenario, in its order; sweeps and curves in rising order."""
     groups: dict[str, list[Workload]] = {}
     for workload in scenario.workloads:
-        groups.setdefault(_family(workload), []).append(workload)
+        groups.setdefault(_sweep(workload) or _family(workload), []).append(workload)
     found = []
     for group in groups.values():
-        closed = isinstance(group[0].load, InFlightLoad)
-        if closed and len(group) > 1:
+        closed = group[0].closed
+        if len(group) > 1 and _sweep(group[0]):
+            swept = tuple(field for field in group[0].at if len({value_of(each, field) for each in group}) > 1)
+            axes = axes_of(group, swept)
+            places = {each.name: [axis.places[value_of(each, axis.field)] for axis in axes] for each in group}
+            kinds = {each.closed for each in scenario.workloads if each.part_of == group[0].part_of}
+            name = group[0].part_of if len(kinds) == 1 else _sweep(group[0]).replace(" ", "-")
+            found.append(Question(name, tuple(sorted(group, key=lambda each: places[each.name])), swept))
+        elif closed and len(group) > 1:
             ordered = sorted(group, key=in_flight)
-            found.append(Question(_name(ordered), tuple(ordered)))
+            found.append(Question(_name(ordered), tuple(ordered), (IN_FLIGHT,)))
         elif not closed and len({offered(each) for each in group}) >= CURVE:
             ordered = sorted(group, key=offered)
-            found.append(Question(_name(ordered), tuple(ordered)))
+            found.append(Question(_name(ordered), tuple(ordered), (RATE,)))
         else:
             found.extend(Question(each.name, (each,)) for each in group)
     order = {workload.name: place for place, workload in enumerate(scenario.workloads)}
     return tuple(sorted(found, key=lambda question: min(order[each.name] for each in question.workloads)))
+
+
+def _sweep(workload: Workload) -> str:
+    """Return the same text for the points of a sweep of more than the load; empty for all else.
+
+    Open and closed loops are judged by different figures, so they are no one question.
+    """
+    if not {*workload.at} - {*LOADS}:
+        return ""
+    return f"{workload.part_of} {'closed' if workload.closed else 'open'}"
 
 
 def _family(workload: Workload) -> str:
@@ -113,11 +172,12 @@ def _family(workload: Workload) -> str:
     closed = workload.closed
     # A bound of the backlog goes with the rate; whom a workload is for is no part of what is asked. Rates of two
     # lists are one curve, while each list of bounds is a sweep of its own.
-    varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0, "rates": (), "max_backlog": 1}
+    varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0, "max_backlog": 1}
     alike = workload.model_copy(
         update={
             "name": "",
             "part_of": (workload.part_of or workload.name) if closed else "",
+            "at": {},
             "description": "",
             "only": (),
             "load": workload.load.model_copy(update=varied),

@@ -27,6 +27,9 @@ from reports.traces import marks, traces
 from reports.trust import trust
 from reports.verdict import answer, comparisons
 
+_MOST_POINTS = 2
+"""Points of a sweep that a remark names."""
+
 
 def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
     """Return everything that a report of these runs says.
@@ -102,6 +105,7 @@ def _answer(
     return Answer(
         question=question.name,
         workloads=tuple(workload.name for workload in question.workloads),
+        swept=question.swept,
         load=question.load,
         metric=case.metric,
         kind=said.kind,
@@ -150,20 +154,32 @@ def _whole(each: Comparison | None) -> dict[str, Any]:
 
 def _remarks(question: Question, found: Mapping[str, Name], cells: Cells) -> Iterator[str]:
     for target, name in found.items():
+        where: dict[str, list[str]] = {}
         for workload in question.workloads:
-            where = f"{name.label}, {workload.name}" if question.many else name.label
             for remark in cells[target, workload.name].remarks:
-                yield f"{where}: {remark.rstrip('.')}."
+                where.setdefault(remark.rstrip("."), []).append(question.called(workload.name))
+        for remark, points in where.items():
+            if question.of_fields and len(points) > _MOST_POINTS:
+                yield f"{name.label}, {len(points)} of {len(question.workloads)} points: {remark}."
+            else:
+                yield from (
+                    f"{name.label}, {point}: {remark}." if question.many else f"{name.label}: {remark}."
+                    for point in points
+                )
 
 
 def _promises(asked: Sequence[Question], found: Mapping[str, Name], cells: Cells) -> Iterator[str]:
     for question in asked:
-        groups: dict[str, list[str]] = {}
-        for target, name in found.items():
-            first = cells[target, question.workloads[0].name]
-            groups.setdefault(first.durability, []).append(name.label)
-        parts = [promise + (f" ({listed(labels)})" if len(groups) > 1 else "") for promise, labels in groups.items()]
-        yield f"{question.name}: a confirmed message survives {'; '.join(parts)}."
+        promised = {each.durable: each.name for each in question.workloads}
+        for durable, workload in promised.items():
+            groups: dict[str, list[str]] = {}
+            for target, name in found.items():
+                groups.setdefault(cells[target, workload].durability, []).append(name.label)
+            parts = [
+                promise + (f" ({listed(labels)})" if len(groups) > 1 else "") for promise, labels in groups.items()
+            ]
+            which = "" if len(promised) == 1 else f", {'persistent' if durable else 'transient'}"
+            yield f"{question.name}{which}: a confirmed message survives {'; '.join(parts)}."
 
 
 def _run(run: RunRecord) -> RunSummary:

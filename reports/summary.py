@@ -12,6 +12,7 @@ from reports.costs import CostRow, IdleRow
 from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.sustained import Sustained
+from reports.swept import Value, point_words
 
 SUMMARY_SCHEMA_VERSION = 3
 SATURATED = 0.99
@@ -46,6 +47,8 @@ class Cell(RowFigures):
 
     target: str
     workload: str
+    at: dict[str, Value]
+    """Of a point of a sweep: the value of each swept field, by its path in the workload; else empty."""
     planned: int
     """Trials planned."""
     n: int
@@ -195,6 +198,8 @@ class Answer(Model):
     question: str
     workloads: tuple[str, ...]
     """More than one in a sweep."""
+    swept: tuple[str, ...]
+    """Fields in which they differ, by their paths; `load.rate` makes a curve."""
     load: str
     metric: str
     """What decides: `p99 response`, or `achieved rate` in a closed loop."""
@@ -445,9 +450,9 @@ class Summary(Model):
         return json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def row_label(self, cell: Cell, answer: Answer) -> str:
-        """Return what a table of an answer calls a row: its target's label and, in a sweep, its workload."""
+        """Return what a table of an answer calls a row: its target's label and, in a sweep, its point."""
         label = next(target.label for target in self.targets if target.name == cell.target)
-        return f"{label}, {cell.workload}" if len(answer.workloads) > 1 else label
+        return f"{label}, {point_words(cell.at) or cell.workload}" if len(answer.workloads) > 1 else label
 
     def panel(self, question: str, kind: str, column: str) -> dict[str, Trace]:
         """Return the lines of one panel of a figure by target."""

@@ -18,6 +18,8 @@ from reports.cases import MIN_CPUS, MIN_TRIALS, Case, Key, Row, Trials
 from reports.exclusions import candidates, extent, none_paired, not_compared, of_one_run, too_few, usable_pairs, why_not
 from reports.format import Name, listed, milliseconds, number, rate
 
+_MOST_TOLD = 4
+"""Points of a sweep that are told one by one."""
 Kind = Literal["winner", "ahead", "same", "open", "measured", "not ranked", "no result"]
 
 
@@ -100,20 +102,39 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
     each = [_standing(case, workload, told) for workload in case.rows]
     said = each[0]
     if len(each) > 1:
-        winners = {one.winner for one in each}
-        where = "number in flight" if case.by_throughput else "rate"
-        if len(winners) == 1 and said.winner is not None:
-            effects = " ".join(f"{name}: {one.effect}" for name, one in zip(case.rows, each, strict=True))
-            said = Statement("winner", f"{said.headline} at every {where}", effects, winner=said.winner)
-        else:
-            words = [f"{name}: {one.brief or one.headline}" for name, one in zip(case.rows, each, strict=True)]
-            said = Statement("open", f"No single winner over every {where}", f"{'; '.join(words)}.")
+        said = _of_all_points(case, each, {key: one for key, one in told.items() if key[0] in case.rows})
     return Statement(said.kind, said.headline, said.effect, not_compared(case), figures, said.winner)
+
+
+def _of_all_points(case: Case, each: Sequence[Statement], judged: Mapping[Key, Comparison]) -> Statement:
+    """Return one answer for all workloads of a curve or a sweep, from that for each of them."""
+    where, first = case.question.each, each[0]
+    told = [(case.question.called(name), one) for name, one in zip(case.rows, each, strict=True)]
+    if len({one.winner for one in each}) == 1 and first.winner is not None:
+        effects = " ".join(f"{name}: {one.effect}" for name, one in told)
+        if len(each) > _MOST_TOLD:
+            won = [one for (_, who, _), one in judged.items() if who == first.winner]
+            times, interval = _times(won)
+            effects = f"Over {len(each)} points the others have {times} times that ({interval}).{_of_all(won)}"
+        return Statement("winner", f"{first.headline} at every {where}", effects, winner=first.winner)
+    words: dict[str, list[str]] = {}
+    for name, one in told:
+        words.setdefault(one.headline if len(each) > _MOST_TOLD else one.brief or one.headline, []).append(name)
+    if len(words) == 1 and first.kind == "not ranked":
+        return replace(first, headline=f"{first.headline}, at every {where}")
+    if len(each) > _MOST_TOLD:
+        parts = [f"{said}: {len(names)} of {len(each)} points" for said, names in words.items()]
+    else:
+        parts = [f"{name}: {one.brief or one.headline}" for name, one in told]
+    return Statement("open", f"No single winner over every {where}", f"{'; '.join(parts)}.")
 
 
 def _alone(case: Case) -> Statement | None:
     """Return what is said where there is but one row and so nothing to compare; None elsewhere."""
     rows = [row for group in case.rows.values() for row in group]
+    if case.question.of_fields and len({row.name.target for row in rows}) == 1:
+        fewest = min(len(row.estimates) for row in rows)
+        return Statement("measured", f"{case.metric} {_figure(case, rows)}", f"{fewest} trials or more at each point.")
     if len(rows) > 1 or rows[0].overload or not rows[0].estimates:
         return None
     [row] = rows
@@ -349,10 +370,9 @@ def _mirror(comparison: Comparison) -> Comparison:
 
 
 def _opening(case: Case) -> str:
+    went = "went" if case.question.many and not case.question.of_fields else "was"
     if case.by_throughput:
-        went = "went" if case.question.many else "was"
         return f"With {case.question.load}, the achieved rate {went}"
-    went = "went" if case.question.many else "was"
     return f"At {case.question.load}, the p99 response {went}"
 
 
@@ -373,11 +393,32 @@ def _figures(case: Case) -> str:
 
 
 def _figure(case: Case, rows: Sequence[Row]) -> str:
+    if case.question.of_fields and len(rows) > 1:
+        return _ends(case, rows)
     shown = list(dict.fromkeys(_printed(case, row) for row in (rows[0], rows[-1])))
     unit = " msg/s" if case.by_throughput else " ms"
     if any(not text[0].isdigit() for text in shown):
         return " to ".join(text + (unit if text[0].isdigit() else "") for text in shown)
     return f"{shown[0]}{unit}" if len(shown) == 1 else f"from {shown[0]} to {shown[1]}{unit}"
+
+
+def _ends(case: Case, rows: Sequence[Row]) -> str:
+    """Return a target's best and worst figure over the points of a sweep, and where they are."""
+    unit = "msg/s" if case.by_throughput else "ms"
+
+    def rank(row: Row) -> float:
+        value = math.inf if row.overload or row.centre is None else row.centre
+        return -value if case.by_throughput and math.isfinite(value) else value
+
+    def words(row: Row) -> str:
+        text = _printed(case, row)
+        return f"{text} {unit}" if text[0].isdigit() else text
+
+    best, worst = min(rows, key=rank), max(rows, key=rank)
+    if words(best) == words(worst):
+        return f"{words(best)} everywhere"
+    ends = [f"{words(row)} at {case.question.called(row.workload)}" for row in (best, worst)]
+    return f"from {' to '.join(ends)}"
 
 
 def _printed(case: Case, row: Row) -> str:

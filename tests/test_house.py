@@ -28,6 +28,7 @@ BROKERS_ALLOWED = {
         "bench.results.records",
         "bench.scenario.reference",
         "bench.scenario.errors",  # words for the faults that a scenario's settings have
+        "bench.scenario.sweep",  # what may be a name
         "bench.scenario.memory_broker",  # parts of a scenario, as the two below
         "bench.scenario.profile",
         "bench.scenario.warmup",
@@ -90,6 +91,7 @@ PURE = (
     "bench.scenario.topology",
     "bench.scenario.control_plane",
     "bench.topology",
+    "bench.scenario.sweep",
     "bench.plan",
     "bench.arrivals",
     "bench.loadgen.source",

@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,7 @@ from bench.scenario.loading import Loaded, load_scenario
 from bench.scenario.products import describe, parts
 from bench.scenario.reference import SCHEMA_LINE
 from bench.scenario.scenario import AbsoluteLimit, Scenario
+from bench.scenario.sweep import trials_words
 from bench.stats.noise_floor import sides
 from bench.stats.noninferiority import MIN_PAIRS
 from bench.units import NS_PER_S, percent, size_words, time_words
@@ -146,6 +147,9 @@ def start(
     if plan_only:
         print_plan(loaded.scenario, planned)
         return
+    if not shown.quiet:
+        for line in sweeps_words(loaded.scenario, planned):
+            err.print(line)
     options = {
         "--quick": quick,
         "--set": overrides,
@@ -390,12 +394,18 @@ def print_plan(scenario: Scenario, planned: tuple[PlannedTrial, ...]) -> None:
         fresh = "  (broker started anew)" if trial.restart_broker else ""
         out.print(f"{trial.index + 1:4d}  repetition {trial.repetition + 1}  {trial.target}  {trial.workload}{fresh}")
     length, size = estimate_ns(scenario, planned) / NS_PER_S, estimate_bytes(scenario, planned)
-    out.print(f"\n{len(planned)} trials, about {time_words(length)} and {size_words(size)} on disk")
+    out.print("\n".join(["", *sweeps_words(scenario, planned)]))
+    out.print(f"{len(planned)} trials, about {time_words(length)} and {size_words(size)} on disk")
     if more := spare(scenario, len(planned)):
         out.print(
             f"Where the host is away now and then, a trial lasts up to {scenario.plan.extend:g} times as long,"
             f" and up to {more} more trials are done"
         )
+
+
+def sweeps_words(scenario: Scenario, planned: Sequence[PlannedTrial]) -> Iterator[str]:
+    """Return how many trials each sweep of a scenario makes, in words."""
+    return trials_words(scenario.workloads, [(one.target, one.workload) for one in planned])
 
 
 _NAMED = 8

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 
 from bench.plan.plan import block
 from bench.results.records import PairedTarget, PlannedTrial, Side
-from bench.scenario.checks import LONGEST_NAME
 from bench.scenario.errors import Fault, ScenarioError
 from bench.scenario.products import starts
 from bench.scenario.scenario import Plan, Scenario, Target
+from bench.scenario.sweep import LONGEST_NAME
 
 _ENDS: dict[Side, str] = {"baseline": "-base", "candidate": "-new"}
 """What names of either side end in, for people alone."""
@@ -99,7 +99,9 @@ def _differences(baseline: Scenario, candidate: Scenario) -> Iterator[Fault]:
     if old.keys() != new.keys():
         yield _unlike("workloads", list(old), list(new))
     for name in old.keys() & new.keys():
-        differ = [field for field, value in old[name] if field != "part_of" and value != getattr(new[name], field)]
+        differ = [
+            field for field, value in old[name] if field not in {"part_of", "at"} and value != getattr(new[name], field)
+        ]
         if differ:
             yield Fault(f"workloads.{name}", f"{', '.join(differ)} differ between the sides: give both the same load")
     its, others = ([one.name for one in side.targets] for side in (baseline, candidate))

@@ -25,7 +25,7 @@ from bench.results.cost import Cost, IdleCost
 from bench.scenario.scenario import Scenario
 from brokers.durability import DurabilityClass
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """2 keeps what products say (`RunRecord.products`); 3 where each broker ran, and which trial of a pair or of a search
 one is. 1 and 2 are still read."""
 

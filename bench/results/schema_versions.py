@@ -21,6 +21,7 @@ from bench.results.durability import DURABILITY_SCHEMA_VERSION, DurabilityRecord
 from bench.results.records import SCHEMA_VERSION, RunRecord, TrialRecord
 from bench.results.search import SEARCH_SCHEMA_VERSION, SearchRecord
 from bench.scenario.products import describe
+from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.scenario.scenario import Scenario
 from bench.untrusted import parse_json
 
@@ -163,6 +164,30 @@ def _part_of(workload: Document, step: Document | None) -> str:
     return whole if whole != name else ""
 
 
+def _without_rates(run: Document) -> Document:
+    """Version 4 has no lists of rates any more: those of a run were empty, as each rate was a workload of its own."""
+    workloads = [
+        one | {"load": {name: value for name, value in one["load"].items() if name != "rates"}}
+        for one in run["scenario"]["workloads"]
+    ]
+    return run | {"scenario": run["scenario"] | {"workloads": workloads}}
+
+
+def _with_points(run: Document) -> Document:
+    """Version 4 says of each point of a sweep which values it has; before, only rates and bounds were swept."""
+    run = _without_rates(run)
+    searched = {one["workload"] for one in run["plan"] if one.get("step")}
+    workloads = [one if one["name"] in searched else one | {"at": _at(one)} for one in run["scenario"]["workloads"]]
+    return run | {"scenario": run["scenario"] | {"workloads": workloads}}
+
+
+def _at(workload: Document) -> Document:
+    load = workload["load"]
+    if not workload.get("part_of"):
+        return {}
+    return {IN_FLIGHT: load["in_flight"][0]} if load["kind"] == "in_flight" else {RATE: load["rate"]}
+
+
 _CODES = {"tool-slip": "send-lag", "blocked": "backpressure"}
 
 
@@ -176,7 +201,9 @@ def _with_terms(trial: Document) -> Document:
     return trial | {"latency": latency} | notes
 
 
-RUN = Schema(RunRecord, SCHEMA_VERSION, {2: lambda run: _with_products(_with_identity(run))})
+RUN = Schema(
+    RunRecord, SCHEMA_VERSION, {2: lambda run: _with_products(_with_identity(_without_rates(run))), 3: _with_points}
+)
 TRIAL = Schema(TrialRecord, SCHEMA_VERSION, {2: _with_terms})
 SEARCH = Schema(SearchRecord, SEARCH_SCHEMA_VERSION)
 DURABILITY = Schema(DurabilityRecord, DURABILITY_SCHEMA_VERSION)

@@ -76,7 +76,9 @@ class SearchOptions:
         bound = min(window * self.base.producers, 1_000_000)
         load = InFlightLoad(kind="in_flight", in_flight=(bound,))
         changes = {"load": load, "spin": 0, "coalesce": 0, "duration": self.short_ns}
-        return self.base.model_copy(update=changes | {"name": "guess", "part_of": self.base.name, "description": ""})
+        return self.base.model_copy(
+            update=changes | {"name": "guess", "part_of": self.base.name, "at": {}, "description": ""}
+        )
 
     def at(self, rate: float, kind: StepKind) -> Workload:
         """Return the workload of one step, called by its rate and kind."""
@@ -89,6 +91,7 @@ class SearchOptions:
             update={
                 "name": f"{rate:.10g}-{kind}",
                 "part_of": f"{self.base.name}-hold" if kind == "hold" else self.base.name,
+                "at": {},
                 "description": "",
                 "load": stepped.model_copy(update={"stall_after": load.stall_after}),
                 "duration": length_ns,

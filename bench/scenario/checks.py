@@ -8,11 +8,8 @@ from bench.drivers.registry import DriverRegistry
 from bench.scenario.errors import Fault
 from bench.scenario.flow_checks import flow_inconsistencies
 from bench.scenario.products import starts
-from bench.scenario.scenario import MemoryBroker, RateLoad, Scenario, Target
+from bench.scenario.scenario import MemoryBroker, Scenario, Target, Workload
 from brokers.registry import places, product_of
-
-LONGEST_NAME = 32
-"""As `BrokerName` has it, which folders and records rely on."""
 
 
 def inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fault]:
@@ -20,10 +17,8 @@ def inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fau
     for where, names in (
         ("brokers", [broker.name for broker in scenario.brokers]),
         ("targets", [target.name for target in scenario.targets]),
-        ("workloads", [workload.name for workload in scenario.workloads]),
     ):
         yield from _repeated(where, names)
-    yield from _sweeps(scenario)
     yield from _only(scenario)
     for index, target in enumerate(scenario.targets):
         yield from _target(scenario, drivers, f"targets.{index}", target)
@@ -43,24 +38,6 @@ def _repeated(where: str, names: Iterable[str]) -> Iterator[Fault]:
             yield Fault(where, f"{name!r} occurs {times} times: names must differ")
 
 
-def _sweeps(scenario: Scenario) -> Iterator[Fault]:
-    """A sweep makes workloads of its own, whose names must serve as names too."""
-    singles = [single.name for workload in scenario.workloads for single in workload.singles()]
-    given = [workload.name for workload in scenario.workloads]
-    for name, times in Counter(singles).items():
-        if times > max(1, given.count(name)):
-            yield Fault("workloads", f"a sweep makes {name!r}, which occurs {times} times: names must differ")
-    for index, workload in enumerate(scenario.workloads):
-        if workload.part_of:
-            yield Fault(f"workloads.{index}.part_of", "it is never given: leave it out, or give `load` a list")
-        longest = max((single.name for single in workload.singles()), key=len)
-        if len(longest) > LONGEST_NAME:
-            yield Fault(
-                f"workloads.{index}.name",
-                f"its sweep makes {longest!r}, {len(longest)} characters: at most {LONGEST_NAME}, so shorten it",
-            )
-
-
 def _only(scenario: Scenario) -> Iterator[Fault]:
     """A workload is for targets that are there, and each target has one, with `--quick` too."""
     names = [target.name for target in scenario.targets]
@@ -71,7 +48,7 @@ def _only(scenario: Scenario) -> Iterator[Fault]:
     kept = scenario.quick.workloads
     for where, workloads in (
         ("workloads", scenario.workloads),
-        ("quick.workloads", [one for one in scenario.workloads if one.name in kept] if kept else ()),
+        ("quick.workloads", [one for one in scenario.workloads if one.is_among(kept)] if kept else ()),
     ):
         idle = [name for name in names if workloads and not any(one.is_for(name) for one in workloads)]
         if idle:
@@ -82,9 +59,7 @@ def _only(scenario: Scenario) -> Iterator[Fault]:
 def _limits(scenario: Scenario) -> Iterator[Fault]:
     """A limit is for a target and a workload that are there; a sweep's name, and those of its workloads, will do."""
     targets = [target.name for target in scenario.targets]
-    workloads = dict.fromkeys(
-        name for one in scenario.workloads for name in (one.name, *(single.name for single in one.singles()))
-    )
+    workloads = _workload_names(scenario.workloads)
     for index, limit in enumerate(scenario.limits):
         for field, name, known in (("target", limit.target, targets), ("workload", limit.workload, workloads)):
             if name is not None and name not in known:
@@ -195,8 +170,13 @@ def _products(scenario: Scenario) -> Iterator[Fault]:
                 yield Fault(f"brokers.{index}.place_options.{name}", f"place {place.name!r} has no such: {there}")
 
 
+def _workload_names(workloads: Iterable[Workload]) -> list[str]:
+    """Return what workloads can be called by: the name of a sweep, too."""
+    return list(dict.fromkeys(name for one in workloads for name in (one.part_of, one.name) if name))
+
+
 def _quick(scenario: Scenario) -> Iterator[Fault]:
-    names = [workload.name for workload in scenario.workloads]
+    names = _workload_names(scenario.workloads)
     for name in scenario.quick.workloads or ():
         if name not in names:
             yield Fault("quick.workloads", f"{name!r} is no workload: there are {', '.join(names)}")
@@ -206,8 +186,7 @@ def _schedule_lengths(scenario: Scenario) -> Iterator[Fault]:
     # All intended times of a trial are held in memory, to be compared with what was sent.
     most = 200_000_000
     for index, workload in enumerate(scenario.workloads):
-        rates = workload.load.rates if isinstance(workload.load, RateLoad) else ()
-        rate = max((workload.mean_rate or 0.0, *rates))
+        rate = workload.mean_rate or 0.0
         if rate * workload.duration / 1e9 > most:
             yield Fault(
                 f"workloads.{index}.duration",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bench.scenario.profile import Profile, Rate
 from bench.units import NS_PER_S, PositiveDuration, at_most
@@ -15,10 +15,7 @@ class RateLoad(Frozen):
     kind: Literal["rate"]
     """`rate`."""
     rate: Rate
-    """Messages a second, over all producers; with a `profile`, those of the warm-up. A list tries several, each as a
-    workload of its own (see `rates`)."""
-    rates: tuple[Rate, ...] = ()
-    """The rates to try, as a list given to `rate` is kept."""
+    """Messages a second, over all producers; with a `profile`, those of the warm-up. A list is a sweep."""
     arrivals: Literal["constant", "poisson"] = "constant"
     """Even spacing, or a seeded Poisson process."""
     profile: Profile | None = None
@@ -38,20 +35,13 @@ class RateLoad(Frozen):
     """Time in which messages are outstanding and none is received or confirmed, after which the trial ends as
     stalled."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _list_of_rates(cls, given: object) -> object:
-        """Take `rate = [100, 200]` as the rates to try; the first of them is stored as the rate."""
-        if not isinstance(given, dict) or not isinstance(given.get("rate"), list | tuple):
-            return given
-        rates = tuple(given["rate"])
-        if not rates:
-            message = "rate = []: name one rate, or a list of at least one"
-            raise ValueError(message)
-        if len(rates) > 1 and given.get("profile") is not None:
-            message = f"rate = {list(rates)}: with a profile give one rate only, as the profile says how it changes"
-            raise ValueError(message)
-        return given | {"rate": rates[0], "rates": rates if len(rates) > 1 else ()}
+
+def _as_list(given: object) -> object:
+    return (given,) if isinstance(given, int) else given
+
+
+Bound = Annotated[int, Field(ge=1, le=1_000_000)]
+Bounds = Annotated[tuple[Bound, ...], Field(min_length=1)]
 
 
 class InFlightLoad(Frozen):
@@ -59,8 +49,8 @@ class InFlightLoad(Frozen):
 
     kind: Literal["in_flight"]
     """`in_flight`."""
-    in_flight: Annotated[tuple[Annotated[int, Field(ge=1, le=1_000_000)], ...], Field(min_length=1)]
-    """The bounds to try, over all producers; each makes a workload of its own."""
+    in_flight: Annotated[Bounds, BeforeValidator(_as_list, json_schema_input_type=Bound | Bounds)]
+    """The bound, over all producers. A list of several is a sweep."""
     stall_after: PositiveDuration = 5 * NS_PER_S
     """As of a rate."""
 

@@ -22,6 +22,7 @@ from bench.scenario.errors import Fault, ScenarioError, from_pydantic
 from bench.scenario.overrides import apply_overrides
 from bench.scenario.scenario import MemoryBroker, Plan, Quick, Scenario
 from bench.scenario.settable import Settable, settable
+from bench.scenario.sweep import Points, expand
 
 _MOST_BYTES = 2**18
 _DEEP = re.compile(r"""(?<![^\s.,=\[\]{}])(?:(?:"[^"\n]{0,99}"|'[^'\n]{0,99}'|[^\s.,=\[\]{}"']{1,99})\s*\.\s*){40}""")
@@ -67,7 +68,7 @@ def load_text(
     text: str, name: str, overrides: Sequence[str] = (), *, quick: bool = False, driver: str | None = None
 ) -> Loaded:
     """Check and resolve a scenario that was read; as `load_scenario`, with what to call it in faults."""
-    _, scenario = _checked(text, name, overrides, driver)
+    _, _, scenario = _checked(text, name, overrides, driver)
     return Loaded(resolve(scenario, quick=quick, driver=driver), text, tuple(overrides), quick)
 
 
@@ -77,40 +78,44 @@ def what_can_be_set(name_or_path: str, overrides: Sequence[str] = ()) -> Iterato
     Raises:
         ScenarioError: with every fault found.
     """
-    return settable(*_checked(_read(_find(name_or_path)), name_or_path, overrides, None))
+    document, points, scenario = _checked(_read(_find(name_or_path)), name_or_path, overrides, None)
+    return settable(document, points.whole(scenario))
 
 
-def _checked(text: str, name: str, overrides: Sequence[str], driver: str | None) -> tuple[dict[str, Any], Scenario]:
-    """Return a scenario as the file has it, overrides applied, and as a model that is sound."""
+def _checked(
+    text: str, name: str, overrides: Sequence[str], driver: str | None
+) -> tuple[dict[str, Any], Points, Scenario]:
+    """Return a scenario as the file has it, overrides applied, its sweeps taken apart, and as a model that is sound."""
     document = _parse(name, text)
     faults = list(apply_overrides(document, overrides))
+    points = expand(document)
+    faults += points.faults
+    found: list[Fault] = []
     try:
-        scenario = Scenario.model_validate(document)
+        scenario = Scenario.model_validate(points.document)
     except ValidationError as error:
-        faults += from_pydantic(error, document)
-        scenario = _salvage(document)
-    faults += inconsistencies(scenario, registry())
+        found += from_pydantic(error, points.document)
+        scenario = _salvage(points.document)
+    found += inconsistencies(scenario, registry())
+    faults += points.as_given(found)
     if driver is not None:
         faults += _driver_faults(scenario, driver)
     if faults:
         raise ScenarioError(faults)
-    return document, scenario
+    return document, points, scenario
 
 
 def shipped_scenarios() -> Iterator[Scenario]:
     """Return the shipped scenarios, in order of name."""
     for path in sorted(SHIPPED.glob("*.toml")):
-        yield Scenario.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        yield Scenario.model_validate(expand(tomllib.loads(path.read_text(encoding="utf-8"))).document)
 
 
 def resolve(scenario: Scenario, *, quick: bool = False, driver: str | None = None) -> Scenario:
-    """Return what is run: `--driver`, `--quick` and sweeps applied."""
+    """Return what is run: `--driver` and `--quick` applied."""
     if driver is not None:
         scenario = _with_driver(scenario, driver)
-    if quick:
-        scenario = _quickened(scenario)
-    workloads = tuple(single for workload in scenario.workloads for single in workload.singles())
-    return scenario.model_copy(update={"workloads": workloads})
+    return _quickened(scenario) if quick else scenario
 
 
 def _find(name_or_path: str) -> Path:
@@ -187,11 +192,12 @@ def _sound(adapter: TypeAdapter[Any], given: object) -> tuple[Any, ...]:
 
 def _may_be_faulty(given: object, sound: tuple[Any, ...]) -> Callable[[str], bool]:
     """Return a test of whether a name may mean an entry that is faulty: one so called, or one without a name."""
-    known = {entry.name for entry in sound}
+    known = {name for entry in sound for name in (entry.name, getattr(entry, "part_of", ""))}
     if not isinstance(given, list):
         return lambda name: name not in known
-    names = [entry.get("name") if isinstance(entry, dict) else None for entry in given]
-    nameless = any(not isinstance(name, str) for name in names)
+    tables = [entry if isinstance(entry, dict) else {} for entry in given]
+    names = [table.get(field) for table in tables for field in ("name", "part_of")]
+    nameless = any(not isinstance(table.get("name"), str) for table in tables)
     return lambda name: name not in known and (nameless or name in names)
 
 
@@ -227,9 +233,9 @@ def _with_driver(scenario: Scenario, name: str) -> Scenario:
 def _quickened(scenario: Scenario) -> Scenario:
     quick = scenario.quick
     kept = tuple(
-        workload.model_copy(update={"duration": quick.duration})
+        workload if "duration" in workload.at else workload.model_copy(update={"duration": quick.duration})
         for workload in scenario.workloads
-        if quick.workloads is None or workload.name in quick.workloads
+        if quick.workloads is None or workload.is_among(quick.workloads)
     )
     plan = scenario.plan.model_copy(
         update={

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.scenario.errors import Fault
+from bench.scenario.reference import SWEEP
 
 
 def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> Iterator[Fault]:
@@ -45,6 +46,8 @@ def _set(document: dict[str, Any], path: str, value: object) -> Iterator[Fault]:
         here[last] = value
     elif isinstance(here, list) and (index := _index(here, last)) is not None:
         here[index] = value
+    elif last == SWEEP and way and not isinstance(here, list):
+        yield from _set(document, ".".join(way), {SWEEP: value})  # of a field that has one value so far
     else:
         yield Fault("--set", f"{path}: {'.'.join(way) or path} has no {last!r}; {_offer(here)}")
 

@@ -14,15 +14,21 @@ from pydantic import BaseModel, ByteSize
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bench.scenario.scenario import Scenario
+from bench.scenario.scenario import Scenario, Workload
 from bench.units import format_duration, parse_size
 
 SCHEMA_FILE = "busbench.schema.json"
 """What the schema is called where it lies beside a scenario."""
 SCHEMA_LINE = f"#:schema ./{SCHEMA_FILE}"
 """The first line of a scenario by which editors find it (https://taplo.tamasfe.dev/configuration/directives.html)."""
-NEVER_GIVEN = {("RateLoad", "rates"): "rate", ("Workload", "sizes"): "size", ("Workload", "part_of"): ""}
+NEVER_GIVEN = {("Workload", "sizes"): "size", ("Workload", "part_of"): "", ("Workload", "at"): ""}
 """Fields that a scenario file does not have, and the one whose list becomes them, where there is one."""
+SWEEP = "sweep"
+"""The one key of the table that gives a field several values."""
+RATE, IN_FLIGHT = "load.rate", "load.in_flight"
+"""The fields of a load, as paths of a workload, whose sweep may be a bare list."""
+NOT_SWEPT = ("name", "description", "only", "kind")
+"""Fields of a workload that say what it is."""
 _HEAD = """# Scenario files
 
 A scenario is a TOML file: a question, the brokers and targets it is about, what is done to
@@ -30,6 +36,20 @@ them, and by what plan. This page is generated from the code (`python -m bench.s
 `bench schema` prints the same as JSON Schema for editors. Durations are text with a unit
 (`"500ms"`, `"5s"`, `"2min"`), sizes are bytes or text (`"1GiB"`). Any field can be changed
 for one run: `bench run NAME --set workloads.steady.size=1024`.
+
+Any field of a workload that takes one value, and any below it, also takes several in turn: a sweep.
+
+```toml
+size = { sweep = [32, "1KiB", "32KiB"] }
+prefetch = { sweep = [64, 1000] }
+load = { kind = "rate", rate = { sweep = [500, 2000] } }   # as well: rate = [500, 2000]
+```
+
+Several sweeps make their full product, of at most 100 points. Each point is a workload of its own, such as
+`steady-1kib-p64-500`; the name of the whole, `steady`, stands for all of them in `quick.workloads` and in limits.
+`bench run NAME --plan` says how many trials that makes, and
+`--set 'workloads.steady.size={sweep=[32, 1024]}'` sweeps for one run. Reports draw one swept field as a curve, two as
+a panel for each value of one of them, and tell of more where each target is best and worst.
 """
 
 
@@ -43,7 +63,19 @@ def scenario_schema() -> dict[str, Any]:
             shown = properties[instead]
             single = {key: shown.pop(key) for key in [*shown] if key not in {"default", "description", "title"}}
             shown["anyOf"] = [single, {"type": "array", "items": kept["items"], "minItems": 1}]
+    for below in models_below(Workload):
+        for name, shown in found["$defs"][below.__name__]["properties"].items():
+            if name not in NOT_SWEPT:
+                _allow_sweep(shown, or_list=(below.__name__, name) == ("RateLoad", "rate"))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | found
+
+
+def _allow_sweep(shown: dict[str, Any], *, or_list: bool) -> None:
+    """Let the schema of a field also have a sweep of what it allows, or a list alone of that."""
+    single = {key: shown.pop(key) for key in [*shown] if key not in {"default", "description", "title"}}
+    several = {"type": "array", "items": single, "minItems": 1}
+    table = {"type": "object", "properties": {SWEEP: several}, "required": [SWEEP], "additionalProperties": False}
+    shown["anyOf"] = [single, *([several] if or_list else []), table]
 
 
 def schema_text(indent: int = 2) -> str:
@@ -132,6 +164,26 @@ def _name(annotation: object) -> str:
     names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}
     name = getattr(annotation, "__name__", str(annotation))
     return names.get(name, name)
+
+
+def field_at(field: str) -> FieldInfo | None:
+    """Return the field of a workload's models that a path means; None where there is none."""
+    models: list[type[BaseModel]] = [Workload]
+    found: FieldInfo | None = None
+    for step in field.split("."):
+        if step.isdigit():
+            continue
+        found = next((model.model_fields[step] for model in models if step in model.model_fields), None)
+        if found is None:
+            return None
+        models = list(models_within(found.annotation))
+    return found
+
+
+def is_bytes(field: str) -> bool:
+    """Return whether a path means a field that is bytes."""
+    found = field_at(field)
+    return found is not None and is_size(found)
 
 
 def is_duration(field: FieldInfo) -> bool:

@@ -75,8 +75,10 @@ class Workload(FlowFields):
     only: tuple[str, ...] = ()
     """Names of the targets it is for; all where empty."""
     part_of: str = ""
-    """What reports call the sweep, the curve or the search that it is a part of. Never given: a list of bounds or
-    rates makes such workloads, and so does a search."""
+    """What reports call the sweep, the curve or the search that it is a part of. Never given: a sweep makes such
+    workloads, and so does a search."""
+    at: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Of a point of a sweep: the value of each swept field, by its path. Never given."""
     load: AnyLoad
     """When messages are sent."""
     duration: WholeSeconds = 30 * NS_PER_S
@@ -186,22 +188,9 @@ class Workload(FlowFields):
         """Return whether it is done to a target, by the target's name."""
         return not self.only or target in self.only
 
-    def singles(self) -> "tuple[Workload, ...]":
-        """Return one workload for each bound or rate of a sweep, named `<name>-<bound>`; itself where there is none."""
-        load = self.load
-        changes: list[tuple[str, dict[str, object]]]
-        if isinstance(load, InFlightLoad):
-            changes = [(f"{bound}", {"in_flight": (bound,)}) for bound in load.in_flight]
-        else:
-            changes = [(f"{rate:.10g}", {"rate": rate, "rates": ()}) for rate in load.rates]
-        if len(changes) < 2:  # noqa: PLR2004  (a sweep of one is none)
-            return (self,)
-        return tuple(
-            self.model_copy(
-                update={"name": f"{self.name}-{value}", "part_of": self.name, "load": load.model_copy(update=change)}
-            )
-            for value, change in changes
-        )
+    def is_among(self, names: Sequence[str]) -> bool:
+        """Return whether it is named, or the sweep that it is a point of."""
+        return self.name in names or self.part_of in names
 
 
 class Plan(Frozen):

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from bench.scenario.overrides import read_value
-from bench.scenario.reference import NEVER_GIVEN, is_duration, is_size, models_within, type_words
+from bench.scenario.reference import NEVER_GIVEN, SWEEP, is_duration, is_size, models_within, type_words
 from bench.scenario.scenario import Scenario
 from bench.units import exact_size, format_duration
 
@@ -47,7 +47,7 @@ def settable(document: dict[str, Any], scenario: Scenario) -> Iterator[Settable]
 
     Args:
         document: the scenario as the file has it, overrides applied.
-        scenario: the same, checked and not resolved: its sweeps are still lists.
+        scenario: the same, checked and not resolved, each of its sweeps at its first point.
     """
     yield from _fields("", scenario, document)
 
@@ -62,12 +62,16 @@ def _fields(path: str, model: BaseModel, given: object) -> Iterator[Settable]:
 
 
 def _field(path: str, field: FieldInfo, value: object, given: object, *, is_given: bool) -> Iterator[Settable]:
-    as_table = isinstance(given, dict) or not is_given
+    as_table = (isinstance(given, dict) and SWEEP not in given) or not is_given
     if isinstance(value, BaseModel) and as_table:
         yield from _fields(path, value, given)
-    elif isinstance(value, tuple) and value and all(isinstance(entry, BaseModel) for entry in value) and is_given:
-        entries = given if isinstance(given, list) else []
-        for step, entry, raw in zip(_steps(value), value, entries, strict=False):
+    elif (
+        isinstance(value, tuple)
+        and value
+        and all(isinstance(entry, BaseModel) for entry in value)
+        and isinstance(given, list)
+    ):
+        for step, entry, raw in zip(_steps(value), value, given, strict=False):
             yield from _fields(f"{path}.{step}", entry, raw)
     elif isinstance(value, dict) and isinstance(given, dict) and given:
         yield from (Settable(f"{path}.{name}", toml(one), given=True, kind="text") for name, one in given.items())

@@ -192,6 +192,24 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
             belongs(label.arrow_patch, style)
 
 
+def name_beside(axes: Axes, shown: Sequence[Style]) -> None:
+    """Write the targets' labels one below the other at the right of the axes, each with a piece of its line."""
+    height = axes.get_window_extent().height / axes.figure.dpi * 72
+    y = 1.0
+    for style in shown:
+        (sample,) = axes.plot(
+            [1.05, 1.12], [y - 7 / height] * 2, color=style.color, linestyle=style.dash, transform=axes.transAxes,
+            clip_on=False,
+        )  # fmt: skip
+        belongs(sample, style)
+        label = axes.text(
+            1.14, y, style.wrapped, transform=axes.transAxes, color=style.color, fontsize=10.5, fontweight="bold",
+            va="top", linespacing=1.05,
+        )  # fmt: skip
+        belongs(label, style)
+        y -= (12.7 * (style.wrapped.count("\n") + 1) + 5) / height
+
+
 def millisecond_axis(axes: Axes) -> None:
     """Make the y axis logarithmic in ms, with plain numbers, fewer the more decades it spans."""
     axes.set_yscale("log")

@@ -292,7 +292,7 @@ def _unlike_sides(base: Side, new: Side, shared: Sequence[tuple[str, str]]) -> I
     for name in dict.fromkeys(workload for _, workload in shared):
         old, its = base.workload(name).model_dump(), new.workload(name).model_dump()
         differ = [
-            field for field in old if field not in {"only", "part_of", "received_at"} and old[field] != its[field]
+            field for field in old if field not in {"only", "part_of", "at", "received_at"} and old[field] != its[field]
         ]
         if differ:
             yield f"workload {name}: {', '.join(differ)} differ, so the figures would: give both the same load"

@@ -117,7 +117,7 @@ def _common(run: RunRecord, measured: MeasuredCommit) -> dict[str, Any]:
 
 def load_digest(workload: Workload) -> str:
     """Return eight digits that change with anything a workload does; fields left at their default do not matter."""
-    text = workload.model_dump_json(exclude_defaults=True, exclude={"description", "part_of", "received_at"})
+    text = workload.model_dump_json(exclude_defaults=True, exclude={"description", "part_of", "at", "received_at"})
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.results.comparability import BROKERS_OWN
+from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.units import NS_PER_MS
 from reports import format as printed
 from reports.charts import over_time
@@ -19,7 +20,8 @@ from reports.charts.theme import styles
 from reports.events import spoken
 from reports.figures import Picture
 from reports.model import Spread
-from reports.summary import Differing, Summary
+from reports.summary import Cell, Differing, Summary
+from reports.swept import label_of, value_words
 from reports.tables import missing_trials
 from reports.traces import nines
 
@@ -115,10 +117,26 @@ def _with_filters() -> Environment:
         "plain_mib": printed.mebibytes,
         "kib": lambda size: printed.number(None if size is None else size / 1024),
         "unbroken": _unbroken,
+        "swept": _swept,
+        "swept_value": _swept_value,
         "after_colon": lambda words: words.rpartition(": ")[2],
     }
     made.filters |= filters
     return made
+
+
+def _swept(field: str) -> str:
+    """Return what the column of a swept field is called."""
+    return {RATE: "offered, msg/s", IN_FLIGHT: "in flight"}.get(field, label_of(field))
+
+
+def _swept_value(cell: Cell, field: str) -> Markup:
+    """Return a row's value of a swept field, by which tables can be sorted where it is a number."""
+    loads = {RATE: cell.offered_rate, IN_FLIGHT: cell.in_flight}
+    value = loads[field] if field in loads else cell.at[field]
+    if value is None or isinstance(value, bool | str):
+        return Markup.escape("–" if value is None else value_words(field, value))
+    return Markup('<data value="{}">{}</data>').format(value, value_words(field, value))
 
 
 def _live(summary: Summary) -> Markup:

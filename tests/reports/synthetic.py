@@ -8,7 +8,8 @@ may change.
 
 import copy
 import functools
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from bench.results.records import TIMELINE_COLUMNS, RunRecord, TrialOutcome, Tri
 from bench.results.search import SearchRecord
 from bench.scenario.products import describe
 from bench.scenario.scenario import Scenario
+from bench.scenario.sweep import expand
 
 TARGETS = ("rabbitmq-091", "rabbitmq-10", "broker-j-091", "broker-j-10")
 RATE = 2_000
@@ -48,6 +50,8 @@ SHAPES = {
     },
 }
 IN_FLIGHT = (16, 64, 256)
+SWEPT = "swept"
+"""Name of a workload whose fields are given."""
 CPU_US = {"rabbitmq-091": 138.0, "rabbitmq-10": 171.0, "broker-j-091": 151.0, "broker-j-10": 163.0}
 
 Change = Callable[[dict[str, Any]], dict[str, Any] | None]
@@ -102,8 +106,10 @@ def quirks(trial: dict[str, Any]) -> dict[str, Any] | None:
     return trial
 
 
-def scenario(repetitions: int = 3, seconds: int = 5, *, closed_loop: bool = True) -> Scenario:
-    """Return two brokers over two protocols each, and up to five workloads."""
+def scenario(
+    repetitions: int = 3, seconds: int = 5, *, closed_loop: bool = True, sweep: Mapping[str, Any] | None = None
+) -> Scenario:
+    """Return two brokers over two protocols each, and up to five workloads, or one with these fields."""
     workloads: list[dict[str, Any]] = [
         {"name": name, "durable": name == "durable", "duration": f"{seconds}s", "load": {"kind": "rate", "rate": RATE}}
         for name in ("steady", "durable")
@@ -117,6 +123,8 @@ def scenario(repetitions: int = 3, seconds: int = 5, *, closed_loop: bool = True
         }
         for n in (IN_FLIGHT if closed_loop else ())
     ]
+    if sweep is not None:
+        workloads = expand({"workloads": [workloads[0] | {"name": SWEPT, **sweep}]}).document["workloads"]
     return Scenario.model_validate(
         {
             "name": "rabbitmq-vs-qpid",
@@ -201,12 +209,13 @@ def make(
     seconds: int = 5,
     cpus: int = 4,
     closed_loop: bool = True,
+    sweep: Mapping[str, Any] | None = None,
     change: Change = unchanged,
     change_run: Change = unchanged,
     run_id: str = "rabbitmq-vs-qpid-20260101-120000",
 ) -> Made:
     """Make a run; `change` sees the fields of each trial, `change_run` those of run.json."""
-    resolved = scenario(repetitions, seconds, closed_loop=closed_loop)
+    resolved = scenario(repetitions, seconds, closed_loop=closed_loop, sweep=sweep)
     rng = np.random.default_rng(1)
     plan = [
         {"repetition": repetition, "target": target.name, "workload": workload.name, "restart_broker": repetition == 0}
@@ -313,6 +322,10 @@ def _drawn(index: int, target: str, workload: str, seconds: int) -> Drawn:
 
 
 def _shape(target: str, workload: str) -> tuple[float, float, int]:
+    if workload.startswith(SWEPT):  # some place of its own for each point
+        p50, p99 = SHAPES["steady"][target]
+        factor = 1 + zlib.crc32(workload.encode()) % 97 / 10
+        return p50 * factor, p99 * factor, RATE
     family = "in-flight" if workload.startswith("in-flight") else workload
     p50, p99 = SHAPES[family][target]
     if family != "in-flight":

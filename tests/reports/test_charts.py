@@ -23,6 +23,7 @@ from reports.figures import pictures
 from reports.model import Spread, spread
 from reports.summary import Summary
 from reports.sustained import Sustained
+from reports.swept import Axis
 from tests.brokers.test_plain_text import EVIL, SHOWN
 from tests.reports.synthetic import IN_FLIGHT, TARGETS
 
@@ -136,6 +137,9 @@ def costs_of(summary: Summary) -> dict[str, dict[str, Spread]]:
     }
 
 
+BOUNDS = Axis("load.in_flight", IN_FLIGHT)
+
+
 def lines_of(summary: Summary) -> dict[str, list[load_curves.Point]]:
     """Return the sweep's points by target."""
     points: dict[str, list[load_curves.Point]] = {}
@@ -149,13 +153,13 @@ def lines_of(summary: Summary) -> dict[str, list[load_curves.Point]]:
 def test_a_sweep_draws_each_bound(axes: Axes, quick_summary: Summary, styles: dict[str, Style]) -> None:
     """Throughput and latency against 16, 64 and 256 in flight, one line a target."""
     lines = lines_of(quick_summary)
-    assert load_curves.draw_throughput(axes, lines, styles) is axes
+    assert load_curves.draw(axes, lines, styles, BOUNDS, load_curves.RATE) is axes
     assert all_named(axes, styles)
     drawn = [list(np.asarray(line.get_xdata())) for line in axes.lines]
     assert drawn.count(list(IN_FLIGHT)) == len(styles)
     made, (other,) = theme.figure(3.0)
     assert made is other.figure
-    assert load_curves.draw_latency(other, lines, styles, "service") is other
+    assert load_curves.draw(other, lines, styles, BOUNDS, load_curves.p99("service")) is other
     assert all_named(other, styles)
 
 
@@ -165,7 +169,7 @@ def test_a_curve_marks_knees_and_overload(axes: Axes, quick_summary: Summary, st
         target: [load_curves.Point(p.x, p.rate, p.p99_ns, saturated=target == TARGETS[0] and p.x > 16) for p in points]
         for target, points in lines_of(quick_summary).items()
     }
-    assert load_curves.draw_curve(axes, lines, styles, {TARGETS[1]: 64.0}) is axes
+    assert load_curves.draw_curve(axes, lines, styles, BOUNDS, {TARGETS[1]: 64.0}) is axes
     assert all_named(axes, styles)
     crosses = [line for line in axes.lines if line.get_marker() == "X" and len(np.asarray(line.get_xdata()))]
     assert [list(np.asarray(line.get_xdata())) for line in crosses] == [[64, 256]]

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 import reports
 from bench.record.histogram import decode
 from reports.dataset import load as load_frames
+from tests.reports.in_memory import made_tables
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,24 @@ def test_a_plot_returns_its_axes(results: reports.Results, plot: str) -> None:
     assert getattr(results, plot)(axes, "steady") is axes
     assert len(axes.lines) + len(axes.collections) >= 3
     assert axes.get_xlabel()
+
+
+def test_a_sweep_is_drawn_on_an_axes(results: reports.Results) -> None:
+    """The first of the run, unless one is named; what is no sweep is a fault. Its points are a frame."""
+    swept = reports.Results(made_tables(repetitions=1, seconds=1, sweep={"size": {"sweep": [32, 1024]}}), {})
+    axes = Figure().subplots()
+    assert swept.plot_sweep(axes) is axes
+    assert axes.get_xlabel() == "size"
+    assert swept.points.to_dict("records") == [
+        {"workload": "swept-32b", "part_of": "swept", "size": 32},
+        {"workload": "swept-1kib", "part_of": "swept", "size": 1024},
+    ]
+    assert results.plot_sweep(Figure().subplots()).get_xlabel() == "messages in flight"
+    with pytest.raises(reports.ReportError, match="workload 'steady' is no part of a sweep"):
+        results.plot_sweep(axes, "steady")
+    with pytest.raises(reports.ReportError, match="no field is swept"):
+        reports.Results(made_tables(repetitions=1, seconds=1, closed_loop=False), {}).plot_sweep(axes)
+    assert results.points.empty  # of older results, which had no values
 
 
 def test_it_shows_verdicts_and_main_figures(results: reports.Results) -> None:

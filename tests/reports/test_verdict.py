@@ -267,3 +267,33 @@ def test_one_row_alone_is_told_and_not_ranked() -> None:
     assert re.fullmatch(r"95 % interval 0\.9\d+ to 1\.0\d ms, of 10 trials\.", found.effect)
     once = Row(**{**vars(row("a", 1e6)), "estimates": {("run", 0): 1e6}})
     assert said([once], mode="quick").effect == "One trial has no interval; 4 or more give one."
+
+
+def test_many_points_are_told_together() -> None:
+    """A sweep of eight points: who wins everywhere, by how much over all; else at how many of them."""
+    sizes = {"size": {"sweep": [32 * 2**k for k in range(8)]}}
+    [asked] = questions(scenario(sweep=sizes))
+    slower = {one.name: 1.5 + place / 10 for place, one in enumerate(asked.workloads)}
+
+    def told(level: float) -> Statement:
+        rows = {
+            name: [replace(one, workload=name) for one in (row("a", 1e6), row("b", 1e6 * max(factor, level)))]
+            for name, factor in slower.items()
+        }
+        if not level:  # at one point the other is ahead
+            rows["swept-32b"] = [replace(one, workload="swept-32b") for one in (row("a", 2e6), row("b", 1e6))]
+        case = Case(asked, rows, "full", 8)
+        return answer(case, comparisons([case]))
+
+    everywhere = told(1.0)
+    assert everywhere.headline == "A 1.0 over AMQP 1.0 has the lowest p99 response at every size"
+    assert re.match(r"Over 8 points the others have 1\.\d+ to 2\.2\d times that \(outermost ends", everywhere.effect)
+    assert "the p99 response was 1.00 ms everywhere for A 1.0" in everywhere.figures
+    assert "from 1.50 ms at size 32 B to 2.20 ms at size 4 KiB for B 1.0" in everywhere.figures
+    mixed = told(0.0)
+    assert mixed.winner is None
+    assert mixed.headline == "No single winner over every size"
+    assert mixed.effect == (
+        "B 1.0 over AMQP 1.0 has the lowest p99 response: 1 of 8 points;"
+        " A 1.0 over AMQP 1.0 has the lowest p99 response: 7 of 8 points."
+    )

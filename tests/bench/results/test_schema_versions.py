@@ -133,10 +133,13 @@ def test_older_trials_have_the_terms_of_today(tmp_path: Path) -> None:
 def as_before(record: RunRecord) -> dict[str, Any]:
     """Return a run as version 2 had it: what a trial is stood in names alone."""
     run = json.loads(record.model_dump_json()) | {"schema_version": 2}
-    for entry, fields in ((run["plan"], ("paired", "step")), (run["scenario"]["workloads"], ("part_of",))):
+    for entry, fields in ((run["plan"], ("paired", "step")), (run["scenario"]["workloads"], ("part_of", "at"))):
         for one in entry:
             for name in fields:
                 del one[name]
+    for one in run["scenario"]["workloads"]:
+        if one["load"]["kind"] == "rate":
+            one["load"]["rates"] = []
     return run
 
 
@@ -169,7 +172,7 @@ def test_older_searches_say_which_step_a_trial_is() -> None:
         changes |= {"part_of": "a-b-c-hold"} if kind == "hold" else {}
         run, _ = extended(run, base.model_copy(update=changes), "calm", step)
     closed = load_scenario("rabbitmq-vs-qpid").scenario.workloads[-1]
-    changes = {"name": "a-b-c-guess", "part_of": "a-b-c"}
+    changes = {"name": "a-b-c-guess", "part_of": "a-b-c", "at": {}}
     run, _ = extended(
         run, closed.model_copy(update=changes), "calm", SearchStep(workload="a-b-c", kind="guess", rate=None)
     )
