@@ -106,7 +106,7 @@ def control_plane(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the flows that a workload of that pattern stands for.
 
     Producers call, cast and notify; consumers answer, are cast to, and each hear what is
-    fanned out. What a workload says of its sizes is kept.
+    fanned out. Sizes are those of the log, whatever the workload says.
 
     Raises:
         ValueError: its load is no rate.
@@ -116,8 +116,7 @@ def control_plane(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(rate, int | float) or not isinstance(consumers, int) or consumers < 1:
         message = "pattern = 'openstack-rpc': needs a load of kind 'rate' with one rate, and a number of consumers"
         raise ValueError(message)
-    mixed = {} if "size" in given else {"size": [{"size": size, "weight": often} for size, often in LENGTHS.items()]}
-    common = {"pattern": "queue", **mixed}
+    common = {"pattern": "queue", "size": [{"size": size, "weight": often} for size, often in LENGTHS.items()]}
     loads = {flow: {"load": {**load, "rate": rate * share}} for flow, share in SHARES.items()}  # type: ignore[dict-item]
     alone = {"producers": 1, "workers": 1}
     return [

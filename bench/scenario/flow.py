@@ -21,7 +21,7 @@ from bench.arrivals.stamp import COMPACT_SIZE
 from bench.arrivals.stamp import SIZE as STAMP_SIZE
 from bench.scenario.load import AnyLoad, InFlightLoad, RateLoad
 from bench.scenario.profile import HIGHEST_RATE, Steps
-from bench.scenario.topology import AnyKeys, Argument, BodySettings, MessageProperties
+from bench.scenario.topology import AnyKeys, Argument, BodySettings, PropertySettings
 from bench.units import NS_PER_MS, NS_PER_S, Duration, PositiveDuration, at_most, format_duration, parse_size
 from brokers.settings import BrokerName, Frozen
 
@@ -92,7 +92,7 @@ class FlowFields(Frozen):
     """The sizes that are mixed, as a list given to `size` is kept."""
     body: BodySettings = BodySettings()
     """What bodies hold."""
-    properties: MessageProperties = MessageProperties()
+    properties: PropertySettings = PropertySettings()
     """Properties and headers of messages."""
     durable: bool = False
     """Durable queue and persistent messages."""

@@ -9,7 +9,7 @@ from bench.drivers.registry import DriverRegistry
 from bench.scenario.errors import Fault
 from bench.scenario.flow import MOST_BYTES
 from bench.scenario.scenario import MemoryBroker, Scenario, Target, Workload
-from bench.scenario.topology import MessageProperties
+from bench.scenario.topology import PropertySettings
 from bench.topology.layout import Layout, TopologyError
 from brokers.registry import product_of
 
@@ -108,7 +108,7 @@ def _needs(part: Workload, side: _Side, layout: Layout) -> Iterator[tuple[str, S
         route = next(route for route in layout.flows if route.name == part.name)
         if not route.plain:
             yield "exchange" if part.exchange else "keys" if part.keys else "pattern", "route"
-        if part.properties != MessageProperties():
+        if part.properties != PropertySettings():
             yield "properties", "properties"
         if part.body.content != "zeros":
             yield "body.content", "body"

@@ -97,7 +97,7 @@ def _value(field: FieldInfo, value: object, given: object, *, is_given: bool) ->
         return format_duration(int(str(value)))
     if is_size(field):
         return exact_size(int(str(value))).replace(" ", "").replace(",", "")
-    return toml(to_jsonable_python(value))
+    return toml(to_jsonable_python(value, exclude_none=True))
 
 
 def _kind(field: FieldInfo) -> str:

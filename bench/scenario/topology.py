@@ -120,7 +120,7 @@ def _keys(given: object) -> object:
 AnyKeys = Annotated[Keys, BeforeValidator(_keys, json_schema_input_type=str | list[str] | Keys)]
 
 
-class MessageProperties(Frozen):
+class PropertySettings(Frozen):
     """What messages carry beside their body; in texts `{seq}` is the message's number."""
 
     headers: dict[str, Argument] = Field(default_factory=dict)

@@ -159,7 +159,8 @@ def test_a_sender_knows_where_to_attach(at: Endpoint, one: Destination, several:
     assert at.destination("my/x", "a b", several=True) == several
     assert at.destination("my/x", "").address == at.exchanges.address("my/x", "")  # type: ignore[union-attr]
     for many in (False, True):
-        assert at.destination("", "q", several=many) == Destination(at.address("q"), "address")
+        to_queue = Destination(None, "to", at.address("q")) if many else Destination(at.address("q"), "address")
+        assert at.destination("", "q", several=many) == to_queue
 
 
 SETTINGS10 = Amqp10Settings.model_validate({"name": "a", "kind": "amqp10", "external": {}, "place": "external"})

@@ -45,5 +45,5 @@ def test_a_broker_of_one_key_a_link_is_refused_several() -> None:
     """It says what to do."""
     strict = Strict("amqp10", "h", 1, "/", None, "u", "p")
     assert targets("ev", ["a"], strict) == ("ev/a", ())
-    with pytest.raises(Refused, match=r"h:1 takes one routing key a link over AMQP 1.0, not 2: give each flow one key"):
+    with pytest.raises(Refused, match=r"one routing key a link over AMQP 1.0, not 2: let each producer have one key"):
         targets("ev", ["a", "b"], strict)

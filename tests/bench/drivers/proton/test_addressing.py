@@ -8,6 +8,7 @@ from bench.drivers.proton.addressing import Addressing
 from bench.drivers.targets import Carried
 from brokers.endpoint import Endpoint, ExchangeAddresses
 
+EXCHANGES = ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True)
 AT = Endpoint(
     "amqp10",
     "h",
@@ -17,7 +18,7 @@ AT = Endpoint(
     "u",
     "p",
     address_prefix="/queues/",
-    exchanges=ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True),
+    exchanges=EXCHANGES,
 )
 LANE = ProducerLane(4, "q 1")
 

@@ -11,6 +11,7 @@ from bench.drivers.proton.addressing import Addressing
 from bench.drivers.proton.encoded import EncodedMessages
 from brokers.endpoint import Endpoint, ExchangeAddresses
 
+EXCHANGES = ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True)
 AT = Endpoint(
     "amqp10",
     "h",
@@ -19,7 +20,7 @@ AT = Endpoint(
     None,
     "u",
     "p",
-    exchanges=ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True),
+    exchanges=EXCHANGES,
 )
 LANE = ProducerLane(7, "q")
 MIX = Sizes((40, 300), (1.0, 1.0), seed=5)
