@@ -60,11 +60,6 @@ def place(index: int, flow: int) -> int:
     return index + flow * MOST_TRIALS
 
 
-def trial_of(index: int) -> int:
-    """Return the number of the trial that a flow is part of."""
-    return index % MOST_TRIALS
-
-
 def _workload_of(plan: tuple[PlannedTrial, ...], index: int) -> str:
     return next(planned.workload for planned in plan if planned.index == index)
 

@@ -15,6 +15,8 @@ import numpy as np
 
 MASK = 0xFFFF_FFFF
 FACTOR = 0x45D9_F3B
+REFUSAL_SEED = 1
+"""Of the hash by which consumers reject or give back, the same for all drivers."""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,8 @@ The shares lie side by side on the hash's range, so that a message is either rej
 
 from enum import Enum
 
-from bench.arrivals.sizes import MASK, hash_of
+from bench.arrivals.sizes import MASK, REFUSAL_SEED, hash_of
 from bench.drivers.base import PortSpec
-
-_SEED = 1
 
 
 class Disposition(Enum):
@@ -36,7 +34,7 @@ class Refusals:
 
     def of(self, producer: int, seq: int, *, redelivered: bool) -> Disposition:
         """Return what is said of a delivery; what was given back once is accepted."""
-        found = hash_of(_SEED, producer, seq)
+        found = hash_of(REFUSAL_SEED, producer, seq)
         if found < self._reject_below:
             return Disposition.REJECTED
         return Disposition.REQUEUED if found < self._requeue_below and not redelivered else Disposition.ACCEPTED

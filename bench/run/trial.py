@@ -173,13 +173,13 @@ def _without_owned(declared: Topology, layout: Layout) -> Topology:
 
 
 def _with_workers(given: Conditions, broker: Broker) -> Raw:
-    producing = sum(part.workers for part in given.workload.parts())
-    wake = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(producing)]
-    rows = producing + sum(kind.workers for part in given.workload.parts() for kind in part.kinds)
+    parts = given.workload.parts()
+    wake = [os.eventfd(0, os.EFD_NONBLOCK) for part in parts for _ in range(part.workers)]
+    rows = len(wake) + sum(kind.workers for part in parts for kind in part.kinds)
     shared = Board.share(rows)
     try:
         board = Board(rows, shared)
-        pool = WorkerPool(_tasks(given, broker, wake, shared), given.scratch)
+        pool = WorkerPool(_tasks(given, broker, wake, shared, rows), given.scratch)
         try:
             with contextlib.closing(_Course(given, broker, board, pool)) as course:
                 return course.run()
@@ -190,10 +190,9 @@ def _with_workers(given: Conditions, broker: Broker) -> Raw:
             os.close(fd)
 
 
-def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int) -> list[Assignment]:
+def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int, rows: int) -> list[Assignment]:
     """Return the workers of each flow: those that produce, then those of each kind of its consumers."""
     parts = given.workload.parts()
-    rows = len(wake) + sum(kind.workers for part in parts for kind in part.kinds)
     tasks: list[Assignment] = []
     first = 0
     for flow, (part, route) in enumerate(zip(parts, given.layout.flows, strict=True)):

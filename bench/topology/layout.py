@@ -97,13 +97,6 @@ class FlowRoute(Record):
         """Return by key whether a message is owed to a queue of a column, int64 of 0 and 1."""
         return np.array([any(self.columns[queue] == column for queue in queues) for queues in self.owed], np.int64)
 
-    def owed_by(self, producer: int, messages: int) -> int:
-        """Return how many copies are owed of the first messages of a producer."""
-        if self.uniform is not None:
-            return self.uniform * messages
-        keys = arrivals.keys_of(self.choosing, producer, 0, messages)
-        return int(self.copies[keys].sum())
-
 
 @dataclass(frozen=True)
 class Layout:

@@ -8,6 +8,7 @@ method, a fault) it leaves to the state machine in `amqp091_scan`, which knows e
 """
 
 from bench.arrivals.key_kernels import message_hash
+from bench.arrivals.sizes import REFUSAL_SEED
 from bench.jit import kernel_aside, kernel_entry, kernel_part
 from bench.wire.amqp091_layout import (
     ACK_BATCH,
@@ -58,8 +59,6 @@ BASIC = 60
 PUBLISH, RETURN, DELIVER, GET_OK, ACK, REJECT, NACK = 40, 50, 60, 71, 80, 90, 120
 ACK_FRAME = 21
 """Octets of a basic.ack frame, or basic.reject."""
-HASH_SEED = 0x5E_77_1E
-"""Of the hash by which messages are rejected or given back."""
 
 _AWAIT_METHOD = int(ChannelState.METHOD)
 _DELIVERY = (BASIC << 16) | DELIVER
@@ -108,7 +107,7 @@ def _answer(tables: ChannelTables, lane: int, found: Scanned, row: int) -> None:
     lanes, rows, cursor = tables.lanes, found.rows, found.cursor
     method, flag = ACK, 0
     if row >= 0:
-        word = message_hash(HASH_SEED, rows[SETTLED_ROWS + 1, row], rows[SETTLED_ROWS + 2, row])
+        word = message_hash(REFUSAL_SEED, rows[SETTLED_ROWS + 1, row], rows[SETTLED_ROWS + 2, row])
         if word < lanes[lane, REJECT_BELOW]:
             method = REJECT
             lanes[lane, REJECTED] += 1

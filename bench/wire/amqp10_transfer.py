@@ -7,6 +7,7 @@ frame of a delivery a row is added. Frames themselves are found by `amqp10_scan`
 import numpy as np
 
 from bench.arrivals.key_kernels import message_hash
+from bench.arrivals.sizes import REFUSAL_SEED
 from bench.arrivals.stamp import COMPACT_SIZE, TIME_MASK
 from bench.jit import kernel_aside, kernel_part
 from bench.wire.amqp10_layout import (
@@ -86,8 +87,6 @@ TRANSFER_SCHEMA = np.array(
     (UINT, UINT, BINARY, UINT, BOOLEAN, BOOLEAN, UBYTE, STATE, BOOLEAN, BOOLEAN, BOOLEAN), np.int64
 )
 _LONGEST_TAG = 32
-JUDGING_SEED = 1
-"""Of the hash that says which deliveries are rejected or given back."""
 _MORE, _ABORTED = 1, 2
 
 
@@ -123,7 +122,7 @@ def _judge(tables: LinkTables, conn: int, lane: int, now_ns: int, tally: Int64) 
     conns, lanes, runs = tables.conns, tables.lanes, tables.runs
     outcome = ACCEPTED
     if lanes[lane, L_OURS_STAMP] == 1:
-        word = message_hash(JUDGING_SEED, lanes[lane, L_PRODUCER], lanes[lane, L_SEQ])
+        word = message_hash(REFUSAL_SEED, lanes[lane, L_PRODUCER], lanes[lane, L_SEQ])
         if word < lanes[lane, L_REJECT]:
             outcome = REJECTED
             tally[T_REJECTED] += 1

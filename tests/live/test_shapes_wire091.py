@@ -9,7 +9,7 @@ import pytest
 
 from bench.arrivals import keys, stamp
 from bench.arrivals.body_content import BodyContent
-from bench.arrivals.sizes import Sizes
+from bench.arrivals.sizes import REFUSAL_SEED, Sizes
 from bench.drivers.base import (
     ConsumerLane,
     Consuming,
@@ -25,7 +25,6 @@ from bench.drivers.base import (
 from bench.drivers.wire.port import WirePort
 from bench.drivers.wire.wire091 import open_port
 from bench.units import NS_PER_MS, NS_PER_S
-from bench.wire.amqp091_deliver import HASH_SEED
 from brokers.base import Broker
 from brokers.topology import Binding, QueueKind
 from tests.live.driver_exchange import CLOCK, Exchanged, channel, gather, port, queue, receive, settle, spec
@@ -151,7 +150,7 @@ def test_shares_are_rejected_and_given_back(broker: Broker) -> None:
         at, rows = broker.endpoint("amqp091"), Exchanged()
         with port(DRIVER, spec(at, (name,))) as sending:
             settle(sending, rows, 0, number)
-        kinds = [Sizes((0, 1, 2), (reject, 0.3, 0.7 - reject), HASH_SEED).of(100, seq) for seq in range(number)]
+        kinds = [Sizes((0, 1, 2), (reject, 0.3, 0.7 - reject), REFUSAL_SEED).of(100, seq) for seq in range(number)]
         with port(DRIVER, spec(at, (), (name,), consuming=consuming)) as receiving:
             receive(receiving, rows, number + kinds.count(1))
             gather(receiving, rows)

@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from pika import spec
 
 from bench.arrivals import stamp
-from bench.arrivals.sizes import MASK, Sizes
+from bench.arrivals.sizes import MASK, REFUSAL_SEED, Sizes
 from bench.drivers.base import Outcome
 from bench.wire import amqp091_layout as layout
-from bench.wire.amqp091_deliver import HASH_SEED
 from bench.wire.amqp091_settle import note_published
 from tests.bench.wire.amqp091_twin import NOW, READ, Fast, frames, stamped
 
@@ -46,7 +45,8 @@ def test_each_message_has_its_answer(
     for tag, (producer, seq, redelivered) in enumerate(messages, 1):
         stream += delivery(2 * tag - 1, stamped(producer, seq, 40), redelivered=redelivered, piece=piece)
         stream += delivery(2 * tag, b"another's", piece=piece)
-        what = Sizes((REJECTED, REQUEUED, TAKEN), (reject, requeue, 1 - reject - requeue), HASH_SEED).of(producer, seq)
+        all_three = (reject, requeue, 1 - reject - requeue)
+        what = Sizes((REJECTED, REQUEUED, TAKEN), all_three, REFUSAL_SEED).of(producer, seq)
         if what == REJECTED or (what == REQUEUED and not redelivered):
             rejects.append((1, 2 * tag - 1, what == REQUEUED))
         else:

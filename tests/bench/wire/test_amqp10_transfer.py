@@ -6,13 +6,12 @@ import pytest
 from proton import Data, Message
 
 from bench.arrivals import stamp
-from bench.arrivals.sizes import Sizes
+from bench.arrivals.sizes import REFUSAL_SEED, Sizes
 from bench.drivers.base import Properties
 from bench.wire import amqp10_layout as x
 from bench.wire.amqp10_front import make_front
 from bench.wire.amqp10_outgoing import make_form
 from bench.wire.amqp10_table_rows import new_receiver
-from bench.wire.amqp10_transfer import JUDGING_SEED
 from tests.bench.wire.amqp10_client import Client
 from tests.bench.wire.amqp10_proton import ProtonPeer, exchange
 
@@ -39,7 +38,7 @@ def test_shares_are_rejected_and_given_back(ack_batch: int, reject: float, reque
     client.hello()
     exchange(client, peer)
     expected = []
-    verdicts = Sizes((REJECTED, GIVEN_BACK, TAKEN), (reject, requeue, 1 - reject - requeue), JUDGING_SEED)
+    verdicts = Sizes((REJECTED, GIVEN_BACK, TAKEN), (reject, requeue, 1 - reject - requeue), REFUSAL_SEED)
     for seq in range(100):
         peer.deliver("r0", seq.to_bytes(4, "big"), [encoded(9, seq, delivery_count=seq % 2)], settled=False)
         verdict = verdicts.of(9, seq)

@@ -9,7 +9,7 @@ from pika import spec
 
 from bench.arrivals import keys, stamp
 from bench.arrivals.body_content import BodyContent
-from bench.arrivals.sizes import Sizes
+from bench.arrivals.sizes import REFUSAL_SEED, Sizes
 from bench.ceiling.measure import relay
 from bench.drivers.base import (
     ConsumerLane,
@@ -28,7 +28,6 @@ from bench.drivers.wire.receive_loop import COMPILED
 from bench.drivers.wire.wire091 import open_port
 from bench.host.clock import RealClock
 from bench.units import NS_PER_MS, NS_PER_S
-from bench.wire.amqp091_deliver import HASH_SEED
 from brokers.endpoint import Endpoint
 from brokers.topology import Binding, QueueKind
 from tests.bench.drivers.amqp091_server import ANSWERS, NAMED, Amqp091Server
@@ -192,7 +191,7 @@ def expected(consuming: Consuming, count: int) -> list[tuple[int, str, bool]]:
     """Return what is answered to the first messages of producer 9, whose tags are above their numbers by 1."""
     shares = (consuming.reject, consuming.requeue, 1 - consuming.reject - consuming.requeue)
     kinds = {0: ("Basic.Reject", False), 1: ("Basic.Reject", True), 2: ("Basic.Ack", False)}
-    return [(seq + 1, *kinds[Sizes((0, 1, 2), shares, HASH_SEED).of(9, seq)]) for seq in range(count)]
+    return [(seq + 1, *kinds[Sizes((0, 1, 2), shares, REFUSAL_SEED).of(9, seq)]) for seq in range(count)]
 
 
 def test_shares_are_rejected_and_given_back(opened: Opened) -> None:
