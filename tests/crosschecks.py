@@ -28,7 +28,9 @@ def workload(**fields: Any) -> Workload:
 
 def job(work: Workload | None = None, endpoint: Endpoint = AT, report: str = "") -> Job:
     """Return a job with a warm-up of 3 s."""
-    return Job(work or workload(), endpoint, "queue", 3, report)
+    asked = work or workload()
+    layout = asked.laid_out("all", ["queue"] * asked.plain_queues, 1)
+    return Job(asked, endpoint, layout.flows[0], 3, report)
 
 
 NEVER = re.compile(r"(?!)")

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
-from bench.crosscheck.peer import Job, Measured, Peer, PeerError, PeerOutput, bound, common_refusals
+from bench.crosscheck.peer import Job, Measured, Peer, PeerError, PeerOutput, bound, common_refusals, exchange_refusals
 from bench.scenario.scenario import RateLoad, Workload
 from bench.units import NS_PER_MS
 
@@ -36,7 +36,7 @@ class ArtemisPerf(Peer):
 
     def refusals(self, workload: Workload) -> tuple[str, ...]:
         """See `Peer`."""
-        faults = common_refusals(workload, self.name)
+        faults = common_refusals(workload, self.name) + exchange_refusals(workload)
         if workload.confirm_window == 0 and isinstance(workload.load, RateLoad):
             faults.append(f"confirm_window = 0: {self.name} awaits every message's acceptance")
         if workload.ack_batch > 1:

@@ -34,7 +34,7 @@ def captured(sides: Sides, pairing: Pairing, side: str, folder: Path) -> Capture
         message = f"{side} was done before a capture could begin: give {pairing.workload.name} a longer duration"
         raise PeerError(message)
     capture, dropped = taken
-    wire = response_times(capture, endpoint.port, endpoint.protocol)
+    wire = response_times(capture, endpoint.port, endpoint.protocol, calls=pairing.workload.pattern == "rpc")
     if not wire.times_ns:
         message = f"the capture of {side} shows no message on its way to the broker and back"
         raise SniffError(message)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
+from bench.scenario.topology import BodySettings, PropertySettings
+from bench.topology.layout import FlowRoute
 from bench.units import NS_PER_S
 from brokers.endpoint import Endpoint, Protocol
 
@@ -24,14 +26,14 @@ class Job:
     Attributes:
         workload: load, sizes, settlement.
         endpoint: where.
-        queue: an empty queue that exists.
+        route: where messages go, by names on the broker: queues are empty, and all that is named exists.
         warm_up_s: least time under load before the measured part.
         report: path of the file it may write.
     """
 
     workload: Workload
     endpoint: Endpoint
-    queue: str
+    route: FlowRoute
     warm_up_s: int
     report: str
 
@@ -39,6 +41,11 @@ class Job:
     def measure_s(self) -> int:
         """Length of the measured part."""
         return self.workload.duration // NS_PER_S
+
+    @property
+    def queue(self) -> str:
+        """The first queue, or the only one."""
+        return self.route.queues[0]
 
 
 @dataclass(frozen=True)
@@ -130,9 +137,9 @@ def bound(workload: Workload) -> int:
 
 def common_refusals(workload: Workload, tool: str) -> list[str]:
     """Return what no peer can do the same."""
-    load, faults = workload.load, []
-    if workload.queues != 1:
-        faults.append(f"queues = {workload.queues}: a crosscheck compares one queue")
+    if workload.flows:
+        return [f"flows = {len(workload.flows)}: {tool} does one kind of work at a time"]
+    load, faults = workload.load, _shape_refusals(workload, tool)
     if workload.lanes_per_connection != 1:
         faults.append(f"lanes_per_connection = {workload.lanes_per_connection}: {tool} opens one for each")
     if workload.confirm_window == 0 and isinstance(load, InFlightLoad):
@@ -154,4 +161,32 @@ def common_refusals(workload: Workload, tool: str) -> list[str]:
             f"load.in_flight = {load.in_flight[0]}: {tool} bounds each producer,"
             f" so it must be a multiple of producers = {workload.producers}"
         )
+    return faults
+
+
+def exchange_refusals(workload: Workload) -> list[str]:
+    """Return what of a workload is not one queue of the default exchange."""
+    faults = []
+    if workload.pattern != "queue":
+        faults.append(f"pattern = {workload.pattern!r}: a crosscheck compares one queue")
+    if workload.queues != 1:
+        faults.append(f"queues = {workload.queues}: a crosscheck compares one queue")
+    if workload.exchange or workload.keys is not None or workload.topology is not None:
+        faults.append("exchange, keys, topology: a crosscheck compares one queue of the default exchange")
+    return faults
+
+
+def _shape_refusals(workload: Workload, tool: str) -> list[str]:
+    faults = []
+    if workload.pattern in ("rpc", "openstack-rpc"):
+        faults.append(f"pattern = {workload.pattern!r}: {tool} answers nothing")
+    if not workload.consumers or len(workload.kinds) > 1:
+        faults.append(f"consumers = {workload.consumers}: a crosscheck compares consumers of one kind")
+    faults += [
+        f"{name} = {given:g}: a crosscheck compares consumers that take what comes"
+        for name, given in (("reject", workload.reject), ("requeue", workload.requeue), ("think", workload.think))
+        if given
+    ]
+    if workload.body != BodySettings() or workload.properties != PropertySettings():
+        faults.append(f"body, properties: {tool} sends its own")
     return faults

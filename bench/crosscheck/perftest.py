@@ -5,6 +5,7 @@ is the measured part, percentiles included: percentiles of seconds could not be 
 """
 
 import re
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from bench.crosscheck.peer import Job, Measured, Peer, PeerError, PeerOutput, bound, common_refusals
@@ -34,7 +35,25 @@ class PerfTest(Peer):
 
     def refusals(self, workload: Workload) -> tuple[str, ...]:
         """See `Peer`."""
-        return tuple(common_refusals(workload, self.name))
+        if faults := common_refusals(workload, self.name):
+            return tuple(faults)
+        layout = workload.laid_out("q", [f"q-{number}" for number in range(workload.plain_queues)], 0)
+        route = layout.flows[0]
+        faults = []
+        if route.plain and len(route.queues) > 1:
+            faults.append(f"queues = {len(route.queues)}: a crosscheck compares one of the default exchange")
+        elif len(route.keys) > 1:
+            faults.append(f"keys: {len(route.keys)} of them: here {self.name} sends with one")
+        if route.exclusive or layout.dead or layout.rules:
+            faults.append("topology.queues: a crosscheck compares queues that keep what they get, for all to consume")
+        if len(route.queues) > 1 and _numbered(route.queues) is None:
+            faults.append(f"topology.queues: {self.name} wants one entry with a `count`")
+        if not faults and workload.consumers % len(route.queues):
+            faults.append(
+                f"consumers = {workload.consumers}: must be a multiple of the queues ({len(route.queues)}), which"
+                f" {self.name} deals them over in turn"
+            )
+        return tuple(faults)
 
     def java(self, folder: str, job: Job) -> tuple[str, ...]:
         """See `Peer`."""
@@ -48,7 +67,7 @@ class PerfTest(Peer):
             "-Duser.language=en", "-Duser.country=US",
             "-cp", f"{folder}/*", "com.rabbitmq.perf.PerfTest",
             "-h", f"amqp://{account}@{at.host}:{at.port}/{quote(at.virtual_host, safe='')}",
-            "-p", "-u", job.queue, "-e", "", "-k", job.queue,
+            "-p", *_queues(job.route.queues), "-e", job.route.exchange, "-k", job.route.keys[0],
             "-x", str(work.producers), "-y", str(work.consumers),
             "-s", str(work.size), *(("-f", "persistent") if work.durable else ()),
             *(("-c", str(bound(work))) if bound(work) else ()), "-q", str(work.prefetch), *acks, *rate,
@@ -86,6 +105,20 @@ class PerfTest(Peer):
         """See `Peer`."""
         at = _TIME.search(line)
         return at is not None and round(float(at[1])) >= _warm_intervals(job.measure_s, job.warm_up_s) * job.measure_s
+
+
+def _queues(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the options that name queues."""
+    if len(names) == 1:
+        return ("-u", names[0])
+    first = str(_numbered(names))
+    return ("-qp", f"{first.replace('%', '%%')}%d", "-qpf", "0", "-qpt", str(len(names) - 1))
+
+
+def _numbered(names: Sequence[str]) -> str | None:
+    """Return what stands before the number in the names of queues that are numbered from 0; None where they are not."""
+    first = names[0].removesuffix("0")
+    return first if all(name == f"{first}{number}" for number, name in enumerate(names)) else None
 
 
 def _warm_intervals(measure_s: int, warm_up_s: int) -> int:

@@ -2,8 +2,7 @@
 
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -18,10 +17,10 @@ from bench.record.histogram import decode
 from bench.results.records import BROKE_OFF, PlannedTrial, TrialRecord, Usage
 from bench.run.running_brokers import Instance, broker_record
 from bench.run.timeline import usage_between
-from bench.run.trial import Conditions, Live, run_trial
+from bench.run.trial import Conditions, Live, declared, run_trial
 from bench.run.trial_record import conclude
 from bench.scenario.scenario import Scenario
-from brokers.base import BrokerError
+from bench.topology.layout import Layout
 from brokers.endpoint import Endpoint, Protocol
 
 _SEED = 1  # loads are evenly spaced or closed loops: no chance is involved
@@ -95,15 +94,15 @@ class Sides:
         target = pairing.target
         if driver != target.driver:  # options are those of the target's own driver
             target = target.model_copy(update={"driver": driver, "options": {}})
-        queue = self._next_name()
-        scratch = self._scratch / queue
+        prefix, queues = self._names(pairing)
+        scratch = self._scratch / prefix
         scratch.mkdir()
         given = Conditions(
             target=target,
             workload=pairing.workload,
             plan=self._scenario.plan,
             seed=_SEED,
-            layout=pairing.workload.laid_out(queue, (queue,), _SEED),
+            layout=pairing.workload.laid_out(prefix, queues, _SEED),
             loaded_ns=0,
             known_warm=True,
             scratch=scratch,
@@ -147,8 +146,9 @@ class Sides:
                 f"broker {broker.name} wants TLS or SASL {endpoint.sasl}: peers are driven over plain TCP by password"
             )
             raise PeerError(message)
-        with self._queue(durable=pairing.workload.durable) as queue:
-            job = self._job(pairing, queue, endpoint)
+        layout = pairing.workload.laid_out(*self._names(pairing), _SEED)
+        with declared(broker, layout):
+            job = self._job(pairing, layout, endpoint)
             ran = run_peer(peer, self._folders[peer.name], job, broker, watch)
         measured = peer.read(ran.said, job)
         usage = usage_between(ran.samples, "client", measured.from_ns, measured.to_ns, measured.received)
@@ -158,30 +158,22 @@ class Sides:
         """Return the peer's command line for people: without credentials, and with a name for its queue."""
         shown = replace(self.endpoint(pairing), username="USER", password="PASSWORD")  # noqa: S106  (stand-ins)
         folder = str(self._folders[pairing.peer.name])
-        return shlex.join(("java", *pairing.peer.java(folder, self._job(pairing, "QUEUE", shown))))
+        layout = pairing.workload.laid_out("QUEUE", ["QUEUE"] * pairing.workload.plain_queues, _SEED)
+        return shlex.join(("java", *pairing.peer.java(folder, self._job(pairing, layout, shown))))
 
     def endpoint(self, pairing: Pairing) -> Endpoint:
         """Return where a target is reached."""
         return self._instance.broker.endpoint(cast("Protocol", pairing.target.protocol))
 
-    def _job(self, pairing: Pairing, queue: str, endpoint: Endpoint) -> Job:
-        return Job(pairing.workload, endpoint, queue, self._warm_up_s, str(self._scratch / f"{queue}.report"))
+    def _job(self, pairing: Pairing, layout: Layout, endpoint: Endpoint) -> Job:
+        report = str(self._scratch / f"{self._runs}.report")
+        return Job(pairing.workload, endpoint, layout.flows[0], self._warm_up_s, report)
 
-    @contextmanager
-    def _queue(self, *, durable: bool) -> Iterator[str]:
-        """Make an empty queue, as a trial does, and delete it afterwards."""
-        broker, queue = self._instance.broker, self._next_name()
-        broker.declare(queue, durable=durable)
-        try:
-            yield queue
-        finally:
-            with suppress(BrokerError):
-                if broker.failure() is None:
-                    broker.delete(queue)
-
-    def _next_name(self) -> str:
+    def _names(self, pairing: Pairing) -> tuple[str, list[str]]:
+        """Return the prefix of all names of one more run, and those of its plain queues."""
         self._runs += 1
-        return f"busbench-crosscheck-{self._token}-{self._runs}"
+        prefix = f"busbench-crosscheck-{self._token}-{self._runs}"
+        return prefix, [f"{prefix}-{number}" for number in range(pairing.workload.plain_queues)]
 
 
 def quantiles_ns(record: TrialRecord) -> tuple[int, int]:

@@ -2,7 +2,9 @@
 
 A message leaves when the segment with its last byte is captured on its way to the broker. It comes
 back when the segment with the last byte of its copy is captured. Of messages with the same content,
-the k-th to come back is the k-th that left.
+the k-th to come back is the k-th that left. A call comes back as its reply, which has the same stamp,
+on the connection on which it left; the responder's connections show requests that come and replies that
+leave, and no pair.
 """
 
 import math
@@ -10,6 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bench.arrivals.stamp import SIZE as STAMP_SIZE
 from bench.crosscheck import frames091, frames10
 from bench.crosscheck.pcap import StreamPart, pieces, segments
 from bench.units import NS_PER_S
@@ -36,21 +39,36 @@ class Wire:
         return self.times_ns[max(0, math.ceil(quantile * len(self.times_ns)) - 1)]
 
 
-def response_times(capture: bytes, port: int, protocol: Protocol) -> Wire:
-    """Return what a capture shows of the messages through a broker's port.
+_Seen = list[tuple[int, bytes]]
+
+
+def response_times(capture: bytes, port: int, protocol: Protocol, *, calls: bool = False) -> Wire:
+    """Return what a capture shows of the messages through a broker's port; of `calls` the round trips.
 
     Raises:
         PcapError: it is no capture.
     """
-    out: list[tuple[int, bytes]] = []
-    back: list[tuple[int, bytes]] = []
+    seen: dict[object, tuple[_Seen, _Seen]] = defaultdict(lambda: ([], []))
     for (source, destination), parts in pieces(segments(capture)).items():
+        client = source if destination[1] == port else destination
+        out, back = seen[client if calls else None]
         for piece in parts:
             if destination[1] == port:
                 out += _messages(piece, protocol, frames091.PUBLISH)
             elif source[1] == port:
                 back += _messages(piece, protocol, frames091.DELIVER)
-    return match(out, back)
+    if not calls:
+        return match(*seen[None])
+    found = [match(*(_stamps(one) for one in ways)) for ways in seen.values()]
+    return Wire(
+        times_ns=tuple(sorted(time_ns for one in found for time_ns in one.times_ns)),
+        unmatched=sum(one.unmatched for one in found if one.times_ns),
+    )
+
+
+def _stamps(messages: _Seen) -> _Seen:
+    """Return messages by their stamps alone: the bytes behind these are each side's own."""
+    return [(at_ns, content[:STAMP_SIZE]) for at_ns, content in messages]
 
 
 def match(out: Sequence[tuple[int, bytes]], back: Sequence[tuple[int, bytes]]) -> Wire:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -143,7 +143,17 @@ def run_trial(given: Conditions, broker: Broker) -> Raw:
     Raises:
         BrokerError: the broker could not be prepared.
     """
-    layout = given.layout
+    with declared(broker, given.layout):
+        return _with_workers(given, broker)
+
+
+@contextlib.contextmanager
+def declared(broker: Broker, layout: Layout) -> Iterator[None]:
+    """Have what a layout needs on a broker, empty, and delete it afterwards.
+
+    Raises:
+        BrokerError: it could not be declared.
+    """
     plain, topology = layout.told(lambda durable: broker.queue_kind(durable=durable))
     topology = _without_owned(topology, layout)
     for queue, durable in plain.items():
@@ -151,7 +161,7 @@ def run_trial(given: Conditions, broker: Broker) -> Raw:
     try:
         if topology != Topology():
             broker.declare_topology(topology)
-        return _with_workers(given, broker)
+        yield
     finally:
         # A broker that died or froze meanwhile is reported by the trial itself, and not asked again and again.
         with contextlib.suppress(BrokerError):

@@ -11,7 +11,6 @@ from tests.crosschecks import workload
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"queues": 2, "producers": 2, "consumers": 2}, "queues = 2"),
         ({"confirm_window": 0, "load": {"kind": "in_flight", "in_flight": [6]}}, "confirm_window = 0"),
         ({"lanes_per_connection": 2, "producers": 2, "consumers": 2}, "lanes_per_connection = 2"),
         ({"load": {"kind": "rate", "rate": 10, "arrivals": "poisson"}}, "load.arrivals = 'poisson'"),

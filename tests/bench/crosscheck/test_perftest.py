@@ -1,5 +1,8 @@
 """PerfTest: the command line that asks for the same load, and the lines that it really prints."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from bench.crosscheck.peer import PeerError, PeerOutput
@@ -37,6 +40,50 @@ def test_it_uses_the_queue_that_we_made() -> None:
     assert "-p" in words
 
 
+def test_it_uses_exchange_and_queues_that_we_made() -> None:
+    """A fan-out goes to our exchange, and consumers are dealt over our queues by their numbers."""
+    words = PEER.java("/there", job(workload(pattern="fanout", queues=10, consumers=10)))
+    assert (option(words, "-e"), option(words, "-k"), option(words, "-y")) == ("all-w", "", "10")
+    assert (option(words, "-qp"), option(words, "-qpf"), option(words, "-qpt")) == ("all-w-%d", "0", "9")
+    assert "-u" not in words
+
+
+def bound_by(keys: Any, **queue: Any) -> dict[str, Any]:
+    """Return fields of a workload with a topic exchange and a queue."""
+    topology = {
+        "exchanges": [{"name": "e", "type": "topic"}],
+        "queues": [{"name": "q"} | queue],
+        "bindings": [{"exchange": "e", "queue": "q", "key": "k.{n}.#", "count": 10}],
+    }
+    return {"exchange": "e", "keys": keys, "topology": topology}
+
+
+def test_a_topic_is_published_with_its_key() -> None:
+    """One key and one queue of a topology."""
+    words = PEER.java("/there", job(workload(**bound_by("k.7.x"))))
+    assert (option(words, "-e"), option(words, "-k"), option(words, "-u")) == ("all-e", "k.7.x", "all-q")
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        (bound_by(["k.1.x", "k.2.x"]), "keys"),
+        (bound_by("k.1.x", arguments={"x-message-ttl": 1000}), "topology.queues"),
+        ({"pattern": "fanout", "queues": 2, "consumers": 3}, "consumers = 3"),
+        ({"pattern": "rpc", "ack_batch": 1}, "pattern = 'rpc'"),
+        ({"flows": [{"name": "a"}, {"name": "b"}]}, "flows = 2"),
+        ({"consumers": [{"count": 1}, {"count": 1, "prefetch": 900}]}, "consumers = 2"),
+        ({"queues": 2, "producers": 2, "consumers": 2}, "queues = 2"),
+        ({"body": {"content": "json"}}, "body, properties"),
+        ({"reject": 0.1}, "reject = 0.1"),
+    ],
+)
+def test_what_it_cannot_do_the_same_is_refused(fields: dict[str, Any], named: str) -> None:
+    """One sentence, which begins with the field."""
+    (refusal,) = PEER.refusals(workload(**fields))
+    assert refusal.startswith(named)
+
+
 def test_credentials_and_virtual_host_are_escaped() -> None:
     """What a URI gives a meaning to is percent-encoded."""
     assert option(PEER.java("/there", job()), "-h") == "amqp://us%2Fer:pass%20word@127.0.0.1:5672/%2F"
@@ -60,9 +107,7 @@ def test_a_closed_loop_is_bounded_by_confirms_and_has_no_rate() -> None:
 @pytest.mark.parametrize(("warm_up_s", "length"), [(1, 9), (4, 9), (5, 13)])
 def test_the_warm_up_is_whole_intervals(warm_up_s: int, length: int) -> None:
     """With 4 s measured: rounded up to intervals of 4 s, and a second more at the end."""
-    given = job()
-    asked = type(given)(given.workload, given.endpoint, given.queue, warm_up_s, given.report)
-    words = PEER.java("/there", asked)
+    words = PEER.java("/there", replace(job(), warm_up_s=warm_up_s))
     assert (option(words, "-i"), option(words, "-z")) == ("4", str(length))
 
 

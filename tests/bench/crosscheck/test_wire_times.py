@@ -40,6 +40,26 @@ def test_known_times_are_found(protocol: Protocol) -> None:
     assert (found.quantile_ns(0.5), found.quantile_ns(0.99)) == (delays_ns[49], delays_ns[98])
 
 
+def test_a_call_comes_back_as_its_reply() -> None:
+    """On the requester's own connection, with the same stamp; the responder's two ways are no round trip."""
+    responder = ("127.0.0.1", 40_001)
+    packets, ends = [], dict.fromkeys([(CLIENT, BROKER), (BROKER, CLIENT), (responder, BROKER), (BROKER, responder)], 1)
+
+    def packet(at_ns: int, source: tuple[str, int], target: tuple[str, int], payload: bytes) -> None:
+        packets.append(Packet(at_ns, source, target, ends[source, target], payload))
+        ends[source, target] += len(payload)
+
+    for number in range(100):
+        at_ns, stamp = NS_PER_S + number * NS_PER_MS, b"%-32d" % number
+        packet(at_ns, CLIENT, BROKER, b"".join(published(stamp + b"asked")))
+        packet(at_ns + 100_000, BROKER, responder, b"".join(delivered(stamp + b"asked")))
+        packet(at_ns + 200_000, responder, BROKER, b"".join(published(stamp + b"answered at length")))
+        packet(at_ns + 300_000 + number, BROKER, CLIENT, b"".join(delivered(stamp + b"answered at length")))
+    found = response_times(pcap(packets), BROKER[1], "amqp091", calls=True)
+    assert list(found.times_ns) == [300_000 + number for number in range(100)]
+    assert found.unmatched == 0
+
+
 def test_equal_contents_are_matched_in_order() -> None:
     """The k-th to leave is the k-th to come back; different contents may overtake each other."""
     found = match([(10, b"a"), (20, b"b"), (30, b"a")], [(25, b"b"), (31, b"a"), (37, b"a")])
