@@ -342,7 +342,11 @@ class Conductor:
         idle = self._idle_cost(target.broker, instance)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
-        short = workload.counted is not None and cell not in instance.warm and not self._warm(planned, target, workload)
+        short = (
+            workload.counted is not None
+            and cell not in instance.warm
+            and not self._warm(instance, planned, target, workload)
+        )
         # One an attempt: what the workers of an earlier one left is none of this one's.
         scratch = Path(tempfile.mkdtemp(prefix=f"trial-{planned.index}-", dir=self._scratch))
         before, log_before = self._canaries.read(), instance.broker.log()
@@ -437,9 +441,10 @@ class Conductor:
 
     def _carry_out_pilot(self, planned: PlannedTrial, target: Target, workload: Workload) -> float | None:
         self._watch.say(f"a pilot of {target.name} under {workload.name}")
-        return capacity(self._unmeasured(planned, target, pilot(workload.parts()[0]), PLAN))
+        instance, work = self._fit(target.broker, planned.repetition), pilot(workload.parts()[0])
+        return capacity(self._unmeasured(instance, planned, target, work, PLAN))
 
-    def _warm(self, planned: PlannedTrial, target: Target, workload: Workload) -> bool:
+    def _warm(self, instance: Instance, planned: PlannedTrial, target: Target, workload: Workload) -> bool:
         """Do a workload by count unmeasured, until its broker has had its time under load; return whether it had.
 
         Once at least, so that what is compared is never a first time. What goes wrong here its trial will tell.
@@ -447,12 +452,11 @@ class Conductor:
         Raises:
             BrokerError: the broker could not be prepared.
         """
-        rule = self._run.scenario.plan.warm_up
-        instance = self._fit(target.broker, planned.repetition)
+        plan, rule = self._run.scenario.plan, self._run.scenario.plan.warm_up
         begun_ns = instance.loaded_ns
+        self._watch.say(f"warming {target.name} by {workload.name}, unmeasured")
         while True:
-            self._watch.say(f"warming {target.name} by {workload.name}, unmeasured")
-            raw = self._unmeasured(planned, target, workload, self._run.scenario.plan)
+            raw = self._unmeasured(instance, planned, target, workload, plan)
             if raw.control.outcome in BROKE_OFF:
                 return True
             if instance.loaded_ns >= rule.at_least:
@@ -460,9 +464,8 @@ class Conductor:
             if instance.loaded_ns - begun_ns >= rule.at_most:
                 return False
 
-    def _unmeasured(self, planned: PlannedTrial, target: Target, work: Workload, plan: Plan) -> Raw:
+    def _unmeasured(self, instance: Instance, planned: PlannedTrial, target: Target, work: Workload, plan: Plan) -> Raw:
         """Have a target do some work before a trial, of which nothing is kept."""
-        instance = self._fit(target.broker, planned.repetition)
         self._unkept += 1
         seed, prefix = self._seed(planned), f"{self._prefix(planned)}-unkept{self._unkept}"
         with tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
