@@ -148,13 +148,11 @@ class Dataset:
 def timeline_shown(data: Dataset, workload: str) -> dict[str, pd.DataFrame]:
     """Return by target the timeline of the usable trial of a workload whose rate is in the middle."""
     found = {}
-    trials = data.usable(workload)
-    for target, rows in trials.groupby("target", sort=False):
-        ranked = rows.sort_values("achieved_rate")
-        chosen = ranked.iloc[[(len(ranked) - 1) // 2]][TRIAL]
-        ticks = data.timeline.merge(chosen, on=TRIAL)
+    for target in data.scenario.targets:
+        ranked = data.usable(workload, target.name).sort_values("achieved_rate")
+        ticks = data.timeline.merge(ranked[TRIAL].iloc[(len(ranked) - 1) // 2 :][:1], on=TRIAL)
         if len(ticks):
-            found[str(target)] = ticks
+            found[target.name] = ticks
     return found
 
 
