@@ -113,6 +113,7 @@ PURE = (
     "bench.run.fsync_count",
     "bench.run.health",
     "bench.run.merge",
+    "bench.run.counts",
     "bench.run.phases",
     "bench.run.rate_evidence",
     "bench.run.timeline",
