@@ -5,7 +5,7 @@ import pytest
 
 from bench.record.account import FIRST_SENT, LAST_RECEIVED, LAST_SETTLED, OPENED, Account
 from bench.results.records import Ledger
-from bench.run.counts import Watched, backlog, phases
+from bench.run.counts import Surroundings, backlog, phases
 from bench.run.slow_telemetry import SlowSample
 from bench.run.telemetry import Sample
 from bench.scenario.scenario import Workload
@@ -40,7 +40,7 @@ ACCOUNTS = [
 def test_a_phase_is_from_the_first_worker_to_the_last() -> None:
     """And the host's pauses in it are told by their share of all CPUs."""
     pauses = np.array([[0, 10_900_000_000, 11_500_000_000], [1, 12_500_000_000, 14_500_000_000]])
-    enqueue, dequeue = phases(FILLED, ACCOUNTS, ledger(), 10 * NS_PER_S, Watched((), pauses, cpus=2))
+    enqueue, dequeue = phases(FILLED, ACCOUNTS, ledger(), 10 * NS_PER_S, Surroundings((), pauses, cpus=2))
     assert (enqueue.name, enqueue.begin_ns, enqueue.end_ns, enqueue.rate) == ("enqueue", 0, NS_PER_S, 100)
     assert enqueue.away_share == pytest.approx(0.05)
     assert (dequeue.begin_ns, dequeue.end_ns, dequeue.rate) == (2_500_000_000, 4_500_000_000, 50)
@@ -60,7 +60,7 @@ def test_a_phase_is_from_the_first_worker_to_the_last() -> None:
 )
 def test_a_phase_that_did_not_come_to_its_end_is_absent(changed: dict[str, int], names: list[str]) -> None:
     """What is lost for good keeps none from ending; what lies on the broker does."""
-    assert [one.name for one in phases(FILLED, ACCOUNTS, ledger(**changed), 0, Watched())] == names
+    assert [one.name for one in phases(FILLED, ACCOUNTS, ledger(**changed), 0, Surroundings())] == names
 
 
 def test_a_backlog_is_read_while_it_lies() -> None:

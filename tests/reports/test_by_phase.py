@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.results.archive import Run
 from bench.scenario.loading import load_text
-from reports.phases import by_phase
+from reports.by_phase import by_phase
 from reports.questions import questions
 from tests.reports.synthetic import make
 
