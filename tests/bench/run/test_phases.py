@@ -342,8 +342,11 @@ def test_a_trial_by_count_without_consumers_ends_with_the_last_confirm() -> None
 @pytest.mark.parametrize(
     ("way", "reason"),
     [
-        ("enqueue-dequeue", "nothing was sent or confirmed for 5.0 s while 10 waited for a confirm"),
-        ("both", "nothing moved for 5.0 s while 20 were on their way"),
+        (
+            "enqueue-dequeue",
+            "nothing was sent or confirmed for 5.0 s while 10 waited for a confirm, after 20 of 100 messages",
+        ),
+        ("both", "nothing moved for 5.0 s while 20 were on their way, after 20 of 100 messages"),
     ],
 )
 def test_a_broker_that_holds_a_count_up_has_stalled(way: str, reason: str) -> None:
