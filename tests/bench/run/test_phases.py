@@ -346,7 +346,7 @@ def test_a_trial_by_count_without_consumers_ends_with_the_last_confirm() -> None
             "enqueue-dequeue",
             "nothing was sent or confirmed for 5.0 s while 10 waited for a confirm, after 20 of 100 messages",
         ),
-        ("both", "nothing moved for 5.0 s while 20 were on their way, after 20 of 100 messages"),
+        ("both", "nothing moved for 5.0 s while 20 were on their way"),
     ],
 )
 def test_a_broker_that_holds_a_count_up_has_stalled(way: str, reason: str) -> None:
@@ -354,7 +354,8 @@ def test_a_broker_that_holds_a_count_up_has_stalled(way: str, reason: str) -> No
     trial = by_count(way)
     for at_s in (1.0, 5.9, 6.0):
         trial.step(seen(at_s, sent=20, settled=10))
-    assert (trial.outcome, trial.reason) == (TrialOutcome.STALLED, reason)
+    assert trial.outcome is TrialOutcome.STALLED
+    assert trial.reason == f"{reason}, after 20 of 100 messages"
 
 
 def test_no_trial_by_count_is_for_ever() -> None:
