@@ -289,7 +289,7 @@ def _sum(depths: Sequence[int | None]) -> int | None:
 
 
 def _mean_ns(beats_ns: Int64) -> int:
-    return int(beats_ns.mean()) if len(beats_ns) and beats_ns.all() else 0
+    return int(beats_ns.mean()) if beats_ns.all() else 0
 
 
 class _CertainBreachError(Exception):
