@@ -130,11 +130,18 @@ class Workload(FlowFields):
         return self
 
     def _topology_faults(self) -> tuple[str, ...]:
+        parts = self.parts()
         try:
-            self.laid_out("", [f"{number}" for number in range(self.plain_queues)], 0)
+            layout = self.laid_out("", [f"{number}" for number in range(self.plain_queues)], 0)
         except TopologyError as error:
             return error.faults
-        return ()
+        return tuple(
+            f"{f'flow {part.name!r}: ' if self.flows else ''}load.kind = 'in_flight': {why}, and a closed loop awaits"
+            " every message: use kind 'rate'"
+            for part, route in zip(parts, layout.flows, strict=True)
+            if isinstance(part.load, InFlightLoad)
+            for why in layout.early_ends(route, max(part.load.in_flight), part)
+        )
 
     @property
     def plain_queues(self) -> int:

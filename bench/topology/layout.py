@@ -136,6 +136,24 @@ class Layout:
         names = (queue for flow in self.flows for queue in flow.queues if queue not in exclusive)
         return tuple(dict.fromkeys(names))
 
+    def early_ends(self, route: FlowRoute, most: int, flow: FlowFields) -> Iterator[str]:
+        """Yield how messages of a flow end on the broker though at most so many are on their way at once.
+
+        Of a flow of calls that is no matter: a call that nobody answers times out.
+        """
+        if flow.pattern == "rpc":
+            return
+        if flow.properties.expiration is not None:
+            yield "messages expire (properties.expiration)"
+        asked = [one.kind.arguments for one in self.declared.queues if one.name in route.queues]
+        if any("x-message-ttl" in one for one in asked):
+            yield "messages expire (x-message-ttl)"
+        for name, held in (("x-max-length", most), ("x-max-length-bytes", most * flow.size)):
+            bounds = [one[name] for one in asked if one.get("x-overflow", "drop-head") == "drop-head" and name in one]
+            least = min((bound for bound in bounds if isinstance(bound, int)), default=held)
+            if least < held:
+                yield f"queues drop what is beyond {name} = {least}"
+
 
 def _completed(queue: DeclaredQueue, kind: QueueKind) -> DeclaredQueue:
     """Return a queue with the arguments that it would have by itself, but for those that are asked for."""

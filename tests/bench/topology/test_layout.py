@@ -65,6 +65,34 @@ def test_messages_that_expire_make_a_rule_of_every_queue_they_are_in(topology: d
 
 
 @pytest.mark.parametrize(
+    ("arguments", "more", "why"),
+    [
+        ({}, {}, ""),
+        ({"x-message-ttl": 1_000}, {}, "x-message-ttl"),
+        ({}, {"properties": {"expiration": 1_000}}, "properties.expiration"),
+        ({"x-max-length": 15}, {}, "x-max-length = 15"),
+        ({"x-max-length": 16}, {}, ""),
+        ({"x-max-length": 1, "x-overflow": "reject-publish"}, {}, ""),
+        ({"x-max-length-bytes": 1_599}, {}, "x-max-length-bytes = 1599"),
+        ({"x-max-length-bytes": 1_600}, {}, ""),
+    ],
+)
+def test_a_closed_loop_is_given_no_queue_that_ends_messages(
+    arguments: dict[str, object], more: dict[str, object], why: str
+) -> None:
+    """It would wait for them; what is beyond its own bound never comes to be, and what is refused is told."""
+    given = {"name": "w", "keys": "q", "consume": "q", "topology": {"queues": [{"name": "q", "arguments": arguments}]}}
+    Workload.model_validate(given | more | {"load": LOAD})
+    closed = given | more | {"load": {"kind": "in_flight", "in_flight": [16]}}
+    if not why:
+        Workload.model_validate(closed)
+        return
+    with pytest.raises(ValueError, match="use kind 'rate'") as caught:
+        Workload.model_validate(closed)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("kind", "binding", "more", "told"),
     [
         ("fanout", "", {}, True),
