@@ -34,7 +34,8 @@ def owed(
             exact.setdefault(one.key, []).append(number)
     found = []
     for key in keys:
-        numbers = [*exact.get(key, ()), *(number for number, wanted in patterns if wanted.fullmatch(f"{key}."))]
+        words = f"{key}." if key else ""  # an empty key has no word, not an empty one, as RabbitMQ reads it
+        numbers = [*exact.get(key, ()), *(number for number, wanted in patterns if wanted.fullmatch(words))]
         found.append(_once(bindings[number].queue for number in sorted(numbers)))
     return tuple(found)
 
