@@ -271,14 +271,12 @@ class ResponderLog:
     Attributes:
         seconds: our own lateness, by the second in which a request was intended.
         answered: requests that were answered.
-        foreign: bodies that were not ours.
     """
 
     def __init__(self, start_ns: int) -> None:
         """Record from `start_ns` on."""
         self.seconds = SecondsRecorder(start_ns)
         self.answered = 0
-        self.foreign = 0
 
     def replied(self, intended_ns: Int64, lag_ns: Int64) -> None:
         """Record a batch of replies, and by how much each was later than it should be."""
