@@ -183,6 +183,6 @@ def test_a_ledger_that_ignores_columns_breaks_the_law() -> None:
 
 def test_a_ledger_that_ignores_keys_breaks_the_law() -> None:
     """A mutant that owes every message to every column awaits what has no binding."""
-    with patch.object(FlowRoute, "owed_in", lambda self, _: np.ones(len(self.keys), np.int64)):
+    with patch.object(FlowRoute, "owed_by_column", lambda self: np.ones((self.column_count, len(self.keys)), np.int64)):
         ledger = play(ten_keys(9, order="round-robin")).ledger
     assert ledger.owed != ledger.received
