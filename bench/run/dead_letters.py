@@ -6,7 +6,7 @@ reason that the broker wrote into it, so that the ledger can tell them from loss
 one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from bench.topology.layout import FlowRoute, Layout
 from brokers.base import Broker
 
 MOST = 1_000_000
-"""Dead letters that are looked at, at most."""
+"""Dead letters of a queue that are looked at, at most."""
 UNTOLD = "dead-lettered"
 """The reason where the broker tells none."""
 
@@ -71,9 +71,10 @@ def by_reason(letters: Iterable[tuple[str, str, int, int]]) -> tuple[DeadLetters
     return tuple(_letters(reason, queue, rows) for (reason, queue), rows in found.items())
 
 
-def owed(route: FlowRoute, layout: Layout, producers: int) -> Owed:
-    """Return how a flow's ledger is read."""
-    rules = any(queue in layout.rules for queue in route.queues)
+def owed(route: FlowRoute, layout: Layout, producers: int, dead: Sequence[DeadLetters] = ()) -> Owed:
+    """Return how a flow's ledger is read; where not all dead letters were looked at, the rest may be by rules too."""
+    cut = sum(len(letters.seq) for letters in dead) >= MOST
+    rules = cut or any(queue in layout.rules for queue in route.queues)
     return Owed(route.first_producer, producers, route.choosing, route.owed_by_column(), rules)
 
 

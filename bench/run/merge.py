@@ -1,6 +1,6 @@
 """From the accounts of all workers to the numbers of one trial. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +106,7 @@ def merge_accounts(
         received=_values(measured.get(arrived)),
         achieved_rate=float(ticks["received" if copies else "confirmed"][window].sum()) / max(len(measure), 1),
         copies=copies,
-        counters=_counters(accounts),
+        counters=total_counters(a.counters for a in accounts),
         dropped=int(dropped_due[window].sum()),
         crossings=tuple(a.marks for a in accounts if a.marks is not None and a.received is not None) if metered else (),
     )
@@ -172,8 +172,9 @@ def _little(accounts: Sequence[Account], responses: Seconds | None) -> Little | 
     )
 
 
-def _counters(accounts: Sequence[Account]) -> dict[str, int]:
+def total_counters(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sums of counters of the same names."""
     total: dict[str, int] = {}
-    for part in accounts:
-        add_counts(total, part.counters)
+    for part in parts:
+        add_counts(total, part)
     return total

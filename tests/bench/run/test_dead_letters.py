@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from typing import cast
+from unittest.mock import patch
 
 import numpy as np
 
 from bench.arrivals import stamp
 from bench.record.ledger import Received, Sent, balance
+from bench.run import dead_letters
 from bench.run.dead_letters import by_reason, collect, ended, owed
 from bench.scenario.scenario import Workload
 from bench.topology.layout import Layout
@@ -36,6 +38,16 @@ def test_what_died_in_a_queue_that_nobody_consumes_hides_no_loss() -> None:
         told = ended(route, by_reason([("expired", queue, 0, 3)]), 1)
         ledger = balance([sent], [received], confirms=True, owed=owed(route, layout, 1), ended=told)
         assert (ledger.lost, sum(ledger.ended.values())) == (lost, 1 - lost)
+
+
+def test_where_there_were_too_many_to_look_at_nothing_is_called_lost() -> None:
+    """What is missing beyond them is put down to rules."""
+    layout = laid_out()
+    assert not layout.rules
+    few, many = (by_reason(("maxlen", "p-a", 0, number) for number in range(count)) for count in (4, 5))
+    with patch.object(dead_letters, "MOST", 5):
+        assert not owed(layout.flows[0], layout, 1, few).rules
+        assert owed(layout.flows[0], layout, 1, many).rules
 
 
 class Holding:

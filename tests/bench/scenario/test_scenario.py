@@ -154,3 +154,10 @@ def test_a_control_plane_is_no_flow() -> None:
         Workload.model_validate(
             {"name": "w", "load": {"kind": "rate", "rate": 10}, "flows": [{"name": "a", "pattern": "openstack-rpc"}]}
         )
+
+
+@pytest.mark.parametrize("share", ["reject", "requeue"])
+def test_calls_are_not_refused(share: str) -> None:
+    """A responder answers what it is sent: one that refused it as well would answer twice, or what is gone."""
+    with pytest.raises(ValidationError, match="with pattern = 'rpc' every call is answered"):
+        Workload.model_validate({"name": "w", "load": {"kind": "rate", "rate": 10}, "pattern": "rpc", share: 0.5})
