@@ -77,6 +77,7 @@ def test_headers_that_match_all_or_any() -> None:
     """Without `x-match` all are wanted; a binding that asks for none takes every message by `all`, none by `any`."""
     given: dict[str, Argument] = {"h": 1, "i": "x"}
     assert takes({"h": 1, "i": "x"}, given)
+    assert not takes({"h": True}, given)
     assert not takes({"h": 1, "i": "y"}, given)
     assert takes({"h": 1, "i": "y", "x-match": "any"}, given)
     assert takes({}, given)
