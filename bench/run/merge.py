@@ -26,7 +26,7 @@ class Merged:
         latencies: by tag, every second, warm-up and drain included; with those of the pause filter.
         measured: by tag, the measured part.
         ledger: over the whole trial.
-        little: None where the trial did not drain or has no response.
+        little: None where the trial did not drain, has no response, or some of a message's copies were refused.
         ticks: int64 counts by the tick: offered, sent, received, confirmed, backlog (at the
             tick's end; a message that was dropped is in it until then).
         offered, sent, received, dropped: messages of the measured part.
@@ -90,6 +90,8 @@ def merge_accounts(
         owed=owed,
         ended=ended,
     )
+    # A message that one queue refuses others may deliver all the same: how many of its copies left is not known.
+    partly_refused = ledger.refused > 0 and copies > 1
     ticks = _ticks(accounts, due, copies)
     dropped_due = ticks.pop("dropped_due")
     window = slice(measure.start * TICKS_PER_S, measure.stop * TICKS_PER_S)
@@ -99,7 +101,7 @@ def merge_accounts(
         latencies=latencies,
         measured=measured,
         ledger=ledger,
-        little=_little(accounts, latencies.get(arrived)) if drained else None,
+        little=_little(accounts, latencies.get(arrived)) if drained and not partly_refused else None,
         ticks=ticks,
         offered=offered,
         sent=measured["send_lag"].count + measured["send_lag"].negative if "send_lag" in measured else offered,
