@@ -23,7 +23,7 @@ from bench.record.batch_kernels import (
     total_ns,
 )
 from bench.record.histogram import Seconds, SecondsRecorder, less
-from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
+from bench.record.ledger import GIVEN_UP, Received, ReceivedLedger, Sent, SentLedger
 from bench.record.ticks import Ticks, tick_of
 from bench.units import NS_PER_S, TICK_NS
 
@@ -206,6 +206,11 @@ class ConsumerLog:
         self._state = self._current()
 
     @property
+    def given_up(self) -> int:
+        """Messages of which it is not known when their last copy came: too many others came before it."""
+        return int(self.ledger.counts[GIVEN_UP])
+
+    @property
     def received_sum_ns(self) -> int:
         """Sum over messages of received times after the start."""
         return total_ns(self._sums)
@@ -271,14 +276,12 @@ class ResponderLog:
     Attributes:
         seconds: our own lateness, by the second in which a request was intended.
         answered: requests that were answered.
-        foreign: bodies that were not ours.
     """
 
     def __init__(self, start_ns: int) -> None:
         """Record from `start_ns` on."""
         self.seconds = SecondsRecorder(start_ns)
         self.answered = 0
-        self.foreign = 0
 
     def replied(self, intended_ns: Int64, lag_ns: Int64) -> None:
         """Record a batch of replies, and by how much each was later than it should be."""
@@ -338,6 +341,7 @@ def account(
         latencies |= _latencies(consumer.seconds, consumer.filter.tags, tags, slots)
         if consumer.seconds.tags > consumer.filter.tags:
             latencies["last"] = consumer.seconds.finish(consumer.filter.tags)
+            counters = counters | {"last_unknown": consumer.given_up}
         ticks["received"] = consumer.ticks.finish(0)
     return Account(
         latencies={tag: part for tag, part in latencies.items() if len(part.totals)},

@@ -16,7 +16,7 @@ from bench.jit import kernel, kernel_entry
 from bench.loadgen.backpressure import backpressure_between
 from bench.pauses.filter import BOTH, TAIL, OpenSeconds, Pauses, decide, hold, room_for
 from bench.record.buckets import WIDTH, count, page_of
-from bench.record.ledger import FIRST, LATE, STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
+from bench.record.ledger import FIRST, GIVEN_UP, LATE, STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
 from bench.record.ticks import tick_of
 
 SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
@@ -56,13 +56,18 @@ NUMBER, SO_FAR, LATEST_NS = range(3)
 
 
 @kernel
-def note_copy(followed: Int64, sender: int, number: int, at_ns: int, copies: int) -> int:
+def note_copy(followed: Int64, sender: int, number: int, at_ns: int, copies: int, counts: Int64) -> int:
     """Note that a copy arrived; return when the latest did once all have, 0 before.
 
-    A message is given up where one with a much higher number needs its place.
+    A message that misses copies is given up, and counted, where one with a much higher number needs its place;
+    copies that come for it later are passed over.
     """
     place = number & (followed.shape[2] - 1)
+    if number < followed[NUMBER, sender, place]:
+        return 0
     if followed[NUMBER, sender, place] != number:
+        if 0 < followed[SO_FAR, sender, place] < copies:
+            counts[GIVEN_UP] += 1
         followed[NUMBER, sender, place] = number
         followed[SO_FAR, sender, place] = 0
         followed[LATEST_NS, sender, place] = 0
@@ -235,7 +240,7 @@ def _count_last_and_late(state: ConsumerState, page: int, sender: int, number: i
     if at_ns - due_ns > state.late_ns:
         state.counts[LATE] += 1
     if state.copies:
-        latest_ns = note_copy(state.followed, sender, number, at_ns, state.copies)
+        latest_ns = note_copy(state.followed, sender, number, at_ns, state.copies, state.counts)
         if latest_ns:
             count(state.cells, page + state.last_tag * WIDTH, latest_ns - due_ns)
 

@@ -31,7 +31,7 @@ from bench.results.records import (
 from bench.run import findings, health, timeline
 from bench.run.cost import cost
 from bench.run.dead_letters import ended, owed
-from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
+from bench.run.merge import TICKS_PER_S, Merged, merge_accounts, total_counters
 from bench.run.pause_record import pause_frame, pause_record
 from bench.run.trial import Raw
 from bench.run.worker_assignment import flow_seed, profiled, schedule
@@ -122,8 +122,7 @@ def conclude(
     offset_ns = time.time_ns() - time.monotonic_ns() if clock_offset_ns is None else clock_offset_ns
     start_epoch_s = (raw.start_ns + offset_ns) / NS_PER_S
     received = sum(flow.achieved_rate for flow in flows) * len(measure)
-    sent = sum(flow.ledger.sent for flow in flows)
-    record = _record(planned, raw, merged, broker, start_epoch_s, round(received), sent)
+    record = _record(planned, raw, merged, broker, start_epoch_s, round(received), flows)
     most = None
     if ceiling is not None:
         most = ceiling.rate(confirms=main.confirm_window > 0, acks=main.ack_batch > 0)
@@ -172,7 +171,7 @@ def _merged(raw: Raw, number: int, flow: Workload, seed: int, measure: range) ->
         drained=control.drained,
         due=due_times(flow, flow_seed(seed, number), raw),
         left=None if control.outcome in NO_RESULT else left,
-        owed=None if layout is None or route is None else owed(route, layout, flow.producers),
+        owed=None if layout is None or route is None else owed(route, layout, flow.producers, raw.dead),
         ended=None if route is None else ended(route, raw.dead, flow.producers),
         copies=1.0 if route is None else route.mean_copies,
     )
@@ -221,7 +220,7 @@ def _record(
     broker: BrokerRecord,
     start_epoch_s: float,
     messages: int,
-    sent: int,
+    flows: Sequence[Merged],
 ) -> TrialRecord:
     """Return the record of a trial before it is judged; `messages` were received in its measured part, of all flows."""
     control = raw.control
@@ -253,11 +252,11 @@ def _record(
         cost=cost(
             raw.samples,
             raw.slow_samples,
-            merged.counters,
+            total_counters(flow.counters for flow in flows),
             start_ns,
             measure,
             messages=messages,
-            sent=sent,
+            sent=sum(flow.ledger.sent for flow in flows),
         ),
         health=(),
         findings=(),

@@ -274,6 +274,8 @@ def kind_faults(kind: FlowFields) -> Iterator[str]:
     if kind.pattern == "rpc":
         if rate:
             yield f"{said}: a responder has a `think` time: leave it out"
+        if kind.reject or kind.requeue:
+            yield "reject, requeue: with pattern = 'rpc' every call is answered: leave them out"
     elif rate or kind.think:
         yield from _slow_faults(kind, rate or NS_PER_S / kind.think, said)
 

@@ -116,6 +116,10 @@ class Workload(FlowFields):
         faults: list[str] = []
         for part in self.parts():
             name = f"flow {part.name!r}: " if self.flows else ""
+            if part.pattern == "openstack-rpc":
+                faults.append(
+                    f"{name}pattern = 'openstack-rpc': it stands for four: give it to a workload without flows"
+                )
             own = [*flow_faults(part, part.load, self.duration), *(f for kind in part.kinds for f in kind_faults(kind))]
             # What several have of their workload is told once.
             told = {fault.removeprefix(f"flow {other.name!r}: ") for other in self.flows for fault in faults}
@@ -159,10 +163,15 @@ class Workload(FlowFields):
         return tuple(self._part(flow) for flow in self.flows)
 
     def _part(self, flow: Flow) -> "Workload":
-        said = {name: getattr(flow, name) for name in flow.model_fields_set if getattr(flow, name) is not None}
-        return self.model_copy(
+        given = flow.model_fields_set
+        said = {name: getattr(flow, name) for name in given if getattr(flow, name) is not None}
+        # A flow that names one size, or a number of consumers, has no list of its workload.
+        said |= {many: () for one, many in (("size", "sizes"), ("consumers", "groups")) if one in given - {many}}
+        part = self.model_copy(
             update={"flows": (), "flow_of": self.name, "description": "", "idle_connections": 0} | said
         )
+        # What its workload says of replies is for those of its flows that have some.
+        return part if part.pattern == "rpc" or "reply_size" in given else part.model_copy(update={"reply_size": None})
 
     def mix(self, seed: int) -> Sizes | None:
         """Return which size each message of a trial has; None where all have one."""

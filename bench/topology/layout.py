@@ -1,5 +1,6 @@
 """Laying a workload out: the names on the broker, what is declared, each flow's route and who is owed what. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -93,9 +94,12 @@ class FlowRoute(Record):
         """Columns of the ledger; at least one."""
         return max(self.columns, default=0) + 1
 
-    def owed_in(self, column: int) -> Int64:
-        """Return by key whether a message is owed to a queue of a column, int64 of 0 and 1."""
-        return np.array([any(self.columns[queue] == column for queue in queues) for queues in self.owed], np.int64)
+    def owed_by_column(self) -> Int64:
+        """Return whether a message is owed to a queue of a column, int64 (columns, keys) of 0 and 1."""
+        owed = np.zeros((self.column_count, len(self.keys)), np.int64)
+        for key, queues in enumerate(self.owed):
+            owed[[self.columns[queue] for queue in queues], key] = 1
+        return owed
 
 
 @dataclass(frozen=True)
@@ -349,6 +353,8 @@ class _Builder:
             self.faults.append(f"exchange = {flow.exchange!r}: no binding takes a key of flow {flow.name!r}: add one")
             return None
         mine = [tuple(used[name] for name in names if name in used) for names in found]
+        if used and not any(mine):
+            self.faults.append(f"consume: the queues that consumers of flow {flow.name!r} use get none of its messages")
         if sum(len(names) for names in mine) > _MOST_PAIRS:
             self.faults.append(f"keys: {len(keys)} keys to {len(used)} queues are too many copies to follow: use fewer")
             return None
@@ -395,7 +401,17 @@ class _Builder:
         return names
 
     def shared(self, routes: Sequence[FlowRoute]) -> None:
-        """Note queues that two flows use: nobody could say whose messages are whose."""
+        """Note queues that two flows use, where nobody could say whose messages are whose; and names of two things."""
+        for what, names in (
+            ("queues", [*self._plain, *(name for group in self._groups.values() for name in group)]),
+            ("exchanges", [one.name for one in self._exchanges.values()]),
+        ):
+            self.faults += [
+                f"topology.{what}: two {what} would be called {name.removeprefix(f'{self._prefix}-')!r}, by names of"
+                " flows and numbers of queues: choose another name"
+                for name, times in Counter(names).items()
+                if times > 1
+            ]
         owner: dict[str, str] = {}
         for route in routes:
             for queue in route.queues:
@@ -454,17 +470,19 @@ class _Builder:
 def _columns(owed_to: Sequence[tuple[int, ...]], queues: int) -> tuple[int, ...]:
     """Return a column for each queue, so that no message is owed to two queues of one; few, not always the fewest."""
     keys_of: list[list[int]] = [[] for _ in range(queues)]
-    for key, names in enumerate(owed_to):
+    distinct = dict.fromkeys(owed_to)  # keys with the same queues forbid the same
+    for key, names in enumerate(distinct):
         for queue in names:
             keys_of[queue].append(key)
     columns = [-1] * queues
-    taken: list[set[int]] = [set() for _ in owed_to]
+    taken = [0] * len(distinct)  # a bit for each column
     for queue in range(queues):
-        forbidden = set().union(*(taken[key] for key in keys_of[queue]))
-        column = next(number for number in range(queues) if number not in forbidden)
-        columns[queue] = column
+        forbidden = 0
         for key in keys_of[queue]:
-            taken[key].add(column)
+            forbidden |= taken[key]
+        columns[queue] = (~forbidden & (forbidden + 1)).bit_length() - 1
+        for key in keys_of[queue]:
+            taken[key] |= 1 << columns[queue]
     return tuple(columns)
 
 

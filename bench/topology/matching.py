@@ -34,7 +34,8 @@ def owed(
             exact.setdefault(one.key, []).append(number)
     found = []
     for key in keys:
-        numbers = [*exact.get(key, ()), *(number for number, wanted in patterns if wanted.fullmatch(f"{key}."))]
+        words = f"{key}." if key else ""  # an empty key has no word, not an empty one, as RabbitMQ reads it
+        numbers = [*exact.get(key, ()), *(number for number, wanted in patterns if wanted.fullmatch(words))]
         found.append(_once(bindings[number].queue for number in sorted(numbers)))
     return tuple(found)
 
@@ -55,7 +56,8 @@ def pattern(key: str) -> re.Pattern[str]:
 def takes(wanted: Mapping[str, Argument], headers: Mapping[str, Argument]) -> bool:
     """Return whether a binding of a headers exchange takes messages with these headers."""
     asked = {name: value for name, value in wanted.items() if not name.startswith("x-")}
-    met = [headers.get(name) == value for name, value in asked.items()]
+    # Of the same type too: in AMQP `true` is no 1, as it is in Python.
+    met = [(type(headers.get(name)), headers.get(name)) == (type(value), value) for name, value in asked.items()]
     return any(met) if wanted.get(_MATCH, "all") == "any" else all(met)
 
 

@@ -98,6 +98,18 @@ def test_the_last_of_several_copies_has_a_latency_of_its_own(copies: int) -> Non
     assert (int(found.count.sum()), found.sum_ns) == (2, sum(last.values()))
 
 
+def test_a_subscriber_far_behind_hides_no_later_message() -> None:
+    """Of messages that are too far apart the earlier are given up, and counted; the later have their last copy."""
+    log = ConsumerLog(2, 1, 1, 0, closed=False, receiving=Receiving(np.arange(2), 2, last_of=2))
+    count, followed = 20_000, 1 << 14
+    seq, zero = np.arange(count), np.zeros(count, np.int64)
+    for lane in range(2):
+        log.received(Deliveries(zero + lane, zero, seq, zero, zero, zero + 100 * (lane + 1), zero))
+    found = account(None, log, {})
+    assert (found.latencies["last"].count.sum(), found.latencies["last"].sum_ns) == (followed, 200 * followed)
+    assert found.counters == {"last_unknown": count - followed}
+
+
 def test_answers_after_their_time_out_are_counted() -> None:
     """Late is what takes longer than the time-out, by intended time; it is received all the same."""
     log = ConsumerLog(1, 1, 1, 0, closed=False, receiving=Receiving(np.zeros(1, np.int64), late_ns=500))

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from bench.arrivals.keys import keys_of
 from bench.scenario.scenario import Workload
@@ -37,8 +38,8 @@ def test_no_message_is_owed_to_two_queues_of_a_column(kind: str, bound: list[tup
     )  # fmt: skip
     for owed in route.owed:
         assert len({route.columns[queue] for queue in owed}) == len(owed)
-    by_column = [route.owed_in(column) for column in range(route.column_count)]
-    assert [int(copies) for copies in sum(by_column)] == [len(owed) for owed in route.owed]
+    by_column = route.owed_by_column()
+    assert by_column.sum(axis=0).tolist() == [len(owed) for owed in route.owed]
     assert all(column.any() for column in by_column)
 
 
@@ -140,3 +141,35 @@ def test_copies_of_the_first_messages() -> None:
     assert [owed_by(0, messages) for messages in range(7)] == [0, 2, 3, 3, 5, 6, 6]
     assert [owed_by(1, messages) for messages in range(4)] == [0, 1, 1, 3]
     assert (route.uniform, route.mean_copies) == (None, 1.0)
+
+
+def test_a_large_fan_out_is_laid_out_at_once() -> None:
+    """Keys that have the same queues are looked at once: set by set of columns this took minutes."""
+    route = route_of({"pattern": "fanout", "queues": 1_000, "consumers": 1_000, "keys": {"key": "{n}", "count": 200}})
+    assert route.columns == tuple(range(1_000))
+    assert route.owed_by_column().all()
+
+
+def faults(given: dict[str, object]) -> str:
+    """Return what is wrong with a workload."""
+    with pytest.raises(ValidationError) as refused:
+        Workload.model_validate({"name": "w", "load": LOAD, **given})
+    return str(refused.value)
+
+
+def test_two_things_of_one_name_on_the_broker_are_refused() -> None:
+    """A flow's exchange and queues, and the numbers of queues, make names too."""
+    topology = {
+        "exchanges": [{"name": "w", "type": "direct"}],
+        "queues": [{"name": "w-0"}, {"name": "q", "count": 2}, {"name": "q-1"}],
+    }
+    told = faults({"pattern": "topic", "topology": topology})
+    assert "two queues would be called 'w-0'" in told
+    assert "two queues would be called 'q-1'" in told
+    assert "two exchanges would be called 'w'" in told
+
+
+def test_consumers_of_queues_that_get_nothing_are_refused() -> None:
+    """A queue that is named without keys that lead to it."""
+    told = faults({"consumers": [{"queue": "q"}], "topology": {"queues": [{"name": "q"}]}})
+    assert "get none of its messages" in told
