@@ -339,7 +339,9 @@ class _Course:
         if self._pauses is not None:
             self._pauses.look()
         accounts = self._pool.accounts()
-        left_of = self._left(control)
+        left_of, dead = self._left(control), self._dead_letters(control)
+        if dead is None:  # what is missing may be among them, and is called lost by nobody
+            left_of, dead = (None,) * len(left_of), ()
         return Raw(
             accounts,
             start_ns,
@@ -353,7 +355,7 @@ class _Course:
             missing=len(self._pool.pids) - len(accounts) if self._started else 0,
             held_back=self._slow_telemetry.held_back,
             layout=self._given.layout,
-            dead=self._dead_letters(control),
+            dead=dead,
             left_of=left_of,
         )
 
@@ -415,12 +417,18 @@ class _Course:
             return (None,) * len(layout.flows)
         return tuple(_sum([known.get(queue) for queue in flow.queues]) for flow in layout.flows)
 
-    def _dead_letters(self, control: Control) -> tuple[DeadLetters, ...]:
-        """Return what lies in the queues of dead letters; nothing where the trial gave no result."""
+    def _dead_letters(self, control: Control) -> tuple[DeadLetters, ...] | None:
+        """Return what lies in the queues of dead letters; nothing where the trial gave no result.
+
+        None where the broker gives no answer.
+        """
         if not self._given.layout.dead or control.outcome in NO_RESULT or self._broker.failure() is not None:
             return ()
         compact = any(part.body.stamp == "compact" for part in self._given.workload.parts())
-        return collect(self._broker, self._given.layout, compact=compact)
+        try:
+            return collect(self._broker, self._given.layout, compact=compact)
+        except BrokerError:
+            return None
 
     def _depth(self) -> int | None:
         """Return how many messages lie in all queues, where that is cheap to know."""

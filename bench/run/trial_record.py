@@ -164,15 +164,17 @@ def _merged(raw: Raw, number: int, flow: Workload, seed: int, measure: range) ->
     control, layout = raw.control, raw.layout
     route = None if layout is None else layout.flows[number]
     left = raw.left_of[number] if raw.left_of else raw.left
+    accounts = [account for account in raw.accounts if account.flow == number]
+    sent = sum(int(account.sent.sent.sum()) for account in accounts if account.sent is not None)
     merged = merge_accounts(
-        [account for account in raw.accounts if account.flow == number],
+        accounts,
         measure,
         confirms=flow.confirm_window > 0,
         drained=control.drained,
         due=due_times(flow, flow_seed(seed, number), raw),
         left=None if control.outcome in NO_RESULT else left,
         owed=None if layout is None or route is None else owed(route, layout, flow.producers, raw.dead),
-        ended=None if route is None else ended(route, raw.dead, flow.producers),
+        ended=None if route is None else ended(route, raw.dead, flow.producers, sent),
         copies=1.0 if route is None else route.mean_copies,
     )
     if flow.pattern == "rpc" and flow.consumers > flow.queues:

@@ -62,7 +62,8 @@ class BindingSettings(Frozen):
     count: Annotated[int, Field(ge=1, le=MOST_KEYS)] | None = None
     """How many bindings there are; number n is of queue n modulo their number. By default one a queue."""
     arguments: dict[str, Argument] = Field(default_factory=dict)
-    """For `headers`: the headers that are wanted, and `x-match` (`all` or `any`)."""
+    """For `headers`: the headers that are wanted, and `x-match`: `all` or `any`, on RabbitMQ also `all-with-x` and
+    `any-with-x`."""
 
 
 class TopologySettings(Frozen):
@@ -98,6 +99,12 @@ class Keys(Frozen):
             raise ValueError(message)
         if isinstance(self.key, str) and self.count > 1 and NUMBER not in self.key:
             message = f"key = {self.key!r}: of {self.count} keys each needs its number: write {{n}} into it"
+            raise ValueError(message)
+        if isinstance(self.key, tuple) and self.count not in (1, given):
+            message = f"count = {self.count}: the list `key` has {given} keys: leave `count` out"
+            raise ValueError(message)
+        if self.exponent != 1.0 and self.order != "zipf":
+            message = f"exponent = {self.exponent:g}: only with order = 'zipf'"
             raise ValueError(message)
         if (self.order == "weights") != bool(self.weights) or (self.weights and len(self.weights) != given):
             message = f"order = {self.order!r} with {len(self.weights)} weights: `weights` needs one a key ({given})"

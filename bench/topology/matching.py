@@ -55,10 +55,12 @@ def pattern(key: str) -> re.Pattern[str]:
 
 def takes(wanted: Mapping[str, Argument], headers: Mapping[str, Argument]) -> bool:
     """Return whether a binding of a headers exchange takes messages with these headers."""
-    asked = {name: value for name, value in wanted.items() if not name.startswith("x-")}
+    match = wanted.get(_MATCH, "all")
+    more = str(match).endswith("-with-x")  # RabbitMQ's: headers that begin with x- are looked at too
+    asked = {name: value for name, value in wanted.items() if name != _MATCH and (more or not name.startswith("x-"))}
     # Of the same type too: in AMQP `true` is no 1, as it is in Python.
     met = [(type(headers.get(name)), headers.get(name)) == (type(value), value) for name, value in asked.items()]
-    return any(met) if wanted.get(_MATCH, "all") == "any" else all(met)
+    return any(met) if match in ("any", "any-with-x") else all(met)
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:
