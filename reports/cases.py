@@ -85,7 +85,7 @@ class Case:
     @property
     def metric(self) -> str:
         """Name of what is compared."""
-        return "achieved rate" if self.by_throughput else "p99 response"
+        return self.question.metric
 
 
 Cells = Mapping[tuple[str, str], Cell]

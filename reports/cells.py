@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
 import pandas as pd
 
 from bench.scenario.scenario import Target, Workload
+from bench.units import percent
 from reports import undisturbed
 from reports.dataset import TRIAL, Dataset, overloads, rows_of
 from reports.durability import durability
@@ -13,7 +15,7 @@ from reports.format import count, listed, milliseconds, number
 from reports.left_out import over_used
 from reports.model import not_enough, spread
 from reports.quantiles import PERCENTILES, Distribution
-from reports.questions import in_flight, offered
+from reports.questions import filled_or_drained, in_flight, offered
 from reports.summary import Cell, Uncounted
 
 
@@ -32,8 +34,10 @@ def _latency(data: Dataset, target: str, workload: Workload, trials: pd.DataFram
     return found
 
 
-def tag_of(workload: Workload) -> str:
-    """Return the latency that a workload is judged by."""
+def tag_of(workload: Workload) -> Literal["response", "service", "confirm"]:
+    """Return the latency that a workload is judged by; while a queue is filled, or drained, that of confirms."""
+    if workload.messages and filled_or_drained(workload):
+        return "confirm"
     return "service" if workload.closed else "response"
 
 
@@ -46,6 +50,8 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     a_trial = messages / len(latency) if len(latency) else 0.0
     seconds = float(trials["measured_s"].mean()) if len(trials) else 0.0
     missing = "no usable trial"
+    if workload.phase == "dequeue" and len(trials):
+        missing = "none: how long a message lay tells when it was put in"
     lines = [
         line for run in data.runs for line in run.plan if line.target == target.name and line.workload == workload.name
     ]
@@ -70,7 +76,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         n=len(trials),
         overloaded=int((trials["overload"] != "").sum()),
         overload=overload,
-        latency_tag="service" if closed else "response",
+        latency_tag=tag_of(workload),
         messages=messages,
         in_flight=in_flight(workload) if closed else None,
         offered_rate=None if closed else offered(workload),
@@ -96,7 +102,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         left_out_over_used=ratio,
         client_bound=bool(trials["client_bound"].any()),
         durability=durability(data.products, target.broker, workload, data.durability),
-        remarks=tuple(_remarks(target, workload, planned, everything, trials, latency, ratio)),
+        remarks=(*_remarks(target, workload, planned, everything, trials, latency, ratio), *_away(workload, trials)),
     )
 
 
@@ -143,6 +149,12 @@ def _at_least(latency: pd.DataFrame, name: str) -> str:
 
 def _finite(value: float) -> float | None:
     return value if 0 <= value < float("inf") else None
+
+
+def _away(workload: Workload, trials: pd.DataFrame) -> Iterator[str]:
+    """Yield what stands beside a rate over all messages: how much of its time the host was away."""
+    if workload.messages and bool((away := trials["away_share"].dropna()).any()):
+        yield f"the host was away in {percent(float(away.mean()))} of the time that its rate is over"
 
 
 def _remarks(

@@ -27,6 +27,7 @@ from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
 from reports.flows import by_flow
 from reports.format import listed, overload_words, plain
+from reports.phases import by_phase
 from reports.pooling import Dimension, RowKey, check_alike, side_by_side
 from reports.quantiles import PERCENTILES, Distribution
 from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
@@ -144,6 +145,17 @@ class Dataset:
         return rows[rows["usable"] & (rows["workload"] == workload)]
 
 
+def timeline_shown(data: Dataset, workload: str) -> dict[str, pd.DataFrame]:
+    """Return by target the timeline of the usable trial of a workload whose rate is in the middle."""
+    found = {}
+    for target in data.scenario.targets:
+        ranked = data.usable(workload, target.name).sort_values("achieved_rate")
+        ticks = data.timeline.merge(ranked[TRIAL].iloc[(len(ranked) - 1) // 2 :][:1], on=TRIAL)
+        if len(ticks):
+            found[target.name] = ticks
+    return found
+
+
 def rows_of(frame: pd.DataFrame, target: str, workload: str) -> pd.DataFrame:
     """Return what a frame has of one target under one workload."""
     return frame[(frame["target"] == target) & (frame["workload"] == workload)]
@@ -165,7 +177,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
         raise ReportError(message)
     runs = sorted((_open(Path(folder)) for folder in folders), key=lambda run: run.record.run_id)
     check_alike(runs, by)
-    runs = [by_flow(run) for run in runs]
+    runs = [by_phase(by_flow(run)) for run in runs]
     runs, scenario, rows = side_by_side(runs, by)
     trials, latency, seconds, timeline, happened, notes, absent = ([], [], [], [], [], [], [])  # type: ignore[var-annotated]
     records: dict[tuple[str, int], TrialRecord] = {}
@@ -236,8 +248,8 @@ def _open(folder: Path) -> Run:
 
 
 def main_tag(record: TrialRecord) -> str:
-    """Return the latency that a trial is about: response, or service in a closed loop."""
-    return "response" if "response" in record.latency else "service"
+    """Return the latency that a trial is about: response; service in a closed loop; confirm where nobody consumes."""
+    return next((tag for tag in ("response", "service", "confirm") if tag in record.latency), "service")
 
 
 def overload(trial: TrialRecord) -> str:
@@ -268,7 +280,9 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
         why_not = "the run was ended early"
     elif bad:
         why_not = listed([plain(note.code) for note in bad])
-    elif not any(tag.count for tag in trial.latency.values()):
+    elif _is_counted(run, trial) and not trial.phases:
+        why_not = "not all of its messages came through"
+    elif not trial.phases and not any(tag.count for tag in trial.latency.values()):
         why_not = "nothing was received"
     return (
         _key(run, trial)
@@ -288,6 +302,8 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "received": trial.received,
             "achieved_rate": undisturbed.rate(trial),
             "received_rate": trial.achieved_rate,
+            "phase_s": sum(one.end_ns - one.begin_ns for one in trial.phases) / NS_PER_S or math.nan,
+            "away_share": next((one.away_share for one in trial.phases), None),
             "backlog_growth": math.nan if trial.backlog_growth is None else trial.backlog_growth,
             "receipt": trial.receipt,
             "drained": trial.drained,
@@ -300,6 +316,11 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
         | {f"broker_{name}": value for name, value in trial.broker_usage.model_dump().items()}
         | {f"client_{name}": value for name, value in trial.client_usage.model_dump().items()}
     )
+
+
+def _is_counted(run: RunRecord, trial: TrialRecord) -> bool:
+    """Return whether a trial ends by the number of its messages."""
+    return any(one.name == trial.workload and one.messages > 0 for one in run.scenario.workloads)
 
 
 def _latency_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> Iterator[dict[str, Any]]:

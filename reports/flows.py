@@ -89,4 +89,5 @@ def _trials(trial: Trial, flows: tuple[Workload, ...]) -> Iterator[Trial]:
 def _record(trial: TrialRecord, flow: FlowRecord, workload: str, number: int) -> TrialRecord:
     own = {name: getattr(flow, name) for name in _OF_A_FLOW}
     names = {"workload": workload, "index": place(trial.index, number), "flow": flow.name, "flows": ()}
+    names |= {"phases": (), "backlog": None}
     return trial.model_copy(update=own | names)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.scenario.scenario import InFlightLoad, RateLoad, Scenario, Workload
@@ -72,6 +73,16 @@ class Question:
         return next(point_words(self.at(each)) for each in self.workloads if each.name == workload)
 
     @property
+    def metric(self) -> str:
+        """What decides it: throughput of a closed loop, by its phase where messages are counted, or p99 response."""
+        workload = self.workloads[0]
+        if not self.closed_loop:
+            return "p99 response"
+        if not workload.messages:
+            return "achieved rate"
+        return f"{filled_or_drained(workload) or 'whole'} rate"
+
+    @property
     def load(self) -> str:
         """The load in words, such as `2,000 msg/s of 100 B, persistent`."""
         workload = self.workloads[0]
@@ -84,6 +95,9 @@ class Question:
             pace = f"{spans.pop(IN_FLIGHT, count(in_flight(workload)))} messages in flight"
         else:
             pace = f"{spans.pop(RATE)} msg/s" if RATE in spans else _rates(workload.load)
+        if workload.messages:
+            number, way = spans.pop("messages", count(workload.messages)), _WAYS[filled_or_drained(workload)]
+            pace = f"{number} messages {way}, {pace}"
         others = [f"{label_of(field)} {span}" for field, span in spans.items() if field != "durable"]
         return ", ".join([f"{pace} of {size}", kept, *others])
 
@@ -104,6 +118,15 @@ def _rates(load: RateLoad) -> str:
         f"{rate(profile.rate)} msg/s for {format_duration(profile.on)} and {between} for"
         f" {format_duration(profile.off)} in turn,"
     )
+
+
+_WAYS = {"enqueue": "put in", "dequeue": "taken out", "": "in and out at once"}
+"""What happens to messages that are counted, by phase."""
+
+
+def filled_or_drained(workload: Workload) -> Literal["enqueue", "dequeue", ""]:
+    """Return the one phase that a workload by count is; empty where both go on at once."""
+    return workload.phase or ("enqueue" if workload.phases == "enqueue" else "")
 
 
 def sizes(workload: Workload) -> str:

@@ -12,6 +12,7 @@ from reports.cases import Case, Cells, Key, cases_of, cells_of
 from reports.caveats import caveats, environment, not_shown
 from reports.comparability import differing
 from reports.costs import costs, idles
+from reports.counts import counts
 from reports.curves import knees
 from reports.dataset import Dataset
 from reports.durability import evidence
@@ -71,6 +72,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         promises=(*_promises(asked, found, cells), *evidence(data.durability)),
         not_shown=not_shown(data, cells),
         left_out=out,
+        counts=tuple(counts(data)),
         costs=tuple(costs(data)),
         idles=tuple(idles(data)),
         knees=tuple(bends),

@@ -9,6 +9,7 @@ import json
 from typing import Literal
 
 from reports.costs import CostRow, IdleRow
+from reports.counts import CountRow
 from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.sustained import Sustained
@@ -57,8 +58,9 @@ class Cell(RowFigures):
     """How many of these did not carry the load; if any did not, no latency is printed for the row."""
     overload: str
     """What is then printed in place of its latencies; empty otherwise."""
-    latency_tag: Literal["response", "service"]
-    """`response` (received - intended), or `service` (received - sent) in a closed loop."""
+    latency_tag: Literal["response", "service", "confirm"]
+    """`response` (received - intended), `service` (received - sent) in a closed loop, or `confirm` (confirmed - sent)
+    while a queue is filled."""
     messages: int
     """Latencies measured, all usable trials together."""
     in_flight: int | None
@@ -432,6 +434,8 @@ class Summary(Model):
     not_shown: tuple[str, ...]
     """What these numbers cannot tell."""
     left_out: tuple[LeftOut, ...]
+    counts: tuple[CountRow, ...]
+    """Where messages were counted: their rates by phase, and what backlogs took."""
     costs: tuple[CostRow, ...]
     idles: tuple[IdleRow, ...]
     knees: tuple[Knee, ...]

@@ -24,9 +24,7 @@ def trust(data: Dataset, question: Question, cells: Cells, settings: Sequence[Se
     trials = data.trials[data.trials["workload"].isin(names)]
     notes = data.notes[data.notes["workload"].isin(names)]
     health = notes[notes["kind"] == "health"]
-    delta, source = relevant(
-        "achieved rate" if question.closed_loop else "p99 response", [run.noise_floor for run in data.runs]
-    )
+    delta, source = relevant(question.metric, [run.noise_floor for run in data.runs])
     found = Trust(
         trials_low=min((row.n for row in rows), default=0),
         trials_high=max((row.n for row in rows), default=0),

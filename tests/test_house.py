@@ -90,6 +90,7 @@ PURE = (
     "bench.scenario.load",
     "bench.scenario.topology",
     "bench.scenario.control_plane",
+    "bench.scenario.backlog",
     "bench.topology",
     "bench.scenario.sweep",
     "bench.plan",

@@ -35,7 +35,10 @@ Think = Annotated[Duration, AfterValidator(at_most(3600 * NS_PER_S))]
 Share = Annotated[float, Field(ge=0, le=1)]
 Prefetch = Annotated[int, Field(ge=1, le=65_535)]
 AckBatch = Annotated[int, Field(ge=0, le=65_535)]
-Pattern = Literal["queue", "fanout", "topic", "rpc", "openstack-rpc"]
+Messages = Annotated[int, Field(ge=0, le=200_000_000)]
+"""How many, in a run by count."""
+Phases = Literal["both", "enqueue-dequeue", "enqueue"]
+Pattern = Literal["queue", "fanout", "topic", "rpc", "openstack-rpc", "backlog"]
 
 
 def _bytes(given: object) -> object:
@@ -83,7 +86,8 @@ class FlowFields(Frozen):
     """The shape of the work in one word. `queue`: each message goes to one queue and one consumer. `fanout`: each of
     `queues` subscribers gets all. `topic`: a topic exchange with a binding for each of `keys`. `rpc`: producers call,
     consumers answer, the latency is the round trip. `openstack-rpc`: calls, casts, fan-out and notifications of an
-    OpenStack control plane, as four flows."""
+    OpenStack control plane, as four flows. `backlog`: `messages` are put in, lie, and are taken out, while new work
+    (`new_work`) passes through a queue of its own, as two flows."""
     size: BodySize = 100
     """Bytes of a message body, such as `100` or `"1KiB"`; the first 32 (12, see `body.stamp`) are the stamp. A list
     mixes several, such as `[{ size = 100, weight = 9 }, { size = 4096, weight = 1 }]`, drawn by the trial's seed; the
@@ -101,6 +105,12 @@ class FlowFields(Frozen):
     keys: AnyKeys | None = None
     """Routing keys: a text such as `orders.{n}.eu`, a list, or a table that says how many and in which order. By
     default each producer has a queue, dealt in turn."""
+    messages: Messages = 0
+    """How many messages are sent, over all producers, instead of for how long: every one of them is measured, and the
+    trial ends when all are received. 0: for `duration`."""
+    phases: Phases = "both"
+    """With `messages`. `both`: producers and consumers at once. `enqueue-dequeue`: consumers are let in a moment after
+    every message is confirmed. `enqueue`: nobody consumes (`consumers = 0`)."""
     producers: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Producers, each with a connection of its own."""
     consumers: Count = 1
@@ -190,6 +200,11 @@ class FlowFields(Frozen):
         return given | {"consumers": min(max(total, 1), 10_000), "groups": groups}
 
     @property
+    def fills(self) -> bool:
+        """Whether messages are put in while nobody takes any out."""
+        return self.phases != "both"
+
+    @property
     def taken_rate(self) -> float | None:
         """Messages a second that a consumer takes at most; None where it takes all that come."""
         if self.consumer_rate is None and self.think and self.pattern != "rpc":
@@ -239,9 +254,33 @@ def flow_faults(flow: FlowFields, load: AnyLoad, duration: int) -> Iterator[str]
             f"load.profile.steps last {format_duration(profile.length_ns)} together: at most the duration"
             f" ({format_duration(duration)})"
         )
-    if not flow.consumers and isinstance(load, InFlightLoad):
+    if not flow.consumers and isinstance(load, InFlightLoad) and not flow.fills:
         yield "consumers = 0: a load of kind 'in_flight' is bounded by what consumers took: use kind 'rate'"
+    yield from _count_faults(flow, load)
     yield from _number_faults(flow)
+
+
+def _count_faults(flow: FlowFields, load: AnyLoad) -> Iterator[str]:
+    """Yield what does not go with a number of messages, or with phases."""
+    if flow.messages and isinstance(load, RateLoad):
+        if load.profile is not None:
+            yield f"messages = {flow.messages}: a profile lasts for a duration: leave one of them out"
+        if load.late == "drop":
+            yield f"messages = {flow.messages}: all are sent: leave load.late = 'drop' out"
+    if not flow.fills:
+        return
+    said = f"phases = {flow.phases!r}"
+    if not flow.messages:
+        yield f"{said}: only with `messages`"
+    if isinstance(load, RateLoad):
+        yield f"{said}: a phase is as fast as the broker lets it be: use a load of kind 'in_flight'"
+    if not flow.confirm_window:
+        yield f"{said}: while nobody consumes, only confirms bound what is in flight: use confirm_window = 1 or more"
+    if flow.pattern == "rpc":
+        yield f"{said}: a call needs somebody who answers: use 'both'"
+    if (flow.phases == "enqueue") == bool(flow.consumers):
+        needs = "nobody consumes: use consumers = 0" if flow.consumers else "somebody must consume: use 1 or more"
+        yield f"consumers = {flow.consumers}: with {said} {needs}"
 
 
 def _message_faults(flow: FlowFields) -> Iterator[str]:
