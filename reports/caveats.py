@@ -166,6 +166,8 @@ def _other_loads(scenario: Scenario) -> Iterator[str]:
     queues = sorted({workload.queues for workload in scenario.workloads})
     numbers = listed([count(number) for number in queues])
     most = max(map(_connections, scenario.workloads))
-    yield f"Other numbers of queues than {numbers}, deep backlogs, more than {count(most)} connections at once."
-    lengths = max(workload.duration for workload in scenario.workloads) // 10**9
-    yield f"What happens later than {count(lengths)} s after the warm-up: leaks, compaction, paging."
+    deep = "" if any(workload.fills for workload in scenario.workloads) else " deep backlogs,"
+    yield f"Other numbers of queues than {numbers},{deep} more than {count(most)} connections at once."
+    lengths = [workload.duration // 10**9 for workload in scenario.workloads if not workload.messages]
+    if lengths:
+        yield f"What happens later than {count(max(lengths))} s after the warm-up: leaks, compaction, paging."

@@ -22,12 +22,12 @@ from bench.scenario.scenario import Scenario
 from bench.units import NS_PER_S
 from brokers.plain_text import printable
 from reports import undisturbed
+from reports.by_phase import by_phase
 from reports.durability import joined
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
 from reports.flows import by_flow
 from reports.format import listed, overload_words, plain
-from reports.phases import by_phase
 from reports.pooling import Dimension, RowKey, check_alike, side_by_side
 from reports.quantiles import PERCENTILES, Distribution
 from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log

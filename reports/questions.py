@@ -95,11 +95,14 @@ class Question:
             pace = f"{spans.pop(IN_FLIGHT, count(in_flight(workload)))} messages in flight"
         else:
             pace = f"{spans.pop(RATE)} msg/s" if RATE in spans else _rates(workload.load)
+        work = [f"{pace} of {size}"]
         if workload.messages:
-            number, way = spans.pop("messages", count(workload.messages)), _WAYS[filled_or_drained(workload)]
-            pace = f"{number} messages {way}, {pace}"
+            phase = filled_or_drained(workload)
+            pace = pace.replace("messages in flight", "unconfirmed at a time" if phase else "in flight")
+            number = spans.pop("messages", count(workload.messages))
+            work = [f"{number} messages of {size} {_WAYS[phase]}", *([] if phase == "dequeue" else [pace])]
         others = [f"{label_of(field)} {span}" for field, span in spans.items() if field != "durable"]
-        return ", ".join([f"{pace} of {size}", kept, *others])
+        return ", ".join([*work, kept, *others])
 
 
 def _rates(load: RateLoad) -> str:

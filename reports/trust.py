@@ -62,7 +62,12 @@ def _host(data: Dataset, names: set[str], rows: Sequence[Cell]) -> list[str]:
 
 def _received(data: Dataset, names: set[str]) -> list[str]:
     """Return when messages counted as received, and how much later they were read; nothing without a result."""
-    valid = [one for one in data.records.values() if one.workload in names and one.valid and one.latency]
+    # A queue that is filled, or drained, tells no latency of receiving.
+    valid = [
+        one
+        for one in data.records.values()
+        if one.workload in names and one.valid and one.latency.keys() & {"response", "service"}
+    ]
     how = receipt(valid)
     if how is None:
         return []

@@ -25,7 +25,7 @@ from bench.scenario.scenario import Workload
 from bench.units import NS_PER_S
 
 
-class Watched(NamedTuple):
+class Surroundings(NamedTuple):
     """What was seen beside the messages of a trial.
 
     Attributes:
@@ -40,7 +40,7 @@ class Watched(NamedTuple):
 
 
 def phases(
-    flow: Workload, accounts: Sequence[Account], ledger: Ledger, start_ns: int, seen: Watched
+    flow: Workload, accounts: Sequence[Account], ledger: Ledger, start_ns: int, seen: Surroundings
 ) -> Iterator[PhaseRecord]:
     """Yield the phases that came to their end.
 

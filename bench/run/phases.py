@@ -393,6 +393,7 @@ class CountedControl(Control):
             reason = f"nothing was sent or confirmed for {idle_ns / NS_PER_S:.1f} s while {waited} waited for a confirm"
             if self.phase is not Phase.ENQUEUE:
                 reason = f"nothing moved for {idle_ns / NS_PER_S:.1f} s while {one.awaited} were on their way"
+            reason += f", after {one.sent} of {self._workload.messages} messages"
             self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
             self._begin_drain(seen)
         if seen.now_ns - self.start_ns >= LONGEST_COUNT_NS:

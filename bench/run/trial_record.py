@@ -32,7 +32,7 @@ from bench.results.records import (
 )
 from bench.run import findings, health, timeline
 from bench.run.cost import cost
-from bench.run.counts import Watched, backlog, phases
+from bench.run.counts import Surroundings, backlog, phases
 from bench.run.dead_letters import ended, owed
 from bench.run.merge import TICKS_PER_S, Merged, merge_accounts, total_counters
 from bench.run.pause_record import pause_frame, pause_record
@@ -173,7 +173,7 @@ def _phases(raw: Raw, parts: Sequence[Workload], flows: Sequence[Merged]) -> lis
     """Return the phases of each flow: of those whose messages are counted."""
     pauses = raw.pauses
     known = None if pauses is None or pauses.lost else pauses.pauses()
-    seen = Watched(raw.samples, known, 1 if pauses is None else pauses.cpus)
+    seen = Surroundings(raw.samples, known, 1 if pauses is None else pauses.cpus)
     return [
         tuple(
             phases(

@@ -32,13 +32,15 @@ def draw(upper: Axes, lower: Axes, ticks: Mapping[str, pd.DataFrame], styles: Ma
         at_s = begins * TICK_NS / NS_PER_S + lengths_s / 2
         for column, dash in (("confirmed", "-"), ("received", ":")):
             rates = np.add.reduceat(frame[column].to_numpy(), begins) / lengths_s
-            (line,) = upper.plot(at_s, rates, color=style.color, linestyle=dash, linewidth=1.6)
+            goes_on = np.flatnonzero(rates)
+            shown = slice(goes_on[0], goes_on[-1] + 1) if len(goes_on) else slice(0)
+            (line,) = upper.plot(at_s[shown], rates[shown], color=style.color, linestyle=dash, linewidth=1.6)
             belongs(line, style)
         lay = np.cumsum(frame["confirmed"].to_numpy() - frame["received"].to_numpy())
         ends_s = (np.arange(len(frame)) + 1) * TICK_NS / NS_PER_S
         (line,) = lower.plot(ends_s, lay, color=style.color, linestyle=style.dash, linewidth=1.6)
         belongs(line, style)
-    for axes, words in ((upper, "messages a second"), (lower, "messages in the queue")):
+    for axes, words in ((upper, "msg/s"), (lower, "in the queue")):
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))

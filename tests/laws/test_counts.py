@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.arrivals.keys import by_producer
 from bench.record.account import LAST_RECEIVED, LAST_SETTLED
 from bench.results.records import PhaseRecord, TrialOutcome
-from bench.run.counts import Watched, phases
+from bench.run.counts import Surroundings, phases
 from bench.run.phases import REST_NS
 from bench.run.worker_assignment import Assignment
 from bench.scenario.scenario import Workload
@@ -29,7 +29,7 @@ def counted(work: dict[str, object], script: dict[str, object] | None = None) ->
     given_work = {"load": BOUND} | work
     done = play(given_work, script)
     flow = Workload.model_validate({"name": "w", **given_work})
-    found = phases(flow, [done.trial.account], done.ledger, done.trial.control.start_ns, Watched())
+    found = phases(flow, [done.trial.account], done.ledger, done.trial.control.start_ns, Surroundings())
     return done, {one.name: one for one in found}
 
 

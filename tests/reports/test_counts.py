@@ -83,7 +83,9 @@ def test_each_phase_has_a_verdict_of_its_own(summary: Summary) -> None:
     assert said["filled-dequeue"].metric == "dequeue rate"
     assert said["filled-dequeue"].kind == "same"
     assert (said["at-once"].winner, said["at-once"].metric) == ("fast", "whole rate")
-    assert "300 messages put in" in said["filled-enqueue"].load
+    assert said["filled-enqueue"].load == "300 messages of 100 B put in, 32 unconfirmed at a time, transient"
+    assert said["filled-dequeue"].load == "300 messages of 100 B taken out, transient"
+    assert said["at-once"].load == "301 messages of 100 B in and out at once, 32 in flight, transient"
     assert "the enqueue rate was" in said["filled-enqueue"].figures
 
 

@@ -43,7 +43,10 @@ def _second(index: int) -> int:
 
 def _parts(workload: Workload) -> Iterator[Workload]:
     for phase in _PHASES:
-        yield workload.model_copy(update={"name": f"{workload.flow_of or workload.name}-{phase}", "phase": phase})
+        name = f"{workload.flow_of or workload.name}-{phase}"
+        # The points of a sweep are one question in each phase.
+        whole = f"{workload.part_of}-{phase}" if workload.part_of else ""
+        yield workload.model_copy(update={"name": name, "phase": phase, "part_of": whole})
 
 
 def _planned(planned: PlannedTrial, split: dict[str, tuple[Workload, ...]]) -> Iterator[PlannedTrial]:
