@@ -188,12 +188,20 @@ def is_bytes(field: str) -> bool:
 
 def is_duration(field: FieldInfo) -> bool:
     """Return whether a field is a time, written with its unit."""
-    return any(type(part).__name__ == "WithJsonSchema" and "pattern" in part.json_schema for part in field.metadata)
+    return any(type(part).__name__ == "WithJsonSchema" and "pattern" in part.json_schema for part in _metadata(field))
 
 
 def is_size(field: FieldInfo) -> bool:
     """Return whether a field is bytes, which may be written with a unit."""
-    return field.annotation is ByteSize or any(getattr(part, "func", None) is parse_size for part in field.metadata)
+    return field.annotation is ByteSize or any(getattr(part, "func", None) is parse_size for part in _metadata(field))
+
+
+def _metadata(field: FieldInfo) -> Iterator[Any]:
+    """Yield what is said of a field's type, also where it may be left out: `Think | None`."""
+    yield from field.metadata
+    if get_origin(field.annotation) in (Union, types.UnionType):
+        for one in get_args(field.annotation):
+            yield from getattr(one, "__metadata__", ())
 
 
 def _default(field: FieldInfo) -> str:
