@@ -138,6 +138,11 @@ class Workload(FlowFields):
         return ()
 
     @property
+    def given_name(self) -> str:
+        """What the scenario calls it: the workload whose flow it is, or the sweep it is a point of; else itself."""
+        return self.flow_of or self.part_of or self.name
+
+    @property
     def plain_queues(self) -> int:
         """Queues of the broker's own kind that it needs."""
         return plain_queues(self.parts(), self.topology)

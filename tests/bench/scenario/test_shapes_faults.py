@@ -81,38 +81,50 @@ def test_as_it_stands_it_is_sound() -> None:
         (
             'x-dead-letter-exchange = "dead"',
             'x-dead-letter-exchange = "deadd"',
-            "workloads.0: topology.queues.0.arguments.x-dead-letter-exchange = 'deadd': choose one of e, dead"
-            " (topology.exchanges), or '' (the default exchange)",
+            (
+                "workloads.0: topology.queues.0.arguments.x-dead-letter-exchange = 'deadd': choose one of e, dead"
+                " (topology.exchanges), or '' (the default exchange)"
+            ),
         ),
         (
             'x-dead-letter-exchange = "dead"',
             'x-dead-letter-exchange = "", x-dead-letter-routing-key = "no"',
-            "workloads.0: topology.queues.0.arguments.x-dead-letter-routing-key = 'no': choose one of desk, letters"
-            " (topology.queues)",
+            (
+                "workloads.0: topology.queues.0.arguments.x-dead-letter-routing-key = 'no': choose one of desk, letters"
+                " (topology.queues)"
+            ),
         ),
         (
             "x-message-ttl = 60000",
             'x-message-ttl = "60s"',
-            "workloads.0.topology: broker r: queue 'desk-0' and 19 more: x-message-ttl = '60s': it must be a whole"
-            " number of milliseconds from 0",
+            (
+                "workloads.0.topology: broker r: queue 'desk-0' and 19 more: x-message-ttl = '60s': it must be a whole"
+                " number of milliseconds from 0"
+            ),
         ),
         (
             "consumers = 20",
             "consumers = [{ count = 20 }, { count = 3 }]",
-            "workloads.0: flow 'trades': consumers = 3: 20 queues get messages, and each needs a consumer of each kind:"
-            " use 20 or more (lanes_per_connection lets them share connections), or use fewer queues",
+            (
+                "workloads.0: flow 'trades': consumers = 3: 20 queues get messages, and each needs a consumer of each"
+                " kind: use 20 or more (lanes_per_connection lets them share connections), or use fewer queues"
+            ),
         ),
         (
             'pattern = "rpc"',
             'pattern = "rpc", reject = 0.1',
-            "workloads.0: flow 'calls': reject = 0.1: with pattern = 'rpc' every call is answered: use 0, or leave it"
-            " out",
+            (
+                "workloads.0: flow 'calls': reject = 0.1: with pattern = 'rpc' every call is answered: use 0, or leave"
+                " it out"
+            ),
         ),
         (
             'pattern = "rpc"',
             'exchange = "e", keys = "trade.7.us", consume = "desk", consumers = 20',
-            "workloads.0: flows 'trades' and 'calls' both use queue 'desk-0' and 19 more: give each flow queues of its"
-            " own, by keys and bindings that differ, as nobody could tell whose message is whose",
+            (
+                "workloads.0: flows 'trades' and 'calls' both use queue 'desk-0' and 19 more: give each flow queues of"
+                " its own, by keys and bindings that differ, as nobody could tell whose message is whose"
+            ),
         ),
     ],
 )
