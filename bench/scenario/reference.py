@@ -33,9 +33,9 @@ _HEAD = """# Scenario files
 
 A scenario is a TOML file: a question, the brokers and targets it is about, what is done to
 them, and by what plan. This page is generated from the code (`python -m bench.scenario.reference`);
-`bench schema` prints the same as JSON Schema for editors. Durations are text with a unit
-(`"500ms"`, `"5s"`, `"2min"`), sizes are bytes or text (`"1GiB"`). Any field can be changed
-for one run: `bench run NAME --set workloads.steady.size=1024`.
+`bench schema` prints the same as JSON Schema for editors. [shapes.md](shapes.md) has examples to copy.
+Durations are text with a unit (`"500ms"`, `"5s"`, `"2min"`), sizes are bytes or text (`"1GiB"`). Any
+field can be changed for one run: `bench run NAME --set workloads.steady.size=1024`.
 
 Any field of a workload that takes one value, and any below it, also takes several in turn: a sweep.
 
