@@ -61,6 +61,11 @@ def place(index: int, flow: int) -> int:
     return index + flow * MOST_TRIALS
 
 
+def trial_of(index: int) -> int:
+    """Return the number of the trial that a flow's number is of."""
+    return index % MOST_TRIALS
+
+
 def _workload_of(plan: tuple[PlannedTrial, ...], index: int) -> str:
     return next(planned.workload for planned in plan if planned.index == index)
 

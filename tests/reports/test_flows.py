@@ -1,7 +1,7 @@
 """Flows as workloads of their own: names, what is swept, and one question for each flow of a sweep."""
 
 from bench.scenario.loading import load_text
-from reports.flows import flows_of
+from reports.flows import flows_of, place, trial_of
 from reports.questions import questions
 from reports.swept import point_words
 
@@ -33,3 +33,9 @@ def test_a_sweep_of_flows_is_a_question_for_each_flow() -> None:
         ("w-calls", ["orders size 100 B", "orders size 1 KiB"]),
     ]
     assert {flow.given_name for flow in flows} == {"w"}
+
+
+def test_the_rows_of_a_trial_are_one_trial() -> None:
+    """Whatever flow a row is about."""
+    assert {trial_of(place(7, flow)) for flow in range(3)} == {7}
+    assert trial_of(8) == 8
