@@ -34,6 +34,7 @@ QUEUE_TYPE = "x-queue-type"
 
 COUNTS = (TTL, MAX_LENGTH, MAX_LENGTH_BYTES, MAX_PRIORITY, DELIVERY_LIMIT, EXPIRES)
 """Arguments that are whole numbers, from 0."""
+_UNITS = {TTL: " of milliseconds", EXPIRES: " of milliseconds", MAX_LENGTH_BYTES: " of bytes"}
 SWITCHES = (SINGLE_CONSUMER,)
 """Arguments that are true or false."""
 WORDS = (OVERFLOW, DEAD_LETTER_EXCHANGE, DEAD_LETTER_KEY, QUEUE_TYPE)
@@ -208,7 +209,7 @@ def faults_anywhere(topology: Topology) -> Iterator[str]:
 
 def _argument_faults(arguments: Mapping[str, Argument]) -> Iterator[str]:
     wanted = (
-        *((name, int, "a whole number from 0") for name in COUNTS),
+        *((name, int, f"a whole number{_UNITS.get(name, '')} from 0") for name in COUNTS),
         *((name, bool, "true or false") for name in SWITCHES),
         *((name, str, "text") for name in WORDS),
     )

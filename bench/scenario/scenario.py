@@ -96,7 +96,8 @@ class Workload(FlowFields):
     topology: TopologySettings | None = None
     """Exchanges, queues and bindings, where plain queues will not do."""
     flows: Annotated[tuple[Flow, ...], Field(max_length=MOST_FLOWS)] = ()
-    """Several flows that run at once, each with producers and consumers of its own; by default the workload is one."""
+    """Several flows that run at once, each with producers, consumers and queues of its own; by default the workload is
+    one. A flow says what is different: all else, `load` too, is as the workload has it."""
     idle_connections: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Connections that are open beside and hear of something now and then, over at most 1,000 queues: one more flow, in
     the background."""
@@ -145,7 +146,7 @@ class Workload(FlowFields):
             faults.append("flows: all are background: at least one must be what is measured")
         faults += self._topology_faults()
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))  # a line is a fault: `errors.from_pydantic`
         return self
 
     def _count_faults(self) -> Iterator[str]:
@@ -196,6 +197,11 @@ class Workload(FlowFields):
                     " who leave while it is filled: use another"
                 )
         return tuple(faults)
+
+    @property
+    def given_name(self) -> str:
+        """What the scenario calls it: the workload whose flow it is, or the sweep it is a point of; else itself."""
+        return self.flow_of or self.part_of or self.name
 
     @property
     def plain_queues(self) -> int:
