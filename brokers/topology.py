@@ -165,6 +165,19 @@ class Topology:
 
 
 @dataclass(frozen=True)
+class FlowNeeds:
+    """What a flow asks of a broker beside what is declared.
+
+    Attributes:
+        expiration_ms: time to live that each message carries; None = none.
+        direct_reply: replies to its calls come by direct reply-to, without a queue.
+    """
+
+    expiration_ms: int | None = None
+    direct_reply: bool = False
+
+
+@dataclass(frozen=True)
 class TakenMessage:
     """A message that was taken out of a queue, with what it tells of its death where it is a dead letter.
 

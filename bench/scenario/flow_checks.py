@@ -12,6 +12,7 @@ from bench.scenario.scenario import MemoryBroker, Scenario, Target, Workload
 from bench.scenario.topology import PropertySettings
 from bench.topology.layout import Layout, TopologyError
 from brokers.registry import product_of
+from brokers.topology import FlowNeeds
 
 _Side = Literal["producer", "consumer"]
 _WORDS: dict[Shape, str] = {
@@ -36,7 +37,12 @@ def flow_inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterato
             path = f"workloads.{index}.flows.{number}" if workload.flows else f"workloads.{index}"
             yield from _file(path, part)
             yield from dict.fromkeys(
-                fault for target in targets for fault in _drivers(scenario, drivers, path, target, part, layout)
+                fault
+                for target in targets
+                for fault in (
+                    *_drivers(scenario, drivers, path, target, part, layout),
+                    *_product(scenario, drivers, path, target, part),
+                )
             )
         yield from dict.fromkeys(
             Fault(f"workloads.{index}.{field}", text)
@@ -78,6 +84,20 @@ def _drivers(
                 yield Fault(f"{path}.{field}", f"driver {name} {_WORDS[shape]}: {use}")
         if part.pattern == "rpc" and part.reply == "direct" and driver.protocol == "amqp10":
             yield Fault(f"{path}.reply", "'direct' is a way of AMQP 0-9-1: over 1.0 use 'dynamic' or 'queue'")
+
+
+def _product(scenario: Scenario, drivers: DriverRegistry, path: str, target: Target, part: Workload) -> Iterator[Fault]:
+    """Yield what the product of a target cannot do for a flow, beside what is declared."""
+    broker = next((one for one in scenario.brokers if one.name == target.broker), None)
+    name = part.producer_driver or target.driver
+    if broker is None or isinstance(broker, MemoryBroker) or name not in drivers.installed:
+        return
+    protocol = drivers.installed[name].member.protocol
+    if protocol == "memory":
+        return  # the target itself tells
+    needs = FlowNeeds(part.properties.expiration, part.pattern == "rpc" and part.reply == "direct")
+    for field, text in product_of(broker).flow_faults(broker, needs, protocol):
+        yield Fault(f"{path}.{field}", text)
 
 
 def _alike(member: Driver, driver: Driver, shape: Shape) -> bool:

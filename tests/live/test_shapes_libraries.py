@@ -148,19 +148,15 @@ def test_compact_stamps_are_read(rabbitmq: Broker, driver: str) -> None:
 
 @pytest.mark.parametrize("driver", [*OVER_091, "proton-engine"])
 def test_some_are_rejected_and_some_given_back(broker: Broker, driver: str) -> None:
-    """Those that a hash says; what is given back comes again, and is taken. Nothing is left.
-
-    Broker-J gives what was rejected to a consumer again, unless its queue has a maximum of deliveries.
-    """
-    consuming = Consuming(reject=0.0 if broker.endpoint("amqp091").confirms_unadvertised else 0.2, requeue=0.3)
+    """Those that a hash says; what is given back comes again, and is taken. Nothing is left."""
+    consuming = Consuming(reject=0.2, requeue=0.3)
     options = {"consuming": consuming, "ack_batch": 7, "prefetch": 20}
     with queue(broker) as name:
         asked = spec(endpoint(broker, driver), (name,), (name,), **options)
         refusals = Refusals(asked)
         dispositions = [refusals.of(100, seq, redelivered=False) for seq in range(100)]
         rejected, requeued = dispositions.count(Disposition.REJECTED), dispositions.count(Disposition.REQUEUED)
-        assert requeued > 10
-        assert (rejected > 10) == (consuming.reject > 0)
+        assert min(rejected, requeued) > 10
         with port(driver, asked) as opened:
             rows = Exchanged()
             settle(opened, rows, 0, 100)
