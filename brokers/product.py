@@ -262,8 +262,8 @@ class Product(ABC, Generic[S]):
 
         Args:
             settings: what was asked for.
-            needs: what the flow asks.
-            protocol: what its producers speak.
+            needs: what one side of the flow asks.
+            protocol: what that side speaks.
         """
         yield from ()
 

@@ -89,15 +89,15 @@ def _drivers(
 def _product(scenario: Scenario, drivers: DriverRegistry, path: str, target: Target, part: Workload) -> Iterator[Fault]:
     """Yield what the product of a target cannot do for a flow, beside what is declared."""
     broker = next((one for one in scenario.brokers if one.name == target.broker), None)
-    name = part.producer_driver or target.driver
-    if broker is None or isinstance(broker, MemoryBroker) or name not in drivers.installed:
+    if broker is None or isinstance(broker, MemoryBroker):
         return
-    protocol = drivers.installed[name].member.protocol
-    if protocol == "memory":
-        return  # the target itself tells
-    needs = FlowNeeds(part.properties.expiration, part.pattern == "rpc" and part.reply == "direct")
-    for field, text in product_of(broker).flow_faults(broker, needs, protocol):
-        yield Fault(f"{path}.{field}", text)
+    produces = FlowNeeds(part.properties.expiration, part.pattern == "rpc" and part.reply == "direct")
+    consumes = FlowNeeds(requeue=max((kind.requeue for kind in part.kinds), default=0.0))
+    for own, needs in ((part.producer_driver, produces), (part.consumer_driver, consumes)):
+        driver = drivers.installed.get(own or target.driver)
+        if driver is not None and driver.member.protocol != "memory":  # else the target itself tells
+            for field, text in product_of(broker).flow_faults(broker, needs, driver.member.protocol):
+                yield Fault(f"{path}.{field}", text)
 
 
 def _alike(member: Driver, driver: Driver, shape: Shape) -> bool:

@@ -96,6 +96,12 @@ def flow_faults(needs: FlowNeeds, protocol: Protocol) -> Iterator[tuple[str, str
         yield "properties.expiration", text
     if needs.direct_reply:
         yield "reply", "'direct': Broker-J knows no direct reply-to: use 'dynamic' or 'queue'"
+    if needs.requeue and protocol == "amqp10":
+        text = (
+            f"{needs.requeue:g}: over AMQP 1.0 Broker-J takes what is given back (modified) for a failed delivery, of"
+            " which its queues have one at most, so that the message is gone: leave it out, or consume over AMQP 0-9-1"
+        )
+        yield "requeue", text
 
 
 def _durability_faults(whole: Topology) -> Iterator[str]:

@@ -24,6 +24,10 @@ SIDES: tuple[tuple[str, Protocol], ...] = (
     ("artemis", "amqp10"),
 )
 """In the order of products, so that each is started once."""
+DROPPING = (("qpid_broker_j", "amqp10"), ("artemis", "amqp10"))
+"""They take what no queue is bound for, and drop it."""
+ENDED = (TrialOutcome.COMPLETED, TrialOutcome.OVERLOADED)
+"""Of a trial that ran to its end; a busy host may be too slow for the second that it lasts, and its ledger holds."""
 ARTEMIS_091 = "speaks amqp091: Apache ActiveMQ Artemis speaks amqp10"
 
 
@@ -135,7 +139,12 @@ PATTERNS = {
     "several flows": Pattern(
         {
             "flows": [
-                {"name": "orders", "producers": 2, "queues": 2, "consumers": [{"count": 1}, {"count": 1}]},
+                {
+                    "name": "orders",
+                    "producers": 2,
+                    "queues": 2,
+                    "consumers": [{"count": 2}, {"count": 2, "prefetch": 10, "ack_batch": 1}],
+                },
                 {"name": "news", "pattern": "fanout", "queues": 2, "consumers": 2, "background": True},
             ]
         },
@@ -157,7 +166,7 @@ ALWAYS: tuple[tuple[str, Protocol], ...] = (
 
 def found(broker: Broker, kind: str, protocol: Protocol, work: Mapping[str, Any]) -> tuple[TrialRecord | None, str]:
     """Return the record of a workload's trial; none, and why, where the scenario has faults."""
-    whole: dict[str, Any] = {"load": {"kind": "rate", "rate": 300}, "duration": "1s", **work}
+    whole: dict[str, Any] = {"load": {"kind": "rate", "rate": 200}, "duration": "1s", **work}
     scenario = Scenario.model_validate(
         {
             "name": "s", "title": "t", "question": "q?",
@@ -186,7 +195,8 @@ def assert_exact(ledger: Ledger, *, again: int = 0) -> None:
 
 def assert_pattern(record: TrialRecord, asked: Pattern, *, returns: bool) -> None:
     """Each flow's ledger is exact, with as many copies owed as its bindings say, and none is missing."""
-    assert (record.outcome, record.drained, record.reason) == (TrialOutcome.COMPLETED, True, "")
+    assert record.outcome in ENDED, record.reason
+    assert record.drained
     ledgers = {flow.name: flow.ledger for flow in record.flows} or {"w": record.ledger}
     assert ledgers.keys() == asked.copies.keys()
     for name, ledger in ledgers.items():
@@ -221,12 +231,11 @@ def test_every_product_keeps_the_ledger_of_every_pattern(
         assert lacks in why
         return
     assert record is not None, why
-    # Artemis takes what no queue is bound for, and drops it.
-    assert_pattern(record, asked, returns=product != "artemis")
+    assert_pattern(record, asked, returns=(product, protocol) not in DROPPING)
 
 
-SLOW = {"think": "10ms", "prefetch": 5, "ack_batch": 1}
-"""A third of what is sent is taken."""
+SLOW = {"think": "20ms", "prefetch": 5, "ack_batch": 1}
+"""A quarter of what is sent is taken."""
 
 
 def one_queue(letters: bool = True, **arguments: object) -> dict[str, Any]:  # noqa: FBT001, FBT002
@@ -253,6 +262,7 @@ class Ending:
     lacks: Mapping[str, str] = field(default_factory=dict)
 
 
+GIVEN_BACK = "requeue: 0.3: over AMQP 1.0 Broker-J takes what is given back"
 DROPPED = "is gone, and no dead letter"
 ENDINGS = {
     "too old": Ending({**SLOW, **one_queue(x_message_ttl=100)}, "expired"),
@@ -273,14 +283,18 @@ ENDINGS = {
         "refused",
         {"qpid_broker_j amqp10": "ends the link of a sender to a full queue"},
     ),
-    "rejected": Ending({"reject": 0.2, "requeue": 0.3, "ack_batch": 1, **one_queue()}),
-    "rejected, untold": Ending({"reject": 0.2, "requeue": 0.3, "ack_batch": 1}),
+    "rejected": Ending({"reject": 0.2, "ack_batch": 1, **one_queue()}),
+    "rejected, untold": Ending({"reject": 0.2, "ack_batch": 1}),
+    "given back": Ending({"requeue": 0.3, **one_queue()}, lacks={"qpid_broker_j amqp10": GIVEN_BACK}),
+    "given back, some rejected": Ending(
+        {"reject": 0.2, "requeue": 0.3, "ack_batch": 1}, lacks={"qpid_broker_j amqp10": GIVEN_BACK}
+    ),
 }
 
 
 def assert_ending(record: TrialRecord, asked: Ending, *, told: bool) -> None:
     """What ended is counted where it belongs, and all adds up."""
-    assert (record.outcome, record.reason) == (TrialOutcome.COMPLETED, "")
+    assert record.outcome in ENDED, record.reason
     ledger = record.ledger
     assert_exact(ledger, again=record.counters.get("requeued", 0))
     counted = {**ledger.ended, "by_rule": ledger.by_rule, "refused": ledger.refused}

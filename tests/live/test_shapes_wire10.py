@@ -168,7 +168,8 @@ def consumed(broker: Broker, name: str, consuming: Consuming, messages: int, del
 def test_shares_are_rejected_and_given_back(product: str, request: pytest.FixtureRequest) -> None:
     """What is rejected is gone, what is given back comes again once and says so; the counters add up."""
     found: Broker = request.getfixturevalue(product)
-    messages, reject, requeue = 300, 0.2, 0.3
+    # Broker-J takes what is given back for a failed delivery, of which its queues have one at most.
+    messages, reject, requeue = 300, 0.2, 0.0 if product == "qpid_broker_j" else 0.3
     verdicts = Sizes((REJECTED, GIVEN_BACK, TAKEN), (reject, requeue, 1 - reject - requeue), 1)
     decided = [verdicts.of(100, seq) for seq in range(messages)]
     rejected, given_back = decided.count(REJECTED), decided.count(GIVEN_BACK)
@@ -176,7 +177,7 @@ def test_shares_are_rejected_and_given_back(product: str, request: pytest.Fixtur
         rows, counters = consumed(
             found, name, Consuming(reject=reject, requeue=requeue), messages, messages + given_back
         )
-        assert (counters.get("rejected", 0), counters["requeued"]) == (rejected, given_back)
+        assert (counters["rejected"], counters.get("requeued", 0)) == (rejected, given_back)
         again = sorted(row[2] for row in rows.delivered if row[6])
         assert again == [seq for seq in range(messages) if decided[seq] == GIVEN_BACK]
         assert sorted({row[2] for row in rows.delivered}) == list(range(messages))

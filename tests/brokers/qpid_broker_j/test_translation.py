@@ -55,13 +55,15 @@ def test_a_queue_of_its_own_lets_go_of_what_is_refused_too() -> None:
         (FlowNeeds(), "amqp091", {}),
         (FlowNeeds(expiration_ms=5), "amqp091", {"properties.expiration": "5: over AMQP 0-9-1 Broker-J takes it for"}),
         (FlowNeeds(expiration_ms=5), "amqp10", {}),
+        (FlowNeeds(requeue=0.3), "amqp091", {}),
+        (FlowNeeds(requeue=0.3), "amqp10", {"requeue": "0.3: over AMQP 1.0 Broker-J takes what is given back"}),
         (FlowNeeds(direct_reply=True), "amqp091", {"reply": "'direct': Broker-J knows no direct reply-to"}),
     ],
 )
 def test_what_a_flow_cannot_ask_is_named_by_its_field(
     needs: FlowNeeds, protocol: Protocol, says: dict[str, str]
 ) -> None:
-    """A time to live of each message is known over 1.0 alone."""
+    """A time to live of each message is known over 1.0 alone; what is given back comes again over 0-9-1 alone."""
     found = dict(flow_faults(needs, protocol))
     assert found.keys() == says.keys()
     assert all(found[field].startswith(text) for field, text in says.items())
