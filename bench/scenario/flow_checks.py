@@ -29,7 +29,7 @@ def flow_inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterato
     """Yield a fault for each flow that a driver or a broker of its targets cannot do."""
     for index, workload in enumerate(scenario.workloads):
         try:
-            layout = workload.laid_out("", [f"{number}" for number in range(workload.plain_queues)], 0)
+            layout = workload.laid_out("", [f"#{number}" for number in range(workload.plain_queues)], 0)
         except TopologyError:
             continue  # the workload itself tells
         targets = [target for target in scenario.targets if workload.is_for(target.name)]

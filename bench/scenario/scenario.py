@@ -131,7 +131,7 @@ class Workload(FlowFields):
 
     def _topology_faults(self) -> tuple[str, ...]:
         try:
-            self.laid_out("", [f"{number}" for number in range(self.plain_queues)], 0)
+            self.laid_out("", [f"#{number}" for number in range(self.plain_queues)], 0)
         except TopologyError as error:
             return error.faults
         return ()

@@ -195,7 +195,8 @@ class _Builder:
     """Gathers what flows need, and what is wrong with it."""
 
     def __init__(self, topology: TopologySettings, prefix: str, seed: int, *, durable: bool) -> None:
-        self._topology, self._prefix, self._seed = topology, prefix, seed
+        # A scenario is checked without a prefix, so that faults have its own names.
+        self._topology, self._prefix, self._seed = topology, f"{prefix}-" if prefix else "", seed
         self.faults: list[str] = []
         self._plain: dict[str, bool] = {}
         self._expiring: set[str] = set()
@@ -218,7 +219,7 @@ class _Builder:
         self._bind()
 
     def _name(self, name: str) -> str:
-        return f"{self._prefix}-{name}"
+        return f"{self._prefix}{name}"
 
     def _numbered(self, one: QueueSettings) -> Iterator[str]:
         name = self._name(one.name)
@@ -268,7 +269,7 @@ class _Builder:
 
     def _by_name(self, flow: FlowFields) -> FlowRoute | None:
         """Return the route by the default exchange, where a key is the name of a queue."""
-        keys, names = self._keys(flow), {name.removeprefix(f"{self._prefix}-"): name for name in self._queues}
+        keys, names = self._keys(flow), {name.removeprefix(self._prefix): name for name in self._queues}
         missing = [key for key in keys if key not in names]
         if missing:
             self.faults.append(
@@ -387,7 +388,7 @@ class _Builder:
                 other = owner.setdefault(queue, route.name)
                 if other != route.name:
                     self.faults.append(
-                        f"queue {queue.removeprefix(f'{self._prefix}-')!r} is used by the flows {other!r} and"
+                        f"queue {queue.removeprefix(self._prefix)!r} is used by the flows {other!r} and"
                         f" {route.name!r}: give each its own"
                     )
 

@@ -49,6 +49,14 @@ def test_queues_that_share_no_message_share_a_column() -> None:
     assert route_of({"queues": 4, "producers": 4, "consumers": 4}).column_count == 1
 
 
+def test_without_a_prefix_names_are_those_of_the_scenario() -> None:
+    """So that what a product says of them is found in the file."""
+    given = {"name": "w", "load": LOAD, "keys": "q", "consume": "q", "topology": {"queues": [{"name": "q"}]}}
+    work = Workload.model_validate(given)
+    for prefix, name in (("", "q"), ("p", "p-q")):
+        assert [one.name for one in work.laid_out(prefix, [], 1).declared.queues] == [name]
+
+
 def test_keys_that_no_queue_is_bound_to_are_known() -> None:
     """Also where nobody consumes, so that no copy is owed of any message."""
     topology = {
