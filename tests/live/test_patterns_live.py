@@ -8,6 +8,7 @@ import pytest
 
 from bench.drivers.registry import registry
 from bench.results.records import Ledger, TrialOutcome, TrialRecord
+from bench.run.precompile import warm_up
 from bench.scenario.checks import inconsistencies
 from bench.scenario.scenario import Scenario
 from brokers.base import Broker
@@ -162,6 +163,12 @@ ALWAYS: tuple[tuple[str, Protocol], ...] = (
     ("from 0-9-1 to 1.0", "amqp091"),
 )
 """What every run of the tests meets, on RabbitMQ."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """Compile what workers load, as a run does: they would all compile it at once, and be late."""
+    warm_up(DRIVERS.values(), print)
 
 
 def found(broker: Broker, kind: str, protocol: Protocol, work: Mapping[str, Any]) -> tuple[TrialRecord | None, str]:
