@@ -204,7 +204,7 @@ def assert_pattern(record: TrialRecord, asked: Pattern, *, returns: bool) -> Non
     """Each flow's ledger is exact, with as many copies owed as its bindings say, and none is missing."""
     assert record.outcome in ENDED, record.reason
     assert record.drained
-    ledgers = {flow.name: flow.ledger for flow in record.flows} or {"w": record.ledger}
+    ledgers = {record.flow or "w": record.ledger} | {flow.name: flow.ledger for flow in record.flows}
     assert ledgers.keys() == asked.copies.keys()
     for name, ledger in ledgers.items():
         assert_exact(ledger)
