@@ -166,6 +166,21 @@ class Topology:
 
 
 @dataclass(frozen=True)
+class FlowNeeds:
+    """What a side of a flow asks of a broker beside what is declared.
+
+    Attributes:
+        expiration_ms: of producers: time to live that each message carries; None = none.
+        direct_reply: of producers: replies to their calls come by direct reply-to, without a queue.
+        requeue: of consumers: share of the messages that they give back.
+    """
+
+    expiration_ms: int | None = None
+    direct_reply: bool = False
+    requeue: float = 0.0
+
+
+@dataclass(frozen=True)
 class TakenMessage:
     """A message that was taken out of a queue, with what it tells of its death where it is a dead letter.
 

@@ -50,10 +50,12 @@ class Owing:
     Attributes:
         choice: which key a message has, see `bench.arrivals.keys`.
         copies: int64, copies owed of a message with each key; one entry where all have as many.
+        nowhere: int64, as long as `copies`: 1 where no queue is bound to the key.
     """
 
     choice: Int64 = field(default_factory=lambda: by_producer(1))
     copies: Int64 = field(default_factory=lambda: np.ones(1, np.int64))
+    nowhere: Int64 = field(default_factory=lambda: np.zeros(1, np.int64))
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,7 @@ class ProducerLog:
             numbers=self._numbers,
             choice=self._owing.choice,
             copies=self._owing.copies,
+            nowhere=self._owing.nowhere,
             owed=self._owed,
             pauses=self.filter.cells,
             board=self.filter.board,

@@ -178,7 +178,7 @@ class Workload(FlowFields):
     def _topology_faults(self) -> tuple[str, ...]:
         parts = self.parts()
         try:
-            layout = self.laid_out("", [f"{number}" for number in range(self.plain_queues)], 0)
+            layout = self.laid_out("", [f"#{number}" for number in range(self.plain_queues)], 0)
         except TopologyError as error:
             return error.faults
         kept = {one.name for one in layout.declared.queues if not (one.kind.exclusive or one.kind.auto_delete)}

@@ -48,6 +48,7 @@ class FlowRoute(Record):
         used_by: by kind of consumer, which of `queues` it uses.
         replies: by requester, the queue of its replies; empty where there is no queue for them.
         exclusive: those of `queues` that consumers declare themselves.
+        nowhere: those of `keys`, by their place, that no queue is bound to.
     """
 
     name: str
@@ -61,6 +62,7 @@ class FlowRoute(Record):
     used_by: tuple[tuple[int, ...], ...]
     replies: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
+    nowhere: tuple[int, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -415,6 +417,7 @@ class _Builder:
             used_by=tuple(used_by),
             replies=replies,
             exclusive=tuple(name for name in used if name in self._queues and self._queues[name].exclusive),
+            nowhere=tuple(number for number, names in enumerate(found) if not names),
         )
 
     def _note_ends(

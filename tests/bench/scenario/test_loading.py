@@ -117,6 +117,11 @@ def test_every_shipped_scenario_loads() -> None:
             "brokers.1.durable_queue",
             "belongs to RabbitMQ: Broker-J has no such setting, its own fields are store, heap_share",
         ),
+        (
+            "workloads.0.properties.expiration=5",
+            "workloads.0.properties.expiration",
+            "5: over AMQP 0-9-1 Broker-J takes it for an instant",
+        ),
         ("brokers.rabbitmq.store=bdb", "brokers.0.store", "belongs to Broker-J"),
         ("brokers.rabbitmq.memory='1MiB'", "brokers.0.memory", "greater than or equal to"),
         ("brokers.rabbitmq.place=external", "brokers.0", "the table `external`"),
