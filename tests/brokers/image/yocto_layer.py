@@ -5,6 +5,7 @@ reads is the layer alone. So it is proved that the files are good bitbake, that 
 that they agree with the image. That the layer builds is not proved.
 """
 
+import logging
 import re
 import sys
 import tomllib
@@ -21,9 +22,14 @@ for _name in ("hashserv", "hashserv.client"):
     sys.modules.setdefault(_name, ModuleType(_name))
 sys.modules["hashserv"].client = sys.modules["hashserv.client"]  # type: ignore[attr-defined]
 
+# Its import makes a class of its own that of every logger to come.
+_class_of_loggers = logging.getLoggerClass()
+
 import bb.data  # noqa: E402
 import bb.fetch2  # noqa: E402
 import bb.parse  # noqa: E402
+
+logging.setLoggerClass(_class_of_loggers)
 
 KNOWN: dict[str, Any] = tomllib.loads((Path(__file__).parent / "yocto_known.toml").read_text())
 OURS: dict[str, Any] = {
@@ -121,13 +127,7 @@ def _of_recipe(path: Path, data: Any, packages: set[str]) -> Iterator[str]:
     features = [one for one in _words(data, "IMAGE_FEATURES") if one not in KNOWN["features"]]
     yield from (f"IMAGE_FEATURES: {one} is not known" for one in features)
     local = [*_local(data)]
-    folders = [path.parent / folder for folder in (data.getVar("BP"), data.getVar("BPN"), "files")]
-    yield from (f"SRC_URI: {name} is not there" for name in local if not any((one / name).is_file() for one in folders))
-    there = {file.name for folder in folders if folder.is_dir() for file in folder.iterdir()}
-    yield from (f"{name} is in no SRC_URI" for name in sorted(there - set(local)))
-    for package in _words(data, "PACKAGES"):
-        units = [unit for unit in _words(data, f"SYSTEMD_SERVICE:{package}") if unit not in local]
-        yield from (f"SYSTEMD_SERVICE: {unit} is in no SRC_URI" for unit in units)
+    yield from _of_files(path, data, local)
     if len(local) < len(_words(data, "SRC_URI")):
         if _checksum(data) not in KNOWN["archives"]:
             yield f"nobody has read the archive {_checksum(data)}: add its license to yocto_known.toml"
@@ -140,7 +140,7 @@ def _of_recipe(path: Path, data: Any, packages: set[str]) -> Iterator[str]:
 
 
 def _own_names(path: Path, data: Any) -> set[str]:
-    """Return the variables and tasks that a recipe gives a value, without those that name it."""
+    """Return what a recipe sets itself, variables and tasks: the rest is ours."""
     text = path.read_text()
     return {name for name in data.keys() if re.search(rf"^{re.escape(name.split(':')[0])}\b", text, re.MULTILINE)}  # noqa: SIM118
 
@@ -151,6 +151,17 @@ def _local(data: Any) -> Iterator[str]:
         kind, _, name, *_ = bb.fetch2.decodeurl(uri)
         if kind == "file":
             yield name
+
+
+def _of_files(path: Path, data: Any, local: list[str]) -> Iterator[str]:
+    """Yield which files of the layer are named and absent, or there and not named."""
+    folders = [path.parent / folder for folder in (data.getVar("BP"), data.getVar("BPN"), "files")]
+    yield from (f"SRC_URI: {name} is not there" for name in local if not any((one / name).is_file() for one in folders))
+    there = {file.name for folder in folders if folder.is_dir() for file in folder.iterdir()}
+    yield from (f"{name} is in no SRC_URI" for name in sorted(there - set(local)))
+    for package in _words(data, "PACKAGES"):
+        units = [unit for unit in _words(data, f"SYSTEMD_SERVICE:{package}") if unit not in local]
+        yield from (f"SYSTEMD_SERVICE: {unit} is in no SRC_URI" for unit in units)
 
 
 def _of_installation(data: Any, local: list[str], archive: dict[str, Any]) -> Iterator[str]:
