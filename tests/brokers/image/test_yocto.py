@@ -56,7 +56,7 @@ def test_the_layer_is_without_fault(stable: Recipe, tmp_path: Path) -> None:
 
 
 MUTATIONS = {
-    "wrong checksum": ("*-broker-j_*.bb", "bfb97420", "bfb97421", r"SHA-256 is bfb97421.*and bfb97420.* in the image"),
+    "wrong checksum": ("*-broker-j_*.bb", 'sha256sum] = "', 'sha256sum] = "0', "SHA-256 is 0.*, and .* in the image"),
     "missing checksum": ("*-broker-j_*.bb", "SRC_URI[sha256sum]", "SRC_URI[md5sum]", "SHA-256 is None"),
     "another archive": ("*-broker-j_*.bb", "apache-qpid", "apache-artemis", "tar.gz.* is in no recipe of the image"),
     "missing file": ("*-broker-j_*.bb", "file://qpid", "file://qpidd", "SRC_URI: qpidd-broker-j.service is not there"),
@@ -90,7 +90,7 @@ MUTATIONS = {
         "LICENSE is MIT-Apache-2.0, not",
     ),
     "wrong license of ours": ("*image.bb", '"Apache-2.0"', '"MIT"', "LICENSE is MIT, not Apache-2.0"),
-    "wrong license text": ("*-broker-j_*.bb", "md5=bae4", "md5=bae5", "LIC_FILES_CHKSUM is .*bae5.*, not .*bae4"),
+    "wrong license text": ("*-broker-j_*.bb", "md5=", "md5=0", "LIC_FILES_CHKSUM is .*: '0.*, not "),
     "no license text": ("*settings_*.bb", "LIC_FILES_CHKSUM", "LICENSE_FLAGS", r"LIC_FILES_CHKSUM is \{\}, not"),
     "another Java": ("*-broker-j_*.bb", "openjdk-21", "openjdk-8", "Java is not openjdk-21-jre as in the image"),
     "missing series": (
@@ -129,9 +129,8 @@ def test_an_absent_file_is_seen(copied: Path, stable: Recipe, tmp_path: Path) ->
     """A recipe names it as before."""
     (unit,) = copied.rglob("qpid-broker-j.service")
     unit.unlink()
-    assert faults(copied, stable, work(tmp_path)) == [
-        "qpid-broker-j_10.1.0.bb: SRC_URI: qpid-broker-j.service is not there"
-    ]
+    (fault,) = faults(copied, stable, work(tmp_path))
+    assert fault.endswith("SRC_URI: qpid-broker-j.service is not there")
 
 
 def test_a_newer_artifact_is_written_into_the_layer(copied: Path, stable: Recipe, tmp_path: Path) -> None:
