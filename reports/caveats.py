@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import pandas as pd
+
 from bench.results.records import PauseRecord, ProductRecord
 from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noise_floor import relevant
@@ -9,6 +11,7 @@ from bench.stats.ratio import ALPHA, DELTA
 from bench.units import NS_PER_MS, percent
 from reports.cases import MIN_CPUS, MIN_TRIALS
 from reports.dataset import Dataset
+from reports.flows import trial_of
 from reports.format import PROTOCOLS, count, listed, number
 from reports.quantiles import PERCENTILES
 from reports.summary import Cell, Fact
@@ -51,14 +54,20 @@ def _caveats(data: Dataset, compared: int) -> Iterator[str]:
         yield "The runs were made on different hosts: see the environment."
 
 
+def _trials(rows: pd.DataFrame) -> int:
+    """Return how many trials these rows are of: one that has several flows has a row for each."""
+    return len({(run, trial_of(index)) for run, index in zip(rows["run_id"], rows["index"], strict=True)})
+
+
 def _missing(data: Dataset) -> Iterator[str]:
     """Yield which trials have a result that does not count, and which have none."""
     left_out = data.trials[~data.trials["usable"]]
     if len(left_out):
-        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials; the reasons stand with each answer."
+        finished = _trials(data.trials)
+        yield f"Left out: {_trials(left_out)} of {finished} finished trials; the reasons stand with each answer."
     if len(data.absent):
-        planned = sum(len(run.plan) for run in data.runs)
-        yield f"No result: {len(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."
+        planned = sum(len({trial_of(line.index) for line in run.plan}) for run in data.runs)
+        yield f"No result: {_trials(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."
 
 
 def environment(data: Dataset) -> tuple[Fact, ...]:

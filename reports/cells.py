@@ -108,10 +108,11 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
 
 def _uncounted(data: Dataset, target: str, workload: Workload, trials: pd.DataFrame) -> Uncounted:
     latency = _latency(data, target, workload, trials)
+    overload = overloads(trials)
     return Uncounted(
         trials=len(trials),
         achieved_rate=spread(trials["achieved_rate"]),
-        latency_ns={name: spread(latency[name]) for name in (*PERCENTILES, "max", "mean")},
+        latency_ns={name: spread(latency[name], unbounded=overload) for name in (*PERCENTILES, "max", "mean")},
         broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
         client_cpu_us=spread(trials["client_cpu_us_per_message"]),
         broker_rss=spread(trials["broker_rss_peak"]),

@@ -5,6 +5,7 @@ page asks for rows of a target under a workload, so that a flow needs no other w
 workload is called `<workload>-<flow>`, and says in `flow_of` whose flow it is.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -31,7 +32,7 @@ _OF_A_FLOW = (
 def by_flow(run: Run) -> Run:
     """Return a run with a workload for each flow; as it is where every workload is one flow."""
     workloads = run.record.scenario.workloads
-    parts = {workload.name: tuple(_parts(workload)) for workload in workloads}
+    parts = {workload.name: tuple(flows_of(workload)) for workload in workloads}
     if all(len(flows) == 1 for flows in parts.values()):
         return run
     plan = tuple(
@@ -60,19 +61,43 @@ def place(index: int, flow: int) -> int:
     return index + flow * MOST_TRIALS
 
 
+def trial_of(index: int) -> int:
+    """Return the number of the trial that a flow's number is of."""
+    return index % MOST_TRIALS
+
+
 def _workload_of(plan: tuple[PlannedTrial, ...], index: int) -> str:
     return next(planned.workload for planned in plan if planned.index == index)
 
 
-def _parts(workload: Workload) -> Iterator[Workload]:
+def flows_of(workload: Workload) -> Iterator[Workload]:
     """Yield a workload's flows, what it is about first, each named after it."""
     if not workload.flows:
         yield workload
         return
-    flows = workload.parts()
-    first = next(flow for flow in flows if not flow.background)
-    for flow in (first, *(flow for flow in flows if flow is not first)):
-        yield flow.model_copy(update={"name": f"{workload.name}-{flow.name}"})
+    given = workload.parts()
+    first = next(flow for flow in given if not flow.background)
+    for flow in (first, *(flow for flow in given if flow is not first)):
+        # Points of a sweep are one question for each flow, not one for all; limits name what the scenario has.
+        whole = f"{workload.part_of}-{flow.name}" if workload.part_of else ""
+        swept = {_called(field, flow, given): value for field, value in workload.at.items()}
+        yield flow.model_copy(
+            update={
+                "name": f"{workload.name}-{flow.name}",
+                "part_of": whole,
+                "at": swept,
+                "flow_of": workload.given_name,
+            }
+        )
+
+
+def _called(field: str, flow: Workload, flows: tuple[Workload, ...]) -> str:
+    """Return the path of a swept field as reports on a flow call it: its own without more, that of another by name."""
+    found = re.fullmatch(r"flows\.(\d+)\.(.+)", field)
+    if found is None:
+        return field
+    owner = flows[int(found[1])].name
+    return found[2] if owner == flow.name else f"{owner}.{found[2]}"
 
 
 def _trials(trial: Trial, flows: tuple[Workload, ...]) -> Iterator[Trial]:

@@ -110,7 +110,9 @@ def _write(path: Path, found: Crosscheck) -> None:
 
 def _print(one: Checked, pairs: int) -> None:
     out.print(Text(f"\n{one.target} · {one.workload}  ({one.asked})", style="bold"))
-    rows: list[tuple[str, ...]] = [("", "sent/s", "received/s", "p50 ms", "p99 ms", "CPU µs/msg", "memory MiB")]
+    rows: list[tuple[str, ...]] = [
+        ("", "sent/s", "received/s", "p50 ms", "p99 ms", "CPU µs/msg", "memory MiB", "broker µs/msg")
+    ]
     rows += [
         (
             side.version if side.version.startswith(side.side) else f"{side.side} ({side.version})",
@@ -120,6 +122,7 @@ def _print(one: Checked, pairs: int) -> None:
             f"{side.p99_ns / NS_PER_MS:.2f}",
             "?" if side.cpu_us_per_message is None else f"{side.cpu_us_per_message:.1f}",
             "?" if side.rss_peak is None else f"{side.rss_peak / 2**20:.0f}",
+            "?" if side.broker_cpu_us_per_message is None else f"{side.broker_cpu_us_per_message:.1f}",
         )
         for side in one.medians
     ]

@@ -97,12 +97,16 @@ def _between(begin: Live, end: Live, pauses: Int64) -> Second:
     lasted_ns = pauses[:, 2] - pauses[:, 1]
     before, after = begin.sample, end.sample
     cpus = end.metered_cpus
+    seen = end.totals
+    sent = seen.sent - seen.gone
+    # Counted as messages: a copy is a part of one. Where nobody consumes there is none.
+    on_their_way = (seen.owed - seen.received) * sent / seen.owed if seen.owed else 0
     return Second(
         offered=offered,
         received=(end.totals.received - begin.totals.received) / received_s,
         p50_ns=end.totals.p50_ns or math.nan,
         p99_ns=end.totals.p99_ns or math.nan,
-        backlog=max(0, round(end.totals.due - end.totals.received - end.totals.gone - offered * apart_ns / NS_PER_S)),
+        backlog=max(0, round(seen.due - seen.sent + on_their_way - offered * apart_ns / NS_PER_S)),
         broker_cores=_used_s(before.broker_cpu_s, after.broker_cpu_s) / length_s,
         client_cores=(after.client_cpu_s - before.client_cpu_s) / length_s,
         away=min(1.0, int(lasted_ns.sum()) / NS_PER_S / length_s / cpus) if cpus else math.nan,

@@ -79,7 +79,7 @@ def _theirs(sides: Sides, pairing: Pairing, sniffer: Sniffer) -> tuple[tuple[int
         elif sniffer.begun and taken is None and time.monotonic_ns() >= until_ns:
             taken = sniffer.end()
 
-    measured, _ = sides.theirs(pairing, watch)
+    measured, _, _ = sides.theirs(pairing, watch)
     return (measured.p50_ns, measured.p99_ns), taken or (sniffer.end() if sniffer.begun else None)
 
 

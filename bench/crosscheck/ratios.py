@@ -12,6 +12,7 @@ FIGURES = {
     "p99_ns": "p99",
     "cpu_us_per_message": "client CPU",
     "rss_peak": "client memory",
+    "broker_cpu_us_per_message": "broker CPU",
 }
 """Fields of a reading that are compared, with words for people."""
 LEAST_PAIRS = 3
@@ -27,6 +28,7 @@ def medians(readings: Sequence[Reading], side: str, version: str) -> Medians:
     """Return the medians of a side over the counted pairs."""
     counted = _counted(readings, side)
     cpu, rss = _known(counted, "cpu_us_per_message"), _known(counted, "rss_peak")
+    of_broker = _known(counted, "broker_cpu_us_per_message")
     return Medians(
         side=side,
         version=version,
@@ -36,6 +38,7 @@ def medians(readings: Sequence[Reading], side: str, version: str) -> Medians:
         p99_ns=median(one.p99_ns for one in counted),
         cpu_us_per_message=median(cpu) if cpu else None,
         rss_peak=median(rss) if rss else None,
+        broker_cpu_us_per_message=median(of_broker) if of_broker else None,
     )
 
 

@@ -21,6 +21,8 @@ class Reading(Record):
     """CPU time of all its processes (sending and receiving) a message received."""
     rss_peak: int | None
     """Bytes resident, all its processes together."""
+    broker_cpu_us_per_message: float | None = None
+    """CPU time of the broker a message received."""
     notes: tuple[str, ...] = ()
     """What the suite says against a run of its own."""
 
@@ -37,6 +39,7 @@ class Medians(Record):
     p99_ns: float
     cpu_us_per_message: float | None
     rss_peak: float | None
+    broker_cpu_us_per_message: float | None = None
 
 
 class Ratio(Record):

@@ -58,7 +58,7 @@ class Sides:
             BrokerError: the broker failed.
         """
         if side == pairing.peer.name:
-            measured, usage = self.theirs(pairing)
+            measured, usage, of_broker = self.theirs(pairing)
             return Reading(
                 side=side,
                 pair=pair,
@@ -68,6 +68,7 @@ class Sides:
                 p99_ns=measured.p99_ns,
                 cpu_us_per_message=usage.cpu_us_per_message,
                 rss_peak=usage.rss_peak,
+                broker_cpu_us_per_message=of_broker.cpu_us_per_message,
             )
         record = self.ours(pairing, side)
         p50_ns, p99_ns = quantiles_ns(record)
@@ -81,6 +82,7 @@ class Sides:
             p99_ns=p99_ns,
             cpu_us_per_message=record.client_usage.cpu_us_per_message,
             rss_peak=record.client_usage.rss_peak,
+            broker_cpu_us_per_message=record.broker_usage.cpu_us_per_message,
             notes=(*notes, *(note.text for note in record.findings)),
         )
 
@@ -133,8 +135,8 @@ class Sides:
 
     def theirs(
         self, pairing: Pairing, watch: Callable[[bool], None] = lambda _measuring: None
-    ) -> tuple[Measured, Usage]:
-        """Run the peer once; return what it measured and used in its measured part.
+    ) -> tuple[Measured, Usage, Usage]:
+        """Run the peer once; return what it measured, and what it and the broker used in its measured part.
 
         Raises:
             PeerError: it gave no result.
@@ -151,8 +153,8 @@ class Sides:
             job = self._job(pairing, layout, endpoint)
             ran = run_peer(peer, self._folders[peer.name], job, broker, watch)
         measured = peer.read(ran.said, job)
-        usage = usage_between(ran.samples, "client", measured.from_ns, measured.to_ns, measured.received)
-        return measured, usage
+        ends = measured.from_ns, measured.to_ns, measured.received
+        return measured, usage_between(ran.samples, "client", *ends), usage_between(ran.samples, "broker", *ends)
 
     def command(self, pairing: Pairing) -> str:
         """Return the peer's command line for people: without credentials, and with a name for its queue."""

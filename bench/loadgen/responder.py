@@ -70,7 +70,7 @@ class Responder:
         self._port = cast("ReplyingPort", port)
         self._clock, self._cells, self._log, self._think_ns = clock, cells, log, think_ns
         self._pending = _Pending()
-        self._beat_ns = 0
+        self._beat_ns = self._foreign = 0
 
     def run(self) -> None:
         """Loop until the cells say stop.
@@ -84,13 +84,17 @@ class Responder:
                 self._beat_ns = now_ns
                 self._cells.beat(PumpCounters(done=True), now_ns)
             deliveries = self._port.poll(self._answer(now_ns))[1]
+            self._foreign += deliveries.foreign
             if len(deliveries.seq):
                 self._pending.add(deliveries)
-                self._log.foreign += deliveries.foreign
 
     def counters(self) -> dict[str, int]:
-        """Return `requests` that came and how many were `answered`."""
-        return {"requests": self._log.answered + len(self._pending), "answered": self._log.answered}
+        """Return `requests` that came, how many were `answered`, and bodies that were no requests of ours."""
+        return {
+            "requests": self._log.answered + len(self._pending),
+            "answered": self._log.answered,
+            "foreign_requests": self._foreign,
+        }
 
     def _answer(self, now_ns: int) -> int:
         """Answer what is due and there is room for; return how long to wait for news."""

@@ -25,7 +25,7 @@ from bench.record.batch_kernels import (
     total_ns,
 )
 from bench.record.histogram import Seconds, SecondsRecorder, less
-from bench.record.ledger import Received, ReceivedLedger, Sent, SentLedger
+from bench.record.ledger import GIVEN_UP, Received, ReceivedLedger, Sent, SentLedger
 from bench.record.ticks import Ticks, tick_of
 from bench.units import NS_PER_S, TICK_NS
 
@@ -50,10 +50,12 @@ class Owing:
     Attributes:
         choice: which key a message has, see `bench.arrivals.keys`.
         copies: int64, copies owed of a message with each key; one entry where all have as many.
+        nowhere: int64, as long as `copies`: 1 where no queue is bound to the key.
     """
 
     choice: Int64 = field(default_factory=lambda: by_producer(1))
     copies: Int64 = field(default_factory=lambda: np.ones(1, np.int64))
+    nowhere: Int64 = field(default_factory=lambda: np.zeros(1, np.int64))
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,7 @@ class ProducerLog:
             numbers=self._numbers,
             choice=self._owing.choice,
             copies=self._owing.copies,
+            nowhere=self._owing.nowhere,
             owed=self._owed,
             pauses=self.filter.cells,
             board=self.filter.board,
@@ -244,6 +247,11 @@ class ConsumerLog:
         self._sums = np.zeros(2, np.int64)
         self._producers = np.zeros(1, np.int64)
         self._state = self._current()
+
+    @property
+    def given_up(self) -> int:
+        """Messages of which it is not known when their last copy came: too many others came before it."""
+        return int(self.ledger.counts[GIVEN_UP])
 
     @property
     def received_sum_ns(self) -> int:
@@ -325,14 +333,12 @@ class ResponderLog:
     Attributes:
         seconds: our own lateness, by the second in which a request was intended.
         answered: requests that were answered.
-        foreign: bodies that were not ours.
     """
 
     def __init__(self, start_ns: int) -> None:
         """Record from `start_ns` on."""
         self.seconds = SecondsRecorder(start_ns)
         self.answered = 0
-        self.foreign = 0
 
     def replied(self, intended_ns: Int64, lag_ns: Int64) -> None:
         """Record a batch of replies, and by how much each was later than it should be."""
@@ -395,6 +401,7 @@ def account(
         latencies |= _latencies(consumer.seconds, consumer.filter.tags, tags, slots)
         if consumer.seconds.tags > consumer.filter.tags:
             latencies["last"] = consumer.seconds.finish(consumer.filter.tags)
+            counters = counters | {"last_unknown": consumer.given_up}
         ticks["received"] = consumer.ticks.finish(0)
     return Account(
         latencies={tag: part for tag, part in latencies.items() if len(part.totals)},

@@ -16,7 +16,7 @@ from bench.jit import kernel, kernel_entry
 from bench.loadgen.backpressure import backpressure_between
 from bench.pauses.filter import BOTH, TAIL, OpenSeconds, Pauses, decide, hold, room_for
 from bench.record.buckets import WIDTH, count, page_of
-from bench.record.ledger import FIRST, LATE, STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
+from bench.record.ledger import FIRST, GIVEN_UP, LATE, STRAY, Bits, beyond, is_marked, judge_again, judge_first, mark
 from bench.record.ticks import tick_of
 
 SEND_LAG, BACKPRESSURE, CONFIRM = range(3)
@@ -35,7 +35,9 @@ OFFERED, SENT, CONFIRMED = range(3)
 """Rows of a producer's ticks; a consumer has one."""
 
 _LIMB = 40
-_OUTCOME_CONFIRMED = int(Outcome.CONFIRMED)
+_OUTCOME_CONFIRMED, _OUTCOME_REFUSED, _OUTCOME_RETURNED = (
+    int(one) for one in (Outcome.CONFIRMED, Outcome.REFUSED, Outcome.RETURNED)
+)
 
 
 @kernel
@@ -56,13 +58,18 @@ NUMBER, SO_FAR, LATEST_NS = range(3)
 
 
 @kernel
-def note_copy(followed: Int64, sender: int, number: int, at_ns: int, copies: int) -> int:
+def note_copy(followed: Int64, sender: int, number: int, at_ns: int, copies: int, counts: Int64) -> int:
     """Note that a copy arrived; return when the latest did once all have, 0 before.
 
-    A message is given up where one with a much higher number needs its place.
+    A message that misses copies is given up, and counted, where one with a much higher number needs its place;
+    copies that come for it later are passed over.
     """
     place = number & (followed.shape[2] - 1)
+    if number < followed[NUMBER, sender, place]:
+        return 0
     if followed[NUMBER, sender, place] != number:
+        if 0 < followed[SO_FAR, sender, place] < copies:
+            counts[GIVEN_UP] += 1
         followed[NUMBER, sender, place] = number
         followed[SO_FAR, sender, place] = 0
         followed[LATEST_NS, sender, place] = 0
@@ -88,6 +95,7 @@ class ProducerState(NamedTuple):
         numbers: int64 (lanes,), number of each lane's producer in the whole trial.
         choice: int64, which key a message has; see `bench.arrivals.keys`.
         copies: int64 (keys,), copies owed of a message with each key.
+        nowhere: int64 (keys,), 1 where no queue is bound to the key.
         owed: int64 (1,), copies owed of what was sent and not refused or returned.
         pauses: see `bench.pauses.filter`.
         board: of the pause meter.
@@ -106,6 +114,7 @@ class ProducerState(NamedTuple):
     numbers: Int64
     choice: Int64
     copies: Int64
+    nowhere: Int64
     owed: Int64
     pauses: Int64
     board: Int64
@@ -224,6 +233,9 @@ def record_settled(settlements: Settlements, first: int, state: ProducerState) -
             copies, due_ns = int(state.copies[key]), int(ring[which, number & (ring.shape[1] - 1)])
             state.owed[0] -= copies
             _add(state.sums, copies * (state.start_ns - due_ns))
+            # A broker may refuse what it cannot route before it returns it: it means the same.
+            if what == _OUTCOME_REFUSED and state.nowhere[key]:
+                what = _OUTCOME_RETURNED
         outcomes[what] += 1
     decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_PRODUCER))
     return done
@@ -235,7 +247,7 @@ def _count_last_and_late(state: ConsumerState, page: int, sender: int, number: i
     if at_ns - due_ns > state.late_ns:
         state.counts[LATE] += 1
     if state.copies:
-        latest_ns = note_copy(state.followed, sender, number, at_ns, state.copies)
+        latest_ns = note_copy(state.followed, sender, number, at_ns, state.copies, state.counts)
         if latest_ns:
             count(state.cells, page + state.last_tag * WIDTH, latest_ns - due_ns)
 

@@ -24,7 +24,7 @@ _ROW_JUMP, _ALL_JUMP = 1 << 20, 1 << 27
 _SPREAD = 64
 """How much higher with each message received: a worker sees but a share of them, and some are lost."""
 
-DUPLICATED, REDELIVERED, REORDERED, STRAY, FIRST, LATE = range(6)
+DUPLICATED, REDELIVERED, REORDERED, STRAY, FIRST, LATE, GIVEN_UP = range(7)
 """Cells of what a consuming worker counts."""
 
 _FIRST_CAPACITY = 1 << 12
@@ -179,12 +179,12 @@ class ReceivedLedger:
         """Account for `lanes` consumers of a flow with that many producers, queues, and columns of its ledger."""
         self.bitmap = Bitmap(columns * producers)
         self.last = np.full((max(lanes, 1), -(-producers // queues)), -1, np.int64)
-        self.counts = np.zeros(LATE + 1, np.int64)
+        self.counts = np.zeros(GIVEN_UP + 1, np.int64)
         self.foreign = 0
 
     def finish(self) -> Received:
         """Return the account."""
-        duplicated, redelivered, reordered, stray, _, late = self.counts.tolist()
+        duplicated, redelivered, reordered, stray, _, late, _ = self.counts.tolist()
         return Received(self.bitmap.bits, duplicated, redelivered, reordered, self.foreign, stray, late)
 
 
@@ -336,7 +336,8 @@ def _ledger(
         received=counts.unique,
         lost=0 if rules else gone,
         by_rule=gone if rules else 0,
-        ended=dict(ends),
+        # What a consumer rejected was received.
+        ended={reason: count for reason, count in ends.items() if count},
         undelivered=undelivered,
         unconfirmed_missing=counts.missing - promised,
         duplicated=counts.again + sum(part.duplicated for part in received),

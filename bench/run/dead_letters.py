@@ -6,7 +6,7 @@ reason that the broker wrote into it, so that the ledger can tell them from loss
 one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from bench.topology.layout import FlowRoute, Layout
 from brokers.base import Broker
 
 MOST = 1_000_000
-"""Dead letters that are looked at, at most."""
+"""Dead letters of a queue that are looked at, at most."""
 UNTOLD = "dead-lettered"
 """The reason where the broker tells none."""
 
@@ -42,6 +42,11 @@ class DeadLetters:
 def collect(broker: Broker, layout: Layout, *, compact: bool) -> tuple[DeadLetters, ...]:
     """Take the dead letters of a trial out of their queues; bodies without our stamp are passed over.
 
+    Args:
+        broker: it has them.
+        layout: of the workload.
+        compact: whether bodies without a full stamp have a compact one.
+
     Raises:
         BrokerError: it does not answer, or refuses.
     """
@@ -49,7 +54,9 @@ def collect(broker: Broker, layout: Layout, *, compact: bool) -> tuple[DeadLette
     def found() -> Iterator[tuple[str, str, int, int]]:
         for queue in layout.dead:
             for taken in broker.take(queue, MOST):
-                read = stamp.unpack_compact(taken.body, 0) if compact else stamp.unpack(taken.body)
+                read = stamp.unpack(taken.body)
+                if read is None and compact:
+                    read = stamp.unpack_compact(taken.body, 0)
                 if read is not None:
                     yield taken.reason or UNTOLD, taken.queue, read[0], read[1]
 
@@ -64,21 +71,28 @@ def by_reason(letters: Iterable[tuple[str, str, int, int]]) -> tuple[DeadLetters
     return tuple(_letters(reason, queue, rows) for (reason, queue), rows in found.items())
 
 
-def owed(route: FlowRoute, layout: Layout, producers: int) -> Owed:
-    """Return how a flow's ledger is read."""
-    columns = np.array([route.owed_in(column) for column in range(route.column_count)], np.int64)
-    rules = any(queue in layout.rules for queue in route.queues)
-    return Owed(route.first_producer, producers, route.choosing, columns, rules)
+def owed(route: FlowRoute, layout: Layout, producers: int, dead: Sequence[DeadLetters] = ()) -> Owed:
+    """Return how a flow's ledger is read; where not all dead letters were looked at, the rest may be by rules too."""
+    cut = sum(len(letters.seq) for letters in dead) >= MOST
+    rules = cut or any(queue in layout.rules for queue in route.queues)
+    return Owed(route.first_producer, producers, route.choosing, route.owed_by_column(), rules)
 
 
-def ended(route: FlowRoute, dead: Iterable[DeadLetters], producers: int) -> dict[str, Bits]:
-    """Return what a flow's dead letters tell: by reason, bits as the ledger has them."""
+def ended(route: FlowRoute, dead: Iterable[DeadLetters], producers: int, sent: int) -> dict[str, Bits]:
+    """Return what a flow's dead letters tell: by reason, bits as the ledger has them.
+
+    Numbers beyond the messages `sent` are of someone else, and cost no memory.
+    """
     found: dict[str, Bitmap] = {}
     for letters in dead:
+        # What died in a queue that nobody consumes was owed to nobody, and says nothing of the others' copies.
+        if letters.queue and letters.queue not in route.queues:
+            continue
         mine = (letters.producer >= route.first_producer) & (letters.producer < route.first_producer + producers)
+        mine &= letters.seq < sent
         if not mine.any():
             continue
-        column = route.columns[route.queues.index(letters.queue)] if letters.queue in route.queues else 0
+        column = route.columns[route.queues.index(letters.queue)] if letters.queue else 0
         row, seq = column * producers + letters.producer[mine] - route.first_producer, letters.seq[mine]
         bits = found.setdefault(letters.reason, Bitmap(route.column_count * producers))
         bits.reach(int(seq.max()))

@@ -182,10 +182,12 @@ _ENDS = {
 
 
 def _held(seen: Circumstances) -> Iterator[Note]:
-    ledger = seen.merged.ledger
-    held = max(0, ledger.undelivered + ledger.unconfirmed_missing - ledger.refused - ledger.returned)
+    ledger, copies = seen.merged.ledger, seen.merged.copies
+    gone = round((ledger.refused + ledger.returned) * copies)  # of copies that nobody will get
+    held = max(0, ledger.undelivered + ledger.unconfirmed_missing - gone)
     if held and not seen.drained and seen.outcome not in NO_RESULT:
-        yield _finding("not-drained", f"{held} messages had not arrived when the drain ended.")
+        what = "messages" if copies == 1.0 else "copies"
+        yield _finding("not-drained", f"{held} {what} had not arrived when the drain ended.")
 
 
 def _finding(code: str, text: str) -> Note:

@@ -1,6 +1,6 @@
 """From the accounts of all workers to the numbers of one trial. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ class Merged:
         latencies: by tag, every second, warm-up and drain included; with those of the pause filter.
         measured: by tag, the measured part.
         ledger: over the whole trial.
-        little: None where the trial did not drain or has no response.
+        little: None where the trial did not drain, has no response, or some of a message's copies were refused.
         ticks: int64 counts by the tick: offered, sent, received, confirmed, backlog (at the
             tick's end; a message that was dropped is in it until then).
         offered, sent, received, dropped: messages of the measured part.
@@ -90,6 +90,8 @@ def merge_accounts(
         owed=owed,
         ended=ended,
     )
+    # A message that one queue refuses others may deliver all the same: how many of its copies left is not known.
+    partly_refused = ledger.refused > 0 and copies > 1
     ticks = _ticks(accounts, due, copies)
     dropped_due = ticks.pop("dropped_due")
     window = slice(measure.start * TICKS_PER_S, measure.stop * TICKS_PER_S)
@@ -99,14 +101,14 @@ def merge_accounts(
         latencies=latencies,
         measured=measured,
         ledger=ledger,
-        little=_little(accounts, latencies.get(arrived)) if drained else None,
+        little=_little(accounts, latencies.get(arrived)) if drained and not partly_refused else None,
         ticks=ticks,
         offered=offered,
         sent=measured["send_lag"].count + measured["send_lag"].negative if "send_lag" in measured else offered,
         received=_values(measured.get(arrived)),
         achieved_rate=float(ticks["received" if copies else "confirmed"][window].sum()) / max(len(measure), 1),
         copies=copies,
-        counters=_counters(accounts),
+        counters=total_counters(a.counters for a in accounts),
         dropped=int(dropped_due[window].sum()),
         crossings=tuple(a.marks for a in accounts if a.marks is not None and a.received is not None) if metered else (),
     )
@@ -172,8 +174,9 @@ def _little(accounts: Sequence[Account], responses: Seconds | None) -> Little | 
     )
 
 
-def _counters(accounts: Sequence[Account]) -> dict[str, int]:
+def total_counters(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sums of counters of the same names."""
     total: dict[str, int] = {}
-    for part in accounts:
-        add_counts(total, part.counters)
+    for part in parts:
+        add_counts(total, part)
     return total

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.drivers.base import Int64, OwnedQueue
 from bench.drivers.registry import driver_named
@@ -189,9 +190,11 @@ def _with_workers(given: Conditions, broker: Broker) -> Raw:
     shared = Board.share(rows)
     try:
         board = Board(rows, shared)
-        pool = WorkerPool(_tasks(given, broker, wake, shared, rows), given.scratch)
+        tasks = _tasks(given, broker, wake, shared, rows)
+        pool = WorkerPool(tasks, given.scratch)
+        producing = np.array([task.produces for task in tasks])
         try:
-            with contextlib.closing(_Course(given, broker, board, pool)) as course:
+            with contextlib.closing(_Course(given, broker, board, pool, producing)) as course:
                 return course.run()
         finally:
             pool.kill()
@@ -288,8 +291,9 @@ def _sum(depths: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(depths) else None
 
 
-def _mean_ns(beats_ns: Int64) -> int:
-    return int(beats_ns.mean()) if beats_ns.all() else 0
+def mean_ns(beats_ns: Int64) -> int:
+    """Return the mean of instants; 0 where one is not known, or there are none."""
+    return int(beats_ns.mean()) if len(beats_ns) and beats_ns.all() else 0
 
 
 class _CertainBreachError(Exception):
@@ -299,7 +303,11 @@ class _CertainBreachError(Exception):
 class _Course:
     """The course of a trial once its workers are started."""
 
-    def __init__(self, given: Conditions, broker: Broker, board: Board, pool: WorkerPool) -> None:
+    def __init__(
+        self, given: Conditions, broker: Broker, board: Board, pool: WorkerPool, producing: NDArray[np.bool_]
+    ) -> None:
+        """Conduct the workers of a pool; `producing` tells of each row of the board whether it produces."""
+        self._producing = producing
         self._given = given
         self._broker = broker
         self._board = board
@@ -342,7 +350,9 @@ class _Course:
         if self._pauses is not None:
             self._pauses.look()
         accounts = self._pool.accounts()
-        left_of = self._left(control)
+        left_of, dead = self._left(control), self._dead_letters(control)
+        if dead is None:  # what is missing may be among them, and is called lost by nobody
+            left_of, dead = (None,) * len(left_of), ()
         return Raw(
             accounts,
             start_ns,
@@ -356,7 +366,7 @@ class _Course:
             missing=len(self._pool.pids) - len(accounts) if self._started else 0,
             held_back=self._slow_telemetry.held_back,
             layout=self._given.layout,
-            dead=self._dead_letters(control),
+            dead=dead,
             left_of=left_of,
         )
 
@@ -421,11 +431,18 @@ class _Course:
             return (None,) * len(layout.flows)
         return tuple(_sum([known.get(queue) for queue in flow.queues]) for flow in layout.flows)
 
-    def _dead_letters(self, control: Control) -> tuple[DeadLetters, ...]:
-        """Return what lies in the queues of dead letters; nothing where the trial gave no result."""
+    def _dead_letters(self, control: Control) -> tuple[DeadLetters, ...] | None:
+        """Return what lies in the queues of dead letters; nothing where the trial gave no result.
+
+        None where the broker gives no answer.
+        """
         if not self._given.layout.dead or control.outcome in NO_RESULT or self._broker.failure() is not None:
             return ()
-        return collect(self._broker, self._given.layout, compact=self._given.workload.body.stamp == "compact")
+        compact = any(part.body.stamp == "compact" for part in self._given.workload.parts())
+        try:
+            return collect(self._broker, self._given.layout, compact=compact)
+        except BrokerError:
+            return None
 
     def _depth(self) -> int | None:
         """Return how many messages lie in all queues, where that is cheap to know."""
@@ -499,14 +516,14 @@ class _Course:
         self._show(control, now_ns)
 
     def _show(self, control: Control, now_ns: int) -> None:
-        pauses, workers, beats_ns = self._pauses, self._given.workload.workers, self._board.beats_ns()
+        pauses, beats_ns = self._pauses, self._board.beats_ns()
         live = Live(
             at_ns=now_ns,
             phase=control.phase,
             left_ns=control.left_ns(now_ns),
             totals=self._board.totals(),
-            produced_ns=_mean_ns(beats_ns[:workers]),
-            consumed_ns=_mean_ns(beats_ns[workers:]),
+            produced_ns=mean_ns(beats_ns[self._producing]),
+            consumed_ns=mean_ns(beats_ns[~self._producing]),
             sample=self._sampler.samples[-1],
             pauses=_NO_PAUSES if pauses is None else pauses.news(),
             metered_cpus=0 if pauses is None or pauses.lost else pauses.cpus,

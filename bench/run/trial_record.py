@@ -34,7 +34,7 @@ from bench.run import findings, health, timeline
 from bench.run.cost import cost
 from bench.run.counts import Surroundings, backlog, phases
 from bench.run.dead_letters import ended, owed
-from bench.run.merge import TICKS_PER_S, Merged, merge_accounts
+from bench.run.merge import TICKS_PER_S, Merged, merge_accounts, total_counters
 from bench.run.pause_record import pause_frame, pause_record
 from bench.run.trial import Raw
 from bench.run.worker_assignment import flow_seed, profiled, schedule
@@ -128,8 +128,7 @@ def conclude(
     spans = _phases(raw, parts, flows)
     flows = [_by_count(flow, found) for flow, found in zip(flows, spans, strict=True)]
     merged = flows[first]
-    sent = sum(flow.ledger.sent for flow in flows)
-    record = _record(planned, raw, merged, broker, start_epoch_s, round(received), sent)
+    record = _record(planned, raw, merged, broker, start_epoch_s, round(received), flows)
     most = None
     if ceiling is not None:
         most = ceiling.rate(confirms=main.confirm_window > 0, acks=main.ack_batch > 0)
@@ -210,15 +209,17 @@ def _merged(raw: Raw, number: int, flow: Workload, seed: int, measure: range) ->
     control, layout = raw.control, raw.layout
     route = None if layout is None else layout.flows[number]
     left = raw.left_of[number] if raw.left_of else raw.left
+    accounts = [account for account in raw.accounts if account.flow == number]
+    sent = sum(int(account.sent.sent.sum()) for account in accounts if account.sent is not None)
     merged = merge_accounts(
-        [account for account in raw.accounts if account.flow == number],
+        accounts,
         measure,
         confirms=flow.confirm_window > 0,
         drained=control.drained,
         due=due_times(flow, flow_seed(seed, number), raw),
         left=None if control.outcome in NO_RESULT else left,
-        owed=None if layout is None or route is None else owed(route, layout, flow.producers),
-        ended=None if route is None else ended(route, raw.dead, flow.producers),
+        owed=None if layout is None or route is None else owed(route, layout, flow.producers, raw.dead),
+        ended=None if route is None else ended(route, raw.dead, flow.producers, sent),
         copies=1.0 if route is None else route.mean_copies,
     )
     if flow.pattern == "rpc" and flow.consumers > flow.queues:
@@ -266,7 +267,7 @@ def _record(
     broker: BrokerRecord,
     start_epoch_s: float,
     messages: int,
-    sent: int,
+    flows: Sequence[Merged],
 ) -> TrialRecord:
     """Return the record of a trial before it is judged; `messages` were received in its measured part, of all flows."""
     control = raw.control
@@ -298,11 +299,11 @@ def _record(
         cost=cost(
             raw.samples,
             raw.slow_samples,
-            merged.counters,
+            total_counters(flow.counters for flow in flows),
             start_ns,
             measure,
             messages=messages,
-            sent=sent,
+            sent=sum(flow.ledger.sent for flow in flows),
         ),
         health=(),
         findings=(),

@@ -193,8 +193,10 @@ class Assignment(Record):
     def owing(self) -> Owing:
         """Return what the broker owes of this worker's messages."""
         uniform = self.route.uniform
-        copies = self.route.copies if uniform is None else np.array([uniform], np.int64)
-        return Owing(self.route.choosing, copies)
+        alike = uniform is not None and not self.route.nowhere
+        copies = np.array([uniform], np.int64) if alike else self.route.copies
+        nowhere = np.isin(np.arange(len(copies)), self.route.nowhere).astype(np.int64)
+        return Owing(self.route.choosing, copies, nowhere)
 
     def completion(self) -> Completion | None:
         """Return what tells how many of this worker's messages are complete; None where each has one copy."""

@@ -70,7 +70,7 @@ class ConsumerGroup(Frozen):
     consumer_rate: ConsumerRate | None = None
     """As `prefetch`."""
     think: Think | None = None
-    """As `prefetch`."""
+    """As `prefetch`, such as `"10ms"`."""
     reject: Share | None = None
     """As `prefetch`."""
     requeue: Share | None = None
@@ -101,7 +101,8 @@ class FlowFields(Frozen):
     durable: bool = False
     """Durable queue and persistent messages."""
     exchange: str = ""
-    """Entry of `topology.exchanges` to which producers publish; by default the default exchange."""
+    """Entry of `topology.exchanges` to which producers publish; by default the default exchange. Each key must be taken
+    by a binding, or its messages reach nobody."""
     keys: AnyKeys | None = None
     """Routing keys: a text such as `orders.{n}.eu`, a list, or a table that says how many and in which order. By
     default each producer has a queue, dealt in turn."""
@@ -120,7 +121,8 @@ class FlowFields(Frozen):
     groups: Annotated[tuple[ConsumerGroup, ...], Field(max_length=64)] = ()
     """The kinds of consumers, as a list given to `consumers` is kept."""
     consume: str = ""
-    """Entry of `topology.queues` that consumers use; by default all that get messages of the flow."""
+    """Entry of `topology.queues` that consumers use; by default all that get messages of the flow. Each queue needs a
+    consumer (of each kind, where there are several), and no queue may have those of two flows."""
     lanes_per_connection: Annotated[int, Field(ge=1, le=2_000)] = 1
     """Producers, and consumers, that share a connection, with a channel (1.0: a link) each; compiled drivers only."""
     queues: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -133,7 +135,7 @@ class FlowFields(Frozen):
     prefetch: Prefetch = 1_000
     """Messages a consumer may hold unacknowledged (0-9-1 prefetch, 1.0 credit)."""
     ack_batch: AckBatch = 64
-    """Messages acknowledged at once; 0 = automatic acknowledgement (pre-settled)."""
+    """Messages acknowledged at once, at most `prefetch`; 0 = automatic acknowledgement (pre-settled)."""
     consumer_rate: ConsumerRate | None = None
     """Messages a second that a consumer takes at most, to see what slow consumers do to a broker; by default as many
     as come. It takes what it may hold at once, then rests as long as that takes: keep `prefetch` small."""
@@ -141,7 +143,8 @@ class FlowFields(Frozen):
     """How long a consumer works on each message, one after the other: the same as `consumer_rate`, said by the time.
     With `rpc`, how long after a request came it is answered; a responder works on many at once."""
     reject: Share = 0.0
-    """Share of the messages that consumers reject for good."""
+    """Share of the messages that consumers reject for good, such as `0.01`; they are dead letters where the queue has a
+    dead-letter exchange, else gone. They count as received, not as lost."""
     requeue: Share = 0.0
     """Share of the messages that consumers give back when they come for the first time."""
     exclusive_consumer: bool = False
@@ -152,7 +155,7 @@ class FlowFields(Frozen):
     """With `rpc`, where replies go: a queue for each requester, direct reply-to (0-9-1, where a broker has it), or a
     node that the broker names (0-9-1: an exclusive queue; 1.0: a dynamic node)."""
     reply_size: BodySize | None = None
-    """With `rpc`, bytes of a reply; by default `size`."""
+    """With `rpc`, bytes of a reply, such as `100` or `"1KiB"`; by default `size`."""
     reply_timeout: PositiveDuration = 30 * NS_PER_S
     """With `rpc`, when a call has timed out: a reply that comes later is counted as late."""
     producer_driver: str | None = None
@@ -301,7 +304,10 @@ def _message_faults(flow: FlowFields) -> Iterator[str]:
 def kind_faults(kind: FlowFields) -> Iterator[str]:
     """Yield what does not fit within one kind of consumers, which is a flow that has no other."""
     if kind.ack_batch > kind.prefetch:
-        yield f"ack_batch = {kind.ack_batch}: at most the prefetch ({kind.prefetch}), or no acknowledgement is ever due"
+        yield (
+            f"ack_batch = {kind.ack_batch}: at most the prefetch ({kind.prefetch}), or no acknowledgement is ever due:"
+            f" add ack_batch = {kind.prefetch}"
+        )
     if (kind.reject or kind.requeue) and not kind.ack_batch:
         yield "reject, requeue: with ack_batch = 0 nothing is acknowledged: use 1 or more"
     if kind.reject + kind.requeue > 1:
@@ -311,8 +317,13 @@ def kind_faults(kind: FlowFields) -> Iterator[str]:
     if rate and kind.think:
         yield f"think = {format_duration(kind.think)}: it says the same as consumer_rate = {rate:g}: leave one out"
     if kind.pattern == "rpc":
+        for name, share in (("reject", kind.reject), ("requeue", kind.requeue)):
+            if share:
+                yield f"{name} = {share:g}: with pattern = 'rpc' every call is answered: use 0, or leave it out"
         if rate:
             yield f"{said}: a responder has a `think` time: leave it out"
+        if kind.reject or kind.requeue:
+            yield "reject, requeue: with pattern = 'rpc' every call is answered: leave them out"
     elif rate or kind.think:
         yield from _slow_faults(kind, rate or NS_PER_S / kind.think, said)
 

@@ -96,7 +96,8 @@ class Workload(FlowFields):
     topology: TopologySettings | None = None
     """Exchanges, queues and bindings, where plain queues will not do."""
     flows: Annotated[tuple[Flow, ...], Field(max_length=MOST_FLOWS)] = ()
-    """Several flows that run at once, each with producers and consumers of its own; by default the workload is one."""
+    """Several flows that run at once, each with producers, consumers and queues of its own; by default the workload is
+    one. A flow says what is different: all else, `load` too, is as the workload has it."""
     idle_connections: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Connections that are open beside and hear of something now and then, over at most 1,000 queues: one more flow, in
     the background."""
@@ -130,6 +131,10 @@ class Workload(FlowFields):
         faults: list[str] = []
         for part in self.parts():
             name = f"flow {part.name!r}: " if self.flows else ""
+            if part.pattern == "openstack-rpc":
+                faults.append(
+                    f"{name}pattern = 'openstack-rpc': it stands for four: give it to a workload without flows"
+                )
             own = [*flow_faults(part, part.load, self.duration), *(f for kind in part.kinds for f in kind_faults(kind))]
             # What several have of their workload is told once.
             told = {fault.removeprefix(f"flow {other.name!r}: ") for other in self.flows for fault in faults}
@@ -141,7 +146,7 @@ class Workload(FlowFields):
             faults.append("flows: all are background: at least one must be what is measured")
         faults += self._topology_faults()
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))  # a line is a fault: `errors.from_pydantic`
         return self
 
     def _count_faults(self) -> Iterator[str]:
@@ -171,18 +176,32 @@ class Workload(FlowFields):
         return written
 
     def _topology_faults(self) -> tuple[str, ...]:
+        parts = self.parts()
         try:
-            layout = self.laid_out("", [f"{number}" for number in range(self.plain_queues)], 0)
+            layout = self.laid_out("", [f"#{number}" for number in range(self.plain_queues)], 0)
         except TopologyError as error:
             return error.faults
         kept = {one.name for one in layout.declared.queues if not (one.kind.exclusive or one.kind.auto_delete)}
         kept |= {*layout.plain}
-        return tuple(
-            f"phases = {part.phases!r}: a queue that is exclusive or auto_delete goes with its consumers, who leave"
-            " while it is filled: use another"
-            for part, route in zip(self.parts(), layout.flows, strict=True)
-            if part.fills and not kept.issuperset(route.queues)
-        )
+        faults = []
+        for part, route in zip(parts, layout.flows, strict=True):
+            name = f"flow {part.name!r}: " if self.flows else ""
+            if isinstance(part.load, InFlightLoad):
+                faults += [
+                    f"{name}load.kind = 'in_flight': {why}, and a closed loop awaits every message: use kind 'rate'"
+                    for why in layout.early_ends(route, max(part.load.in_flight), part)
+                ]
+            if part.fills and not kept.issuperset(route.queues):
+                faults.append(
+                    f"{name}phases = {part.phases!r}: a queue that is exclusive or auto_delete goes with its consumers,"
+                    " who leave while it is filled: use another"
+                )
+        return tuple(faults)
+
+    @property
+    def given_name(self) -> str:
+        """What the scenario calls it: the workload whose flow it is, or the sweep it is a point of; else itself."""
+        return self.flow_of or self.part_of or self.name
 
     @property
     def plain_queues(self) -> int:
@@ -200,10 +219,15 @@ class Workload(FlowFields):
         return tuple(self._part(flow) for flow in self.flows)
 
     def _part(self, flow: Flow) -> "Workload":
-        said = {name: getattr(flow, name) for name in flow.model_fields_set if getattr(flow, name) is not None}
-        return self.model_copy(
+        given = flow.model_fields_set
+        said = {name: getattr(flow, name) for name in given if getattr(flow, name) is not None}
+        # A flow that names one size, or a number of consumers, has no list of its workload.
+        said |= {many: () for one, many in (("size", "sizes"), ("consumers", "groups")) if one in given - {many}}
+        part = self.model_copy(
             update={"flows": (), "flow_of": self.name, "description": "", "idle_connections": 0} | said
         )
+        # What its workload says of replies is for those of its flows that have some.
+        return part if part.pattern == "rpc" or "reply_size" in given else part.model_copy(update={"reply_size": None})
 
     @property
     def counted(self) -> int | None:

@@ -1,5 +1,6 @@
 """Laying a workload out: the names on the broker, what is declared, each flow's route and who is owed what. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,8 @@ DEAD_LETTERS = ("x-dead-letter-exchange", "x-dead-letter-routing-key")
 """Arguments of queues that name an exchange and a key, by their names in the scenario."""
 RULES = {"x-message-ttl", "x-max-length", "x-max-length-bytes", "x-delivery-limit", "x-expires"}
 """Arguments of queues by which messages end."""
+BROKERS_OWN = "amq."
+"""What the names of exchanges begin with that a broker has of itself."""
 _MOST_MATCHES = 5_000_000
 _MOST_PAIRS = 2_000_000
 
@@ -27,7 +30,7 @@ class TopologyError(Exception):
 
     def __init__(self, faults: Sequence[str]) -> None:
         """Keep the faults."""
-        super().__init__("; ".join(faults))
+        super().__init__("\n".join(faults))
         self.faults = tuple(faults)
 
 
@@ -45,6 +48,7 @@ class FlowRoute(Record):
         used_by: by kind of consumer, which of `queues` it uses.
         replies: by requester, the queue of its replies; empty where there is no queue for them.
         exclusive: those of `queues` that consumers declare themselves.
+        nowhere: those of `keys`, by their place, that no queue is bound to.
     """
 
     name: str
@@ -58,6 +62,7 @@ class FlowRoute(Record):
     used_by: tuple[tuple[int, ...], ...]
     replies: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
+    nowhere: tuple[int, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -93,9 +98,12 @@ class FlowRoute(Record):
         """Columns of the ledger; at least one."""
         return max(self.columns, default=0) + 1
 
-    def owed_in(self, column: int) -> Int64:
-        """Return by key whether a message is owed to a queue of a column, int64 of 0 and 1."""
-        return np.array([any(self.columns[queue] == column for queue in queues) for queues in self.owed], np.int64)
+    def owed_by_column(self) -> Int64:
+        """Return whether a message is owed to a queue of a column, int64 (columns, keys) of 0 and 1."""
+        owed = np.zeros((self.column_count, len(self.keys)), np.int64)
+        for key, queues in enumerate(self.owed):
+            owed[[self.columns[queue] for queue in queues], key] = 1
+        return owed
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,24 @@ class Layout:
         names = (queue for flow in self.flows for queue in flow.queues if queue not in exclusive)
         return tuple(dict.fromkeys(names))
 
+    def early_ends(self, route: FlowRoute, most: int, flow: FlowFields) -> Iterator[str]:
+        """Yield how messages of a flow end on the broker though at most so many are on their way at once.
+
+        Of a flow of calls that is no matter: a call that nobody answers times out.
+        """
+        if flow.pattern == "rpc":
+            return
+        if flow.properties.expiration is not None:
+            yield "messages expire (properties.expiration)"
+        asked = [one.kind.arguments for one in self.declared.queues if one.name in route.queues]
+        if any("x-message-ttl" in one for one in asked):
+            yield "messages expire (x-message-ttl)"
+        for name, held in (("x-max-length", most), ("x-max-length-bytes", most * flow.size)):
+            bounds = [one[name] for one in asked if one.get("x-overflow", "drop-head") == "drop-head" and name in one]
+            least = min((bound for bound in bounds if isinstance(bound, int)), default=held)
+            if least < held:
+                yield f"queues drop what is beyond {name} = {least}"
+
 
 def _completed(queue: DeclaredQueue, kind: QueueKind) -> DeclaredQueue:
     """Return a queue with the arguments that it would have by itself, but for those that are asked for."""
@@ -173,7 +199,7 @@ def lay_out(
         TopologyError: the parts do not fit.
     """
     durable = any(flow.durable for flow in flows)
-    built = _Builder(topology or TopologySettings(), prefix, seed, durable=durable)
+    built = _Builder(topology or TopologySettings(), prefix, seed, durable=durable, several=len(flows) > 1)
     routes, taken, first = [], 0, 0
     for flow in flows:
         own: Sequence[str] = ()
@@ -192,9 +218,11 @@ def lay_out(
 class _Builder:
     """Gathers what flows need, and what is wrong with it."""
 
-    def __init__(self, topology: TopologySettings, prefix: str, seed: int, *, durable: bool) -> None:
-        self._topology, self._prefix, self._seed = topology, prefix, seed
+    def __init__(self, topology: TopologySettings, prefix: str, seed: int, *, durable: bool, several: bool) -> None:
+        self._topology, self._prefix, self._seed, self._several = topology, prefix, seed, several
         self.faults: list[str] = []
+        self._half_bound: set[str] = set()
+        """Exchanges with a binding that is at fault: which keys they take is not known."""
         self._plain: dict[str, bool] = {}
         self._expiring: set[str] = set()
         self._durable = durable
@@ -214,9 +242,13 @@ class _Builder:
             twice = sorted({name for name in names if names.count(name) > 1})
             self.faults += [f"{where}: {name!r} occurs twice: names must differ" for name in twice]
         self._bind()
+        self._check_dead_letters()
 
     def _name(self, name: str) -> str:
-        return f"{self._prefix}-{name}"
+        return f"{self._prefix}-{name}" if self._prefix else name
+
+    def _fault(self, flow: FlowFields, text: str) -> None:
+        self.faults.append(f"flow {flow.name!r}: {text}" if self._several else text)
 
     def _numbered(self, one: QueueSettings) -> Iterator[str]:
         name = self._name(one.name)
@@ -233,14 +265,35 @@ class _Builder:
                     f"{where}.exchange = {one.exchange!r}: {_choose(self._exchanges, 'topology.exchanges')}"
                 )
             if queues is None or one.exchange not in self._exchanges:
+                self._half_bound.add(one.exchange)
                 continue
             count = len(queues) if one.count is None else one.count
             if one.count is not None and one.count > 1 and NUMBER not in one.key:
-                self.faults.append(f"{where}.key = {one.key!r}: of {count} bindings each needs its number: write {{n}}")
+                self._half_bound.add(one.exchange)
+                self.faults.append(
+                    f"{where}.key = {one.key!r}: of {count} bindings each needs its number: write {{n}} into it"
+                )
             exchange = self._exchanges[one.exchange].name
             for number in range(count):
                 key = one.key.replace(NUMBER, str(number))
                 self._bindings.append(Binding(exchange, queues[number % len(queues)], key, dict(one.arguments)))
+
+    def _check_dead_letters(self) -> None:
+        """Note dead letters that go nowhere: a broker drops them without a word."""
+        for place, one in enumerate(self._topology.queues):
+            where, exchange = f"topology.queues.{place}.arguments", one.arguments.get(DEAD_LETTERS[0])
+            if not isinstance(exchange, str):
+                continue  # what it must be is for the product to say
+            key = one.arguments.get(DEAD_LETTERS[1])
+            if exchange not in self._exchanges and exchange and not exchange.startswith(BROKERS_OWN):
+                choice = _choose(self._exchanges, "topology.exchanges")
+                self.faults.append(f"{where}.{DEAD_LETTERS[0]} = {exchange!r}: {choice}, or '' (the default exchange)")
+            elif not exchange and isinstance(key, str) and key not in {*self._groups, *map(self._short, self._queues)}:
+                self.faults.append(f"{where}.{DEAD_LETTERS[1]} = {key!r}: {_choose(self._groups, 'topology.queues')}")
+
+    def _short(self, name: str) -> str:
+        """Return a name on the broker as the scenario has it."""
+        return name.removeprefix(f"{self._prefix}-")
 
     def route(self, flow: FlowFields, plain: Sequence[str]) -> FlowRoute | None:
         """Return the route of a flow, whose first producer is number 0; None where it has faults."""
@@ -255,23 +308,24 @@ class _Builder:
     def _by_exchange(self, flow: FlowFields) -> FlowRoute | None:
         exchange, keys = self._exchanges.get(flow.exchange), self._keys(flow)
         if exchange is None:
-            self.faults.append(f"exchange = {flow.exchange!r}: {_choose(self._exchanges, 'topology.exchanges')}")
+            self._fault(flow, f"exchange = {flow.exchange!r}: {_choose(self._exchanges, 'topology.exchanges')}")
             return None
         bindings = [one for one in self._bindings if one.exchange == exchange.name]
         if len(bindings) * len(keys) > _MOST_MATCHES and exchange.type == "topic":
-            self.faults.append(f"keys: {len(keys)} keys and {len(bindings)} bindings are too many to match: use fewer")
+            self._fault(flow, f"keys: {len(keys)} keys and {len(bindings)} bindings are too many to match: use fewer")
             return None
         found = owed(exchange.type, bindings, keys, flow.properties.headers)
         return self._finish(flow, exchange.name, keys, self._choice(flow, len(keys)), found, None)
 
     def _by_name(self, flow: FlowFields) -> FlowRoute | None:
         """Return the route by the default exchange, where a key is the name of a queue."""
-        keys, names = self._keys(flow), {name.removeprefix(f"{self._prefix}-"): name for name in self._queues}
+        keys, names = self._keys(flow), {self._short(name): name for name in self._queues}
         missing = [key for key in keys if key not in names]
         if missing:
-            self.faults.append(
+            self._fault(
+                flow,
                 f"keys: {missing[0]!r} names no queue, as keys of the default exchange do:"
-                f" {_choose(names, 'topology.queues')}, or name an `exchange`"
+                f" {_choose(names, 'topology.queues')}, or name an `exchange`",
             )
             return None
         own = tuple(names[key] for key in keys)
@@ -315,30 +369,37 @@ class _Builder:
     ) -> FlowRoute | None:
         """Return the route of a flow whose keys are owed to the queues of `found`, of which consumers use some."""
         reached = tuple(dict.fromkeys(name for names in found for name in names)) if queues is None else queues
+        if not reached:
+            if flow.exchange not in self._half_bound:
+                self._fault(
+                    flow, f"exchange = {flow.exchange!r}: no binding takes one of its keys ({keys[0]!r}): add one"
+                )
+            return None
         used_by = []
         used: dict[str, int] = {}
         for kind in flow.kinds:
             names = self._used(kind, reached)
             if names is None:
                 return None
-            if len(names) > kind.consumers:
-                self.faults.append(
-                    f"consumers = {kind.consumers}: {len(names)} queues get messages, and each needs a consumer; or let"
-                    " `consume` name those that are used"
+            counted = queues is not None and not flow.groups  # the flow itself tells: `queues` of too few
+            if len(names) > kind.consumers and not counted:
+                each = " of each kind" if flow.groups else ""
+                fewer = "use fewer queues" if kind.consume else "let `consume` name those that are used"
+                self._fault(
+                    flow,
+                    f"consumers = {kind.consumers}: {len(names)} queues get messages, and each needs a consumer{each}:"
+                    f" use {len(names)} or more (lanes_per_connection lets them share connections), or {fewer}",
                 )
             used_by.append(tuple(used.setdefault(name, len(used)) for name in names))
-        if not reached:
-            self.faults.append(f"exchange = {flow.exchange!r}: no binding takes a key of flow {flow.name!r}: add one")
-            return None
         mine = [tuple(used[name] for name in names if name in used) for names in found]
+        if used and not any(mine):
+            self.faults.append(f"consume: the queues that consumers of flow {flow.name!r} use get none of its messages")
         if sum(len(names) for names in mine) > _MOST_PAIRS:
-            self.faults.append(f"keys: {len(keys)} keys to {len(used)} queues are too many copies to follow: use fewer")
+            self._fault(flow, f"keys: {len(keys)} keys to {len(used)} queues are too many copies to follow: use fewer")
             return None
         if flow.pattern == "rpc":  # what is owed is a reply, to its requester
             if any(len(names) != 1 for names in mine):
-                self.faults.append(
-                    f"keys: a call of flow {flow.name!r} goes to no queue, or to several: each needs one"
-                )
+                self._fault(flow, "keys: a call goes to no queue, or to several: let one binding take each key")
             mine = [(0,)] * len(keys)
         self._note_ends(flow, keys, found, used)
         replies: tuple[str, ...] = ()
@@ -356,6 +417,7 @@ class _Builder:
             used_by=tuple(used_by),
             replies=replies,
             exclusive=tuple(name for name in used if name in self._queues and self._queues[name].exclusive),
+            nowhere=tuple(number for number, names in enumerate(found) if not names),
         )
 
     def _note_ends(
@@ -373,20 +435,34 @@ class _Builder:
             return reached
         names = self._groups.get(kind.consume)
         if names is None:
-            self.faults.append(f"consume = {kind.consume!r}: {_choose(self._groups, 'topology.queues')}")
+            self._fault(kind, f"consume = {kind.consume!r}: {_choose(self._groups, 'topology.queues')}")
         return names
 
     def shared(self, routes: Sequence[FlowRoute]) -> None:
-        """Note queues that two flows use: nobody could say whose messages are whose."""
+        """Note queues that two flows use, where nobody could say whose messages are whose; and names of two things."""
+        for what, names in (
+            ("queues", [*self._plain, *(name for group in self._groups.values() for name in group)]),
+            ("exchanges", [one.name for one in self._exchanges.values()]),
+        ):
+            self.faults += [
+                f"topology.{what}: two {what} would be called {name.removeprefix(f'{self._prefix}-')!r}, by names of"
+                " flows and numbers of queues: choose another name"
+                for name, times in Counter(names).items()
+                if times > 1
+            ]
         owner: dict[str, str] = {}
+        twice: dict[tuple[str, str], list[str]] = {}
         for route in routes:
             for queue in route.queues:
                 other = owner.setdefault(queue, route.name)
                 if other != route.name:
-                    self.faults.append(
-                        f"queue {queue.removeprefix(f'{self._prefix}-')!r} is used by the flows {other!r} and"
-                        f" {route.name!r}: give each its own"
-                    )
+                    twice.setdefault((other, route.name), []).append(self._short(queue))
+        for (one, other), queues in twice.items():
+            more = f" and {len(queues) - 1} more" if len(queues) > 1 else ""
+            self.faults.append(
+                f"flows {one!r} and {other!r} both use queue {queues[0]!r}{more}: give each flow queues of its own, by"
+                " keys and bindings that differ, as nobody could tell whose message is whose"
+            )
 
     def layout(self, routes: Sequence[FlowRoute]) -> Layout:
         """Return the whole."""
@@ -436,17 +512,19 @@ class _Builder:
 def _columns(owed_to: Sequence[tuple[int, ...]], queues: int) -> tuple[int, ...]:
     """Return a column for each queue, so that no message is owed to two queues of one; few, not always the fewest."""
     keys_of: list[list[int]] = [[] for _ in range(queues)]
-    for key, names in enumerate(owed_to):
+    distinct = dict.fromkeys(owed_to)  # keys with the same queues forbid the same
+    for key, names in enumerate(distinct):
         for queue in names:
             keys_of[queue].append(key)
     columns = [-1] * queues
-    taken: list[set[int]] = [set() for _ in owed_to]
+    taken = [0] * len(distinct)  # a bit for each column
     for queue in range(queues):
-        forbidden = set().union(*(taken[key] for key in keys_of[queue]))
-        column = next(number for number in range(queues) if number not in forbidden)
-        columns[queue] = column
+        forbidden = 0
         for key in keys_of[queue]:
-            taken[key].add(column)
+            forbidden |= taken[key]
+        columns[queue] = (~forbidden & (forbidden + 1)).bit_length() - 1
+        for key in keys_of[queue]:
+            taken[key] |= 1 << columns[queue]
     return tuple(columns)
 
 

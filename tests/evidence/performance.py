@@ -83,6 +83,17 @@ STEPS = {
     "kernel-times": Step(
         "Message by message beside a packet capture, 5,000 msg/s, medians of three runs", program("kernel_times"), pairs
     ),
+    "fan-out-091": Step(
+        "Beside PerfTest, each message to ten subscribers",
+        beside("fan-out-091", "--pairs", "8", "--warm-up", "4"),
+        crosschecked,
+    ),
+    "routing": Step("A thousand bindings of a topic exchange over a direct one", program("routing"), pairs),
+    "calls": Step(
+        "Calls at 1,000 a second: beside a packet capture, and beside 5,000 resting connections",
+        program("calls"),
+        pairs,
+    ),
     "scale": Step("Scale", program("scale"), pairs),
     "records": Step("Reading and comparing a thousand trials", program("records"), pairs),
 }

@@ -183,6 +183,26 @@ def test_a_ledger_that_ignores_columns_breaks_the_law() -> None:
 
 def test_a_ledger_that_ignores_keys_breaks_the_law() -> None:
     """A mutant that owes every message to every column awaits what has no binding."""
-    with patch.object(FlowRoute, "owed_in", lambda self, _: np.ones(len(self.keys), np.int64)):
+    with patch.object(FlowRoute, "owed_by_column", lambda self: np.ones((self.column_count, len(self.keys)), np.int64)):
         ledger = play(ten_keys(9, order="round-robin")).ledger
     assert ledger.owed != ledger.received
+
+
+def test_what_one_queue_refuses_and_another_delivers_breaks_no_law() -> None:
+    """As RabbitMQ has it: the message is refused, copies come all the same, and Little's law is not asked."""
+    queues = [{"name": "a", "arguments": {"x-max-length": 3, "x-overflow": "reject-publish"}}, {"name": "b"}]
+    played = play(
+        {
+            "load": {"kind": "rate", "rate": 1_500}, "duration": "2s", "exchange": "e", "keys": "k", "consumers": 2,
+            "consumer_rate": 1_000, "prefetch": 1, "ack_batch": 1,
+            "topology": {
+                "exchanges": [{"name": "e", "type": "fanout"}], "queues": queues,
+                "bindings": [{"exchange": "e", "queue": one} for one in "ab"],
+            },
+        },
+        {"capacity": 100_000},
+    )  # fmt: skip
+    ledger = played.ledger
+    assert ledger.refused > 0
+    assert (ledger.received, ledger.lost, ledger.undelivered) == (2 * ledger.sent - ledger.refused, 0, 0)
+    assert played.merged.little is None

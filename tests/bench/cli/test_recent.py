@@ -39,7 +39,8 @@ def test_counts_are_as_old_as_workers_say() -> None:
         seen = live(tick / 10)
         produced_ns, consumed_ns = (seen.at_ns - int(random.integers(40 * NS_PER_MS)) for _ in range(2))
         due, received = ((at_ns - BEGIN_NS) * RATE // 10**9 for at_ns in (produced_ns, consumed_ns))
-        totals = replace(seen.totals, due=max(0, due), received=max(0, received))
+        due, received = max(0, due), max(0, received)
+        totals = replace(seen.totals, due=due, sent=due, owed=due, received=received)
         found.take(replace(seen, totals=totals, produced_ns=produced_ns, consumed_ns=consumed_ns))
     for second in found.seconds:
         assert second.offered == pytest.approx(RATE, rel=0.003)
@@ -81,3 +82,16 @@ def test_pauses_are_summed_over_the_last_seconds() -> None:
     assert away(found.seconds) == (0, 0)
     share, longest_ns = away(())
     assert (math.isnan(share), longest_ns) == (True, 0)
+
+
+def test_the_backlog_is_counted_as_messages() -> None:
+    """Of ten copies each, 30 that miss are three messages; where nobody consumes, none is on its way."""
+    for owed, received in ((10, 10), (0, 0)):
+        lives = [live(tick / 10) for tick in range(21)]
+        seen = [
+            replace(
+                one, totals=replace(one.totals, owed=owed * one.totals.sent, received=received * one.totals.received)
+            )
+            for one in lives
+        ]
+        assert remembered(iter(seen)).seconds[-1].backlog == (3 if owed else 0)

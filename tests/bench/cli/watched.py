@@ -24,7 +24,7 @@ def live(at_s: float, **changes: Any) -> Live:
     due = max(0, round(at_s * RATE))
     received = max(0, due - 3)
     sample = Sample(at_ns, 0.5 * at_s, 1 << 30, 0.25 * at_s, 1 << 27, (0.25 * at_s,), 0.0, 2 * at_s)
-    totals = PumpCounters(due, due, received, received, p50_ns=400_000, p99_ns=2 * NS_PER_MS)
+    totals = PumpCounters(due, due, received, received, due, p50_ns=400_000, p99_ns=2 * NS_PER_MS)
     seen = Live(at_ns, Phase.MEASURE, 18 * NS_PER_S, totals, at_ns, at_ns, sample, np.empty((0, 3), np.int64), 2)
     return replace(seen, **changes)
 

@@ -33,12 +33,12 @@ class FakeSides:
         """Return the address."""
         return self._at
 
-    def theirs(self, pairing: Pairing, watch: Callable[[bool], None]) -> tuple[Measured, Usage]:  # noqa: ARG002
+    def theirs(self, pairing: Pairing, watch: Callable[[bool], None]) -> tuple[Measured, Usage, Usage]:  # noqa: ARG002
         """Show the moments."""
         for moment in self._moments:
             watch(moment)
         usage = Usage(cpu_s=None, cpu_us_per_message=None, cpu_cores_busiest=None, rss_peak=None)
-        return Measured(0, 1, 1, 1.0, 1.0, 3_000_000, 5_000_000), usage
+        return Measured(0, 1, 1, 1.0, 1.0, 3_000_000, 5_000_000), usage, usage
 
 
 class FakeSniffer:

@@ -1,5 +1,7 @@
 """Those who answer, on a port of few words and a virtual clock: when, how late, and how much they hold."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 
@@ -111,8 +113,8 @@ def test_each_is_answered_exactly_a_think_time_after_it_came(think_ns: int) -> N
     assert {waited for *_, waited in port.answers} == {think_ns}
     lag = account(None, None, {}, responder=log).latencies["reply_lag"]
     assert (int(lag.count.sum()), lag.sum_ns, lag.negative) == (900, 0, 0)
-    assert responder.counters() == {"requests": 900, "answered": 900}
-    assert log.foreign == len({*arrivals.tolist()})
+    foreign = len({*arrivals.tolist()})
+    assert responder.counters() == {"requests": 900, "answered": 900, "foreign_requests": foreign}
 
 
 def test_what_has_no_room_is_late_by_the_wait() -> None:
@@ -147,4 +149,13 @@ def test_what_was_not_answered_in_time_is_told() -> None:
     clock = VirtualClock(START_NS)
     port = AskingPort(clock, np.arange(10, dtype=np.int64) * 10 * NS_PER_MS)
     _, responder = answer(port, clock, 55 * NS_PER_MS, 100 * NS_PER_MS)
-    assert responder.counters() == {"requests": 10, "answered": 5}
+    assert responder.counters() == {"requests": 10, "answered": 5, "foreign_requests": 10}
+
+
+def test_bodies_that_are_no_requests_are_told_where_they_come_alone() -> None:
+    """A batch that holds nothing else counts too."""
+    clock = VirtualClock(START_NS)
+    port = AskingPort(clock, np.array([], np.int64))
+    with patch.object(port, "poll", lambda _: (clock.sleep_ns(NS_PER_MS), empty_deliveries()._replace(foreign=2))):
+        _, responder = answer(port, clock, 0, 100 * NS_PER_MS)
+    assert responder.counters() == {"requests": 0, "answered": 0, "foreign_requests": 200}

@@ -83,6 +83,18 @@ def test_what_is_refused_is_neither_owed_nor_in_the_integral(batch: int) -> None
     assert (log.owed, log.intended_sum_ns) == (7, 5 * 30 + 2 * 50)
 
 
+def test_what_no_queue_is_bound_for_counts_as_returned() -> None:
+    """A broker may refuse it before it returns it; what a bound queue refuses counts as refused."""
+    owing = Owing(in_turn(2), np.array([0, 1]), np.array([1, 0]))
+    log = ProducerLog((0,), 0, 8, closed=False, owing=owing)
+    lane, seq = np.zeros(4, np.int64), np.arange(4)  # keys 0, 1, 0, 1
+    log.sent(lane, seq, seq, seq, Backpressure())
+    outcomes = np.array([Outcome.REFUSED, Outcome.REFUSED, Outcome.RETURNED, Outcome.CONFIRMED], np.int64)
+    log.settled(Settlements(lane, seq, outcomes, seq + 5))
+    found = log.ledger.finish()
+    assert (found.refused, found.returned, found.settled, log.owed) == (1, 2, 4, 1)
+
+
 @pytest.mark.parametrize("copies", [2, 3])
 def test_the_last_of_several_copies_has_a_latency_of_its_own(copies: int) -> None:
     """When all have come, in whatever order; of what misses one there is none."""
@@ -96,6 +108,18 @@ def test_the_last_of_several_copies_has_a_latency_of_its_own(copies: int) -> Non
     found = account(None, log, {}).latencies["last"]
     last = {number: int(received_ns[seq == number].max()) - 100 * number for number in (0, 2)}
     assert (int(found.count.sum()), found.sum_ns) == (2, sum(last.values()))
+
+
+def test_a_subscriber_far_behind_hides_no_later_message() -> None:
+    """Of messages that are too far apart the earlier are given up, and counted; the later have their last copy."""
+    log = ConsumerLog(2, 1, 1, 0, closed=False, receiving=Receiving(np.arange(2), 2, last_of=2))
+    count, followed = 20_000, 1 << 14
+    seq, zero = np.arange(count), np.zeros(count, np.int64)
+    for lane in range(2):
+        log.received(Deliveries(zero + lane, zero, seq, zero, zero, zero + 100 * (lane + 1), zero))
+    found = account(None, log, {})
+    assert (found.latencies["last"].count.sum(), found.latencies["last"].sum_ns) == (followed, 200 * followed)
+    assert found.counters == {"last_unknown": count - followed}
 
 
 def test_answers_after_their_time_out_are_counted() -> None:

@@ -1,5 +1,7 @@
 """Findings: each code is tripped, and a neighbour just inside the limit is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -173,3 +175,16 @@ def test_what_is_held_at_the_end_is_told_once_there_is_a_result() -> None:
     assert codes(around(held, drained=False)) == {"not-drained"}
     assert codes(around(held, drained=True)) == set()
     assert codes(around(held, drained=False, outcome=TrialOutcome.BROKER_FAILED)) == {"broker-failed"}
+
+
+def test_of_refused_messages_no_copy_is_held() -> None:
+    """Three messages to ten subscribers, of which two were refused: one was on its way to one of the ten."""
+    ten = merged(achieved_rate=10_000.0, copies=10.0)
+
+    def judged(missing: int) -> dict[str, str]:
+        ledger = CLEAN.model_copy(update={"refused": 2, "unconfirmed_missing": missing})
+        found = findings(around(replace(ten, ledger=ledger), drained=False), "")
+        return {note.code: note.text for note in found}
+
+    assert judged(21)["not-drained"].startswith("1 copies had not arrived")
+    assert judged(20).keys() == {"refused"}

@@ -5,7 +5,7 @@ import numpy as np
 from bench.drivers.base import Deliveries, Int64
 from bench.loadgen.backpressure import Backpressure
 from bench.record.account import Account, ConsumerLog, ProducerLog, account
-from bench.run.merge import Merged, merge_accounts
+from bench.run.merge import Merged, merge_accounts, total_counters
 from bench.units import NS_PER_MS, NS_PER_S
 
 
@@ -66,3 +66,8 @@ def test_little_compares_both_sides() -> None:
 def test_counters_add_up() -> None:
     """What drivers counted is summed by name."""
     assert merge(accounts()).counters == {"bytes_out": 7, "bytes_in": 1}
+
+
+def test_what_drivers_counted_is_summed_over_flows() -> None:
+    """By name: the bytes of a trial are those of all its flows, as its messages are."""
+    assert total_counters([{"bytes_in": 2, "acks": 1}, {"bytes_in": 3}]) == {"bytes_in": 5, "acks": 1}

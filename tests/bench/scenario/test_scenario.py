@@ -54,6 +54,10 @@ def test_models_are_frozen() -> None:
         ({"load": {"kind": "in_flight", "in_flight": [1]}}, True),
         ({"load": {"kind": "in_flight", "in_flight": 1}}, True),
         ({"load": {"kind": "in_flight", "in_flight": []}}, False),
+        ({"pattern": "topic", "keys": {"key": ["a", "b"]}}, True),
+        ({"pattern": "topic", "keys": {"key": ["a", "b"], "count": 3}}, False),
+        ({"pattern": "topic", "keys": {"key": ["a", "b"], "exponent": 2}}, False),
+        ({"pattern": "topic", "keys": {"key": ["a", "b"], "exponent": 2, "order": "zipf"}}, True),
         ({"spin": "1ms"}, True),
         ({"spin": "1001us"}, False),
         ({"spin": "1us", "load": {"kind": "in_flight", "in_flight": [1]}}, False),
@@ -163,3 +167,56 @@ def test_an_unlimited_memory_broker_is_refused() -> None:
     """Capacity is finite: infinity is no number in JSON, so such a run could not be read back."""
     with pytest.raises(ValidationError):
         MemoryBroker(name="m", kind="memory", capacity=float("inf"))
+
+
+@pytest.mark.parametrize(
+    "of_all",
+    [
+        {"size": [{"size": 100}, {"size": 200}]},
+        {"consumers": [{"count": 2}, {"count": 1}]},
+        {"pattern": "rpc", "reply_size": 200},
+        {"lanes_per_connection": 5},
+        {"exclusive_consumer": True, "consumer_arguments": {"x-priority": 1}},
+        {
+            "exchange": "e", "keys": "k", "consume": "q",
+            "topology": {
+                "exchanges": [{"name": "e", "type": "direct"}], "queues": [{"name": "q"}],
+                "bindings": [{"exchange": "e", "queue": "q", "key": "k"}],
+            },
+        },
+    ],
+)  # fmt: skip
+def test_connections_that_rest_take_nothing_over_from_the_work(of_all: dict[str, object]) -> None:
+    """Whatever the work is, each is a connection, and hears of a queue of its own flow."""
+    load = {"kind": "rate", "rate": 10}
+    work = Workload.model_validate({"name": "w", "load": load, "idle_connections": 10} | of_all)
+    idle = work.parts()[1]
+    assert (idle.consumers, idle.lanes_per_connection, idle.size, idle.sizes, idle.groups) == (10, 1, 100, (), ())
+    assert (idle.exchange, idle.consume, idle.exclusive_consumer, idle.consumer_arguments) == ("", "", False, {})
+
+
+def test_what_a_flow_says_singly_replaces_the_list_of_its_workload() -> None:
+    """One size for several, a number of consumers for several kinds; what is said of replies is for calls."""
+    given = {
+        "name": "w", "load": {"kind": "rate", "rate": 10}, "size": [{"size": 100}, {"size": 200}],
+        "consumers": [{"count": 2}, {"count": 1}], "reply_size": 300,
+        "flows": [{"name": "one", "size": 64, "consumers": 2}, {"name": "call", "pattern": "rpc"}],
+    }  # fmt: skip
+    one, call = Workload.model_validate(given).parts()
+    assert (one.size, one.sizes, one.consumers, one.groups, one.reply_size) == (64, (), 2, (), None)
+    assert (call.size, len(call.sizes), call.consumers, len(call.groups), call.reply_size) == (200, 2, 3, 2, 300)
+
+
+def test_a_control_plane_is_no_flow() -> None:
+    """It stands for flows: as one of several it would be a plain queue without a word."""
+    with pytest.raises(ValidationError, match="pattern = 'openstack-rpc': it stands for four"):
+        Workload.model_validate(
+            {"name": "w", "load": {"kind": "rate", "rate": 10}, "flows": [{"name": "a", "pattern": "openstack-rpc"}]}
+        )
+
+
+@pytest.mark.parametrize("share", ["reject", "requeue"])
+def test_calls_are_not_refused(share: str) -> None:
+    """A responder answers what it is sent: one that refused it as well would answer twice, or what is gone."""
+    with pytest.raises(ValidationError, match="with pattern = 'rpc' every call is answered"):
+        Workload.model_validate({"name": "w", "load": {"kind": "rate", "rate": 10}, "pattern": "rpc", share: 0.5})

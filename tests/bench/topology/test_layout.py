@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from bench.arrivals.keys import keys_of
 from bench.scenario.scenario import Workload
@@ -37,8 +38,8 @@ def test_no_message_is_owed_to_two_queues_of_a_column(kind: str, bound: list[tup
     )  # fmt: skip
     for owed in route.owed:
         assert len({route.columns[queue] for queue in owed}) == len(owed)
-    by_column = [route.owed_in(column) for column in range(route.column_count)]
-    assert [int(copies) for copies in sum(by_column)] == [len(owed) for owed in route.owed]
+    by_column = route.owed_by_column()
+    assert by_column.sum(axis=0).tolist() == [len(owed) for owed in route.owed]
     assert all(column.any() for column in by_column)
 
 
@@ -47,6 +48,26 @@ def test_queues_that_share_no_message_share_a_column() -> None:
     assert route_of({"pattern": "topic", "queues": 1_000, "consumers": 1_000}).column_count == 1
     assert route_of({"pattern": "fanout", "queues": 7, "consumers": 7}).column_count == 7
     assert route_of({"queues": 4, "producers": 4, "consumers": 4}).column_count == 1
+
+
+def test_without_a_prefix_names_are_those_of_the_scenario() -> None:
+    """So that what a product says of them is found in the file."""
+    given = {"name": "w", "load": LOAD, "keys": "q", "consume": "q", "topology": {"queues": [{"name": "q"}]}}
+    work = Workload.model_validate(given)
+    for prefix, name in (("", "q"), ("p", "p-q")):
+        assert [one.name for one in work.laid_out(prefix, [], 1).declared.queues] == [name]
+
+
+def test_keys_that_no_queue_is_bound_to_are_known() -> None:
+    """Also where nobody consumes, so that no copy is owed of any message."""
+    topology = {
+        "exchanges": [{"name": "e", "type": "direct"}],
+        "queues": [{"name": "q"}],
+        "bindings": [{"exchange": "e", "queue": "q", "key": "a"}],
+    }
+    for consumers in (0, 1):
+        route = route_of({"exchange": "e", "keys": ["b", "a", "c"], "consumers": consumers, "topology": topology})
+        assert (route.nowhere, route.copies.tolist()) == ((0, 2), [0, consumers, 0])
 
 
 @pytest.mark.parametrize("topology", [None, {"queues": [{"name": "q"}]}])
@@ -62,6 +83,34 @@ def test_messages_that_expire_make_a_rule_of_every_queue_they_are_in(topology: d
         queues = [{"name": "q", "arguments": letters}, {"name": "dead"}]
         told = Workload.model_validate(expiring.model_dump() | {"topology": {"queues": queues}})
         assert (told.laid_out("p", [], 1).rules, told.laid_out("p", [], 1).dead) == ((), ("p-dead",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "why"),
+    [
+        ({}, {}, ""),
+        ({"x-message-ttl": 1_000}, {}, "x-message-ttl"),
+        ({}, {"properties": {"expiration": 1_000}}, "properties.expiration"),
+        ({"x-max-length": 15}, {}, "x-max-length = 15"),
+        ({"x-max-length": 16}, {}, ""),
+        ({"x-max-length": 1, "x-overflow": "reject-publish"}, {}, ""),
+        ({"x-max-length-bytes": 1_599}, {}, "x-max-length-bytes = 1599"),
+        ({"x-max-length-bytes": 1_600}, {}, ""),
+    ],
+)
+def test_a_closed_loop_is_given_no_queue_that_ends_messages(
+    arguments: dict[str, object], more: dict[str, object], why: str
+) -> None:
+    """It would wait for them; what is beyond its own bound never comes to be, and what is refused is told."""
+    given = {"name": "w", "keys": "q", "consume": "q", "topology": {"queues": [{"name": "q", "arguments": arguments}]}}
+    Workload.model_validate(given | more | {"load": LOAD})
+    closed = given | more | {"load": {"kind": "in_flight", "in_flight": [16]}}
+    if not why:
+        Workload.model_validate(closed)
+        return
+    with pytest.raises(ValueError, match="use kind 'rate'") as caught:
+        Workload.model_validate(closed)
+    assert why in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +161,35 @@ def test_copies_of_the_first_messages() -> None:
     assert [owed_by(0, messages) for messages in range(7)] == [0, 2, 3, 3, 5, 6, 6]
     assert [owed_by(1, messages) for messages in range(4)] == [0, 1, 1, 3]
     assert (route.uniform, route.mean_copies) == (None, 1.0)
+
+
+def test_a_large_fan_out_is_laid_out_at_once() -> None:
+    """Keys that have the same queues are looked at once: set by set of columns this took minutes."""
+    route = route_of({"pattern": "fanout", "queues": 1_000, "consumers": 1_000, "keys": {"key": "{n}", "count": 200}})
+    assert route.columns == tuple(range(1_000))
+    assert route.owed_by_column().all()
+
+
+def faults(given: dict[str, object]) -> str:
+    """Return what is wrong with a workload."""
+    with pytest.raises(ValidationError) as refused:
+        Workload.model_validate({"name": "w", "load": LOAD, **given})
+    return str(refused.value)
+
+
+def test_two_things_of_one_name_on_the_broker_are_refused() -> None:
+    """A flow's exchange and queues, and the numbers of queues, make names too."""
+    topology = {
+        "exchanges": [{"name": "w", "type": "direct"}],
+        "queues": [{"name": "w-0"}, {"name": "q", "count": 2}, {"name": "q-1"}],
+    }
+    told = faults({"pattern": "topic", "topology": topology})
+    assert "two queues would be called 'w-0'" in told
+    assert "two queues would be called 'q-1'" in told
+    assert "two exchanges would be called 'w'" in told
+
+
+def test_consumers_of_queues_that_get_nothing_are_refused() -> None:
+    """A queue that is named without keys that lead to it."""
+    told = faults({"consumers": [{"queue": "q"}], "topology": {"queues": [{"name": "q"}]}})
+    assert "get none of its messages" in told
