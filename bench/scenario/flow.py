@@ -317,13 +317,13 @@ def kind_faults(kind: FlowFields) -> Iterator[str]:
     if rate and kind.think:
         yield f"think = {format_duration(kind.think)}: it says the same as consumer_rate = {rate:g}: leave one out"
     if kind.pattern == "rpc":
-        for name, share in (("reject", kind.reject), ("requeue", kind.requeue)):
-            if share:
-                yield f"{name} = {share:g}: with pattern = 'rpc' every call is answered: use 0, or leave it out"
+        yield from (
+            f"{name} = {share:g}: with pattern = 'rpc' every call is answered: use 0, or leave it out"
+            for name, share in (("reject", kind.reject), ("requeue", kind.requeue))
+            if share
+        )
         if rate:
             yield f"{said}: a responder has a `think` time: leave it out"
-        if kind.reject or kind.requeue:
-            yield "reject, requeue: with pattern = 'rpc' every call is answered: leave them out"
     elif rate or kind.think:
         yield from _slow_faults(kind, rate or NS_PER_S / kind.think, said)
 

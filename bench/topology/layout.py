@@ -375,22 +375,12 @@ class _Builder:
                     flow, f"exchange = {flow.exchange!r}: no binding takes one of its keys ({keys[0]!r}): add one"
                 )
             return None
-        used_by = []
+        # Of a pattern the flow itself tells: `queues` of too few consumers.
+        by_kind = self._used_by(flow, reached, told=queues is not None and not flow.groups)
+        if by_kind is None:
+            return None
         used: dict[str, int] = {}
-        for kind in flow.kinds:
-            names = self._used(kind, reached)
-            if names is None:
-                return None
-            counted = queues is not None and not flow.groups  # the flow itself tells: `queues` of too few
-            if len(names) > kind.consumers and not counted:
-                each = " of each kind" if flow.groups else ""
-                fewer = "use fewer queues" if kind.consume else "let `consume` name those that are used"
-                self._fault(
-                    flow,
-                    f"consumers = {kind.consumers}: {len(names)} queues get messages, and each needs a consumer{each}:"
-                    f" use {len(names)} or more (lanes_per_connection lets them share connections), or {fewer}",
-                )
-            used_by.append(tuple(used.setdefault(name, len(used)) for name in names))
+        used_by = [tuple(used.setdefault(name, len(used)) for name in names) for names in by_kind]
         mine = [tuple(used[name] for name in names if name in used) for names in found]
         if used and not any(mine):
             self.faults.append(f"consume: the queues that consumers of flow {flow.name!r} use get none of its messages")
@@ -419,6 +409,27 @@ class _Builder:
             exclusive=tuple(name for name in used if name in self._queues and self._queues[name].exclusive),
             nowhere=tuple(number for number, names in enumerate(found) if not names),
         )
+
+    def _used_by(self, flow: FlowFields, reached: tuple[str, ...], *, told: bool) -> list[tuple[str, ...]] | None:
+        """Return the queues that each kind of consumers uses; None where one names none that there is.
+
+        That a kind has too few consumers is `told` elsewhere, or here.
+        """
+        found = []
+        for kind in flow.kinds:
+            names = self._used(kind, reached)
+            if names is None:
+                return None
+            if len(names) > kind.consumers and not told:
+                each = " of each kind" if flow.groups else ""
+                fewer = "use fewer queues" if kind.consume else "let `consume` name those that are used"
+                self._fault(
+                    flow,
+                    f"consumers = {kind.consumers}: {len(names)} queues get messages, and each needs a consumer{each}:"
+                    f" use {len(names)} or more (lanes_per_connection lets them share connections), or {fewer}",
+                )
+            found.append(names)
+        return found
 
     def _note_ends(
         self, flow: FlowFields, keys: Sequence[str], found: Sequence[tuple[str, ...]], used: Iterable[str]
