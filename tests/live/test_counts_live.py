@@ -89,3 +89,11 @@ def test_a_count_in_and_out_at_once(broker: Broker, driver: str) -> None:
     [whole] = done.phases
     assert whole.name == "whole"
     assert whole.rate == pytest.approx(1_001e9 / (whole.end_ns - whole.begin_ns))
+
+
+def test_a_queue_is_only_filled(rabbitmq: Broker) -> None:
+    """Nobody consumes: the trial ends with the last confirm, and nothing is owed to anyone."""
+    done = trial(rabbitmq, "wire091", {"messages": 1_002, "phases": "enqueue", "consumers": 0, "producers": 4})
+    assert (done.outcome, done.drained) == (TrialOutcome.COMPLETED, True)
+    assert (done.ledger.sent, done.ledger.confirmed, done.ledger.owed) == (1_002, 1_002, 0)
+    assert [one.messages for one in done.phases] == [1_002]
