@@ -222,7 +222,8 @@ class Workload(FlowFields):
         given = flow.model_fields_set
         said = {name: getattr(flow, name) for name in given if getattr(flow, name) is not None}
         # A flow that names one size, or a number of consumers, has no list of its workload.
-        said |= {many: () for one, many in (("size", "sizes"), ("consumers", "groups")) if one in given - {many}}
+        lists = (("size", "sizes"), ("consumers", "groups"))
+        said |= {many: () for one, many in lists if one in given and many not in given}
         part = self.model_copy(
             update={"flows": (), "flow_of": self.name, "description": "", "idle_connections": 0} | said
         )
