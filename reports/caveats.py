@@ -9,6 +9,7 @@ from bench.stats.ratio import ALPHA, DELTA
 from bench.units import NS_PER_MS, percent
 from reports.cases import MIN_CPUS, MIN_TRIALS
 from reports.dataset import Dataset
+from reports.flows import of_trials
 from reports.format import PROTOCOLS, count, listed, number
 from reports.quantiles import PERCENTILES
 from reports.summary import Cell, Fact
@@ -53,12 +54,12 @@ def _caveats(data: Dataset, compared: int) -> Iterator[str]:
 
 def _missing(data: Dataset) -> Iterator[str]:
     """Yield which trials have a result that does not count, and which have none."""
-    left_out = data.trials[~data.trials["usable"]]
-    if len(left_out):
-        yield f"Left out: {len(left_out)} of {len(data.trials)} finished trials; the reasons stand with each answer."
-    if len(data.absent):
-        planned = sum(len(run.plan) for run in data.runs)
-        yield f"No result: {len(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."
+    finished, absent = of_trials(data.trials), of_trials(data.absent)
+    if left_out := int((~finished["usable"]).sum()):
+        yield f"Left out: {left_out} of {len(finished)} finished trials; the reasons stand with each answer."
+    if len(absent):
+        planned = len(finished) + len(absent)
+        yield f"No result: {len(absent)} of {planned} planned trials (not run, not finished or unreadable)."
 
 
 def environment(data: Dataset) -> tuple[Fact, ...]:
@@ -135,7 +136,15 @@ def _not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator
     yield from _other_loads(data.scenario)
     yield "Faults: no broker, disk or network was made to fail."
     yield from _other_connections(data)
-    yield "Exchanges other than the default exchange."
+    if not any(one.exchange or one.pattern in {"fanout", "topic"} for one in data.scenario.workloads):
+        yield "Exchanges other than the default exchange."
+    if any("last" in cell.beside_ns for cell in cells.values()):
+        yield (
+            "Which subscriber of a fan-out is the slowest: latencies are not kept by subscriber. How far the last copy"
+            " is behind the others tells how unlike they are."
+        )
+    if any(one.flow for one in data.scenario.workloads):
+        yield "What one flow costs: flows of a trial share broker and host, so CPU time and memory are of all together."
     thin = [name for name in PERCENTILES if any(not cell.latency_ns[name].n and cell.n for cell in cells.values())]
     if thin:
         yield f"{listed(thin)} of some rows: a trial has too few messages for it."

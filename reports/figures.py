@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from bench.results.archive import write_whole
 from bench.units import NS_PER_MS
 from reports.captions import interval
-from reports.cells import latency_of, tag_of
+from reports.cells import latency_of
 from reports.charts import cost, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
 from reports.charts.estimates import Bar
 from reports.charts.load_curves import Point, Quantity
@@ -23,6 +23,7 @@ from reports.charts.theme import RC, Style
 from reports.dataset import Dataset
 from reports.format import Printer, milliseconds, rate
 from reports.model import Spread
+from reports.patterns import latency_words, tag_of
 from reports.questions import Question, questions
 from reports.summary import Caption, Cell, Summary
 from reports.swept import Axis, Value, label_of, value_words
@@ -89,7 +90,7 @@ def _decision(source: FigureData, question: Question) -> Figure:
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.24, _LABELS_IN / height, 0.74, 0.98)
     bars = {target: _bar(source, question, target) for target in styles}
-    unit = "achieved, messages a second" if question.closed_loop else "p99 response, ms"
+    unit = "achieved, messages a second" if question.closed_loop else f"{question.metric}, ms"
     estimates.draw(axes, bars, styles, unit)
     return figure
 
@@ -157,7 +158,7 @@ def _throughput(source: FigureData, question: Question) -> Figure:
     height = 1.0 + 0.44 * len(styles)
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
-    offered = next(iter(cells.values()))[0].offered_rate
+    offered = next(iter(cells.values()))[0].asked_rate
     throughput.draw(axes, source.data.usable(question.workloads[0].name), styles, offered)
     return figure
 
@@ -222,7 +223,11 @@ def _against(source: FigureData, question: Question, quantity: Quantity) -> Figu
 
 
 def _deciding(source: FigureData, question: Question) -> Figure:
-    return _against(source, question, load_curves.RATE if question.closed_loop else load_curves.p99("response"))
+    return _against(
+        source,
+        question,
+        load_curves.RATE if question.closed_loop else load_curves.p99(latency_words(question.workloads[0])),
+    )
 
 
 def _sweep(source: FigureData, question: Question) -> Figure:

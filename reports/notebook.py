@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from bench.record import hlog
 from bench.record.histogram import new_histogram
 from bench.results.archive import read
+from bench.results.records import MOST_TRIALS
 from reports import sustained
-from reports.cells import tag_of
 from reports.charts import load_curves, over_time, percentiles, theme, throughput
 from reports.charts.theme import Style
 from reports.dataset import Dataset
@@ -26,6 +26,7 @@ from reports.dataset import load as load_frames
 from reports.errors import ReportError
 from reports.figures import FigureData, lines_along
 from reports.format import milliseconds, rate
+from reports.patterns import tag_of
 from reports.pooling import Dimension
 from reports.questions import Question, questions
 from reports.summarise import summarise
@@ -107,8 +108,9 @@ class Results:
             message = f"no trial {trial} in run {run!r}: there are {there}"
             raise ReportError(message)
         record = self.frames.records[run, trial]
-        places = sorted((self._folders[run] / "trials").glob(f"{trial:03d}-*/latency.hlog"))
-        seconds = hlog.read(places[0]).get(tag, {})
+        places = sorted((self._folders[run] / "trials").glob(f"{trial % MOST_TRIALS:03d}-*/latency.hlog"))
+        flow = f"{record.flow}." if trial >= MOST_TRIALS else ""
+        seconds = hlog.read(places[0]).get(f"{flow}{tag}", {})
         if not seconds:
             message = f"trial {trial} has no latency {tag!r}: there are {sorted(record.latency)}"
             raise ReportError(message)

@@ -8,6 +8,7 @@ from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.scenario.scenario import InFlightLoad, RateLoad, Scenario, Workload
 from bench.units import format_duration
 from reports.format import count, rate
+from reports.patterns import asks, got_unit, latency_words, sent_unit, shape, tag_of
 from reports.swept import LOADS, Axis, Value, axes_of, label_of, point_words, value_of
 
 _MOST_STEPS = 5
@@ -33,6 +34,20 @@ class Question:
     def closed_loop(self) -> bool:
         """Whether a bound of messages in flight, not the clock, decides when to send."""
         return isinstance(self.workloads[0].load, InFlightLoad)
+
+    @property
+    def metric(self) -> str:
+        """What decides, in words."""
+        return "achieved rate" if self.closed_loop else f"p99 {latency_words(self.workloads[-1])}"
+
+    @property
+    def unit(self) -> str:
+        """The unit of what is achieved."""
+        return got_unit(self.workloads[0])
+
+    def asks(self, targets: int) -> str:
+        """Return what it asks of so many targets, in words of the shape of the work."""
+        return asks(self.workloads[0], targets)
 
     @property
     def many(self) -> bool:
@@ -81,27 +96,29 @@ class Question:
             kept = "transient and persistent"
         size = spans.pop("size", "") or sizes(workload)
         if isinstance(workload.load, InFlightLoad):
-            pace = f"{spans.pop(IN_FLIGHT, count(in_flight(workload)))} messages in flight"
+            what = "calls" if workload.pattern == "rpc" else "messages"
+            pace = f"{spans.pop(IN_FLIGHT, count(in_flight(workload)))} {what} in flight"
         else:
-            pace = f"{spans.pop(RATE)} msg/s" if RATE in spans else _rates(workload.load)
+            unit = sent_unit(workload)
+            pace = f"{spans.pop(RATE)} {unit}" if RATE in spans else _rates(workload.load, unit)
         others = [f"{label_of(field)} {span}" for field, span in spans.items() if field != "durable"]
-        return ", ".join([f"{pace} of {size}", kept, *others])
+        return ", ".join([f"{pace} of {size}", kept, *shape(workload), *others])
 
 
-def _rates(load: RateLoad) -> str:
+def _rates(load: RateLoad, unit: str) -> str:
     """Return the rates in words, such as `100 to 2,000 msg/s`."""
     profile = load.profile
     if profile is None:
-        return f"{rate(load.rate)} msg/s"
+        return f"{rate(load.rate)} {unit}"
     if profile.kind == "ramp":
-        return f"{rate(profile.begin)} to {rate(profile.end)} msg/s"
+        return f"{rate(profile.begin)} to {rate(profile.end)} {unit}"
     if profile.kind == "steps":
         steps = [rate(step.rate) for step in profile.steps]
         shown = ", ".join(steps) if len(steps) <= _MOST_STEPS else f"{steps[0]} … {steps[-1]}, {len(steps)} steps"
-        return f"{shown} msg/s in turn"
-    between = f"{rate(profile.rate_off)} msg/s" if profile.rate_off else "silence"
+        return f"{shown} {unit} in turn"
+    between = f"{rate(profile.rate_off)} {unit}" if profile.rate_off else "silence"
     return (
-        f"{rate(profile.rate)} msg/s for {format_duration(profile.on)} and {between} for"
+        f"{rate(profile.rate)} {unit} for {format_duration(profile.on)} and {between} for"
         f" {format_duration(profile.off)} in turn,"
     )
 
@@ -131,9 +148,12 @@ def offered(workload: Workload) -> float:
 
 
 def questions(scenario: Scenario) -> tuple[Question, ...]:
-    """Return the questions of a resolved scenario, in its order; sweeps and curves in rising order."""
+    """Return the questions of a resolved scenario, in its order; sweeps and curves in rising order.
+
+    Nothing is asked of background traffic.
+    """
     groups: dict[str, list[Workload]] = {}
-    for workload in scenario.workloads:
+    for workload in (one for one in scenario.workloads if not one.background):
         groups.setdefault(_sweep(workload) or _family(workload), []).append(workload)
     found = []
     for group in groups.values():
@@ -142,8 +162,9 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
             swept = tuple(field for field in group[0].at if len({value_of(each, field) for each in group}) > 1)
             axes = axes_of(group, swept)
             places = {each.name: [axis.places[value_of(each, axis.field)] for axis in axes] for each in group}
-            kinds = {each.closed for each in scenario.workloads if each.part_of == group[0].part_of}
-            name = group[0].part_of if len(kinds) == 1 else _sweep(group[0]).replace(" ", "-")
+            whole = _whole(group[0])
+            kinds = {_way(each) for each in scenario.workloads if _whole(each) == whole}
+            name = whole if len(kinds) == 1 else _sweep(group[0]).replace(" ", "-")
             found.append(Question(name, tuple(sorted(group, key=lambda each: places[each.name])), swept))
         elif closed and len(group) > 1:
             ordered = sorted(group, key=in_flight)
@@ -160,16 +181,27 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
 def _sweep(workload: Workload) -> str:
     """Return the same text for the points of a sweep of more than the load; empty for all else.
 
-    Open and closed loops are judged by different figures, so they are no one question.
+    What is judged by different figures is no one question.
     """
     if not {*workload.at} - {*LOADS}:
         return ""
-    return f"{workload.part_of} {'closed' if workload.closed else 'open'}"
+    return f"{_whole(workload)} {_way(workload)}"
+
+
+def _whole(workload: Workload) -> str:
+    """Return what reports call the sweep that a workload is part of; of a flow its own part of that."""
+    return f"{workload.part_of}-{workload.flow}" if workload.flow else workload.part_of
+
+
+def _way(workload: Workload) -> str:
+    return {"service": "closed", "response": "open", "confirm": "confirmed"}[tag_of(workload)]
 
 
 def _family(workload: Workload) -> str:
     """Return the same text for workloads that differ only in bound or rate."""
     closed = workload.closed
+    if workload.flow and not workload.part_of:  # it runs beside the others, whatever their rates
+        return workload.name
     # A bound of the backlog goes with the rate; whom a workload is for is no part of what is asked. Rates of two
     # lists are one curve, while each list of bounds is a sweep of its own.
     varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0, "max_backlog": 1}
@@ -177,6 +209,7 @@ def _family(workload: Workload) -> str:
         update={
             "name": "",
             "part_of": (workload.part_of or workload.name) if closed else "",
+            "flow_of": "",
             "at": {},
             "description": "",
             "only": (),
@@ -188,5 +221,5 @@ def _family(workload: Workload) -> str:
 
 def _name(ordered: Sequence[Workload]) -> str:
     """Return what all are a part of; where that is several things or none, the first and the last of them."""
-    whole = {each.part_of for each in ordered}
+    whole = {_whole(each) for each in ordered}
     return whole.pop() if len(whole) == 1 and "" not in whole else f"{ordered[0].name}..{ordered[-1].name}"

@@ -92,6 +92,8 @@ class Workload(FlowFields):
     the background."""
     flow_of: str = ""
     """The workload whose flow it is, where reports look at a flow alone. Never given."""
+    flow: str = ""
+    """The flow's name there. Never given."""
     background: bool = False
     """Whether it is such a flow, and there for the others' sake. Never given."""
 
@@ -167,9 +169,8 @@ class Workload(FlowFields):
         said = {name: getattr(flow, name) for name in given if getattr(flow, name) is not None}
         # A flow that names one size, or a number of consumers, has no list of its workload.
         said |= {many: () for one, many in (("size", "sizes"), ("consumers", "groups")) if one in given - {many}}
-        part = self.model_copy(
-            update={"flows": (), "flow_of": self.name, "description": "", "idle_connections": 0} | said
-        )
+        names = {"flow_of": self.name, "flow": flow.name}
+        part = self.model_copy(update={"flows": (), "description": "", "idle_connections": 0} | names | said)
         # What its workload says of replies is for those of its flows that have some.
         return part if part.pattern == "rpc" or "reply_size" in given else part.model_copy(update={"reply_size": None})
 

@@ -147,11 +147,12 @@ class Side:
         return {key.target: name for name, key in self.data.rows.items() if key.group == self.side}
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return target and workload of each row, in the scenario's order."""
+        """Return target and workload of each row, in the scenario's order; background traffic is not judged."""
         planned = {(trial.target, trial.workload) for trial in self.run.plan}
         return [
             (target, workload.name)
             for workload in self.run.scenario.workloads
+            if not workload.background
             for target, name in self.names.items()
             if (name, workload.name) in planned
         ]
@@ -159,6 +160,11 @@ class Side:
     def workload(self, name: str) -> Workload:
         """Return a workload by name."""
         return next(one for one in self.run.scenario.workloads if one.name == name)
+
+    def whole(self, name: str) -> str:
+        """Return the sweep that a workload is part of, or the workload whose flow it is; empty where it is neither."""
+        workload = self.workload(name)
+        return workload.part_of or workload.flow_of
 
     def survives(self, target: str, workload: str) -> str:
         """Return what a confirmed message of a row survives, by what the run counted where it did."""
