@@ -251,8 +251,8 @@ def _percentiles_sentence(question: Question, rows: Sequence[Cell], labels: Labe
     slowest = f" The last of a message's copies came within, p99: {'; '.join(last)}." if last else ""
     return (
         f"Over all targets p50 of the {latency_words(question.workloads[-1])} {middle} ms, and p99 {tail} ms. A line is"
-        " the geometric mean over usable trials, as in the table, and ends where some trial has fewer than ten messages beyond, or"
-        " where the rest never came." + over + slowest
+        " the geometric mean over usable trials, as in the table, and ends where some trial has fewer than ten messages"
+        " beyond, or where the rest never came." + over + slowest
     )
 
 
