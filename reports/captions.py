@@ -229,19 +229,19 @@ def _curve_sentence(question: Question, rows: Sequence[Cell], labels: Labels, kn
     return f"The knee, messages a second: {'; '.join(each)}. {marks}"
 
 
-def _span(spreads: Sequence[Spread], text: Callable[[float | None], str]) -> str:
+def _span(spreads: Sequence[Spread], text: Callable[[float | None], str], unit: str = "") -> str:
     known = sorted(spread.centre for spread in spreads if spread.centre is not None)
     if not known:
         return "is not known"
     if text(known[0]) == text(known[-1]):
-        return f"is {text(known[0])}"
-    return f"lies between {text(known[0])} and {text(known[-1])}"
+        return f"is {text(known[0])}{unit}"
+    return f"lies between {text(known[0])} and {text(known[-1])}{unit}"
 
 
 def _percentiles_sentence(question: Question, rows: Sequence[Cell], labels: Labels) -> str:
     shown = [cell for cell in rows if cell.n and not cell.overloaded]
-    middle = _span([cell.latency_ns["p50"] for cell in shown], milliseconds)
-    tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds)
+    middle = _span([cell.latency_ns["p50"] for cell in shown], milliseconds, " ms")
+    tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds, " ms")
     over = " Overloaded rows are left out." if any(cell.overloaded for cell in rows) else ""
     last = [
         f"{labels[cell.target]} {milliseconds(cell.beside_ns['last']['p99'].centre)} ms"
@@ -250,7 +250,7 @@ def _percentiles_sentence(question: Question, rows: Sequence[Cell], labels: Labe
     ]
     slowest = f" The last of a message's copies came within, p99: {'; '.join(last)}." if last else ""
     return (
-        f"Over all targets p50 of the {latency_words(question.workloads[-1])} {middle} ms, and p99 {tail} ms. A line is"
+        f"Over all targets p50 of the {latency_words(question.workloads[-1])} {middle}, and p99 {tail}. A line is"
         " the geometric mean over usable trials, as in the table, and ends where some trial has fewer than ten messages"
         " beyond, or where the rest never came." + over + slowest
     )
@@ -293,7 +293,9 @@ def _cost_sentence(rows: Sequence[Cell]) -> str:
     broker = _span([cell.broker_cpu_us for cell in shown], number)
     client = _span([cell.client_cpu_us for cell in shown], number)
     lines = " Lines are 95 % intervals." if any(cell.client_cpu_us.interval_low is not None for cell in shown) else ""
+    copies = " A copy counts as a message." if any(cell.copies > 1 for cell in shown) else ""
+    flows = " All flows of a trial count together." if any(cell.flow for cell in shown) else ""
     return (
         f"CPU seconds a million messages (µs a message), whole process trees: the broker's {broker}, our client's"
-        f" {client}.{lines}"
+        f" {client}.{copies}{flows}{lines}"
     )

@@ -65,6 +65,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     return Cell(
         target=target.name,
         workload=workload.name,
+        flow=workload.flow,
         at=workload.at,
         planned=planned,
         n=len(trials),

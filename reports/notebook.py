@@ -154,7 +154,7 @@ class Results:
         trials = self.frames.usable(question.workloads[0].name)
         cell = next(cell for cell in self.summary.cells if cell.workload == question.workloads[0].name)
         with mpl.rc_context(theme.RC):
-            return throughput.draw(axes, trials, self._styles(question), cell.offered_rate)
+            return throughput.draw(axes, trials, self._styles(question), cell.asked_rate, question.unit_words)
 
     def plot_sweep(self, axes: Axes, workload: str | None = None) -> Axes:
         """Draw what decides against the field that is swept, a line a target; see `plot_percentiles`.

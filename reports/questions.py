@@ -45,6 +45,11 @@ class Question:
         """The unit of what is achieved."""
         return got_unit(self.workloads[0])
 
+    @property
+    def unit_words(self) -> str:
+        """That unit at length, such as `copies a second`."""
+        return self.unit.replace("msg", "messages").replace("/s", " a second")
+
     def asks(self, targets: int) -> str:
         """Return what it asks of so many targets, in words of the shape of the work."""
         return asks(self.workloads[0], targets)

@@ -48,6 +48,8 @@ class Cell(RowFigures):
 
     target: str
     workload: str
+    flow: str
+    """Which flow of it, where its trials had several at once; else empty. `workload` is then the name of both."""
     at: dict[str, Value]
     """Of a point of a sweep: the value of each swept field, by its path in the workload; else empty."""
     planned: int

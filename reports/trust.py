@@ -71,6 +71,7 @@ def _received(data: Dataset, names: set[str]) -> list[str]:
     usable = data.trials.loc[data.trials["usable"] & data.trials["workload"].isin(names), TRIAL]
     lags = data.latency[data.latency["tag"] == "receive_lag"].merge(usable, on=TRIAL)["p99"].dropna()
     later = ""
+    lags = lags[lags < float("inf")]
     if len(lags):
         ends = dict.fromkeys(milliseconds(value) for value in (lags.min(), lags.max()))
         later = f"; p99 of the time from then to our reading is {' to '.join(ends)} ms"

@@ -168,7 +168,9 @@ class Workload(FlowFields):
         given = flow.model_fields_set
         said = {name: getattr(flow, name) for name in given if getattr(flow, name) is not None}
         # A flow that names one size, or a number of consumers, has no list of its workload.
-        said |= {many: () for one, many in (("size", "sizes"), ("consumers", "groups")) if one in given - {many}}
+        said |= {
+            many: () for one, many in (("size", "sizes"), ("consumers", "groups")) if one in given and many not in given
+        }
         names = {"flow_of": self.name, "flow": flow.name}
         part = self.model_copy(update={"flows": (), "description": "", "idle_connections": 0} | names | said)
         # What its workload says of replies is for those of its flows that have some.

@@ -47,7 +47,7 @@ _LEDGER = {
 }
 _ALWAYS = ("sent", "confirmed", "received", "lost", "duplicated", "reordered", "unknown")
 _PERCENTILES = ("p50", "p99", "p99.9", "max")
-_BESIDE = {"last": "last copy", "reply_lag": "responder's lag"}
+_BESIDE = {"last": "the last copy", "reply_lag": "the responder's lag"}
 """What a table calls the latencies that explain the one that a row is about."""
 _FIRST_LIMITS = 4
 _LIVE = ("percentiles", "time")
