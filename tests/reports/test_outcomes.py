@@ -62,7 +62,12 @@ def test_a_row_of_returned_messages_says_so() -> None:
             trial["sent"] = trial["offered"]
             whole = trial["ledger"]["sent"]
             more = whole // 10
-            trial["ledger"] |= {"sent": whole + more, "returned": more, "unconfirmed_missing": more}
+            trial["ledger"] |= {
+                "sent": whole + more,
+                "owed": whole + more,
+                "returned": more,
+                "unconfirmed_missing": more,
+            }
         return trial
 
     summary = made_summary(repetitions=2, seconds=2, closed_loop=False, change=returned)
