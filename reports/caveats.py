@@ -145,6 +145,7 @@ def _not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator
         )
     if any(one.flow for one in data.scenario.workloads):
         yield "What one flow costs: flows of a trial share broker and host, so CPU time and memory are of all together."
+        yield "The backlog over time of other flows than a trial's first: it is recorded of that one."
     thin = [name for name in PERCENTILES if any(not cell.latency_ns[name].n and cell.n for cell in cells.values())]
     if thin:
         yield f"{listed(thin)} of some rows: a trial has too few messages for it."

@@ -63,7 +63,10 @@ class Results:
 
     @property
     def timeline(self) -> pd.DataFrame:
-        """One row a trial and 100 ms: offered, sent, received, confirmed, backlog; CPU and memory of both sides."""
+        """One row a trial and 100 ms: offered, sent, received, confirmed, backlog; CPU and memory of both sides.
+
+        Of a trial with several flows it counts the messages of the first that is no background.
+        """
         return self.frames.timeline
 
     @property
