@@ -15,6 +15,7 @@ What must live in a product's folder
     facts           version, runtime, settings as asked and as reported
     checks          what its settings and a durable workload forbid together
     topology        which exchanges and arguments of queues it has not, and its own words for those that it has
+    flows           what producers and consumers cannot ask of it, beside what is declared
     parts           what an image must hold
     caveats         what a report must say whenever it was measured
 
@@ -38,7 +39,7 @@ from brokers.durability import DurabilityClass
 from brokers.endpoint import Endpoint, ExchangeAddresses, Protocol
 from brokers.log_patterns import LogPatterns
 from brokers.settings import BrokerSettings
-from brokers.topology import QueueKind, Topology, faults_anywhere
+from brokers.topology import FlowNeeds, QueueKind, Topology, faults_anywhere
 
 S = TypeVar("S", bound=BrokerSettings)
 
@@ -250,6 +251,21 @@ class Product(ABC, Generic[S]):
             protocol: what the workload's drivers speak.
         """
         yield from faults_anywhere(topology)
+
+    def flow_faults(
+        self,
+        settings: S,  # noqa: ARG002
+        needs: FlowNeeds,  # noqa: ARG002
+        protocol: Protocol,  # noqa: ARG002
+    ) -> Iterator[tuple[str, str]]:
+        """Yield each field of a flow that this product cannot do, with its value and what to do.
+
+        Args:
+            settings: what was asked for.
+            needs: what one side of the flow asks.
+            protocol: what that side speaks.
+        """
+        yield from ()
 
     def as_declared(self, settings: S, topology: Topology) -> Topology:  # noqa: ARG002
         """Return a topology without faults as it is declared: in the product's own words, and in its order."""

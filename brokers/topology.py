@@ -34,6 +34,7 @@ QUEUE_TYPE = "x-queue-type"
 
 COUNTS = (TTL, MAX_LENGTH, MAX_LENGTH_BYTES, MAX_PRIORITY, DELIVERY_LIMIT, EXPIRES)
 """Arguments that are whole numbers, from 0."""
+_UNITS = {TTL: " of milliseconds", EXPIRES: " of milliseconds", MAX_LENGTH_BYTES: " of bytes"}
 SWITCHES = (SINGLE_CONSUMER,)
 """Arguments that are true or false."""
 WORDS = (OVERFLOW, DEAD_LETTER_EXCHANGE, DEAD_LETTER_KEY, QUEUE_TYPE)
@@ -165,6 +166,21 @@ class Topology:
 
 
 @dataclass(frozen=True)
+class FlowNeeds:
+    """What a side of a flow asks of a broker beside what is declared.
+
+    Attributes:
+        expiration_ms: of producers: time to live that each message carries; None = none.
+        direct_reply: of producers: replies to their calls come by direct reply-to, without a queue.
+        requeue: of consumers: share of the messages that they give back.
+    """
+
+    expiration_ms: int | None = None
+    direct_reply: bool = False
+    requeue: float = 0.0
+
+
+@dataclass(frozen=True)
 class TakenMessage:
     """A message that was taken out of a queue, with what it tells of its death where it is a dead letter.
 
@@ -208,7 +224,7 @@ def faults_anywhere(topology: Topology) -> Iterator[str]:
 
 def _argument_faults(arguments: Mapping[str, Argument]) -> Iterator[str]:
     wanted = (
-        *((name, int, "a whole number from 0") for name in COUNTS),
+        *((name, int, f"a whole number{_UNITS.get(name, '')} from 0") for name in COUNTS),
         *((name, bool, "true or false") for name in SWITCHES),
         *((name, str, "text") for name in WORDS),
     )

@@ -6,7 +6,7 @@ They stand above the figure, and describe it to readers who cannot see it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.scenario.reference import IN_FLIGHT, RATE
-from reports.dataset import Dataset
+from reports.dataset import Dataset, timeline_shown
 from reports.events import spoken
 from reports.format import Name, count, listed, milliseconds, number, rate
 from reports.model import Spread
@@ -93,11 +93,16 @@ def _of(
     if question.many:
         yield "decision", f"{question.metric} against offered rate", _curve_sentence(question, rows, labels, knees)
         return
+    metric = question.metric
     bars = " and the 95 % interval" if _has_intervals(question, rows) else ""
-    yield "decision", f"{question.metric}, each trial{bars}", _decision_sentence(question, rows, labels)
-    if any(cell.n and not cell.overloaded for cell in rows):
+    yield "decision", f"{metric}, each trial{bars}", _decision_sentence(question, rows, labels)
+    timed = question.workloads[0].phase != "dequeue"
+    if timed and any(cell.n and not cell.overloaded for cell in rows):
         yield "percentiles", "latency by percentile", _percentiles_sentence(question, rows, labels)
-    yield "time", "latency over time", _time_sentence(data, question, marks)
+    if question.workloads[0].phase == "enqueue":
+        yield "depth", "filled and drained", _depth_sentence(data, question, rows, labels)
+    if timed:
+        yield "time", "latency over time", _time_sentence(data, question, marks)
     yield "rate", "throughput", _throughput_sentence(question, rows, labels)
     yield "cost", "CPU time a message", _cost_sentence(rows)
 
@@ -269,6 +274,18 @@ def _time_sentence(data: Dataset, question: Question, marks: Sequence[Mark]) -> 
         f" their range. The warm-up is shaded, of a long one its end, and may leave the frame. {events}"
         + (" Overloaded trials are left out: their latency grows with their length." if over else "")
     )
+
+
+def _depth_sentence(data: Dataset, question: Question, rows: Sequence[Cell], labels: Labels) -> str:
+    deepest = {
+        labels[target]: int((ticks["confirmed"] - ticks["received"]).cumsum().max())
+        for target, ticks in timeline_shown(data, question.workloads[0].name).items()
+    }
+    if not deepest:
+        return "No trial could be used."
+    words = "; ".join(f"{label} {count(most)}" for label, most in deepest.items())
+    few = "" if all(cell.n == 1 for cell in rows) else " The trial of each target whose rate is in the middle."
+    return f"Confirmed (line) and received (dotted), and what lay in the queue: at most {words}.{few}"
 
 
 def _throughput_sentence(question: Question, rows: Sequence[Cell], labels: Labels) -> str:

@@ -78,7 +78,7 @@ class Case:
     @property
     def delta(self) -> tuple[float, str]:
         """Smallest relevant effect, and where it comes from in words."""
-        return relevant("achieved rate" if self.by_throughput else "p99 response", self.floors)
+        return relevant(self.question.floor, self.floors)
 
     @property
     def targets(self) -> set[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import pandas as pd
+
 from bench.results.records import PauseRecord, ProductRecord
 from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noise_floor import relevant
@@ -9,7 +11,7 @@ from bench.stats.ratio import ALPHA, DELTA
 from bench.units import NS_PER_MS, percent
 from reports.cases import MIN_CPUS, MIN_TRIALS
 from reports.dataset import Dataset
-from reports.flows import of_trials
+from reports.flows import trial_of
 from reports.format import PROTOCOLS, count, listed, number
 from reports.quantiles import PERCENTILES
 from reports.summary import Cell, Fact
@@ -52,14 +54,20 @@ def _caveats(data: Dataset, compared: int) -> Iterator[str]:
         yield "The runs were made on different hosts: see the environment."
 
 
+def _trials(rows: pd.DataFrame) -> int:
+    """Return how many trials these rows are of: one that has several flows has a row for each."""
+    return len({(run, trial_of(index)) for run, index in zip(rows["run_id"], rows["index"], strict=True)})
+
+
 def _missing(data: Dataset) -> Iterator[str]:
     """Yield which trials have a result that does not count, and which have none."""
-    finished, absent = of_trials(data.trials), of_trials(data.absent)
-    if left_out := int((~finished["usable"]).sum()):
-        yield f"Left out: {left_out} of {len(finished)} finished trials; the reasons stand with each answer."
-    if len(absent):
-        planned = len(finished) + len(absent)
-        yield f"No result: {len(absent)} of {planned} planned trials (not run, not finished or unreadable)."
+    left_out = data.trials[~data.trials["usable"]]
+    if len(left_out):
+        finished = _trials(data.trials)
+        yield f"Left out: {_trials(left_out)} of {finished} finished trials; the reasons stand with each answer."
+    if len(data.absent):
+        planned = sum(len({trial_of(line.index) for line in run.plan}) for run in data.runs)
+        yield f"No result: {_trials(data.absent)} of {planned} planned trials (not run, not finished or unreadable)."
 
 
 def environment(data: Dataset) -> tuple[Fact, ...]:
@@ -176,6 +184,8 @@ def _other_loads(scenario: Scenario) -> Iterator[str]:
     queues = sorted({workload.queues for workload in scenario.workloads})
     numbers = listed([count(number) for number in queues])
     most = max(map(_connections, scenario.workloads))
-    yield f"Other numbers of queues than {numbers}, deep backlogs, more than {count(most)} connections at once."
-    lengths = max(workload.duration for workload in scenario.workloads) // 10**9
-    yield f"What happens later than {count(lengths)} s after the warm-up: leaks, compaction, paging."
+    deep = "" if any(workload.fills for workload in scenario.workloads) else " deep backlogs,"
+    yield f"Other numbers of queues than {numbers},{deep} more than {count(most)} connections at once."
+    lengths = [workload.duration // 10**9 for workload in scenario.workloads if not workload.messages]
+    if lengths:
+        yield f"What happens later than {count(max(lengths))} s after the warm-up: leaks, compaction, paging."

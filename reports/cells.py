@@ -7,6 +7,7 @@ import pandas as pd
 
 from bench.results.records import TrialRecord
 from bench.scenario.scenario import Target, Workload
+from bench.units import percent
 from reports import undisturbed
 from reports.dataset import TRIAL, Dataset, overloads, rows_of
 from reports.durability import durability
@@ -44,6 +45,8 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     a_trial = messages / len(latency) if len(latency) else 0.0
     seconds = float(trials["measured_s"].mean()) if len(trials) else 0.0
     missing = "no usable trial"
+    if workload.phase == "dequeue" and len(trials):
+        missing = "none: how long a message lay tells when it was put in"
     lines = [
         line for run in data.runs for line in run.plan if line.target == target.name and line.workload == workload.name
     ]
@@ -105,6 +108,7 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         remarks=(
             *_remarks(target, workload, planned, everything, trials, ratio),
             *told(workload, finished, int(latency["dropped"].sum()), int(latency["never"].sum())),
+            *_away(workload, trials),
         ),
     )
 
@@ -124,10 +128,11 @@ def _copies(finished: Sequence[TrialRecord]) -> float:
 
 def _uncounted(data: Dataset, target: str, workload: Workload, trials: pd.DataFrame) -> Uncounted:
     latency = _latency(data, target, workload, trials)
+    overload = overloads(trials)
     return Uncounted(
         trials=len(trials),
         achieved_rate=spread(trials["achieved_rate"]),
-        latency_ns={name: spread(latency[name]) for name in (*PERCENTILES, "max", "mean")},
+        latency_ns={name: spread(latency[name], unbounded=overload) for name in (*PERCENTILES, "max", "mean")},
         broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
         client_cpu_us=spread(trials["client_cpu_us_per_message"]),
         broker_rss=spread(trials["broker_rss_peak"]),
@@ -165,6 +170,12 @@ def _at_least(latency: pd.DataFrame, name: str) -> str:
 
 def _finite(value: float) -> float | None:
     return value if 0 <= value < float("inf") else None
+
+
+def _away(workload: Workload, trials: pd.DataFrame) -> Iterator[str]:
+    """Yield what stands beside a rate over all messages: how much of its time the host was away."""
+    if workload.messages and bool((away := trials["away_share"].dropna()).any()):
+        yield f"the host was away in {percent(float(away.mean()))} of the time that its rate is over"
 
 
 def _remarks(

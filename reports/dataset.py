@@ -22,6 +22,7 @@ from bench.scenario.scenario import Scenario
 from bench.units import NS_PER_S
 from brokers.plain_text import printable
 from reports import undisturbed
+from reports.by_phase import by_phase
 from reports.durability import joined
 from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
@@ -146,6 +147,17 @@ class Dataset:
         return rows[rows["usable"] & (rows["workload"] == workload)]
 
 
+def timeline_shown(data: Dataset, workload: str) -> dict[str, pd.DataFrame]:
+    """Return by target the timeline of the usable trial of a workload whose rate is in the middle."""
+    found = {}
+    for target in data.scenario.targets:
+        ranked = data.usable(workload, target.name).sort_values("achieved_rate")
+        ticks = data.timeline.merge(ranked[TRIAL].iloc[(len(ranked) - 1) // 2 :][:1], on=TRIAL)
+        if len(ticks):
+            found[target.name] = ticks
+    return found
+
+
 def rows_of(frame: pd.DataFrame, target: str, workload: str) -> pd.DataFrame:
     """Return what a frame has of one target under one workload."""
     return frame[(frame["target"] == target) & (frame["workload"] == workload)]
@@ -167,7 +179,7 @@ def load(*folders: Path | str, by: Dimension | None = None) -> Dataset:
         raise ReportError(message)
     runs = sorted((_open(Path(folder)) for folder in folders), key=lambda run: run.record.run_id)
     check_alike(runs, by)
-    runs = [by_flow(run) for run in runs]
+    runs = [by_phase(by_flow(run)) for run in runs]
     runs, scenario, rows = side_by_side(runs, by)
     trials, latency, seconds, timeline, happened, notes, absent = ([], [], [], [], [], [], [])  # type: ignore[var-annotated]
     records: dict[tuple[str, int], TrialRecord] = {}
@@ -270,7 +282,9 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
         why_not = "the run was ended early"
     elif bad:
         why_not = listed([plain(note.code) for note in bad])
-    elif not any(tag.count for tag in trial.latency.values()):
+    elif _is_counted(run, trial) and not trial.phases:
+        why_not = "not all of its messages came through"
+    elif not trial.phases and not any(tag.count for tag in trial.latency.values()):
         why_not = "nothing was received"
     return (
         _key(run, trial)
@@ -290,6 +304,8 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "received": trial.received,
             "achieved_rate": undisturbed.rate(trial),
             "received_rate": trial.achieved_rate,
+            "phase_s": sum(one.end_ns - one.begin_ns for one in trial.phases) / NS_PER_S or math.nan,
+            "away_share": next((one.away_share for one in trial.phases), None),
             "backlog_growth": math.nan if trial.backlog_growth is None else trial.backlog_growth,
             "receipt": trial.receipt,
             "drained": trial.drained,
@@ -326,6 +342,11 @@ def _never(trial: TrialRecord, tag: str, held: int, dropped: int) -> int:
         return never
     # How many copies the messages of the measured part have is known on average only.
     return min(never, most + round((trial.offered - trial.dropped - trial.sent) * copies))
+
+
+def _is_counted(run: RunRecord, trial: TrialRecord) -> bool:
+    """Return whether a trial ends by the number of its messages."""
+    return any(one.name == trial.workload and one.messages > 0 for one in run.scenario.workloads)
 
 
 def _latency_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> Iterator[dict[str, Any]]:

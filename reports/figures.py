@@ -16,12 +16,12 @@ from bench.results.archive import write_whole
 from bench.units import NS_PER_MS
 from reports.captions import interval
 from reports.cells import latency_of
-from reports.charts import cost, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
+from reports.charts import cost, depth, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
 from reports.charts.estimates import Bar
 from reports.charts.load_curves import Point, Quantity
 from reports.charts.svg import standalone
 from reports.charts.theme import RC, Style
-from reports.dataset import Dataset
+from reports.dataset import Dataset, timeline_shown
 from reports.format import Printer, brief, milliseconds, rate
 from reports.model import Spread
 from reports.patterns import latency_words, tag_of
@@ -260,6 +260,15 @@ def _curve(source: FigureData, question: Question) -> Figure:
     return figure
 
 
+def _depth(source: FigureData, question: Question) -> Figure:
+    ticks = timeline_shown(source.data, question.workloads[0].name)
+    figure, (upper, lower) = theme.figure(4.0, 1.0, 1.0)
+    figure.subplots_adjust(0.17, 0.135, 0.725, 0.97, hspace=0.14)
+    depth.draw(upper, lower, ticks, source.among(question))
+    upper.label_outer()
+    return figure
+
+
 def _sustained(source: FigureData) -> Figure:
     rows = [(row, source.styles[row.target]) for row in source.summary.sustained if row.target in source.styles]
     height = 0.8 + 0.6 * len(rows)
@@ -275,6 +284,7 @@ _DRAW: dict[str, Callable[[FigureData, Question], Figure]] = {
     "time": _over_time,
     "rate": _throughput,
     "cost": _cost,
+    "depth": _depth,
     "sweep": _sweep,
 }
 

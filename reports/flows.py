@@ -5,6 +5,7 @@ page asks for rows of a target under a workload, so that a flow needs no other w
 workload is called `<workload>-<flow>`, and says in `flow_of` whose flow it is.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -38,7 +39,7 @@ def by_flow(run: Run) -> Run:
         ReportError: a flow would be called as another workload or flow is.
     """
     workloads = run.record.scenario.workloads
-    parts = {workload.name: tuple(_parts(workload)) for workload in workloads}
+    parts = {workload.name: tuple(flows_of(workload)) for workload in workloads}
     if all(len(flows) == 1 for flows in parts.values()):
         return run
     names = [flow.name for workload in workloads for flow in parts[workload.name]]
@@ -74,23 +75,47 @@ def place(index: int, flow: int) -> int:
 
 
 def of_trials(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a trial of a frame that has one a flow: that of the flow which the trial is about."""
-    return frame[frame["index"] < MOST_TRIALS]
+    """Return the first row of each trial of a frame that has one a flow: that of the flow which the trial is about."""
+    return frame[~pd.DataFrame({"run": frame["run_id"], "trial": frame["index"] % MOST_TRIALS}).duplicated()]
+
+
+def trial_of(index: int) -> int:
+    """Return the number of the trial that a flow's number is of."""
+    return index % MOST_TRIALS
 
 
 def _workload_of(plan: tuple[PlannedTrial, ...], index: int) -> str:
     return next(planned.workload for planned in plan if planned.index == index)
 
 
-def _parts(workload: Workload) -> Iterator[Workload]:
+def flows_of(workload: Workload) -> Iterator[Workload]:
     """Yield a workload's flows, what it is about first, each named after it."""
     if not workload.flows:
         yield workload
         return
-    flows = workload.parts()
-    first = next(flow for flow in flows if not flow.background)
-    for flow in (first, *(flow for flow in flows if flow is not first)):
-        yield flow.model_copy(update={"name": f"{workload.name}-{flow.name}"})
+    given = workload.parts()
+    first = next(flow for flow in given if not flow.background)
+    for flow in (first, *(flow for flow in given if flow is not first)):
+        # Points of a sweep are one question for each flow, not one for all; limits name what the scenario has.
+        whole = f"{workload.part_of}-{flow.name}" if workload.part_of else ""
+        swept = {_called(field, flow, given): value for field, value in workload.at.items()}
+        yield flow.model_copy(
+            update={
+                "name": f"{workload.name}-{flow.name}",
+                "part_of": whole,
+                "at": swept,
+                "flow_of": workload.given_name,
+            }
+        )
+
+
+def _called(field: str, flow: Workload, flows: tuple[Workload, ...]) -> str:
+    """Return the path of a swept field as reports on a flow call it: its own without more, that of another by name."""
+    found = re.fullmatch(r"flows\.(\d+)\.(.+)", field)
+    if found is None:
+        return field
+    owner = flows[int(found[1])].name
+    return found[2] if owner == flow.name else f"{owner}.{found[2]}"
 
 
 def _trials(trial: Trial, flows: tuple[Workload, ...]) -> Iterator[Trial]:
@@ -107,4 +132,5 @@ def _trials(trial: Trial, flows: tuple[Workload, ...]) -> Iterator[Trial]:
 def _record(trial: TrialRecord, flow: FlowRecord, workload: str, number: int) -> TrialRecord:
     own = {name: getattr(flow, name) for name in _OF_A_FLOW}
     names = {"workload": workload, "index": place(trial.index, number), "flow": flow.name, "flows": ()}
+    names |= {"phases": (), "backlog": None}
     return trial.model_copy(update=own | names)

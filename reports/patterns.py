@@ -13,9 +13,14 @@ _REPLIES = {
 }
 
 
+def filled_or_drained(workload: Workload) -> Literal["enqueue", "dequeue", ""]:
+    """Return the one phase that a workload by count is; empty where both go on at once."""
+    return workload.phase or ("enqueue" if workload.phases == "enqueue" else "")
+
+
 def tag_of(workload: Workload) -> JudgedTag:
     """Return the latency that a workload is judged by: where nobody consumes, that of confirms."""
-    if not workload.consumers:
+    if not workload.consumers or (workload.messages and filled_or_drained(workload)):
         return "confirm"
     return "service" if workload.closed else "response"
 

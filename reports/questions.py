@@ -8,7 +8,7 @@ from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.scenario.scenario import InFlightLoad, RateLoad, Scenario, Workload
 from bench.units import format_duration
 from reports.format import count, rate
-from reports.patterns import asks, got_unit, latency_words, sent_unit, shape, tag_of
+from reports.patterns import asks, filled_or_drained, got_unit, latency_words, sent_unit, shape, tag_of
 from reports.swept import LOADS, Axis, Value, axes_of, label_of, point_words, value_of
 
 _MOST_STEPS = 5
@@ -37,8 +37,16 @@ class Question:
 
     @property
     def metric(self) -> str:
-        """What decides, in words."""
-        return "achieved rate" if self.closed_loop else f"p99 {latency_words(self.workloads[-1])}"
+        """What decides: throughput of a closed loop, by its phase where messages are counted, or p99."""
+        if not self.closed_loop:
+            return f"p99 {latency_words(self.workloads[-1])}"
+        workload = self.workloads[0]
+        return f"{filled_or_drained(workload) or 'whole'} rate" if workload.messages else "achieved rate"
+
+    @property
+    def floor(self) -> str:
+        """The metric whose noise floor is that of `metric`."""
+        return self.metric if self.closed_loop else "p99 response"
 
     @property
     def unit(self) -> str:
@@ -106,8 +114,14 @@ class Question:
         else:
             unit = sent_unit(workload)
             pace = f"{spans.pop(RATE)} {unit}" if RATE in spans else _rates(workload.load, unit)
+        work = [f"{pace} of {size}"]
+        if workload.messages:
+            phase = filled_or_drained(workload)
+            pace = pace.replace("messages in flight", "unconfirmed at a time" if phase else "in flight")
+            number = spans.pop("messages", count(workload.messages))
+            work = [f"{number} messages of {size} {_WAYS[phase]}", *([] if phase == "dequeue" else [pace])]
         others = [f"{label_of(field)} {span}" for field, span in spans.items() if field != "durable"]
-        return ", ".join([f"{pace} of {size}", kept, *shape(workload), *others])
+        return ", ".join([*work, kept, *shape(workload), *others])
 
 
 def _rates(load: RateLoad, unit: str) -> str:
@@ -126,6 +140,10 @@ def _rates(load: RateLoad, unit: str) -> str:
         f"{rate(profile.rate)} {unit} for {format_duration(profile.on)} and {between} for"
         f" {format_duration(profile.off)} in turn,"
     )
+
+
+_WAYS = {"enqueue": "put in", "dequeue": "taken out", "": "in and out at once"}
+"""What happens to messages that are counted, by phase."""
 
 
 def sizes(workload: Workload) -> str:
@@ -167,8 +185,8 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
             swept = tuple(field for field in group[0].at if len({value_of(each, field) for each in group}) > 1)
             axes = axes_of(group, swept)
             places = {each.name: [axis.places[value_of(each, axis.field)] for axis in axes] for each in group}
-            whole = _whole(group[0])
-            kinds = {_way(each) for each in scenario.workloads if _whole(each) == whole}
+            whole = group[0].part_of
+            kinds = {_way(each) for each in scenario.workloads if each.part_of == whole}
             name = whole if len(kinds) == 1 else _sweep(group[0]).replace(" ", "-")
             found.append(Question(name, tuple(sorted(group, key=lambda each: places[each.name])), swept))
         elif closed and len(group) > 1:
@@ -190,12 +208,7 @@ def _sweep(workload: Workload) -> str:
     """
     if not {*workload.at} - {*LOADS}:
         return ""
-    return f"{_whole(workload)} {_way(workload)}"
-
-
-def _whole(workload: Workload) -> str:
-    """Return what reports call the sweep that a workload is part of; of a flow its own part of that."""
-    return f"{workload.part_of}-{workload.flow}" if workload.flow else workload.part_of
+    return f"{workload.part_of} {_way(workload)}"
 
 
 def _way(workload: Workload) -> str:
@@ -213,7 +226,7 @@ def _family(workload: Workload) -> str:
     alike = workload.model_copy(
         update={
             "name": "",
-            "part_of": (workload.part_of or workload.name) if closed else "",
+            "part_of": (workload.part_of or workload.name) if closed or workload.flow else "",
             "flow_of": "",
             "at": {},
             "description": "",
@@ -226,5 +239,5 @@ def _family(workload: Workload) -> str:
 
 def _name(ordered: Sequence[Workload]) -> str:
     """Return what all are a part of; where that is several things or none, the first and the last of them."""
-    whole = {_whole(each) for each in ordered}
+    whole = {each.part_of for each in ordered}
     return whole.pop() if len(whole) == 1 and "" not in whole else f"{ordered[0].name}..{ordered[-1].name}"

@@ -12,10 +12,11 @@ from reports.cases import Case, Cells, Key, cases_of, cells_of
 from reports.caveats import caveats, environment, not_shown
 from reports.comparability import differing
 from reports.costs import costs, idles
+from reports.counts import counts
 from reports.curves import knees
 from reports.dataset import Dataset
 from reports.durability import evidence
-from reports.flows import of_trials
+from reports.flows import of_trials, trial_of
 from reports.format import Name, listed
 from reports.left_out import left_out, nothing_usable
 from reports.method import METHOD
@@ -73,6 +74,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         promises=(*_promises(asked, found, cells), *evidence(data.durability)),
         not_shown=not_shown(data, cells),
         left_out=out,
+        counts=tuple(counts(data)),
         costs=tuple(costs(data)),
         idles=tuple(idles(data)),
         knees=tuple(bends),
@@ -86,7 +88,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         method=METHOD,
         trials_finished=len(finished),
         trials_usable=int(finished["usable"].sum()),
-        trials_planned=len(finished) + len(of_trials(data.absent)),
+        trials_planned=sum(len({trial_of(line.index) for line in run.plan}) for run in data.runs),
     )
 
 

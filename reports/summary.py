@@ -9,6 +9,7 @@ import json
 from typing import Literal
 
 from reports.costs import CostRow, IdleRow
+from reports.counts import CountRow
 from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.patterns import JudgedTag
@@ -64,7 +65,7 @@ class Cell(RowFigures):
     """Whether it is a flow that is there for the others' sake: it is measured, and not judged."""
     latency_tag: JudgedTag
     """`response` (received - intended; of calls the round trip), `service` (received - sent) in a closed loop, or
-    `confirm` (confirmed - intended) where nobody consumes."""
+    `confirm` (confirmed - intended) where nobody consumes, or while a queue is filled."""
     messages: int
     """Latencies measured, all usable trials together."""
     in_flight: int | None
@@ -463,6 +464,8 @@ class Summary(Model):
     not_shown: tuple[str, ...]
     """What these numbers cannot tell."""
     left_out: tuple[LeftOut, ...]
+    counts: tuple[CountRow, ...]
+    """Where messages were counted: their rates by phase, and what backlogs took."""
     costs: tuple[CostRow, ...]
     idles: tuple[IdleRow, ...]
     knees: tuple[Knee, ...]

@@ -31,7 +31,7 @@ def value_of(workload: Workload, field: str) -> Value:
 
 def label_of(field: str) -> str:
     """Return what a field is called, such as `ack batch`."""
-    return field.removeprefix("load.").replace(".", " ").replace("_", " ")
+    return field.replace("load.", "").replace(".", " ").replace("_", " ")
 
 
 def value_words(field: str, value: Value) -> str:
@@ -40,7 +40,7 @@ def value_words(field: str, value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
-    if isinstance(value, int) and is_bytes(field):
+    if isinstance(value, int) and (is_bytes(field) or is_bytes(field.partition(".")[2])):  # also of another flow
         return exact_size(value)
     if field == RATE:
         return rate(value)

@@ -24,9 +24,7 @@ def trust(data: Dataset, question: Question, cells: Cells, settings: Sequence[Se
     trials = data.trials[data.trials["workload"].isin(names)]
     notes = data.notes[data.notes["workload"].isin(names)]
     health = notes[notes["kind"] == "health"]
-    delta, source = relevant(
-        "achieved rate" if question.closed_loop else "p99 response", [run.noise_floor for run in data.runs]
-    )
+    delta, source = relevant(question.floor, [run.noise_floor for run in data.runs])
     found = Trust(
         trials_low=min((row.n for row in rows), default=0),
         trials_high=max((row.n for row in rows), default=0),
@@ -64,7 +62,12 @@ def _host(data: Dataset, names: set[str], rows: Sequence[Cell]) -> list[str]:
 
 def _received(data: Dataset, names: set[str]) -> list[str]:
     """Return when messages counted as received, and how much later they were read; nothing without a result."""
-    valid = [one for one in data.records.values() if one.workload in names and one.valid and one.latency]
+    # A queue that is filled, or drained, tells no latency of receiving.
+    valid = [
+        one
+        for one in data.records.values()
+        if one.workload in names and one.valid and one.latency.keys() & {"response", "service"}
+    ]
     how = receipt(valid)
     if how is None:
         return []

@@ -35,9 +35,12 @@ def is_estimated(trial: TrialRecord, tag: str) -> bool:
 def rate(trial: TrialRecord) -> float:
     """Return messages received a second; in a closed loop, a second in which the host's CPUs were there.
 
-    An open loop is paced by its schedule, and catches up after a pause.
+    An open loop is paced by its schedule, and catches up after a pause. A trial by count is over all of its time: the
+    share of pauses stands beside it.
     """
     pauses = trial.pauses
+    if trial.phases:
+        return trial.achieved_rate
     # Without priority the sleepers also see waits for a CPU that the load itself makes.
     if pauses is None or pauses.lost or not pauses.fifo or pauses.drain is not None or pauses.away_share >= 1:
         return trial.achieved_rate

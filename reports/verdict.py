@@ -372,7 +372,7 @@ def _mirror(comparison: Comparison) -> Comparison:
 def _opening(case: Case) -> str:
     went = "went" if case.question.many and not case.question.of_fields else "was"
     if case.by_throughput:
-        return f"With {case.question.load}, the achieved rate {went}"
+        return f"With {case.question.load}, the {case.metric} {went}"
     return f"At {case.question.load}, the {case.metric} {went}"
 
 

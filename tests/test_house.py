@@ -90,6 +90,7 @@ PURE = (
     "bench.scenario.load",
     "bench.scenario.topology",
     "bench.scenario.control_plane",
+    "bench.scenario.backlog",
     "bench.topology",
     "bench.scenario.sweep",
     "bench.plan",
@@ -112,6 +113,7 @@ PURE = (
     "bench.run.fsync_count",
     "bench.run.health",
     "bench.run.merge",
+    "bench.run.counts",
     "bench.run.phases",
     "bench.run.rate_evidence",
     "bench.run.timeline",
@@ -160,6 +162,7 @@ SHARED_NAMES = {
     "topology": "exchanges, queues and bindings: as a scenario asks for them, and as a broker is told",
     "port": "all connections of a worker",
     # One subject, seen by the rooms that measure, judge, store or draw it.
+    "counts": "rates over a number of messages, by phase, and what backlogs took",
     "absolute_limit": "what a figure must keep to, whatever other runs had",
     "cache": "where something is kept that can be made again",
     "comparability": "which rows differ only in what a comparison is about",

@@ -28,6 +28,7 @@ _LABEL, _NUMBER, _UNIT, _RANGE = 11, 9, 5, 19
 _GAP = 2
 _FEWEST_COLUMNS = 10
 _PHASES = (Phase.WARM_UP, Phase.MEASURE, Phase.DRAIN)
+_COUNTED = (Phase.ENQUEUE, Phase.DEQUEUE, Phase.DRAIN)
 _HEAD_LINES = 2
 
 
@@ -122,7 +123,8 @@ def _lines(moment: Moment, width: int) -> list[Text]:
 
 def _phases(live: Live) -> Text:
     """Return the phases in their order; the one under way stands in brackets."""
-    names = " > ".join(f"[{phase.value}]" if phase is live.phase else phase.value for phase in _PHASES)
+    shown = _PHASES if live.phase in _PHASES else _COUNTED
+    names = " > ".join(f"[{phase.value}]" if phase is live.phase else phase.value for phase in shown)
     if live.left_ns is None:
         return Text(names)
     most = "at most " if live.phase is Phase.WARM_UP else ""

@@ -117,7 +117,9 @@ class Audience:
 
 
 def _figures(record: TrialRecord) -> str:
-    """Return what a trial measured: rate, p50 and p99 of its main latency."""
+    """Return what a trial measured: rate, p50 and p99 of its main latency; of a queue filled and drained two rates."""
+    if len(record.phases) > 1:
+        return "  ".join(f"{phase.name} {phase.rate:,.0f} msg/s" for phase in record.phases)
     latency = record.latency.get("response") or record.latency.get("service")
     found = ((name, quantile_ns(latency, share)) for name, share in (("p50", 0.50), ("p99", 0.99)))
     shown = "".join(f"  {name} {ns / NS_PER_MS:.3g} ms" for name, ns in found if ns is not None)

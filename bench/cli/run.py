@@ -30,7 +30,7 @@ def run(
     ] = None,
     out_folder: OutFolder = None,
     quick: Annotated[bool, typer.Option("--quick", help="A short run: shows the shape, names no winner.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Print trials, minutes and disk; run nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Check it, print trials, minutes, disk; run nothing.")] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: workloads.0.size=1024.")
     ] = None,

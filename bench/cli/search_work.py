@@ -106,9 +106,14 @@ def base(scenario: Scenario, name: str | None) -> Workload:
         if not named:
             there = ", ".join(one.name for one in scenario.workloads)
             fail(EXIT_USAGE, f"--workload {name!r} is no workload: there are {there}")
+        if named[0].counted is not None:
+            fail(EXIT_USAGE, f"--workload {name!r} counts its messages, and a rate is searched over time: name another")
         return _with_rate(named[0])
-    rates = [one for one in scenario.workloads if isinstance(one.load, RateLoad)]
-    return _with_rate(next((one for one in rates if not one.durable), (rates or list(scenario.workloads))[0]))
+    timed = [one for one in scenario.workloads if one.counted is None]
+    if not timed:
+        fail(EXIT_USAGE, f"{scenario.name} counts the messages of all its workloads, and a rate is searched over time")
+    rates = [one for one in timed if isinstance(one.load, RateLoad)]
+    return _with_rate(next((one for one in rates if not one.durable), (rates or timed)[0]))
 
 
 def _with_rate(workload: Workload) -> Workload:

@@ -178,6 +178,8 @@ def exchange_refusals(workload: Workload) -> list[str]:
 
 def _shape_refusals(workload: Workload, tool: str) -> list[str]:
     faults = []
+    if workload.counted is not None:
+        faults.append(f"messages = {workload.messages}: a crosscheck compares a duration")
     if workload.pattern in ("rpc", "openstack-rpc"):
         faults.append(f"pattern = {workload.pattern!r}: {tool} answers nothing")
     if not workload.consumers or len(workload.kinds) > 1:

@@ -136,6 +136,7 @@ class MemoryPort:
 
     Attributes:
         dead: dead letters that are kept.
+        locked: whether consumers are kept out altogether, until that is taken back.
     """
 
     def __init__(
@@ -158,6 +159,7 @@ class MemoryPort:
         self._unconfirmed: deque[_Message] = deque()
         self.dead: list[DeadLetter] = []
         self._hold_ns = 0
+        self.locked = False
         self._most = spec.prefetch * max(len(spec.consumers), 1)
         self._held: _Copy | None = None
         self._unsettled = np.zeros(max(len(spec.producers), 1), np.int64)
@@ -204,10 +206,11 @@ class MemoryPort:
         until_ns = now_ns + timeout_ns
         if self._unconfirmed:
             until_ns = min(until_ns, max(now_ns, self._unconfirmed[0].settled_ns))
+        hold_ns = _NEVER_NS if self.locked else self._hold_ns
         if self._ready:
-            until_ns = min(until_ns, max(now_ns, self._hold_ns))
+            until_ns = min(until_ns, max(now_ns, hold_ns))
         elif self._unserved:
-            until_ns = min(until_ns, max(now_ns, self._unserved[0].departs_ns, self._hold_ns))
+            until_ns = min(until_ns, max(now_ns, self._unserved[0].departs_ns, hold_ns))
         self._clock.sleep_ns(until_ns - now_ns)
         self._serve(until_ns)
         confirmed: list[_Message] = []
@@ -316,7 +319,7 @@ class MemoryPort:
     def _take(self, now_ns: int) -> list[_Copy]:
         """Return what consumers take now, in the order in which it came to the queues."""
         taken: list[_Copy] = []
-        while self._ready and self._hold_ns <= now_ns and len(taken) < self._most:
+        while self._ready and not self.locked and self._hold_ns <= now_ns and len(taken) < self._most:
             copy = self._ready.popleft()
             if not copy.ended:
                 self._expire(copy.queue, now_ns)

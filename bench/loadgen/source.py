@@ -151,3 +151,49 @@ class ClosedLoop:
     def over(self, now_ns: int, end_ns: int) -> bool:
         """Return whether the time is up."""
         return now_ns >= end_ns
+
+
+class Confirms:
+    """Tokens of a closed loop while nobody consumes: those of messages that the broker has settled."""
+
+    def __init__(self, outcomes: Int64) -> None:
+        """Count by a ledger's `outcomes`, messages settled by their kind, which grows as they are."""
+        self._outcomes = outcomes
+
+    def tokens(self) -> int:
+        """Return how many messages of this worker's producers were settled."""
+        return sum(self._outcomes.tolist())
+
+    def hunger(self, *, hungry: bool) -> None:
+        """Nobody else need know: a settlement wakes the port."""
+
+
+class CountedSource:
+    """Another source, up to a number of messages."""
+
+    def __init__(self, source: Source, messages: int) -> None:
+        """Let `messages` of a source be due, and no more."""
+        self._source = source
+        self._left = messages
+        self.closed = source.closed
+
+    def due(self, now_ns: int, end_ns: int) -> int:
+        """Return how many messages not taken yet are due."""
+        return min(self._source.due(now_ns, end_ns), self._left) if self._left else 0
+
+    def take(self, count: int, now_ns: int) -> Int64:
+        """Return the intended times of the next messages."""
+        self._left -= count
+        return self._source.take(count, now_ns)
+
+    def plan(self, count: int, now_ns: int) -> Int64:
+        """Return the intended times of the next messages, which stay to be taken."""
+        return self._source.plan(count, now_ns)
+
+    def wait_ns(self, now_ns: int) -> int:
+        """Return how long nothing new will be due without news from outside."""
+        return self._source.wait_ns(now_ns) if self._left else BEAT_NS
+
+    def over(self, now_ns: int, end_ns: int) -> bool:
+        """Return whether all were taken, or nothing more will ever be due."""
+        return not self._left or self._source.over(now_ns, end_ns)

@@ -1,6 +1,8 @@
 """Everything recorded of one worker: latencies, ticks, ledgers, and the account made of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -29,6 +31,14 @@ from bench.units import NS_PER_S, TICK_NS
 
 NEVER_LATE_NS = 1 << 62
 """A latency that nothing has."""
+FIRST_SENT, LAST_SETTLED, FIRST_RECEIVED, LAST_RECEIVED = (
+    "first_sent",
+    "last_settled",
+    "first_received",
+    "last_received",
+)
+OPENED = "opened"
+"""Names of `Account.times`."""
 DUE, DROPPED = range(2)
 """Rows of the ticks of dropped messages: when they were due, and when they were dropped."""
 
@@ -40,10 +50,12 @@ class Owing:
     Attributes:
         choice: which key a message has, see `bench.arrivals.keys`.
         copies: int64, copies owed of a message with each key; one entry where all have as many.
+        nowhere: int64, as long as `copies`: 1 where no queue is bound to the key.
     """
 
     choice: Int64 = field(default_factory=lambda: by_producer(1))
     copies: Int64 = field(default_factory=lambda: np.ones(1, np.int64))
+    nowhere: Int64 = field(default_factory=lambda: np.zeros(1, np.int64))
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,14 @@ def _followed(producers: int) -> int:
 
 
 class ProducerLog:
-    """Everything recorded of a worker's producers."""
+    """Everything recorded of a worker's producers.
+
+    Attributes:
+        ledger: what was sent, and how it was settled.
+        times: see `Account`.
+    """
+
+    times: Mapping[str, int] = MappingProxyType({})
 
     def __init__(
         self,
@@ -168,6 +187,7 @@ class ProducerLog:
             numbers=self._numbers,
             choice=self._owing.choice,
             copies=self._owing.copies,
+            nowhere=self._owing.nowhere,
             owed=self._owed,
             pauses=self.filter.cells,
             board=self.filter.board,
@@ -175,8 +195,31 @@ class ProducerLog:
         return packed(state)
 
 
+class CountedProducerLog(ProducerLog):
+    """A log that also keeps when the first message was sent and the last one settled, for a run by count."""
+
+    def sent(self, lane: Int64, seq: Int64, intended_ns: Int64, sent_ns: Int64, backpressure: Backpressure) -> None:
+        """Record a batch of sends, as its base."""
+        if FIRST_SENT not in self.times:
+            self.times = {**self.times, FIRST_SENT: int(sent_ns.min())}
+        super().sent(lane, seq, intended_ns, sent_ns, backpressure)
+
+    def settled(self, rows: Settlements) -> None:
+        """Record a batch of settlements, as its base."""
+        last_ns = int(rows.at_ns.max())
+        self.times = {**self.times, LAST_SETTLED: max(last_ns, self.times.get(LAST_SETTLED, last_ns))}
+        super().settled(rows)
+
+
 class ConsumerLog:
-    """Everything recorded of a worker's consumers."""
+    """Everything recorded of a worker's consumers.
+
+    Attributes:
+        ledger: what was received.
+        times: see `Account`.
+    """
+
+    times: Mapping[str, int] = MappingProxyType({})
 
     def __init__(
         self,
@@ -270,6 +313,20 @@ class ConsumerLog:
         return packed(state)
 
 
+class CountedConsumerLog(ConsumerLog):
+    """A log that also keeps when the first and the last message came, for a run by count."""
+
+    def received(self, rows: Deliveries) -> Int64:
+        """Record a batch of deliveries, as its base."""
+        if len(rows.seq):
+            first_ns, last_ns = int(rows.received_ns.min()), int(rows.received_ns.max())
+            self.times = {
+                FIRST_RECEIVED: min(first_ns, self.times.get(FIRST_RECEIVED, first_ns)),
+                LAST_RECEIVED: max(last_ns, self.times.get(LAST_RECEIVED, last_ns)),
+            }
+        return super().received(rows)
+
+
 class ResponderLog:
     """Everything recorded of a worker that answers.
 
@@ -304,6 +361,8 @@ class Account:
         flow: number of the worker's flow within its workload.
         marks: pauses as the filter saw them, and messages on their way; the consumers' where there are any; None
             without a meter.
+        times: of a run by count, monotonic ns: when the first message was sent, the last one settled, the first and
+            the last one received; and when consumers that were held had subscribed.
     """
 
     latencies: dict[str, Seconds]
@@ -315,6 +374,7 @@ class Account:
     counters: dict[str, int]
     marks: Marks | None = None
     flow: int = 0
+    times: Mapping[str, int] = field(default_factory=dict)
 
 
 def account(
@@ -353,6 +413,7 @@ def account(
         counters=counters,
         marks=marks,
         flow=flow,
+        times={name: at_ns for log in (producer, consumer) if log is not None for name, at_ns in log.times.items()},
     )
 
 

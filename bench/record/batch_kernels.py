@@ -35,7 +35,9 @@ OFFERED, SENT, CONFIRMED = range(3)
 """Rows of a producer's ticks; a consumer has one."""
 
 _LIMB = 40
-_OUTCOME_CONFIRMED = int(Outcome.CONFIRMED)
+_OUTCOME_CONFIRMED, _OUTCOME_REFUSED, _OUTCOME_RETURNED = (
+    int(one) for one in (Outcome.CONFIRMED, Outcome.REFUSED, Outcome.RETURNED)
+)
 
 
 @kernel
@@ -93,6 +95,7 @@ class ProducerState(NamedTuple):
         numbers: int64 (lanes,), number of each lane's producer in the whole trial.
         choice: int64, which key a message has; see `bench.arrivals.keys`.
         copies: int64 (keys,), copies owed of a message with each key.
+        nowhere: int64 (keys,), 1 where no queue is bound to the key.
         owed: int64 (1,), copies owed of what was sent and not refused or returned.
         pauses: see `bench.pauses.filter`.
         board: of the pause meter.
@@ -111,6 +114,7 @@ class ProducerState(NamedTuple):
     numbers: Int64
     choice: Int64
     copies: Int64
+    nowhere: Int64
     owed: Int64
     pauses: Int64
     board: Int64
@@ -229,6 +233,9 @@ def record_settled(settlements: Settlements, first: int, state: ProducerState) -
             copies, due_ns = int(state.copies[key]), int(ring[which, number & (ring.shape[1] - 1)])
             state.owed[0] -= copies
             _add(state.sums, copies * (state.start_ns - due_ns))
+            # A broker may refuse what it cannot route before it returns it: it means the same.
+            if what == _OUTCOME_REFUSED and state.nowhere[key]:
+                what = _OUTCOME_RETURNED
         outcomes[what] += 1
     decide(Pauses(state.board, pauses), row, OpenSeconds(cells, state.stride, FURTHER_OF_PRODUCER))
     return done

@@ -336,7 +336,8 @@ def _ledger(
         received=counts.unique,
         lost=0 if rules else gone,
         by_rule=gone if rules else 0,
-        ended=dict(ends),
+        # What a consumer rejected was received.
+        ended={reason: count for reason, count in ends.items() if count},
         undelivered=undelivered,
         unconfirmed_missing=counts.missing - promised,
         duplicated=counts.again + sum(part.duplicated for part in received),

@@ -277,6 +277,44 @@ class PauseRecord(Record):
     """Why there is no estimate, though there was a meter; empty where there is one."""
 
 
+class PhaseRecord(Record):
+    """One phase of a trial by count, over all of its messages."""
+
+    name: Literal["enqueue", "dequeue", "whole"]
+    """`enqueue`: from the first send to the last confirm, while nobody consumes. `dequeue`: from the first consumer's
+    subscription (the first message, if that came before) to the last receive. `whole`: producers and consumers at once,
+    from the first send to the last receive."""
+    messages: Annotated[int, Field(ge=0)]
+    """Confirmed; of the others, copies received."""
+    begin_ns: int
+    """After the trial's start."""
+    end_ns: int
+    """The same."""
+    rate: Positive
+    """Messages a second."""
+    away_share: Share | None = None
+    """Share of CPU time in which a CPU of the host was away meanwhile; None where no meter watched."""
+    broker_usage: Usage
+    """What was used in this phase."""
+    client_usage: Usage
+    """The same."""
+
+
+class BacklogRecord(Record):
+    """What a full backlog took of the broker, read while it lay; None where that was not to be had."""
+
+    messages: int
+    """Confirmed and not yet taken."""
+    rss: int | None
+    """Resident memory of the broker's process tree, bytes."""
+    rss_before: int | None
+    """The same as the trial began."""
+    data_bytes: int | None
+    """Allocated in the broker's folder."""
+    data_bytes_before: int | None
+    """The same as the trial began."""
+
+
 class FlowRecord(Record):
     """One of several flows of a trial; fields are as of a trial, of this flow alone."""
 
@@ -355,6 +393,10 @@ class TrialRecord(Record):
     findings: tuple[Note, ...]
     counters: dict[str, int]
     """What the drivers counted, summed over workers."""
+    phases: tuple[PhaseRecord, ...] = ()
+    """Of a trial by count; one that did not come to its end is absent."""
+    backlog: BacklogRecord | None = None
+    """Of a trial in which a backlog lay."""
     flow: str = ""
     """The flow that the fields above are of, where there are several; broker, host and CPU are of all."""
     flows: tuple[FlowRecord, ...] = ()

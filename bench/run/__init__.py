@@ -7,8 +7,9 @@ the trial is warm, measured, drained and over. Meanwhile `telemetry` samples bro
 `slow_telemetry` once a second what costs more. `memory_trial` is the same on virtual time, in this process.
 
 Afterwards `worker_account`s are merged (`merge`), set beside telemetry (`timeline`, `cost`), judged and written
-(`trial_record`). `health` judges the measurement: a hard note makes the trial invalid. `findings` tell what the broker
-did; they never invalidate. `search` lets each trial decide on the next, judged by `rate_evidence`.
+(`trial_record`); where messages were counted, `counts` has the figures of each phase. `health` judges the measurement:
+a hard note makes the trial invalid. `findings` tell what the broker did; they never invalidate. `search` lets each
+trial decide on the next, judged by `rate_evidence`.
 
 Before a run `preflight` asks brokers of others whether they can do what is wanted, and `precompile` compiles kernels
 once; `idle_broker` measures a broker without load. After it `durability_probe` counts synchronous writes by `strace`.

@@ -86,7 +86,7 @@ class Certainty:
             extend: how many times its duration the trial may last.
         """
         rate = workload.mean_rate
-        if not limit.upper or limit.metric not in PERCENTILES or rate is None:
+        if not limit.upper or limit.metric not in PERCENTILES or rate is None or workload.counted is not None:
             return None
         if not limit.applies(target, workload.name, workload.part_of):
             return None

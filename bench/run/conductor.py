@@ -21,7 +21,7 @@ from bench.pauses.outlook import LOOK_S, look
 from bench.plan.plan import estimate_ns, extended, made_up
 from bench.results import archive
 from bench.results.cost import IdleCost
-from bench.results.records import PlannedTrial, RunRecord, SearchStep, TrialRecord
+from bench.results.records import BROKE_OFF, PlannedTrial, RunRecord, SearchStep, TrialRecord
 from bench.run.abort_condition import Certainty, breach
 from bench.run.durability_probe import probe_fleet
 from bench.run.health import AWAY
@@ -36,7 +36,7 @@ from bench.run.scratch_folder import scratch_folder
 from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.trial_record import Concluded, conclude
 from bench.scenario.products import starts
-from bench.scenario.scenario import AbsoluteLimit, MemoryBroker, RateLoad, Target, Workload
+from bench.scenario.scenario import AbsoluteLimit, MemoryBroker, Plan, RateLoad, Target, Workload
 from bench.topology.layout import Layout
 from bench.units import NS_PER_S
 from brokers.base import Broker, BrokerError
@@ -187,7 +187,7 @@ class Conductor:
         self._idle: dict[str, IdleCost | None] = {}
         self._drains: dict[str, float | None] = {}
         self._tried: set[str] = set()
-        self._pilots = 0
+        self._unkept = 0
 
     def run_all(self) -> RunEnd:
         """Do what is left of the plan."""
@@ -342,6 +342,11 @@ class Conductor:
         idle = self._idle_cost(target.broker, instance)
         cell = (target.name, workload.name)
         seed = self._seed(planned)
+        short = (
+            workload.counted is not None
+            and cell not in instance.warm
+            and not self._warm(instance, planned, target, workload)
+        )
         # One an attempt: what the workers of an earlier one left is none of this one's.
         scratch = Path(tempfile.mkdtemp(prefix=f"trial-{planned.index}-", dir=self._scratch))
         before, log_before = self._canaries.read(), instance.broker.log()
@@ -362,6 +367,7 @@ class Conductor:
             ),
             instance.broker,
         )
+        raw.warm_rule.too_short |= short
         canary = self._canaries.pair(before, self._canaries.read())
         if raw.control.warmed:
             instance.warm.add(cell)
@@ -435,19 +441,41 @@ class Conductor:
 
     def _carry_out_pilot(self, planned: PlannedTrial, target: Target, workload: Workload) -> float | None:
         self._watch.say(f"a pilot of {target.name} under {workload.name}")
-        instance = self._fit(target.broker, planned.repetition)
-        self._pilots += 1
-        work = pilot(workload.parts()[0])
+        instance, work = self._fit(target.broker, planned.repetition), pilot(workload.parts()[0])
+        return capacity(self._unmeasured(instance, planned, target, work, PLAN))
+
+    def _warm(self, instance: Instance, planned: PlannedTrial, target: Target, workload: Workload) -> bool:
+        """Do a workload by count unmeasured, until its broker has had its time under load; return whether it had.
+
+        Once at least, so that what is compared is never a first time. What goes wrong here its trial will tell.
+
+        Raises:
+            BrokerError: the broker could not be prepared.
+        """
+        plan, rule = self._run.scenario.plan, self._run.scenario.plan.warm_up
+        begun_ns = instance.loaded_ns
+        self._watch.say(f"warming {target.name} by {workload.name}, unmeasured")
+        while True:
+            raw = self._unmeasured(instance, planned, target, workload, plan)
+            if raw.control.outcome in BROKE_OFF:
+                return True
+            if instance.loaded_ns >= rule.at_least:
+                return True
+            if instance.loaded_ns - begun_ns >= rule.at_most:
+                return False
+
+    def _unmeasured(self, instance: Instance, planned: PlannedTrial, target: Target, work: Workload, plan: Plan) -> Raw:
+        """Have a target do some work before a trial, of which nothing is kept."""
+        self._unkept += 1
+        seed, prefix = self._seed(planned), f"{self._prefix(planned)}-unkept{self._unkept}"
         with tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
             raw = run_trial(
                 Conditions(
                     target=target,
                     workload=work,
-                    plan=PLAN,
-                    seed=self._seed(planned),
-                    layout=laid_out(
-                        instance.broker, work, f"{self._prefix(planned)}-pilot{self._pilots}", self._seed(planned)
-                    ),
+                    plan=plan,
+                    seed=seed,
+                    layout=laid_out(instance.broker, work, prefix, seed),
                     loaded_ns=instance.loaded_ns,
                     known_warm=True,
                     scratch=Path(scratch),
@@ -456,7 +484,7 @@ class Conductor:
                 instance.broker,
             )
         instance.loaded_ns += max(0, (raw.control.end_ns or raw.start_ns) - raw.start_ns)
-        return capacity(raw)
+        return raw
 
     def _idle_cost(self, name: str, instance: Instance) -> IdleCost | None:
         """Return what a broker costs idle, measured the first time that the run needs it."""

@@ -78,14 +78,18 @@ def owed(route: FlowRoute, layout: Layout, producers: int, dead: Sequence[DeadLe
     return Owed(route.first_producer, producers, route.choosing, route.owed_by_column(), rules)
 
 
-def ended(route: FlowRoute, dead: Iterable[DeadLetters], producers: int) -> dict[str, Bits]:
-    """Return what a flow's dead letters tell: by reason, bits as the ledger has them."""
+def ended(route: FlowRoute, dead: Iterable[DeadLetters], producers: int, sent: int) -> dict[str, Bits]:
+    """Return what a flow's dead letters tell: by reason, bits as the ledger has them.
+
+    Numbers beyond the messages `sent` are of someone else, and cost no memory.
+    """
     found: dict[str, Bitmap] = {}
     for letters in dead:
         # What died in a queue that nobody consumes was owed to nobody, and says nothing of the others' copies.
         if letters.queue and letters.queue not in route.queues:
             continue
         mine = (letters.producer >= route.first_producer) & (letters.producer < route.first_producer + producers)
+        mine &= letters.seq < sent
         if not mine.any():
             continue
         column = route.columns[route.queues.index(letters.queue)] if letters.queue else 0

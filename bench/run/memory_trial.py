@@ -7,9 +7,9 @@ from typing import NamedTuple
 from bench.drivers.memory_broker import MemoryPort, MemoryRouting, QueueRules
 from bench.host.clock import VirtualClock
 from bench.loadgen.pump import PumpCounters
-from bench.record.account import Account
+from bench.record.account import OPENED, Account
 from bench.run.dead_letters import DeadLetters, by_reason
-from bench.run.phases import Control, Phase, Seen, WarmRule
+from bench.run.phases import Control, CountedControl, Phase, Seen, WarmRule
 from bench.run.preflight import UnfitError
 from bench.run.shared_board import Board, WorkerCells
 from bench.run.worker import work
@@ -49,8 +49,9 @@ class InlineTrial(NamedTuple):
 class _Directed(WorkerCells):
     """The worker's view of a board that nobody else looks at: each beat is also a look of the conductor."""
 
-    def __init__(self, board: Board, control: Control, task: Assignment) -> None:
+    def __init__(self, board: Board, control: Control, task: Assignment, port: MemoryPort) -> None:
         super().__init__(board.cells, 0, (), completion=task.completion())
+        self._port = port
         self._copies = task.route.mean_copies or 1.0
         self._board = board
         self._control_state = control
@@ -70,6 +71,8 @@ class _Directed(WorkerCells):
             copies=self._copies,
         )
         phase = self._control_state.step(seen)
+        if self._control_state.released_ns is not None:
+            self._port.locked = False
         if self._control_state.measured_ns is not None:
             self._board.measure(self._control_state.measured_ns)
         if self._control_state.end_ns is not None:
@@ -110,13 +113,20 @@ def run_inline(
         seed=seed,
     )
     rule = WarmRule(plan.warm_up, 0, _START_NS, known_warm=True)
-    control = Control(workload, rule, _START_NS, plan.drain, confirms=workload.confirm_window > 0)
+    control = (
+        Control(workload, rule, _START_NS, plan.drain, confirms=workload.confirm_window > 0)
+        if workload.counted is None
+        else CountedControl(workload, rule, _START_NS, plan.drain)
+    )
     board = Board(1)
     board.start(_START_NS)
     port = MemoryPort(task.port_spec(), clock, script, _routing(flow, layout))
-    account, ended = work(task, port, clock, _Directed(board, control, task))
+    port.locked = flow.fills
+    account, ended = work(task, port, clock, _Directed(board, control, task, port))
     if ended is not None:
         raise ended
+    if control.released_ns is not None:
+        account = replace(account, times={**account.times, OPENED: control.released_ns})
     left = port.depth()  # before dead letters are looked at: what has expired since ends here
     return InlineTrial(account, control, left, layout, by_reason(port.dead))
 

@@ -26,10 +26,8 @@ def pause_record(
         span_ns: begin and end of the measured part.
         steal_share: of CPU time, as the hypervisor says; None where unknown.
     """
-    pauses, (first_ns, last_ns) = seen.pauses(), span_ns
-    begin = pauses[:, 1].clip(first_ns, last_ns)
-    away = pauses[:, 2].clip(first_ns, last_ns) - begin
-    away = away[away > 0]
+    first_ns, last_ns = span_ns
+    away = away_ns(seen.pauses(), span_ns)
     length_ns = max(last_ns - first_ns, 1)
     # In a closed loop as many are on their way as the bound says, whatever the host does.
     found = None if seen.drain is None or not crossings else _crossing(crossings, span_ns)
@@ -48,6 +46,13 @@ def pause_record(
         crossing_high=None if found is None else found.high,
         lost="" if crossings and not seen.lost else LOST_SIGHT,
     )
+
+
+def away_ns(pauses: Int64, span_ns: tuple[int, int]) -> Int64:
+    """Return how much of each pause lies in a span, of those that touch it."""
+    begin, end = pauses[:, 1].clip(*span_ns), pauses[:, 2].clip(*span_ns)
+    away: Int64 = (end - begin)[end > begin]
+    return away
 
 
 def _crossing(seen: Sequence[Marks], span_ns: tuple[int, int]) -> Crossing | None:

@@ -17,6 +17,10 @@ _JUST_PASSED_NS = 100 * NS_PER_MS
 _NOTICE_NS = 200 * NS_PER_MS  # in which workers learn when the measured part begins or that it goes on
 _TRIFLE = 0.01  # share of its duration for which a trial does not go on by a second
 _GRACE_NS = 100 * NS_PER_MS  # after the last message: time for duplicates and strays to show
+REST_NS = 1_500 * NS_PER_MS
+"""How long a backlog lies before consumers are let in: slow telemetry looks once a second."""
+LONGEST_COUNT_NS = 3600 * NS_PER_S
+"""How long a trial by count lasts at most, as no latency is longer."""
 _SILENT = (
     0.1  # of the time that is a stall: silence of that length, before the last send, is no loss of single messages
 )
@@ -27,6 +31,8 @@ class Phase(StrEnum):
 
     WARM_UP = "warm-up"
     MEASURE = "measure"
+    ENQUEUE = "enqueue"
+    DEQUEUE = "dequeue"
     DRAIN = "drain"
     OVER = "over"
 
@@ -45,6 +51,7 @@ class Seen:
         known_ns: every pause of the host that began before this is known.
         owed: copies owed of what was sent and neither refused nor returned; by default one of each.
         copies: of a message, on average.
+        counted: the same of the flow whose messages are counted; None where there is no other.
         clean_ns: time of the measured part up to then that lies in no pause; None without a pause meter.
     """
 
@@ -61,6 +68,7 @@ class Seen:
     halted: bool = False
     owed: int | None = None
     copies: float = 1.0
+    counted: "Seen | None" = None
 
     @property
     def awaited(self) -> int:
@@ -170,6 +178,7 @@ class Control:
         self.end_ns: int | None = None
         self.measure_from_s = 0
         self.measure_to_s = 0
+        self.released_ns: int | None = None
 
     @property
     def measured_ns(self) -> int | None:
@@ -314,3 +323,100 @@ class Control:
         patience_ns = min(self._drain_ns, NS_PER_S) if self.outcome is TrialOutcome.STALLED else self._drain_ns
         if self._idle_ns(seen) >= patience_ns or seen.now_ns - self._drain_from_ns >= _DRAIN_LIMIT * self._drain_ns:
             self.phase = Phase.OVER
+
+
+class CountedControl(Control):
+    """The course of a trial by count: all of it is measured, and it ends when every copy owed is received.
+
+    There is no warm-up in it: the same work is done before, unmeasured. Latency is kept by the second, so that
+    the measured part ends with a whole one, of which the last may lie idle.
+
+    Attributes:
+        released_ns: when held consumers were let in; None before.
+    """
+
+    def __init__(self, flow: Workload, rule: WarmRule, start_ns: int, drain_ns: int) -> None:
+        """Begin with the first send.
+
+        Args:
+            flow: whose messages are counted.
+            rule: whose warm-up is over.
+            start_ns: start of the schedule.
+            drain_ns: longest wait without progress after the last send.
+        """
+        super().__init__(flow, rule, start_ns, drain_ns, confirms=flow.confirm_window > 0)
+        self.phase = Phase.ENQUEUE if flow.fills else Phase.MEASURE
+        self.warmed = True
+        self._noted = (start_ns, (0, 0, 0))
+        self._filled_ns: int | None = None
+
+    def step(self, seen: Seen) -> Phase:
+        """Take what is seen; return the phase from now on."""
+        if self.phase is Phase.DRAIN:
+            self._note_progress(seen)
+            self._drain(seen)
+            return self.phase
+        one = seen.counted or seen
+        shown = one.sent, one.settled, one.received
+        if one.halted or shown != self._noted[1]:
+            self._noted = seen.now_ns, shown
+        confirmed = one.done and (not self._confirms or one.settled >= one.sent)
+        if self.phase is Phase.ENQUEUE:
+            self._fill(seen, confirmed=confirmed)
+        elif confirmed and one.awaited <= 0:
+            self._conclude(seen)
+        if self.end_ns is None:
+            self._look_at_silence(seen, one)
+        return self.phase
+
+    def _fill(self, seen: Seen, *, confirmed: bool) -> None:
+        """Let consumers in a moment after the last confirm: what the backlog takes of the broker is read meanwhile."""
+        if not confirmed:
+            return
+        self._noted = seen.now_ns, self._noted[1]
+        if self._workload.phases == "enqueue":
+            self._conclude(seen)
+            return
+        self._filled_ns = self._filled_ns or seen.now_ns
+        if seen.now_ns - self._filled_ns >= REST_NS:
+            self.released_ns = seen.now_ns
+            self.phase = Phase.DEQUEUE
+
+    def _look_at_silence(self, seen: Seen, one: Seen) -> None:
+        """End the trial where nothing moves: until the last send that is a stall; later, the drain has ended."""
+        idle_ns = seen.now_ns - self._noted[0]
+        if one.done and self.phase is not Phase.ENQUEUE:
+            if idle_ns >= self._drain_ns:
+                self._conclude(seen)
+        elif idle_ns >= self._stall_ns:
+            waited = one.sent - one.settled
+            reason = f"nothing was sent or confirmed for {idle_ns / NS_PER_S:.1f} s while {waited} waited for a confirm"
+            if self.phase is not Phase.ENQUEUE:
+                reason = f"nothing moved for {idle_ns / NS_PER_S:.1f} s while {one.awaited} were on their way"
+            reason += f", after {one.sent} of {self._workload.messages} messages"
+            self._shorten(TrialOutcome.STALLED, reason, seen.now_ns)
+            self._begin_drain(seen)
+        if seen.now_ns - self.start_ns >= LONGEST_COUNT_NS:
+            reason = (
+                f"after {LONGEST_COUNT_NS // NS_PER_S} s, the longest that a trial by count lasts, {one.sent} of"
+                f" {self._workload.messages} messages were sent and {one.received} received"
+            )
+            self.cut(TrialOutcome.STALLED, reason, seen.now_ns)
+
+    def _conclude(self, seen: Seen) -> None:
+        """End the schedule of what runs beside, and await it."""
+        self.end_ns = seen.now_ns
+        self.measure_to_s = math.ceil((seen.now_ns - self.start_ns) / NS_PER_S)
+        self._progress = seen.now_ns, seen.received, seen.settled
+        self._settling = seen.now_ns, seen.settled
+        self._begin_drain(seen)
+
+    def _shorten(self, outcome: TrialOutcome, reason: str, now_ns: int) -> None:
+        self.outcome, self.reason = outcome, reason
+        self.end_ns = now_ns if self.end_ns is None else min(self.end_ns, now_ns)
+        self.measure_to_s = math.ceil(max(0, self.end_ns - self.start_ns) / NS_PER_S)
+
+    def _drain(self, seen: Seen) -> None:
+        super()._drain(seen)
+        if self.phase is Phase.OVER and seen.now_ns < self.start_ns + self.measure_to_s * NS_PER_S:
+            self.phase = Phase.DRAIN

@@ -28,7 +28,7 @@ def pilot(workload: Workload) -> Workload:
     """Return the workload of a pilot: a closed loop over the same lanes, bodies and settlements."""
     bound = max(workload.producers, min(_MOST_IN_FLIGHT, workload.producers * (workload.confirm_window or 256)))
     load = InFlightLoad(kind="in_flight", in_flight=(bound,))
-    hurried = {"load": load, "duration": _DURATION_NS, "consumer_rate": None, "groups": ()}
+    hurried = {"load": load, "duration": _DURATION_NS, "consumer_rate": None, "groups": (), "messages": 0}
     # A responder's think time bounds a closed loop of calls, and is kept.
     return workload.model_copy(update=hurried if workload.pattern == "rpc" else hurried | {"think": 0})
 

@@ -14,9 +14,11 @@ from bench.drivers.base import Int64
 from bench.loadgen.pump import PumpCounters
 from bench.topology.completion import Completion
 
-_START_NS, _END_NS, _STOP, _MEASURED_NS = range(4)
+_START_NS, _END_NS, _STOP, _MEASURED_NS, _RELEASED = range(5)
 (_READY, _BEAT_NS, _DUE, _SENT, _SETTLED, _RECEIVED, _DONE, _P50_NS, _P99_NS, _HUNGRY, _GONE, _OWED) = range(12)
 _TOKENS = 16
+
+_EVERY = slice(None)
 
 NEVER_NS = (1 << 62) - 1
 """End of a schedule whose end is not decided yet."""
@@ -60,6 +62,10 @@ class Board:
         """Decide the end of the schedule."""
         self.cells[0, _END_NS] = end_ns
 
+    def release(self) -> None:
+        """Let consumers in that are held until every message lies on the broker."""
+        self.cells[0, _RELEASED] = 1
+
     def stop(self) -> None:
         """Tell every worker to leave its loop."""
         self.cells[0, _STOP] = 1
@@ -68,9 +74,13 @@ class Board:
         """Return how many workers are ready."""
         return int(self._rows[:, _READY].sum())
 
-    def totals(self) -> PumpCounters:
-        """Return the sum of what workers show; done where every worker is, and the slowest worker's p50 and p99."""
-        sums = self._rows.sum(axis=0)
+    def totals(self, of: slice = _EVERY) -> PumpCounters:
+        """Return the sum of what workers show; done where every worker is, and the slowest worker's p50 and p99.
+
+        With `of` those of some rows alone, counted from 0.
+        """
+        rows = self._rows[of]
+        sums = rows.sum(axis=0)
         return PumpCounters(
             due=int(sums[_DUE]),
             sent=int(sums[_SENT]),
@@ -78,9 +88,9 @@ class Board:
             received=int(sums[_RECEIVED]),
             gone=int(sums[_GONE]),
             owed=int(sums[_OWED]),
-            done=bool(self._rows[:, _DONE].all()),
-            p50_ns=int(self._rows[:, _P50_NS].max()),
-            p99_ns=int(self._rows[:, _P99_NS].max()),
+            done=bool(rows[:, _DONE].all()),
+            p50_ns=int(rows[:, _P50_NS].max()),
+            p99_ns=int(rows[:, _P99_NS].max()),
         )
 
     def beats_ns(self) -> Int64:
@@ -137,6 +147,10 @@ class WorkerCells:
     def measured_ns(self) -> int:
         """Return when the measured part begins; 0 while that is not decided."""
         return int(self._control[_MEASURED_NS])
+
+    def released(self) -> bool:
+        """Return whether held consumers are let in."""
+        return bool(self._control[_RELEASED])
 
     def stopped(self) -> bool:
         """Return whether to leave the loop now."""

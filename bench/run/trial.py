@@ -19,7 +19,7 @@ from bench.pauses.watch import PauseWatch
 from bench.record.account import Account
 from bench.results.records import NO_RESULT, TrialOutcome
 from bench.run.dead_letters import DeadLetters, collect
-from bench.run.phases import Control, Phase, Seen, WarmRule
+from bench.run.phases import Control, CountedControl, Phase, Seen, WarmRule
 from bench.run.shared_board import Board
 from bench.run.slow_telemetry import MOST_QUEUES, SlowSample, SlowTelemetry
 from bench.run.telemetry import Sample, Sampler
@@ -243,6 +243,16 @@ def _tasks(given: Conditions, broker: Broker, wake: list[int], board_fd: int, ro
     return tasks
 
 
+def _rows_counted(workload: Workload) -> slice | None:
+    """Return the rows of the board of the flow whose messages are counted; None where no other is there."""
+    counted, parts = workload.counted, workload.parts()
+    if counted is None or len(parts) == 1:
+        return None
+    workers = [part.workers + sum(kind.workers for kind in part.kinds) for part in parts]
+    first = sum(workers[:counted])
+    return slice(first, first + workers[counted])
+
+
 def _driver(target: Target, broker: Broker, name: str | None) -> dict[str, Any]:
     """Return how a worker speaks, and where it reaches the broker by that; options are those of the target's driver."""
     driver = target.driver if name is None else name
@@ -316,6 +326,7 @@ class _Course:
         # For several flows it is a mean of means: it turns a backlog of copies into one of messages.
         flows = given.layout.flows
         self._copies = sum(flow.mean_copies for flow in flows) / len(flows) or 1.0
+        self._counted = _rows_counted(given.workload)
 
     def run(self) -> Raw:
         """Wait for readiness, conduct the phases, collect."""
@@ -339,7 +350,9 @@ class _Course:
         if self._pauses is not None:
             self._pauses.look()
         accounts = self._pool.accounts()
-        left_of = self._left(control)
+        left_of, dead = self._left(control), self._dead_letters(control)
+        if dead is None:  # what is missing may be among them, and is called lost by nobody
+            left_of, dead = (None,) * len(left_of), ()
         return Raw(
             accounts,
             start_ns,
@@ -353,7 +366,7 @@ class _Course:
             missing=len(self._pool.pids) - len(accounts) if self._started else 0,
             held_back=self._slow_telemetry.held_back,
             layout=self._given.layout,
-            dead=self._dead_letters(control),
+            dead=dead,
             left_of=left_of,
         )
 
@@ -384,7 +397,10 @@ class _Course:
         """Return what decides the phases of a schedule that starts at `start_ns`."""
         given = self._given
         rule = WarmRule(given.plan.warm_up, given.loaded_ns, start_ns, known_warm=given.known_warm)
-        confirms = any(part.confirm_window > 0 for part in given.workload.parts())
+        parts, counted = given.workload.parts(), given.workload.counted
+        if counted is not None:
+            return rule, CountedControl(parts[counted], rule, start_ns, given.plan.drain)
+        confirms = any(part.confirm_window > 0 for part in parts)
         return rule, Control(
             given.workload, rule, start_ns, given.plan.drain, confirms=confirms, extend=given.plan.extend
         )
@@ -415,12 +431,18 @@ class _Course:
             return (None,) * len(layout.flows)
         return tuple(_sum([known.get(queue) for queue in flow.queues]) for flow in layout.flows)
 
-    def _dead_letters(self, control: Control) -> tuple[DeadLetters, ...]:
-        """Return what lies in the queues of dead letters; nothing where the trial gave no result."""
+    def _dead_letters(self, control: Control) -> tuple[DeadLetters, ...] | None:
+        """Return what lies in the queues of dead letters; nothing where the trial gave no result.
+
+        None where the broker gives no answer.
+        """
         if not self._given.layout.dead or control.outcome in NO_RESULT or self._broker.failure() is not None:
             return ()
         compact = any(part.body.stamp == "compact" for part in self._given.workload.parts())
-        return collect(self._broker, self._given.layout, compact=compact)
+        try:
+            return collect(self._broker, self._given.layout, compact=compact)
+        except BrokerError:
+            return None
 
     def _depth(self) -> int | None:
         """Return how many messages lie in all queues, where that is cheap to know."""
@@ -449,18 +471,26 @@ class _Course:
                 self._watch_workers(control, start_ns, now_ns)
                 if self._pauses is not None:
                     self._pauses.look()
-            totals = self._board.totals()
-            seen = Seen(
-                now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s, gone=totals.gone,
-                halted=self._halted, owed=totals.owed, copies=self._copies,
-            )  # fmt: skip
+            seen = self._seen(now_ns, cpu_s)
+            if self._counted is not None:
+                seen = replace(seen, counted=self._seen(now_ns, cpu_s, self._counted))
             control.step(self._with_clean_time(seen, control))
+            if control.released_ns is not None:
+                self._board.release()
             if control.measured_ns is not None:
                 self._board.measure(control.measured_ns)
             if control.end_ns is not None:
                 self._board.end(control.end_ns)
             time.sleep(_LOOK_NS / NS_PER_S)
         self._show(control, time.monotonic_ns())
+
+    def _seen(self, now_ns: int, cpu_s: float | None, rows: slice | None = None) -> Seen:
+        """Return what the board shows of all workers, or of some rows."""
+        totals = self._board.totals() if rows is None else self._board.totals(rows)
+        return Seen(
+            now_ns, totals.due, totals.sent, totals.settled, totals.received, totals.done, cpu_s, gone=totals.gone,
+            halted=self._halted, owed=totals.owed, copies=self._copies,
+        )  # fmt: skip
 
     def _with_clean_time(self, seen: Seen, control: Control) -> Seen:
         pauses, begun_ns = self._pauses, control.measured_ns

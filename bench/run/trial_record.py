@@ -19,17 +19,20 @@ from bench.results import archive
 from bench.results.comparability import settings_differ
 from bench.results.records import (
     NO_RESULT,
+    BacklogRecord,
     BrokerRecord,
     Canary,
     FlowRecord,
     Note,
     PauseRecord,
+    PhaseRecord,
     PlannedTrial,
     TrialOutcome,
     TrialRecord,
 )
 from bench.run import findings, health, timeline
 from bench.run.cost import cost
+from bench.run.counts import Surroundings, backlog, phases
 from bench.run.dead_letters import ended, owed
 from bench.run.merge import TICKS_PER_S, Merged, merge_accounts, total_counters
 from bench.run.pause_record import pause_frame, pause_record
@@ -71,7 +74,7 @@ def due_times(workload: Workload, seed: int, raw: Raw) -> Int64 | None:
         expected += workload.due_by(end_ns - begin_ns)
     enough = int(max(expected, 0) * 1.1) + 1000
     plan = schedule(load, seed) if begun_ns is None else profiled(workload, seed, begun_ns - raw.start_ns)
-    times = plan.times(0, enough)
+    times = plan.times(0, min(enough, workload.messages) if workload.messages else enough)
     return times[times < end_ns]
 
 
@@ -122,6 +125,9 @@ def conclude(
     offset_ns = time.time_ns() - time.monotonic_ns() if clock_offset_ns is None else clock_offset_ns
     start_epoch_s = (raw.start_ns + offset_ns) / NS_PER_S
     received = sum(flow.achieved_rate for flow in flows) * len(measure)
+    spans = _phases(raw, parts, flows)
+    flows = [_by_count(flow, found) for flow, found in zip(flows, spans, strict=True)]
+    merged = flows[first]
     record = _record(planned, raw, merged, broker, start_epoch_s, round(received), flows)
     most = None
     if ceiling is not None:
@@ -146,9 +152,13 @@ def conclude(
         for number, (part, flow, one) in enumerate(zip(parts, flows, seen, strict=True))
         if number != first
     ]
+    if busy := [one.client_usage.cpu_cores_busiest or 0.0 for one in spans[first]]:
+        # Between its phases, and in the rest of its last second, a trial by count lies idle.
+        seen[first] = replace(seen[first], client_cores=max(busy))
     judged = _judged(seen[first], control.reason)
     judged["health"] = _health(parts, seen, first)
     judged |= {"flow": main.name if len(parts) > 1 else "", "flows": tuple(others)}
+    judged |= {"phases": spans[first], "backlog": _backlog(raw, spans[first])}
     record = record.model_copy(update={"ceiling": most, "canary": canary} | judged)
     latencies = dict(merged.latencies)
     for part, flow in zip(parts, flows, strict=True):
@@ -159,20 +169,57 @@ def conclude(
     return Concluded(record, latencies, start_epoch_s, frame, pauses)
 
 
+def _phases(raw: Raw, parts: Sequence[Workload], flows: Sequence[Merged]) -> list[tuple[PhaseRecord, ...]]:
+    """Return the phases of each flow: of those whose messages are counted."""
+    pauses = raw.pauses
+    known = None if pauses is None or pauses.lost else pauses.pauses()
+    seen = Surroundings(raw.samples, known, 1 if pauses is None else pauses.cpus)
+    return [
+        tuple(
+            phases(
+                part,
+                [account for account in raw.accounts if account.flow == number],
+                merged.ledger,
+                raw.start_ns,
+                seen,
+            )
+        )
+        if part.messages
+        else ()
+        for number, (part, merged) in enumerate(zip(parts, flows, strict=True))
+    ]
+
+
+def _by_count(merged: Merged, found: Sequence[PhaseRecord]) -> Merged:
+    """Return a flow whose rate is that of its phases, each over its own time, and not of the seconds around them."""
+    length_ns = sum(one.end_ns - one.begin_ns for one in found)
+    return replace(merged, achieved_rate=found[-1].messages * NS_PER_S / length_ns) if found else merged
+
+
+def _backlog(raw: Raw, found: Sequence[PhaseRecord]) -> BacklogRecord | None:
+    """Return what the backlog took while it lay; None where none did, or nobody looked."""
+    released_ns = raw.control.released_ns
+    if released_ns is None or not found or not raw.samples:
+        return None
+    return backlog(found[0].messages, raw.start_ns + found[0].end_ns, released_ns, raw.samples, raw.slow_samples)
+
+
 def _merged(raw: Raw, number: int, flow: Workload, seed: int, measure: range) -> Merged:
     """Merge what the workers of a flow left."""
     control, layout = raw.control, raw.layout
     route = None if layout is None else layout.flows[number]
     left = raw.left_of[number] if raw.left_of else raw.left
+    accounts = [account for account in raw.accounts if account.flow == number]
+    sent = sum(int(account.sent.sent.sum()) for account in accounts if account.sent is not None)
     merged = merge_accounts(
-        [account for account in raw.accounts if account.flow == number],
+        accounts,
         measure,
         confirms=flow.confirm_window > 0,
         drained=control.drained,
         due=due_times(flow, flow_seed(seed, number), raw),
         left=None if control.outcome in NO_RESULT else left,
         owed=None if layout is None or route is None else owed(route, layout, flow.producers, raw.dead),
-        ended=None if route is None else ended(route, raw.dead, flow.producers),
+        ended=None if route is None else ended(route, raw.dead, flow.producers, sent),
         copies=1.0 if route is None else route.mean_copies,
     )
     if flow.pattern == "rpc" and flow.consumers > flow.queues:
@@ -309,12 +356,14 @@ def _circumstances(
         steal_share=timeline.steal_share(raw.samples, raw.start_ns, measure) if seen else None,
         throttled_share=timeline.throttled_share(raw.samples, raw.start_ns, measure) if seen else None,
         steady=_steadiness(merged, measure) if _even(workload) else None,
-        growth=_growth(merged, measure) if isinstance(workload.load, RateLoad) else None,
+        growth=_growth(merged, measure) if isinstance(workload.load, RateLoad) and not workload.messages else None,
     )
 
 
 def _even(workload: Workload) -> bool:
     """Return whether the load is constant: latency under a changing load is not steady even with a steady broker."""
+    if workload.messages:
+        return False  # a queue that fills or empties is nothing steady
     return isinstance(workload.load, InFlightLoad) or workload.load.profile is None
 
 

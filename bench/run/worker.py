@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -17,9 +18,19 @@ from bench.host.child_process import die_with_parent
 from bench.host.clock import Clock, RealClock
 from bench.host.realtime import be_punctual, be_unhurried
 from bench.host.rlimit import allow_most
-from bench.loadgen.pump import Pump
+from bench.loadgen.pump import Pump, PumpCounters
 from bench.loadgen.responder import Responder
-from bench.record.account import Account, ConsumerLog, ProducerLog, ResponderLog, account, warm_kernels
+from bench.record.account import (
+    OPENED,
+    Account,
+    ConsumerLog,
+    CountedConsumerLog,
+    CountedProducerLog,
+    ProducerLog,
+    ResponderLog,
+    account,
+    warm_kernels,
+)
 from bench.run import worker_account
 from bench.run.shared_board import Board, WorkerCells
 from bench.run.worker_assignment import Assignment
@@ -28,13 +39,17 @@ from bench.units import NS_PER_MS
 
 EXIT_BROKER = 20
 EXIT_NO_ROOM = 21
+_LOOK_NS = 5 * NS_PER_MS
+"""How often consumers that are held look whether they are let in."""
 
 
-def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tuple[Account, DriverError | None]:
+def work(
+    task: Assignment, port: Port, clock: Clock, cells: WorkerCells, opened_ns: int | None = None
+) -> tuple[Account, DriverError | None]:
     """Say ready, wait for the start, pump until stopped; return the account.
 
     The second part is what ended the work early, where something did: the account then
-    holds all there was until that moment.
+    holds all there was until that moment. `opened_ns` is when consumers that were held had subscribed.
     """
     cells.ready()
     while not (start_ns := cells.start_ns()):
@@ -44,15 +59,16 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
     load = task.workload
     if task.role == "responder":
         return _answer(task, port, clock, cells, start_ns)
-    producer = consumer = None
+    producer: ProducerLog | None = None
+    consumer: ConsumerLog | None = None
     spec, meter = task.port_spec(), task.meter()
     if spec.producers:
         numbers = tuple(lane.producer for lane in spec.producers)
-        producer = ProducerLog(
+        producer = (CountedProducerLog if load.messages else ProducerLog)(
             numbers, start_ns, load.confirm_window, closed=load.closed, meter=meter, owing=task.owing()
         )
     if spec.consumers:
-        consumer = ConsumerLog(
+        consumer = (CountedConsumerLog if load.messages else ConsumerLog)(
             len(spec.consumers),
             load.producers,
             task.heard_at,
@@ -70,7 +86,7 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         port,
         clock,
         cells,
-        source=task.source(start_ns, cells),
+        source=task.source(start_ns, cells, None if producer is None else producer.ledger.outcomes),
         producer=producer,
         consumer=consumer,
         lanes=len(spec.producers),
@@ -86,7 +102,28 @@ def work(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> tupl
         pump.run()
     except DriverError as error:
         ended = error
-    return account(producer, consumer, port.counters() | pump.counters(), flow=task.flow), ended
+    made = account(producer, consumer, port.counters() | pump.counters(), flow=task.flow)
+    return (made if opened_ns is None else replace(made, times={**made.times, OPENED: opened_ns})), ended
+
+
+def _let_in(task: Assignment, port: Port, clock: Clock, cells: WorkerCells) -> Port | None:
+    """Leave the broker until consumers are let in; return the port that is open then; None where that never comes.
+
+    What a consumer is given in advance (prefetch, credit) would leave the queue before that. All that takes time in
+    opening a port but the broker was done the first time.
+
+    Raises:
+        DriverError: the port could not be opened again.
+    """
+    port.close()
+    cells.ready()
+    while not cells.released():
+        if cells.stopped():
+            return None
+        if cells.start_ns():
+            cells.beat(PumpCounters(done=True), clock.now_ns())
+        clock.sleep_ns(_LOOK_NS)
+    return open_port(task.driver, task.port_spec(), clock)
 
 
 def _answer(
@@ -124,14 +161,19 @@ def main() -> int:
         be_punctual()
     cells = Board(task.rows, task.board_fd).view(task.row, task.wake_fds, task.producers_from, task.completion())
     try:
-        result, ended = work(task, port, clock, cells)
+        last, opened_ns = (_let_in(task, port, clock, cells), clock.now_ns()) if task.held else (port, None)
+        if last is None:
+            result, ended = account(None, None, {}, flow=task.flow), None
+        else:
+            result, ended = work(task, last, clock, cells, opened_ns)
     except DriverError as error:
         return _fail(task.account, error)
     if not handed_over(task.account, result):
         return EXIT_NO_ROOM
     if ended is not None:
         return _fail(task.account, ended)
-    port.close()
+    if last is not None:
+        last.close()
     return 0
 
 

@@ -25,6 +25,7 @@ def save(path: Path, account: Account) -> None:
         "received_sum_ns": account.received_sum_ns,
         "counters": account.counters,
         "flow": account.flow,
+        "times": dict(account.times),
     }
     for tag, part in account.latencies.items():
         arrays |= {f"latency.{tag}.{name}": getattr(part, name) for name in _SECONDS_ARRAYS}
@@ -64,5 +65,6 @@ def load(path: Path) -> Account:
             received_sum_ns=numbers["received_sum_ns"],
             counters=numbers["counters"],
             flow=numbers["flow"],
+            times=numbers["times"],
             marks=None if marks is None else Marks(*(stored[f"marks.{name}"] for name in _MARKS_ARRAYS), **marks),
         )

@@ -11,6 +11,7 @@ from bench.arrivals.schedule import Constant, Poisson, Profiled, Schedule, Strip
 from bench.drivers.base import (
     ConsumerLane,
     Consuming,
+    Int64,
     OwnedQueue,
     PortSpec,
     ProducerLane,
@@ -19,7 +20,17 @@ from bench.drivers.base import (
     Route,
 )
 from bench.drivers.registry import driver_named
-from bench.loadgen.source import BEAT_NS, Anchor, ClosedLoop, OpenLoop, ProfiledLoop, Source, Tokens
+from bench.loadgen.source import (
+    BEAT_NS,
+    Anchor,
+    ClosedLoop,
+    Confirms,
+    CountedSource,
+    OpenLoop,
+    ProfiledLoop,
+    Source,
+    Tokens,
+)
 from bench.loadgen.waiting import Intake, Pacer
 from bench.pauses.board import PauseBoard
 from bench.pauses.filter import Meter
@@ -182,8 +193,10 @@ class Assignment(Record):
     def owing(self) -> Owing:
         """Return what the broker owes of this worker's messages."""
         uniform = self.route.uniform
-        copies = self.route.copies if uniform is None else np.array([uniform], np.int64)
-        return Owing(self.route.choosing, copies)
+        alike = uniform is not None and not self.route.nowhere
+        copies = np.array([uniform], np.int64) if alike else self.route.copies
+        nowhere = np.isin(np.arange(len(copies)), self.route.nowhere).astype(np.int64)
+        return Owing(self.route.choosing, copies, nowhere)
 
     def completion(self) -> Completion | None:
         """Return what tells how many of this worker's messages are complete; None where each has one copy."""
@@ -216,14 +229,32 @@ class Assignment(Record):
             return None
         return Meter(PauseBoard(self.metered_cpus, self.pauses_fd).cells, self.drain)
 
-    def source(self, start_ns: int, cells: WorkerSees) -> Source | None:
-        """Return what is due for this worker; None for a consumer."""
-        load = self.workload.load
+    @property
+    def held(self) -> bool:
+        """Whether its consumers are let in only when every message lies on the broker."""
+        return self.role == "consumer" and self.workload.fills
+
+    def source(self, start_ns: int, cells: WorkerSees, outcomes: Int64 | None = None) -> Source | None:
+        """Return what is due for this worker; None for a consumer.
+
+        Args:
+            start_ns: start of the schedule.
+            cells: the worker's view of the board.
+            outcomes: of the ledger of its producers, as `bench.loadgen.source.Confirms` reads it.
+        """
         if not self.produces:
             return None
+        found = self._uncounted(start_ns, cells, outcomes)
+        work = self.workload
+        # Message k of a flow is of worker k mod n, so that each producer sends its share to within one.
+        return CountedSource(found, len(range(self.worker, work.messages, work.workers))) if work.messages else found
+
+    def _uncounted(self, start_ns: int, cells: WorkerSees, outcomes: Int64 | None) -> Source:
+        load = self.workload.load
         if isinstance(load, InFlightLoad):
             share, rest = divmod(load.in_flight[0], self.workload.workers)
-            return ClosedLoop(share + (self.worker < rest), start_ns, cells)
+            tokens = Confirms(outcomes) if self.workload.fills and outcomes is not None else cells
+            return ClosedLoop(share + (self.worker < rest), start_ns, tokens)
         stripe = Stripe(schedule(load, self.seed), start_ns, self.worker, self.workload.workers)
         if load.profile is None:
             return OpenLoop(stripe)

@@ -14,6 +14,8 @@ from brokers.registry import products
 from brokers.settings import BrokerSettings
 
 _SHOWN = 60
+_GIVEN_AS = {"sizes": "size", "groups": "consumers"}
+"""By the field that a list is kept in, the field that it is given to."""
 _TABLE_WANTED = ("model_type", "model_attributes_type", "dict_type")
 
 
@@ -48,10 +50,19 @@ def from_pydantic(error: ValidationError, document: dict[str, Any]) -> Iterator[
         if detail["type"] == "too_short" and detail["input"]:
             continue  # the list is short because its entries are faulty, and those faults are told already
         location = _location(detail["loc"], document)
-        path = ".".join(str(part) for part in location)
+        path = ".".join(str(part) for part in _as_written(location, document))
         if detail["type"] == "union_tag_invalid":
             path += ".kind"
-        yield Fault(path or "scenario", _text(detail, location, document))
+        # A model that found several faults has told each in a line.
+        yield from (Fault(path or "scenario", line) for line in _text(detail, location, document).split("\n"))
+
+
+def _as_written(location: Sequence[int | str], document: dict[str, Any]) -> Iterator[int | str]:
+    """Yield the steps of a path as the file has them: a list given to `size` or `consumers` is kept elsewhere."""
+    for place, step in enumerate(location):
+        given = _GIVEN_AS.get(step) if isinstance(step, str) else None
+        table = _at(document, [*location[:place]])
+        yield given if given and step not in table and isinstance(table.get(given), list) else step
 
 
 def _location(steps: Sequence[int | str], document: dict[str, Any]) -> list[int | str]:

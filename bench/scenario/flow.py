@@ -35,7 +35,10 @@ Think = Annotated[Duration, AfterValidator(at_most(3600 * NS_PER_S))]
 Share = Annotated[float, Field(ge=0, le=1)]
 Prefetch = Annotated[int, Field(ge=1, le=65_535)]
 AckBatch = Annotated[int, Field(ge=0, le=65_535)]
-Pattern = Literal["queue", "fanout", "topic", "rpc", "openstack-rpc"]
+Messages = Annotated[int, Field(ge=0, le=200_000_000)]
+"""How many, in a run by count."""
+Phases = Literal["both", "enqueue-dequeue", "enqueue"]
+Pattern = Literal["queue", "fanout", "topic", "rpc", "openstack-rpc", "backlog"]
 
 
 def _bytes(given: object) -> object:
@@ -67,7 +70,7 @@ class ConsumerGroup(Frozen):
     consumer_rate: ConsumerRate | None = None
     """As `prefetch`."""
     think: Think | None = None
-    """As `prefetch`."""
+    """As `prefetch`, such as `"10ms"`."""
     reject: Share | None = None
     """As `prefetch`."""
     requeue: Share | None = None
@@ -83,7 +86,8 @@ class FlowFields(Frozen):
     """The shape of the work in one word. `queue`: each message goes to one queue and one consumer. `fanout`: each of
     `queues` subscribers gets all. `topic`: a topic exchange with a binding for each of `keys`. `rpc`: producers call,
     consumers answer, the latency is the round trip. `openstack-rpc`: calls, casts, fan-out and notifications of an
-    OpenStack control plane, as four flows."""
+    OpenStack control plane, as four flows. `backlog`: `messages` are put in, lie, and are taken out, while new work
+    (`new_work`) passes through a queue of its own, as two flows."""
     size: BodySize = 100
     """Bytes of a message body, such as `100` or `"1KiB"`; the first 32 (12, see `body.stamp`) are the stamp. A list
     mixes several, such as `[{ size = 100, weight = 9 }, { size = 4096, weight = 1 }]`, drawn by the trial's seed; the
@@ -97,10 +101,17 @@ class FlowFields(Frozen):
     durable: bool = False
     """Durable queue and persistent messages."""
     exchange: str = ""
-    """Entry of `topology.exchanges` to which producers publish; by default the default exchange."""
+    """Entry of `topology.exchanges` to which producers publish; by default the default exchange. Each key must be taken
+    by a binding, or its messages reach nobody."""
     keys: AnyKeys | None = None
     """Routing keys: a text such as `orders.{n}.eu`, a list, or a table that says how many and in which order. By
     default each producer has a queue, dealt in turn."""
+    messages: Messages = 0
+    """How many messages are sent, over all producers, instead of for how long: every one of them is measured, and the
+    trial ends when all are received. 0: for `duration`."""
+    phases: Phases = "both"
+    """With `messages`. `both`: producers and consumers at once. `enqueue-dequeue`: consumers are let in a moment after
+    every message is confirmed. `enqueue`: nobody consumes (`consumers = 0`)."""
     producers: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Producers, each with a connection of its own."""
     consumers: Count = 1
@@ -110,7 +121,8 @@ class FlowFields(Frozen):
     groups: Annotated[tuple[ConsumerGroup, ...], Field(max_length=64)] = ()
     """The kinds of consumers, as a list given to `consumers` is kept."""
     consume: str = ""
-    """Entry of `topology.queues` that consumers use; by default all that get messages of the flow."""
+    """Entry of `topology.queues` that consumers use; by default all that get messages of the flow. Each queue needs a
+    consumer (of each kind, where there are several), and no queue may have those of two flows."""
     lanes_per_connection: Annotated[int, Field(ge=1, le=2_000)] = 1
     """Producers, and consumers, that share a connection, with a channel (1.0: a link) each; compiled drivers only."""
     queues: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -123,7 +135,7 @@ class FlowFields(Frozen):
     prefetch: Prefetch = 1_000
     """Messages a consumer may hold unacknowledged (0-9-1 prefetch, 1.0 credit)."""
     ack_batch: AckBatch = 64
-    """Messages acknowledged at once; 0 = automatic acknowledgement (pre-settled)."""
+    """Messages acknowledged at once, at most `prefetch`; 0 = automatic acknowledgement (pre-settled)."""
     consumer_rate: ConsumerRate | None = None
     """Messages a second that a consumer takes at most, to see what slow consumers do to a broker; by default as many
     as come. It takes what it may hold at once, then rests as long as that takes: keep `prefetch` small."""
@@ -131,7 +143,8 @@ class FlowFields(Frozen):
     """How long a consumer works on each message, one after the other: the same as `consumer_rate`, said by the time.
     With `rpc`, how long after a request came it is answered; a responder works on many at once."""
     reject: Share = 0.0
-    """Share of the messages that consumers reject for good."""
+    """Share of the messages that consumers reject for good, such as `0.01`; they are dead letters where the queue has a
+    dead-letter exchange, else gone. They count as received, not as lost."""
     requeue: Share = 0.0
     """Share of the messages that consumers give back when they come for the first time."""
     exclusive_consumer: bool = False
@@ -142,7 +155,7 @@ class FlowFields(Frozen):
     """With `rpc`, where replies go: a queue for each requester, direct reply-to (0-9-1, where a broker has it), or a
     node that the broker names (0-9-1: an exclusive queue; 1.0: a dynamic node)."""
     reply_size: BodySize | None = None
-    """With `rpc`, bytes of a reply; by default `size`."""
+    """With `rpc`, bytes of a reply, such as `100` or `"1KiB"`; by default `size`."""
     reply_timeout: PositiveDuration = 30 * NS_PER_S
     """With `rpc`, when a call has timed out: a reply that comes later is counted as late."""
     producer_driver: str | None = None
@@ -188,6 +201,11 @@ class FlowFields(Frozen):
         counts = [one.get("count", 1) for one in groups if isinstance(one, dict)]
         total = sum(count for count in counts if type(count) is int and count > 0)
         return given | {"consumers": min(max(total, 1), 10_000), "groups": groups}
+
+    @property
+    def fills(self) -> bool:
+        """Whether messages are put in while nobody takes any out."""
+        return self.phases != "both"
 
     @property
     def taken_rate(self) -> float | None:
@@ -239,9 +257,33 @@ def flow_faults(flow: FlowFields, load: AnyLoad, duration: int) -> Iterator[str]
             f"load.profile.steps last {format_duration(profile.length_ns)} together: at most the duration"
             f" ({format_duration(duration)})"
         )
-    if not flow.consumers and isinstance(load, InFlightLoad):
+    if not flow.consumers and isinstance(load, InFlightLoad) and not flow.fills:
         yield "consumers = 0: a load of kind 'in_flight' is bounded by what consumers took: use kind 'rate'"
+    yield from _count_faults(flow, load)
     yield from _number_faults(flow)
+
+
+def _count_faults(flow: FlowFields, load: AnyLoad) -> Iterator[str]:
+    """Yield what does not go with a number of messages, or with phases."""
+    if flow.messages and isinstance(load, RateLoad):
+        if load.profile is not None:
+            yield f"messages = {flow.messages}: a profile lasts for a duration: leave one of them out"
+        if load.late == "drop":
+            yield f"messages = {flow.messages}: all are sent: leave load.late = 'drop' out"
+    if not flow.fills:
+        return
+    said = f"phases = {flow.phases!r}"
+    if not flow.messages:
+        yield f"{said}: only with `messages`"
+    if isinstance(load, RateLoad):
+        yield f"{said}: a phase is as fast as the broker lets it be: use a load of kind 'in_flight'"
+    if not flow.confirm_window:
+        yield f"{said}: while nobody consumes, only confirms bound what is in flight: use confirm_window = 1 or more"
+    if flow.pattern == "rpc":
+        yield f"{said}: a call needs somebody who answers: use 'both'"
+    if (flow.phases == "enqueue") == bool(flow.consumers):
+        needs = "nobody consumes: use consumers = 0" if flow.consumers else "somebody must consume: use 1 or more"
+        yield f"consumers = {flow.consumers}: with {said} {needs}"
 
 
 def _message_faults(flow: FlowFields) -> Iterator[str]:
@@ -262,7 +304,10 @@ def _message_faults(flow: FlowFields) -> Iterator[str]:
 def kind_faults(kind: FlowFields) -> Iterator[str]:
     """Yield what does not fit within one kind of consumers, which is a flow that has no other."""
     if kind.ack_batch > kind.prefetch:
-        yield f"ack_batch = {kind.ack_batch}: at most the prefetch ({kind.prefetch}), or no acknowledgement is ever due"
+        yield (
+            f"ack_batch = {kind.ack_batch}: at most the prefetch ({kind.prefetch}), or no acknowledgement is ever due:"
+            f" add ack_batch = {kind.prefetch}"
+        )
     if (kind.reject or kind.requeue) and not kind.ack_batch:
         yield "reject, requeue: with ack_batch = 0 nothing is acknowledged: use 1 or more"
     if kind.reject + kind.requeue > 1:
@@ -272,10 +317,13 @@ def kind_faults(kind: FlowFields) -> Iterator[str]:
     if rate and kind.think:
         yield f"think = {format_duration(kind.think)}: it says the same as consumer_rate = {rate:g}: leave one out"
     if kind.pattern == "rpc":
+        yield from (
+            f"{name} = {share:g}: with pattern = 'rpc' every call is answered: use 0, or leave it out"
+            for name, share in (("reject", kind.reject), ("requeue", kind.requeue))
+            if share
+        )
         if rate:
             yield f"{said}: a responder has a `think` time: leave it out"
-        if kind.reject or kind.requeue:
-            yield "reject, requeue: with pattern = 'rpc' every call is answered: leave them out"
     elif rate or kind.think:
         yield from _slow_faults(kind, rate or NS_PER_S / kind.think, said)
 

@@ -12,6 +12,7 @@ from bench.scenario.scenario import MemoryBroker, Scenario, Target, Workload
 from bench.scenario.topology import PropertySettings
 from bench.topology.layout import Layout, TopologyError
 from brokers.registry import product_of
+from brokers.topology import FlowNeeds
 
 _Side = Literal["producer", "consumer"]
 _WORDS: dict[Shape, str] = {
@@ -28,7 +29,7 @@ def flow_inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterato
     """Yield a fault for each flow that a driver or a broker of its targets cannot do."""
     for index, workload in enumerate(scenario.workloads):
         try:
-            layout = workload.laid_out("", [f"{number}" for number in range(workload.plain_queues)], 0)
+            layout = workload.laid_out("", [f"#{number}" for number in range(workload.plain_queues)], 0)
         except TopologyError:
             continue  # the workload itself tells
         targets = [target for target in scenario.targets if workload.is_for(target.name)]
@@ -36,7 +37,12 @@ def flow_inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterato
             path = f"workloads.{index}.flows.{number}" if workload.flows else f"workloads.{index}"
             yield from _file(path, part)
             yield from dict.fromkeys(
-                fault for target in targets for fault in _drivers(scenario, drivers, path, target, part, layout)
+                fault
+                for target in targets
+                for fault in (
+                    *_drivers(scenario, drivers, path, target, part, layout),
+                    *_product(scenario, drivers, path, target, part),
+                )
             )
         yield from dict.fromkeys(
             Fault(f"workloads.{index}.{field}", text)
@@ -78,6 +84,20 @@ def _drivers(
                 yield Fault(f"{path}.{field}", f"driver {name} {_WORDS[shape]}: {use}")
         if part.pattern == "rpc" and part.reply == "direct" and driver.protocol == "amqp10":
             yield Fault(f"{path}.reply", "'direct' is a way of AMQP 0-9-1: over 1.0 use 'dynamic' or 'queue'")
+
+
+def _product(scenario: Scenario, drivers: DriverRegistry, path: str, target: Target, part: Workload) -> Iterator[Fault]:
+    """Yield what the product of a target cannot do for a flow, beside what is declared."""
+    broker = next((one for one in scenario.brokers if one.name == target.broker), None)
+    if broker is None or isinstance(broker, MemoryBroker):
+        return
+    produces = FlowNeeds(part.properties.expiration, part.pattern == "rpc" and part.reply == "direct")
+    consumes = FlowNeeds(requeue=max((kind.requeue for kind in part.kinds), default=0.0))
+    for own, needs in ((part.producer_driver, produces), (part.consumer_driver, consumes)):
+        driver = drivers.installed.get(own or target.driver)
+        if driver is not None and driver.member.protocol != "memory":  # else the target itself tells
+            for field, text in product_of(broker).flow_faults(broker, needs, driver.member.protocol):
+                yield Fault(f"{path}.{field}", text)
 
 
 def _alike(member: Driver, driver: Driver, shape: Shape) -> bool:

@@ -20,7 +20,7 @@ from bench.drivers.registry import driver_named, registry
 from bench.scenario.checks import inconsistencies
 from bench.scenario.errors import Fault, ScenarioError, from_pydantic
 from bench.scenario.overrides import apply_overrides
-from bench.scenario.scenario import MemoryBroker, Plan, Quick, Scenario
+from bench.scenario.scenario import MemoryBroker, Plan, Quick, Scenario, Workload
 from bench.scenario.settable import Settable, settable
 from bench.scenario.sweep import Points, expand
 
@@ -230,10 +230,23 @@ def _with_driver(scenario: Scenario, name: str) -> Scenario:
     return scenario.model_copy(update={"brokers": brokers, "targets": scripted})
 
 
+def _shortened(workload: Workload, quick: Quick) -> dict[str, Any]:
+    """Return what makes a workload short: its duration, or the number of its messages."""
+    if workload.counted is None:
+        return {"duration": quick.duration}
+    return {
+        "messages": min(workload.messages, quick.messages),
+        "flows": tuple(
+            flow.model_copy(update={"messages": min(flow.messages, quick.messages)}) if flow.messages else flow
+            for flow in workload.flows
+        ),
+    }
+
+
 def _quickened(scenario: Scenario) -> Scenario:
     quick = scenario.quick
     kept = tuple(
-        workload if "duration" in workload.at else workload.model_copy(update={"duration": quick.duration})
+        workload if "duration" in workload.at else workload.model_copy(update=_shortened(workload, quick))
         for workload in scenario.workloads
         if quick.workloads is None or workload.is_among(quick.workloads)
     )

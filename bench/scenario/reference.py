@@ -33,9 +33,9 @@ _HEAD = """# Scenario files
 
 A scenario is a TOML file: a question, the brokers and targets it is about, what is done to
 them, and by what plan. This page is generated from the code (`python -m bench.scenario.reference`);
-`bench schema` prints the same as JSON Schema for editors. Durations are text with a unit
-(`"500ms"`, `"5s"`, `"2min"`), sizes are bytes or text (`"1GiB"`). Any field can be changed
-for one run: `bench run NAME --set workloads.steady.size=1024`.
+`bench schema` prints the same as JSON Schema for editors. [shapes.md](shapes.md) has examples to copy.
+Durations are text with a unit (`"500ms"`, `"5s"`, `"2min"`), sizes are bytes or text (`"1GiB"`). Any
+field can be changed for one run: `bench run NAME --set workloads.steady.size=1024`.
 
 Any field of a workload that takes one value, and any below it, also takes several in turn: a sweep.
 
@@ -188,12 +188,20 @@ def is_bytes(field: str) -> bool:
 
 def is_duration(field: FieldInfo) -> bool:
     """Return whether a field is a time, written with its unit."""
-    return any(type(part).__name__ == "WithJsonSchema" and "pattern" in part.json_schema for part in field.metadata)
+    return any(type(part).__name__ == "WithJsonSchema" and "pattern" in part.json_schema for part in _metadata(field))
 
 
 def is_size(field: FieldInfo) -> bool:
     """Return whether a field is bytes, which may be written with a unit."""
-    return field.annotation is ByteSize or any(getattr(part, "func", None) is parse_size for part in field.metadata)
+    return field.annotation is ByteSize or any(getattr(part, "func", None) is parse_size for part in _metadata(field))
+
+
+def _metadata(field: FieldInfo) -> Iterator[Any]:
+    """Yield what is said of a field's type, also where it may be left out: `Think | None`."""
+    yield from field.metadata
+    if get_origin(field.annotation) in (Union, types.UnionType):
+        for one in get_args(field.annotation):
+            yield from getattr(one, "__metadata__", ())
 
 
 def _default(field: FieldInfo) -> str:

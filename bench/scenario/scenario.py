@@ -6,26 +6,34 @@ user can write is here, with its meaning, unit and bounds; the reference in
 faults is the business of `bench.scenario.loading`.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, Union
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import numpy as np
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from bench.arrivals.sizes import Sizes
 from bench.scenario.absolute_limit import AbsoluteLimit as AbsoluteLimit  # noqa: PLC0414  (a scenario is read from here)
 from bench.scenario.absolute_limit import MetricName as MetricName  # noqa: PLC0414
+from bench.scenario.backlog import backlog
 from bench.scenario.control_plane import IDLE, control_plane, resting
-from bench.scenario.flow import Flow, FlowFields, flow_faults, kind_faults
+from bench.scenario.flow import Flow, FlowFields, Messages, flow_faults, kind_faults
 from bench.scenario.load import AnyLoad
 from bench.scenario.load import InFlightLoad as InFlightLoad  # noqa: PLC0414
 from bench.scenario.load import RateLoad as RateLoad  # noqa: PLC0414
 from bench.scenario.memory_broker import MemoryBroker as MemoryBroker  # noqa: PLC0414
-from bench.scenario.profile import cumulative
+from bench.scenario.profile import Rate, cumulative
 from bench.scenario.topology import TopologySettings
 from bench.scenario.warmup import WarmUp as WarmUp  # noqa: PLC0414
 from bench.topology.layout import Layout, TopologyError, lay_out, plain_queues
-from bench.units import NS_PER_S, PositiveDuration
+from bench.units import NS_PER_S, PositiveDuration, format_duration
 from brokers.registry import settings_models
 from brokers.settings import BrokerName, BrokerSettings, Frozen
 
@@ -82,14 +90,19 @@ class Workload(FlowFields):
     load: AnyLoad
     """When messages are sent."""
     duration: WholeSeconds = 30 * NS_PER_S
-    """Length of the measured part, in whole seconds."""
+    """Length of the measured part, in whole seconds; not with `messages`."""
+    new_work: Rate = 100.0
+    """With pattern `backlog`, messages a second of the new work beside it."""
     topology: TopologySettings | None = None
     """Exchanges, queues and bindings, where plain queues will not do."""
     flows: Annotated[tuple[Flow, ...], Field(max_length=MOST_FLOWS)] = ()
-    """Several flows that run at once, each with producers and consumers of its own; by default the workload is one."""
+    """Several flows that run at once, each with producers, consumers and queues of its own; by default the workload is
+    one. A flow says what is different: all else, `load` too, is as the workload has it."""
     idle_connections: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Connections that are open beside and hear of something now and then, over at most 1,000 queues: one more flow, in
     the background."""
+    phase: Literal["", "enqueue", "dequeue"] = ""
+    """The phase that it is, where reports look at one alone. Never given."""
     flow_of: str = ""
     """The workload whose flow it is, where reports look at a flow alone. Never given."""
     flow: str = ""
@@ -100,12 +113,14 @@ class Workload(FlowFields):
     @model_validator(mode="before")
     @classmethod
     def _flows_of_a_pattern(cls, given: object) -> object:
-        """Take `openstack-rpc` as the flows that it stands for, and connections that rest as one more."""
+        """Take a pattern of several flows as these, and connections that rest as one more."""
         if not isinstance(given, dict):
             return given
         flows = list(given.get("flows") or ())
         if given.get("pattern") == "openstack-rpc" and not flows:
             flows = control_plane(given)
+        if given.get("pattern") == "backlog" and not flows:
+            flows = backlog(given)
         rest = given.get("idle_connections")
         if type(rest) is int and rest > 0 and all(isinstance(one, dict) and one.get("name") != IDLE for one in flows):
             flows = [*(flows or [{"name": "work"}]), resting(rest)]
@@ -126,28 +141,69 @@ class Workload(FlowFields):
             # What several have of their workload is told once.
             told = {fault.removeprefix(f"flow {other.name!r}: ") for other in self.flows for fault in faults}
             faults += [f"{name}{fault}" for fault in dict.fromkeys(own) if fault not in told]
+        faults += self._count_faults()
         names = [flow.name for flow in self.flows]
         faults += [f"flows: {name!r} occurs twice: names must differ" for name in {*names} if names.count(name) > 1]
         if self.flows and all(flow.background for flow in self.flows):
             faults.append("flows: all are background: at least one must be what is measured")
         faults += self._topology_faults()
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))  # a line is a fault: `errors.from_pydantic`
         return self
+
+    def _count_faults(self) -> Iterator[str]:
+        parts = self.parts()
+        counted = [part.name for part in parts if part.messages]
+        if not counted:
+            return
+        if "duration" in self.model_fields_set:
+            length = format_duration(self.duration)
+            yield f"duration = {length}: with `messages` a trial ends by their number: leave it out"
+        if len(counted) > 1:
+            yield f"messages: of flows {', '.join(counted)}: one may count, give the others messages = 0"
+        elif self.counted is None:
+            yield f"messages: flow {counted[0]} must be the first that is not background, as it ends the trial"
+        beside = [part for part in parts if not part.messages]
+        if any(part.closed for part in beside):
+            yield "messages: what runs beside goes on until all are received: use loads of kind 'rate' for it"
+        if any(isinstance(part.load, RateLoad) and part.load.profile is not None for part in beside):
+            yield "messages: what runs beside has no duration, and so no load.profile: leave it out"
+
+    @model_serializer(mode="wrap")
+    def _without_a_length(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the duration out where a number of messages stands in its place: both together are a fault."""
+        written: dict[str, Any] = write(self)
+        if self.counted is not None:
+            written.pop("duration", None)
+        return written
 
     def _topology_faults(self) -> tuple[str, ...]:
         parts = self.parts()
         try:
-            layout = self.laid_out("", [f"{number}" for number in range(self.plain_queues)], 0)
+            layout = self.laid_out("", [f"#{number}" for number in range(self.plain_queues)], 0)
         except TopologyError as error:
             return error.faults
-        return tuple(
-            f"{f'flow {part.name!r}: ' if self.flows else ''}load.kind = 'in_flight': {why}, and a closed loop awaits"
-            " every message: use kind 'rate'"
-            for part, route in zip(parts, layout.flows, strict=True)
-            if isinstance(part.load, InFlightLoad)
-            for why in layout.early_ends(route, max(part.load.in_flight), part)
-        )
+        kept = {one.name for one in layout.declared.queues if not (one.kind.exclusive or one.kind.auto_delete)}
+        kept |= {*layout.plain}
+        faults = []
+        for part, route in zip(parts, layout.flows, strict=True):
+            name = f"flow {part.name!r}: " if self.flows else ""
+            if isinstance(part.load, InFlightLoad):
+                faults += [
+                    f"{name}load.kind = 'in_flight': {why}, and a closed loop awaits every message: use kind 'rate'"
+                    for why in layout.early_ends(route, max(part.load.in_flight), part)
+                ]
+            if part.fills and not kept.issuperset(route.queues):
+                faults.append(
+                    f"{name}phases = {part.phases!r}: a queue that is exclusive or auto_delete goes with its consumers,"
+                    " who leave while it is filled: use another"
+                )
+        return tuple(faults)
+
+    @property
+    def given_name(self) -> str:
+        """What the scenario calls it: the workload whose flow it is, or the sweep it is a point of; else itself."""
+        return self.flow_of or self.part_of or self.name
 
     @property
     def plain_queues(self) -> int:
@@ -168,13 +224,22 @@ class Workload(FlowFields):
         given = flow.model_fields_set
         said = {name: getattr(flow, name) for name in given if getattr(flow, name) is not None}
         # A flow that names one size, or a number of consumers, has no list of its workload.
-        said |= {
-            many: () for one, many in (("size", "sizes"), ("consumers", "groups")) if one in given and many not in given
-        }
-        names = {"flow_of": self.name, "flow": flow.name}
-        part = self.model_copy(update={"flows": (), "description": "", "idle_connections": 0} | names | said)
+        lists = (("size", "sizes"), ("consumers", "groups"))
+        said |= {many: () for one, many in lists if one in given and many not in given}
+        part = self.model_copy(
+            update={"flows": (), "flow_of": self.name, "flow": flow.name, "description": ""}
+            | {"idle_connections": 0}
+            | said
+        )
         # What its workload says of replies is for those of its flows that have some.
         return part if part.pattern == "rpc" or "reply_size" in given else part.model_copy(update={"reply_size": None})
+
+    @property
+    def counted(self) -> int | None:
+        """The number of the flow whose messages are counted, which is the first that is measured; None without one."""
+        parts = self.parts()
+        first = next((number for number, part in enumerate(parts) if not part.background), 0)
+        return first if parts[first].messages else None
 
     def mix(self, seed: int) -> Sizes | None:
         """Return which size each message of a trial has; None where all have one."""
@@ -247,6 +312,8 @@ class Quick(Frozen):
     """Replaces `plan.restart`."""
     duration: WholeSeconds = 5 * NS_PER_S
     """Replaces the `duration` of each workload; whole seconds."""
+    messages: Annotated[Messages, Field(ge=1)] = 20_000
+    """Of workloads that count their messages, how many at most."""
     warm_up: WarmUp = WarmUp().model_copy(
         update={"window": 5 * NS_PER_S, "at_most": 45 * NS_PER_S, "settle": 1 * NS_PER_S}
     )

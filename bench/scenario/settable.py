@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from bench.scenario.overrides import read_value
 from bench.scenario.reference import NEVER_GIVEN, SWEEP, is_duration, is_size, models_within, type_words
-from bench.scenario.scenario import Scenario
+from bench.scenario.scenario import Scenario, Workload
 from bench.units import exact_size, format_duration
 
 _LONGEST = 60
@@ -56,9 +56,14 @@ def _fields(path: str, model: BaseModel, given: object) -> Iterator[Settable]:
     """Yield the fields of a table and below it; `given` is what the file has there."""
     table = given if isinstance(given, dict) else {}
     for name, field in type(model).model_fields.items():
-        if (type(model).__name__, name) not in NEVER_GIVEN:
+        if (type(model).__name__, name) not in NEVER_GIVEN and not _replaced(model, name):
             here = f"{path}.{name}" if path else name
             yield from _field(here, field, getattr(model, name), table.get(name), is_given=name in table)
+
+
+def _replaced(model: BaseModel, name: str) -> bool:
+    """Return whether another field stands in its place, with which it is a fault."""
+    return name == "duration" and isinstance(model, Workload) and model.counted is not None
 
 
 def _field(path: str, field: FieldInfo, value: object, given: object, *, is_given: bool) -> Iterator[Settable]:

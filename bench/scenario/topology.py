@@ -4,6 +4,7 @@ Names are those of the scenario; on a broker each is preceded by a prefix of its
 (`bench.topology.declared`).
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -11,11 +12,23 @@ from pydantic import BeforeValidator, Field, model_validator
 from brokers.settings import BrokerName, Frozen
 
 MOST_KEYS = 10_000
-Argument = bool | int | Annotated[str, Field(max_length=1_000)]
+
+
+def _argument(given: object) -> object:
+    """Refuse what is none of the three in one sentence, where a union of types would tell three faults."""
+    if isinstance(given, bool | int | str):
+        return given
+    message = f"{given!r}: use true or false, a whole number or a text"
+    raise ValueError(message)
+
+
+Argument = Annotated[bool | int | Annotated[str, Field(max_length=1_000)], BeforeValidator(_argument)]
 """Of a queue, a binding, a consumer, or a header of messages."""
 RoutingKey = Annotated[str, Field(max_length=200)]
 NUMBER = "{n}"
-"""What stands for the number of a key, a binding or a queue."""
+"""What stands for the number of a key or a binding, from 0 on."""
+SEQ = "{seq}"
+"""What stands for the number of a message in its properties."""
 
 
 class ExchangeSettings(Frozen):
@@ -46,8 +59,8 @@ class QueueSettings(Frozen):
     arguments: dict[str, Argument] = Field(default_factory=dict)
     """Arguments of queue.declare, such as `x-queue-type = "quorum"`, `x-message-ttl = 1000`, `x-max-length = 100`,
     `x-overflow = "reject-publish"`, `x-single-active-consumer = true`. `x-dead-letter-exchange` and
-    `x-dead-letter-routing-key` may name an exchange and a queue of this topology. By default those of the broker's
-    settings."""
+    `x-dead-letter-routing-key` name an exchange and a queue of this topology; dead letters that nobody consumes are
+    counted at the end. By default those of the broker's settings; docs/brokers.md tells what each broker has."""
 
 
 class BindingSettings(Frozen):
@@ -58,11 +71,12 @@ class BindingSettings(Frozen):
     queue: str
     """An entry of `queues`; where that are several, each is bound."""
     key: RoutingKey = ""
-    """Routing key or pattern, such as `orders.{n}.#`; `{n}` is the number of the binding."""
+    """Routing key or pattern, such as `orders.{n}.#`; `{n}` is the number of the binding, from 0 on."""
     count: Annotated[int, Field(ge=1, le=MOST_KEYS)] | None = None
     """How many bindings there are; number n is of queue n modulo their number. By default one a queue."""
     arguments: dict[str, Argument] = Field(default_factory=dict)
-    """For `headers`: the headers that are wanted, and `x-match` (`all` or `any`)."""
+    """For `headers`: the headers that are wanted, and `x-match`: `all` or `any`, on RabbitMQ also `all-with-x` and
+    `any-with-x`."""
 
 
 class TopologySettings(Frozen):
@@ -80,7 +94,7 @@ class Keys(Frozen):
     """The routing keys of a flow's messages."""
 
     key: RoutingKey | tuple[RoutingKey, ...] = NUMBER
-    """A key, in which `{n}` is the number of each, or a list of keys."""
+    """A key, in which `{n}` is the number of each, from 0 on, or a list of keys."""
     count: Annotated[int, Field(ge=1, le=MOST_KEYS)] = 1
     """How many there are, where `key` is no list."""
     order: Literal["round-robin", "by-producer", "weights", "zipf"] = "round-robin"
@@ -98,6 +112,12 @@ class Keys(Frozen):
             raise ValueError(message)
         if isinstance(self.key, str) and self.count > 1 and NUMBER not in self.key:
             message = f"key = {self.key!r}: of {self.count} keys each needs its number: write {{n}} into it"
+            raise ValueError(message)
+        if isinstance(self.key, tuple) and self.count not in (1, given):
+            message = f"count = {self.count}: the list `key` has {given} keys: leave `count` out"
+            raise ValueError(message)
+        if self.exponent != 1.0 and self.order != "zipf":
+            message = f"exponent = {self.exponent:g}: only with order = 'zipf'"
             raise ValueError(message)
         if (self.order == "weights") != bool(self.weights) or (self.weights and len(self.weights) != given):
             message = f"order = {self.order!r} with {len(self.weights)} weights: `weights` needs one a key ({given})"
@@ -141,6 +161,21 @@ class PropertySettings(Frozen):
     """Of the message, in the application's words."""
     app_id: Annotated[str, Field(max_length=200)] = ""
     """Of the application."""
+
+    @model_validator(mode="after")
+    def _names_what_there_is(self) -> "PropertySettings":
+        texts = {f"headers.{name}": value for name, value in self.headers.items()}
+        texts |= {name: value for name, value in dict(self).items() if isinstance(value, str)}
+        wrong = [
+            f"{name} = {value!r}: {word} stands for nothing: write {SEQ}, the message's number"
+            for name, value in texts.items()
+            if isinstance(value, str)
+            for word in re.findall(r"{\w*}", value)
+            if word != SEQ
+        ]
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        return self
 
 
 class BodySettings(Frozen):

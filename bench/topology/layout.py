@@ -19,6 +19,8 @@ DEAD_LETTERS = ("x-dead-letter-exchange", "x-dead-letter-routing-key")
 """Arguments of queues that name an exchange and a key, by their names in the scenario."""
 RULES = {"x-message-ttl", "x-max-length", "x-max-length-bytes", "x-delivery-limit", "x-expires"}
 """Arguments of queues by which messages end."""
+BROKERS_OWN = "amq."
+"""What the names of exchanges begin with that a broker has of itself."""
 _MOST_MATCHES = 5_000_000
 _MOST_PAIRS = 2_000_000
 
@@ -28,7 +30,7 @@ class TopologyError(Exception):
 
     def __init__(self, faults: Sequence[str]) -> None:
         """Keep the faults."""
-        super().__init__("; ".join(faults))
+        super().__init__("\n".join(faults))
         self.faults = tuple(faults)
 
 
@@ -46,6 +48,7 @@ class FlowRoute(Record):
         used_by: by kind of consumer, which of `queues` it uses.
         replies: by requester, the queue of its replies; empty where there is no queue for them.
         exclusive: those of `queues` that consumers declare themselves.
+        nowhere: those of `keys`, by their place, that no queue is bound to.
     """
 
     name: str
@@ -59,6 +62,7 @@ class FlowRoute(Record):
     used_by: tuple[tuple[int, ...], ...]
     replies: tuple[str, ...] = ()
     exclusive: tuple[str, ...] = ()
+    nowhere: tuple[int, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -195,7 +199,7 @@ def lay_out(
         TopologyError: the parts do not fit.
     """
     durable = any(flow.durable for flow in flows)
-    built = _Builder(topology or TopologySettings(), prefix, seed, durable=durable)
+    built = _Builder(topology or TopologySettings(), prefix, seed, durable=durable, several=len(flows) > 1)
     routes, taken, first = [], 0, 0
     for flow in flows:
         own: Sequence[str] = ()
@@ -214,9 +218,11 @@ def lay_out(
 class _Builder:
     """Gathers what flows need, and what is wrong with it."""
 
-    def __init__(self, topology: TopologySettings, prefix: str, seed: int, *, durable: bool) -> None:
-        self._topology, self._prefix, self._seed = topology, prefix, seed
+    def __init__(self, topology: TopologySettings, prefix: str, seed: int, *, durable: bool, several: bool) -> None:
+        self._topology, self._prefix, self._seed, self._several = topology, prefix, seed, several
         self.faults: list[str] = []
+        self._half_bound: set[str] = set()
+        """Exchanges with a binding that is at fault: which keys they take is not known."""
         self._plain: dict[str, bool] = {}
         self._expiring: set[str] = set()
         self._durable = durable
@@ -236,9 +242,13 @@ class _Builder:
             twice = sorted({name for name in names if names.count(name) > 1})
             self.faults += [f"{where}: {name!r} occurs twice: names must differ" for name in twice]
         self._bind()
+        self._check_dead_letters()
 
     def _name(self, name: str) -> str:
-        return f"{self._prefix}-{name}"
+        return f"{self._prefix}-{name}" if self._prefix else name
+
+    def _fault(self, flow: FlowFields, text: str) -> None:
+        self.faults.append(f"flow {flow.name!r}: {text}" if self._several else text)
 
     def _numbered(self, one: QueueSettings) -> Iterator[str]:
         name = self._name(one.name)
@@ -255,14 +265,35 @@ class _Builder:
                     f"{where}.exchange = {one.exchange!r}: {_choose(self._exchanges, 'topology.exchanges')}"
                 )
             if queues is None or one.exchange not in self._exchanges:
+                self._half_bound.add(one.exchange)
                 continue
             count = len(queues) if one.count is None else one.count
             if one.count is not None and one.count > 1 and NUMBER not in one.key:
-                self.faults.append(f"{where}.key = {one.key!r}: of {count} bindings each needs its number: write {{n}}")
+                self._half_bound.add(one.exchange)
+                self.faults.append(
+                    f"{where}.key = {one.key!r}: of {count} bindings each needs its number: write {{n}} into it"
+                )
             exchange = self._exchanges[one.exchange].name
             for number in range(count):
                 key = one.key.replace(NUMBER, str(number))
                 self._bindings.append(Binding(exchange, queues[number % len(queues)], key, dict(one.arguments)))
+
+    def _check_dead_letters(self) -> None:
+        """Note dead letters that go nowhere: a broker drops them without a word."""
+        for place, one in enumerate(self._topology.queues):
+            where, exchange = f"topology.queues.{place}.arguments", one.arguments.get(DEAD_LETTERS[0])
+            if not isinstance(exchange, str):
+                continue  # what it must be is for the product to say
+            key = one.arguments.get(DEAD_LETTERS[1])
+            if exchange not in self._exchanges and exchange and not exchange.startswith(BROKERS_OWN):
+                choice = _choose(self._exchanges, "topology.exchanges")
+                self.faults.append(f"{where}.{DEAD_LETTERS[0]} = {exchange!r}: {choice}, or '' (the default exchange)")
+            elif not exchange and isinstance(key, str) and key not in {*self._groups, *map(self._short, self._queues)}:
+                self.faults.append(f"{where}.{DEAD_LETTERS[1]} = {key!r}: {_choose(self._groups, 'topology.queues')}")
+
+    def _short(self, name: str) -> str:
+        """Return a name on the broker as the scenario has it."""
+        return name.removeprefix(f"{self._prefix}-")
 
     def route(self, flow: FlowFields, plain: Sequence[str]) -> FlowRoute | None:
         """Return the route of a flow, whose first producer is number 0; None where it has faults."""
@@ -277,23 +308,24 @@ class _Builder:
     def _by_exchange(self, flow: FlowFields) -> FlowRoute | None:
         exchange, keys = self._exchanges.get(flow.exchange), self._keys(flow)
         if exchange is None:
-            self.faults.append(f"exchange = {flow.exchange!r}: {_choose(self._exchanges, 'topology.exchanges')}")
+            self._fault(flow, f"exchange = {flow.exchange!r}: {_choose(self._exchanges, 'topology.exchanges')}")
             return None
         bindings = [one for one in self._bindings if one.exchange == exchange.name]
         if len(bindings) * len(keys) > _MOST_MATCHES and exchange.type == "topic":
-            self.faults.append(f"keys: {len(keys)} keys and {len(bindings)} bindings are too many to match: use fewer")
+            self._fault(flow, f"keys: {len(keys)} keys and {len(bindings)} bindings are too many to match: use fewer")
             return None
         found = owed(exchange.type, bindings, keys, flow.properties.headers)
         return self._finish(flow, exchange.name, keys, self._choice(flow, len(keys)), found, None)
 
     def _by_name(self, flow: FlowFields) -> FlowRoute | None:
         """Return the route by the default exchange, where a key is the name of a queue."""
-        keys, names = self._keys(flow), {name.removeprefix(f"{self._prefix}-"): name for name in self._queues}
+        keys, names = self._keys(flow), {self._short(name): name for name in self._queues}
         missing = [key for key in keys if key not in names]
         if missing:
-            self.faults.append(
+            self._fault(
+                flow,
                 f"keys: {missing[0]!r} names no queue, as keys of the default exchange do:"
-                f" {_choose(names, 'topology.queues')}, or name an `exchange`"
+                f" {_choose(names, 'topology.queues')}, or name an `exchange`",
             )
             return None
         own = tuple(names[key] for key in keys)
@@ -337,32 +369,27 @@ class _Builder:
     ) -> FlowRoute | None:
         """Return the route of a flow whose keys are owed to the queues of `found`, of which consumers use some."""
         reached = tuple(dict.fromkeys(name for names in found for name in names)) if queues is None else queues
-        used_by = []
-        used: dict[str, int] = {}
-        for kind in flow.kinds:
-            names = self._used(kind, reached)
-            if names is None:
-                return None
-            if len(names) > kind.consumers:
-                self.faults.append(
-                    f"consumers = {kind.consumers}: {len(names)} queues get messages, and each needs a consumer; or let"
-                    " `consume` name those that are used"
-                )
-            used_by.append(tuple(used.setdefault(name, len(used)) for name in names))
         if not reached:
-            self.faults.append(f"exchange = {flow.exchange!r}: no binding takes a key of flow {flow.name!r}: add one")
+            if flow.exchange not in self._half_bound:
+                self._fault(
+                    flow, f"exchange = {flow.exchange!r}: no binding takes one of its keys ({keys[0]!r}): add one"
+                )
             return None
+        # Of a pattern the flow itself tells: `queues` of too few consumers.
+        by_kind = self._used_by(flow, reached, told=queues is not None and not flow.groups)
+        if by_kind is None:
+            return None
+        used: dict[str, int] = {}
+        used_by = [tuple(used.setdefault(name, len(used)) for name in names) for names in by_kind]
         mine = [tuple(used[name] for name in names if name in used) for names in found]
         if used and not any(mine):
             self.faults.append(f"consume: the queues that consumers of flow {flow.name!r} use get none of its messages")
         if sum(len(names) for names in mine) > _MOST_PAIRS:
-            self.faults.append(f"keys: {len(keys)} keys to {len(used)} queues are too many copies to follow: use fewer")
+            self._fault(flow, f"keys: {len(keys)} keys to {len(used)} queues are too many copies to follow: use fewer")
             return None
         if flow.pattern == "rpc":  # what is owed is a reply, to its requester
             if any(len(names) != 1 for names in mine):
-                self.faults.append(
-                    f"keys: a call of flow {flow.name!r} goes to no queue, or to several: each needs one"
-                )
+                self._fault(flow, "keys: a call goes to no queue, or to several: let one binding take each key")
             mine = [(0,)] * len(keys)
         self._note_ends(flow, keys, found, used)
         replies: tuple[str, ...] = ()
@@ -380,7 +407,29 @@ class _Builder:
             used_by=tuple(used_by),
             replies=replies,
             exclusive=tuple(name for name in used if name in self._queues and self._queues[name].exclusive),
+            nowhere=tuple(number for number, names in enumerate(found) if not names),
         )
+
+    def _used_by(self, flow: FlowFields, reached: tuple[str, ...], *, told: bool) -> list[tuple[str, ...]] | None:
+        """Return the queues that each kind of consumers uses; None where one names none that there is.
+
+        That a kind has too few consumers is `told` elsewhere, or here.
+        """
+        found = []
+        for kind in flow.kinds:
+            names = self._used(kind, reached)
+            if names is None:
+                return None
+            if len(names) > kind.consumers and not told:
+                each = " of each kind" if flow.groups else ""
+                fewer = "use fewer queues" if kind.consume else "let `consume` name those that are used"
+                self._fault(
+                    flow,
+                    f"consumers = {kind.consumers}: {len(names)} queues get messages, and each needs a consumer{each}:"
+                    f" use {len(names)} or more (lanes_per_connection lets them share connections), or {fewer}",
+                )
+            found.append(names)
+        return found
 
     def _note_ends(
         self, flow: FlowFields, keys: Sequence[str], found: Sequence[tuple[str, ...]], used: Iterable[str]
@@ -397,7 +446,7 @@ class _Builder:
             return reached
         names = self._groups.get(kind.consume)
         if names is None:
-            self.faults.append(f"consume = {kind.consume!r}: {_choose(self._groups, 'topology.queues')}")
+            self._fault(kind, f"consume = {kind.consume!r}: {_choose(self._groups, 'topology.queues')}")
         return names
 
     def shared(self, routes: Sequence[FlowRoute]) -> None:
@@ -413,14 +462,18 @@ class _Builder:
                 if times > 1
             ]
         owner: dict[str, str] = {}
+        twice: dict[tuple[str, str], list[str]] = {}
         for route in routes:
             for queue in route.queues:
                 other = owner.setdefault(queue, route.name)
                 if other != route.name:
-                    self.faults.append(
-                        f"queue {queue.removeprefix(f'{self._prefix}-')!r} is used by the flows {other!r} and"
-                        f" {route.name!r}: give each its own"
-                    )
+                    twice.setdefault((other, route.name), []).append(self._short(queue))
+        for (one, other), queues in twice.items():
+            more = f" and {len(queues) - 1} more" if len(queues) > 1 else ""
+            self.faults.append(
+                f"flows {one!r} and {other!r} both use queue {queues[0]!r}{more}: give each flow queues of its own, by"
+                " keys and bindings that differ, as nobody could tell whose message is whose"
+            )
 
     def layout(self, routes: Sequence[FlowRoute]) -> Layout:
         """Return the whole."""

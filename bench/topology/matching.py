@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from brokers.topology import Argument, Binding, ExchangeType
 
 _MATCH = "x-match"
+_WILDCARDS = {"*", "#"}
 
 
 def owed(
@@ -26,16 +27,22 @@ def owed(
     if kind == "headers":
         return (_once(one.queue for one in bindings if takes(one.arguments, headers)),) * len(keys)
     exact: dict[str, list[int]] = {}
-    patterns: list[tuple[int, re.Pattern[str]]] = []
+    # By the words before its first wildcard, as a thousand patterns and as many keys are a million pairs.
+    patterns: dict[tuple[str, ...], list[tuple[int, re.Pattern[str]]]] = {}
     for number, one in enumerate(bindings):
-        if kind == "topic" and {"*", "#"} & set(one.key.split(".")):
-            patterns.append((number, pattern(one.key)))
+        words = one.key.split(".")
+        if kind == "topic" and _WILDCARDS & set(words):
+            before = tuple(takewhile(lambda word: word not in _WILDCARDS, words))
+            patterns.setdefault(before, []).append((number, pattern(one.key)))
         else:
             exact.setdefault(one.key, []).append(number)
     found = []
     for key in keys:
-        words = f"{key}." if key else ""  # an empty key has no word, not an empty one, as RabbitMQ reads it
-        numbers = [*exact.get(key, ()), *(number for number, wanted in patterns if wanted.fullmatch(words))]
+        words = key.split(".") if key else []  # an empty key has no word, not an empty one, as RabbitMQ reads it
+        tried = (patterns.get(tuple(words[:length]), ()) for length in range(len(words) + 1)) if patterns else ()
+        ended = "".join(f"{word}." for word in words)
+        matched = (number for some in tried for number, wanted in some if wanted.fullmatch(ended))
+        numbers = [*exact.get(key, ()), *matched]
         found.append(_once(bindings[number].queue for number in sorted(numbers)))
     return tuple(found)
 
@@ -55,10 +62,12 @@ def pattern(key: str) -> re.Pattern[str]:
 
 def takes(wanted: Mapping[str, Argument], headers: Mapping[str, Argument]) -> bool:
     """Return whether a binding of a headers exchange takes messages with these headers."""
-    asked = {name: value for name, value in wanted.items() if not name.startswith("x-")}
+    match = wanted.get(_MATCH, "all")
+    more = str(match).endswith("-with-x")  # RabbitMQ's: headers that begin with x- are looked at too
+    asked = {name: value for name, value in wanted.items() if name != _MATCH and (more or not name.startswith("x-"))}
     # Of the same type too: in AMQP `true` is no 1, as it is in Python.
     met = [(type(headers.get(name)), headers.get(name)) == (type(value), value) for name, value in asked.items()]
-    return any(met) if wanted.get(_MATCH, "all") == "any" else all(met)
+    return any(met) if match in ("any", "any-with-x") else all(met)
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:

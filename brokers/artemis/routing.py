@@ -100,12 +100,14 @@ def faults(whole: Topology) -> Iterator[str]:
     for binding in whole.bindings:
         bound[binding.queue].append(binding)
         yield from _binding_faults(binding, types)
-    for name, several in bound.items():
-        if len(several) > 1:
-            yield (
-                f"queue {name!r}: {len(several)} bindings: a queue of Artemis lies at one address: declare a queue for"
-                " each binding"
-            )
+    many = {name: len(several) for name, several in bound.items() if len(several) > 1}
+    if many:
+        name, number = next(iter(many.items()))
+        more = f" and {len(many) - 1} more" if len(many) > 1 else ""
+        yield (
+            f"queue {name!r}{more}: {number} bindings: a queue of Artemis lies at one address: declare a queue for"
+            " each binding, or let `only` of the workload leave Artemis out"
+        )
     for whose, queues in whole.alike():
         yield from (f"{whose}: {fault}" for fault in _queue_faults(queues, bound, types))
     yield from _differences(whole, bound)

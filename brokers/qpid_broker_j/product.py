@@ -16,7 +16,7 @@ from brokers.product import USER, Facts, Inquiry, Listener, Product, Program, Qu
 from brokers.qpid_broker_j import config, translation
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.settings import BrokerSettings
-from brokers.topology import QueueKind, Topology
+from brokers.topology import FlowNeeds, QueueKind, Topology
 
 REST_TIMEOUT_S = 5.0
 PROBE = "bench.probe"
@@ -56,7 +56,7 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
 
     def queue(self, settings: QpidBrokerJSettings, *, durable: bool) -> Queue:
         """See `Product`."""
-        return Queue(settings.store, PROMISES[settings.store], QueueKind(durable))
+        return Queue(settings.store, PROMISES[settings.store], QueueKind(durable, translation.REFUSED_ONCE))
 
     def admin(self, settings: QpidBrokerJSettings, at: Address) -> Admin:  # noqa: ARG002
         """See `Product`."""
@@ -70,6 +70,15 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
         """See `Product`."""
         yield from super().topology_faults(settings, topology, protocol)
         yield from translation.faults(topology, protocol)
+
+    def flow_faults(
+        self,
+        settings: QpidBrokerJSettings,  # noqa: ARG002
+        needs: FlowNeeds,
+        protocol: Protocol,
+    ) -> Iterator[tuple[str, str]]:
+        """See `Product`."""
+        return translation.flow_faults(needs, protocol)
 
     def as_declared(self, settings: QpidBrokerJSettings, topology: Topology) -> Topology:  # noqa: ARG002
         """See `Product`."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from brokers import topology
 from brokers.endpoint import Protocol
-from brokers.topology import Argument, DeclaredQueue, QueueKind, Topology
+from brokers.topology import Argument, DeclaredQueue, FlowNeeds, QueueKind, Topology
 
 ALTERNATE = "alternateBinding"
 """Exchange or queue that gets what a queue hands on: what was refused, is too old, or was in it when it was deleted;
@@ -24,6 +24,8 @@ RENAMED = {
 OVERFLOWS = {topology.DROP_HEAD: "RING", topology.REJECT_PUBLISH: "REJECT"}
 PRIORITIES = 10
 """Where it has fewer, the lowest of them share one."""
+REFUSED_ONCE: Mapping[str, Argument] = {"maximumDeliveryAttempts": 1}
+"""Of every queue: otherwise a message that is refused for good is delivered again at once, for ever."""
 LIMITS = {topology.MAX_LENGTH, topology.MAX_LENGTH_BYTES}
 
 
@@ -39,8 +41,7 @@ def translated(whole: Topology) -> Topology:
 
 def _translated(queue: DeclaredQueue) -> QueueKind:
     asked = queue.kind.arguments
-    # Otherwise a message that is refused for good is delivered again at once, for ever.
-    found: dict[str, Argument] = {"maximumDeliveryAttempts": 1}
+    found = dict(REFUSED_ONCE)
     for name, value in asked.items():
         if name in RENAMED:
             found[RENAMED[name]] = value
@@ -83,6 +84,24 @@ def faults(whole: Topology, protocol: Protocol) -> Iterator[str]:
                     f"binding of {binding.queue!r} to {binding.exchange!r}: {name} = {value}: over AMQP 1.0 Broker-J"
                     f" finds no whole number equal to that of a message, which has more bits: use text, {str(value)!r}"
                 )
+
+
+def flow_faults(needs: FlowNeeds, protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Yield what a flow cannot ask of Broker-J over this protocol: the field, and what is wrong with it."""
+    if needs.expiration_ms is not None and protocol == "amqp091":
+        text = (
+            f"{needs.expiration_ms}: over AMQP 0-9-1 Broker-J takes it for an instant, in milliseconds since 1970, so"
+            f" that every message is too old at once: use {topology.TTL} of a queue, or AMQP 1.0"
+        )
+        yield "properties.expiration", text
+    if needs.direct_reply:
+        yield "reply", "'direct': Broker-J knows no direct reply-to: use 'dynamic' or 'queue'"
+    if needs.requeue and protocol == "amqp10":
+        text = (
+            f"{needs.requeue:g}: over AMQP 1.0 Broker-J takes what is given back (modified) for a failed delivery, of"
+            " which its queues have one at most, so that the message is gone: leave it out, or consume over AMQP 0-9-1"
+        )
+        yield "requeue", text
 
 
 def _durability_faults(whole: Topology) -> Iterator[str]:

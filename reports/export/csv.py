@@ -10,8 +10,8 @@ from reports.model import Model
 from reports.summary import Summary
 
 _TABLES = (
-    "answers", "targets", "cells", "comparisons", "costs", "idles", "knees", "sustained", "ledger", "notes", "left_out",
-    "absent", "settings", "differing", "environment", "runs",
+    "answers", "targets", "cells", "comparisons", "counts", "costs", "idles", "knees", "sustained", "ledger", "notes",
+    "left_out", "absent", "settings", "differing", "environment", "runs",
 )  # fmt: skip
 _FRAMES = ("trials", "latency", "seconds", "events")
 

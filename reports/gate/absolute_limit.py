@@ -40,7 +40,7 @@ def limit_lines(side: Side, limits: Sequence[AbsoluteLimit]) -> tuple[LimitLine,
         _OpenLimit(cell, limit, *_values(side, limit, cell))
         for cell in cells(side, side, paired=False)
         for limit in limits
-        if limit.applies(cell.target, cell.workload, side.whole(cell.workload))
+        if limit.applies(cell.target, cell.workload, side.workload(cell.workload).given_name)
     ]
     decisions = keep_to([one.bounded(one.values) for one in opened])
     wholes = keep_to([one.bounded(one.values if one.whole is None else one.whole) for one in opened])

@@ -165,7 +165,7 @@ def judge_first(new: Dataset, budget: Budget, results: Sequence[str], why: str =
 
 def _first_lines(side: Side, rows: Sequence[PairedCell], budget: Budget, why: str) -> Iterator[GateLine]:
     for cell in rows:
-        for limit in budget.applying(cell.target, cell.workload, side.whole(cell.workload)):
+        for limit in budget.applying(cell.target, cell.workload, side.workload(cell.workload).given_name):
             held = PairedFigures(list(side.figures(limit.metric, cell.target, cell.workload).values()), [])
             one = _Open(cell, limit, METRICS[limit.metric], limit.threshold(None), held, why)
             yield _line(one, "told", Decision(Judgement.UNDECIDED, len(held.candidate), math.nan))
@@ -189,7 +189,7 @@ def _refuse(faults: Sequence[str]) -> None:
 
 
 def _strangers(budget: Budget, new: Side, rows: Sequence[PairedCell]) -> list[str]:
-    workloads = {name for row in rows for name in (row.workload, new.whole(row.workload)) if name}
+    workloads = {name for row in rows for name in (row.workload, new.workload(row.workload).given_name) if name}
     return [*budget.strangers({row.target for row in rows}, workloads)]
 
 
@@ -270,7 +270,7 @@ def _opened(
     few = _few_cpus(base, new)
     for cell in rows:
         closed = isinstance(new.workload(cell.workload).load, InFlightLoad)
-        for limit in budget.applying(cell.target, cell.workload, new.whole(cell.workload)):
+        for limit in budget.applying(cell.target, cell.workload, new.workload(cell.workload).given_name):
             metric = METRICS[limit.metric]
             held = paired_figures(base, new, limit.metric, cell, paired=paired)
             told = "the budget only shows it" if not limit.decides else ""

@@ -161,11 +161,6 @@ class Side:
         """Return a workload by name."""
         return next(one for one in self.run.scenario.workloads if one.name == name)
 
-    def whole(self, name: str) -> str:
-        """Return the sweep that a workload is part of, or the workload whose flow it is; empty where it is neither."""
-        workload = self.workload(name)
-        return workload.part_of or workload.flow_of
-
     def survives(self, target: str, workload: str) -> str:
         """Return what a confirmed message of a row survives, by what the run counted where it did."""
         return _survives(self.run.scenario, self.data.products, self.names[target], workload, self.data.durability)

@@ -68,7 +68,7 @@ def test_queues_of_one_kind_are_told_of_once() -> None:
     ("kind", "says"),
     [
         (QueueKind(durable=False, exclusive=True), "exclusive = true: .* use x-single-active-consumer"),
-        (with_arguments(x_message_ttl="5s"), "x-message-ttl = '5s': it must be a whole number from 0"),
+        (with_arguments(x_message_ttl="5s"), "x-message-ttl = '5s': it must be a whole number of milliseconds from 0"),
         (with_arguments(x_message_ttl=True), "x-message-ttl = True: it must be a whole number"),
         (with_arguments(x_message_ttl=1.5), "x-message-ttl = 1.5: it must be a whole number"),
         (with_arguments(x_single_active_consumer=1), "x-single-active-consumer = 1: it must be true or false"),

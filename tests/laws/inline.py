@@ -88,7 +88,7 @@ def play(workload: Mapping[str, object], script: Mapping[str, object] | None = N
         due=due if isinstance(work.load, RateLoad) else None,
         left=trial.left,
         owed=owed(route, trial.layout, work.producers),
-        ended=ended(route, trial.dead, work.producers),
+        ended=ended(route, trial.dead, work.producers, int(trial.account.sent.sent.sum()) if trial.account.sent else 0),
         copies=route.mean_copies,
     )
     return Played(merged, trial, due, sends, settled, rows)

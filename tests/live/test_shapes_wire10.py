@@ -168,7 +168,8 @@ def consumed(broker: Broker, name: str, consuming: Consuming, messages: int, del
 def test_shares_are_rejected_and_given_back(product: str, request: pytest.FixtureRequest) -> None:
     """What is rejected is gone, what is given back comes again once and says so; the counters add up."""
     found: Broker = request.getfixturevalue(product)
-    messages, reject, requeue = 300, 0.0 if product == "qpid_broker_j" else 0.2, 0.3
+    # Broker-J takes what is given back for a failed delivery, of which its queues have one at most.
+    messages, reject, requeue = 300, 0.2, 0.0 if product == "qpid_broker_j" else 0.3
     verdicts = Sizes((REJECTED, GIVEN_BACK, TAKEN), (reject, requeue, 1 - reject - requeue), 1)
     decided = [verdicts.of(100, seq) for seq in range(messages)]
     rejected, given_back = decided.count(REJECTED), decided.count(GIVEN_BACK)
@@ -176,7 +177,7 @@ def test_shares_are_rejected_and_given_back(product: str, request: pytest.Fixtur
         rows, counters = consumed(
             found, name, Consuming(reject=reject, requeue=requeue), messages, messages + given_back
         )
-        assert (counters.get("rejected", 0), counters["requeued"]) == (rejected, given_back)
+        assert (counters["rejected"], counters.get("requeued", 0)) == (rejected, given_back)
         again = sorted(row[2] for row in rows.delivered if row[6])
         assert again == [seq for seq in range(messages) if decided[seq] == GIVEN_BACK]
         assert sorted({row[2] for row in rows.delivered}) == list(range(messages))
@@ -184,15 +185,6 @@ def test_shares_are_rejected_and_given_back(product: str, request: pytest.Fixtur
         while found.depth(name):
             assert CLOCK.now_ns() < deadline_ns
             CLOCK.sleep_ns(10 * NS_PER_MS)
-
-
-def test_broker_j_delivers_again_what_was_rejected(qpid_broker_j: Broker) -> None:
-    """Without a limit of deliveries and a queue for dead letters it comes again and again, marked as redelivered."""
-    with queue(qpid_broker_j) as name:
-        rows, counters = consumed(qpid_broker_j, name, Consuming(reject=1.0), 20, 200)
-        assert counters["rejected"] >= 180
-        assert sum(row[6] for row in rows.delivered) >= 180
-        assert {row[2] for row in rows.delivered} == set(range(20))
 
 
 def test_a_stream_is_read_from_its_beginning(rabbitmq: Broker) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from bench.record.histogram import decode
 from bench.results.records import BrokerRecord, PlannedTrial, TrialOutcome
+from bench.run.conductor import laid_out
 from bench.run.phases import Phase
 from bench.run.trial import Conditions, Live, Raw, run_trial
 from bench.run.trial_record import Concluded, conclude
@@ -38,10 +39,10 @@ def trial(
 ) -> tuple[Concluded, Raw, Workload]:
     """Run one trial with a second of warm-up, and conclude it."""
     workload = Workload.model_validate({"name": "w", **work})
-    queues = tuple(f"trial-{os.getpid()}-{time.monotonic_ns()}-{n}" for n in range(workload.queues))
+    layout = laid_out(broker, workload, f"trial-{os.getpid()}-{time.monotonic_ns()}", SEED)
     with tempfile.TemporaryDirectory() as own:
         given = Conditions(
-            target, workload, PLAN, SEED, workload.laid_out("live", queues, SEED), 0, known_warm=True,
+            target, workload, PLAN, SEED, layout, 0, known_warm=True,
             scratch=scratch or Path(own), watch=watch,
         )  # fmt: skip
         raw = run_trial(given, broker)

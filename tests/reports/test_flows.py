@@ -4,17 +4,35 @@ from typing import Any
 
 import pytest
 
-from bench.scenario.scenario import Scenario
+from bench.scenario.loading import load_text
 from reports.errors import ReportError
 from reports.export.markdown import to_markdown
+from reports.flows import flows_of, place, trial_of
 from reports.gate.pairs import Side
 from reports.history.series import rows as history_rows
 from reports.questions import questions
 from reports.summarise import summarise
+from reports.swept import point_words
 from tests.reports.in_memory import made_tables
-from tests.reports.synthetic import scenario
 
 _OF_A_FLOW = ("offered", "sent", "received", "achieved_rate", "latency", "ledger", "little", "findings", "counters")
+
+SCENARIO = """
+name = "s"
+title = "S"
+question = "?"
+plan.restart = "run"
+brokers = [{ name = "r", kind = "rabbitmq" }]
+targets = [{ name = "r", broker = "r", protocol = "amqp091", driver = "wire091" }]
+
+[[workloads]]
+name = "w"
+load = { kind = "rate", rate = 100 }
+flows = [
+    { name = "calls", pattern = "rpc", background = true },
+    { name = "orders", size = { sweep = [100, "1KiB"] } },
+]
+"""
 
 
 def _with_flows(*names: str) -> Any:
@@ -67,19 +85,19 @@ def test_two_flows_of_one_name_are_refused() -> None:
         made_tables(repetitions=1, seconds=2, closed_loop=False, change_run=change_run, change=_both)
 
 
-def test_flows_of_a_sweep_are_questions_of_their_own() -> None:
-    """Each flow has its points; flows that differ in their rates alone are no curve."""
+def test_a_sweep_of_flows_is_a_question_for_each_flow() -> None:
+    """What is swept is called as the flow has it; of another flow, by its name. Limits know what the scenario has."""
+    scenario = load_text(SCENARIO, "s").scenario
+    flows = tuple(flow for workload in scenario.workloads for flow in flows_of(workload))
+    asked = questions(scenario.model_copy(update={"workloads": flows}))
+    assert [(one.name, [point_words(each.at) for each in one.workloads]) for one in asked] == [
+        ("w-orders", ["size 100 B", "size 1 KiB"]),
+        ("w-calls", ["orders size 100 B", "orders size 1 KiB"]),
+    ]
+    assert {flow.given_name for flow in flows} == {"w"}
 
-    def asked(made: Scenario) -> dict[str, int]:
-        flows = [
-            part.model_copy(update={"name": f"{workload.name}-{part.name}"})
-            for workload in made.workloads
-            for part in workload.parts()
-        ]
-        found = questions(made.model_copy(update={"workloads": tuple(flows)}))
-        return {question.name: len(question.workloads) for question in found}
 
-    three = [{"name": name, "load": {"kind": "rate", "rate": at}} for name, at in (("a", 10), ("b", 20), ("c", 30))]
-    swept = scenario(sweep={"size": {"sweep": [100, 1000]}, "flows": three})
-    assert asked(swept) == {"swept-a": 2, "swept-b": 2, "swept-c": 2}
-    assert asked(scenario(sweep={"flows": three})) == {"swept-a": 1, "swept-b": 1, "swept-c": 1}
+def test_the_rows_of_a_trial_are_one_trial() -> None:
+    """Whatever flow a row is about."""
+    assert {trial_of(place(7, flow)) for flow in range(3)} == {7}
+    assert trial_of(8) == 8

@@ -97,3 +97,15 @@ def test_the_length_of_a_trial_is_no_amount() -> None:
     text = "The host was away for so long that 6.5 of 20 s can be used: choose a quieter host or hour."
     away = {"code": "host-away", "hard": True, "text": text}
     assert reasons_of(health=[away]) == ["Left out: the host was away for too long (host-away) in 8 trials."]
+
+
+def test_left_out_rows_of_an_overloaded_broker_say_so() -> None:
+    """Not that messages never came: the trial ended before they could."""
+
+    def overloaded(trial: dict[str, Any]) -> dict[str, Any]:
+        return stolen(trial) | {"outcome": "overloaded", "reason": "backlog passed 100 messages", "drained": False}
+
+    summary = made_summary(repetitions=1, closed_loop=False, change=overloaded)
+    for cell in summary.cells:
+        assert cell.uncounted is not None
+        assert cell.uncounted.latency_ns["p99"].why.startswith("overloaded")

@@ -72,3 +72,11 @@ def test_bad_words_are_refused(words: tuple[str, ...], said: str) -> None:
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("named", [(), ("--workload", "million")])
+def test_a_rate_is_not_searched_by_count(named: tuple[str, ...]) -> None:
+    """Exit code 2 before any broker is started, with what to do."""
+    result = bench("search", "backlog", *named)
+    assert result.exit_code == 2
+    assert "a rate is searched over time" in " ".join(result.stderr.split())

@@ -83,6 +83,18 @@ def test_what_is_refused_is_neither_owed_nor_in_the_integral(batch: int) -> None
     assert (log.owed, log.intended_sum_ns) == (7, 5 * 30 + 2 * 50)
 
 
+def test_what_no_queue_is_bound_for_counts_as_returned() -> None:
+    """A broker may refuse it before it returns it; what a bound queue refuses counts as refused."""
+    owing = Owing(in_turn(2), np.array([0, 1]), np.array([1, 0]))
+    log = ProducerLog((0,), 0, 8, closed=False, owing=owing)
+    lane, seq = np.zeros(4, np.int64), np.arange(4)  # keys 0, 1, 0, 1
+    log.sent(lane, seq, seq, seq, Backpressure())
+    outcomes = np.array([Outcome.REFUSED, Outcome.REFUSED, Outcome.RETURNED, Outcome.CONFIRMED], np.int64)
+    log.settled(Settlements(lane, seq, outcomes, seq + 5))
+    found = log.ledger.finish()
+    assert (found.refused, found.returned, found.settled, log.owed) == (1, 2, 4, 1)
+
+
 @pytest.mark.parametrize("copies", [2, 3])
 def test_the_last_of_several_copies_has_a_latency_of_its_own(copies: int) -> None:
     """When all have come, in whatever order; of what misses one there is none."""

@@ -35,7 +35,8 @@ def test_what_died_in_a_queue_that_nobody_consumes_hides_no_loss() -> None:
     sent = Sent(np.array([0]), np.array([8]), np.array([[0xFF]], np.uint8), 0, 0, 8)
     received = Received(np.array([[0xF7]], np.uint8), 0, 0, 0, 0, 0)
     for queue, lost in (("p-b", 1), ("p-a", 0)):
-        told = ended(route, by_reason([("expired", queue, 0, 3)]), 1)
+        # A number that was never sent is a stranger's, and costs no memory.
+        told = ended(route, by_reason([("expired", queue, 0, 3), ("expired", queue, 0, 1 << 60)]), 1, 8)
         ledger = balance([sent], [received], confirms=True, owed=owed(route, layout, 1), ended=told)
         assert (ledger.lost, sum(ledger.ended.values())) == (lost, 1 - lost)
 

@@ -142,7 +142,7 @@ def test_consumers_reject_and_give_back_their_shares() -> None:
     assert played.merged.counters["requeued"] == len(requeued)
     ledger = played.ledger
     # A message that was rejected had been received, and is missed by nobody.
-    assert (ledger.received, ledger.lost, ledger.ended) == (1_000, 0, {"rejected": 0})
+    assert (ledger.received, ledger.lost, ledger.ended) == (1_000, 0, {})
     assert (ledger.duplicated, ledger.redelivered) == (len(requeued), len(requeued))
     assert adds_up(ledger)
     assert played.trial.control.drained

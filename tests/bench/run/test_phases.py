@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.results.records import TrialOutcome
-from bench.run.phases import Control, Phase, Seen, WarmRule
+from bench.run.phases import LONGEST_COUNT_NS, Control, CountedControl, Phase, Seen, WarmRule
 from bench.scenario.scenario import WarmUp, Workload
 from bench.units import NS_PER_MS, NS_PER_S
 
@@ -290,3 +290,83 @@ def test_how_long_a_phase_still_takes() -> None:
     assert warm.left_ns(START + 2 * NS_PER_S) == NS_PER_S
     assert warm.step(seen(3.0, sent=200, received=100)) is Phase.DRAIN
     assert warm.left_ns(START + 4 * NS_PER_S) is None
+
+
+def by_count(way: str, messages: int = 100) -> CountedControl:
+    """Return the control of a trial of so many messages, with a drain of 1 s and stalls of 5 s."""
+    load = {"kind": "in_flight", "in_flight": 10}
+    work = Workload.model_validate(
+        {"name": "w", "load": load, "messages": messages, "phases": way, "consumers": int(way != "enqueue")}
+    )
+    return CountedControl(work, WarmRule(RULE, 0, START, known_warm=True), START, NS_PER_S)
+
+
+def test_a_trial_by_count_fills_rests_and_drains() -> None:
+    """Consumers are let in when all is confirmed and has lain; the measured part is whole seconds from the start."""
+    trial = by_count("enqueue-dequeue")
+    assert (trial.phase, trial.measured_ns) == (Phase.ENQUEUE, START)
+    assert trial.step(seen(0.5, sent=100, settled=99, done=True)) is Phase.ENQUEUE
+    assert trial.step(seen(0.6, sent=100, done=True)) is Phase.ENQUEUE
+    assert trial.step(seen(2.0, sent=100, done=True)) is Phase.ENQUEUE
+    assert trial.released_ns is None
+    assert trial.step(seen(2.1, sent=100, done=True)) is Phase.DEQUEUE
+    assert trial.released_ns == START + round(2.1 * NS_PER_S)
+    assert trial.step(seen(2.5, sent=100, received=99, done=True)) is Phase.DEQUEUE
+    assert trial.step(seen(2.6, sent=100, received=100, done=True)) is Phase.DRAIN
+    assert trial.step(seen(2.8, sent=100, received=100, done=True)) is Phase.DRAIN, "its last second is not over"
+    assert trial.step(seen(3.0, sent=100, received=100, done=True)) is Phase.OVER
+    assert (trial.measure_from_s, trial.measure_to_s, trial.drained) == (0, 3, True)
+
+
+def test_a_trial_by_count_awaits_what_runs_beside() -> None:
+    """Its own messages end it; what others sent until then is drained."""
+    trial = by_count("both")
+    own = seen(0.5, sent=100, received=100, done=True)
+    assert trial.step(replace(seen(0.5, sent=150, received=140), counted=own)) is Phase.DRAIN
+    assert trial.end_ns == START + NS_PER_S // 2
+    assert trial.step(replace(seen(1.2, sent=152, received=151, done=True), counted=own)) is Phase.DRAIN
+    trial.step(replace(seen(1.3, sent=152, received=152, done=True), counted=own))
+    assert trial.step(replace(seen(1.5, sent=152, received=152, done=True), counted=own)) is Phase.OVER
+
+
+def test_a_trial_by_count_without_consumers_ends_with_the_last_confirm() -> None:
+    """Nobody will receive anything."""
+    trial = by_count("enqueue")
+    filled = replace(seen(0.9, sent=100, done=True), owed=0)
+    for at_s in (0.9, 0.92):
+        assert trial.step(replace(filled, now_ns=START + round(at_s * NS_PER_S))) is Phase.DRAIN
+    assert trial.step(replace(filled, now_ns=START + 2 * NS_PER_S)) is Phase.OVER
+    assert trial.drained
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        ("enqueue-dequeue", "nothing was sent or confirmed for 5.0 s while 10 waited for a confirm"),
+        ("both", "nothing moved for 5.0 s while 20 were on their way"),
+    ],
+)
+def test_a_broker_that_holds_a_count_up_has_stalled(way: str, reason: str) -> None:
+    """In words of what was waited for."""
+    trial = by_count(way)
+    for at_s in (1.0, 5.9, 6.0):
+        trial.step(seen(at_s, sent=20, settled=10))
+    assert trial.outcome is TrialOutcome.STALLED
+    assert trial.reason == f"{reason}, after 20 of 100 messages"
+
+
+def test_no_trial_by_count_is_for_ever() -> None:
+    """A broker that is but slow is cut off, with how far it came."""
+    trial = by_count("both", messages=10**6)
+    for number in range(LONGEST_COUNT_NS // NS_PER_S + 1):
+        trial.step(seen(float(number), sent=number, received=number))
+    assert (trial.phase, trial.outcome) == (Phase.OVER, TrialOutcome.STALLED)
+    assert "3600 of 1000000 messages were sent" in trial.reason
+
+
+def test_a_halted_worker_is_no_silence_of_the_broker() -> None:
+    """Our own worker is stopped: the clock of a stall begins anew."""
+    trial = by_count("both")
+    trial.step(seen(1.0, sent=20, settled=10))
+    trial.step(replace(seen(5.0, sent=20, settled=10), halted=True))
+    assert trial.step(seen(9.0, sent=20, settled=10)) is Phase.MEASURE

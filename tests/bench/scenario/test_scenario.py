@@ -11,6 +11,8 @@ from bench.units import NS_PER_S, format_duration, parse_duration
 
 RATE = {"kind": "rate", "rate": 1}
 
+BOUND = {"kind": "in_flight", "in_flight": 9}
+
 
 def workload(**fields: object) -> Workload:
     """Return a workload with a name and a load, changed."""
@@ -52,12 +54,31 @@ def test_models_are_frozen() -> None:
         ({"load": {"kind": "in_flight", "in_flight": [1]}}, True),
         ({"load": {"kind": "in_flight", "in_flight": 1}}, True),
         ({"load": {"kind": "in_flight", "in_flight": []}}, False),
+        ({"pattern": "topic", "keys": {"key": ["a", "b"]}}, True),
+        ({"pattern": "topic", "keys": {"key": ["a", "b"], "count": 3}}, False),
+        ({"pattern": "topic", "keys": {"key": ["a", "b"], "exponent": 2}}, False),
+        ({"pattern": "topic", "keys": {"key": ["a", "b"], "exponent": 2, "order": "zipf"}}, True),
         ({"spin": "1ms"}, True),
         ({"spin": "1001us"}, False),
         ({"spin": "1us", "load": {"kind": "in_flight", "in_flight": [1]}}, False),
         ({"coalesce": "10ms"}, True),
         ({"coalesce": "11ms"}, False),
         ({"coalesce": "1ms", "load": {"kind": "in_flight", "in_flight": [1]}}, False),
+        ({"messages": 1}, True),
+        ({"messages": 200_000_001}, False),
+        ({"messages": 1, "duration": "1s"}, False),
+        ({"messages": 1, "load": RATE | {"late": "drop"}}, False),
+        ({"messages": 1, "load": RATE | {"profile": {"kind": "ramp", "begin": 1, "end": 2}}}, False),
+        ({"messages": 1, "phases": "enqueue-dequeue"}, False),
+        ({"messages": 1, "phases": "enqueue-dequeue", "load": BOUND}, True),
+        ({"messages": 0, "phases": "enqueue-dequeue", "load": BOUND}, False),
+        ({"messages": 1, "phases": "enqueue-dequeue", "load": BOUND, "confirm_window": 0}, False),
+        ({"messages": 1, "phases": "enqueue-dequeue", "load": BOUND, "consumers": 0}, False),
+        ({"messages": 1, "phases": "enqueue-dequeue", "load": BOUND, "pattern": "rpc"}, False),
+        ({"messages": 1, "phases": "enqueue", "load": BOUND}, False),
+        ({"messages": 1, "phases": "enqueue", "load": BOUND, "consumers": 0}, True),
+        ({"pattern": "backlog", "load": BOUND}, False),
+        ({"pattern": "backlog", "load": BOUND, "messages": 9}, True),
     ],
 )
 def test_bounds_of_a_workload(fields: dict[str, object], fits: bool) -> None:  # noqa: FBT001
@@ -67,6 +88,44 @@ def test_bounds_of_a_workload(fields: dict[str, object], fits: bool) -> None:  #
         return
     with pytest.raises(ValidationError):
         workload(**fields)
+
+
+def test_a_backlog_is_two_flows_of_which_one_counts() -> None:
+    """The backlog ends the trial; new work goes on beside it by its own rate, and counts nothing."""
+    found = workload(pattern="backlog", messages=9, new_work=50, load=BOUND, producers=4, consumers=2, queues=2)
+    backlog, beside = found.parts()
+    assert found.counted == 0
+    assert (backlog.messages, backlog.phases, backlog.producers, backlog.queues) == (9, "enqueue-dequeue", 4, 2)
+    assert (beside.messages, beside.phases, beside.mean_rate, beside.producers) == (0, "both", 50, 1)
+    assert Workload.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("flows", "said"),
+    [
+        ([{"name": "a", "messages": 1}, {"name": "b", "messages": 1}], "of flows a, b: one may count"),
+        ([{"name": "a"}, {"name": "b", "messages": 1}], "flow b must be the first that is not background"),
+        ([{"name": "a", "messages": 1}, {"name": "b", "load": {"kind": "in_flight", "in_flight": 1}}], "kind 'rate'"),
+    ],
+)
+def test_one_flow_counts_and_the_others_go_on(flows: list[dict[str, object]], said: str) -> None:
+    """A trial ends by one number of messages, and what runs beside must go on until then."""
+    with pytest.raises(ValidationError, match=said):
+        workload(flows=flows)
+
+
+def test_a_queue_that_goes_with_its_consumers_is_not_filled_without_them() -> None:
+    """They leave while it is filled."""
+    topology = {"queues": [{"name": "q", "auto_delete": True}]}
+    with pytest.raises(ValidationError, match="goes with its consumers"):
+        workload(messages=9, phases="enqueue-dequeue", load=BOUND, keys="q", consume="q", topology=topology)
+
+
+def test_a_quick_run_counts_fewer_messages() -> None:
+    """As many as the scenario says, at most; no duration comes back."""
+    full, quick = (load_scenario("backlog", quick=quick).scenario for quick in (False, True))
+    assert [one.workloads[0].parts()[0].messages for one in (full, quick)] == [1_000_000, 50_000]
+    assert "duration" not in quick.workloads[0].model_dump()
 
 
 def test_several_misfits_of_a_workload_come_together() -> None:

@@ -145,7 +145,7 @@ def test_every_fault_is_told_at_once_where_the_user_wrote_it() -> None:
     assert sorted(found) == [
         "workloads.0.load.rate.2: 0: input should be greater than or equal to 0.001",
         "workloads.0.size.sweep.1: 11: input should be greater than or equal to 12",
-        "workloads.0: ack_batch = 64: at most the prefetch (10), or no acknowledgement is ever due",
+        "workloads.0: ack_batch = 64: at most the prefetch (10), or no acknowledgement is ever due: add ack_batch = 10",
         "workloads.1.ack_batch: a sweep is a table of `sweep` alone: leave out x",
         "workloads.1.prefetch: sweep = 5: give a list of the values to try, such as [1, 10, 100]",
         'workloads.1.size: {"sweep" = []}: name one value, or a list of at least one',

@@ -50,6 +50,26 @@ def test_queues_that_share_no_message_share_a_column() -> None:
     assert route_of({"queues": 4, "producers": 4, "consumers": 4}).column_count == 1
 
 
+def test_without_a_prefix_names_are_those_of_the_scenario() -> None:
+    """So that what a product says of them is found in the file."""
+    given = {"name": "w", "load": LOAD, "keys": "q", "consume": "q", "topology": {"queues": [{"name": "q"}]}}
+    work = Workload.model_validate(given)
+    for prefix, name in (("", "q"), ("p", "p-q")):
+        assert [one.name for one in work.laid_out(prefix, [], 1).declared.queues] == [name]
+
+
+def test_keys_that_no_queue_is_bound_to_are_known() -> None:
+    """Also where nobody consumes, so that no copy is owed of any message."""
+    topology = {
+        "exchanges": [{"name": "e", "type": "direct"}],
+        "queues": [{"name": "q"}],
+        "bindings": [{"exchange": "e", "queue": "q", "key": "a"}],
+    }
+    for consumers in (0, 1):
+        route = route_of({"exchange": "e", "keys": ["b", "a", "c"], "consumers": consumers, "topology": topology})
+        assert (route.nowhere, route.copies.tolist()) == ((0, 2), [0, consumers, 0])
+
+
 @pytest.mark.parametrize("topology", [None, {"queues": [{"name": "q"}]}])
 def test_messages_that_expire_make_a_rule_of_every_queue_they_are_in(topology: dict[str, object] | None) -> None:
     """So that nobody calls them lost; dead letters tell better, where there are some."""

@@ -82,6 +82,9 @@ def test_headers_that_match_all_or_any() -> None:
     assert takes({"h": 1, "i": "y", "x-match": "any"}, given)
     assert takes({}, given)
     assert not takes({"x-match": "any"}, given)
+    assert takes({"h": 1, "x-other": 1}, given)
+    assert not takes({"h": 1, "x-other": 1, "x-match": "all-with-x"}, given)
+    assert takes({"x-other": 1, "h": 2, "x-match": "any-with-x"}, {"x-other": 1})
 
 
 def test_a_long_pattern_takes_no_time() -> None:

@@ -98,6 +98,11 @@ def test_what_it_has_not_is_named(queue: DeclaredQueue, says: str) -> None:
             (Binding("d", "q", "a"), Binding("d", "q", "b")),
             "queue 'q': 2 bindings: a queue of Artemis",
         ),
+        (
+            (_queue("q"), _queue("r")),
+            tuple(Binding("t", name, key) for name in "qr" for key in "ab"),
+            "queue 'q' and 1 more: 2 bindings: a queue of Artemis lies at one address: declare a queue for each",
+        ),
         ((_queue(),), (Binding("d", "q", "a.*"),), "key = 'a.*': Artemis reads `*` and `#` between dots as a pattern"),
         ((_queue(),), (Binding("h", "q", "", {"my-header": "x"}),), "header 'my-header': a filter of Artemis"),
         (

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from brokers.qpid_broker_j.translation import faults, translated
-from brokers.topology import Argument, Binding, DeclaredQueue, Exchange, QueueKind, Topology
+from brokers.endpoint import Protocol
+from brokers.qpid_broker_j.product import PRODUCT
+from brokers.qpid_broker_j.translation import faults, flow_faults, translated
+from brokers.topology import Argument, Binding, DeclaredQueue, Exchange, FlowNeeds, QueueKind, Topology
 
 TRANSIENT = QueueKind(durable=False)
 
@@ -38,6 +40,33 @@ def test_arguments_have_other_names(queue: DeclaredQueue, words: dict[str, Argum
     """A message that is refused for good is not delivered again, with whatever else is asked for."""
     [found] = translated(Topology(queues=(queue,))).queues
     assert found.kind.arguments == {"maximumDeliveryAttempts": 1} | words
+
+
+def test_a_queue_of_its_own_lets_go_of_what_is_refused_too() -> None:
+    """As those of topologies do: otherwise it would be delivered again for ever."""
+    for durable in (False, True):
+        kind = PRODUCT.queue(PRODUCT.defaults, durable=durable).kind
+        assert kind == QueueKind(durable, {"maximumDeliveryAttempts": 1})
+
+
+@pytest.mark.parametrize(
+    ("needs", "protocol", "says"),
+    [
+        (FlowNeeds(), "amqp091", {}),
+        (FlowNeeds(expiration_ms=5), "amqp091", {"properties.expiration": "5: over AMQP 0-9-1 Broker-J takes it for"}),
+        (FlowNeeds(expiration_ms=5), "amqp10", {}),
+        (FlowNeeds(requeue=0.3), "amqp091", {}),
+        (FlowNeeds(requeue=0.3), "amqp10", {"requeue": "0.3: over AMQP 1.0 Broker-J takes what is given back"}),
+        (FlowNeeds(direct_reply=True), "amqp091", {"reply": "'direct': Broker-J knows no direct reply-to"}),
+    ],
+)
+def test_what_a_flow_cannot_ask_is_named_by_its_field(
+    needs: FlowNeeds, protocol: Protocol, says: dict[str, str]
+) -> None:
+    """A time to live of each message is known over 1.0 alone; what is given back comes again over 0-9-1 alone."""
+    found = dict(flow_faults(needs, protocol))
+    assert found.keys() == says.keys()
+    assert all(found[field].startswith(text) for field, text in says.items())
 
 
 def test_the_queue_of_dead_letters_is_declared_first() -> None:
