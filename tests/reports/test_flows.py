@@ -29,7 +29,7 @@ targets = [{ name = "r", broker = "r", protocol = "amqp091", driver = "wire091" 
 name = "w"
 load = { kind = "rate", rate = 100 }
 flows = [
-    { name = "calls", pattern = "rpc", background = true },
+    { name = "calls", pattern = "rpc" },
     { name = "orders", size = { sweep = [100, "1KiB"] } },
 ]
 """
@@ -91,8 +91,8 @@ def test_a_sweep_of_flows_is_a_question_for_each_flow() -> None:
     flows = tuple(flow for workload in scenario.workloads for flow in flows_of(workload))
     asked = questions(scenario.model_copy(update={"workloads": flows}))
     assert [(one.name, [point_words(each.at) for each in one.workloads]) for one in asked] == [
-        ("w-orders", ["size 100 B", "size 1 KiB"]),
         ("w-calls", ["orders size 100 B", "orders size 1 KiB"]),
+        ("w-orders", ["size 100 B", "size 1 KiB"]),
     ]
     assert {flow.given_name for flow in flows} == {"w"}
 
