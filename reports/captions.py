@@ -10,6 +10,7 @@ from reports.dataset import Dataset, timeline_shown
 from reports.events import spoken
 from reports.format import Name, count, listed, milliseconds, number, rate
 from reports.model import Spread
+from reports.patterns import latency_words
 from reports.questions import Question
 from reports.seconds import widest
 from reports.summary import Caption, Cell, Knee, LeftOut, Mark
@@ -90,19 +91,19 @@ def _of(
         yield "cost", "CPU time a message", _cost_sentence(rows[-len(labels) :])
         return
     if question.many:
-        yield "decision", "p99 response against offered rate", _curve_sentence(question, rows, labels, knees)
+        yield "decision", f"{question.metric} against offered rate", _curve_sentence(question, rows, labels, knees)
         return
     metric = question.metric
     bars = " and the 95 % interval" if _has_intervals(question, rows) else ""
     yield "decision", f"{metric}, each trial{bars}", _decision_sentence(question, rows, labels)
     timed = question.workloads[0].phase != "dequeue"
     if timed and any(cell.n and not cell.overloaded for cell in rows):
-        yield "percentiles", "latency by percentile", _percentiles_sentence(rows)
+        yield "percentiles", "latency by percentile", _percentiles_sentence(question, rows, labels)
     if question.workloads[0].phase == "enqueue":
         yield "depth", "filled and drained", _depth_sentence(data, question, rows, labels)
     if timed:
         yield "time", "latency over time", _time_sentence(data, question, marks)
-    yield "rate", "throughput", _throughput_sentence(rows, labels)
+    yield "rate", "throughput", _throughput_sentence(question, rows, labels)
     yield "cost", "CPU time a message", _cost_sentence(rows)
 
 
@@ -120,9 +121,11 @@ def _of_fields(question: Question, rows: Sequence[Cell], labels: Labels) -> Iter
         f", for each {other}" for other in others
     )
     bars = " Bars are 95 % intervals." if _has_intervals(question, rows) else ""
-    tag = rows[0].latency_tag
+    tag = latency_words(question.workloads[-1])
     if question.closed_loop:
-        best = _best_and_worst(question, rows, labels, lambda cell: cell.achieved_rate, rate, "msg/s", highest=True)
+        best = _best_and_worst(
+            question, rows, labels, lambda cell: cell.achieved_rate, rate, question.unit, highest=True
+        )
         yield "decision", f"achieved rate {against}", f"{best}{bars}"
         both = "In a closed loop throughput is the number in flight divided by latency."
         slow = _best_and_worst(question, rows, labels, lambda cell: cell.latency_ns["p99"], milliseconds, "ms")
@@ -196,7 +199,7 @@ def _decision_sentence(question: Question, rows: Sequence[Cell], labels: Labels)
         if not cell.n:
             each.append(f"{label} no usable trial")
         elif question.closed_loop:
-            each.append(f"{label} {interval(cell.achieved_rate, rate)} msg/s")
+            each.append(f"{label} {interval(cell.achieved_rate, rate)} {question.unit}")
         elif cell.overloaded:
             each.append(f"{label} overloaded")
         elif cell.latency_ns["p99"].centre is None:
@@ -231,24 +234,30 @@ def _curve_sentence(question: Question, rows: Sequence[Cell], labels: Labels, kn
     return f"The knee, messages a second: {'; '.join(each)}. {marks}"
 
 
-def _span(spreads: Sequence[Spread], text: Callable[[float | None], str]) -> str:
+def _span(spreads: Sequence[Spread], text: Callable[[float | None], str], unit: str = "") -> str:
     known = sorted(spread.centre for spread in spreads if spread.centre is not None)
     if not known:
         return "is not known"
     if text(known[0]) == text(known[-1]):
-        return f"is {text(known[0])}"
-    return f"lies between {text(known[0])} and {text(known[-1])}"
+        return f"is {text(known[0])}{unit}"
+    return f"lies between {text(known[0])} and {text(known[-1])}{unit}"
 
 
-def _percentiles_sentence(rows: Sequence[Cell]) -> str:
+def _percentiles_sentence(question: Question, rows: Sequence[Cell], labels: Labels) -> str:
     shown = [cell for cell in rows if cell.n and not cell.overloaded]
-    middle = _span([cell.latency_ns["p50"] for cell in shown], milliseconds)
-    tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds)
+    middle = _span([cell.latency_ns["p50"] for cell in shown], milliseconds, " ms")
+    tail = _span([cell.latency_ns["p99"] for cell in shown], milliseconds, " ms")
     over = " Overloaded rows are left out." if any(cell.overloaded for cell in rows) else ""
+    last = [
+        f"{labels[cell.target]} {milliseconds(cell.beside_ns['last']['p99'].centre)} ms"
+        for cell in shown
+        if "last" in cell.beside_ns
+    ]
+    slowest = f" The last of a message's copies came within, p99: {'; '.join(last)}." if last else ""
     return (
-        f"Over all targets p50 of {shown[0].latency_tag} {middle} ms, and p99 {tail} ms. A line is the geometric"
-        " mean over usable trials, as in the table, and ends where some trial has fewer than ten messages beyond, or"
-        " where the rest never came." + over
+        f"Over all targets p50 of the {latency_words(question.workloads[-1])} {middle}, and p99 {tail}. A line is"
+        " the geometric mean over usable trials, as in the table, and ends where some trial has fewer than ten messages"
+        " beyond, or where the rest never came." + over + slowest
     )
 
 
@@ -279,18 +288,19 @@ def _depth_sentence(data: Dataset, question: Question, rows: Sequence[Cell], lab
     return f"Confirmed (line) and received (dotted), and what lay in the queue: at most {words}.{few}"
 
 
-def _throughput_sentence(rows: Sequence[Cell], labels: Labels) -> str:
+def _throughput_sentence(question: Question, rows: Sequence[Cell], labels: Labels) -> str:
     known = [(cell.achieved_rate.low, cell) for cell in rows if cell.achieved_rate.low is not None]
     if not known:
         return "No trial could be used."
     lowest, cell = min(known, key=lambda pair: pair[0])
-    if cell.offered_rate is None:
-        return f"One dot a trial; the lowest achieved {rate(lowest)} msg/s."
+    unit = question.unit
+    if cell.asked_rate is None:
+        return f"One dot a trial; the lowest achieved {rate(lowest)} {unit}."
     short = [labels[each.target] for _, each in known if each.saturated]
     if not short:
-        return f"One dot a trial; each achieved {rate(lowest)} msg/s or more of {rate(cell.offered_rate)} offered."
+        return f"One dot a trial; each achieved {rate(lowest)} {unit} or more of {rate(cell.asked_rate)} offered."
     return (
-        f"One dot a trial; the lowest achieved {rate(lowest)} of {rate(cell.offered_rate)} msg/s offered."
+        f"One dot a trial; the lowest achieved {rate(lowest)} of {rate(cell.asked_rate)} {unit} offered."
         f" Less than 99 % of what was due arrived in time: {listed(short)}."
     )
 
@@ -300,7 +310,9 @@ def _cost_sentence(rows: Sequence[Cell]) -> str:
     broker = _span([cell.broker_cpu_us for cell in shown], number)
     client = _span([cell.client_cpu_us for cell in shown], number)
     lines = " Lines are 95 % intervals." if any(cell.client_cpu_us.interval_low is not None for cell in shown) else ""
+    copies = " A copy counts as a message." if any(cell.copies > 1 for cell in shown) else ""
+    flows = " All flows of a trial count together." if any(cell.flow for cell in shown) else ""
     return (
         f"CPU seconds a million messages (µs a message), whole process trees: the broker's {broker}, our client's"
-        f" {client}.{lines}"
+        f" {client}.{copies}{flows}{lines}"
     )

@@ -15,6 +15,7 @@ from reports.dataset import Dataset
 from reports.durability import Durability, durability
 from reports.format import Name
 from reports.model import Spread
+from reports.outcomes import NEVER
 from reports.questions import Question, questions
 from reports.summary import Cell
 
@@ -41,6 +42,7 @@ class Row:
         overload: words in place of a latency where a trial's broker was overloaded.
         whole: as `estimates`, of all messages, where those leave the host's pauses out; else empty.
         doubt: why the estimates decide nothing; empty where they may.
+        fate: what became of the messages that never came.
     """
 
     name: Name
@@ -52,6 +54,7 @@ class Row:
     overload: str = ""
     whole: Trials = field(default_factory=dict)
     doubt: str = ""
+    fate: str = NEVER
 
     @property
     def finite(self) -> bool:
@@ -75,7 +78,12 @@ class Case:
     @property
     def delta(self) -> tuple[float, str]:
         """Smallest relevant effect, and where it comes from in words."""
-        return relevant(self.metric, self.floors)
+        return relevant(self.question.floor, self.floors)
+
+    @property
+    def targets(self) -> set[str]:
+        """The targets that have a row."""
+        return {row.name.target for rows in self.rows.values() for row in rows}
 
     @property
     def by_throughput(self) -> bool:
@@ -156,6 +164,7 @@ def _row(data: Dataset, question: Question, name: Name, target: Target, workload
         overload="" if question.closed_loop else row.overload,
         whole=whole,
         doubt=measured.why if row.entered is not None and measured.n == 0 and estimates else "",
+        fate=row.fate,
     )
 
 

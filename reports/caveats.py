@@ -144,7 +144,16 @@ def _not_shown(data: Dataset, cells: Mapping[tuple[str, str], Cell]) -> Iterator
     yield from _other_loads(data.scenario)
     yield "Faults: no broker, disk or network was made to fail."
     yield from _other_connections(data)
-    yield "Exchanges other than the default exchange."
+    if not any(one.exchange or one.pattern in {"fanout", "topic"} for one in data.scenario.workloads):
+        yield "Exchanges other than the default exchange."
+    if any("last" in cell.beside_ns for cell in cells.values()):
+        yield (
+            "Which subscriber of a fan-out is the slowest: latencies are not kept by subscriber. How far the last copy"
+            " is behind the others tells how unlike they are."
+        )
+    if any(one.flow for one in data.scenario.workloads):
+        yield "What one flow costs: flows of a trial share broker and host, so CPU time and memory are of all together."
+        yield "The backlog over time of other flows than a trial's first: it is recorded of that one."
     thin = [name for name in PERCENTILES if any(not cell.latency_ns[name].n and cell.n for cell in cells.values())]
     if thin:
         yield f"{listed(thin)} of some rows: a trial has too few messages for it."

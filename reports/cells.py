@@ -1,26 +1,28 @@
 """One row of the summary table: a target under a workload. Pure: frames in, a Cell out."""
 
 import math
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from bench.results.records import TrialRecord
 from bench.scenario.scenario import Target, Workload
 from bench.units import percent
 from reports import undisturbed
 from reports.dataset import TRIAL, Dataset, overloads, rows_of
 from reports.durability import durability
-from reports.format import count, listed, milliseconds, number
+from reports.format import listed, milliseconds, number
 from reports.left_out import over_used
-from reports.model import not_enough, spread
+from reports.model import Spread, not_enough, spread
+from reports.outcomes import copies_of, fate, told
+from reports.patterns import tag_of
 from reports.quantiles import PERCENTILES, Distribution
-from reports.questions import filled_or_drained, in_flight, offered
+from reports.questions import in_flight, offered
 from reports.summary import Cell, Uncounted
 
 
 def latency_of(data: Dataset, target: str, workload: Workload) -> pd.DataFrame:
-    """Return the latency that a row is about, one row a usable trial: response, or service in a closed loop."""
+    """Return the latency that a row is about, one row a usable trial; see `reports.patterns.tag_of`."""
     return _latency(data, target, workload, data.trials.loc[data.trials["usable"], TRIAL])
 
 
@@ -32,13 +34,6 @@ def _latency(data: Dataset, target: str, workload: Workload, trials: pd.DataFram
         # Percentiles of all messages and estimates do not mix: a trial that lost sight of the meter has none.
         found.loc[unseen, list(PERCENTILES)] = math.nan
     return found
-
-
-def tag_of(workload: Workload) -> Literal["response", "service", "confirm"]:
-    """Return the latency that a workload is judged by; while a queue is filled, or drained, that of confirms."""
-    if workload.messages and filled_or_drained(workload):
-        return "confirm"
-    return "service" if workload.closed else "response"
 
 
 def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
@@ -64,34 +59,42 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
     metered = bool(latency["entered"].notna().any())
     doubt = next((str(why) for why in latency["doubt"] if why), "")
     records = [data.records[key] for key in zip(latency["run_id"], latency["index"], strict=True)]
+    finished = [data.records[key] for key in zip(everything["run_id"], everything["index"], strict=True)]
     tail = undisturbed.dependence(one.pauses for one in records if one.pauses is not None) if metered else ""
     # Asked once for all percentiles: each question to a frame costs the same, however few rows it has.
     dropped = bool(latency["dropped"].any())
+    became = fate([one.ledger for one in records])
     ratio = _left_out_over_used(data, target.name, workload, everything, latency)
     return Cell(
         target=target.name,
         workload=workload.name,
+        flow=workload.flow,
         at=workload.at,
         planned=planned,
         n=len(trials),
         overloaded=int((trials["overload"] != "").sum()),
         overload=overload,
+        background=workload.background,
         latency_tag=tag_of(workload),
         messages=messages,
         in_flight=in_flight(workload) if closed else None,
         offered_rate=None if closed else offered(workload),
-        due_rate=None if closed else _finite(float((trials["offered"] / trials["measured_s"]).mean())),
+        due_rate=None if closed else _finite(float((trials["owed"] / trials["measured_s"]).mean())),
+        copies=_copies(finished),
         achieved_rate=spread(trials["achieved_rate"], missing),
         latency_ns={
             name: spread(
                 latency[name],
                 doubt or (not_enough(name, a_trial, seconds) if len(latency) else missing),
                 unbounded=overload or (_at_least(latency, name) if dropped else ""),
+                fate=became,
             )
             if not (few := _untold(name, latency, tail, pooled))
             else spread((), few)
             for name in (*PERCENTILES, "max", "mean")
         },
+        fate=became,
+        beside_ns=_beside(data, target.name, workload, trials),
         all_ns={name: spread(latency[f"all_{name}"]) for name in PERCENTILES} if metered else {},
         entered=_finite(float(latency["entered"].mean())) if metered else None,
         broker_cpu_us=spread(trials["broker_cpu_us_per_message"]),
@@ -102,8 +105,25 @@ def cell(data: Dataset, target: Target, workload: Workload) -> Cell:
         left_out_over_used=ratio,
         client_bound=bool(trials["client_bound"].any()),
         durability=durability(data.products, target.broker, workload, data.durability),
-        remarks=(*_remarks(target, workload, planned, everything, trials, latency, ratio), *_away(workload, trials)),
+        remarks=(
+            *_remarks(target, workload, planned, everything, trials, ratio),
+            *told(workload, finished, int(latency["dropped"].sum()), int(latency["never"].sum())),
+            *_away(workload, trials),
+        ),
     )
+
+
+def _beside(data: Dataset, target: str, workload: Workload, trials: pd.DataFrame) -> dict[str, dict[str, Spread]]:
+    """Return the latencies that explain the one that a row is about, of all messages, by tag."""
+    rows = rows_of(data.latency, target, workload.name).merge(trials[TRIAL], on=TRIAL)
+    found = {tag: rows[rows["tag"] == tag] for tag in ("last", "reply_lag")}
+    return {
+        tag: {name: spread(mine[name]) for name in ("p50", "p99", "max")} for tag, mine in found.items() if len(mine)
+    }
+
+
+def _copies(finished: Sequence[TrialRecord]) -> float:
+    return sum(copies_of(one.ledger) for one in finished) / len(finished) if finished else 1.0
 
 
 def _uncounted(data: Dataset, target: str, workload: Workload, trials: pd.DataFrame) -> Uncounted:
@@ -164,7 +184,6 @@ def _remarks(
     planned: int,
     everything: pd.DataFrame,
     trials: pd.DataFrame,
-    latency: pd.DataFrame,
     ratio: float | None,
 ) -> Iterator[str]:
     if target.options:
@@ -181,14 +200,3 @@ def _remarks(
         figure = "rate" if workload.closed else "p99"
         beside = f"; their {figure} is {number(ratio)} times that of those used" if ratio is not None else ""
         yield f"{out} of {total} trial{'s' if total > 1 else ''} left out{beside}"
-    lost = int(everything["ledger_lost"].sum())
-    if lost:
-        yield f"{count(lost)} confirmed message{'s' if lost > 1 else ''} lost"
-    gone = int((everything["ledger_refused"] + everything["ledger_returned"]).sum())
-    if gone:
-        yield f"{count(gone)} refused by the broker: they rank above the maximum"
-    if dropped := int(latency["dropped"].sum()):
-        yield f"{count(dropped)} dropped, as there was no room to send them: they rank above the maximum"
-    never = int(latency["never"].sum())
-    if never > lost + gone:
-        yield f"{count(never)} due and never received: they rank above the maximum"

@@ -4,7 +4,7 @@ Costs can be compared only at equal rates, so they are listed workload by worklo
 have no figures for disk, wire and idle brokers; CPU and memory are always there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -19,8 +19,9 @@ class CostRow(Model):
 
     target: str
     workload: str
+    """Of several flows, all together."""
     rate: Spread
-    """Messages a second at which this was measured."""
+    """Messages (copies) a second at which this was measured."""
     broker_cpu_s: Spread
     """CPU seconds of the broker for a million messages."""
     client_cpu_s: Spread
@@ -47,20 +48,25 @@ class IdleRow(IdleCost, BrokerInRun):
 
 
 def costs(data: Dataset) -> Iterator[CostRow]:
-    """Yield the costs of each row that has usable trials, in the scenario's order."""
+    """Yield the costs of each row that has usable trials, in the scenario's order; flows of a trial as one."""
+    flows: dict[str, list[str]] = {}
     for workload in data.scenario.workloads:
+        flows.setdefault(workload.flow_of or workload.name, []).append(workload.name)
+    for name, together in flows.items():
         for target in data.scenario.targets:
-            rows = data.usable(workload.name, target.name)
+            rows = data.usable(together[0], target.name)
             if len(rows):
-                yield _row(data, target.name, workload.name, rows)
+                yield _row(data, target.name, name, rows, together)
 
 
-def _row(data: Dataset, target: str, workload: str, rows: pd.DataFrame) -> CostRow:
+def _row(data: Dataset, target: str, workload: str, rows: pd.DataFrame, flows: Sequence[str]) -> CostRow:
+    every = data.trials[(data.trials["target"] == target) & data.trials["workload"].isin(flows)]
+    rates = every.groupby(["run_id", "repetition"])["achieved_rate"].sum()
     records = [data.records[str(run), int(index)] for run, index in zip(rows["run_id"], rows["index"], strict=True)]
     return CostRow(
         target=target,
         workload=workload,
-        rate=spread(rows["achieved_rate"]),
+        rate=spread(rates[key] for key in zip(rows["run_id"], rows["repetition"], strict=True)),
         # A microsecond a message is a second a million.
         broker_cpu_s=spread(rows["broker_cpu_us_per_message"]),
         client_cpu_s=spread(rows["client_cpu_us_per_message"]),

@@ -6,7 +6,7 @@ from bench.results.records import BacklogRecord, TrialRecord
 from bench.units import NS_PER_S
 from reports.dataset import Dataset
 from reports.model import Model, Spread, spread
-from reports.questions import filled_or_drained
+from reports.patterns import filled_or_drained
 
 
 class CountRow(Model):

@@ -28,9 +28,10 @@ from reports.errors import ReportError
 from reports.events import EVENT_COLUMNS, events
 from reports.flows import by_flow
 from reports.format import listed, overload_words, plain
+from reports.outcomes import copies_of, explained, never_came
 from reports.pooling import Dimension, RowKey, check_alike, side_by_side
 from reports.quantiles import PERCENTILES, Distribution
-from reports.seconds import SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
+from reports.seconds import JUDGED, SECONDS_COLUMNS, Logged, bins, longest_ns, read_log
 
 CLIENT_BOUND_CODE = "client-bound"
 
@@ -52,7 +53,8 @@ class Dataset:
         trials: one row a finished trial: outcome, reason, start_utc, usable, why_not, client_bound, overload
             (words that stand in place of its latencies; empty where they count), receipt (kernel, read
             or both), counters,
-            ledger, rate (messages a second), CPU (s; µs a message; cores), RSS (bytes).
+            ledger, owed (copies of the measured part that consumers could get), rate (messages a
+            second), CPU (s; µs a message; cores), RSS (bytes).
         latency: one row a trial and tag: count, negative, out_of_range, never (due and never
             received), p50 … p99.99, max, mean in ns. NaN: not enough data; infinity: the message
             of that rank never came, or the trial was overloaded, whose latencies grow with its length.
@@ -248,8 +250,8 @@ def _open(folder: Path) -> Run:
 
 
 def main_tag(record: TrialRecord) -> str:
-    """Return the latency that a trial is about: response; service in a closed loop; confirm where nobody consumes."""
-    return next((tag for tag in ("response", "service", "confirm") if tag in record.latency), "service")
+    """Return the latency that a trial is about, as `reports.patterns.tag_of` says of its workload."""
+    return next((tag for tag in JUDGED if tag in record.latency), "service")
 
 
 def overload(trial: TrialRecord) -> str:
@@ -313,9 +315,33 @@ def _trial_row(run: RunRecord, trial: TrialRecord) -> dict[str, Any]:
             "version": trial.broker.version,
         }
         | {f"ledger_{name}": value for name, value in trial.ledger.model_dump().items()}
+        | {"ledger_ended": sum(trial.ledger.ended.values()), "owed": _owed(trial)}
         | {f"broker_{name}": value for name, value in trial.broker_usage.model_dump().items()}
         | {f"client_{name}": value for name, value in trial.client_usage.model_dump().items()}
     )
+
+
+def _owed(trial: TrialRecord) -> float:
+    """Return the copies of the measured part that consumers could get: what the broker ended or refused is not owed."""
+    ledger = trial.ledger
+    whole = ledger.owed if ledger.owed > 0 else ledger.sent
+    could = 1.0 if ledger.owed < 0 or not whole else 1 - explained(ledger).total() / whole
+    return trial.offered * copies_of(ledger) * could
+
+
+def _never(trial: TrialRecord, tag: str, held: int, dropped: int) -> int:
+    """Return how many values of a latency are due in the measured part and never came."""
+    if tag not in JUDGED:
+        return 0
+    due = trial.offered if tag == "response" else trial.sent
+    if tag == "confirm":
+        return max(due - held, 0)
+    copies = copies_of(trial.ledger)
+    never, most = max(round(due * copies) - dropped - held, 0), never_came(trial.ledger)
+    if most is None or copies == round(copies):
+        return never
+    # How many copies the messages of the measured part have is known on average only.
+    return min(never, most + round((trial.offered - trial.dropped - trial.sent) * copies))
 
 
 def _is_counted(run: RunRecord, trial: TrialRecord) -> bool:
@@ -328,10 +354,9 @@ def _latency_rows(run: RunRecord, trial: TrialRecord, logged: Logged) -> Iterato
         if tag not in trial.latency:
             continue
         stored = trial.latency[tag]
-        due = {"response": trial.offered, "service": trial.sent, "confirm": trial.sent}.get(tag)
         held = stored.count + stored.negative + stored.out_of_range
-        dropped = trial.dropped if tag == "response" else 0
-        never = max(due - dropped - held, 0) if due is not None else 0
+        dropped = round(trial.dropped * copies_of(trial.ledger)) if tag == "response" else 0
+        never = _never(trial, tag, held, dropped)
         above = never + dropped + stored.out_of_range
         whole = undisturbed.of_all(stored, above=above)
         unbounded = bool(overload(trial)) and held > 0

@@ -23,7 +23,7 @@ def why_not(row: Row) -> str:
         return "client-bound: a lower bound"
     if row.doubt:
         return row.doubt
-    return "" if row.finite else "in some trial more than 1 % of the messages never came"
+    return "" if row.finite else f"in some trial more than 1 % of the messages {row.fate}"
 
 
 def usable_pairs(a: Row, b: Row) -> list[tuple[str, int]]:

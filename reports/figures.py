@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -14,21 +15,24 @@ from matplotlib.figure import Figure
 from bench.results.archive import write_whole
 from bench.units import NS_PER_MS
 from reports.captions import interval
-from reports.cells import latency_of, tag_of
+from reports.cells import latency_of
 from reports.charts import cost, depth, estimates, load_curves, over_time, percentiles, sustained, theme, throughput
 from reports.charts.estimates import Bar
 from reports.charts.load_curves import Point, Quantity
 from reports.charts.svg import standalone
 from reports.charts.theme import RC, Style
 from reports.dataset import Dataset, timeline_shown
-from reports.format import Printer, milliseconds, rate
+from reports.format import Printer, brief, milliseconds, rate
 from reports.model import Spread
+from reports.patterns import latency_words, tag_of
 from reports.questions import Question, questions
 from reports.summary import Caption, Cell, Summary
 from reports.swept import Axis, Value, label_of, value_words
 
 _LABELS_IN, _TITLE_IN = 0.55, 0.25  # inches for the x axis' words, and for a line above the axes
 _PANEL_IN = 1.5
+_WORDS = 18
+"""Characters in a line beside a row of a figure."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def _decision(source: FigureData, question: Question) -> Figure:
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.24, _LABELS_IN / height, 0.74, 0.98)
     bars = {target: _bar(source, question, target) for target in styles}
-    unit = "achieved, messages a second" if question.closed_loop else "p99 response, ms"
+    unit = f"achieved, {question.unit_words}" if question.closed_loop else f"{question.metric}, ms"
     estimates.draw(axes, bars, styles, unit)
     return figure
 
@@ -112,7 +116,7 @@ def _bar(source: FigureData, question: Question, target: str) -> Bar:
         return Bar([], ruled_out, None, None, None, f"overloaded in\n{cell.overloaded} of {cell.n} trials")
     spread = cell.latency_ns["p99"]
     if spread.centre is None:
-        return Bar([], ruled_out, None, None, None, spread.why.partition(":")[0].replace(" in ", "\nin "))
+        return Bar([], ruled_out, None, None, None, fill(brief(spread.why), _WORDS))
     rows = latency_of(source.data, target, workload)["p99"]
     values = rows[rows.notna() & (rows < float("inf"))].tolist()
     return estimates.bar(spread, values, ruled_out, _beside(spread, milliseconds) + bound, 1 / NS_PER_MS)
@@ -157,8 +161,8 @@ def _throughput(source: FigureData, question: Question) -> Figure:
     height = 1.0 + 0.44 * len(styles)
     figure, (axes,) = theme.figure(height)
     figure.subplots_adjust(0.265, _LABELS_IN / height, 0.98, 1 - _TITLE_IN / height)
-    offered = next(iter(cells.values()))[0].offered_rate
-    throughput.draw(axes, source.data.usable(question.workloads[0].name), styles, offered)
+    offered = next(iter(cells.values()))[0].asked_rate
+    throughput.draw(axes, source.data.usable(question.workloads[0].name), styles, offered, question.unit_words)
     return figure
 
 
@@ -222,7 +226,11 @@ def _against(source: FigureData, question: Question, quantity: Quantity) -> Figu
 
 
 def _deciding(source: FigureData, question: Question) -> Figure:
-    return _against(source, question, load_curves.RATE if question.closed_loop else load_curves.p99("response"))
+    return _against(
+        source,
+        question,
+        load_curves.RATE if question.closed_loop else load_curves.p99(latency_words(question.workloads[0])),
+    )
 
 
 def _sweep(source: FigureData, question: Question) -> Figure:

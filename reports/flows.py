@@ -9,9 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pandas as pd
+
 from bench.results.archive import Run, Trial
 from bench.results.records import MOST_TRIALS, FlowRecord, PlannedTrial, TrialRecord
 from bench.scenario.scenario import Workload
+from reports.errors import ReportError
 
 _OF_A_FLOW = (
     "offered",
@@ -30,11 +33,21 @@ _OF_A_FLOW = (
 
 
 def by_flow(run: Run) -> Run:
-    """Return a run with a workload for each flow; as it is where every workload is one flow."""
+    """Return a run with a workload for each flow; as it is where every workload is one flow.
+
+    Raises:
+        ReportError: a flow would be called as another workload or flow is.
+    """
     workloads = run.record.scenario.workloads
     parts = {workload.name: tuple(flows_of(workload)) for workload in workloads}
     if all(len(flows) == 1 for flows in parts.values()):
         return run
+    names = [flow.name for workload in workloads for flow in parts[workload.name]]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        message = (
+            f"{run.folder}: {', '.join(twice)} is the name of two workloads or flows: rename one, and run it again."
+        )
+        raise ReportError(message)
     plan = tuple(
         planned.model_copy(update={"workload": flow.name, "index": place(planned.index, number)})
         for planned in run.record.plan
@@ -59,6 +72,11 @@ def by_flow(run: Run) -> Run:
 def place(index: int, flow: int) -> int:
     """Return by what number a trial's flow is known; the first has that of its trial."""
     return index + flow * MOST_TRIALS
+
+
+def of_trials(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the first row of each trial of a frame that has one a flow: that of the flow which the trial is about."""
+    return frame[~pd.DataFrame({"run": frame["run_id"], "trial": frame["index"] % MOST_TRIALS}).duplicated()]
 
 
 def trial_of(index: int) -> int:

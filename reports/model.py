@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bench.stats.estimate import LEAST_FOR_INTERVAL, estimate
 from reports.format import count
+from reports.outcomes import NEVER
 from reports.quantiles import PERCENTILES, messages_needed
 
 
@@ -49,13 +50,16 @@ class Spread(Model):
         return self.median if self.estimate is None else self.estimate
 
 
-def spread(values: Iterable[float | None], unknown: str = "not known", *, unbounded: str = "") -> Spread:
+def spread(
+    values: Iterable[float | None], unknown: str = "not known", *, unbounded: str = "", fate: str = NEVER
+) -> Spread:
     """Return estimate, interval, median and range of what trials measured.
 
     Args:
         values: one a trial; None or NaN = no number, infinity = no bound is known.
         unknown: the reason to give where no trial has a number.
-        unbounded: the reason to give where most have no bound; by default that the message never came.
+        unbounded: the reason to give where most have no bound; by default what became of the message.
+        fate: that.
     """
     known = sorted(float(value) for value in values if value is not None and not math.isnan(value))
     if not known:
@@ -75,7 +79,7 @@ def spread(values: Iterable[float | None], unknown: str = "not known", *, unboun
         n=len(known),
         few=tuple(known) if 1 < len(known) < LEAST_FOR_INTERVAL and not never else (),
         never=never,
-        why="" if math.isfinite(median) else unbounded or f"never came in {never} of {len(known)} trials",
+        why="" if math.isfinite(median) else unbounded or f"{fate} in {never} of {len(known)} trials",
     )
 
 

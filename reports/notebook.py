@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from bench.record import hlog
 from bench.record.histogram import new_histogram
 from bench.results.archive import read
+from bench.results.records import MOST_TRIALS
 from reports import sustained
-from reports.cells import tag_of
 from reports.charts import load_curves, over_time, percentiles, theme, throughput
 from reports.charts.theme import Style
 from reports.dataset import Dataset
@@ -26,6 +26,7 @@ from reports.dataset import load as load_frames
 from reports.errors import ReportError
 from reports.figures import FigureData, lines_along
 from reports.format import milliseconds, rate
+from reports.patterns import tag_of
 from reports.pooling import Dimension
 from reports.questions import Question, questions
 from reports.summarise import summarise
@@ -62,7 +63,10 @@ class Results:
 
     @property
     def timeline(self) -> pd.DataFrame:
-        """One row a trial and 100 ms: offered, sent, received, confirmed, backlog; CPU and memory of both sides."""
+        """One row a trial and 100 ms: offered, sent, received, confirmed, backlog; CPU and memory of both sides.
+
+        Of a trial with several flows it counts the messages of the first that is no background.
+        """
         return self.frames.timeline
 
     @property
@@ -107,8 +111,9 @@ class Results:
             message = f"no trial {trial} in run {run!r}: there are {there}"
             raise ReportError(message)
         record = self.frames.records[run, trial]
-        places = sorted((self._folders[run] / "trials").glob(f"{trial:03d}-*/latency.hlog"))
-        seconds = hlog.read(places[0]).get(tag, {})
+        places = sorted((self._folders[run] / "trials").glob(f"{trial % MOST_TRIALS:03d}-*/latency.hlog"))
+        flow = f"{record.flow}." if trial >= MOST_TRIALS else ""
+        seconds = hlog.read(places[0]).get(f"{flow}{tag}", {})
         if not seconds:
             message = f"trial {trial} has no latency {tag!r}: there are {sorted(record.latency)}"
             raise ReportError(message)
@@ -152,7 +157,7 @@ class Results:
         trials = self.frames.usable(question.workloads[0].name)
         cell = next(cell for cell in self.summary.cells if cell.workload == question.workloads[0].name)
         with mpl.rc_context(theme.RC):
-            return throughput.draw(axes, trials, self._styles(question), cell.offered_rate)
+            return throughput.draw(axes, trials, self._styles(question), cell.asked_rate, question.unit_words)
 
     def plot_sweep(self, axes: Axes, workload: str | None = None) -> Axes:
         """Draw what decides against the field that is swept, a line a target; see `plot_percentiles`.

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from bench.scenario.reference import IN_FLIGHT, RATE
 from bench.scenario.scenario import InFlightLoad, RateLoad, Scenario, Workload
 from bench.units import format_duration
 from reports.format import count, rate
+from reports.patterns import asks, filled_or_drained, got_unit, latency_words, sent_unit, shape, tag_of
 from reports.swept import LOADS, Axis, Value, axes_of, label_of, point_words, value_of
 
 _MOST_STEPS = 5
@@ -34,6 +34,33 @@ class Question:
     def closed_loop(self) -> bool:
         """Whether a bound of messages in flight, not the clock, decides when to send."""
         return isinstance(self.workloads[0].load, InFlightLoad)
+
+    @property
+    def metric(self) -> str:
+        """What decides: throughput of a closed loop, by its phase where messages are counted, or p99."""
+        if not self.closed_loop:
+            return f"p99 {latency_words(self.workloads[-1])}"
+        workload = self.workloads[0]
+        return f"{filled_or_drained(workload) or 'whole'} rate" if workload.messages else "achieved rate"
+
+    @property
+    def floor(self) -> str:
+        """The metric whose noise floor is that of `metric`."""
+        return self.metric if self.closed_loop else "p99 response"
+
+    @property
+    def unit(self) -> str:
+        """The unit of what is achieved."""
+        return got_unit(self.workloads[0])
+
+    @property
+    def unit_words(self) -> str:
+        """That unit at length, such as `copies a second`."""
+        return self.unit.replace("msg", "messages").replace("/s", " a second")
+
+    def asks(self, targets: int) -> str:
+        """Return what it asks of so many targets, in words of the shape of the work."""
+        return asks(self.workloads[0], targets)
 
     @property
     def many(self) -> bool:
@@ -73,16 +100,6 @@ class Question:
         return next(point_words(self.at(each)) for each in self.workloads if each.name == workload)
 
     @property
-    def metric(self) -> str:
-        """What decides it: throughput of a closed loop, by its phase where messages are counted, or p99 response."""
-        workload = self.workloads[0]
-        if not self.closed_loop:
-            return "p99 response"
-        if not workload.messages:
-            return "achieved rate"
-        return f"{filled_or_drained(workload) or 'whole'} rate"
-
-    @property
     def load(self) -> str:
         """The load in words, such as `2,000 msg/s of 100 B, persistent`."""
         workload = self.workloads[0]
@@ -92,9 +109,11 @@ class Question:
             kept = "transient and persistent"
         size = spans.pop("size", "") or sizes(workload)
         if isinstance(workload.load, InFlightLoad):
-            pace = f"{spans.pop(IN_FLIGHT, count(in_flight(workload)))} messages in flight"
+            what = "calls" if workload.pattern == "rpc" else "messages"
+            pace = f"{spans.pop(IN_FLIGHT, count(in_flight(workload)))} {what} in flight"
         else:
-            pace = f"{spans.pop(RATE)} msg/s" if RATE in spans else _rates(workload.load)
+            unit = sent_unit(workload)
+            pace = f"{spans.pop(RATE)} {unit}" if RATE in spans else _rates(workload.load, unit)
         work = [f"{pace} of {size}"]
         if workload.messages:
             phase = filled_or_drained(workload)
@@ -102,34 +121,29 @@ class Question:
             number = spans.pop("messages", count(workload.messages))
             work = [f"{number} messages of {size} {_WAYS[phase]}", *([] if phase == "dequeue" else [pace])]
         others = [f"{label_of(field)} {span}" for field, span in spans.items() if field != "durable"]
-        return ", ".join([*work, kept, *others])
+        return ", ".join([*work, kept, *shape(workload), *others])
 
 
-def _rates(load: RateLoad) -> str:
+def _rates(load: RateLoad, unit: str) -> str:
     """Return the rates in words, such as `100 to 2,000 msg/s`."""
     profile = load.profile
     if profile is None:
-        return f"{rate(load.rate)} msg/s"
+        return f"{rate(load.rate)} {unit}"
     if profile.kind == "ramp":
-        return f"{rate(profile.begin)} to {rate(profile.end)} msg/s"
+        return f"{rate(profile.begin)} to {rate(profile.end)} {unit}"
     if profile.kind == "steps":
         steps = [rate(step.rate) for step in profile.steps]
         shown = ", ".join(steps) if len(steps) <= _MOST_STEPS else f"{steps[0]} … {steps[-1]}, {len(steps)} steps"
-        return f"{shown} msg/s in turn"
-    between = f"{rate(profile.rate_off)} msg/s" if profile.rate_off else "silence"
+        return f"{shown} {unit} in turn"
+    between = f"{rate(profile.rate_off)} {unit}" if profile.rate_off else "silence"
     return (
-        f"{rate(profile.rate)} msg/s for {format_duration(profile.on)} and {between} for"
+        f"{rate(profile.rate)} {unit} for {format_duration(profile.on)} and {between} for"
         f" {format_duration(profile.off)} in turn,"
     )
 
 
 _WAYS = {"enqueue": "put in", "dequeue": "taken out", "": "in and out at once"}
 """What happens to messages that are counted, by phase."""
-
-
-def filled_or_drained(workload: Workload) -> Literal["enqueue", "dequeue", ""]:
-    """Return the one phase that a workload by count is; empty where both go on at once."""
-    return workload.phase or ("enqueue" if workload.phases == "enqueue" else "")
 
 
 def sizes(workload: Workload) -> str:
@@ -157,9 +171,12 @@ def offered(workload: Workload) -> float:
 
 
 def questions(scenario: Scenario) -> tuple[Question, ...]:
-    """Return the questions of a resolved scenario, in its order; sweeps and curves in rising order."""
+    """Return the questions of a resolved scenario, in its order; sweeps and curves in rising order.
+
+    Nothing is asked of background traffic.
+    """
     groups: dict[str, list[Workload]] = {}
-    for workload in scenario.workloads:
+    for workload in (one for one in scenario.workloads if not one.background):
         groups.setdefault(_sweep(workload) or _family(workload), []).append(workload)
     found = []
     for group in groups.values():
@@ -168,8 +185,9 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
             swept = tuple(field for field in group[0].at if len({value_of(each, field) for each in group}) > 1)
             axes = axes_of(group, swept)
             places = {each.name: [axis.places[value_of(each, axis.field)] for axis in axes] for each in group}
-            kinds = {each.closed for each in scenario.workloads if each.part_of == group[0].part_of}
-            name = group[0].part_of if len(kinds) == 1 else _sweep(group[0]).replace(" ", "-")
+            whole = group[0].part_of
+            kinds = {_way(each) for each in scenario.workloads if each.part_of == whole}
+            name = whole if len(kinds) == 1 else _sweep(group[0]).replace(" ", "-")
             found.append(Question(name, tuple(sorted(group, key=lambda each: places[each.name])), swept))
         elif closed and len(group) > 1:
             ordered = sorted(group, key=in_flight)
@@ -186,23 +204,30 @@ def questions(scenario: Scenario) -> tuple[Question, ...]:
 def _sweep(workload: Workload) -> str:
     """Return the same text for the points of a sweep of more than the load; empty for all else.
 
-    Open and closed loops are judged by different figures, so they are no one question.
+    What is judged by different figures is no one question.
     """
     if not {*workload.at} - {*LOADS}:
         return ""
-    return f"{workload.part_of} {'closed' if workload.closed else 'open'}"
+    return f"{workload.part_of} {_way(workload)}"
+
+
+def _way(workload: Workload) -> str:
+    return {"service": "closed", "response": "open", "confirm": "confirmed"}[tag_of(workload)]
 
 
 def _family(workload: Workload) -> str:
     """Return the same text for workloads that differ only in bound or rate."""
     closed = workload.closed
+    if workload.flow and not workload.part_of:  # it runs beside the others, whatever their rates
+        return workload.name
     # A bound of the backlog goes with the rate; whom a workload is for is no part of what is asked. Rates of two
     # lists are one curve, while each list of bounds is a sweep of its own.
     varied: dict[str, object] = {"in_flight": ()} if closed else {"rate": 0.0, "max_backlog": 1}
     alike = workload.model_copy(
         update={
             "name": "",
-            "part_of": (workload.part_of or workload.name) if closed else "",
+            "part_of": (workload.part_of or workload.name) if closed or workload.flow else "",
+            "flow_of": "",
             "at": {},
             "description": "",
             "only": (),

@@ -14,8 +14,8 @@ from bench.results.records import TrialRecord
 from reports.quantiles import PERCENTILES, messages_needed, ranks
 
 SECONDS_COLUMNS = ["tag", "from_s", "to_s", "count", "p50", "p99", "max"]
-JUDGED = ("response", "service")
-"""Latencies that a trial may be about."""
+JUDGED = ("response", "service", "confirm")
+"""Latencies that a trial may be about; it is about the first that it has."""
 Logged = dict[str, Seconds]
 """Tag -> its buckets by second after the start."""
 

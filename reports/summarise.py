@@ -16,6 +16,7 @@ from reports.counts import counts
 from reports.curves import knees
 from reports.dataset import Dataset
 from reports.durability import evidence
+from reports.flows import of_trials, trial_of
 from reports.format import Name, listed
 from reports.left_out import left_out, nothing_usable
 from reports.method import METHOD
@@ -50,6 +51,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
     out = tuple(left_out(data))
     lines = tuple(traces(data, asked, cells))
     happened = tuple(marks(data, asked, lines))
+    finished = of_trials(data.trials)
     return Summary(
         title=scenario.title,
         question=scenario.question,
@@ -84,9 +86,9 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
             *sustained_caption(sustained, {target: name.label for target, name in found.items()}),
         ),
         method=METHOD,
-        trials_finished=len(data.trials),
-        trials_usable=int(data.trials["usable"].sum()),
-        trials_planned=sum(len(each.plan) for each in data.runs),
+        trials_finished=len(finished),
+        trials_usable=int(finished["usable"].sum()),
+        trials_planned=sum(len({trial_of(line.index) for line in run.plan}) for run in data.runs),
     )
 
 
@@ -108,8 +110,10 @@ def _answer(
         question=question.name,
         workloads=tuple(workload.name for workload in question.workloads),
         swept=question.swept,
+        asks=question.asks(len(case.targets)),
         load=question.load,
         metric=case.metric,
+        unit=question.unit,
         kind=said.kind,
         headline=said.headline,
         effect=said.effect,

@@ -12,6 +12,7 @@ from reports.costs import CostRow, IdleRow
 from reports.counts import CountRow
 from reports.method import MethodLine
 from reports.model import Model, Spread
+from reports.patterns import JudgedTag
 from reports.sustained import Sustained
 from reports.swept import Value, point_words
 
@@ -48,6 +49,8 @@ class Cell(RowFigures):
 
     target: str
     workload: str
+    flow: str
+    """Which flow of it, where its trials had several at once; else empty. `workload` is then the name of both."""
     at: dict[str, Value]
     """Of a point of a sweep: the value of each swept field, by its path in the workload; else empty."""
     planned: int
@@ -58,9 +61,11 @@ class Cell(RowFigures):
     """How many of these did not carry the load; if any did not, no latency is printed for the row."""
     overload: str
     """What is then printed in place of its latencies; empty otherwise."""
-    latency_tag: Literal["response", "service", "confirm"]
-    """`response` (received - intended), `service` (received - sent) in a closed loop, or `confirm` (confirmed - sent)
-    while a queue is filled."""
+    background: bool
+    """Whether it is a flow that is there for the others' sake: it is measured, and not judged."""
+    latency_tag: JudgedTag
+    """`response` (received - intended; of calls the round trip), `service` (received - sent) in a closed loop, or
+    `confirm` (confirmed - intended) where nobody consumes, or while a queue is filled."""
     messages: int
     """Latencies measured, all usable trials together."""
     in_flight: int | None
@@ -68,8 +73,16 @@ class Cell(RowFigures):
     offered_rate: float | None
     """Messages a second that were asked for; None in a closed loop."""
     due_rate: float | None
-    """Messages a second that were due in the measured parts, which random arrivals make differ from what was asked for;
-    None in a closed loop or without a usable trial."""
+    """Messages (copies, see `copies`) a second that consumers could get in the measured parts: random arrivals make it
+    differ from what was asked for, and what the broker refused or ended by a rule is not in it; None in a closed loop
+    or without a usable trial."""
+    copies: float
+    """Copies that are owed of each message, on average."""
+    fate: str
+    """What became of messages that never came, where a percentile has no bound, such as `were returned`."""
+    beside_ns: dict[str, dict[str, Spread]]
+    """Latencies that explain those above, p50, p99 and max of all messages, by tag: `last`, when the last of several
+    copies was received - intended; `reply_lag`, our own lateness at answering calls."""
     all_ns: dict[str, Spread]
     """Percentiles of all messages, those that a pause of the host touched included; empty where no pause meter
     watched, as `latency_ns` is of all messages then."""
@@ -89,6 +102,11 @@ class Cell(RowFigures):
     """What a confirmed message survives."""
     remarks: tuple[str, ...]
     """What a reader must know of this row."""
+
+    @property
+    def asked_rate(self) -> float | None:
+        """Messages (copies) a second that were asked for; None in a closed loop."""
+        return None if self.offered_rate is None else self.offered_rate * self.copies
 
     @property
     def saturated(self) -> bool:
@@ -202,12 +220,16 @@ class Answer(Model):
     """More than one in a sweep."""
     swept: tuple[str, ...]
     """Fields in which they differ, by their paths; `load.rate` makes a curve."""
+    asks: str
+    """The question in words of the shape of the work, such as `Which answers a call sooner?`."""
     load: str
     metric: str
-    """What decides: `p99 response`, or `achieved rate` in a closed loop."""
+    """What decides: `p99 response` (`p99 round trip`, `p99 confirm`), or `achieved rate` in a closed loop."""
     kind: Literal["winner", "ahead", "same", "open", "measured", "not ranked", "no result"]
     """`ahead`: every row of one product and version is better than every row of the others. `measured`: there is one
     row only, and nothing to compare."""
+    unit: str
+    """Of what is achieved: `msg/s`, `calls/s`, `copies/s`."""
     headline: str
     """The verdict in a few words."""
     effect: str
@@ -244,6 +266,14 @@ class LedgerRow(Model):
     unknown: int
     foreign: int
     stray: int
+    owed: int
+    """Copies that queues with consumers were owed; less than 0 in older results."""
+    by_rule: int
+    """Copies that a rule of a queue may have ended, and no dead letters tell."""
+    ended: int
+    """Copies that the broker ended by a rule, as dead letters tell."""
+    late: int
+    """Replies that came after their time-out, of those received."""
     missing: int
     """Workers that handed over no account."""
     unknown_trials: int

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from reports.cells import tag_of
 from reports.dataset import TRIAL, Dataset
 from reports.model import spread
+from reports.patterns import tag_of
 from reports.quantiles import PERCENTILES
 from reports.questions import Question
 from reports.summary import Cell, Mark, Trace

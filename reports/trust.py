@@ -24,7 +24,7 @@ def trust(data: Dataset, question: Question, cells: Cells, settings: Sequence[Se
     trials = data.trials[data.trials["workload"].isin(names)]
     notes = data.notes[data.notes["workload"].isin(names)]
     health = notes[notes["kind"] == "health"]
-    delta, source = relevant(question.metric, [run.noise_floor for run in data.runs])
+    delta, source = relevant(question.floor, [run.noise_floor for run in data.runs])
     found = Trust(
         trials_low=min((row.n for row in rows), default=0),
         trials_high=max((row.n for row in rows), default=0),
@@ -74,6 +74,7 @@ def _received(data: Dataset, names: set[str]) -> list[str]:
     usable = data.trials.loc[data.trials["usable"] & data.trials["workload"].isin(names), TRIAL]
     lags = data.latency[data.latency["tag"] == "receive_lag"].merge(usable, on=TRIAL)["p99"].dropna()
     later = ""
+    lags = lags[lags < float("inf")]
     if len(lags):
         ends = dict.fromkeys(milliseconds(value) for value in (lags.min(), lags.max()))
         later = f"; p99 of the time from then to our reading is {' to '.join(ends)} ms"

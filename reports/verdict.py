@@ -139,7 +139,7 @@ def _alone(case: Case) -> Statement | None:
         return None
     [row] = rows
     n = len(row.estimates)
-    unit = "msg/s" if case.by_throughput else "ms"
+    unit = case.question.unit if case.by_throughput else "ms"
     known = n >= LEAST_FOR_INTERVAL and row.finite
     found = estimate(list(row.estimates.values())) if known else None
     if found is not None and found.low is not None and found.high is not None:
@@ -373,7 +373,7 @@ def _opening(case: Case) -> str:
     went = "went" if case.question.many and not case.question.of_fields else "was"
     if case.by_throughput:
         return f"With {case.question.load}, the {case.metric} {went}"
-    return f"At {case.question.load}, the p99 response {went}"
+    return f"At {case.question.load}, the {case.metric} {went}"
 
 
 def _figures(case: Case) -> str:
@@ -396,7 +396,7 @@ def _figure(case: Case, rows: Sequence[Row]) -> str:
     if case.question.of_fields and len(rows) > 1:
         return _ends(case, rows)
     shown = list(dict.fromkeys(_printed(case, row) for row in (rows[0], rows[-1])))
-    unit = " msg/s" if case.by_throughput else " ms"
+    unit = f" {case.question.unit}" if case.by_throughput else " ms"
     if any(not text[0].isdigit() for text in shown):
         return " to ".join(text + (unit if text[0].isdigit() else "") for text in shown)
     return f"{shown[0]}{unit}" if len(shown) == 1 else f"from {shown[0]} to {shown[1]}{unit}"
@@ -404,7 +404,7 @@ def _figure(case: Case, rows: Sequence[Row]) -> str:
 
 def _ends(case: Case, rows: Sequence[Row]) -> str:
     """Return a target's best and worst figure over the points of a sweep, and where they are."""
-    unit = "msg/s" if case.by_throughput else "ms"
+    unit = case.question.unit if case.by_throughput else "ms"
 
     def rank(row: Row) -> float:
         value = math.inf if row.overload or row.centre is None else row.centre
@@ -425,5 +425,5 @@ def _printed(case: Case, row: Row) -> str:
     if case.by_throughput:
         return rate(row.centre)
     if row.overload or row.centre is None or row.centre == float("inf"):
-        return f"without bound ({row.overload or 'more than 1 % never came'})"
+        return f"without bound ({row.overload or f'more than 1 % {row.fate}'})"
     return milliseconds(row.centre)

@@ -24,7 +24,7 @@ SHARED_CPUS = "shared-cores"
 """Code of the health note that broker and client ran on the same CPUs."""
 BROKERS_OWN = "broker's "
 """What the names of settings begin with that a broker was asked for or reports itself."""
-_NOT_DONE = {"name", "part_of", "at", "description", "durable", "only", "received_at"}
+_NOT_DONE = {"name", "flow_of", "flow", "part_of", "at", "description", "durable", "only", "received_at"}
 """Fields of a workload that say nothing of its load; when messages count as received is told by trials."""
 RECEIVED = "received"
 """The setting that says when messages counted as received. Rows may differ in it, but for their latencies: see

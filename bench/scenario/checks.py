@@ -19,6 +19,7 @@ def inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fau
         ("targets", [target.name for target in scenario.targets]),
     ):
         yield from _repeated(where, names)
+    yield from _same_names(scenario)
     yield from _only(scenario)
     for index, target in enumerate(scenario.targets):
         yield from _target(scenario, drivers, f"targets.{index}", target)
@@ -36,6 +37,20 @@ def _repeated(where: str, names: Iterable[str]) -> Iterator[Fault]:
     for name, times in Counter(names).items():
         if times > 1:
             yield Fault(where, f"{name!r} occurs {times} times: names must differ")
+
+
+def _same_names(scenario: Scenario) -> Iterator[Fault]:
+    """Reports call a flow `<workload>-<flow>`: no workload and no other flow may be called so."""
+    taken = {workload.name: f"workload {workload.name!r}" for workload in scenario.workloads if not workload.flows}
+    for index, workload in enumerate(scenario.workloads):
+        for number, flow in enumerate(workload.flows):
+            called = f"{workload.name}-{flow.name}"
+            if called in taken:
+                yield Fault(
+                    f"workloads.{index}.flows.{number}.name",
+                    f"{flow.name!r}: reports call it {called!r}, as they call {taken[called]}: rename one of them",
+                )
+            taken[called] = f"flow {flow.name!r} of workload {workload.name!r}"
 
 
 def _only(scenario: Scenario) -> Iterator[Fault]:

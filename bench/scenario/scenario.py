@@ -105,6 +105,8 @@ class Workload(FlowFields):
     """The phase that it is, where reports look at one alone. Never given."""
     flow_of: str = ""
     """The workload whose flow it is, where reports look at a flow alone. Never given."""
+    flow: str = ""
+    """The flow's name there. Never given."""
     background: bool = False
     """Whether it is such a flow, and there for the others' sake. Never given."""
 
@@ -225,7 +227,9 @@ class Workload(FlowFields):
         lists = (("size", "sizes"), ("consumers", "groups"))
         said |= {many: () for one, many in lists if one in given and many not in given}
         part = self.model_copy(
-            update={"flows": (), "flow_of": self.name, "description": "", "idle_connections": 0} | said
+            update={"flows": (), "flow_of": self.name, "flow": flow.name, "description": ""}
+            | {"idle_connections": 0}
+            | said
         )
         # What its workload says of replies is for those of its flows that have some.
         return part if part.pattern == "rpc" or "reply_size" in given else part.model_copy(update={"reply_size": None})

@@ -11,6 +11,8 @@ from reports.charts.theme import INK, TRIAL_DOT, Style, belongs, log_axis, one_b
 from reports.model import Spread
 
 _LONGEST = 15
+_LONG = 100_000
+"""From here on a number on an axis takes the room of two."""
 _SEPARATOR = re.compile(r"(–|,(?= )) ?(?=\d)")
 """Between the ends of an interval, or between figures of trials."""
 _WIDE = 12.0
@@ -123,5 +125,5 @@ def _limits(axes: Axes, bars: Mapping[str, Bar], shown: Sequence[float], *, wide
         log_axis(axes.xaxis, low / 1.15, high * 1.15)
         return
     axes.set_xlim(0, high * 1.06)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(3 if axes.get_xlim()[1] >= _LONG else 5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_tick(value)))

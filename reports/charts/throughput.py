@@ -9,14 +9,15 @@ from reports.charts.theme import INK, Style, belongs, count_axis, one_below_the_
 from reports.format import count
 
 
-def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered: float | None) -> Axes:
+def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered: float | None, unit: str) -> Axes:
     """Draw one dot a trial on one row a target.
 
     Args:
         axes: to draw on.
         trials: rows of `Dataset.trials` of one workload, those that may be used.
         styles: by target.
-        offered: messages a second; None in a closed loop.
+        offered: in that unit; None in a closed loop.
+        unit: what is counted, such as `messages a second`.
     """
     for place, (target, style) in enumerate(styles.items()):
         rates = trials.loc[trials["target"] == target, "achieved_rate"]
@@ -35,5 +36,5 @@ def draw(axes: Axes, trials: pd.DataFrame, styles: Mapping[str, Style], offered:
             offered, 1.02, f"offered {count(offered)}", transform=axes.get_xaxis_transform(), ha="center", fontsize=10
         )
     count_axis(axes)
-    axes.set_xlabel("achieved, messages a second")
+    axes.set_xlabel(f"achieved, {unit}")
     return axes

@@ -1,6 +1,6 @@
 """report.md: answers, trust and the summary table, for a pull request, a review or a ticket."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reports.captions import interval
 from reports.format import Printer, brief, count, escaped, milliseconds, number, rate
@@ -25,7 +25,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield escaped(summary.question)
     for answer in summary.answers:
         yield ""
-        yield f"**{escaped(answer.question)}**: {escaped(answer.sentence)}"
+        yield f"**{escaped(answer.question)}**: {escaped(answer.asks)} {escaped(answer.sentence)}"
         yield ""
         yield from (f"- {escaped(line)}" for line in (*answer.trust.lines, *answer.remarks))
     if summary.caveats:
@@ -40,6 +40,7 @@ def _lines(summary: Summary) -> Iterator[str]:
     )
     for answer in summary.answers:
         yield from _table(summary, answer)
+    yield from _background(summary)
     yield from _sustained(summary)
     yield ""
     yield "## What these numbers cannot tell"
@@ -71,12 +72,33 @@ def _table(summary: Summary, answer: Answer) -> Iterator[str]:
     yield ""
     yield f"### {escaped(answer.question)}: {escaped(answer.load)}"
     yield ""
+    yield from _rows(
+        [(summary.row_label(one, answer), one) for one in summary.cells if one.workload in answer.workloads]
+    )
+
+
+def _rows(rows: Sequence[tuple[str, Cell]]) -> Iterator[str]:
     yield "| " + " | ".join(_COLUMNS) + " |"
     yield "|---|" + "---:|" * (len(_COLUMNS) - 2) + "---|"
-    for cell in summary.cells:
-        if cell.workload in answer.workloads:
-            label = summary.row_label(cell, answer)
-            yield ("| " + " | ".join([escaped(label), *_values(cell), escaped("; ".join(cell.remarks)) or "–"]) + " |")
+    for label, cell in rows:
+        remarks = "; ".join([*_beside(cell), *cell.remarks])
+        yield "| " + " | ".join([escaped(label), *_values(cell), escaped(remarks) or "–"]) + " |"
+
+
+def _beside(cell: Cell) -> Iterator[str]:
+    words = {"last": "p99 of the last copy", "reply_lag": "p99 of the responder's own lag"}
+    yield from (f"{words[tag]} {_value(spreads['p99'], milliseconds)} ms" for tag, spreads in cell.beside_ns.items())
+
+
+def _background(summary: Summary) -> Iterator[str]:
+    """Yield the flows that ran beside the others for their sake."""
+    labels = {target.name: target.label for target in summary.targets}
+    rows = [(f"{labels[cell.target]}, {cell.workload}", cell) for cell in summary.cells if cell.background]
+    if rows:
+        yield ""
+        yield "### Background traffic, which no verdict is about"
+        yield ""
+        yield from _rows(rows)
 
 
 def _sustained(summary: Summary) -> Iterator[str]:

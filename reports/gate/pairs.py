@@ -147,11 +147,12 @@ class Side:
         return {key.target: name for name, key in self.data.rows.items() if key.group == self.side}
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return target and workload of each row, in the scenario's order."""
+        """Return target and workload of each row, in the scenario's order; background traffic is not judged."""
         planned = {(trial.target, trial.workload) for trial in self.run.plan}
         return [
             (target, workload.name)
             for workload in self.run.scenario.workloads
+            if not workload.background
             for target, name in self.names.items()
             if (name, workload.name) in planned
         ]

@@ -85,7 +85,7 @@ METRICS = {
 
 
 def rows(data: Dataset, measured: MeasuredCommit | str) -> pd.DataFrame:
-    """Return the rows of all usable trials of a run, columns as in COLUMNS.
+    """Return the rows of all usable trials of a run, background traffic aside, columns as in COLUMNS.
 
     Args:
         data: of one run.
@@ -122,7 +122,8 @@ def load_digest(workload: Workload) -> str:
 
 
 def _figures(data: Dataset) -> pd.DataFrame:
-    usable = data.trials[data.trials["usable"]]
+    background = [workload.name for workload in data.scenario.workloads if workload.background]
+    usable = data.trials[data.trials["usable"] & ~data.trials["workload"].isin(background)]
     columns = ["run_id", "index", "tag", "entered", *(f"{way}{name}" for way in ("", "all_") for name in PERCENTILES)]
     timed = usable.merge(data.latency[columns], on=["run_id", "index", "tag"])
     timed = timed[timed["receipt"] != "both"].copy()

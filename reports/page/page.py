@@ -39,11 +39,16 @@ _LEDGER = {
     "redelivered": "redelivered",
     "refused": "refused",
     "returned": "returned",
+    "ended": "ended by a rule",
+    "by_rule": "ended by a rule or lost",
+    "late": "late replies",
     "foreign": "foreign",
     "stray": "stray",
 }
 _ALWAYS = ("sent", "confirmed", "received", "lost", "duplicated", "reordered", "unknown")
 _PERCENTILES = ("p50", "p99", "p99.9", "max")
+_BESIDE = {"last": "the last copy", "reply_lag": "the responder's lag"}
+"""What a table calls the latencies that explain the one that a row is about."""
 _FIRST_LIMITS = 4
 _LIVE = ("percentiles", "time")
 _PARTED = re.compile(r"(?<=\d) (?=%)|(?<=\bn) (?== \d)|(?<=\bn =) (?=\d)")
@@ -82,6 +87,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
             pictures={(panel.question, panel.kind): panel for panel in panels},
             of_question=lambda name: [each for each in panels if each.question == name and each.kind != "decision"],
             percentiles=_PERCENTILES,
+            beside_of=_beside_of,
             style=_own("style.css"),
             script=_own("script.js"),
             live=_live(summary),
@@ -123,6 +129,11 @@ def _with_filters() -> Environment:
     }
     made.filters |= filters
     return made
+
+
+def _beside_of(rows: Sequence[Cell]) -> dict[str, str]:
+    """Return the latencies that explain those of some rows, and what they are called."""
+    return {tag: name for tag, name in _BESIDE.items() if any(tag in row.beside_ns for row in rows)}
 
 
 def _swept(field: str) -> str:

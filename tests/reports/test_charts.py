@@ -99,7 +99,7 @@ def test_latency_over_time_shades_the_warm_up(axes: Axes, quick_summary: Summary
 def test_throughput_has_a_dot_a_trial(axes: Axes, usable: pd.DataFrame, styles: dict[str, Style]) -> None:
     """As many dots as usable trials, and the offered rate as a line."""
     rows = usable[usable["workload"] == "durable"]
-    assert throughput.draw(axes, rows, styles, 2_000.0) is axes
+    assert throughput.draw(axes, rows, styles, 2_000.0, "copies a second") is axes
     assert all_named(axes, styles)
     assert sum(len(np.asarray(line.get_xdata())) for line in axes.lines if line.get_marker() == "o") == len(rows)
     assert "offered 2,000" in words(axes)

@@ -198,6 +198,16 @@ def test_syntax_and_files(tmp_path: Path) -> None:
     assert "UTF-8" in faults(str(tmp_path / "latin.toml"))[0]
 
 
+def test_no_flow_is_called_as_another_in_reports(tmp_path: Path) -> None:
+    """Reports call it by its workload and itself: a workload of that name would be one row with it."""
+    text = (SHIPPED / "openstack-rpc.toml").read_text(encoding="utf-8")
+    more = '[[workloads]]\nname = "plane-call"\nload = { kind = "rate", rate = 1 }\n\n[plan]'
+    file = tmp_path / "two.toml"
+    file.write_text(text.replace("[plan]", more), encoding="utf-8")
+    [found] = faults(str(file))
+    assert "workloads.0.flows.0.name: 'call': reports call it 'plane-call', as they call workload 'plane-call'" in found
+
+
 def test_quick_changes_what_it_says() -> None:
     """`--quick` keeps two workloads, four repetitions of 5 s, and starts each broker once."""
     scenario = load_scenario("rabbitmq-vs-qpid", quick=True).scenario

@@ -207,6 +207,17 @@ def test_what_a_flow_says_singly_replaces_the_list_of_its_workload() -> None:
     assert (call.size, len(call.sizes), call.consumers, len(call.groups), call.reply_size) == (200, 2, 3, 2, 300)
 
 
+def test_a_flow_keeps_its_own_mix_of_sizes() -> None:
+    """A list of sizes that a flow gives is no single size, when it is read again, too."""
+    made = workload(flows=[{"name": "mixed", "size": [{"size": 100}, {"size": 4096}]}, {"name": "plain"}])
+    for one in (made, Workload.model_validate_json(made.model_dump_json())):
+        mixed, plain = one.parts()
+        assert [share.size for share in mixed.sizes] == [100, 4096]
+        assert mixed.mix(0) is not None
+        assert plain.mix(0) is None
+        assert (mixed.flow_of, mixed.flow) == (made.name, "mixed")
+
+
 def test_a_control_plane_is_no_flow() -> None:
     """It stands for flows: as one of several it would be a plain queue without a word."""
     with pytest.raises(ValidationError, match="pattern = 'openstack-rpc': it stands for four"):
