@@ -28,7 +28,7 @@ from bench.run.health import AWAY
 from bench.run.idle_broker import idle_cost
 from bench.run.memory_trial import run_inline
 from bench.run.phases import WarmRule
-from bench.run.pilot import PLAN, capacity, drain, pilot
+from bench.run.pilot import PLAN, capacity, drain, has_pilot, pilot
 from bench.run.precompile import warm_up
 from bench.run.preflight import UnfitError, misfits
 from bench.run.running_brokers import Fleet, Instance, broker_record
@@ -421,7 +421,7 @@ class Conductor:
             if isinstance(main.load, RateLoad) and self._run.purpose == "run":
                 targets = [target for target in self._run.scenario.targets if workload.is_for(target.name)]
                 given = main.load.capacity
-                if main.consumers:
+                if has_pilot(workload):
                     capacities = [given or self._pilot(planned, target, workload) for target in targets]
             self._drains[workload.name] = drain(main, capacities)
         return self._drains[workload.name]

@@ -33,6 +33,15 @@ def pilot(workload: Workload) -> Workload:
     return workload.model_copy(update=hurried if workload.pattern == "rpc" else hurried | {"think": 0})
 
 
+def has_pilot(workload: Workload) -> bool:
+    """Return whether a closed loop can tell a workload's capacity: somebody consumes, and no queue ends messages."""
+    main = workload.parts()[0]
+    if not main.consumers:
+        return False
+    layout = workload.laid_out("", [f"#{number}" for number in range(workload.plain_queues)], 0)
+    return not any(layout.early_ends(layout.flows[0], _MOST_IN_FLIGHT, main))
+
+
 def capacity(raw: Raw) -> float | None:
     """Return messages a second that a pilot received in its measured part; None where it did not get so far."""
     ticks_per_s = NS_PER_S // TICK_NS

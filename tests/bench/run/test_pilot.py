@@ -5,7 +5,7 @@ import pytest
 
 from bench.record.account import Account
 from bench.run.phases import Control, WarmRule
-from bench.run.pilot import BUSIEST, PLAN, UNKNOWN, capacity, drain, pilot
+from bench.run.pilot import BUSIEST, PLAN, UNKNOWN, capacity, drain, has_pilot, pilot
 from bench.run.trial import Raw
 from bench.scenario.scenario import InFlightLoad, Workload
 from bench.units import NS_PER_S
@@ -53,6 +53,15 @@ def test_the_pilot_is_the_same_work_in_a_closed_loop() -> None:
     assert (made.producers, made.size, made.durable) == (2, 500, True)
     assert isinstance(pilot(workload(confirm_window=5000)).load, InFlightLoad)
     assert pilot(workload(confirm_window=5000)).load.in_flight == (256,)  # type: ignore[union-attr]
+
+
+def test_a_workload_whose_queue_ends_messages_has_no_pilot() -> None:
+    """A closed loop would wait for what was dropped; and without consumers it has no bound."""
+    short = {"queues": [{"name": "q", "arguments": {"x-max-length": 10}}]}
+    given = {"name": "w", "load": {"kind": "rate", "rate": 10}}
+    assert has_pilot(Workload.model_validate(given))
+    assert not has_pilot(Workload.model_validate(given | {"consumers": 0}))
+    assert not has_pilot(Workload.model_validate(given | {"keys": "q", "consume": "q", "topology": short}))
 
 
 def test_its_capacity_is_what_arrived_in_the_measured_part() -> None:
