@@ -150,7 +150,7 @@ class Site:
 
     Attributes:
         home: the broker's own folder, as it sees it.
-        host: the address at which it is to listen and is reached.
+        host: the address at which it is to listen.
         ports: its ports by name, see `Product.ports`.
         newest: returns the last of the files that match a pattern such as `opt/x/*/lib`, as the
             program sees it; raises FileNotFoundError where there is none.

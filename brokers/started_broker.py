@@ -64,10 +64,11 @@ class StartedBroker(AdministeredBroker):
             raise BrokerError(message)
         self._release()
         try:
+            self._place.prepare(self.folder)
             self._ports = self._fixed_ports or self._place.free_ports(self._product.ports)
             self._password = secrets.token_hex(16)
             home = self._place.home(self.folder)
-            site = Site(home, self._place.host, self._ports, self._place.newest, self._password)
+            site = Site(home, self._place.listens, self._ports, self._place.newest, self._password)
             program = self._wanted(site)
             self._write(program)
             launch = Launch(program.argv, program.environment, self.folder, self._output, program.main)
@@ -274,6 +275,7 @@ class StartedBroker(AdministeredBroker):
         if self._running is not None:
             self._running.end()
             self._running = None
+        self._place.clear()
 
 
 def _ending(code: int) -> str:

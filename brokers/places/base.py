@@ -17,6 +17,8 @@ from brokers.places.sampling import ProcessUsage
 from brokers.product import Product
 from brokers.settings import BrokerSettings
 
+LOOPBACK = "127.0.0.1"
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -150,9 +152,6 @@ class Place(ABC):
 class StartingPlace(Place):
     """A place that starts programs."""
 
-    host: ClassVar[str] = "127.0.0.1"
-    """Where programs of this place listen, and are reached from the workers."""
-
     def __init__(self, image_root: Path | None, options: Mapping[str, str]) -> None:
         """Take the image's root file system, where the place needs one, and its own options."""
         self.image_root = image_root
@@ -167,6 +166,29 @@ class StartingPlace(Place):
         # Imported now: how a broker is started is known there, whatever the place.
         started = cast("Callable[[Opening, StartingPlace], Broker]", function("brokers.started_broker:StartedBroker"))
         return started(given, cls(given.image_root, given.settings.place_options))
+
+    @property
+    def listens(self) -> str:
+        """The address at which programs listen, as they see it; known once `prepare` was called."""
+        return LOOPBACK
+
+    @property
+    def host(self) -> str:
+        """The address at which the workers reach them, on the same ports; known once `prepare` was called."""
+        return self.listens
+
+    def prepare(self, folder: Path) -> None:
+        """Make the ground ready, such as a network; called at each start, before ports are asked for.
+
+        Args:
+            folder: the broker's own folder, which is not made yet.
+
+        Raises:
+            OSError: that is impossible; the message says why, and nothing of it is left.
+        """
+
+    def clear(self) -> None:
+        """Take away what `prepare` made, when every program has ended; may be called again, or without `prepare`."""
 
     @abstractmethod
     def home(self, folder: Path) -> PurePosixPath:

@@ -103,11 +103,11 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
     def observe(self, settings: QpidBrokerJSettings, running: Inquiry) -> Facts:
         """See `Product`."""
         name = config.VIRTUAL_HOST
-        broker = _get(running.site, "broker")
-        host = _get(running.site, f"virtualhost/{name}/{name}")
+        broker = _get(running, "broker")
+        host = _get(running, f"virtualhost/{name}/{name}")
         # The policies of queues are told by a queue.
         running.admin.declare(PROBE, self.queue(settings, durable=False).kind)
-        queue = _get(running.site, f"queue/{name}/{name}/{PROBE}")
+        queue = _get(running, f"queue/{name}/{name}/{PROBE}")
         running.admin.delete(PROBE)
         return Facts(
             product=self.title,
@@ -118,11 +118,12 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
         )
 
 
-def _get(site: Site, path: str) -> dict[str, Any]:
+def _get(running: Inquiry, path: str) -> dict[str, Any]:
     """Return one object of its management interface."""
-    token = base64.b64encode(f"{USER}:{site.password}".encode()).decode()
+    token = base64.b64encode(f"{USER}:{running.site.password}".encode()).decode()
     request = urllib.request.Request(
-        f"http://{site.host}:{site.ports['http']}/api/latest/{path}", headers={"Authorization": f"Basic {token}"}
+        f"http://{running.address.host}:{running.site.ports['http']}/api/latest/{path}",
+        headers={"Authorization": f"Basic {token}"},
     )
     # No proxy stands between us and our own brokers.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
