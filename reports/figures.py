@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import fill
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.results.archive import write_whole
@@ -131,10 +132,16 @@ def _percentiles(source: FigureData, question: Question) -> Figure:
     styles = source.among(question)
     figure, (axes,) = theme.figure(3.5)
     figure.subplots_adjust(0.15, 0.155, 0.725, 0.97)
-    tag = tag_of(question.workloads[0])
-    rows = {target: cells[0] for target, cells in source.cells(question).items()}
-    percentiles.draw(axes, source.summary.panel(question.name, "percentiles", tag), rows, styles, tag)
+    draw_percentiles(axes, source, question, styles)
     return figure
+
+
+def draw_percentiles(axes: Axes, source: FigureData, question: Question, styles: Mapping[str, Style]) -> Axes:
+    """Draw the latency that a question judges by, against percentile; return the axes."""
+    workload = question.workloads[0]
+    rows = {target: cells[0] for target, cells in source.cells(question).items()}
+    lines = source.summary.panel(question.name, "percentiles", tag_of(workload))
+    return percentiles.draw(axes, lines, rows, styles, latency_words(workload))
 
 
 def _over_time(source: FigureData, question: Question) -> Figure:

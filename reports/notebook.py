@@ -19,14 +19,13 @@ from bench.record.histogram import new_histogram
 from bench.results.archive import read
 from bench.results.records import MOST_TRIALS
 from reports import sustained
-from reports.charts import load_curves, over_time, percentiles, theme, throughput
+from reports.charts import load_curves, over_time, theme, throughput
 from reports.charts.theme import Style
 from reports.dataset import Dataset
 from reports.dataset import load as load_frames
 from reports.errors import ReportError
-from reports.figures import FigureData, lines_along
+from reports.figures import FigureData, draw_percentiles, lines_along
 from reports.format import milliseconds, rate
-from reports.patterns import tag_of
 from reports.pooling import Dimension
 from reports.questions import Question, questions
 from reports.summarise import summarise
@@ -134,12 +133,8 @@ class Results:
             ReportError: there is no such workload.
         """
         question = self._question(workload)
-        source, tag = self._drawn(), tag_of(question.workloads[0])
-        rows = {target: cells[0] for target, cells in source.cells(question).items()}
         with mpl.rc_context(theme.RC):
-            return percentiles.draw(
-                axes, self.summary.panel(question.name, "percentiles", tag), rows, self._styles(question), tag
-            )
+            return draw_percentiles(axes, self._drawn(), question, self._styles(question))
 
     def plot_over_time(self, axes: Axes, workload: str | None = None, column: str = "p99") -> Axes:
         """Draw `p50` or `p99` by the second of the trial, the warm-up shaded; see `plot_percentiles`."""

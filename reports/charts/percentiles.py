@@ -18,7 +18,7 @@ _LOWEST_PERCENT = 25.0
 
 
 def draw(
-    axes: Axes, lines: Mapping[str, Trace], cells: Mapping[str, Cell], styles: Mapping[str, Style], tag: str
+    axes: Axes, lines: Mapping[str, Trace], cells: Mapping[str, Cell], styles: Mapping[str, Style], latency_words: str
 ) -> Axes:
     """Draw one line a target, and a dot where a table prints its percentile.
 
@@ -27,7 +27,7 @@ def draw(
         lines: by target.
         cells: the rows that the table prints, by target.
         styles: by target.
-        tag: the latency's name.
+        latency_words: what the latency is called, such as `round trip`.
     """
     ends, lowest = [], np.inf
     deepest = 1.0
@@ -44,8 +44,8 @@ def draw(
     shown = [tick for tick in _TICKS if nines(tick) <= deepest + 1e-9]
     axes.xaxis.set_major_locator(FixedLocator([nines(tick) for tick in shown]))
     axes.xaxis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in shown]))
-    axes.set_xlabel("percentile of messages, %")
-    axes.set_ylabel(f"{tag}, ms")
+    axes.set_xlabel("percentile, %")
+    axes.set_ylabel(f"{latency_words}, ms")
     if np.isfinite(lowest):
         axes.set_ylim(bottom=max(lowest, 1e-6) / 1.5)
     millisecond_axis(axes)
