@@ -18,6 +18,7 @@ from reports.dataset import Dataset
 from reports.durability import evidence
 from reports.flows import of_trials, trial_of
 from reports.format import Name, listed
+from reports.head_to_head import head_to_heads
 from reports.left_out import left_out, nothing_usable
 from reports.method import METHOD
 from reports.naming import names
@@ -58,6 +59,7 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         mode=data.runs[0].mode,
         runs=tuple(_run(each) for each in data.runs),
         caveats=caveats(data, compared=len(judged)),
+        head_to_head=tuple(head_to_heads(cases, judged)),
         answers=tuple(_answer(data, case, judged, found, cells, asked_settings) for case in cases),
         targets=tuple(targets(data, found)),
         cells=tuple(each for each in cells.values() if each.planned),

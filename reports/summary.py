@@ -246,6 +246,30 @@ class Answer(Model):
     trust: Trust
 
 
+class HeadToHead(Model):
+    """Two products over all loads that both were asked for."""
+
+    first: str
+    """Product and version."""
+    second: str
+    first_ahead: tuple[str, ...]
+    """Workloads in which the first is ahead."""
+    second_ahead: tuple[str, ...]
+    """Workloads in which the second is ahead."""
+    alike: tuple[str, ...]
+    """Workloads in which a verdict says that they do not differ by what is relevant."""
+    undecided: tuple[str, ...]
+    """Workloads in which they are not told apart."""
+    unlike: tuple[str, ...]
+    """Workloads in which no two of their rows survive the same, so that none are compared."""
+    nothing: tuple[str, ...]
+    """Workloads in which one of them has no figure that could be compared."""
+    seen: int
+    """How many of these loads were decided by what was seen alone, without a verdict."""
+    sentence: str
+    """The same in words."""
+
+
 class LedgerRow(Model):
     """What happened to every message of a row, warm-up included, summed over its finished trials."""
 
@@ -448,6 +472,8 @@ class Summary(Model):
     runs: tuple[RunSummary, ...]
     caveats: tuple[str, ...]
     """What holds for every answer."""
+    head_to_head: tuple[HeadToHead, ...]
+    """Product against product, where there are at least three loads; else empty."""
     answers: tuple[Answer, ...]
     targets: tuple[TargetSummary, ...]
     cells: tuple[Cell, ...]

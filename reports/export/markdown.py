@@ -23,6 +23,9 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield f"# {escaped(summary.title)}"
     yield ""
     yield escaped(summary.question)
+    if summary.head_to_head:
+        yield ""
+        yield from (f"- {escaped(each.sentence)}" for each in summary.head_to_head)
     for answer in summary.answers:
         yield ""
         yield f"**{escaped(answer.question)}**: {escaped(answer.asks)} {escaped(answer.sentence)}"
