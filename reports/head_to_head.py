@@ -105,7 +105,8 @@ def _seen(case: Case, a: Row, b: Row) -> Outcome:
 
 
 def _sentence(first: str, second: str, found: Mapping[Outcome, int], seen: int) -> str:
-    loads, ahead, behind = (count(n) for n in (sum(found.values()), found.get("first", 0), found.get("second", 0)))
+    loads = count(sum(found.values()))
+    ahead, behind = (count(n) if (n := found.get(side, 0)) else "none" for side in ("first", "second"))
     if found.get("second", 0) > found.get("first", 0):
         first, second, ahead, behind = second, first, behind, ahead
     parts = [f"ahead of {second} in {ahead} of {loads} loads", f"behind in {behind}"]
