@@ -171,12 +171,13 @@ class FlowNeeds:
 
     Attributes:
         expiration_ms: of producers: time to live that each message carries; None = none.
-        direct_reply: of producers: replies to their calls come by direct reply-to, without a queue.
+        reply: of producers: where replies to their calls come: to a queue of theirs, by direct reply-to, or to a node
+            that the broker names; empty where nothing is called.
         requeue: of consumers: share of the messages that they give back.
     """
 
     expiration_ms: int | None = None
-    direct_reply: bool = False
+    reply: Literal["", "queue", "direct", "dynamic"] = ""
     requeue: float = 0.0
 
 

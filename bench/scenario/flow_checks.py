@@ -91,7 +91,7 @@ def _product(scenario: Scenario, drivers: DriverRegistry, path: str, target: Tar
     broker = next((one for one in scenario.brokers if one.name == target.broker), None)
     if broker is None or isinstance(broker, MemoryBroker):
         return
-    produces = FlowNeeds(part.properties.expiration, part.pattern == "rpc" and part.reply == "direct")
+    produces = FlowNeeds(part.properties.expiration, part.reply if part.pattern == "rpc" else "")
     consumes = FlowNeeds(requeue=max((kind.requeue for kind in part.kinds), default=0.0))
     for own, needs in ((part.producer_driver, produces), (part.consumer_driver, consumes)):
         driver = drivers.installed.get(own or target.driver)

@@ -94,7 +94,7 @@ def flow_faults(needs: FlowNeeds, protocol: Protocol) -> Iterator[tuple[str, str
             f" that every message is too old at once: use {topology.TTL} of a queue, or AMQP 1.0"
         )
         yield "properties.expiration", text
-    if needs.direct_reply:
+    if needs.reply == "direct":
         yield "reply", "'direct': Broker-J knows no direct reply-to: use 'dynamic' or 'queue'"
     if needs.requeue and protocol == "amqp10":
         text = (

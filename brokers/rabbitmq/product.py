@@ -12,7 +12,7 @@ from brokers.product import Facts, Inquiry, Listener, Product, Program, Queue, S
 from brokers.rabbitmq import config, queue_types
 from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.settings import BrokerSettings
-from brokers.topology import QueueKind, Topology
+from brokers.topology import FlowNeeds, QueueKind, Topology
 
 # Counted one message at a time: a quorum queue makes one fsync a message, a classic one one in a thousand.
 PROMISES = {
@@ -28,6 +28,8 @@ V1_PREFIX = "/amq/queue/"
 # https://www.rabbitmq.com/docs/amqp#target-address-v2: there the key is in the address, of the link or of each message.
 V2_EXCHANGES = ExchangeAddresses("/exchanges/{exchange}", "/exchanges/{exchange}/{key}", "to", encoded=True)
 V1_EXCHANGES = ExchangeAddresses("/exchange/{exchange}", "/exchange/{exchange}/{key}", "subject", encoded=True)
+OF_4_0 = ("stable",)
+"""Recipes of the image whose RabbitMQ is 4.0."""
 BEFORE_4 = "RabbitMQ before 4.0: the plugin rabbitmq_amqp1_0"
 
 
@@ -77,6 +79,13 @@ class RabbitMQ(Product[RabbitMQSettings]):
         yield from super().topology_faults(settings, topology, protocol)
         for whose, queues in topology.alike():
             yield from (f"{whose}: {fault}" for fault in queue_types.faults(queues[0].kind))
+
+    def flow_faults(
+        self, settings: RabbitMQSettings, needs: FlowNeeds, protocol: Protocol
+    ) -> Iterator[tuple[str, str]]:
+        """See `Product`."""
+        if needs.reply == "dynamic" and protocol == "amqp10" and settings.image in OF_4_0 and not settings.external:
+            yield "reply", "'dynamic': over AMQP 1.0 RabbitMQ 4.0 names no nodes (dynamic sources): use 'queue'"
 
     def as_declared(self, settings: RabbitMQSettings, topology: Topology) -> Topology:
         """See `Product`; a queue that names no type gets that of the settings, where that type can be what it asks."""

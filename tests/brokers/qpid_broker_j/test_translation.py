@@ -57,7 +57,7 @@ def test_a_queue_of_its_own_lets_go_of_what_is_refused_too() -> None:
         (FlowNeeds(expiration_ms=5), "amqp10", {}),
         (FlowNeeds(requeue=0.3), "amqp091", {}),
         (FlowNeeds(requeue=0.3), "amqp10", {"requeue": "0.3: over AMQP 1.0 Broker-J takes what is given back"}),
-        (FlowNeeds(direct_reply=True), "amqp091", {"reply": "'direct': Broker-J knows no direct reply-to"}),
+        (FlowNeeds(reply="direct"), "amqp091", {"reply": "'direct': Broker-J knows no direct reply-to"}),
     ],
 )
 def test_what_a_flow_cannot_ask_is_named_by_its_field(
