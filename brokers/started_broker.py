@@ -181,6 +181,7 @@ class StartedBroker(AdministeredBroker):
             password=self._password if sasl == "plain" else "",
             tls=certificates.towards(self.folder, sasl) if self._settings.transport == "tls" else None,
             sasl=sasl,
+            ports=self._ports,
         )
 
     def _run_beside(self, argv: tuple[str, ...], environment: Mapping[str, str]) -> str:

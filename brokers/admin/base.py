@@ -2,7 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from brokers.endpoint import Sasl, Tls
@@ -58,6 +58,7 @@ class Address:
         password: in no representation.
         tls: None = plain TCP.
         sasl: the one mechanism that is used.
+        ports: all its ports by name, where we started it; else empty.
     """
 
     host: str
@@ -67,6 +68,7 @@ class Address:
     password: str = field(repr=False)
     tls: Tls | None = None
     sasl: Sasl = "plain"
+    ports: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

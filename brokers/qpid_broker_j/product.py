@@ -1,14 +1,10 @@
 """Broker-J as a product. What is written and run: `brokers.qpid_broker_j.config`."""
 
-import base64
-import http.client
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, cast
 
-from brokers.admin.base import Address, Admin, AdminError
+from brokers.admin.base import Address, Admin
+from brokers.admin.json_http import exchange
 from brokers.durability import DurabilityClass
 from brokers.endpoint import ExchangeAddresses, Protocol
 from brokers.entry_points import function
@@ -18,7 +14,6 @@ from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.settings import BrokerSettings
 from brokers.topology import FlowNeeds, QueueKind, Topology
 
-REST_TIMEOUT_S = 5.0
 PROBE = "bench.probe"
 # Counted one message at a time: BDB makes one fsync a message, Derby one O_DSYNC write a message.
 PROMISES = {"memory": DurabilityClass.NONE, "bdb": DurabilityClass.SYSTEM, "derby": DurabilityClass.SYSTEM}
@@ -120,19 +115,8 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
 
 def _get(running: Inquiry, path: str) -> dict[str, Any]:
     """Return one object of its management interface."""
-    token = base64.b64encode(f"{USER}:{running.site.password}".encode()).decode()
-    request = urllib.request.Request(
-        f"http://{running.address.host}:{running.site.ports['http']}/api/latest/{path}",
-        headers={"Authorization": f"Basic {token}"},
-    )
-    # No proxy stands between us and our own brokers.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=REST_TIMEOUT_S) as answer:
-            found = json.load(answer)
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        message = f"its management interface does not answer {path}: {error}"
-        raise AdminError(message) from error
+    url = f"http://{running.address.host}:{running.site.ports['http']}/api/latest/{path}"
+    found = exchange(url, USER, running.site.password)
     one: dict[str, Any] = found[0] if isinstance(found, list) else found
     return one
 

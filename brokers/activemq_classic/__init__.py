@@ -1,0 +1,1 @@
+"""Apache ActiveMQ Classic, over AMQP 1.0."""
