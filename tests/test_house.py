@@ -142,6 +142,8 @@ PURE = (
     "brokers.qpid_broker_j.settings",
     "brokers.qpid_broker_j.translation",
     "brokers.artemis.routing",
+    "brokers.activemq_classic.routing",
+    "brokers.activemq_classic.settings",
 )
 IMPURE = ("time", "socket", "subprocess", "os", "pathlib", "tempfile", "asyncio", "threading", "ctypes", "select")
 KERNELS = ("kernel", "kernel_entry", "kernel_part", "kernel_aside")
@@ -150,7 +152,10 @@ AT_THE_TOP = 12
 """Modules that may lie directly in `bench`."""
 SHARED_NAMES = {
     # Members of a contract: each product, place or driver has one of these.
+    "admin": "how the queues of a product are declared, counted and deleted",
     "config": "the files and the command line of a product",
+    "facts": "what is known of a product that runs",
+    "routing": "a topology in the words of a product that has addresses and no bindings",
     "product": "the contract of a product, and each that fills it in",
     "settings": "what a scenario may ask of a product",
     "base": "the contract of the room, or the base of its models",

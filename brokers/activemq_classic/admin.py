@@ -1,4 +1,6 @@
-"""An admin of ActiveMQ Classic: Java's management beans, by JSON over HTTP (https://jolokia.org/reference/html/protocol.html).
+"""An admin of ActiveMQ Classic: Java's management beans, by JSON over HTTP.
+
+Source: https://jolokia.org/reference/html/protocol.html.
 
 Messages are taken over AMQP 1.0; a broker whose management port is not known is asked over AMQP alone.
 """
@@ -10,6 +12,7 @@ from brokers.activemq_classic import routing
 from brokers.activemq_classic.config import BEAN
 from brokers.admin.amqp10 import Amqp10Admin
 from brokers.admin.base import Address, AdminError, Holding
+from brokers.admin.json_http import TIMEOUT_S
 from brokers.admin.json_http import exchange as ask
 from brokers.topology import Exchange, QueueKind, TakenMessage, Topology
 
@@ -60,6 +63,13 @@ class ActiveMQClassicAdmin(Amqp10Admin):
         for queue in topology.queues:
             self.declare(queue.name, queue.kind)
 
+    def delete_topology(self, topology: Topology) -> None:
+        """See `Admin`; names are free for others afterwards."""
+        own = routing.names(topology)
+        self._names = self._names | own
+        super().delete_topology(topology)
+        self._names = {name: called for name, called in self._names.items() if name not in own}
+
     def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
         """See `Admin`."""
         depth = self.depth(queue)
@@ -81,7 +91,7 @@ class ActiveMQClassicAdmin(Amqp10Admin):
 
     def purge(self, queue: str) -> None:
         """Remove every message that is not being delivered."""
-        self._ask({"type": "exec", "mbean": self._bean(queue), "operation": "purge()"})
+        self._ask({"type": "exec", "mbean": self._bean(queue), "operation": "purge()"}, DELETE_TIMEOUT_S)
 
     def delete(self, queue: str) -> None:
         """Delete a queue with its messages; nothing happens where there is none."""
@@ -99,15 +109,19 @@ class ActiveMQClassicAdmin(Amqp10Admin):
             raise AdminError(message)
         return found
 
-    def operation(self, name: str, *arguments: Any) -> Any:
+    def operation(self, name: str, *arguments: str) -> Any:
         """Return the result of an operation on the broker as a whole, such as `addQueue`.
+
+        Args:
+            name: of the operation, all of whose arguments are text.
+            arguments: its arguments.
 
         Raises:
             AdminError: it failed, or does not answer.
         """
         signature = ",".join("java.lang.String" for _ in arguments)
         asked = {"type": "exec", "mbean": BEAN, "operation": f"{name}({signature})", "arguments": [*arguments]}
-        return self._ask(asked)
+        return self._ask(asked, DELETE_TIMEOUT_S)
 
     def _topics(self) -> list[str]:
         found = self._ask({"type": "search", "mbean": f"{BEAN},destinationType=Topic,destinationName=*"})
@@ -120,14 +134,15 @@ class ActiveMQClassicAdmin(Amqp10Admin):
     def _bean(self, queue: str) -> str:
         return f"{BEAN},destinationType=Queue,destinationName={self._called(queue).translate(_ESCAPES)}"
 
-    def _ask(self, asked: dict[str, Any]) -> Any:
+    def _ask(self, asked: dict[str, Any], timeout_s: float = TIMEOUT_S) -> Any:
         """Return a result; None where there is no such bean."""
         at = self._address
-        answer = ask(f"http://{at.host}:{at.ports['http']}/", at.username, at.password, asked, DELETE_TIMEOUT_S)
+        answer = ask(f"http://{at.host}:{at.ports['http']}/", at.username, at.password, asked, timeout_s)
         status = answer.get("status") if isinstance(answer, dict) else None
         if status == _NOT_FOUND:
             return None
         if status != _OK:
-            message = f"the broker refused {asked.get('operation', asked['type'])}: {answer.get('error', answer)}"
+            why = answer.get("error", answer) if isinstance(answer, dict) else answer
+            message = f"the broker refused {asked.get('operation', asked['type'])}: {why}"
             raise AdminError(message)
         return answer.get("value")

@@ -128,8 +128,9 @@ def _beans(settings: ActiveMQClassicSettings, site: Site) -> str:
        xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
        xsi:schemaLocation="http://www.springframework.org/schema/beans http://www.springframework.org/schema/beans/spring-beans.xsd
        http://activemq.apache.org/schema/core http://activemq.apache.org/schema/core/activemq-core.xsd">
-{_management(site)} <broker xmlns="http://activemq.apache.org/schema/core" brokerName="{NAME}" dataDirectory="{home}/data"
-         persistent="{str(settings.store != "memory").lower()}" useJmx="true" schedulerSupport="false">
+{_management(site)} <broker xmlns="http://activemq.apache.org/schema/core" brokerName="{NAME}"
+         dataDirectory="{home}/data" persistent="{str(settings.store != "memory").lower()}"
+         useJmx="true" schedulerSupport="false">
   <destinationPolicy>
    <policyMap>
     <policyEntries>
@@ -146,7 +147,12 @@ def _beans(settings: ActiveMQClassicSettings, site: Site) -> str:
    <managementContext createConnector="false"/>
   </managementContext>
 {store}  <plugins>
-{_login(settings, site)}  </plugins>
+   <simpleAuthenticationPlugin>
+    <users>
+     <authenticationUser username="{USER}" password="{site.password}" groups="admins"/>
+    </users>
+   </simpleAuthenticationPlugin>
+  </plugins>
   <systemUsage>
    <systemUsage>
     <memoryUsage>
@@ -165,17 +171,6 @@ def _beans(settings: ActiveMQClassicSettings, site: Site) -> str:
   </transportConnectors>
  </broker>
 </beans>
-"""
-
-
-def _login(settings: ActiveMQClassicSettings, site: Site) -> str:
-    anonymous = str(settings.sasl == "anonymous").lower()
-    return f"""\
-   <simpleAuthenticationPlugin anonymousAccessAllowed="{anonymous}" anonymousUser="{USER}" anonymousGroup="admins">
-    <users>
-     <authenticationUser username="{USER}" password="{site.password}" groups="admins"/>
-    </users>
-   </simpleAuthenticationPlugin>
 """
 
 

@@ -54,6 +54,8 @@ class ActiveMQClassic(Product[ActiveMQClassicSettings]):
             yield "disk_sync", f"{settings.disk_sync!r}: a store in memory has no disk: leave it out, or use kahadb"
         if settings.transport == "tls":
             yield "transport", "'tls': it reads keys from Java's own key stores, of which we make none: use 'tcp'"
+        if settings.sasl == "anonymous" and settings.place != "external":
+            yield "sasl", "'anonymous': its management asks for a password, and we declare queues by that: use 'plain'"
 
     def topology_faults(
         self, settings: ActiveMQClassicSettings, topology: Topology, protocol: Protocol

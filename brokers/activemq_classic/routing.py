@@ -38,12 +38,13 @@ def faults(whole: Topology) -> Iterator[str]:
                 f"exchange {exchange.name!r}: type = 'headers': ActiveMQ Classic copies messages by virtual topics,"
                 " which look at no headers: use 'fanout' or 'direct', or let `only` of the workload leave it out"
             )
-    for queue, number in Counter(one.queue for one in whole.bindings).items():
-        if number > 1:
-            yield (
-                f"queue {queue!r}: {number} bindings: a queue of ActiveMQ Classic lies at one virtual topic: declare a"
-                " queue for each binding, or let `only` of the workload leave this broker out"
-            )
+    many = {queue: number for queue, number in Counter(one.queue for one in whole.bindings).items() if number > 1}
+    for queue, number in [*many.items()][:1]:
+        more = f" and {len(many) - 1} more" if len(many) > 1 else ""
+        yield (
+            f"queue {queue!r}{more}: {number} bindings: a queue of ActiveMQ Classic lies at one virtual topic: declare"
+            " a queue for each binding, or let `only` of the workload leave this broker out"
+        )
     for binding in whole.bindings:
         yield from _binding_faults(binding, types)
     for whose, queues in whole.alike():

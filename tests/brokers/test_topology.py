@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brokers.activemq_classic.product import PRODUCT as ACTIVEMQ_CLASSIC
 from brokers.admin.base import Address
 from brokers.artemis.product import PRODUCT as ARTEMIS
 from brokers.endpoint import Destination, Endpoint
@@ -78,7 +79,7 @@ def test_queues_of_one_kind_are_told_of_once() -> None:
         (with_arguments(x_overflow="drop-head"), "nothing overflows without x-max-length or x-max-length-bytes"),
     ],
 )
-@pytest.mark.parametrize("product", [RABBITMQ, QPID_BROKER_J, ARTEMIS], ids=lambda one: one.kind)
+@pytest.mark.parametrize("product", [RABBITMQ, QPID_BROKER_J, ARTEMIS, ACTIVEMQ_CLASSIC], ids=lambda one: one.kind)
 def test_what_no_broker_takes_is_named(product: Product, kind: QueueKind, says: str) -> None:  # type: ignore[type-arg]
     """Once, by every product, with the value and what to do."""
     topology = Topology(queues=(DeclaredQueue("q", kind),))
@@ -150,8 +151,13 @@ def endpoint(product: Product, version: str = "4.0.5") -> Endpoint:  # type: ign
         ),
         (endpoint(QPID_BROKER_J), Destination("my/x/a b", "address"), Destination("my/x", "subject")),
         (endpoint(ARTEMIS), Destination("my/x.a b", "address"), Destination(None, "to", "my/x.a b")),
+        (
+            endpoint(ACTIVEMQ_CLASSIC),
+            Destination("topic://VirtualTopic.my/x.a b", "address"),
+            Destination(None, "to", "topic://VirtualTopic.my/x.a b"),
+        ),
     ],
-    ids=["rabbitmq 4", "rabbitmq 3", "broker-j", "artemis"],
+    ids=["rabbitmq 4", "rabbitmq 3", "broker-j", "artemis", "activemq classic"],
 )
 def test_a_sender_knows_where_to_attach(at: Endpoint, one: Destination, several: Destination) -> None:
     """For one key and for several; for none, which is the exchange alone; and for the default exchange, a queue."""

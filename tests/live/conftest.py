@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from brokers import image
+from brokers.activemq_classic.settings import ActiveMQClassicSettings
 from brokers.artemis.settings import ArtemisSettings
 from brokers.base import Broker
 from brokers.opening import open_broker
@@ -58,6 +59,13 @@ def qpid_broker_j(image_root: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def artemis(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """An Artemis on a NIO journal that every test may use on queues of its own, and must not stop."""
     yield from _shared(ArtemisSettings(name="artemis", kind="artemis"), image_root, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def activemq_classic(image_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """An ActiveMQ Classic on KahaDB that every test may use on queues of its own, and must not stop."""
+    settings = ActiveMQClassicSettings(name="activemq", kind="activemq-classic")
+    yield from _shared(settings, image_root, tmp_path_factory)
 
 
 @pytest.fixture(params=["rabbitmq", "qpid_broker_j"])

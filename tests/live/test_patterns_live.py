@@ -16,20 +16,30 @@ from tests.live.test_trial_live import trial
 
 Protocol = Literal["amqp091", "amqp10"]
 DRIVERS: Mapping[Protocol, str] = {"amqp091": "wire091", "amqp10": "wire10"}
-KINDS = {"rabbitmq": "rabbitmq", "qpid_broker_j": "qpid-broker-j", "artemis": "artemis"}
+KINDS = {
+    "rabbitmq": "rabbitmq",
+    "qpid_broker_j": "qpid-broker-j",
+    "artemis": "artemis",
+    "activemq_classic": "activemq-classic",
+}
 SIDES: tuple[tuple[str, Protocol], ...] = (
     ("rabbitmq", "amqp091"),
     ("rabbitmq", "amqp10"),
     ("qpid_broker_j", "amqp091"),
     ("qpid_broker_j", "amqp10"),
     ("artemis", "amqp10"),
+    ("activemq_classic", "amqp10"),
 )
 """In the order of products, so that each is started once."""
-DROPPING = (("qpid_broker_j", "amqp10"), ("artemis", "amqp10"))
+DROPPING = (("qpid_broker_j", "amqp10"), ("artemis", "amqp10"), ("activemq_classic", "amqp10"))
 """They take what no queue is bound for, and drop it."""
 ENDED = (TrialOutcome.COMPLETED, TrialOutcome.OVERLOADED)
 """Of a trial that ran to its end; a busy host may be too slow for the second that it lasts, and its ledger holds."""
-ARTEMIS_091 = "speaks amqp091: Apache ActiveMQ Artemis speaks amqp10"
+ONLY_10 = {
+    "artemis": "speaks amqp091: Apache ActiveMQ Artemis speaks amqp10",
+    "activemq_classic": "speaks amqp091: Apache ActiveMQ Classic speaks amqp10",
+}
+NO_ARGUMENTS = {"activemq_classic": "queues of ActiveMQ Classic have no arguments"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ PATTERNS = {
                 "bindings": [{"exchange": "orders", "queue": "shop", "key": "orders.{n}", "count": 4}],
             },
         },
-        lacks={"artemis": "queue 'shop-0' and 1 more: 2 bindings"},
+        lacks=dict.fromkeys(("artemis", "activemq_classic"), "queue 'shop-0' and 1 more: 2 bindings"),
     ),
     "fanout": Pattern({"pattern": "fanout", "queues": 4, "consumers": 4, "producers": 2}, {"w": 4.0}),
     "fanout, closed": Pattern(
@@ -87,6 +97,7 @@ PATTERNS = {
         },
         {"w": 5 / 4},
         nowhere=1 / 4,
+        lacks={"activemq_classic": "key = '*.eu.*': a virtual topic of ActiveMQ Classic has no patterns"},
     ),
     "topic by Zipf": Pattern(
         {
@@ -96,7 +107,7 @@ PATTERNS = {
             "producers": 2,
             "keys": {"key": "news.{n}", "count": 30, "order": "zipf"},
         },
-        lacks={"artemis": "10 bindings"},
+        lacks=dict.fromkeys(("artemis", "activemq_classic"), "10 bindings"),
     ),
     "headers": Pattern(
         {
@@ -114,13 +125,17 @@ PATTERNS = {
             },
         },
         {"w": 2.0},
+        lacks={"activemq_classic": "type = 'headers': ActiveMQ Classic copies messages by virtual topics"},
     ),
     "rpc": Pattern({"pattern": "rpc", "producers": 2, "consumers": 2, "think": "2ms", "reply_size": 500}),
     "rpc, direct": Pattern(
         {"pattern": "rpc", "producers": 2, "consumers": 2, "reply": "direct"},
         lacks={
             "qpid_broker_j amqp091": "'direct': Broker-J knows no direct reply-to",
-            **dict.fromkeys(("rabbitmq amqp10", "qpid_broker_j amqp10", "artemis"), "'direct' is a way of AMQP 0-9-1"),
+            **dict.fromkeys(
+                ("rabbitmq amqp10", "qpid_broker_j amqp10", "artemis", "activemq_classic"),
+                "'direct' is a way of AMQP 0-9-1",
+            ),
         },
     ),
     "rpc, dynamic": Pattern(
@@ -133,12 +148,12 @@ PATTERNS = {
     ),
     "from 0-9-1 to 1.0": Pattern(
         {"producer_driver": "wire091", "consumer_driver": "wire10", "properties": {"headers": {"n": "{seq}"}}},
-        lacks={"artemis": ARTEMIS_091},
+        lacks=ONLY_10,
     ),
     "from 1.0 to 0-9-1": Pattern(
         {"producer_driver": "wire10", "consumer_driver": "wire091", "pattern": "fanout", "queues": 2, "consumers": 2},
         {"w": 2.0},
-        lacks={"artemis": ARTEMIS_091},
+        lacks=ONLY_10,
     ),
     "several flows": Pattern(
         {
@@ -275,8 +290,8 @@ class Ending:
 GIVEN_BACK = "requeue: 0.3: over AMQP 1.0 Broker-J takes what is given back"
 DROPPED = "is gone, and no dead letter"
 ENDINGS = {
-    "too old": Ending({**SLOW, **one_queue(x_message_ttl=100)}, "expired"),
-    "too old, untold": Ending({**SLOW, **one_queue(letters=False, x_message_ttl=100)}, "by_rule"),
+    "too old": Ending({**SLOW, **one_queue(x_message_ttl=100)}, "expired", NO_ARGUMENTS),
+    "too old, untold": Ending({**SLOW, **one_queue(letters=False, x_message_ttl=100)}, "by_rule", NO_ARGUMENTS),
     "too old by itself": Ending(
         {**SLOW, "properties": {"expiration": 100}},
         "by_rule",
@@ -285,17 +300,17 @@ ENDINGS = {
     "oldest dropped": Ending(
         {**SLOW, **one_queue(x_max_length=20)},
         "maxlen",
-        {"qpid_broker_j": DROPPED, "artemis": DROPPED},
+        {"qpid_broker_j": DROPPED, "artemis": DROPPED} | NO_ARGUMENTS,
     ),
-    "oldest dropped, untold": Ending({**SLOW, **one_queue(letters=False, x_max_length=20)}, "by_rule"),
+    "oldest dropped, untold": Ending({**SLOW, **one_queue(letters=False, x_max_length=20)}, "by_rule", NO_ARGUMENTS),
     "full": Ending(
         {**SLOW, **one_queue(letters=False, x_max_length=20, x_overflow="reject-publish")},
         "refused",
-        {"qpid_broker_j amqp10": "ends the link of a sender to a full queue"},
+        {"qpid_broker_j amqp10": "ends the link of a sender to a full queue"} | NO_ARGUMENTS,
     ),
-    "rejected": Ending({"reject": 0.2, "ack_batch": 1, **one_queue()}),
+    "rejected": Ending({"reject": 0.2, "ack_batch": 1, **one_queue()}, lacks=NO_ARGUMENTS),
     "rejected, untold": Ending({"reject": 0.2, "ack_batch": 1}),
-    "given back": Ending({"requeue": 0.3, **one_queue()}, lacks={"qpid_broker_j amqp10": GIVEN_BACK}),
+    "given back": Ending({"requeue": 0.3, **one_queue()}, lacks={"qpid_broker_j amqp10": GIVEN_BACK} | NO_ARGUMENTS),
     "given back, some rejected": Ending(
         {"reject": 0.2, "requeue": 0.3, "ack_batch": 1}, lacks={"qpid_broker_j amqp10": GIVEN_BACK}
     ),
