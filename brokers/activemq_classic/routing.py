@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from brokers.topology import Binding, Topology
 
 WILDCARDS = frozenset("*>#")
+OTHERWISE_READ = frozenset("*>,?")
+"""Letters that make a name several names, or options, on this broker."""
 PREFIX = "VirtualTopic."
 
 
@@ -38,6 +40,15 @@ def faults(whole: Topology) -> Iterator[str]:
                 f"exchange {exchange.name!r}: type = 'headers': ActiveMQ Classic copies messages by virtual topics,"
                 " which look at no headers: use 'fanout' or 'direct', or let `only` of the workload leave it out"
             )
+    for what, name in (
+        *(("exchange", one.name) for one in whole.exchanges),
+        *(("queue", one.name) for one in whole.queues),
+    ):
+        if OTHERWISE_READ & {*name}:
+            yield (
+                f"{what} {name!r}: ActiveMQ Classic reads {' '.join(sorted(OTHERWISE_READ & {*name}))} in a name"
+                " otherwise: use letters, digits, `-` and `_`"
+            )
     many = {queue: number for queue, number in Counter(one.queue for one in whole.bindings).items() if number > 1}
     for queue, number in [*many.items()][:1]:
         more = f" and {len(many) - 1} more" if len(many) > 1 else ""
@@ -60,7 +71,7 @@ def faults(whole: Topology) -> Iterator[str]:
 
 def _binding_faults(binding: Binding, types: Mapping[str, str]) -> Iterator[str]:
     whose = f"binding of {binding.queue!r} to {binding.exchange!r}"
-    if types.get(binding.exchange) in ("direct", "topic") and WILDCARDS & {*binding.key}:
+    if types.get(binding.exchange) in ("direct", "topic") and (WILDCARDS | OTHERWISE_READ) & {*binding.key}:
         yield (
             f"{whose}: key = {binding.key!r}: a virtual topic of ActiveMQ Classic has no patterns: use whole keys, or"
             " let `only` of the workload leave this broker out"

@@ -64,6 +64,8 @@ def test_a_fanout_looks_at_no_key() -> None:
             Topology((), (_queue(x_message_ttl=5),)),
             "queue 'q': x-message-ttl = 5: queues of ActiveMQ Classic have no arguments",
         ),
+        (Topology((), (_queue("a,b?"),)), "queue 'a,b?': ActiveMQ Classic reads , ? in a name otherwise: use letters"),
+        (Topology((Exchange("e>", "fanout"),)), "exchange 'e>': ActiveMQ Classic reads > in a name otherwise"),
         (Topology((), (_queue(auto_delete=True),)), "auto_delete = true: ActiveMQ Classic keeps a queue"),
     ],
 )
