@@ -18,8 +18,8 @@ LOG = LogPatterns(
         r"^Error|^Unrecognized|too small"
     ),
     alarms=(
-        re.compile(r"\b(?P<what>Usage Manager (?:Memory|Store|Temp) Limit .*? reached)\b"),
-        re.compile(r"\b(?P<what>Usage\(\S+\) percentUsage=\d+%.*? reached)\b"),
+        re.compile(r"\b(?P<what>Usage Manager [Mm]emory [Ll]imit \(\d+\) reached (?:on|for topic) \S+?)(?=,|\.? )"),
+        re.compile(r"\b(?P<what>(?:Persistent store|Temp Store) is Full)\b"),
     ),
     started=re.compile(r"\bApache ActiveMQ \S+ \(.*\) is starting$", re.MULTILINE),
     # Of a chain of reasons, told anew in each line, the last one says what is wrong.
@@ -30,6 +30,10 @@ CAVEATS = (
     (
         f"Consumers that hold more than {PAGE:,} unsettled messages of a queue: ActiveMQ Classic hands out no more at a"
         " time (maxPageSize)."
+    ),
+    (
+        "What a backlog of transient messages costs in memory alone: with kahadb ActiveMQ Classic moves them to files"
+        " of its own once messages fill seven tenths of their memory (cursorMemoryHighWaterMark)."
     ),
     "What dead letters cost: ActiveMQ Classic was told to discard expired and rejected messages (deadLetterStrategy).",
 )

@@ -18,4 +18,4 @@ class ActiveMQClassicSettings(BrokerSettings):
     """When KahaDB has its journal synchronised with the disk (journalDiskSyncStrategy): before each confirm, once a
     second, or when the kernel likes."""
     heap_share: Annotated[float, Field(gt=0.1, lt=0.9)] = 0.5
-    """Share of the memory cap given to the Java heap; messages may fill 70 % of the heap."""
+    """Share of the memory cap given to the Java heap; messages may fill half of the heap."""

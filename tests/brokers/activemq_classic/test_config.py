@@ -83,8 +83,8 @@ def test_messages_that_end_are_gone() -> None:
 
 
 def test_only_messages_are_limited_not_the_disk() -> None:
-    """Seven tenths of the heap, which is half of the cap; more disk than there is."""
-    assert _of(".//a:memoryUsage/a:memoryUsage") == {"limit": "358 mb"}
+    """Half of the heap, which is half of the cap; more disk than there is."""
+    assert _of(".//a:memoryUsage/a:memoryUsage") == {"limit": "256 mb"}
     assert _of(".//a:storeUsage/a:storeUsage") == _of(".//a:tempUsage/a:tempUsage") == {"limit": "1000 gb"}
 
 

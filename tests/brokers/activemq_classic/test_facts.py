@@ -31,12 +31,45 @@ def test_a_start_is_ready_and_counted_once() -> None:
 def test_what_was_asked_is_what_is_reported(store: str) -> None:
     """Under the same names, where all is as it was asked for; when the journal is synchronised it does not tell."""
     settings = ActiveMQClassicSettings.model_validate({"name": "a", "kind": "activemq-classic", "store": store})
-    broker = {"Persistent": store == "kahadb", "MemoryLimit": 358 * MIB, "StoreLimit": 5, "TempLimit": 6}
+    broker = {"Persistent": store == "kahadb", "MemoryLimit": 256 * MIB, "StoreLimit": 5, "TempLimit": 6}
     found = facts.reported(broker, {"HeapMemoryUsage": {"max": 512 * MIB}}, {"AvailableProcessors": 2}, STARTED)
     asked = facts.asked(settings)
     assert asked.pop("disk sync", None) == ("always" if store == "kahadb" else None)
     assert {name: found[name] for name in asked} == asked
     assert (found["store limit"], found["temporary limit"]) == ("5 bytes", "6 bytes")
+
+
+LIMITED = """\
+2026-12-01 13:13:09,458 WARN  Usage Manager Memory Limit (268435456) reached on queue://q, size 251345. Producers
+2026-12-01 13:13:40,458 WARN  Usage Manager Memory Limit (268435456) reached on queue://q, size 251346. Producers
+2026-12-01 13:14:09,458 WARN  Persistent store is Full, 100% of 1048576. Stopping producer (x)
+"""
+
+
+def test_alarms_are_told_once_for_each_queue() -> None:
+    """Whatever the number of its messages is."""
+    assert facts.LOG.alarms_in(LIMITED) == (
+        "Usage Manager Memory Limit (268435456) reached on queue://q",
+        "Persistent store is Full",
+    )
+
+
+PORT_IN_USE = """\
+2026-12-01 13:09:00,001 ERROR Failed to start Apache ActiveMQ (bench, null)
+java.io.IOException: Transport Connector could not be registered in JMX: Failed to bind to server socket \
+due to: java.net.BindException: Address already in use
+\tat org.apache.activemq.util.IOExceptionSupport.create(IOExceptionSupport.java:40)
+ERROR: java.lang.RuntimeException: Failed to start. Reason: a; nested exception is java.net.BindException: b
+"""
+
+
+def test_reasons_are_lines_without_time_and_stack() -> None:
+    """Of a chain of reasons in one line the last one is told."""
+    reasons = facts.LOG.why(PORT_IN_USE)
+    assert reasons[0] == "ERROR Failed to start Apache ActiveMQ (bench, null)"
+    assert reasons[1].endswith("Address already in use")
+    assert reasons[2] == "java.net.BindException: b"
+    assert len(reasons) == 3
 
 
 def test_another_store_than_kahadb_is_unknown() -> None:
