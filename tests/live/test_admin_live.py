@@ -98,7 +98,7 @@ def test_a_probe_over_1_0_finds_credit(broker: Broker) -> None:
     assert found.max_message >= 16 * 1024**2
 
 
-@pytest.mark.parametrize("name", ["rabbitmq", "qpid_broker_j", "artemis"])
+@pytest.mark.parametrize("name", ["rabbitmq", "qpid_broker_j", "artemis", "activemq_classic"])
 def test_a_broker_of_ours_lets_drivers_in(name: str, request: pytest.FixtureRequest) -> None:
     """Over each protocol, on each kind of queue, with messages of a MiB; in little time."""
     broker: Broker = request.getfixturevalue(name)

@@ -211,7 +211,7 @@ def test_idle_connections_are_held_and_let_go(broker: Broker) -> None:
     assert standing() == before
 
 
-@pytest.mark.parametrize("name", ["rabbitmq", "qpid_broker_j", "artemis"])
+@pytest.mark.parametrize("name", ["rabbitmq", "qpid_broker_j", "artemis", "activemq_classic"])
 def test_as_root_a_broker_has_no_right_of_root(name: str, request: pytest.FixtureRequest) -> None:
     """Each of its processes under an id of nobody's, without a group or capability; its use and data are still seen."""
     broker: Broker = request.getfixturevalue(name)

@@ -53,6 +53,7 @@ FILLED = [
     pytest.param("rabbitmq", "wire10", marks=pytest.mark.soak),
     pytest.param("qpid_broker_j", "wire091", marks=pytest.mark.soak),
     pytest.param("qpid_broker_j", "wire10", marks=pytest.mark.soak),
+    ("activemq_classic", "wire10"),
 ]
 
 

@@ -16,7 +16,7 @@ import pytest
 from bench.results.archive import read
 from bench.run.scratch_folder import scratch_root
 
-OTHERS = ("qpid-broker-j", "artemis")
+OTHERS = ("qpid-broker-j", "artemis", "activemq-classic")
 SCENARIO = """
 name = "violence"
 title = "Violence"
@@ -138,7 +138,7 @@ def keep(folder: Path, target: str, kind: str = "rabbitmq") -> None:
     (folder / "violence.toml").write_text("".join([head, *kept, rest]).replace('kind = "rabbitmq"', f'kind = "{kind}"'))
 
 
-PASSWORDS = re.compile(rb"(?:default_pass = |guest = |\"password\": \")([0-9a-f]{32})")
+PASSWORDS = re.compile(rb"(?:default_pass = |guest = |guest: |\"password\": \")([0-9a-f]{32})")
 """As they stand in the files that a broker of ours reads."""
 _CORE = re.compile(rb"Max core file size +(\S+)")
 

@@ -40,7 +40,7 @@ from tests.live.driver_exchange import (
     spec,
 )
 
-BROKERS = ("rabbitmq", "qpid_broker_j", "artemis")
+BROKERS = ("rabbitmq", "qpid_broker_j", "artemis", pytest.param("activemq_classic", marks=pytest.mark.soak))
 _numbers = count()
 
 
@@ -205,7 +205,7 @@ def test_a_stream_is_read_from_its_beginning(rabbitmq: Broker) -> None:
         rabbitmq.delete(name)
 
 
-@pytest.mark.parametrize("product", ["qpid_broker_j", "artemis"])
+@pytest.mark.parametrize("product", BROKERS[1:])
 def test_a_selector_is_applied(product: str, request: pytest.FixtureRequest) -> None:
     """Of the messages of two producers, those of one."""
     found: Broker = request.getfixturevalue(product)
