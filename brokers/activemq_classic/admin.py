@@ -12,8 +12,7 @@ from brokers.activemq_classic import routing
 from brokers.activemq_classic.config import BEAN
 from brokers.admin.amqp10 import Amqp10Admin
 from brokers.admin.base import Address, AdminError, Holding
-from brokers.admin.json_http import TIMEOUT_S
-from brokers.admin.json_http import exchange as ask
+from brokers.admin.json_http import TIMEOUT_S, ask
 from brokers.topology import Exchange, QueueKind, TakenMessage, Topology
 
 DELETE_TIMEOUT_S = 30.0
@@ -46,14 +45,15 @@ class ActiveMQClassicAdmin(Amqp10Admin):
 
     def has_exchange(self, exchange: Exchange) -> bool:
         """See `Admin`; a topic has no type."""
-        return routing.topic(exchange.name) in self._topics()
+        return routing.topic(exchange.name).translate(_ESCAPES) in self._topics()
 
     def delete_exchange(self, name: str) -> None:
         """Delete the topic and those below it, which messages have made by their keys."""
         whole = routing.topic(name)
+        written = whole.translate(_ESCAPES)
         for topic in self._topics():
-            if topic == whole or topic.startswith(f"{whole}."):
-                self.operation("removeTopic", topic)
+            if topic == written or topic.startswith(f"{written}."):
+                self.operation("removeTopic", f"{whole}{topic.removeprefix(written)}")
 
     def declare_topology(self, topology: Topology) -> None:
         """See `Admin`; a binding is part of the name of its queue."""
@@ -124,6 +124,7 @@ class ActiveMQClassicAdmin(Amqp10Admin):
         return self._ask(asked, DELETE_TIMEOUT_S)
 
     def _topics(self) -> list[str]:
+        """Return the names of all topics, as beans write them."""
         found = self._ask({"type": "search", "mbean": f"{BEAN},destinationType=Topic,destinationName=*"})
         fields = [dict(part.partition("=")[::2] for part in bean.partition(":")[2].split(",")) for bean in found or ()]
         return [one["destinationName"] for one in fields]

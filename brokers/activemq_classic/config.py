@@ -23,6 +23,7 @@ MESSAGES_SHARE = 0.5
 
 With ActiveMQ's own default, 0.7, a backlog ends the JVM (OutOfMemoryError) before any sender is held back: of 32 bytes
 each at 246,000 messages in 512 MiB, as a small message takes twice the kibibyte that is counted for it.
+Of messages of half a MiB and more a backlog may end it all the same, as each takes whole regions of the heap.
 """
 CREDIT = 1000
 """What a sender is granted; ActiveMQ's own default, written down."""

@@ -14,7 +14,7 @@ MOST = 16 * 1024**2
 """Bytes of an answer; more is refused."""
 
 
-def exchange(url: str, user: str, password: str, asked: object = None, timeout_s: float = TIMEOUT_S) -> Any:
+def ask(url: str, user: str, password: str, asked: object = None, timeout_s: float = TIMEOUT_S) -> Any:
     """Return what a management interface answers.
 
     Args:

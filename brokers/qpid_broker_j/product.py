@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, cast
 
 from brokers.admin.base import Address, Admin
-from brokers.admin.json_http import exchange
+from brokers.admin.json_http import ask
 from brokers.durability import DurabilityClass
 from brokers.endpoint import ExchangeAddresses, Protocol
 from brokers.entry_points import function
@@ -116,7 +116,7 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
 def _get(running: Inquiry, path: str) -> dict[str, Any]:
     """Return one object of its management interface."""
     url = f"http://{running.address.host}:{running.site.ports['http']}/api/latest/{path}"
-    found = exchange(url, USER, running.site.password)
+    found = ask(url, USER, running.site.password)
     one: dict[str, Any] = found[0] if isinstance(found, list) else found
     return one
 

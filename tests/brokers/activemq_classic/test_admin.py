@@ -104,6 +104,14 @@ def test_a_topology_is_declared_and_goes(admin: ActiveMQClassicAdmin, beans: _Be
     assert beans.names["Queue"] == {"q"}
 
 
+def test_an_exchange_is_found_by_its_written_name(admin: ActiveMQClassicAdmin, beans: _Beans) -> None:
+    """And deleted by its own."""
+    beans.names["Topic"] |= {"VirtualTopic.a_b", "VirtualTopic.a_b.k"}
+    assert admin.has_exchange(Exchange("a:b", "direct"))
+    admin.delete_exchange("a:b")
+    assert beans.done == [("removeTopic", "VirtualTopic.a:b"), ("removeTopic", "VirtualTopic.a:b.k")]
+
+
 def test_what_an_earlier_run_left_is_deleted_by_its_names(admin: ActiveMQClassicAdmin, beans: _Beans) -> None:
     """Though this admin has declared nothing."""
     beans.names["Queue"] |= {"Consumer.q.VirtualTopic.e"}

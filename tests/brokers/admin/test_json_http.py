@@ -16,8 +16,8 @@ def test_what_is_asked_is_posted_with_the_password(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("no_proxy", raising=False)
     with json_peer(lambda _: b'{"a": [1]}') as peer:
         url = f"http://127.0.0.1:{peer.port}/x"
-        assert json_http.exchange(url, "me", "secret", {"b": 2}) == {"a": [1]}
-        assert json_http.exchange(url, "me", "secret") == {"a": [1]}
+        assert json_http.ask(url, "me", "secret", {"b": 2}) == {"a": [1]}
+        assert json_http.ask(url, "me", "secret") == {"a": [1]}
     login = f"Basic {base64.b64encode(b'me:secret').decode()}"
     assert peer.asked == [("POST", "/x", login, {"b": 2}), ("GET", "/x", login, None)]
 
@@ -39,7 +39,7 @@ def test_what_is_no_answer_is_told(text: bytes, status: int, says: str, monkeypa
         json_peer(lambda _: text, status) as peer,
         pytest.raises(AdminError, match=f"^its management interface {says}"),
     ):
-        json_http.exchange(f"http://127.0.0.1:{peer.port}/", "me", "secret")
+        json_http.ask(f"http://127.0.0.1:{peer.port}/", "me", "secret")
 
 
 def test_silence_ends() -> None:
@@ -47,6 +47,6 @@ def test_silence_ends() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
         with pytest.raises(SilentError, match=r"does not answer within 0\.1 s"):
-            json_http.exchange(f"http://127.0.0.1:{port}/", "me", "secret", timeout_s=0.1)
+            json_http.ask(f"http://127.0.0.1:{port}/", "me", "secret", timeout_s=0.1)
     with pytest.raises(AdminError, match="refused"):
-        json_http.exchange(f"http://127.0.0.1:{port}/", "me", "secret")
+        json_http.ask(f"http://127.0.0.1:{port}/", "me", "secret")
