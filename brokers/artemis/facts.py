@@ -13,7 +13,9 @@ from brokers.log_patterns import LogPatterns
 
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ +")
 _JAVA = re.compile(r"^.*Runtime Environment.*\(build (?P<version>[^)]+)\)", re.MULTILINE)
-_HEAP = re.compile(r"\[gc,init\] Heap Max Capacity: (?P<mib>\d+)M")
+_HEAP = re.compile(r"\[gc,init\] Heap Max Capacity: (?P<size>\d+)(?P<unit>[MG])")
+_UNITS = {"M": 1024**2, "G": 1024**3}
+"""As Java writes what is a whole number of them."""
 _CPUS = re.compile(r"\[gc,init\] CPUs: \d+ total, (?P<cpus>\d+) available")
 _JOURNAL = re.compile(r"AMQ22101[234]: Using (?P<journal>\w+)")
 
@@ -82,10 +84,10 @@ def reported(broker: Mapping[str, Any], log: str) -> dict[str, str]:
     """
     journal = _JOURNAL.search(log)
     kind = journal["journal"] if journal else "unknown"
-    heap_mib, cpus = _HEAP.search(log), _CPUS.search(log)
+    found, cpus = _HEAP.search(log), _CPUS.search(log)
     return {
         "journal": kind if broker.get("PersistenceEnabled") else "none",
-        "heap": f"{int(heap_mib['mib']) * 1024**2} bytes" if heap_mib else "unknown",
+        "heap": f"{int(found['size']) * _UNITS[found['unit']]} bytes" if found else "unknown",
         "messages": f"{broker.get('GlobalMaxSize')} bytes",
         "cores": cpus["cpus"] if cpus else "unknown",
         "journal buffer timeout": f"{broker.get('JournalBufferTimeout')} ns",

@@ -95,6 +95,13 @@ def test_what_was_asked_is_what_is_reported() -> None:
     assert {name: found[name] for name in asked} == asked
 
 
+def test_a_heap_of_whole_gib_is_read() -> None:
+    """Java writes it in that unit."""
+    settings = ArtemisSettings.model_validate({"name": "a", "kind": "artemis", "memory": "2GiB"})
+    found = facts.reported({}, STARTED.replace("512M", "1G"))
+    assert found["heap"] == facts.asked(settings)["heap"] == f"{1024**3} bytes"
+
+
 def test_a_journal_that_is_off_is_none_whatever_its_type() -> None:
     """Artemis names a type all the same."""
     assert facts.reported({"PersistenceEnabled": False}, STARTED)["journal"] == config.STORES["memory"]
