@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from bench.results.records import PauseRecord, ProductRecord
+from bench.results.products import ProductRecord
+from bench.results.records import PauseRecord
 from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noise_floor import relevant
 from bench.stats.ratio import ALPHA, DELTA

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from bench.host.hostclass import host_class
 from bench.results.records import Receipt, RunRecord, TrialRecord
 from bench.scenario.scenario import Target, Workload
+from brokers.ground import EMULATED, VIRTUALISATION
 
 By = Literal["target", "workload", "run"]
 """What the two sides of a comparison differ in by intention."""
@@ -219,6 +220,8 @@ def unequal_cost(first: Client, second: Client) -> str | None:
 def _intended(sort: Sort, name: str, first: Row, second: Row, by: By) -> bool:
     if name == RECEIVED:
         return True
+    if name == VIRTUALISATION and any(name in row and row[name].value.startswith(EMULATED) for row in (first, second)):
+        return False
 
     def alike(setting: str) -> bool:
         return first[setting].value == second[setting].value
@@ -287,6 +290,8 @@ def _reported(trials: Sequence[TrialRecord]) -> dict[str, Setting]:
     found = {name: Setting(Sort.VERSION, reported=value) for name, value in facts.items()}
     limits = _joined([broker.limits for broker in brokers])
     found |= {f"{name} limit": Setting(Sort.RESOURCE, reported=value) for name, value in limits.items()}
+    ground = _joined([broker.ground for broker in brokers])
+    found |= {name: Setting(Sort.RESOURCE, reported=value) for name, value in ground.items()}
     own = {
         f"{BROKERS_OWN}{name}": Setting(Sort.BROKER, asked.get(name), reported.get(name)) for name in asked | reported
     }
