@@ -16,7 +16,8 @@ def _each_once(numbers: tuple[int, ...]) -> tuple[int, ...]:
 
 CpuCount = Annotated[int, Field(ge=1, le=1024)]
 CpuNumber = Annotated[int, Field(ge=0, le=8191)]
-CpuNumbers = Annotated[tuple[CpuNumber, ...], Field(min_length=1, max_length=1024), AfterValidator(_each_once)]
+AnyCpuNumbers = Annotated[tuple[CpuNumber, ...], Field(max_length=1024), AfterValidator(_each_once)]
+CpuNumbers = Annotated[AnyCpuNumbers, Field(min_length=1)]
 _COUNT: TypeAdapter[int] = TypeAdapter(CpuCount)
 _NUMBERS: TypeAdapter[tuple[int, ...]] = TypeAdapter(CpuNumbers)
 

@@ -49,7 +49,7 @@ BROKERS_ALLOWED = {
     "brokers.entry_points": ("bench.drivers",),  # how packages bring drivers, as they do products and places
     "brokers.durability": (
         "bench.results.durability",
-        "bench.results.products",
+        "bench.results.product_record",
     ),  # classes of what a confirmed message survives
     "brokers.topology": ("bench.drivers", "bench.topology", "bench.scenario", "bench.run"),  # what is declared
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
@@ -111,7 +111,7 @@ PURE = (
     "bench.wire",
     "bench.results.base",
     "bench.results.records",
-    "bench.results.products",
+    "bench.results.product_record",
     "bench.results.search",
     "bench.results.schema_versions",
     "bench.results.cost",

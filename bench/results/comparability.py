@@ -290,6 +290,8 @@ def _reported(trials: Sequence[TrialRecord]) -> dict[str, Setting]:
     found = {name: Setting(Sort.VERSION, reported=value) for name, value in facts.items()}
     limits = _joined([broker.limits for broker in brokers])
     found |= {f"{name} limit": Setting(Sort.RESOURCE, reported=value) for name, value in limits.items()}
+    if cpus := dict.fromkeys(trial.client_cpus for trial in trials if trial.client_cpus):
+        found["CPUs of workers"] = Setting(Sort.HOST, reported=" / ".join(cpus))
     ground = _joined([broker.ground for broker in brokers])
     found |= {name: Setting(Sort.RESOURCE, reported=value) for name, value in ground.items()}
     own = {

@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 
 from bench.results.base import Record
 from bench.results.cost import Cost, IdleCost
-from bench.results.products import ProductRecord
+from bench.results.product_record import ProductRecord
 from bench.scenario.scenario import Scenario
 
 SCHEMA_VERSION = 4

@@ -50,10 +50,10 @@ def lacking(scenario: Scenario) -> tuple[str, ...]:
     return tuple(f"place {name!r}: {text}" for name, text in found.items() if text)
 
 
-def without_optional(scenario: Scenario) -> tuple[Scenario, dict[str, str]]:
+def without_optional(scenario: Scenario) -> tuple[Scenario | None, dict[str, str]]:
     """Return a scenario without its optional brokers that this host cannot start, and why, by their names.
 
-    Where nothing would be left, it is left as it is.
+    None where nothing is left.
     """
     found = {
         settings.name: f"place {settings.place!r}: {text}"
@@ -63,8 +63,7 @@ def without_optional(scenario: Scenario) -> tuple[Scenario, dict[str, str]]:
         and settings.place in places().installed
         and (text := lacks(places().installed[settings.place].member))
     }
-    left = without(scenario, found)
-    return (scenario, {}) if left is None else (left, found)
+    return without(scenario, found), found
 
 
 def unpinnable(scenario: Scenario) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ Asked once, when a run begins or an older record is read; reports read the recor
 """
 
 from bench.results.durability import DurabilityClass
-from bench.results.products import PlaceRecord, ProductRecord, QueueRecord
+from bench.results.product_record import PlaceRecord, ProductRecord, QueueRecord
 from bench.scenario.scenario import MemoryBroker, Scenario
 from brokers.cpu_numbers import words
 from brokers.product import Queue

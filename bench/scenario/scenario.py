@@ -34,7 +34,7 @@ from bench.scenario.topology import TopologySettings
 from bench.scenario.warmup import WarmUp as WarmUp  # noqa: PLC0414
 from bench.topology.layout import Layout, TopologyError, lay_out, plain_queues
 from bench.units import NS_PER_S, PositiveDuration, format_duration
-from brokers.cpu_numbers import CpuNumbers
+from brokers.cpu_numbers import AnyCpuNumbers
 from brokers.registry import settings_models
 from brokers.settings import BrokerName, BrokerSettings, Frozen
 
@@ -297,7 +297,7 @@ class Plan(Frozen):
     spare: Annotated[float, Field(ge=0, le=5)] = 0.5
     """How many more trials, as a share of those planned, may make up for some in which the host was away for too long:
     each time all trials of that workload and repetition, so that pairs stay whole."""
-    client_cpus: tuple[()] | CpuNumbers = ()
+    client_cpus: AnyCpuNumbers = ()
     """CPUs that our own workers are pinned to, such as `[0, 1]`; by default they may use any. Brokers have `cpus`."""
     idle: bool = True
     """Whether to measure what each broker costs idle, once a run, before its first trial: CPU time, memory, and what

@@ -318,6 +318,16 @@ def test_an_external_broker_is_never_restarted(path: str) -> None:
     assert told.startswith(f"{path}: 'block': broker mine is external")
 
 
+def test_cpus_are_a_number_or_a_list_and_belong_to_one_side() -> None:
+    """A CPU of both is told with whose it is; a broker of someone else's is not pinned by us."""
+    assert load_scenario("rabbitmq-vs-qpid", ["brokers.0.cpus=[3, 2]"]).scenario.brokers[0].pinned == (2, 3)
+    (both,) = faults("rabbitmq-vs-qpid", "brokers.0.cpus=[1, 2]", "plan.client_cpus=[0, 1]")
+    assert both.startswith("brokers.0.cpus: CPU 1 of broker 'rabbitmq' is in plan.client_cpus too: give brokers and")
+    (fault,) = faults("own-broker", "brokers.0.cpus=[0]")
+    assert fault.startswith("brokers.0.cpus: [0]: broker ")
+    assert fault.endswith("is not started by us: leave it out")
+
+
 def test_a_faulty_part_is_told_of_once() -> None:
     """What only names a faulty or nameless part is not told of as well."""
     assert [text.split(": ")[0] for text in faults("rabbitmq-vs-qpid", "brokers.0.cpus=0")] == ["brokers.0.cpus"]
