@@ -217,8 +217,8 @@ class BrokerSettings(Frozen):
     place_options: dict[str, str] = Field(default_factory=dict)
     """What only this place understands, by name; `bench broker list` tells."""
     optional: bool = False
-    """Whether a run leaves this broker out, with its targets, where this host lacks something for its place, and says
-    so; by default such a run is refused."""
+    """Whether a run leaves this broker out, with its targets, where this host lacks its place or something for
+    that, and says so; by default such a run is refused."""
     image: str = "stable"
     """Recipe of the cloud-services image it is started from."""
     memory: Memory = ByteSize(1024**3)

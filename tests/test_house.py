@@ -111,6 +111,7 @@ PURE = (
     "bench.wire",
     "bench.results.base",
     "bench.results.records",
+    "bench.results.bare_path",
     "bench.results.product_record",
     "bench.results.search",
     "bench.results.schema_versions",

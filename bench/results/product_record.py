@@ -20,12 +20,19 @@ class PlaceRecord(Record):
 
     name: str = "unknown"
     """As scenarios name it; `in memory` where it was no program."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """What only that place understands, as it was asked for."""
     image: str | None = None
     """Recipe of the image that it was started from; None where it was started from none."""
     caps: dict[str, str] = Field(default_factory=dict)
     """The limits that were asked for, in words, by the names under which reports show them."""
     caveats: tuple[str, ...] = ()
     """What figures measured there do not show."""
+
+    @property
+    def words(self) -> str:
+        """Its name and options, for people."""
+        return ", ".join([self.name, *(f"{name} {value}" for name, value in self.options.items())])
 
 
 class ProductRecord(Record):

@@ -20,6 +20,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bench.results.bare_path import BarePath
 from bench.results.base import Record
 from bench.results.cost import Cost, IdleCost
 from bench.results.product_record import ProductRecord
@@ -531,6 +532,8 @@ class RunRecord(Record):
     """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""
     interference: dict[str, str] = Field(default_factory=dict)
     """What else may run on CPUs that brokers and workers were pinned to, as text for people."""
+    bare_paths: tuple[BarePath, ...] = ()
+    """What the way to each place cost without a broker, measured after the trials; empty where it was not asked for."""
     not_here: dict[str, str] = Field(default_factory=dict)
     """Optional brokers of the scenario that this host could not start, and why: `scenario` is without them."""
     ended_early: str = ""

@@ -58,12 +58,16 @@ def without_optional(scenario: Scenario) -> tuple[Scenario | None, dict[str, str
     found = {
         settings.name: f"place {settings.place!r}: {text}"
         for settings in scenario.brokers
-        if not isinstance(settings, MemoryBroker)
-        and settings.optional
-        and settings.place in places().installed
-        and (text := lacks(places().installed[settings.place].member))
+        if not isinstance(settings, MemoryBroker) and settings.optional and (text := _missing(settings.place))
     }
     return without(scenario, found), found
+
+
+def _missing(place: str) -> str | None:
+    """Return what this host lacks for a place; None where nothing is missing."""
+    if place not in places().installed:
+        return "it is not installed"
+    return lacks(places().installed[place].member)
 
 
 def unpinnable(scenario: Scenario) -> tuple[str, ...]:

@@ -185,6 +185,8 @@ def _products(scenario: Scenario) -> Iterator[Fault]:
         for field, text in product.checks(broker, durable):
             yield Fault(f"brokers.{index}.{field}", text)
         refusal = places().unknown(broker.place)
+        if refusal is not None and broker.optional:
+            continue  # it is left out with a word when it is to be run
         if refusal is not None:
             yield Fault(f"brokers.{index}.place", f"{refusal}, or install the package that brings it")
             continue

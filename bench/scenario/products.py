@@ -80,6 +80,7 @@ def _place(broker: BrokerSettings) -> PlaceRecord:
     installed = places().installed.get(broker.place)
     return PlaceRecord(
         name=broker.place,
+        options=dict(broker.place_options),
         image=broker.image if from_image(broker) else None,
         caps={"memory cap": f"{int(broker.memory) // 1024**2} MiB", "CPUs": _cpus(broker)} if starts(broker) else {},
         caveats=() if installed is None else installed.member.caveats,

@@ -297,6 +297,9 @@ class Plan(Frozen):
     spare: Annotated[float, Field(ge=0, le=5)] = 0.5
     """How many more trials, as a share of those planned, may make up for some in which the host was away for too long:
     each time all trials of that workload and repetition, so that pairs stay whole."""
+    bare_paths: bool = False
+    """Whether to measure, after the trials, what the way to each place costs without a broker: round trips of 100 B to
+    a program that sends back what it gets; some 7 s a place."""
     client_cpus: AnyCpuNumbers = ()
     """CPUs that our own workers are pinned to, such as `[0, 1]`; by default they may use any. Brokers have `cpus`."""
     idle: bool = True
