@@ -154,7 +154,10 @@ class Amqp091Admin(ConnectedAdmin):
     def confirm_one(self, queue: str) -> None:
         """See `Admin`; on a channel of its own, as a channel stays in confirm mode."""
         with self._asking("confirm.select, basic.publish"):
-            channel = cast("pika.BlockingConnection", self._connection).channel()
+            connection = cast("pika.BlockingConnection", self._connection)
+            # Some confirm though they do not advertise it.
+            connection._impl.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}  # noqa: SLF001
+            channel = connection.channel()
             try:
                 channel.confirm_delivery()
                 channel.basic_publish("", queue, b"", mandatory=True)
