@@ -13,7 +13,7 @@ from reports.counts import CountRow
 from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.patterns import JudgedTag
-from reports.place_costs import PlaceCosts
+from reports.place_rows import PlaceCosts
 from reports.sustained import Sustained
 from reports.swept import Value, point_words
 

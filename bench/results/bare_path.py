@@ -1,4 +1,4 @@
-"""What the way to a place costs without any broker: the model. Pure. `bench.run.bare_path` measures it."""
+"""What the way to a place costs without any broker: the model. Pure. `bench.run.path_probe` measures it."""
 
 from pydantic import Field
 

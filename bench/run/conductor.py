@@ -24,11 +24,11 @@ from bench.results import archive
 from bench.results.cost import IdleCost
 from bench.results.records import BROKE_OFF, PlannedTrial, RunRecord, SearchStep, TrialRecord
 from bench.run.abort_condition import Certainty, breach
-from bench.run.bare_path import measure_paths
 from bench.run.durability_probe import probe_fleet
 from bench.run.health import AWAY
 from bench.run.idle_broker import idle_cost
 from bench.run.memory_trial import run_inline
+from bench.run.path_probe import measure_paths
 from bench.run.phases import WarmRule
 from bench.run.pilot import PLAN, capacity, drain, has_pilot, pilot
 from bench.run.precompile import warm_up

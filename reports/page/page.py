@@ -20,7 +20,7 @@ from reports.charts.theme import styles
 from reports.events import spoken
 from reports.figures import Picture
 from reports.model import Spread
-from reports.place_costs import METRICS
+from reports.place_rows import METRICS
 from reports.summary import Cell, Differing, Summary
 from reports.swept import label_of, value_words
 from reports.tables import missing_trials

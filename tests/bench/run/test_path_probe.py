@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import pytest
 
-from bench.run import bare_path
-from bench.run.bare_path import RATE, ROUNDS, measure_paths, ways
+from bench.run import path_probe
+from bench.run.path_probe import RATE, ROUNDS, measure_paths, ways
 from bench.scenario.loading import load_scenario
 from bench.scenario.scenario import Scenario
 from brokers.ground import CPUS, NETWORK
@@ -60,7 +60,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Here, "running", [])
     monkeypatch.setattr(Here, "cleared", [])
     for name, seconds in (("ROUND_S", 0.1), ("_WARM_S", 0.05), ("START_TIMEOUT_S", 10.0)):
-        monkeypatch.setattr(bare_path, name, seconds)
+        monkeypatch.setattr(path_probe, name, seconds)
 
 
 def scenario(*changes: str) -> Scenario:
@@ -90,9 +90,9 @@ def test_a_place_is_measured_once_for_all_its_brokers(tmp_path: Path) -> None:
 
 def test_what_answers_slower_is_seen_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the 5 ms that a program rests before it answers; one at a time is then on its way."""
-    rests = bare_path.ECHO.replace("syswrite", "select(undef, undef, undef, 0.005); syswrite")
-    monkeypatch.setattr(bare_path, "ECHO", rests)
-    monkeypatch.setattr(bare_path, "ROUND_S", 0.2)
+    rests = path_probe.ECHO.replace("syswrite", "select(undef, undef, undef, 0.005); syswrite")
+    monkeypatch.setattr(path_probe, "ECHO", rests)
+    monkeypatch.setattr(path_probe, "ROUND_S", 0.2)
     (path,) = measure_paths(scenario(), {}, tmp_path, lambda _: None)
     assert all(one >= 5e6 for one in path.p50_ns)
 
@@ -117,8 +117,8 @@ def test_a_program_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pyte
 
 def test_one_that_hangs_up_is_told_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its first answer."""
-    monkeypatch.setattr(bare_path, "ECHO", bare_path.ECHO.replace("while (sysread", "if (sysread"))
-    monkeypatch.setattr(bare_path, "ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(path_probe, "ECHO", path_probe.ECHO.replace("while (sysread", "if (sysread"))
+    monkeypatch.setattr(path_probe, "ANSWER_TIMEOUT_S", 0.5)
     (path,) = measure_paths(scenario(), {}, tmp_path, lambda _: None)
     assert path.why_not.startswith("it stopped answering: ")
     assert gone()
@@ -127,7 +127,7 @@ def test_one_that_hangs_up_is_told_and_the_others_go_on(tmp_path: Path, monkeypa
 def test_a_schedule_is_kept(tmp_path: Path) -> None:
     """No more round trips than the rate allows, whatever the path could do."""
     (way,) = ways(scenario())
-    with bare_path.echoing(way, None, tmp_path / "echo") as echo:
+    with path_probe.echoing(way, None, tmp_path / "echo") as echo:
         trips = 0
         there_and_back = echo._there_and_back
 

@@ -47,7 +47,7 @@ ECHO = (
 
 
 @dataclass(frozen=True)
-class Way:
+class UsedPlace:
     """A place in which brokers of a scenario are started.
 
     Attributes:
@@ -59,14 +59,14 @@ class Way:
     brokers: tuple[str, ...]
 
 
-def ways(scenario: Scenario) -> tuple[Way, ...]:
+def ways(scenario: Scenario) -> tuple[UsedPlace, ...]:
     """Return the places in which brokers of a scenario are started, each with its own options, in order."""
     found: dict[tuple[object, ...], list[BrokerSettings]] = {}
     for broker in scenario.brokers:
         if not isinstance(broker, MemoryBroker) and starts(broker):
             key = (broker.place, *sorted(broker.place_options.items()))
             found.setdefault(key, []).append(broker)
-    return tuple(Way(some[0], tuple(one.name for one in some)) for some in found.values())
+    return tuple(UsedPlace(some[0], tuple(one.name for one in some)) for some in found.values())
 
 
 def measure_paths(
@@ -99,7 +99,7 @@ def _words(options: Mapping[str, str]) -> str:
     return " ".join(f"{name} = {value}" for name, value in options.items())
 
 
-def _path(way: Way) -> BarePath:
+def _path(way: UsedPlace) -> BarePath:
     return BarePath(place=way.settings.place, options=dict(way.settings.place_options), brokers=way.brokers)
 
 
@@ -151,7 +151,7 @@ class Echo:
 
 
 @contextlib.contextmanager
-def echoing(way: Way, root: Path | None, folder: Path) -> Iterator[Echo]:
+def echoing(way: UsedPlace, root: Path | None, folder: Path) -> Iterator[Echo]:
     """Start the program in a place and connect to it.
 
     Args:
