@@ -15,7 +15,6 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
-    PlainValidator,
     field_validator,
     model_validator,
 )
@@ -223,9 +222,7 @@ class BrokerSettings(Frozen):
     """Recipe of the cloud-services image it is started from."""
     memory: Memory = ByteSize(1024**3)
     """Memory cap of the whole broker, at least 256 MiB."""
-    cpus: Annotated[
-        int | tuple[int, ...], PlainValidator(count_or_numbers, json_schema_input_type=CpuCount | CpuNumbers)
-    ] = 2
+    cpus: Annotated[CpuCount | CpuNumbers, BeforeValidator(count_or_numbers)] = 2
     """CPUs that the broker may use: how many, or a list of their numbers, such as `[2, 3]`, to which it is pinned."""
     transport: Literal["tcp", "tls"] = "tcp"
     """How we speak to a broker that we start; for `tls` throw-away certificates are made at each start."""
