@@ -49,7 +49,8 @@ class Facts:
     """What a running broker is, as it reports itself.
 
     `asked` and `reported` share their keys where both are known, so that they can be
-    compared; `limits` says how the memory cap and the CPU count are applied.
+    compared; `limits` says how the memory cap and the CPU count are applied, and `ground` what
+    surrounds it: limits that are in force, network path, file system of its data, virtualisation.
     """
 
     product: str
@@ -58,8 +59,13 @@ class Facts:
     asked: dict[str, str] = field(default_factory=dict)
     reported: dict[str, str] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)
+    ground: dict[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     """Words a report must show, such as `store not fresh`."""
+    ready_s: float | None = None
+    """Where we started it: from the start of its program until every protocol answered; seconds, in steps of .05."""
+    first_confirm_s: float | None = None
+    """From the same instant until a first message was confirmed; None where that was not to be had."""
 
 
 @dataclass(frozen=True)

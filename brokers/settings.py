@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from brokers.cpu_numbers import CpuCount, CpuNumbers, count_or_numbers
 from brokers.endpoint import Sasl
 from brokers.plain_text import is_plain, printable
 
@@ -214,18 +215,31 @@ class BrokerSettings(Frozen):
     package; `bench broker list` tells which there are."""
     place_options: dict[str, str] = Field(default_factory=dict)
     """What only this place understands, by name; `bench broker list` tells."""
+    optional: bool = False
+    """Whether a run leaves this broker out, with its targets, where this host lacks its place or something for
+    that, and says so; by default such a run is refused."""
     image: str = "stable"
     """Recipe of the cloud-services image it is started from."""
     memory: Memory = ByteSize(1024**3)
     """Memory cap of the whole broker, at least 256 MiB."""
-    cpus: Annotated[int, Field(ge=1, le=1024)] = 2
-    """CPUs the broker may use."""
+    cpus: Annotated[CpuCount | CpuNumbers, BeforeValidator(count_or_numbers)] = 2
+    """CPUs that the broker may use: how many, or a list of their numbers, such as `[2, 3]`, to which it is pinned."""
     transport: Literal["tcp", "tls"] = "tcp"
     """How we speak to a broker that we start; for `tls` throw-away certificates are made at each start."""
     sasl: Sasl = "plain"
     """How we log in to it: `plain` (user name and password), `external` (our certificate) or `anonymous`."""
     external: External | None = None
     """Address of an `external` broker."""
+
+    @property
+    def cpu_count(self) -> int:
+        """How many CPUs it may use."""
+        return self.cpus if isinstance(self.cpus, int) else len(self.cpus)
+
+    @property
+    def pinned(self) -> tuple[int, ...]:
+        """The CPUs that it is pinned to; none where it may use any."""
+        return () if isinstance(self.cpus, int) else self.cpus
 
     @model_validator(mode="after")
     def _external_has_an_address(self) -> "BrokerSettings":

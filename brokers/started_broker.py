@@ -4,6 +4,7 @@ What to write and run is the business of its product; how a program is isolated,
 and sampled, that of its place.
 """
 
+import contextlib
 import dataclasses
 import os
 import secrets
@@ -19,8 +20,11 @@ from brokers.admin.handshake import answers
 from brokers.administered_broker import AdministeredBroker, with_security
 from brokers.base import BrokerError
 from brokers.byte_sizes import size_words
+from brokers.cpu_numbers import words
 from brokers.endpoint import PROTOCOL_NAMES
+from brokers.ground import CPUS, EMULATED, VIRTUALISATION
 from brokers.places.base import Caps, Launch, Opening, Running, StartingPlace
+from brokers.places.in_force import in_force
 from brokers.places.sampling import ProcessUsage, allocated_bytes
 from brokers.product import USER, Facts, Inquiry, Program, Site
 from brokers.regular_file import open_regular
@@ -31,6 +35,8 @@ INQUIRY_TIMEOUT_S = 10.0
 POLL_S = 0.05
 LOG_TAIL = 1024**2
 QUOTED_LINES = 12
+_FIRST = "busbench-first"
+"""The queue of a broker's first message."""
 
 
 class StartedBroker(AdministeredBroker):
@@ -72,10 +78,14 @@ class StartedBroker(AdministeredBroker):
             program = self._wanted(site)
             self._write(program)
             launch = Launch(program.argv, program.environment, self.folder, self._output, program.main)
-            self._running = self._place.start(launch, Caps(int(self._settings.memory), self._settings.cpus))
-            limits = dict(self._running.limits)
+            begun_s = time.monotonic()
+            caps = Caps(int(self._settings.memory), self._settings.cpu_count, self._settings.pinned)
+            self._running = self._place.start(launch, caps)
             at = self._own_address()
             admin = self._await_ready(self._running)
+            ready_s = time.monotonic() - begun_s
+            first_confirm_s = time.monotonic() - begun_s if self._confirms(admin) else None
+            ground = self._ground(self._running)
             self._attach(at, admin)
             asked = self._product.observe(self._settings, Inquiry(site, at, admin, self.log, self._run_beside))
             facts = with_security(asked, at, admin)
@@ -91,7 +101,14 @@ class StartedBroker(AdministeredBroker):
         except BaseException:
             self._release()
             raise
-        self._facts = dataclasses.replace(facts, limits=limits)
+        self._facts = dataclasses.replace(
+            facts,
+            limits=dict(self._running.limits),
+            ground=ground,
+            labels=(*facts.labels, *([EMULATED] if ground[VIRTUALISATION].startswith(EMULATED) else [])),
+            ready_s=ready_s,
+            first_confirm_s=first_confirm_s,
+        )
 
     def facts(self) -> Facts:
         """See `Broker`."""
@@ -162,6 +179,30 @@ class StartedBroker(AdministeredBroker):
         if isinstance(error, SilentError):
             self._silence = str(error)
         return super()._reason(error)
+
+    def _confirms(self, admin: Admin) -> bool:
+        """Return whether a first message was confirmed; it, and its queue, are gone again."""
+        try:
+            admin.declare(_FIRST, self._product.queue(self._settings, durable=False).kind)
+            admin.confirm_one(_FIRST)
+        except AdminError:  # of a queue that is refused the trials tell
+            return False
+        with contextlib.suppress(AdminError):
+            admin.delete(_FIRST)
+        return True
+
+    def _ground(self, running: Running) -> dict[str, str]:
+        """Return what surrounds it and which limits are in force.
+
+        Raises:
+            OSError: it is not kept to the CPUs that it is pinned to.
+        """
+        found = self._place.ground(self.folder) | in_force(running.pids())
+        pinned = words(self._settings.pinned)
+        if pinned and found.get(CPUS, pinned) != pinned:
+            message = f"it is pinned to CPU {pinned}, and the kernel lets it run on {found[CPUS]}"
+            raise OSError(message)
+        return found
 
     def _port(self, name: str) -> int:
         return self._ports[name]

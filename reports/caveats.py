@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from bench.results.records import PauseRecord, ProductRecord
+from bench.results.product_record import ProductRecord
+from bench.results.records import PauseRecord
 from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noise_floor import relevant
 from bench.stats.ratio import ALPHA, DELTA
@@ -60,7 +61,9 @@ def _trials(rows: pd.DataFrame) -> int:
 
 
 def _missing(data: Dataset) -> Iterator[str]:
-    """Yield which trials have a result that does not count, and which have none."""
+    """Yield what has no result: brokers that a host could not start, trials that do not count, trials not done."""
+    for run in data.runs:
+        yield from (f"Not run here: broker {name}, {why}." for name, why in run.not_here.items())
     left_out = data.trials[~data.trials["usable"]]
     if len(left_out):
         finished = _trials(data.trials)
@@ -81,6 +84,7 @@ def environment(data: Dataset) -> tuple[Fact, ...]:
         seen = [one.pauses for (run_id, _), one in data.records.items() if run_id == run.run_id and one.pauses]
         if seen:
             facts["pauses"] = away(seen)
+        facts |= run.interference
         tables.append(facts | {f"tool {tool}": version for tool, version in run.tools.items() if tool not in facts})
     keys = list(dict.fromkeys(key for facts in tables for key in facts))
     return tuple(Fact(key=key, values=tuple(facts.get(key, "–") for facts in tables)) for key in keys)

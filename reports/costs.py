@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from bench.results.cost import IdleCost
-from bench.results.records import TrialRecord
+from bench.results.records import BrokerRecord, TrialRecord
 from reports.dataset import Dataset
 from reports.model import Model, Spread, spread
 
@@ -45,6 +45,15 @@ class BrokerInRun(Model):
 
 class IdleRow(IdleCost, BrokerInRun):
     """What a broker used while nobody used it, after its first start in a run."""
+
+
+class StartRow(BrokerInRun):
+    """How long a broker took to be of use, over its starts in a run."""
+
+    ready_s: Spread
+    """From the start of its program until every protocol answered, seconds, in steps of .05."""
+    first_confirm_s: Spread
+    """From the same instant until a first message was confirmed."""
 
 
 def costs(data: Dataset) -> Iterator[CostRow]:
@@ -89,3 +98,21 @@ def idles(data: Dataset) -> Iterator[IdleRow]:
     order = [broker.name for broker in data.scenario.brokers]
     for (name, run), broker in sorted(told.items(), key=lambda each: (order.index(each[0][0]), each[0][1])):
         yield IdleRow(broker=name, product=f"{broker.product} {broker.version}", run_id=run, **dict(broker.idle or ()))
+
+
+def starts(data: Dataset) -> Iterator[StartRow]:
+    """Yield how long each broker took to start, one row a run in which that is known."""
+    known: dict[tuple[str, str], dict[int, BrokerRecord]] = {}
+    for (run, _), record in data.records.items():
+        if record.broker.ready_s is not None:
+            known.setdefault((record.broker.name, run), {})[record.broker.started] = record.broker
+    order = [broker.name for broker in data.scenario.brokers]
+    for (name, run), each in sorted(known.items(), key=lambda one: (order.index(one[0][0]), one[0][1])):
+        some = [each[number] for number in sorted(each)]
+        yield StartRow(
+            broker=name,
+            product=f"{some[0].product} {some[0].version}",
+            run_id=run,
+            ready_s=spread(one.ready_s for one in some),
+            first_confirm_s=spread(one.first_confirm_s for one in some),
+        )

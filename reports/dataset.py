@@ -17,7 +17,8 @@ from hdrh.histogram import HdrHistogram
 from bench.record.histogram import decode, new_histogram
 from bench.results.archive import ArchiveError, Run, Trial, read, read_pauses, read_timeline
 from bench.results.durability import Probe
-from bench.results.records import TAGS, TIMELINE_COLUMNS, ProductRecord, RunRecord, TrialOutcome, TrialRecord
+from bench.results.product_record import ProductRecord
+from bench.results.records import TAGS, TIMELINE_COLUMNS, RunRecord, TrialOutcome, TrialRecord
 from bench.scenario.scenario import Scenario
 from bench.units import NS_PER_S
 from brokers.plain_text import printable

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from bench.results.durability import DurabilityClass, DurabilityRecord, Probe
-from bench.results.records import ProductRecord
+from bench.results.product_record import ProductRecord
 from bench.scenario.scenario import Workload
 
 

@@ -11,7 +11,7 @@ from reports.captions import captions, sustained_caption
 from reports.cases import Case, Cells, Key, cases_of, cells_of
 from reports.caveats import caveats, environment, not_shown
 from reports.comparability import differing
-from reports.costs import costs, idles
+from reports.costs import costs, idles, starts
 from reports.counts import counts
 from reports.curves import knees
 from reports.dataset import Dataset
@@ -22,6 +22,7 @@ from reports.head_to_head import head_to_heads
 from reports.left_out import left_out, nothing_usable
 from reports.method import METHOD
 from reports.naming import names
+from reports.place_costs import place_costs
 from reports.questions import Question, questions
 from reports.summary import Absent, Answer, Compared, RunSummary, SettingRow, Summary
 from reports.sustained import Sustained
@@ -79,6 +80,8 @@ def summarise(data: Dataset, sustained: Sequence[Sustained] = ()) -> Summary:
         counts=tuple(counts(data)),
         costs=tuple(costs(data)),
         idles=tuple(idles(data)),
+        starts=tuple(starts(data)),
+        place_costs=tuple(place_costs(data, found)),
         knees=tuple(bends),
         sustained=tuple(sustained),
         traces=lines,

@@ -8,11 +8,12 @@ says why.
 import json
 from typing import Literal
 
-from reports.costs import CostRow, IdleRow
+from reports.costs import CostRow, IdleRow, StartRow
 from reports.counts import CountRow
 from reports.method import MethodLine
 from reports.model import Model, Spread
 from reports.patterns import JudgedTag
+from reports.place_rows import PlaceCosts
 from reports.sustained import Sustained
 from reports.swept import Value, point_words
 
@@ -494,6 +495,9 @@ class Summary(Model):
     """Where messages were counted: their rates by phase, and what backlogs took."""
     costs: tuple[CostRow, ...]
     idles: tuple[IdleRow, ...]
+    starts: tuple[StartRow, ...]
+    place_costs: tuple[PlaceCosts, ...]
+    """What each place costs, where a broker was measured in several; else empty."""
     knees: tuple[Knee, ...]
     sustained: tuple[Sustained, ...]
     """Highest sustainable rates, where a search was made."""

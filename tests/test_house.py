@@ -49,7 +49,7 @@ BROKERS_ALLOWED = {
     "brokers.entry_points": ("bench.drivers",),  # how packages bring drivers, as they do products and places
     "brokers.durability": (
         "bench.results.durability",
-        "bench.results.records",
+        "bench.results.product_record",
     ),  # classes of what a confirmed message survives
     "brokers.topology": ("bench.drivers", "bench.topology", "bench.scenario", "bench.run"),  # what is declared
     "brokers.endpoint": ("bench.drivers", "bench.ceiling"),
@@ -60,6 +60,13 @@ BROKERS_ALLOWED = {
         "bench.results.archive",
         "bench.drivers.base",
     ),  # text of others, escaped in records as it is in settings
+    "brokers.cpu_numbers": (
+        "bench.scenario.scenario",
+        "bench.scenario.checks",
+        "bench.scenario.products",
+        "bench.host",
+    ),  # CPUs as people and the kernel write them
+    "brokers.ground": ("bench.results.comparability",),  # what the facts are called that brokers are compared in
     "brokers.byte_sizes": ("bench.units",),  # sizes as people write and read them
     "brokers.user_cache": ("bench.host.cache",),  # where the user's cache is
     "brokers.places.sandbox": ("bench.host.doctor",),  # why no sandbox can be started
@@ -77,6 +84,7 @@ REPORTS_READ = (
     "bench.stats",
     "bench.units",
     "bench.untrusted",  # files of other tools, of bounded size
+    "brokers.ground",  # what the facts are called that brokers are compared in
     "brokers.plain_text",  # what brokers and strangers wrote, escaped
 )
 PURE = (
@@ -103,6 +111,8 @@ PURE = (
     "bench.wire",
     "bench.results.base",
     "bench.results.records",
+    "bench.results.bare_path",
+    "bench.results.product_record",
     "bench.results.search",
     "bench.results.schema_versions",
     "bench.results.cost",
@@ -128,6 +138,8 @@ PURE = (
     "bench.crosscheck.ratios",
     "bench.crosscheck.readings",
     "brokers.byte_sizes",
+    "brokers.cpu_numbers",
+    "brokers.ground",
     "brokers.credentials",
     "brokers.plain_text",
     "brokers.settings",

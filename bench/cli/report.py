@@ -78,6 +78,8 @@ def print_answer(summary: "Summary") -> None:
         out.print(Text(f"\n{block.head}", style="bold"))
         print_table(block.rows)
         out.print(block.sentence)
+    for cost in summary.place_costs:
+        out.print(f"\n{cost.sentence}")
     for number, each in enumerate(summary.head_to_head):
         out.print(f"{'' if number else chr(10)}{each.sentence}")
 

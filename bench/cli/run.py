@@ -1,7 +1,7 @@
 """`bench run`: carry out a scenario and report on it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,6 +43,10 @@ def run(
     driver: Annotated[
         str | None,
         typer.Option(help="Use this driver for every target it can serve.", autocompletion=driver_names),
+    ] = None,
+    pin: Annotated[
+        Literal["auto"] | None,
+        typer.Option(help="Pin brokers and workers to CPUs of their own, by cores and caches."),
     ] = None,
     resume: Annotated[
         Path | None,
@@ -88,6 +92,7 @@ def run(
             "--list-set": list_set,
             "--seed": seed,
             "--driver": driver,
+            "--pin": pin,
         }
         extra = [option for option, value in given.items() if value not in (None, False, [])]
         if extra:
@@ -108,4 +113,5 @@ def run(
             quick=quick,
             plan_only=plan,
             consume_existing=consume_existing,
+            pin=pin is not None,
         )

@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -27,11 +27,13 @@ from bench.cli.console import (
     warn_of_former,
 )
 from bench.cli.image import check_recipes, ensure_images
+from bench.cli.pinning import pinned_cpus, pinning
 from bench.cli.progress import Audience, Progress
 from bench.cli.report import print_answer, write_reports
 from bench.cli.watching import Watching
 from bench.drivers.registry import registry
 from bench.host.hostclass import host_class
+from bench.host.interference import interference
 from bench.host.noise_floors import floor_of, keep
 from bench.plan.plan import estimate_bytes, estimate_ns, make_plan, spare
 from bench.results import archive
@@ -39,7 +41,7 @@ from bench.results.records import BROKE_OFF, ImageRecord, PlannedTrial, RunRecor
 from bench.run.conductor import RunEnd, conduct
 from bench.run.health import AWAY
 from bench.run.host_record import host_facts, tool_versions
-from bench.run.preflight import UnfitError, exposures, lacking, unfit
+from bench.run.preflight import UnfitError, exposures, lacking, unfit, unpinnable, without_optional
 from bench.run.scratch_folder import scratch_root
 from bench.scenario.absolute_limit import read_condition
 from bench.scenario.errors import ScenarioError
@@ -133,12 +135,14 @@ def start(
     quick: bool,
     plan_only: bool,
     consume_existing: bool,
+    pin: bool = False,
 ) -> None:
-    """Run a scenario from its beginning, or print its plan."""
-    try:
-        loaded = load_scenario(scenario, overrides, quick=quick, driver=driver)
-    except ScenarioError as error:
-        fail(EXIT_USAGE, *map(str, error.faults))
+    """Run a scenario from its beginning, or print its plan; `pin` splits the CPUs between brokers and workers."""
+    loaded = _load(scenario, overrides, driver, quick=quick)
+    if pin:
+        overrides = [*overrides, *pinning(loaded.scenario)]
+        loaded = _load(scenario, overrides, driver, quick=quick)
+    loaded = _possible(loaded)
     if faults := demanded.faults(loaded.scenario, quick=quick):
         fail(EXIT_USAGE, *faults)
     check_recipes(loaded.scenario)
@@ -163,6 +167,23 @@ def start(
         loaded, planned, chosen, folder, loaded.scenario.name, command, consume_existing=consume_existing
     )
     carry_out(record, place, roots, shown, watched, demanded, consume_existing=consume_existing)
+
+
+def _load(scenario: str, overrides: list[str], driver: str | None, *, quick: bool) -> Loaded:
+    try:
+        return load_scenario(scenario, overrides, quick=quick, driver=driver)
+    except ScenarioError as error:
+        fail(EXIT_USAGE, *map(str, error.faults))
+
+
+def _possible(loaded: Loaded) -> Loaded:
+    """Return a scenario without its optional brokers that this host cannot start, and say so; leave without any."""
+    scenario, missing = without_optional(loaded.scenario)
+    words = [f"broker {name!r}: {why}" for name, why in missing.items()]
+    if scenario is None:
+        fail(EXIT_USAGE, "nothing of this scenario can be run on this host", *words)
+    tell(*(f"left out: {one}" for one in words), kind="warning")
+    return replace(loaded, scenario=scenario, not_here=missing)
 
 
 def begin(
@@ -203,6 +224,8 @@ def begin(
         products=describe(loaded.scenario),
         noise_floor=floor_of(host_class(host)),
         purpose=purpose,
+        interference=interference(pinned_cpus(loaded.scenario)),
+        not_here=dict(loaded.not_here),
     )
     try:
         # The schema lies beside the scenario that was given, not beside its copy.
@@ -217,6 +240,8 @@ def refuse_unfit(scenario: Scenario, *, consume_existing: bool, said: Callable[[
     if missing := lacking(scenario):
         fail(EXIT_FAILED, *missing)
     tell(*exposures(scenario), kind="warning")
+    if faults := unpinnable(scenario):
+        fail(EXIT_USAGE, *map(said, faults))
     if faults := unfit(scenario, os.environ, consume_existing=consume_existing):
         fail(EXIT_USAGE, *map(said, faults))
 

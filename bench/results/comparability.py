@@ -15,6 +15,7 @@ from typing import Any, Literal
 from bench.host.hostclass import host_class
 from bench.results.records import Receipt, RunRecord, TrialRecord
 from bench.scenario.scenario import Target, Workload
+from brokers.ground import CPUS, DATA, EMULATED, MEMORY, NETWORK, VIRTUALISATION
 
 By = Literal["target", "workload", "run"]
 """What the two sides of a comparison differ in by intention."""
@@ -34,6 +35,9 @@ RECEIPTS: Mapping[Receipt, str] = {
     "read": "when they were read",
     "both": "in part when the kernel had them, else when they were read",
 }
+_WORKERS = "CPUs of workers"
+_TOLD_LATER = {NETWORK, DATA, VIRTUALISATION, MEMORY, CPUS, _WORKERS}
+"""What older results, and brokers that someone else runs, do not tell: it is compared where both sides tell it."""
 _DISK = "file system of broker data"
 
 
@@ -158,7 +162,7 @@ def unlike_receipt(first: str | None, second: str | None) -> str | None:
 
 
 def differences(first: Row, second: Row, by: By) -> tuple[Difference, ...]:
-    """Return every setting in which two rows differ; a setting that only one of them has is a difference.
+    """Return every setting in which two rows differ; one that only one of them has is a difference as a rule.
 
     Args:
         first: a row.
@@ -168,6 +172,8 @@ def differences(first: Row, second: Row, by: By) -> tuple[Difference, ...]:
     nothing = Setting(Sort.BROKER)
     found = []
     for name in [*first, *(name for name in second if name not in first)]:
+        if name in _TOLD_LATER and not (name in first and name in second):
+            continue
         a, b = first.get(name, nothing), second.get(name, nothing)
         if _plain(a.value) != _plain(b.value):
             sort = (a if name in first else b).sort
@@ -219,6 +225,8 @@ def unequal_cost(first: Client, second: Client) -> str | None:
 def _intended(sort: Sort, name: str, first: Row, second: Row, by: By) -> bool:
     if name == RECEIVED:
         return True
+    if name == VIRTUALISATION and any(name in row and row[name].value.startswith(EMULATED) for row in (first, second)):
+        return False
 
     def alike(setting: str) -> bool:
         return first[setting].value == second[setting].value
@@ -253,7 +261,7 @@ def _way(run: RunRecord, target: Target) -> Iterator[tuple[str, Setting]]:
 
 def _limits(run: RunRecord, target: Target) -> dict[str, Setting]:
     place = run.products[target.broker].place
-    found = {name: Setting(Sort.RESOURCE, asked=value) for name, value in ({"place": place.name} | place.caps).items()}
+    found = {name: Setting(Sort.RESOURCE, asked=value) for name, value in ({"place": place.words} | place.caps).items()}
     if place.image is None:
         return found
     image = run.images.get(place.image)
@@ -287,6 +295,10 @@ def _reported(trials: Sequence[TrialRecord]) -> dict[str, Setting]:
     found = {name: Setting(Sort.VERSION, reported=value) for name, value in facts.items()}
     limits = _joined([broker.limits for broker in brokers])
     found |= {f"{name} limit": Setting(Sort.RESOURCE, reported=value) for name, value in limits.items()}
+    if cpus := dict.fromkeys(trial.client_cpus for trial in trials if trial.client_cpus):
+        found[_WORKERS] = Setting(Sort.HOST, reported=" / ".join(cpus))
+    ground = _joined([broker.ground for broker in brokers])
+    found |= {name: Setting(Sort.RESOURCE, reported=value) for name, value in ground.items()}
     own = {
         f"{BROKERS_OWN}{name}": Setting(Sort.BROKER, asked.get(name), reported.get(name)) for name in asked | reported
     }

@@ -20,10 +20,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bench.results.bare_path import BarePath
 from bench.results.base import Record
 from bench.results.cost import Cost, IdleCost
+from bench.results.product_record import ProductRecord
 from bench.scenario.scenario import Scenario
-from brokers.durability import DurabilityClass
 
 SCHEMA_VERSION = 4
 """2 keeps what products say (`RunRecord.products`); 3 where each broker ran, and which trial of a pair or of a search
@@ -215,6 +216,14 @@ class BrokerRecord(Record):
     labels: tuple[str, ...]
     started: int
     """How many times this broker had been started in the run when the trial began."""
+    ground: dict[str, str] = Field(default_factory=dict)
+    """What surrounded it: limits in force, network path, file system of its data, virtualisation; empty in older
+    results and where someone else ran it."""
+    ready_s: float | None = None
+    """Of its last start, from the start of its program until every protocol answered, seconds; None in older results
+    and where someone else ran it."""
+    first_confirm_s: float | None = None
+    """From the same instant until a first message was confirmed."""
     idle: IdleCost | None = None
     """What it used while nobody used it, after the run's first start of it; None where that was not measured."""
 
@@ -393,6 +402,9 @@ class TrialRecord(Record):
     findings: tuple[Note, ...]
     counters: dict[str, int]
     """What the drivers counted, summed over workers."""
+    client_cpus: str = ""
+    """CPUs that our workers could run on, as the kernel had it, such as `0-1`; empty in older results and on virtual
+    time."""
     phases: tuple[PhaseRecord, ...] = ()
     """Of a trial by count; one that did not come to its end is absent."""
     backlog: BacklogRecord | None = None
@@ -476,56 +488,6 @@ class ImageRecord(Record):
     """Versions of the broker packages and runtimes (not the whole manifest)."""
 
 
-class QueueRecord(Record):
-    """What a workload's queue is on a broker."""
-
-    kind: str
-    """In the product's own words: a type of queue, or the store behind it."""
-    promises: DurabilityClass | None
-    """What a confirmed message survives by these settings, as seen elsewhere; None where it is not known."""
-
-
-class PlaceRecord(Record):
-    """Where a broker ran, and within which limits."""
-
-    name: str = "unknown"
-    """As scenarios name it; `in memory` where it was no program."""
-    image: str | None = None
-    """Recipe of the image that it was started from; None where it was started from none."""
-    caps: dict[str, str] = Field(default_factory=dict)
-    """The limits that were asked for, in words, by the names under which reports show them."""
-    caveats: tuple[str, ...] = ()
-    """What figures measured there do not show."""
-
-
-class ProductRecord(Record):
-    """What the product of a broker says of itself, and where the broker ran."""
-
-    kind: str = "unknown"
-    """As scenarios name the product."""
-
-    title: str
-    """Name for people."""
-    short: str
-    """The same in tables and figures."""
-    package: str
-    """Package that brings it, with its version."""
-    started: bool
-    """Whether the suite started this broker; else someone else ran it."""
-    transient: QueueRecord
-    """Queue of workloads that are not durable."""
-    durable: QueueRecord
-    """Queue of durable workloads."""
-    caveats: tuple[str, ...] = ()
-    """What every report on it must say."""
-    place: PlaceRecord = PlaceRecord()
-    """Where it ran."""
-
-    def queue(self, *, durable: bool) -> QueueRecord:
-        """Return the queue of such workloads."""
-        return self.durable if durable else self.transient
-
-
 class NoiseFloor(Record):
     """What an A/A run (one broker against itself) found on a host."""
 
@@ -568,6 +530,12 @@ class RunRecord(Record):
     scenario noise-floor measures it): comparisons look for no smaller effect. None where it was not measured."""
     purpose: Literal["run", "search"] = "run"
     """`search`: the plan and the scenario's workloads grew as each trial decided on the next; `search.json` tells."""
+    interference: dict[str, str] = Field(default_factory=dict)
+    """What else may run on CPUs that brokers and workers were pinned to, as text for people."""
+    bare_paths: tuple[BarePath, ...] = ()
+    """What the way to each place cost without a broker, measured after the trials; empty where it was not asked for."""
+    not_here: dict[str, str] = Field(default_factory=dict)
+    """Optional brokers of the scenario that this host could not start, and why: `scenario` is without them."""
     ended_early: str = ""
     """Which condition of `--abort-on` ended it before its plan was done, and where; empty where none did."""
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from bench.ceiling.stored import ceilings_of
@@ -27,6 +28,7 @@ from bench.run.durability_probe import probe_fleet
 from bench.run.health import AWAY
 from bench.run.idle_broker import idle_cost
 from bench.run.memory_trial import run_inline
+from bench.run.path_probe import measure_paths
 from bench.run.phases import WarmRule
 from bench.run.pilot import PLAN, capacity, drain, has_pilot, pilot
 from bench.run.precompile import warm_up
@@ -151,7 +153,7 @@ def _conduct(
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=consume_existing)
         meter = stack.enter_context(PauseMeter(root_group())) if run.scenario.has_brokers else None
-        conductor = Conductor(run, folder, scratch, fleet, watch, meter, abort_on)
+        conductor = Conductor(run, folder, scratch, fleet, watch, meter, abort_on, image_roots)
         try:
             return conductor.run_all()
         finally:
@@ -170,6 +172,7 @@ class Conductor:
         watch: Watch,
         meter: PauseMeter | None = None,
         abort_on: Sequence[AbsoluteLimit] = (),
+        image_roots: Mapping[str, Path] = MappingProxyType({}),
     ) -> None:
         """Begin; arguments as of `conduct`, with brokers from `running_brokers` and workers' files below `scratch`."""
         self._meter = meter
@@ -178,6 +181,7 @@ class Conductor:
         self._folder = folder
         self._scratch = scratch
         self._fleet = fleet
+        self._image_roots = image_roots
         self._watch = watch
         self._start_failures: dict[str, list[str]] = {}
         self._out_of_memory: list[str] = []
@@ -275,7 +279,7 @@ class Conductor:
         return len(self._start_failures.get(broker, ())) >= _MOST_START_FAILURES
 
     def probe(self) -> None:
-        """Look at what brokers write for a confirmed message, once nothing is timed any more.
+        """Look at what brokers write for a confirmed message, and at bare paths, once no broker is timed any more.
 
         Raises:
             ArchiveError: what was found cannot be written.
@@ -283,6 +287,11 @@ class Conductor:
         found = probe_fleet(self._run.scenario, self._fleet, self._scratch, self._watch.say)
         if found is not None:
             archive.write_durability(self._folder, found.joined(archive.read(self._folder).durability))
+        if self._run.scenario.plan.bare_paths:
+            self._fleet.stop_all()
+            paths = measure_paths(self._run.scenario, self._image_roots, self._scratch, self._watch.say)
+            self._run = self._run.model_copy(update={"bare_paths": paths})
+            archive.rewrite(self._folder, self._run)
 
     def _failures(self) -> tuple[str, ...]:
         return (*(texts[-1] for texts in self._start_failures.values() if texts), *self._out_of_memory[-1:])

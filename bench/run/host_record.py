@@ -11,6 +11,7 @@ import psutil
 
 from bench.drivers.registry import registry
 from bench.host.cpu import cpu_model
+from brokers.places.data_disk import file_system
 
 _TOOLS = ("pika", "python-qpid-proton", "hdrhistogram", "numpy", "numba", "pandas", "matplotlib", "pydantic")
 
@@ -49,8 +50,8 @@ def host_facts(results: Path, data: Path) -> dict[str, str]:
         "virtualisation": _virtualisation(),
         "clock source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource") or "unknown",
         "cpu governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "not offered",
-        "file system of broker data": _file_system(data),
-        "file system of results": _file_system(results),
+        "file system of broker data": file_system(data),
+        "file system of results": file_system(results),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
     }
 
@@ -75,11 +76,3 @@ def _virtualisation() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return "hypervisor" if " hypervisor" in _read("/proc/cpuinfo") else "none seen"
     return done.stdout.strip() or "unknown"
-
-
-def _file_system(folder: Path) -> str:
-    folder = folder.resolve()
-    while not folder.exists():
-        folder = folder.parent
-    mounts = [part for part in psutil.disk_partitions(all=True) if folder.is_relative_to(part.mountpoint)]
-    return max(mounts, key=lambda part: len(part.mountpoint)).fstype if mounts else "unknown"

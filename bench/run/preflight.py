@@ -8,14 +8,18 @@ before its first trial where we start it.
 
 import contextlib
 import itertools
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bench.host.cores import online
+from bench.scenario.absent_brokers import without
 from bench.scenario.products import starts
 from bench.scenario.scenario import MemoryBroker, Scenario, Workload
 from brokers.admin.base import AdminError, SilentError, UnreachableError
 from brokers.base import Broker, BrokerError, Needs
+from brokers.cpu_numbers import unusable
 from brokers.endpoint import PROTOCOL_NAMES, Protocol
 from brokers.opening import open_broker
 from brokers.places.external import exposed, forbidden
@@ -44,6 +48,39 @@ def lacking(scenario: Scenario) -> tuple[str, ...]:
     used = {settings.place for settings in scenario.brokers if not isinstance(settings, MemoryBroker)}
     found = {name: lacks(places().installed[name].member) for name in sorted(used) if name in places().installed}
     return tuple(f"place {name!r}: {text}" for name, text in found.items() if text)
+
+
+def without_optional(scenario: Scenario) -> tuple[Scenario | None, dict[str, str]]:
+    """Return a scenario without its optional brokers that this host cannot start, and why, by their names.
+
+    None where nothing is left.
+    """
+    found = {
+        settings.name: f"place {settings.place!r}: {text}"
+        for settings in scenario.brokers
+        if not isinstance(settings, MemoryBroker) and settings.optional and (text := _missing(settings.place))
+    }
+    return without(scenario, found), found
+
+
+def _missing(place: str) -> str | None:
+    """Return what this host lacks for a place; None where nothing is missing."""
+    if place not in places().installed:
+        return "it is not installed"
+    return lacks(places().installed[place].member)
+
+
+def unpinnable(scenario: Scenario) -> tuple[str, ...]:
+    """Return a sentence for each list of CPUs that cannot be had on this host."""
+    asked = {"plan.client_cpus": scenario.plan.client_cpus} | {
+        f"brokers.{index}.cpus": settings.pinned
+        for index, settings in enumerate(scenario.brokers)
+        if not isinstance(settings, MemoryBroker)
+    }
+    if not any(asked.values()):
+        return ()
+    ours, there = os.sched_getaffinity(0), online()
+    return tuple(f"{path}: {text}" for path, cpus in asked.items() for text in unusable(cpus, ours, there))
 
 
 def unfit(scenario: Scenario, environ: Mapping[str, str], *, consume_existing: bool) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.drivers.base import Int64, OwnedQueue
 from bench.drivers.registry import driver_named
+from bench.host.affinity import cpus_of, on_cpus
 from bench.loadgen.pump import PumpCounters
 from bench.pauses.meter import PauseMeter
 from bench.pauses.watch import PauseWatch
@@ -30,6 +31,7 @@ from bench.topology.layout import FlowRoute, Layout
 from bench.units import NS_PER_MS, NS_PER_S, TICK_NS
 from brokers.admin.base import SilentError
 from brokers.base import Broker, BrokerError
+from brokers.cpu_numbers import words
 from brokers.endpoint import Protocol
 from brokers.topology import Topology
 
@@ -113,6 +115,7 @@ class Raw:
         samples: telemetry, each 100 ms.
         left: messages left on the broker; None = unknown.
         left_of: the same for each flow; empty where there is one.
+        client_cpus: that workers could run on, as read back.
         slow_samples: telemetry, each second.
         pauses: of the host; None without a meter.
         missing: workers that left no account.
@@ -134,6 +137,7 @@ class Raw:
     layout: Layout | None = None
     dead: tuple[DeadLetters, ...] = ()
     left_of: tuple[int | None, ...] = ()
+    client_cpus: tuple[int, ...] = ()
 
 
 def run_trial(given: Conditions, broker: Broker) -> Raw:
@@ -194,7 +198,9 @@ def _with_workers(given: Conditions, broker: Broker) -> Raw:
         pool = WorkerPool(tasks, given.scratch)
         producing = np.array([task.produces for task in tasks])
         try:
-            with contextlib.closing(_Course(given, broker, board, pool, producing)) as course:
+            course = _Course(given, broker, board, pool, producing)
+            # Workers inherit the CPUs of this thread, so that none runs elsewhere first.
+            with contextlib.closing(course), on_cpus(given.plan.client_cpus):
                 return course.run()
         finally:
             pool.kill()
@@ -327,6 +333,7 @@ class _Course:
         flows = given.layout.flows
         self._copies = sum(flow.mean_copies for flow in flows) / len(flows) or 1.0
         self._counted = _rows_counted(given.workload)
+        self._cpus: tuple[int, ...] = ()
 
     def run(self) -> Raw:
         """Wait for readiness, conduct the phases, collect."""
@@ -335,6 +342,7 @@ class _Course:
         try:
             self._pool.start()
             self._await_ready()
+            self._look_at_cpus()
             self._meter()
             start_ns = time.monotonic_ns() + _START_DELAY_NS
             rule, control = self._direct(start_ns)
@@ -368,7 +376,15 @@ class _Course:
             layout=self._given.layout,
             dead=dead,
             left_of=left_of,
+            client_cpus=self._cpus,
         )
+
+    def _look_at_cpus(self) -> None:
+        """Read back from the kernel where workers run; raise WorkerEnded where it is not where they were pinned to."""
+        self._cpus, pinned = cpus_of(self._pool.pids), self._given.plan.client_cpus
+        if pinned and self._cpus != pinned:
+            message = f"workers are pinned to CPU {words(pinned)}, and the kernel lets them run on {words(self._cpus)}"
+            raise WorkerEnded(message, broker=False)
 
     def close(self) -> None:
         """Close what telemetry holds open, and let the pause meter rest."""

@@ -41,6 +41,8 @@ from bench.run.worker_assignment import flow_seed, profiled, schedule
 from bench.scenario.scenario import InFlightLoad, RateLoad, Workload
 from bench.stats.steady import Growth, Steadiness, growth, steadiness
 from bench.units import NS_PER_S, TICK_NS
+from brokers.cpu_numbers import read, words
+from brokers.ground import CPUS
 from brokers.log_patterns import LogPatterns
 
 
@@ -134,7 +136,8 @@ def conclude(
         most = ceiling.rate(confirms=main.confirm_window > 0, acks=main.ack_batch > 0)
     seen = [
         replace(
-            _circumstances(raw, flow, measure, part, most if number == first else None, external=external),
+            _circumstances(raw, flow, measure, part, most if number == first else None),
+            shared_cpus=len(raw.samples) > 0 and len(measure) > 0 and not external and _share_cpus(raw, broker),
             subject=subject,
             canary_shift=None if canary is None else canary.shift,
             pauses=record.pauses,
@@ -294,6 +297,7 @@ def _record(
         ledger=merged.ledger,
         little=merged.little,
         broker=broker,
+        client_cpus=words(raw.client_cpus),
         broker_usage=timeline.usage(raw.samples, "broker", start_ns, measure, messages),
         client_usage=timeline.usage(raw.samples, "client", start_ns, measure, messages, spin_shares(raw)),
         cost=cost(
@@ -336,8 +340,6 @@ def _circumstances(
     measure: range,
     workload: Workload,
     ceiling: float | None,
-    *,
-    external: bool,
 ) -> health.Circumstances:
     edges = raw.start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
     seen = len(raw.samples) > 0 and len(measure) > 0
@@ -352,12 +354,18 @@ def _circumstances(
         ceiling=ceiling,
         warm_up_short=raw.warm_rule.too_short,
         host_cpus=os.cpu_count() or 1,
-        shared_cpus=seen and not external,
+        shared_cpus=False,
         steal_share=timeline.steal_share(raw.samples, raw.start_ns, measure) if seen else None,
         throttled_share=timeline.throttled_share(raw.samples, raw.start_ns, measure) if seen else None,
         steady=_steadiness(merged, measure) if _even(workload) else None,
         growth=_growth(merged, measure) if isinstance(workload.load, RateLoad) and not workload.messages else None,
     )
+
+
+def _share_cpus(raw: Raw, broker: BrokerRecord) -> bool:
+    """Return whether a broker and our workers may run on the same CPU, as far as the kernel told of both."""
+    brokers = broker.ground.get(CPUS)
+    return not brokers or not raw.client_cpus or bool({*read(brokers)} & {*raw.client_cpus})
 
 
 def _even(workload: Workload) -> bool:

@@ -9,6 +9,7 @@ from bench.scenario.errors import Fault
 from bench.scenario.flow_checks import flow_inconsistencies
 from bench.scenario.products import starts
 from bench.scenario.scenario import MemoryBroker, Scenario, Target, Workload
+from brokers.cpu_numbers import words
 from brokers.registry import places, product_of
 
 
@@ -26,6 +27,7 @@ def inconsistencies(scenario: Scenario, drivers: DriverRegistry) -> Iterator[Fau
     yield from _multiplexing(scenario, drivers)
     yield from _mixed_sizes(scenario, drivers)
     yield from _products(scenario)
+    yield from _pins(scenario)
     yield from _restarts(scenario)
     yield from _quick(scenario)
     yield from _limits(scenario)
@@ -79,6 +81,23 @@ def _limits(scenario: Scenario) -> Iterator[Fault]:
         for field, name, known in (("target", limit.target, targets), ("workload", limit.workload, workloads)):
             if name is not None and name not in known:
                 yield Fault(f"limits.{index}.{field}", f"{name!r} is no {field}: there are {', '.join(known)}")
+
+
+def _pins(scenario: Scenario) -> Iterator[Fault]:
+    """Brokers and our workers are pinned to unlike CPUs, and only brokers that we start are pinned at all."""
+    clients = {*scenario.plan.client_cpus}
+    for index, broker in enumerate(scenario.brokers):
+        if isinstance(broker, MemoryBroker) or not broker.pinned:
+            continue
+        path = f"brokers.{index}.cpus"
+        if not starts(broker):
+            yield Fault(path, f"{[*broker.pinned]}: broker {broker.name!r} is not started by us: leave it out")
+        if both := clients.intersection(broker.pinned):
+            yield Fault(
+                path,
+                f"CPU {words(both)} of broker {broker.name!r} is in plan.client_cpus too: give brokers and workers"
+                " CPUs of their own",
+            )
 
 
 def _restarts(scenario: Scenario) -> Iterator[Fault]:
@@ -166,6 +185,8 @@ def _products(scenario: Scenario) -> Iterator[Fault]:
         for field, text in product.checks(broker, durable):
             yield Fault(f"brokers.{index}.{field}", text)
         refusal = places().unknown(broker.place)
+        if refusal is not None and broker.optional:
+            continue  # it is left out with a word when it is to be run
         if refusal is not None:
             yield Fault(f"brokers.{index}.place", f"{refusal}, or install the package that brings it")
             continue

@@ -9,8 +9,8 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,14 @@ class Loaded:
         text: the file as given.
         overrides: as given.
         quick: whether `--quick` was applied.
+        not_here: optional brokers that were left out of it, as this host lacks something for them, and why.
     """
 
     scenario: Scenario
     text: str
     overrides: tuple[str, ...]
     quick: bool
+    not_here: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_scenario(
@@ -170,9 +172,9 @@ def _salvage(document: dict[str, Any]) -> Scenario:
     for name, model in (("quick", Quick), ("plan", Plan)):
         with contextlib.suppress(ValidationError):
             parts[name] = model.model_validate(document.get(name, {}))
-    for field in ("brokers", "targets", "workloads"):
-        entries = TypeAdapter[Any](Scenario.model_fields[field].annotation or Any)
-        parts[field] = _sound(entries, document.get(field))
+    for part in ("brokers", "targets", "workloads"):
+        entries = TypeAdapter[Any](Scenario.model_fields[part].annotation or Any)
+        parts[part] = _sound(entries, document.get(part))
     # A reference to a part that is itself faulty is reported only after that part is corrected.
     hidden = _may_be_faulty(document.get("brokers"), parts["brokers"])
     parts["targets"] = tuple(target for target in parts["targets"] if not hidden(target.broker))

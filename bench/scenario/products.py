@@ -4,8 +4,9 @@ Asked once, when a run begins or an older record is read; reports read the recor
 """
 
 from bench.results.durability import DurabilityClass
-from bench.results.records import PlaceRecord, ProductRecord, QueueRecord
+from bench.results.product_record import PlaceRecord, ProductRecord, QueueRecord
 from bench.scenario.scenario import MemoryBroker, Scenario
+from brokers.cpu_numbers import words
 from brokers.product import Queue
 from brokers.registry import places, product_of, products
 from brokers.settings import BrokerSettings
@@ -79,10 +80,15 @@ def _place(broker: BrokerSettings) -> PlaceRecord:
     installed = places().installed.get(broker.place)
     return PlaceRecord(
         name=broker.place,
+        options=dict(broker.place_options),
         image=broker.image if from_image(broker) else None,
-        caps={"memory cap": f"{int(broker.memory) // 1024**2} MiB", "CPUs": str(broker.cpus)} if starts(broker) else {},
+        caps={"memory cap": f"{int(broker.memory) // 1024**2} MiB", "CPUs": _cpus(broker)} if starts(broker) else {},
         caveats=() if installed is None else installed.member.caveats,
     )
+
+
+def _cpus(broker: BrokerSettings) -> str:
+    return f"{broker.cpu_count}, pinned to {words(broker.pinned)}" if broker.pinned else str(broker.cpu_count)
 
 
 def parts(scenario: Scenario) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from bench.scenario.topology import TopologySettings
 from bench.scenario.warmup import WarmUp as WarmUp  # noqa: PLC0414
 from bench.topology.layout import Layout, TopologyError, lay_out, plain_queues
 from bench.units import NS_PER_S, PositiveDuration, format_duration
+from brokers.cpu_numbers import AnyCpuNumbers
 from brokers.registry import settings_models
 from brokers.settings import BrokerName, BrokerSettings, Frozen
 
@@ -296,6 +297,11 @@ class Plan(Frozen):
     spare: Annotated[float, Field(ge=0, le=5)] = 0.5
     """How many more trials, as a share of those planned, may make up for some in which the host was away for too long:
     each time all trials of that workload and repetition, so that pairs stay whole."""
+    bare_paths: bool = False
+    """Whether to measure, after the trials, what the way to each place costs without a broker: round trips of 100 B to
+    a program that sends back what it gets; some 7 s a place."""
+    client_cpus: AnyCpuNumbers = ()
+    """CPUs that our own workers are pinned to, such as `[0, 1]`; by default they may use any. Brokers have `cpus`."""
     idle: bool = True
     """Whether to measure what each broker costs idle, once a run, before its first trial: CPU time, memory, and what
     100 connections and 100 queues take; about 6 s each."""

@@ -151,6 +151,21 @@ class Amqp091Admin(ConnectedAdmin):
                 channel.basic_ack(last, multiple=True)
             return found
 
+    def confirm_one(self, queue: str) -> None:
+        """See `Admin`; on a channel of its own, as a channel stays in confirm mode."""
+        with self._asking("confirm.select, basic.publish"):
+            connection = cast("pika.BlockingConnection", self._connection)
+            # Some confirm though they do not advertise it.
+            connection._impl.server_capabilities |= {"publisher_confirms": True, "basic.nack": True}  # noqa: SLF001
+            channel = connection.channel()
+            try:
+                channel.confirm_delivery()
+                channel.basic_publish("", queue, b"", mandatory=True)
+            except (pika.exceptions.NackError, pika.exceptions.UnroutableError) as error:
+                message = f"the broker did not take a message for {queue!r}"
+                raise AdminError(message) from error
+            channel.close()
+
     def delete(self, queue: str) -> None:
         """Delete a queue with its messages; nothing happens where there is none."""
         # A broker that answers nothing is found out by the question, without the patience of a deletion.

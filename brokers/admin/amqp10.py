@@ -12,7 +12,7 @@ from proton import Message
 
 from brokers.admin.amqp10_conditions import RefusedError
 from brokers.admin.amqp10_connection import Amqp10Connection
-from brokers.admin.amqp10_links import NOT_FOUND, Dialogue, browsed, empty, received, receiver, sender
+from brokers.admin.amqp10_links import NOT_FOUND, Dialogue, browsed, deliver_one, empty, received, receiver, sender
 from brokers.admin.base import (
     Address,
     ConnectedAdmin,
@@ -107,6 +107,11 @@ class Amqp10Admin(ConnectedAdmin):
     def _with_its_death(self, body: bytes, message: Message) -> TakenMessage:  # noqa: ARG002
         """Return a message with what it tells of its death; the protocol itself has no words for that."""
         return TakenMessage(body)
+
+    def confirm_one(self, queue: str) -> None:
+        """See `Admin`; accepted is confirmed (section 3.4.2)."""
+        with self._attached(lambda session: sender(session, queue)) as (connection, link):
+            deliver_one(connection, link)
 
     def delete(self, queue: str) -> None:
         """Raise UnsupportedError: AMQP 1.0 cannot delete a node that it did not make for one link."""

@@ -67,6 +67,23 @@ class Dialogue:
         return next(answer for answer in answers if answer.correlation_id == message.id)
 
 
+def deliver_one(connection: Amqp10Connection, link: Any) -> None:
+    """Send an empty message over an attached sender and return when it is accepted.
+
+    Raises:
+        RefusedError: it has another outcome.
+        AdminError: no answer comes.
+    """
+    what = "a message"
+    connection.await_on(link, lambda: link.credit > 0, what)
+    sent = link.send(Message())
+    connection.await_on(link, lambda: sent.remote_state not in (0, Delivery.RECEIVED), what)
+    if sent.remote_state != Delivery.ACCEPTED:
+        error = f"the broker did not take a message: {outcome_words(sent)}"
+        raise RefusedError(error)
+    sent.settle()
+
+
 def sender(session: Any, address: str | None, *capabilities: str) -> Link:
     """Return a sender, not yet attached (section 3.5.4).
 

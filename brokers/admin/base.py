@@ -120,6 +120,16 @@ class Admin(ABC):
     def purge(self, queue: str) -> None:
         """Take every message out of a queue, for good; raise AdminError where it cannot be done."""
 
+    def confirm_one(self, queue: str) -> None:
+        """Send an empty transient message to a queue and return when the broker has confirmed it.
+
+        Raises:
+            UnsupportedError: this admin cannot send.
+            AdminError: it does not answer, or refuses.
+        """
+        message = f"no message can be sent to {queue!r}: this admin cannot send"
+        raise UnsupportedError(message)
+
     @abstractmethod
     def delete(self, queue: str) -> None:
         """Delete a queue with its messages; nothing happens where there is none."""

@@ -98,7 +98,7 @@ def command(settings: ArtemisSettings, site: Site, installation: PurePosixPath) 
         f"-Xmx{heap(settings)}m",
         f"-XX:MaxDirectMemorySize={direct(settings)}m",
         "-XX:+UseG1GC",
-        f"-XX:ActiveProcessorCount={settings.cpus}",
+        f"-XX:ActiveProcessorCount={settings.cpu_count}",
         # A JVM out of heap limps on for minutes; a dead one is a clear outcome.
         "-XX:+ExitOnOutOfMemoryError",
         "--add-opens",

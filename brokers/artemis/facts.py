@@ -56,7 +56,7 @@ def asked(settings: ArtemisSettings) -> dict[str, str]:
         "journal": STORES[settings.store],
         "heap": f"{heap(settings) * 1024**2} bytes",
         "messages": f"{messages(settings) * 1024**2} bytes",
-        "cores": str(settings.cpus),
+        "cores": str(settings.cpu_count),
     }
     if settings.buffer_timeout_us is not None and settings.store != "memory":
         found["journal buffer timeout"] = f"{settings.buffer_timeout_us * 1_000} ns"

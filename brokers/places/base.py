@@ -13,6 +13,8 @@ from typing import Any, ClassVar, cast
 
 from brokers.base import Broker
 from brokers.entry_points import function
+from brokers.ground import DATA, NETWORK, VIRTUALISATION
+from brokers.places.data_disk import data_words
 from brokers.places.sampling import ProcessUsage
 from brokers.product import Product
 from brokers.settings import BrokerSettings
@@ -43,10 +45,17 @@ class Opening:
 
 @dataclass(frozen=True)
 class Caps:
-    """Limits for everything that a broker runs: memory in bytes, and CPUs."""
+    """Limits for everything that a broker runs.
+
+    Attributes:
+        memory: bytes.
+        cpus: how many.
+        pinned: their numbers, where it is pinned to some; else none.
+    """
 
     memory: int
     cpus: int
+    pinned: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,6 +185,14 @@ class StartingPlace(Place):
     def host(self) -> str:
         """The address at which the workers reach them, on the same ports; known once `prepare` was called."""
         return self.listens
+
+    def ground(self, folder: Path) -> dict[str, str]:
+        """Return what a program there stands on, in words, by the names of `brokers.ground`; known once it is started.
+
+        Args:
+            folder: the broker's own folder on this host.
+        """
+        return {NETWORK: "loopback", DATA: data_words(folder), VIRTUALISATION: "none"}
 
     def prepare(self, folder: Path) -> None:
         """Make the ground ready, such as a network; called at each start, before ports are asked for.

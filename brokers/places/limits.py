@@ -1,4 +1,4 @@
-"""The memory cap and the CPU count of a broker, by control group where one can be made.
+"""The memory cap and the CPUs of a broker, by control group where one can be made.
 
 Both cgroup versions are known: v1 with one hierarchy a controller, and v2 where a part
 of the tree is delegated to us. Where neither can be written, the broker's own limits are
@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+
+from brokers.cpu_numbers import words
 
 PREFIX = "busbench-"
 PERIOD_US = 100_000
@@ -78,7 +80,7 @@ class Controller:
 
 
 def find(cgroup: str, mountinfo: str) -> dict[str, Controller]:
-    """Return where our own process stands, by controller (`memory`, `cpu`, `unified`). Pure.
+    """Return where our own process stands, by controller (`memory`, `cpu`, `cpuset`, `unified`). Pure.
 
     Args:
         cgroup: text of /proc/self/cgroup, lines `id:controllers:path` (cgroups(7)).
@@ -96,7 +98,7 @@ def find(cgroup: str, mountinfo: str) -> dict[str, Controller]:
     for line in cgroup.splitlines():
         number, controllers, path = line.split(":", 2)
         names = ["unified"] if number == "0" else controllers.split(",")
-        for name in {"memory", "cpu", "unified"}.intersection(names, mounts):
+        for name in {"memory", "cpu", "cpuset", "unified"}.intersection(names, mounts):
             mounted, at = mounts[name]
             inside = path.removeprefix(mounted) if mounted != "/" else path
             found[name] = Controller(at / inside.lstrip("/"), 2 if name == "unified" else 1)
@@ -127,23 +129,32 @@ def root_group() -> Path:
     return above[-1] if above else found.folder
 
 
-def impose(memory: int, cpus: int, own: Mapping[str, Controller] | None = None, host_cpus: int | None = None) -> Limits:
-    """Make control groups with a memory cap and a CPU quota, as far as this host lets us.
+def impose(
+    memory: int,
+    cpus: int,
+    own: Mapping[str, Controller] | None = None,
+    host_cpus: int | None = None,
+    pinned: tuple[int, ...] = (),
+) -> Limits:
+    """Make control groups with a memory cap and a CPU quota or a set of CPUs, as far as this host lets us.
 
     Args:
         memory: bytes.
         cpus: CPUs; no quota is needed where the host has no more.
         own: where our process stands; by default read from /proc.
         host_cpus: CPUs of the host that we may use; by default asked of the kernel.
+        pinned: the CPUs to keep to, in place of a quota; where no group keeps to them, who starts the program must.
     """
     if own is None:
         own = _read_own()
     if host_cpus is None:
         host_cpus = len(os.sched_getaffinity(0))
     name = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
-    asked = {"memory": memory, "cpu": cpus}
-    if cpus >= host_cpus:
-        del asked["cpu"]
+    asked = {"memory": str(memory)}
+    if pinned:
+        asked["cpuset"] = words(pinned)
+    elif cpus < host_cpus:
+        asked["cpu"] = str(cpus * PERIOD_US)
     groups: dict[Path, int] = {}
     facts = {}
     for controller, value in asked.items():
@@ -153,6 +164,9 @@ def impose(memory: int, cpus: int, own: Mapping[str, Controller] | None = None, 
             facts[controller] = f"cgroup v{made.version}"
     events = next((g / ("memory.oom_control" if v == 1 else "memory.events") for g, v in groups.items()), None)
     cpu_fact = facts.get("cpu", OWN_ONLY) if "cpu" in asked else f"the host has {host_cpus}: no quota needed"
+    if pinned:
+        by = f"cpuset of {facts['cpuset']}" if "cpuset" in facts else "affinity (no cpuset can be written here)"
+        cpu_fact = f"pinned to {words(pinned)} by {by}"
     return Limits(
         joins=tuple(group / "cgroup.procs" for group in groups),
         facts={
@@ -164,7 +178,7 @@ def impose(memory: int, cpus: int, own: Mapping[str, Controller] | None = None, 
     )
 
 
-def _make(controller: str, value: int, name: str, own: Mapping[str, Controller]) -> Controller | None:
+def _make(controller: str, value: str, name: str, own: Mapping[str, Controller]) -> Controller | None:
     """Make (or reuse) this broker's group for one controller and set its limit; None where impossible."""
     at = own.get(controller) or own.get("unified")
     if at is None:
@@ -176,26 +190,29 @@ def _make(controller: str, value: int, name: str, own: Mapping[str, Controller])
     group = parent / name
     try:
         group.mkdir(exist_ok=True)
+        if controller == "cpuset" and at.version == 1:  # a group without memory nodes takes no process: cpuset(7)
+            (group / "cpuset.mems").write_text((parent / "cpuset.mems").read_text())
         for file, text in _settings(controller, value, at.version).items():
             (group / file).write_text(text)
     except OSError:
         _removed(group)
         return None
     with contextlib.suppress(OSError):  # where the kernel accounts swap, none may be used
-        swap, text = ("memory.memsw.limit_in_bytes", str(value)) if at.version == 1 else ("memory.swap.max", "0")
+        swap, text = ("memory.memsw.limit_in_bytes", value) if at.version == 1 else ("memory.swap.max", "0")
         if controller == "memory":
             (group / swap).write_text(text)
     return Controller(group, at.version)
 
 
-def _settings(controller: str, value: int, version: int) -> dict[str, str]:
+def _settings(controller: str, value: str, version: int) -> dict[str, str]:
     """Return the files to write, by name. Pure."""
     if controller == "memory":
-        return {"memory.limit_in_bytes" if version == 1 else "memory.max": str(value)}
-    quota = value * PERIOD_US
+        return {"memory.limit_in_bytes" if version == 1 else "memory.max": value}
+    if controller == "cpuset":
+        return {"cpuset.cpus": value}
     if version == 1:
-        return {"cpu.cfs_period_us": str(PERIOD_US), "cpu.cfs_quota_us": str(quota)}
-    return {"cpu.max": f"{quota} {PERIOD_US}"}
+        return {"cpu.cfs_period_us": str(PERIOD_US), "cpu.cfs_quota_us": value}
+    return {"cpu.max": f"{value} {PERIOD_US}"}
 
 
 def _sweep(parent: Path) -> None:

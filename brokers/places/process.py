@@ -45,7 +45,8 @@ class HostProcess(Running):
             OSError: that is impossible; the limits are gone again.
         """
         self._launch = launch
-        self._limits = Limits() if caps is None else impose(caps.memory, caps.cpus)
+        self._limits = Limits() if caps is None else impose(caps.memory, caps.cpus, pinned=caps.pinned)
+        self._pinned = () if caps is None else caps.pinned
         self.limits = dict(self._limits.facts)
         joins = tuple(os.fspath(path) for path in self._limits.joins)
         self._argv = ("/bin/sh", "-c", JOIN, "sh", *joins, "--", *argv) if joins else argv
@@ -71,6 +72,9 @@ class HostProcess(Running):
 
     def _keep(self) -> None:
         try:
+            if self._pinned:
+                # What this thread starts inherits its CPUs (sched_setaffinity(2)), so nothing runs elsewhere first.
+                os.sched_setaffinity(0, self._pinned)
             # The folder is the broker's own: a link that it put there would be written to by our rights.
             with os.fdopen(open_regular(self._launch.output, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as output:
                 self._popen, self._first = self._spawn(output)

@@ -47,7 +47,7 @@ def initial(settings: QpidBrokerJSettings, site: Site) -> str:
         settings: what is wanted.
         site: where it runs.
     """
-    size, selectors = threads(settings.cpus)
+    size, selectors = threads(settings.cpu_count)
     host = {
         "type": STORES[settings.store],
         "context": {
@@ -159,7 +159,7 @@ def command(settings: QpidBrokerJSettings, site: Site, library: PurePosixPath) -
         f"-Xmx{heap(settings)}m",
         f"-XX:MaxDirectMemorySize={direct(settings)}m",
         "-XX:+UseG1GC",
-        f"-XX:ActiveProcessorCount={settings.cpus}",
+        f"-XX:ActiveProcessorCount={settings.cpu_count}",
         # A JVM out of heap limps on for minutes; a dead one is a clear outcome.
         "-XX:+ExitOnOutOfMemoryError",
         f"-DQPID_WORK={site.home / 'work'}",
@@ -184,12 +184,12 @@ def environment(home: PurePosixPath) -> dict[str, str]:
 
 def asked(settings: QpidBrokerJSettings) -> dict[str, str]:
     """Return the settings as asked, by the names under which `reported` has them."""
-    size, selectors = threads(settings.cpus)
+    size, selectors = threads(settings.cpu_count)
     return {
         "store": STORES[settings.store],
         "heap": f"{heap(settings) * 1024**2} bytes",
         "direct memory": f"{direct(settings) * 1024**2} bytes",
-        "cores": str(settings.cpus),
+        "cores": str(settings.cpu_count),
         "connection threads": str(size),
         "selectors": str(selectors),
     }

@@ -79,7 +79,7 @@ def _login(settings: RabbitMQSettings, site: Site) -> list[str]:
 
 def environment(settings: RabbitMQSettings, site: Site) -> dict[str, str]:
     """Return the whole environment of the server."""
-    schedulers, home = f"+S {settings.cpus}:{settings.cpus}", site.home
+    schedulers, home = f"+S {settings.cpu_count}:{settings.cpu_count}", site.home
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
@@ -123,7 +123,7 @@ def asked(settings: RabbitMQSettings) -> dict[str, str]:
         **asked_anywhere(settings),
         "memory watermark": f"{watermark(settings)} bytes",
         "disk free limit": f"{DISK_FREE_LIMIT} bytes",
-        "schedulers": str(settings.cpus),
+        "schedulers": str(settings.cpu_count),
         "connection log": CONNECTION_LOG_LEVEL,
     }
 

@@ -23,6 +23,9 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield f"# {escaped(summary.title)}"
     yield ""
     yield escaped(summary.question)
+    if summary.place_costs:
+        yield ""
+        yield from (f"- {escaped(each.sentence)}" for each in summary.place_costs)
     if summary.head_to_head:
         yield ""
         yield from (f"- {escaped(each.sentence)}" for each in summary.head_to_head)

@@ -17,7 +17,8 @@ from bench.host.hostclass import host_class
 from bench.results import records
 from bench.results.comparability import receipt
 from bench.results.durability import Probe
-from bench.results.records import ProductRecord, RunRecord, TrialRecord
+from bench.results.product_record import ProductRecord
+from bench.results.records import RunRecord, TrialRecord
 from bench.scenario.scenario import Scenario, Workload
 from bench.stats.noninferiority import MIN_PAIRS
 from reports.dataset import Dataset

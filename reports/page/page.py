@@ -20,6 +20,7 @@ from reports.charts.theme import styles
 from reports.events import spoken
 from reports.figures import Picture
 from reports.model import Spread
+from reports.place_rows import METRICS
 from reports.summary import Cell, Differing, Summary
 from reports.swept import label_of, value_words
 from reports.tables import missing_trials
@@ -103,6 +104,7 @@ def render_page(summary: Summary, pictures: Iterable[Picture]) -> str:
             workload_count=len({cell.workload for cell in summary.cells}),
             missing_trials=list(missing_trials(summary.absent)),
             differing=list(_not_above(summary.differing)),
+            place_metrics=METRICS,
             shown_limits=_openings(summary.not_shown),
         )
     )

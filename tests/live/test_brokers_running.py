@@ -15,6 +15,8 @@ import pytest
 from proton.utils import BlockingConnection
 
 from brokers.base import Broker, BrokerError
+from brokers.cpu_numbers import words
+from brokers.ground import CPUS, DATA, MEMORY, NETWORK, VIRTUALISATION
 from brokers.places import identity
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
@@ -55,6 +57,18 @@ def _await_depth(broker: Broker, queue: str, wanted: int) -> None:
     deadline = time.monotonic() + 5
     while (found := broker.depth(queue)) != wanted:
         assert time.monotonic() < deadline, f"depth {found}, not {wanted}"
+
+
+def test_its_start_and_what_it_stands_on_are_facts(broker: Broker) -> None:
+    """A message was confirmed soon after it was ready, and the kernel tells of its limits."""
+    facts = broker.facts()
+    assert facts.ready_s is not None
+    assert facts.first_confirm_s is not None
+    assert 0 < facts.ready_s < facts.first_confirm_s < facts.ready_s + 10
+    assert set(facts.ground) == {NETWORK, DATA, VIRTUALISATION, MEMORY, CPUS}
+    assert facts.ground[CPUS] == words(os.sched_getaffinity(0))
+    if "cgroup" in facts.limits["memory"]:
+        assert facts.ground[MEMORY] == facts.limits["memory"].partition(",")[0]
 
 
 @pytest.mark.parametrize("durable", [False, True])

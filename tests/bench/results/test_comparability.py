@@ -173,3 +173,30 @@ def test_rows_whose_clients_cost_unequal_cpu_time() -> None:
     assert why is not None
     assert why.startswith("not ranked by throughput or cost")
     assert "factor of 3.00 (10.0 µs with pika-codec, 30.0 µs with wire091)" in why
+
+
+def _stands_on(**facts: str) -> Row:
+    """Return a row of one broker in a place, with what it stands on."""
+    asked = {"broker": facts["place"], "kind": "rabbitmq"}
+    found = {name: Setting(Sort.WAY, asked=value) for name, value in asked.items()}
+    return found | {name: Setting(Sort.RESOURCE, reported=value) for name, value in facts.items()}
+
+
+def test_places_of_one_broker_may_differ_but_for_emulation() -> None:
+    """Network and kernel-based virtualisation are what is asked; an emulator is held against nothing."""
+    sandbox = _stands_on(place="sandbox", network="loopback", virtualisation="none")
+    container = _stands_on(place="container", network="veth pair", virtualisation="none")
+    guest = _stands_on(place="vm", network="user network", virtualisation="KVM")
+    emulated = _stands_on(place="vm", network="user network", virtualisation="emulated (TCG)")
+    assert unlike(sandbox, container, "target") == unlike(sandbox, guest, "target") == ()
+    for other in (sandbox, guest):
+        assert unlike(other, emulated, "target") == (
+            f"virtualisation: {other['virtualisation'].value} against emulated (TCG)",
+        )
+    assert unlike(emulated, emulated, "target") == ()
+
+
+def test_what_an_older_result_does_not_tell_is_no_difference() -> None:
+    """Nor what is unknown of a broker of someone else's."""
+    told = _stands_on(place="sandbox", network="loopback")
+    assert differences(told, _stands_on(place="sandbox"), "run") == ()

@@ -8,8 +8,9 @@ import pytest
 
 from bench.plan.plan import make_plan
 from bench.results.records import RunRecord
+from bench.run import preflight
 from bench.run.conductor import Conductor
-from bench.run.preflight import UnfitError, misfits
+from bench.run.preflight import UnfitError, misfits, unpinnable, without_optional
 from bench.run.running_brokers import Fleet, Instance
 from bench.scenario.loading import load_scenario
 from bench.scenario.products import describe
@@ -131,3 +132,27 @@ def test_one_that_we_start_is_tried_before_its_first_trial(place: str, tmp_path:
     asked = len(broker.asked)
     conductor._fit(broker.name, 1)
     assert len(broker.asked) == asked
+
+
+def test_cpus_that_are_not_here_are_told_with_the_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are not online, and those that are not ours; without a pin nothing is asked."""
+    monkeypatch.setattr("bench.run.preflight.online", lambda: (0, 1, 2, 3))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    assert unpinnable(load_scenario("rabbitmq-vs-qpid").scenario) == ()
+    asked = ["plan.client_cpus=[0, 9]", "brokers.1.cpus=[1, 2]"]
+    assert [text.partition(", ")[0] for text in unpinnable(load_scenario("rabbitmq-vs-qpid", asked).scenario)] == [
+        "plan.client_cpus: CPU 9 is not online here",
+        "brokers.1.cpus: CPU 2 is not in our own affinity",
+    ]
+
+
+def test_optional_brokers_that_cannot_be_started_here_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are for the run to refuse; where all are left out, nothing is left."""
+    monkeypatch.setattr(preflight, "lacks", lambda _: "bwrap is not installed")
+    assert without_optional(load_scenario("rabbitmq-vs-qpid").scenario)[1] == {}
+    scenario, why = without_optional(load_scenario("rabbitmq-vs-qpid", ["brokers.1.optional=true"]).scenario)
+    assert why == {"broker-j": "place 'sandbox': bwrap is not installed"}
+    assert scenario is not None
+    assert [one.name for one in scenario.targets] == ["rabbitmq-091", "rabbitmq-10"]
+    both = ["brokers.0.optional=true", "brokers.1.optional=true"]
+    assert without_optional(load_scenario("rabbitmq-vs-qpid", both).scenario)[0] is None

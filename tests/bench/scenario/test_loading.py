@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.scenario.errors import Fault, ScenarioError
 from bench.scenario.loading import SHIPPED, load_scenario, shipped_scenarios
-from bench.scenario.scenario import InFlightLoad, MemoryBroker
+from bench.scenario.scenario import InFlightLoad, MemoryBroker, Scenario
 
 
 def faults(name: str, *overrides: str, driver: str | None = None) -> list[str]:
@@ -316,6 +316,18 @@ def test_an_external_broker_is_never_restarted(path: str) -> None:
     """Where a broker is not ours to restart, no broker of the run is: all are treated alike."""
     [told] = faults("own-broker", f"{path}=block")
     assert told.startswith(f"{path}: 'block': broker mine is external")
+
+
+def test_cpus_are_a_number_or_a_list_and_belong_to_one_side() -> None:
+    """A CPU of both is told with whose it is; a broker of someone else's is not pinned by us."""
+    scenario = load_scenario("rabbitmq-vs-qpid", ["brokers.0.cpus=[3, 2]"]).scenario
+    assert scenario.brokers[0].pinned == (2, 3)
+    assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
+    (both,) = faults("rabbitmq-vs-qpid", "brokers.0.cpus=[1, 2]", "plan.client_cpus=[0, 1]")
+    assert both.startswith("brokers.0.cpus: CPU 1 of broker 'rabbitmq' is in plan.client_cpus too: give brokers and")
+    (fault,) = faults("own-broker", "brokers.0.cpus=[0]")
+    assert fault.startswith("brokers.0.cpus: [0]: broker ")
+    assert fault.endswith("is not started by us: leave it out")
 
 
 def test_a_faulty_part_is_told_of_once() -> None:

@@ -82,6 +82,34 @@ def test_no_quota_where_the_host_has_no_more_cpus(tmp_path: Path) -> None:
     assert limits.facts["cpus"] == "8, the host has 8: no quota needed"
 
 
+def test_a_pinned_broker_gets_a_set_of_cpus_in_place_of_a_quota(tmp_path: Path) -> None:
+    """Version 2 needs the CPUs alone."""
+    _group(tmp_path / "a", "memory cpu cpuset")
+    limits = impose(1024**3, 2, {"unified": Controller(tmp_path / "a", 2)}, host_cpus=8, pinned=(2, 3))
+    (group,) = limits.groups
+    assert (group / "cpuset.cpus").read_text() == "2-3"
+    assert not (group / "cpu.max").exists()
+    assert limits.facts["cpus"] == "2, pinned to 2-3 by cpuset of cgroup v2"
+
+
+def test_version_1_also_wants_memory_nodes(tmp_path: Path) -> None:
+    """Those of the group above."""
+    own = {name: Controller(tmp_path / name, 1) for name in ("memory", "cpuset")}
+    for controller in own.values():
+        controller.folder.mkdir()
+    (tmp_path / "cpuset" / "cpuset.mems").write_text("0-1\n")
+    group = impose(1024**3, 1, own, host_cpus=8, pinned=(3,)).groups[1]
+    assert (group / "cpuset.mems").read_text() == "0-1\n"
+    assert (group / "cpuset.cpus").read_text() == "3"
+
+
+def test_without_a_cpuset_affinity_is_told(tmp_path: Path) -> None:
+    """Who starts the program keeps it there."""
+    _group(tmp_path / "a", "memory")
+    limits = impose(1024**3, 1, {"unified": Controller(tmp_path / "a", 2)}, host_cpus=8, pinned=(3,))
+    assert limits.facts["cpus"] == "1, pinned to 3 by affinity (no cpuset can be written here)"
+
+
 def test_without_a_writable_group_the_report_says_so() -> None:
     """The broker's own limits are all there is, and nothing is to be joined or removed."""
     limits = impose(1024**3, 1, {}, host_cpus=8)

@@ -1,12 +1,15 @@
 """A program as processes of this host: started, sampled, signalled, ended whole."""
 
+import os
 import signal
 from pathlib import Path
 
 import psutil
 import pytest
 
+from brokers.ground import CPUS
 from brokers.places.base import Caps, Launch
+from brokers.places.in_force import in_force
 from brokers.places.process import HostProcess, newest_below
 
 TREE = "sleep 60 & sleep 60 & echo started; wait"
@@ -69,6 +72,21 @@ def test_limits_hold_from_the_first_instruction_and_are_taken_away(tmp_path: Pat
         if "cgroup" in process.limits["memory"]:
             assert "busbench-" in (tmp_path / "log").read_text()
         assert not process.out_of_memory()
+        groups = process._limits.groups
+    finally:
+        process.end()
+    assert not any(group.exists() for group in groups)
+
+
+def test_a_program_is_pinned_from_its_first_instruction(tmp_path: Path) -> None:
+    """Whether by a set of CPUs or by affinity; the thread that waits for it is no matter."""
+    one = max(os.sched_getaffinity(0))
+    script = "grep Cpus_allowed_list /proc/self/status; echo started; sleep 60"
+    process = started(tmp_path, script, Caps(256 * 1024**2, 1, (one,)))
+    try:
+        assert f"Cpus_allowed_list:\t{one}\n" in (tmp_path / "log").read_text()
+        assert in_force(process.pids())[CPUS] == str(one)
+        assert process.limits["cpus"].startswith(f"1, pinned to {one} by ")
         groups = process._limits.groups
     finally:
         process.end()

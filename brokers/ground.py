@@ -1,0 +1,12 @@
+"""What brokers stand on, by which they are compared: the names of the facts, as records and reports have them. Pure."""
+
+NETWORK = "network"
+"""The way from the workers."""
+DATA = "data on"
+"""The file system of its data, and how it is written."""
+VIRTUALISATION = "virtualisation"
+"""`none`, or what lies between program and processor."""
+EMULATED = "emulated"
+"""What `virtualisation` begins with where a program carries out each instruction, and the label of such rows."""
+MEMORY, CPUS = "memory in force", "CPUs in force"
+"""What the kernel says of the processes: their memory cap, and the CPUs that they may run on."""
