@@ -87,7 +87,7 @@ def command(settings: ActiveMQClassicSettings, site: Site, installation: PurePos
         "-server",
         f"-Xmx{heap(settings)}m",
         "-XX:+UseG1GC",
-        f"-XX:ActiveProcessorCount={settings.cpus}",
+        f"-XX:ActiveProcessorCount={settings.cpu_count}",
         # A JVM out of heap limps on for minutes; a dead one is a clear outcome.
         "-XX:+ExitOnOutOfMemoryError",
         *(f"--add-opens={package}=ALL-UNNAMED" for package in opened),

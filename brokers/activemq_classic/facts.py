@@ -46,7 +46,7 @@ def asked(settings: ActiveMQClassicSettings) -> dict[str, str]:
         "store": settings.store,
         "heap": f"{heap(settings) * 1024**2} bytes",
         "messages": f"{messages(settings) * 1024**2} bytes",
-        "cores": str(settings.cpus),
+        "cores": str(settings.cpu_count),
     }
     return found | ({"disk sync": settings.disk_sync} if settings.store == "kahadb" else {})
 
