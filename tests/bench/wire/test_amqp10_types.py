@@ -52,7 +52,7 @@ def twin(buf: bytes, at: int, stop: int, count: int) -> list[int] | None:
         data.next()
         try:
             value = data.get_object()
-        except (ValueError, OverflowError):  # a char beyond Unicode, which Python's chr does not take: Proton cannot say what it is
+        except (ValueError, OverflowError):  # a char beyond Unicode, which Proton cannot say
             reject()
         field = _field(kind, form, value, buf[at + 1 : at + length])
         if field is None:
