@@ -90,14 +90,18 @@ class AdministeredBroker(Broker):
         """See `Broker`."""
         return self._product.queue(self._settings, durable=durable).kind
 
-    def declare(self, queue: str, *, durable: bool) -> None:
+    def declare(self, queue: str, *, durable: bool, rejecting: bool = False) -> None:
         """See `Broker`; an existing queue of that name is deleted first, with its messages."""
         _, admin = self._attached()
         try:
             admin.delete(queue)
-            admin.declare(queue, self._product.queue(self._settings, durable=durable).kind)
+            admin.declare(queue, self._declared_as(durable=durable, rejecting=rejecting))
         except AdminError as error:
             raise self._not_declared(queue, error, durable=durable) from error
+
+    def _declared_as(self, *, durable: bool, rejecting: bool) -> QueueKind:
+        kind = self.queue_kind(durable=durable)
+        return self._product.for_rejecting(kind) if rejecting else kind
 
     def _not_declared(self, queue: str, error: AdminError, *, durable: bool) -> BrokerError:
         fault = self._fault("declare", queue, error)

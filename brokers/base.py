@@ -100,8 +100,14 @@ class Broker(ABC):
         return tuple(f"{prefix}-{number}" for number in range(count))
 
     @abstractmethod
-    def declare(self, queue: str, *, durable: bool) -> None:
-        """Make an empty queue of the kind that the settings name for such workloads."""
+    def declare(self, queue: str, *, durable: bool, rejecting: bool = False) -> None:
+        """Make an empty queue of the kind that the settings name for such workloads.
+
+        Args:
+            queue: its name.
+            durable: whether the workload is.
+            rejecting: whether its consumers reject messages for good.
+        """
 
     def queue_kind(self, *, durable: bool) -> QueueKind:
         """Return what queues of such workloads are declared as."""

@@ -281,6 +281,10 @@ class Product(ABC, Generic[S]):
         """Return the addresses of its queues that have another over AMQP 1.0 than their name, by that name."""
         return {}
 
+    def for_rejecting(self, kind: QueueKind) -> QueueKind:
+        """Return what a queue is declared as whose consumers reject messages for good: such a message must be gone."""
+        return kind
+
     def caveats(self, settings: S) -> tuple[str, ...]:  # noqa: ARG002
         """Return what its figures never show.
 

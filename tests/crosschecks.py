@@ -63,7 +63,7 @@ class IdleBroker(Broker):
         """Return made-up facts."""
         return Facts("idle", "1", "none")
 
-    def declare(self, queue: str, *, durable: bool) -> None:
+    def declare(self, queue: str, *, durable: bool, rejecting: bool = False) -> None:
         """Do nothing."""
 
     def depth(self, queue: str) -> int:  # noqa: ARG002

@@ -148,13 +148,19 @@ def run_trial(given: Conditions, broker: Broker) -> Raw:
     Raises:
         BrokerError: the broker could not be prepared.
     """
-    with declared(broker, given.layout):
+    rejecting = any(kind.reject for part in given.workload.parts() for kind in part.kinds)
+    with declared(broker, given.layout, rejecting=rejecting):
         return _with_workers(given, broker)
 
 
 @contextlib.contextmanager
-def declared(broker: Broker, layout: Layout) -> Iterator[None]:
+def declared(broker: Broker, layout: Layout, *, rejecting: bool = False) -> Iterator[None]:
     """Have what a layout needs on a broker, empty, and delete it afterwards.
+
+    Args:
+        broker: that runs.
+        layout: of a trial.
+        rejecting: whether consumers reject messages for good.
 
     Raises:
         BrokerError: it could not be declared.
@@ -162,7 +168,7 @@ def declared(broker: Broker, layout: Layout) -> Iterator[None]:
     plain, topology = layout.told(lambda durable: broker.queue_kind(durable=durable))
     topology = _without_owned(topology, layout)
     for queue, durable in plain.items():
-        broker.declare(queue, durable=durable)
+        broker.declare(queue, durable=durable, rejecting=rejecting)
     try:
         if topology != Topology():
             broker.declare_topology(topology)

@@ -301,7 +301,7 @@ class ExternalBroker(AdministeredBroker):
             raise BrokerError(message)
         return self._facts
 
-    def declare(self, queue: str, *, durable: bool) -> None:
+    def declare(self, queue: str, *, durable: bool, rejecting: bool = False) -> None:
         """See `Broker`; one that was there before is someone else's and not touched, unless the user named it."""
         _, admin = self._attached()
         if queue in self._external.queues:
@@ -326,7 +326,7 @@ class ExternalBroker(AdministeredBroker):
         try:
             if again:
                 self._drop_queue(queue, admin)
-            admin.declare(queue, self._product.queue(self._settings, durable=durable).kind)
+            admin.declare(queue, self._declared_as(durable=durable, rejecting=rejecting))
         except AdminError as error:
             if not isinstance(error, (SilentError, UnreachableError)):
                 self._queues.discard(queue)  # refused; without an answer it may have been made

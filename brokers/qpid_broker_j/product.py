@@ -1,5 +1,6 @@
 """Broker-J as a product. What is written and run: `brokers.qpid_broker_j.config`."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, cast
 
@@ -51,7 +52,7 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
 
     def queue(self, settings: QpidBrokerJSettings, *, durable: bool) -> Queue:
         """See `Product`."""
-        return Queue(settings.store, PROMISES[settings.store], QueueKind(durable, translation.REFUSED_ONCE))
+        return Queue(settings.store, PROMISES[settings.store], QueueKind(durable))
 
     def admin(self, settings: QpidBrokerJSettings, at: Address) -> Admin:  # noqa: ARG002
         """See `Product`."""
@@ -78,6 +79,10 @@ class QpidBrokerJ(Product[QpidBrokerJSettings]):
     def as_declared(self, settings: QpidBrokerJSettings, topology: Topology) -> Topology:  # noqa: ARG002
         """See `Product`."""
         return translation.translated(topology)
+
+    def for_rejecting(self, kind: QueueKind) -> QueueKind:
+        """See `Product`; not of every queue, as over 1.0 a consumer that is lost counts as a delivery that failed."""
+        return dataclasses.replace(kind, arguments={**kind.arguments, **translation.REFUSED_ONCE})
 
     def caveats(self, settings: QpidBrokerJSettings) -> tuple[str, ...]:  # noqa: ARG002
         """See `Product`."""

@@ -25,7 +25,8 @@ OVERFLOWS = {topology.DROP_HEAD: "RING", topology.REJECT_PUBLISH: "REJECT"}
 PRIORITIES = 10
 """Where it has fewer, the lowest of them share one."""
 REFUSED_ONCE: Mapping[str, Argument] = {"maximumDeliveryAttempts": 1}
-"""Of every queue: otherwise a message that is refused for good is delivered again at once, for ever."""
+"""Of every queue of a topology, and of those whose consumers reject: otherwise a message that is refused for good is
+delivered again at once, for ever. Over 1.0 what a lost consumer held is gone with it."""
 LIMITS = {topology.MAX_LENGTH, topology.MAX_LENGTH_BYTES}
 
 

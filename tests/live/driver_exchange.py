@@ -43,10 +43,10 @@ class Exchanged:
 
 
 @contextmanager
-def queue(broker: Broker, *, durable: bool = False) -> Iterator[str]:
+def queue(broker: Broker, *, durable: bool = False, rejecting: bool = False) -> Iterator[str]:
     """Declare a queue of one's own and delete it afterwards."""
     name = f"drivers-{next(_numbers)}"
-    broker.declare(name, durable=durable)
+    broker.declare(name, durable=durable, rejecting=rejecting)
     try:
         yield name
     finally:

@@ -155,7 +155,7 @@ def test_some_are_rejected_and_some_given_back(broker: Broker, driver: str) -> N
     once = driver == "proton-engine" and broker.endpoint("amqp091").confirms_unadvertised
     consuming = Consuming(reject=0.2, requeue=0.0 if once else 0.3)
     options = {"consuming": consuming, "ack_batch": 7, "prefetch": 20}
-    with queue(broker) as name:
+    with queue(broker, rejecting=True) as name:
         asked = spec(endpoint(broker, driver), (name,), (name,), **options)
         refusals = Refusals(asked)
         dispositions = [refusals.of(100, seq, redelivered=False) for seq in range(100)]

@@ -142,7 +142,7 @@ def test_compact_stamps_go_round(broker: Broker) -> None:
 def test_shares_are_rejected_and_given_back(broker: Broker) -> None:
     """What is given back comes again, marked so, and is taken then; what is rejected is gone; nothing is left over."""
     consuming, number = Consuming(reject=0.2, requeue=0.3), 400
-    with queue(broker) as name:
+    with queue(broker, rejecting=True) as name:
         at, rows = broker.endpoint("amqp091"), Exchanged()
         with port(DRIVER, spec(at, (name,))) as sending:
             settle(sending, rows, 0, number)

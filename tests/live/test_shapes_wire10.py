@@ -173,7 +173,7 @@ def test_shares_are_rejected_and_given_back(product: str, request: pytest.Fixtur
     verdicts = Sizes((REJECTED, GIVEN_BACK, TAKEN), (reject, requeue, 1 - reject - requeue), 1)
     decided = [verdicts.of(100, seq) for seq in range(messages)]
     rejected, given_back = decided.count(REJECTED), decided.count(GIVEN_BACK)
-    with queue(found) as name:
+    with queue(found, rejecting=True) as name:
         rows, counters = consumed(
             found, name, Consuming(reject=reject, requeue=requeue), messages, messages + given_back
         )
