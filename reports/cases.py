@@ -80,6 +80,11 @@ class Case:
         """Smallest relevant effect, and where it comes from in words."""
         return relevant(self.question.floor, self.floors)
 
+    def bars(self, workload: str, a: Row, b: Row) -> bool:
+        """Whether two rows of a workload are not compared, in whatever order they are named."""
+        names = a.name.target, b.name.target
+        return any((workload, *pair) in self.barred for pair in (names, names[::-1]))
+
     @property
     def targets(self) -> set[str]:
         """The targets that have a row."""

@@ -4,7 +4,8 @@ Costs can be compared only at equal rates, so they are listed workload by worklo
 have no figures for disk, wire and idle brokers; CPU and memory are always there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import pandas as pd
 
@@ -12,6 +13,8 @@ from bench.results.cost import IdleCost
 from bench.results.records import BrokerRecord, TrialRecord
 from reports.dataset import Dataset
 from reports.model import Model, Spread, spread
+
+T = TypeVar("T")
 
 
 class CostRow(Model):
@@ -95,8 +98,7 @@ def _wire(record: TrialRecord) -> float | None:
 def idles(data: Dataset) -> Iterator[IdleRow]:
     """Yield what each broker used while nobody used it, one row a run in which that was measured."""
     told = {(record.broker.name, run): record.broker for (run, _), record in data.records.items() if record.broker.idle}
-    order = [broker.name for broker in data.scenario.brokers]
-    for (name, run), broker in sorted(told.items(), key=lambda each: (order.index(each[0][0]), each[0][1])):
+    for (name, run), broker in _in_order(data, told):
         yield IdleRow(broker=name, product=f"{broker.product} {broker.version}", run_id=run, **dict(broker.idle or ()))
 
 
@@ -106,8 +108,7 @@ def starts(data: Dataset) -> Iterator[StartRow]:
     for (run, _), record in data.records.items():
         if record.broker.ready_s is not None:
             known.setdefault((record.broker.name, run), {})[record.broker.started] = record.broker
-    order = [broker.name for broker in data.scenario.brokers]
-    for (name, run), each in sorted(known.items(), key=lambda one: (order.index(one[0][0]), one[0][1])):
+    for (name, run), each in _in_order(data, known):
         some = [each[number] for number in sorted(each)]
         yield StartRow(
             broker=name,
@@ -116,3 +117,9 @@ def starts(data: Dataset) -> Iterator[StartRow]:
             ready_s=spread(one.ready_s for one in some),
             first_confirm_s=spread(one.first_confirm_s for one in some),
         )
+
+
+def _in_order(data: Dataset, found: Mapping[tuple[str, str], T]) -> list[tuple[tuple[str, str], T]]:
+    """Return what is known by broker and run, in the scenario's order."""
+    order = [broker.name for broker in data.scenario.brokers]
+    return sorted(found.items(), key=lambda each: (order.index(each[0][0]), each[0][1]))

@@ -17,6 +17,7 @@ from reports.cases import Case, Key, Row
 from reports.exclusions import usable_pairs, why_not
 from reports.format import count, listed
 from reports.summary import HeadToHead
+from reports.verdict import both_ways
 
 LEAST_LOADS = 3
 """Loads below which the answers themselves say all."""
@@ -34,57 +35,48 @@ _WORDS: dict[Outcome, str] = {
 def head_to_heads(cases: Sequence[Case], judged: Mapping[Key, Comparison]) -> Iterator[HeadToHead]:
     """Yield every two products of a run that has several loads; nothing where the answers themselves say all."""
     loads = [(case, workload, rows) for case in cases for workload, rows in case.rows.items() if rows]
+    told = both_ways(judged)
     products = list(dict.fromkeys(row.name.who for _, _, rows in loads for row in rows))
     for first, second in combinations(products, 2):
-        found: dict[Outcome, list[str]] = {}
+        found: dict[Outcome, tuple[str, ...]] = {}
         seen = 0
         for case, workload, rows in loads:
             mine, theirs = ([row for row in rows if row.name.who == who] for who in (first, second))
             if mine and theirs:
-                outcome, by_verdict = _outcome(case, workload, (mine, theirs), judged)
-                found.setdefault(outcome, []).append(workload)
+                outcome, by_verdict = _outcome(case, workload, (mine, theirs), told)
+                found[outcome] = (*found.get(outcome, ()), workload)
                 seen += not by_verdict and outcome in {"first", "second", "open"}
         if sum(map(len, found.values())) >= LEAST_LOADS:
-            names = {outcome: tuple(them) for outcome, them in found.items()}
             yield HeadToHead(
                 first=first,
                 second=second,
-                first_ahead=names.get("first", ()),
-                second_ahead=names.get("second", ()),
-                alike=names.get("alike", ()),
-                undecided=names.get("open", ()),
-                unlike=names.get("unlike", ()),
-                nothing=names.get("nothing", ()),
+                first_ahead=found.get("first", ()),
+                second_ahead=found.get("second", ()),
+                alike=found.get("alike", ()),
+                undecided=found.get("open", ()),
+                unlike=found.get("unlike", ()),
+                nothing=found.get("nothing", ()),
                 seen=seen,
-                sentence=_sentence(first, second, {outcome: len(them) for outcome, them in names.items()}, seen),
+                sentence=_sentence(first, second, {outcome: len(them) for outcome, them in found.items()}, seen),
             )
 
 
 def _outcome(
-    case: Case, workload: str, sides: tuple[list[Row], list[Row]], judged: Mapping[Key, Comparison]
+    case: Case, workload: str, sides: tuple[list[Row], list[Row]], told: Mapping[Key, Comparison]
 ) -> tuple[Outcome, bool]:
     """Return how one load went, and whether a verdict says so."""
     mine, theirs = ([row for row in rows if row.centre and not why_not(row)] for rows in sides)
     if not mine or not theirs:
         return "nothing", False
-    like = [(a, b) for a in mine for b in theirs if a.durability == b.durability and not _barred(case, workload, a, b)]
+    like = [(a, b) for a in mine for b in theirs if a.durability == b.durability and not case.bars(workload, a, b)]
     if not like:
         return "unlike", False
     a = _best(case, [mine for mine, _ in like])
     b = _best(case, [theirs for mine, theirs in like if mine is a])
     ahead: dict[Verdict, Outcome] = {Verdict.BETTER: "first", Verdict.WORSE: "second", Verdict.SAME: "alike"}
-    if said := judged.get((workload, a.name.target, b.name.target)):
+    if said := told.get((workload, a.name.target, b.name.target)):
         return ahead.get(said.verdict, "open"), True
-    if said := judged.get((workload, b.name.target, a.name.target)):
-        turned: dict[Outcome, Outcome] = {"first": "second", "second": "first"}
-        found = ahead.get(said.verdict, "open")
-        return turned.get(found, found), True
     return _seen(case, a, b), False
-
-
-def _barred(case: Case, workload: str, a: Row, b: Row) -> bool:
-    names = a.name.target, b.name.target
-    return any((workload, *pair) in case.barred for pair in (names, names[::-1]))
 
 
 def _best(case: Case, rows: Sequence[Row]) -> Row:

@@ -36,11 +36,10 @@ def place_costs(data: Dataset, found: Mapping[str, Name]) -> Iterator[PlaceCosts
         wanted = [place.name for place in places]
         at = next((wanted.index(name) for name in _REFERENCES if name in wanted), 0)
         rows = [
-            _row(data, target, targets[at], workload)
+            row
             for workload in data.scenario.workloads
             if not workload.background
-            for target in targets
-            if workload.is_for(target.name)
+            for row in _rows(data, targets, targets[at], workload)
         ]
         name = found[targets[at].name]
         who = f"{name.product} {name.version}"
@@ -60,9 +59,18 @@ def _same(data: Dataset, target: Target) -> tuple[str, ...]:
     return (product.kind, target.protocol, target.driver, str(target.options), *queues, *caps)
 
 
-def _row(data: Dataset, target: Target, reference: Target, workload: Workload) -> PlaceRow:
-    is_reference = target == reference
-    mine, theirs = ({} if is_reference else _figures(data, one, workload) for one in (target, reference))
+def _rows(data: Dataset, targets: Sequence[Target], reference: Target, workload: Workload) -> Iterator[PlaceRow]:
+    theirs = _figures(data, reference, workload)
+    for target in targets:
+        if target == reference and workload.is_for(target.name):
+            yield _row(data, target, workload, None)
+        elif workload.is_for(target.name):
+            mine = _figures(data, target, workload)
+            yield _row(data, target, workload, {metric: _ratio(mine[metric], theirs[metric]) for metric in mine})
+
+
+def _row(data: Dataset, target: Target, workload: Workload, ratios: dict[str, PlaceRatio] | None) -> PlaceRow:
+    """Return a row with its ratios over the reference; None = it is that one."""
     records = [one for one in data.records.values() if one.broker.name == target.broker]
     idle = next((one.broker.idle for one in records if one.broker.idle), None)
     starts = {
@@ -75,9 +83,9 @@ def _row(data: Dataset, target: Target, reference: Target, workload: Workload) -
         target=target.name,
         workload=workload.name,
         place=data.products[target.broker].place.words,
-        reference=is_reference,
+        reference=ratios is None,
         emulated=any(EMULATED in one.broker.labels for one in records),
-        ratios={metric: _ratio(mine[metric], theirs[metric]) for metric in mine},
+        ratios=ratios or {},
         first_confirm_s=spread(starts.values()),
         idle_cores=None if idle is None else idle.cpu_cores,
         idle_rss=None if idle is None else idle.rss,

@@ -98,7 +98,7 @@ def answer(case: Case, judged: Mapping[Key, Comparison]) -> Statement:
     if refusal:
         seen = " ".join([*_seen(case), refusal[1]])
         return Statement("not ranked", refusal[0], seen, figures=figures)
-    told = {**judged, **{(w, b, a): _mirror(c) for (w, a, b), c in judged.items()}}
+    told = both_ways(judged)
     each = [_standing(case, workload, told) for workload in case.rows]
     said = each[0]
     if len(each) > 1:
@@ -163,10 +163,8 @@ def _seen(case: Case) -> Iterator[str]:
     if len(known) < 2:  # noqa: PLR2004  (two ends)
         return
     low, high = rows[known[0][1]], rows[known[-1][1]]
-    names = low.name.target, high.name.target
-    barred = any((workload, *pair) in case.barred for pair in (names, names[::-1]))
     ratios = sorted(high.estimates[one] / low.estimates[one] for one in usable_pairs(low, high))
-    if ratios and not barred and low.durability == high.durability:
+    if ratios and not case.bars(workload, low, high) and low.durability == high.durability:
         pairs = f"{len(ratios)} pairs" if len(ratios) > 1 else "one pair"
         times = _between(ratios[0], ratios[-1])
         yield f"In {pairs} of trials {high.name.full} had {times} times the {case.metric} of {low.name.full}."
@@ -356,6 +354,11 @@ def _no_winner(
     effect = " ".join(part for part in [*(sentence for sentence, _ in behind), rest] if part)
     effect += _of_all([c for _, _, c in judged])
     return Statement("open", headline, effect, brief=", ".join([*(brief for _, brief in behind), few]))
+
+
+def both_ways(judged: Mapping[Key, Comparison]) -> dict[Key, Comparison]:
+    """Return comparisons by their rows in either order."""
+    return {**judged, **{(w, b, a): _mirror(c) for (w, a, b), c in judged.items()}}
 
 
 def _mirror(comparison: Comparison) -> Comparison:

@@ -80,8 +80,10 @@ def print_answer(summary: "Summary") -> None:
         out.print(block.sentence)
     for cost in summary.place_costs:
         out.print(f"\n{cost.sentence}")
-    for number, each in enumerate(summary.head_to_head):
-        out.print(f"{'' if number else chr(10)}{each.sentence}")
+    if summary.head_to_head:
+        out.print()
+    for each in summary.head_to_head:
+        out.print(each.sentence)
 
 
 def _inside(folder: Path) -> "reports.Outputs":

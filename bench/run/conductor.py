@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 
 from bench.ceiling.stored import ceilings_of
@@ -153,7 +152,7 @@ def _conduct(
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         fleet = Fleet(run.scenario, scratch, image_roots, watch.say, consume_existing=consume_existing)
         meter = stack.enter_context(PauseMeter(root_group())) if run.scenario.has_brokers else None
-        conductor = Conductor(run, folder, scratch, fleet, watch, meter, abort_on, image_roots)
+        conductor = Conductor(run, folder, scratch, fleet, watch, meter, abort_on)
         try:
             return conductor.run_all()
         finally:
@@ -172,7 +171,6 @@ class Conductor:
         watch: Watch,
         meter: PauseMeter | None = None,
         abort_on: Sequence[AbsoluteLimit] = (),
-        image_roots: Mapping[str, Path] = MappingProxyType({}),
     ) -> None:
         """Begin; arguments as of `conduct`, with brokers from `running_brokers` and workers' files below `scratch`."""
         self._meter = meter
@@ -181,7 +179,6 @@ class Conductor:
         self._folder = folder
         self._scratch = scratch
         self._fleet = fleet
-        self._image_roots = image_roots
         self._watch = watch
         self._start_failures: dict[str, list[str]] = {}
         self._out_of_memory: list[str] = []
@@ -289,7 +286,7 @@ class Conductor:
             archive.write_durability(self._folder, found.joined(archive.read(self._folder).durability))
         if self._run.scenario.plan.bare_paths:
             self._fleet.stop_all()
-            paths = measure_paths(self._run.scenario, self._image_roots, self._scratch, self._watch.say)
+            paths = measure_paths(self._run.scenario, self._fleet.image_roots, self._scratch, self._watch.say)
             self._run = self._run.model_copy(update={"bare_paths": paths})
             archive.rewrite(self._folder, self._run)
 

@@ -59,7 +59,7 @@ class Fleet:
         self._consume_existing = consume_existing
         self._scenario = scenario
         self._folder = folder
-        self._image_roots = image_roots
+        self.image_roots = image_roots
         self._say = say
         self._running: dict[str, Instance] = {}
         self._started: dict[str, int] = {}
@@ -115,7 +115,7 @@ class Fleet:
             message = f"{name} is a scripted memory broker: it runs inside its worker and is never started"
             raise TypeError(message)
         number = self._started.get(name, 0) + 1
-        root = self._image_roots.get(settings.image)
+        root = self.image_roots.get(settings.image)
         broker = open_broker(
             settings, self._folder / f"{name}-{number}", root, os.environ, consume_existing=self._consume_existing
         )

@@ -134,10 +134,10 @@ def conclude(
     most = None
     if ceiling is not None:
         most = ceiling.rate(confirms=main.confirm_window > 0, acks=main.ack_batch > 0)
+    shared_cpus = not external and _share_cpus(raw, broker)
     seen = [
         replace(
-            _circumstances(raw, flow, measure, part, most if number == first else None),
-            shared_cpus=len(raw.samples) > 0 and len(measure) > 0 and not external and _share_cpus(raw, broker),
+            _circumstances(raw, flow, measure, part, most if number == first else None, shared_cpus=shared_cpus),
             subject=subject,
             canary_shift=None if canary is None else canary.shift,
             pauses=record.pauses,
@@ -340,6 +340,8 @@ def _circumstances(
     measure: range,
     workload: Workload,
     ceiling: float | None,
+    *,
+    shared_cpus: bool,
 ) -> health.Circumstances:
     edges = raw.start_ns + np.array([measure.start, measure.stop], np.int64) * NS_PER_S
     seen = len(raw.samples) > 0 and len(measure) > 0
@@ -354,7 +356,7 @@ def _circumstances(
         ceiling=ceiling,
         warm_up_short=raw.warm_rule.too_short,
         host_cpus=os.cpu_count() or 1,
-        shared_cpus=False,
+        shared_cpus=seen and shared_cpus,
         steal_share=timeline.steal_share(raw.samples, raw.start_ns, measure) if seen else None,
         throttled_share=timeline.throttled_share(raw.samples, raw.start_ns, measure) if seen else None,
         steady=_steadiness(merged, measure) if _even(workload) else None,

@@ -72,12 +72,7 @@ class ActiveMQClassicAdmin(Amqp10Admin):
 
     def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
         """See `Admin`."""
-        depth = self.depth(queue)
-        if depth is None:
-            message = f"there is no queue {queue!r}"
-            raise AdminError(message)
-        if depth and most > 0:
-            yield from super().take(self._called(queue), min(depth, most))
+        return self._take_counted(queue, most, self._called)
 
     def depth(self, queue: str) -> int | None:
         """Return its message count, those that are delivered and not settled included; None where there is none."""

@@ -7,6 +7,7 @@ producer-flow-control, per-destination-policies, message-redelivery-and-dlq-hand
 from pathlib import PurePosixPath
 from xml.sax.saxutils import quoteattr
 
+from brokers import java
 from brokers.activemq_classic.settings import ActiveMQClassicSettings
 from brokers.durability import DurabilityClass
 from brokers.product import USER, Site
@@ -52,7 +53,7 @@ def promise(settings: ActiveMQClassicSettings) -> DurabilityClass:
 
 def heap(settings: ActiveMQClassicSettings) -> int:
     """Return the Java heap in MiB; all that a message is lives here."""
-    return int(settings.memory * settings.heap_share) // 1024**2
+    return java.heap(settings.memory, settings.heap_share)
 
 
 def messages(settings: ActiveMQClassicSettings) -> int:
@@ -83,13 +84,7 @@ def command(settings: ActiveMQClassicSettings, site: Site, installation: PurePos
         *("java.naming/javax.naming.spi", "java.rmi/sun.rmi.transport.tcp"),
     ]
     return (
-        "/usr/bin/java",
-        "-server",
-        f"-Xmx{heap(settings)}m",
-        "-XX:+UseG1GC",
-        f"-XX:ActiveProcessorCount={settings.cpu_count}",
-        # A JVM out of heap limps on for minutes; a dead one is a clear outcome.
-        "-XX:+ExitOnOutOfMemoryError",
+        *java.start(heap(settings), settings.cpu_count),
         *(f"--add-opens={package}=ALL-UNNAMED" for package in opened),
         f"-Djava.io.tmpdir={home / 'tmp'}",
         "-Djava.awt.headless=true",
@@ -111,16 +106,7 @@ def environment(home: PurePosixPath) -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(home)}
 
 
-_LOGGING = """\
-rootLogger.level = WARN
-rootLogger.appenderRef.console.ref = console
-logger.activemq.name = org.apache.activemq
-logger.activemq.level = INFO
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d %-5level %msg%n
-"""
+_LOGGING = java.console_log({"org.apache.activemq": "INFO"})
 
 
 def _beans(settings: ActiveMQClassicSettings, site: Site) -> str:

@@ -53,7 +53,7 @@ def asked(settings: ActiveMQClassicSettings) -> dict[str, str]:
 
 ATTRIBUTES = ("BrokerVersion", "MemoryLimit", "StoreLimit", "TempLimit", "Persistent")
 """Of the broker's bean, as `reported` wants them."""
-RUNTIME = ("VmName", "SpecVersion", "SystemProperties")
+RUNTIME = ("SystemProperties",)
 """Of Java's bean `Runtime`, as `runtime` wants them."""
 
 

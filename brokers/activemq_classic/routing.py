@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 
 from brokers.topology import Binding, Topology
 
-WILDCARDS = frozenset("*>#")
 OTHERWISE_READ = frozenset("*>,?")
 """Letters that make a name several names, or options, on this broker."""
+NOT_IN_KEYS = OTHERWISE_READ | {"#"}
+"""The same, and the wildcard of AMQP 0-9-1."""
 PREFIX = "VirtualTopic."
 
 
@@ -71,7 +72,7 @@ def faults(whole: Topology) -> Iterator[str]:
 
 def _binding_faults(binding: Binding, types: Mapping[str, str]) -> Iterator[str]:
     whose = f"binding of {binding.queue!r} to {binding.exchange!r}"
-    if types.get(binding.exchange) in ("direct", "topic") and (WILDCARDS | OTHERWISE_READ) & {*binding.key}:
+    if types.get(binding.exchange) in ("direct", "topic") and NOT_IN_KEYS & {*binding.key}:
         yield (
             f"{whose}: key = {binding.key!r}: a virtual topic of ActiveMQ Classic has no patterns: use whole keys, or"
             " let `only` of the workload leave this broker out"

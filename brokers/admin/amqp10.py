@@ -15,6 +15,7 @@ from brokers.admin.amqp10_connection import Amqp10Connection
 from brokers.admin.amqp10_links import NOT_FOUND, Dialogue, browsed, deliver_one, empty, received, receiver, sender
 from brokers.admin.base import (
     Address,
+    AdminError,
     ConnectedAdmin,
     Holding,
     SilentError,
@@ -103,6 +104,21 @@ class Amqp10Admin(ConnectedAdmin):
             found = received(connection, link, most, PURGE_TIMEOUT_S)
         for message in found:
             yield self._with_its_death(_bytes(message.body), message)
+
+    def _take_counted(self, queue: str, most: int, source: Callable[[str], str]) -> Iterator[TakenMessage]:
+        """As `take`, of a queue whose depth is known, so that nothing is waited for.
+
+        Args:
+            queue: its name.
+            most: messages.
+            source: returns the address that it is consumed from; asked only where there is something to take.
+        """
+        depth = self.depth(queue)
+        if depth is None:
+            message = f"there is no queue {queue!r}"
+            raise AdminError(message)
+        if depth and most > 0:
+            yield from Amqp10Admin.take(self, source(queue), min(depth, most))
 
     def _with_its_death(self, body: bytes, message: Message) -> TakenMessage:  # noqa: ARG002
         """Return a message with what it tells of its death; the protocol itself has no words for that."""

@@ -86,13 +86,7 @@ class ArtemisAdmin(Amqp10Admin):
 
     def take(self, queue: str, most: int) -> Iterator[TakenMessage]:
         """See `Admin`."""
-        depth = self.depth(queue)
-        if depth is None:
-            message = f"there is no queue {queue!r}"
-            raise AdminError(message)
-        if depth and most > 0:
-            address = self.attribute(f"queue.{queue}", "address")
-            yield from super().take(f"{address}::{queue}", min(depth, most))
+        return self._take_counted(queue, most, lambda name: f"{self.attribute(f'queue.{name}', 'address')}::{name}")
 
     def _with_its_death(self, body: bytes, message: Message) -> TakenMessage:
         """Return a message with where it died; of the reasons only that it was too old is told."""

@@ -6,7 +6,7 @@ AMQP, configuration reference, persistence, security), and what the broker does.
 
 from pathlib import PurePosixPath
 
-from brokers import certificates
+from brokers import certificates, java
 from brokers.artemis.settings import ArtemisSettings
 from brokers.durability import DurabilityClass
 from brokers.endpoint import Sasl
@@ -35,7 +35,7 @@ the queue's own records among them. All of 5,450 confirmed messages were there a
 
 def heap(settings: ArtemisSettings) -> int:
     """Return the Java heap in MiB; all that a message is lives here."""
-    return int(settings.memory * settings.heap_share) // 1024**2
+    return java.heap(settings.memory, settings.heap_share)
 
 
 def direct(settings: ArtemisSettings) -> int:
@@ -90,17 +90,11 @@ def command(settings: ArtemisSettings, site: Site, installation: PurePosixPath) 
     """
     home = site.home
     return (
-        "/usr/bin/java",
-        "-server",
+        *java.start(heap(settings), settings.cpu_count),
+        f"-XX:MaxDirectMemorySize={direct(settings)}m",
         # Management over AMQP tells neither the runtime nor the heap: the log does.
         "--show-version",
         "-Xlog:gc+init",
-        f"-Xmx{heap(settings)}m",
-        f"-XX:MaxDirectMemorySize={direct(settings)}m",
-        "-XX:+UseG1GC",
-        f"-XX:ActiveProcessorCount={settings.cpu_count}",
-        # A JVM out of heap limps on for minutes; a dead one is a clear outcome.
-        "-XX:+ExitOnOutOfMemoryError",
         "--add-opens",
         "java.base/jdk.internal.misc=ALL-UNNAMED",
         f"-Djava.io.tmpdir={home / 'tmp'}",
@@ -142,18 +136,7 @@ _PERMISSIONS = (
     "send",
     "manage",
 )
-_LOGGING = """\
-rootLogger.level = WARN
-rootLogger.appenderRef.console.ref = console
-logger.artemis.name = org.apache.activemq
-logger.artemis.level = INFO
-logger.audit.name = org.apache.activemq.audit
-logger.audit.level = OFF
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d %-5level %msg%n
-"""
+_LOGGING = java.console_log({"org.apache.activemq": "INFO", "org.apache.activemq.audit": "OFF"})
 
 
 def _broker(settings: ArtemisSettings, site: Site) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from brokers import certificates
+from brokers import certificates, java
 from brokers.log_patterns import LogPatterns
 from brokers.product import USER, Site
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
@@ -24,7 +24,7 @@ STORES = {"memory": "Memory", "bdb": "BDB", "derby": "DERBY"}
 
 def heap(settings: QpidBrokerJSettings) -> int:
     """Return the Java heap in MiB."""
-    return int(settings.memory * settings.heap_share) // 1024**2
+    return java.heap(settings.memory, settings.heap_share)
 
 
 def direct(settings: QpidBrokerJSettings) -> int:
@@ -154,14 +154,8 @@ def command(settings: QpidBrokerJSettings, site: Site, library: PurePosixPath) -
         library: folder of its jars, as it sees it.
     """
     return (
-        "/usr/bin/java",
-        "-server",
-        f"-Xmx{heap(settings)}m",
+        *java.start(heap(settings), settings.cpu_count),
         f"-XX:MaxDirectMemorySize={direct(settings)}m",
-        "-XX:+UseG1GC",
-        f"-XX:ActiveProcessorCount={settings.cpu_count}",
-        # A JVM out of heap limps on for minutes; a dead one is a clear outcome.
-        "-XX:+ExitOnOutOfMemoryError",
         f"-DQPID_WORK={site.home / 'work'}",
         "-cp",
         f"{library}/*",

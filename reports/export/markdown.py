@@ -23,12 +23,10 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield f"# {escaped(summary.title)}"
     yield ""
     yield escaped(summary.question)
-    if summary.place_costs:
-        yield ""
-        yield from (f"- {escaped(each.sentence)}" for each in summary.place_costs)
-    if summary.head_to_head:
-        yield ""
-        yield from (f"- {escaped(each.sentence)}" for each in summary.head_to_head)
+    for answers in (summary.place_costs, summary.head_to_head):
+        if answers:
+            yield ""
+            yield from (f"- {escaped(each.sentence)}" for each in answers)
     for answer in summary.answers:
         yield ""
         yield f"**{escaped(answer.question)}**: {escaped(answer.asks)} {escaped(answer.sentence)}"

@@ -4,9 +4,10 @@ A test that breaks a broker starts its own by `start_broker`.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from brokers import image
@@ -19,6 +20,16 @@ from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.settings import BrokerSettings
 
 Starter = Callable[[BrokerSettings], Broker]
+
+
+def listening(pids: Iterable[int]) -> set[tuple[str, int]]:
+    """Return addresses and ports at which processes listen; Java listens by IPv6 for both kinds of address."""
+    return {
+        (connection.laddr.ip.removeprefix("::ffff:"), connection.laddr.port)
+        for pid in pids
+        for connection in psutil.Process(pid).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
 
 
 @pytest.fixture(scope="session")

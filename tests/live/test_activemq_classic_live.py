@@ -22,7 +22,7 @@ from brokers.places.sandbox import Sandbox
 from brokers.registry import product_of
 from brokers.settings import BrokerSettings
 from brokers.started_broker import StartedBroker
-from tests.live.conftest import Starter
+from tests.live.conftest import Starter, listening
 from tests.live.driver_exchange import CLOCK, Exchanged, endpoint, exchange, gather, port, queue, send, settle, spec
 
 DRIVERS = ("wire10", "proton-engine")
@@ -95,15 +95,10 @@ def test_what_it_reports_is_what_was_asked(activemq_classic: Broker) -> None:
     assert {"store", "heap", "messages", "cores"} <= facts.asked.keys() & facts.reported.keys()
     assert {"store limit", "temporary limit"} <= facts.reported.keys()
     assert [psutil.Process(pid).name() for pid in activemq_classic.pids()] == ["java"]
-    listening = {
-        (connection.laddr.ip.removeprefix("::ffff:"), connection.laddr.port)  # Java listens by IPv6 for both
-        for pid in activemq_classic.pids()
-        for connection in psutil.Process(pid).net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert {address for address, _ in listening} == {LOOPBACK}
-    assert len(listening) == 2
-    assert activemq_classic.endpoint("amqp10").port in {number for _, number in listening}
+    there = listening(activemq_classic.pids())
+    assert {address for address, _ in there} == {LOOPBACK}
+    assert len(there) == 2
+    assert activemq_classic.endpoint("amqp10").port in {number for _, number in there}
     assert activemq_classic.log().count("WARN") <= 2, "but that the disk is smaller than its limits"
     with pytest.raises(BrokerError, match="does not speak amqp091: it speaks amqp10"):
         activemq_classic.endpoint("amqp091")

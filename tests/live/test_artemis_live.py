@@ -17,7 +17,7 @@ from brokers.places.sandbox import Sandbox
 from brokers.registry import product_of
 from brokers.settings import BrokerSettings
 from brokers.started_broker import StartedBroker
-from tests.live.conftest import Starter
+from tests.live.conftest import Starter, listening
 from tests.live.driver_exchange import CLOCK, endpoint, exchange, port, queue, spec
 
 DRIVERS = ("proton-engine", "wire10")
@@ -80,13 +80,7 @@ def test_what_it_reports_is_what_was_asked(artemis: Broker) -> None:
     assert settings_differ(facts.asked, facts.reported) == ()
     assert {"journal", "heap", "messages", "cores"} <= facts.asked.keys() & facts.reported.keys()
     assert [psutil.Process(pid).name() for pid in artemis.pids()] == ["java"]
-    listening = {
-        (connection.laddr.ip.removeprefix("::ffff:"), connection.laddr.port)  # Java listens by IPv6 for both
-        for pid in artemis.pids()
-        for connection in psutil.Process(pid).net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert listening == {(LOOPBACK, artemis.endpoint("amqp10").port)}
+    assert listening(artemis.pids()) == {(LOOPBACK, artemis.endpoint("amqp10").port)}
     with pytest.raises(BrokerError, match="does not speak amqp091: it speaks amqp10"):
         artemis.endpoint("amqp091")
 

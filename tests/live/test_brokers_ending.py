@@ -18,6 +18,7 @@ from brokers.base import Broker, BrokerError
 from brokers.places import limits, ports
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
+from tests.live.conftest import listening
 
 Settings = RabbitMQSettings | QpidBrokerJSettings
 Starter = Callable[[Settings], Broker]
@@ -45,12 +46,7 @@ def _groups(broker: Broker) -> tuple[Path, ...]:
 
 
 def _listeners(pids: tuple[int, ...]) -> set[int]:
-    return {
-        connection.laddr.port
-        for pid in pids
-        for connection in psutil.Process(pid).net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
+    return {port for _, port in listening(pids)}
 
 
 def _freeze(pids: tuple[int, ...]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from brokers.admin import amqp091
@@ -17,6 +16,7 @@ from brokers.places.ports import LOOPBACK, free_ports
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
 from brokers.topology import Binding, DeclaredQueue, Exchange, QueueKind, Topology
+from tests.live.conftest import listening
 from tests.live.driver_exchange import credentials
 
 Starter = Callable[[RabbitMQSettings | QpidBrokerJSettings], Broker]
@@ -133,13 +133,7 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_server_that_speaks_something_else_is_told(qpid_broker_j: Broker) -> None:
     """Broker-J's management port speaks HTTP."""
-    listening = {
-        connection.laddr.port
-        for pid in qpid_broker_j.pids()
-        for connection in psutil.Process(pid).net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    }
-    (port,) = listening - {qpid_broker_j.endpoint("amqp091").port}
+    (port,) = {port for _, port in listening(qpid_broker_j.pids())} - {qpid_broker_j.endpoint("amqp091").port}
     with pytest.raises(BrokerError, match=r"does not speak AMQP 0-9-1: correct `external.port`.*400 Bad"):
         _external("qpid-broker-j", port=port).start()
 

@@ -20,6 +20,7 @@ from brokers.ground import CPUS, DATA, MEMORY, NETWORK, VIRTUALISATION
 from brokers.places import identity
 from brokers.qpid_broker_j.settings import QpidBrokerJSettings
 from brokers.rabbitmq.settings import RabbitMQSettings
+from tests.live.conftest import listening
 
 Starter = Callable[[RabbitMQSettings | QpidBrokerJSettings], Broker]
 
@@ -126,15 +127,10 @@ def test_rabbitmq_reports_credit_flow_and_jit(rabbitmq: Broker) -> None:
 
 def test_every_listener_is_on_loopback(broker: Broker) -> None:
     """AMQP, management, distribution and port mapper: nothing is open to a network."""
-    listeners = [
-        connection.laddr
-        for pid in broker.pids()
-        for connection in psutil.Process(pid).net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listeners = listening(broker.pids())
     assert broker.endpoint("amqp091").port in {port for _, port in listeners}
     for address, port in listeners:
-        found = ipaddress.ip_address(address.removeprefix("::ffff:"))
+        found = ipaddress.ip_address(address)
         assert found.is_loopback, f"port {port} on {address}"
 
 
